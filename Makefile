@@ -1,0 +1,53 @@
+# make demo   install into .venv/, make the quickstart dataset on the bundled model, say where to look
+# make test   install into .venv/ with the development tools, lint, and run every test
+#
+# Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Another interpreter:
+#   make demo PYTHON=python3.12
+
+PYTHON ?= python3.11
+TORCH_INDEX ?=
+DEMO ?= quickstart
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+
+.PHONY: demo test lint bench golden clean
+
+demo: .venv/installed
+	$(BIN)/synthgen run $(DEMO)
+
+test: .venv/installed-dev lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/loop.py
+
+golden: .venv/installed-dev
+	$(BIN)/python -m pytest tests/test_golden.py --rewrite-golden
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/torch: constraints.txt | .venv/bin/python
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	touch $@
+
+.venv/installed: pyproject.toml constraints.txt .venv/torch
+	$(PIP) -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) -e '.[dev,ray]'
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,78 @@
+"""The mouth: one file a command; each parses, calls the library and prints.
+
+A command's module is imported only when it is asked for, and what it needs only when it runs, so ``--help`` is instant.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from synthgen import __version__
+from synthgen.errors import SynthgenError
+
+COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "preview", "doctor")
+
+
+class _Commands(click.Group):
+    """Finds a command by its module's name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order a study uses them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"synthgen.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Suggest the nearest command for one there is not."""
+        import difflib
+
+        name = args[0]
+        if not name.startswith("-") and name not in COMMANDS:
+            close = difflib.get_close_matches(name, COMMANDS, n=1)
+            advice = f"did you mean `{close[0]}`?" if close else "see `synthgen --help`"
+            raise click.UsageError(f"no command `{name}`; {advice}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="synthgen %(version)s")
+def cli() -> None:
+    """Labelled synthetic image datasets by latent diffusion, from one manifest, to the byte.
+
+    Example: synthgen run quickstart
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; a fault of the user's is one line, never a traceback."""
+    sys.exit(call(arguments))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
+    except SynthgenError as error:
+        for fault in error.faults:
+            click.echo(f"error: {fault}", err=True)
+        return error.exit_code
+    except NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(f"error: {' '.join(error.format_message().split())}", err=True)
+        return error.exit_code
+    except click.Abort:
+        click.echo("error: stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, and nobody is left to tell
+        return 1

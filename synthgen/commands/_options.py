@@ -1,0 +1,109 @@
+"""Options and arguments that several commands share."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from synthgen.errors import InputError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class Manifest(click.ParamType[Path]):
+    """A manifest: a file, or the bare name of one that ships."""
+
+    name = "manifest"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The manifest's path; raises InputError where there is no such file and none ships."""
+        from synthgen import shipped
+
+        path = Path(value)
+        if path.is_file():
+            return path
+        found = shipped.find("manifests", str(value))
+        if found is None:
+            names = ", ".join(shipped.names("manifests"))
+            raise InputError(f"MANIFEST: no file {value}, and none that ships has that name (there are: {names})")
+        return found
+
+
+def verbosity(function: Function) -> Function:
+    """Give a command ``-v`` and ``-q``, and set the log up by them."""
+
+    @click.option("-v", "--verbose", is_flag=True, help="Say more of what is going on.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but faults and what was asked for.")
+    @wraps(function)
+    def wrapped(*args: Any, verbose: bool, quiet: bool, **kwargs: Any) -> Any:
+        level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+        logging.addLevelName(logging.WARNING, "warning")
+        logging.getLogger("synthgen").setLevel(level)
+        return function(*args, quiet=quiet, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def device(function: Function) -> Function:
+    """Give a command the options of a :class:`synthgen.devices.Wish` and of the runner."""
+    for option in reversed(_DEVICE_OPTIONS):
+        function = option(function)
+    return function
+
+
+class BatchSize(click.ParamType[int | None]):
+    """``auto``, which is None, or a count."""
+
+    name = "auto|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The count, or None for ``auto``."""
+        if value in ("auto", None):
+            return None
+        if not str(value).isdigit() or not 1 <= int(value) <= 65_536:
+            self.fail(f"`{value}` is neither `auto` nor a whole number from 1 to 65536", param, ctx)
+        return int(value)
+
+
+_DEVICE_OPTIONS = (
+    click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"])),
+    click.option(
+        "--dtype",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "fp16", "bf16", "fp32"]),
+        help="auto: fp16 on CUDA, bf16 on a CPU that has it, else fp32.",
+    ),
+    click.option(
+        "--attention",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "sdpa", "xformers"]),
+        help="auto: PyTorch's scaled_dot_product_attention, itself memory-efficient.",
+    ),
+    click.option(
+        "--batch-size",
+        default="auto",
+        show_default=True,
+        metavar="auto|N",
+        type=BatchSize(),
+        help="Images denoised together; auto fits the device and halves when memory runs out.",
+    ),
+    click.option("--runner", default="local", show_default=True, metavar="NAME", help="local, or ray for many GPUs."),
+    click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray actors; left out, one a GPU."),
+)
+
+
+def wish(options: dict[str, Any]) -> Any:
+    """Take the options that make a Wish out of a command's options."""
+    from synthgen.devices import Wish
+
+    return Wish(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})

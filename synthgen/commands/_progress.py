@@ -1,0 +1,85 @@
+"""Shows progress: a bar with rate and time left on a terminal, plain lines when piped; and hears signals."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+import click
+
+
+class Progress:
+    """Counts images as they are made.
+
+    Args:
+        total: Images in all.
+        done: Images that were there before.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, total: int, done: int = 0, *, quiet: bool = False, unit: str = "images") -> None:
+        self._total, self._done, self._before, self._unit = total, done, done, unit
+        self._plain = not quiet and not sys.stderr.isatty()
+        self._began, self._spent = time.monotonic(), 0.0
+        self._bar: Any = None
+        if not quiet and not self._plain:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, initial=done, unit=f" {unit}", dynamic_ncols=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, count: int, what: str, seconds: float | None = None) -> None:
+        """So many more are done; ``what`` names them in a plain line.
+
+        The rate is over ``seconds``, what the work itself took, where that is known, so that start-up does not count.
+        """
+        self._done += count
+        self._spent += seconds or 0.0
+        if self._bar is not None:
+            self._bar.update(count)
+        elif self._plain:
+            spent = self._spent or time.monotonic() - self._began
+            rate = (self._done - self._before) / spent if spent > 0 else 0.0
+            left = f", {_duration((self._total - self._done) / rate)} left" if rate and self._done < self._total else ""
+            counted = f"{self._done:,} of {self._total:,} {self._unit}"
+            click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words: ``45 s``, ``3 min``, ``2 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+duration = _duration
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Turn a first SIGTERM or SIGINT into a question that work asks itself; a second one ends at once."""
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        click.echo("stopping after this batch; once more stops at once", err=True)
+        signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, hear)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,64 @@
+"""``synthgen plan``: the dry run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from synthgen.commands import _options, _progress
+
+
+@click.command("plan")
+@click.argument("manifest", type=_options.Manifest())
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@_options.verbosity
+def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
+    """Check a manifest and say what it would make: counts, shards, disk and time. Makes nothing.
+
+    MANIFEST is a path, or the name of one that ships.
+
+    Example: synthgen plan quickstart
+    """
+    from synthgen import estimate, plan
+    from synthgen.study import DOORS
+
+    planned = plan.read(manifest, DOORS)
+    forecast = estimate.forecast(planned)
+    if as_json:
+        click.echo(json.dumps(forecast.to_dict()))
+    elif not quiet:
+        _show(planned, forecast)
+
+
+def _show(planned: Any, forecast: Any) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for entry in planned.entries.values():
+        console.print(_table(entry))
+        if entry.recipe.model.kind == "hub":
+            console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
+    time = "not measured on this machine yet" if forecast.seconds is None else _progress.duration(forecast.seconds)
+    console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
+    console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time about {time}")
+    console.print(f"plan {planned.digest[:16]}")
+
+
+def _table(entry: Any) -> Any:
+    """A row for each label, a column for each skin tone."""
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    tones = list(dict.fromkeys(cell.tone for cell in entry.cells))
+    counts = {(cell.label, cell.tone): cell.count for cell in entry.cells}
+    table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(entry.recipe.model.name)}", box=SIMPLE)
+    table.title_justify = "left"
+    table.add_column("label \\ skin tone")
+    for tone in [*tones, "all"]:
+        table.add_column(str(tone), justify="right")
+    for label in dict.fromkeys(cell.label for cell in entry.cells):
+        row = [counts.get((label, tone), 0) for tone in tones]
+        table.add_row(label, *(f"{count:,}" for count in [*row, sum(row)]))
+    return table

@@ -1,0 +1,31 @@
+"""``synthgen preview``: shows what was made."""
+
+from pathlib import Path
+
+import click
+
+from synthgen.commands import _options
+
+
+@click.command("preview")
+@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.option(
+    "--out", required=True, type=_options.FILE, help="The HTML file; the contact sheet goes beside it as .png."
+)
+@click.option(
+    "--limit", default=5000, show_default=True, type=click.IntRange(min=1), help="Pictures at the most, spread evenly."
+)
+@_options.verbosity
+def command(directory: Path, *, out: Path, limit: int, quiet: bool) -> None:
+    """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it.
+
+    Example: synthgen preview runs/quickstart/work --out preview.html
+    """
+    from synthgen import study
+    from synthgen.errors import InputError
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
+    sheet = study.gallery(directory, out, limit)
+    if not quiet:
+        click.echo(f"gallery {out}\ncontact sheet {sheet}")

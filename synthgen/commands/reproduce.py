@@ -1,0 +1,35 @@
+"""``synthgen reproduce``: makes one image again."""
+
+from pathlib import Path
+
+import click
+
+from synthgen.commands import _options
+
+
+@click.command("reproduce")
+@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("key")
+@click.option("--out", required=True, type=_options.FILE, help="Where the new image goes; must not exist yet.")
+@_options.verbosity
+def command(directory: Path, key: str, *, out: Path, quiet: bool) -> int:
+    """Make one image of a run or dataset again from its record, and compare it with the one stored.
+
+    Says `identical` where the bytes are equal, and the PSNR otherwise. Exit code 1: below 40 dB.
+
+    Example: synthgen reproduce runs/quickstart/dataset text-melanoma-5-0000003 --out again.jpg
+    """
+    from synthgen import durable
+    from synthgen.errors import InputError
+    from synthgen.reproduce import TOLERANCE, reproduce
+    from synthgen.study import DOORS
+
+    if out.exists():
+        raise InputError(f"--out {out}: exists already; choose another name")
+    made = reproduce(directory, key, DOORS)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    durable.write(out, made.content)
+    if not quiet:
+        same = "identical" if made.identical else f"PSNR {made.psnr:.1f} dB (tolerance {TOLERANCE:.0f} dB)"
+        click.echo(f"{key}: {same}; written to {out}")
+    return 0 if made.within_tolerance else 1

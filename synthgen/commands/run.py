@@ -1,0 +1,59 @@
+"""``synthgen run``: the whole study."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from synthgen.commands import _options, _progress
+
+
+@click.command("run")
+@click.argument("manifest", type=_options.Manifest())
+@click.option("--out", type=_options.DIRECTORY, help="The study's folder; runs/NAME if left out.")
+@_options.device
+@_options.verbosity
+def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
+    """Do everything a manifest asks for: generate, pack and preview. Run it again, and it goes on where it was.
+
+    Exit code: the worst of its parts.
+
+    Example: synthgen run quickstart
+    """
+    from synthgen import plan, study
+    from synthgen.ledger import Receipt
+    from synthgen.pack import PackedShard
+
+    planned = plan.read(manifest, study.DOORS)
+    out = out or Path("runs") / planned.manifest.document.name
+    wish = _options.wish(options)
+    failed, progress = 0, _progress.Progress(0, quiet=True)
+    with _progress.stoppable() as stop:
+        steps = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
+        for step in steps:
+            if isinstance(step, study.Stage):
+                progress.__exit__()
+                if not quiet:
+                    click.echo(f"{step.verb} ...", err=True)
+                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total)
+            elif isinstance(step, Receipt):
+                progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
+            elif isinstance(step, PackedShard):
+                progress.step(step.samples, step.path)
+        progress.__exit__()
+    failed = study.failed(planned, out / "work")
+    if not quiet:
+        click.echo(_summary(out, planned.samples, failed))
+    return 1 if failed else 0
+
+
+def _summary(out: Path, planned: int, failed: int) -> str:
+    lines = [f"{planned - failed:,} images" + (f" ({failed:,} could not be made)" if failed else "")]
+    for name, what in (
+        ("work", "verified work shards with their receipts"),
+        ("dataset", "packed dataset: datasets.load_dataset opens this folder"),
+        ("preview.html", "gallery, open it in a browser"),
+        ("preview.png", "contact sheet"),
+    ):
+        lines.append(f"  {out / name}  {what}")
+    return "\n".join(lines)

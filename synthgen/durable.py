@@ -1,0 +1,54 @@
+"""Files that are there whole or not at all, whatever crashed on the way."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file through a scratch file beside it: written, fsynced, renamed, and the folder fsynced."""
+    scratch = path.with_name(f".{path.name}.{owner()}")
+    with scratch.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    publish(scratch, path)
+
+
+def publish(scratch: Path, path: Path) -> None:
+    """Give a finished, fsynced file its final name, durably; both lie on one file system."""
+    scratch.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder survive a power cut, where the system can say so of a folder."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def owner() -> str:
+    """A name for scratch files of this process that no other process on any host uses at the same time."""
+    return f"{socket.gethostname()}.{os.getpid()}"
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove scratch files and folders that processes of this host left in a folder when they died.
+
+    Args:
+        folder: Where to look, not deeper.
+        name: Only scratch of files and folders that begin like this.
+    """
+    import psutil
+
+    prefix = f".{socket.gethostname()}."
+    for path in folder.glob(f".{name}*{prefix}*"):
+        process = path.name.rpartition(prefix)[2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

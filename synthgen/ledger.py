@@ -1,0 +1,236 @@
+"""What is finished: a work shard counts once its receipt is there, and not before.
+
+A shard is written to scratch, fsynced, re-read and checked, and renamed; its receipt is written last, the same way. A
+receipt is trusted while the size and time of its shard match; only a mismatch is hashed again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from synthgen import durable
+
+State = Literal["whole", "missing", "damaged"]
+_FORMAT = 1
+_SHARDS_A_FOLDER = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one sample.
+
+    Attributes:
+        key: Its key.
+        status: ``made`` or ``failed``.
+        attempt: The attempt that was kept, or the last one tried.
+        tries: What each try gave, in order: ``nonfinite``, ``black``, ``flat``, at last ``made`` or ``failed``.
+        sha256: Of the image's file; empty where it failed.
+    """
+
+    key: str
+    status: Literal["made", "failed"]
+    attempt: int
+    tries: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof that a work shard is finished.
+
+    Attributes:
+        entry: The entry's name.
+        shard: The shard's number within the entry.
+        digest: The digest of the entry's plan.
+        count: Images in the tar.
+        size: Bytes of the tar.
+        mtime_ns: Its modification time when it was committed, in nanoseconds.
+        sha256: Of the tar.
+        samples: What became of each planned sample, in the plan's order.
+        environment: What the images were made with and on.
+        timing: ``seconds`` the images took, and ``finished``, Unix time.
+    """
+
+    entry: str
+    shard: int
+    digest: str
+    count: int
+    size: int
+    mtime_ns: int
+    sha256: str
+    samples: tuple[Outcome, ...]
+    environment: dict[str, Any]
+    timing: dict[str, float]
+
+    @property
+    def failed(self) -> int:
+        """Samples that could not be made."""
+        return len(self.samples) - self.count
+
+    def to_json(self) -> bytes:
+        """The receipt as indented JSON."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Receipt":
+        """Read a receipt back.
+
+        Raises:
+            ValueError: It is not a receipt of this format.
+        """
+        try:
+            document = json.loads(content)
+            if document.pop("format") != _FORMAT:
+                raise ValueError("written by another version of synthgen")
+            samples = document.pop("samples")
+            outcomes = (Outcome(**sample | {"tries": tuple(sample["tries"])}) for sample in samples)
+            return cls(samples=tuple(outcomes), **document)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a receipt: {error}") from None
+
+
+class Ledger:
+    """The work shards of one entry on disk, in ``root/entry``."""
+
+    def __init__(self, root: Path, entry: str, digest: str) -> None:
+        self._root = root
+        self._folder = root / entry
+        self._scratch = root / ".scratch"
+        self.entry = entry
+        self.digest = digest
+
+    def tar(self, number: int) -> Path:
+        """Where a shard's tar lies: sub-folders keep a folder under 10,000 shards."""
+        folder, group = self._folder, number // _SHARDS_A_FOLDER
+        return (folder / f"{group:05d}" if group else folder) / f"{number:05d}.tar"
+
+    def receipt_path(self, number: int) -> Path:
+        """Where a shard's receipt lies."""
+        return self.tar(number).with_suffix(".json")
+
+    def rotten_path(self, number: int) -> Path:
+        """Where the receipt of a shard found damaged is moved to, so that it counts no more."""
+        return self.tar(number).with_suffix(".rotten.json")
+
+    def sweep(self) -> None:
+        """Remove what processes of this host left half written when they died."""
+        for folder in (self._scratch, self._folder, *self._folder.glob("[0-9]*/")):
+            durable.sweep(folder)
+
+    def trusted(self, number: int) -> Receipt | None:
+        """The receipt of a finished shard; ``None`` where the shard has to be made.
+
+        Reads the shard's bytes only where its size or time is not what the receipt says.
+        """
+        receipt = self._receipt(self.receipt_path(number))
+        if receipt is None or receipt.digest != self.digest:
+            return None
+        try:
+            status = self.tar(number).stat()
+        except FileNotFoundError:
+            return None
+        if status.st_size != receipt.size:
+            return None
+        if status.st_mtime_ns == receipt.mtime_ns:
+            return receipt
+        if _sha256(self.tar(number)) != receipt.sha256:
+            return None
+        receipt = dataclasses.replace(receipt, mtime_ns=status.st_mtime_ns)
+        durable.write(self.receipt_path(number), receipt.to_json())
+        return receipt
+
+    def inspect(self, number: int) -> tuple[State, Receipt | None, str]:
+        """Re-read every byte of a shard: its state, its receipt, and what is wrong with it."""
+        receipt = self._receipt(self.receipt_path(number))
+        if receipt is None:
+            if self._receipt(self.rotten_path(number)):
+                return "damaged", None, "found damaged before and not made again yet"
+            unreadable = self.receipt_path(number).exists()
+            return ("damaged", None, "its receipt is unreadable") if unreadable else ("missing", None, "")
+        if receipt.digest != self.digest:
+            return "damaged", receipt, "its receipt is of another plan"
+        if not self.tar(number).exists():
+            return "damaged", receipt, "the tar is gone"
+        if _sha256(self.tar(number)) != receipt.sha256:
+            return "damaged", receipt, "the tar's sha256 is not the receipt's"
+        return "whole", receipt, ""
+
+    def mark_rotten(self, number: int) -> None:
+        """Make a damaged shard count no more, so that it is made again; its bytes stay."""
+        path = self.receipt_path(number)
+        if path.exists():
+            durable.publish(path, self.rotten_path(number))
+
+    def batch_size(self, number: int) -> int | None:
+        """The batch size a shard that has to be made again was made at, where that is known."""
+        for path in (self.receipt_path(number), self.rotten_path(number)):
+            receipt = self._receipt(path)
+            if receipt is not None and receipt.digest == self.digest:
+                return int(receipt.environment["batch_size"])
+        return None
+
+    def commit(
+        self,
+        number: int,
+        write: Callable[[BinaryIO], None],
+        check: Callable[[Path], None],
+        *,
+        samples: tuple[Outcome, ...],
+        environment: dict[str, Any],
+        timing: dict[str, float],
+    ) -> Receipt:
+        """Write a shard and, once its bytes on disk are checked, its receipt.
+
+        Args:
+            number: The shard's number.
+            write: Writes the tar to an open file.
+            check: Re-reads the tar from disk and raises where it is not what was meant.
+            samples: What became of each planned sample.
+            environment: What the images were made with and on.
+            timing: How long they took.
+        """
+        path = self.tar(number)
+        for folder in (path.parent, self._scratch):
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                durable.sync_folder(folder.parent)
+        scratch = self._scratch / f".{self.entry}-{number:05d}.tar.{durable.owner()}"
+        with scratch.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        check(scratch)
+        sha256 = _sha256(scratch)
+        durable.publish(scratch, path)
+        status = path.stat()
+        receipt = Receipt(
+            entry=self.entry,
+            shard=number,
+            digest=self.digest,
+            count=sum(outcome.status == "made" for outcome in samples),
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            sha256=sha256,
+            samples=samples,
+            environment=environment,
+            timing=timing,
+        )
+        durable.write(self.receipt_path(number), receipt.to_json())
+        self.rotten_path(number).unlink(missing_ok=True)
+        return receipt
+
+    def _receipt(self, path: Path) -> Receipt | None:
+        try:
+            return Receipt.from_json(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

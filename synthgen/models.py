@@ -1,0 +1,109 @@
+"""What a model says of itself before anything is loaded: its class, its sizes, its fingerprint."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from synthgen.errors import ManifestError
+
+BUNDLED = "phantom"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a model without importing torch.
+
+    Attributes:
+        name: The model as the manifest writes it.
+        kind: ``bundled``, a local ``folder`` or a ``hub`` id, which is not checked here.
+        folder: Where it lies; ``None`` for a Hub id.
+        class_name: The pipeline class that its ``model_index.json`` names; empty for a Hub id.
+        multiple: Height and width in pixels must be multiples of this.
+        sample_size: The side in pixels that it was trained for; ``None`` where it does not say.
+    """
+
+    name: str
+    kind: Literal["bundled", "folder", "hub"]
+    folder: Path | None = None
+    class_name: str = ""
+    multiple: int = 8
+    sample_size: int | None = None
+
+
+def describe(name: str, base: Path) -> ModelFacts:
+    """Look a model up by the name in a manifest: ``phantom``, a folder (relative to ``base``) or a Hub id.
+
+    Raises:
+        ManifestError: It is neither, or the folder is not a safe diffusers folder.
+    """
+    if name == BUNDLED:
+        return _describe_folder(name, "bundled", Path(str(files("synthgen"))) / "phantom" / "weights")
+    try:
+        folder = (base / Path(name).expanduser()).resolve()
+        found = folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ManifestError(f"`{name[:80]}` can't be looked up: {error}") from None
+    if found:
+        return _describe_folder(name, "folder", folder)
+    if name.startswith((".", "/", "~")):
+        raise ManifestError(f"no folder {folder}")
+    if not _HUB_ID.fullmatch(name):
+        raise ManifestError(f"`{name}` is neither `{BUNDLED}`, a folder, nor a Hub id (org/name)")
+    return ModelFacts(name, "hub")
+
+
+@cache
+def fingerprint(folder: Path) -> str:
+    """The sha256 over the names and bytes of every file that a pipeline loads from a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in {".json", ".safetensors", ".txt", ".model"}:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").digest()
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
+    return f"sha256:{digest.hexdigest()[:32]}"
+
+
+def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path) -> ModelFacts:
+    index = _json(folder / "model_index.json")
+    unsafe = [*folder.rglob("*.py")]
+    for part in folder.iterdir():
+        if part.is_dir() and not any(part.glob("*.safetensors")):
+            unsafe += [path for path in part.iterdir() if path.suffix in _PICKLED]
+    if unsafe:
+        names = ", ".join(sorted(path.relative_to(folder).as_posix() for path in unsafe)[:3])
+        raise ManifestError(
+            f"{folder} holds code or pickled weights ({names}), which can run anything when loaded; "
+            "only safetensors are read: convert them with `save_pretrained(safe_serialization=True)`"
+        )
+    vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
+    backbone = next((part for part in ("unet", "transformer") if (folder / part).is_dir()), None)
+    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    side = _json(folder / backbone / "config.json").get("sample_size") if backbone else None
+    return ModelFacts(
+        name=name,
+        kind=kind,
+        folder=folder,
+        class_name=str(index.get("_class_name", "")),
+        multiple=max(8, factor),
+        sample_size=side * factor if isinstance(side, int) else None,
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}; is this a diffusers model folder?") from None
+    except ValueError as error:
+        raise ManifestError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ManifestError(f"{path}: expected a JSON object")
+    return content

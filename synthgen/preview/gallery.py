@@ -1,0 +1,129 @@
+"""Writes the gallery: one HTML file that holds its pictures and needs no network.
+
+Everything a record says reaches the page as text: Jinja2 escapes what stands in the markup, and the
+script sets ``textContent`` alone from one block of JSON. A Content-Security-Policy of two hashes
+lets no other script or style run.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from synthgen.errors import DamagedError
+from synthgen.preview.picture import Picture, labels_in_order, replace_own, tones_in_order
+
+_MARKER = b'<meta name="generator" content="synthgen preview">'
+_MARKER_WITHIN = 4096
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+
+
+def write_gallery(
+    pictures: Sequence[Picture],
+    out: Path,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    reproduce_dir: str,
+    thumbnail: int = 128,
+) -> None:
+    """Write ``pictures`` as one page, a matrix of label by skin tone for each entry.
+
+    An image whose longest side is over ``thumbnail`` pixels is embedded scaled down to it.
+    ``reproduce_dir`` is the folder that the page's ``synthgen reproduce`` lines name.
+
+    Raises :class:`~synthgen.errors.InputError` where ``out`` is somebody else's file, and
+    :class:`~synthgen.errors.DamagedError` where an image can't be decoded.
+    """
+    by_key = sorted(pictures, key=lambda picture: picture.key)
+    axes = {
+        "entries": list(dict.fromkeys(str(picture.record["entry"]) for picture in pictures)),
+        "labels": labels_in_order(pictures),
+        "tones": tones_in_order(pictures),
+    }
+    fields = list(dict.fromkeys(field for picture in by_key for field in picture.record))
+    shown = [_shown(picture, fields, reproduce_dir, thumbnail) for picture in by_key]
+    data = _json_block({**axes, "fields": fields, "pictures": shown})
+    page = (
+        _template_environment()
+        .from_string(_template())
+        .render(title=title, facts=facts, axes=axes, count=len(shown), data=data)
+    )
+    replace_own(out, page.encode("utf-8", "replace"), _is_gallery)
+
+
+def _is_gallery(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _MARKER in file.read(_MARKER_WITHIN)
+
+
+def _template() -> str:
+    return resources.files("synthgen.preview").joinpath("gallery.html.j2").read_text("utf-8")
+
+
+def _template_environment() -> Environment:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["csp_hash"] = _csp_hash
+    return environment
+
+
+def _csp_hash(text: str) -> str:
+    """The source expression that allows exactly this inline script or style (CSP level 2)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _json_block(data: Mapping[str, Any]) -> Markup:
+    """JSON that can't end its script element: ASCII only, so U+2028 and U+2029 are escaped too."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped just above
+
+
+def _shown(picture: Picture, fields: Sequence[str], folder: str, thumbnail: int) -> dict[str, Any]:
+    source, suffix, size = _embedded(picture, thumbnail)
+    line = ["synthgen", "reproduce", folder, picture.key, "--out", picture.key + suffix]
+    record = picture.record
+    return {
+        "record": [_text(record[field]) if field in record else None for field in fields],
+        "source": source,
+        "size": size,
+        "reduced": max(size) > thumbnail,
+        "command": shlex.join(line),
+    }
+
+
+def _text(value: object) -> str:
+    """Numbers travel as text, because a seed passes 2**53 and JavaScript would round it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _embedded(picture: Picture, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
+    """The image as a data: URI, with the suffix and size (width, height) of the stored one."""
+    try:
+        with Image.open(io.BytesIO(picture.image), formats=_FORMATS) as image:
+            kind, size = str(image.format), image.size
+            data, shown_as = picture.image, kind
+            if max(size) > thumbnail:
+                data, shown_as = _reduced(image, thumbnail), "WEBP"
+    except OSError as error:
+        raise DamagedError(f"{picture.key}: its image can't be decoded ({error}); run synthgen verify") from error
+    uri = f"data:image/{shown_as.lower()};base64,{base64.b64encode(data).decode()}"
+    return uri, _SUFFIXES[kind], size
+
+
+def _reduced(image: Image.Image, longest_side: int) -> bytes:
+    image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "WEBP", quality=85, method=4)
+    return buffer.getvalue()

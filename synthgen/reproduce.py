@@ -1,0 +1,134 @@
+"""Makes one image again from its record, and says whether it is the same to the byte."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import datasets_on_disk, images, runs, strategies, tars
+from synthgen.attempts import pad
+from synthgen.devices import Environment, Wish
+from synthgen.doors import Doors
+from synthgen.errors import InputError, UnavailableError
+from synthgen.images import Encoding
+from synthgen.ledger import Ledger
+from synthgen.plan import Plan
+from synthgen.sample import Record, Sample
+from synthgen.tars import TarSample
+
+TOLERANCE = 40.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """One image made again.
+
+    Attributes:
+        content: The new file's bytes.
+        identical: Whether they are the stored ones.
+        psnr: Peak signal-to-noise ratio in dB between the two images, both as stored; infinite if equal.
+        record: The record it was made from.
+    """
+
+    content: bytes
+    identical: bool
+    psnr: float
+    record: Record
+
+    @property
+    def within_tolerance(self) -> bool:
+        """Whether the images are the same, or as near as another machine makes them: 40 dB."""
+        return self.identical or self.psnr >= TOLERANCE
+
+
+def reproduce(root: Path, key: str, doors: Doors) -> Reproduction:
+    """Make the image with that key again, in the environment its run pinned as far as it can be had here.
+
+    Raises:
+        InputError: The folder holds no such image, or its manifest now plans another one under that key.
+        UnavailableError: Its model can't be had here.
+    """
+    if runs.is_run(root):
+        plan = runs.read_plan(root, doors)
+        stored, pin = _from_run(root, plan, key)
+    elif datasets_on_disk.is_dataset(root):
+        plan = datasets_on_disk.read_plan(root, doors)
+        stored, pin = _from_dataset(root, key)
+    else:
+        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+    record = Record.from_json(stored.files["json"])
+    sample = _planned(plan, record)
+    return _compare(stored, record, _make(plan, sample, pin))
+
+
+def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]:
+    sample = plan.find(key)
+    if sample is None:
+        raise InputError(f"{root}: the plan has no image `{key}`")
+    entry = plan.entries[sample.recipe.entry]
+    ledger, number = Ledger(root, entry.name, entry.digest), entry.shard_of(sample.index)
+    receipt = ledger.trusted(number)
+    if receipt is None:
+        raise InputError(f"{root}: the shard of `{key}` is not made yet, or damaged")
+    for stored in tars.read(ledger.tar(number)):
+        if stored.key == key:
+            return stored, Environment(**receipt.environment)
+    raise InputError(f"{root}: `{key}` could not be made; its receipt says why")
+
+
+def _from_dataset(root: Path, key: str) -> tuple[TarSample, Environment]:
+    stored = datasets_on_disk.read_sample(root, key)
+    if stored is None:
+        raise InputError(f"{root}: no image `{key}` in its metadata")
+    entry = Record.from_json(stored.files["json"]).entry
+    environments: dict[str, Any] = datasets_on_disk.read_provenance(root)["environments"]
+    return stored, Environment(**environments[entry])
+
+
+def _planned(plan: Plan, record: Record) -> Sample:
+    first = plan.find(record.key)
+    if first is None:
+        raise InputError(f"the manifest plans no image `{record.key}`")
+    sample = plan.entries[first.recipe.entry].sample(first.index, record.attempt)
+    if (sample.seed, sample.prompt) != (record.seed, record.prompt):
+        raise InputError(f"the manifest plans another image as `{record.key}` than the one stored")
+    return sample
+
+
+def _make(plan: Plan, sample: Sample, pin: Environment) -> bytes:
+    strategy = strategies.strategy(sample.recipe.strategy)
+    shard_samples = plan.manifest.document.output.shard_samples
+    wish = Wish(pin.device, pin.dtype, pin.attention, pin.batch_size)
+    try:
+        here = strategy.environment(sample.recipe, wish, shard_samples)
+    except UnavailableError as error:
+        here = strategy.environment(sample.recipe, Wish(batch_size=pin.batch_size), shard_samples)
+        _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
+    here = Environment(**here.to_dict() | {"threads": pin.threads})
+    for what, there, now in _differences(pin, here):
+        _log.warning("made with %s %s, here it is %s", what, there, now)
+    maker = strategy.maker(sample.recipe, here)
+    batch = pad([sample], here.batch_size)
+    painted = maker(batch)
+    if not painted.finite[0]:
+        painted = maker(batch, precise=True)
+    output = plan.manifest.document.output
+    encoding = Encoding(output.image_format, output.quality or 95)
+    return images.encode(painted.pixels[0], encoding)
+
+
+def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, Any]]:
+    """What is not as it was, by name."""
+    there, now = pin.to_dict(), here.to_dict()
+    there |= {f"package {name}": number for name, number in there.pop("versions").items()}
+    now |= {f"package {name}": number for name, number in now.pop("versions").items()}
+    return [(what, there[what], now.get(what)) for what in there if there[what] != now.get(what)]
+
+
+def _compare(stored: TarSample, record: Record, content: bytes) -> Reproduction:
+    identical = hashlib.sha256(content).hexdigest() == record.image_sha256
+    extension = next(name for name in stored.files if name not in ("json", "cls"))
+    psnr = images.psnr(images.decode(stored.files[extension]), images.decode(content))
+    return Reproduction(content, identical, psnr, record)

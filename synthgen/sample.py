@@ -1,0 +1,169 @@
+"""What flows: the Sample, an image to make; and the Record, the metadata of one made."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+from synthgen.doors import StrategySettings
+from synthgen.models import ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all samples of one entry have in common.
+
+    Attributes:
+        entry: The entry's name.
+        strategy: The module behind the strategies door that makes it.
+        settings: That strategy's settings, sizes filled in.
+        model: What is known of the model.
+        revision: The commit or tag asked of a Hub id; empty for its newest.
+        adapter: The adapter's name; empty for none.
+    """
+
+    entry: str
+    strategy: str
+    settings: StrategySettings
+    model: ModelFacts
+    revision: str = ""
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image to make: a pure function of the manifest and the attempt's number."""
+
+    key: str
+    index: int
+    recipe: Recipe
+    label: str
+    label_id: int
+    skin_tone: str
+    skin_tone_scale: str
+    fitzpatrick: int
+    prompt: str
+    negative_prompt: str
+    attributes: tuple[tuple[str, str], ...]
+    seed: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The metadata of an image made, as stored beside it: the same fields and types in every sample, none null."""
+
+    key: str
+    entry: str
+    label: str
+    label_id: int
+    skin_tone: str
+    skin_tone_scale: str
+    fitzpatrick: int
+    strategy: str
+    prompt: str
+    negative_prompt: str
+    attributes: str
+    seed: int
+    attempt: int
+    model: str
+    model_revision: str
+    adapter: str
+    scheduler: str
+    num_inference_steps: int
+    guidance_scale: float
+    strength: float
+    mask: str
+    width: int
+    height: int
+    source_id: str
+    source_group: str
+    source_split: str
+    source_dataset: str
+    source_license: str
+    image_sha256: str
+    generator: str
+
+    def to_json(self) -> bytes:
+        """The record as UTF-8 JSON, fields in their declared order; equal records give equal bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Record":
+        """Read a record back.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+        """
+        document: Any = json.loads(content)
+        kinds = field_types()
+        if not isinstance(document, dict) or set(document) != set(kinds):
+            raise ValueError("not a record: its fields are not the promised ones")
+        for name, kind in kinds.items():
+            if type(document[name]) is not kind:
+                raise ValueError(f"not a record: {name} is not {kind.__name__}")
+        return cls(**document)
+
+
+@cache
+def field_types() -> dict[str, type]:
+    """The record's fields and their types: ``str``, ``int`` or ``float``, in their declared order."""
+    return {field.name: field.type for field in fields(Record)}  # type: ignore[misc]
+
+
+def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
+    """The record of a sample once its image is made."""
+    settings = sample.recipe.settings
+    return Record(
+        key=sample.key,
+        entry=sample.recipe.entry,
+        label=sample.label,
+        label_id=sample.label_id,
+        skin_tone=sample.skin_tone,
+        skin_tone_scale=sample.skin_tone_scale,
+        fitzpatrick=sample.fitzpatrick,
+        strategy=sample.recipe.strategy,
+        prompt=sample.prompt,
+        negative_prompt=sample.negative_prompt,
+        attributes=json.dumps(dict(sample.attributes), ensure_ascii=False, sort_keys=True),
+        seed=sample.seed,
+        attempt=sample.attempt,
+        model=sample.recipe.model.name,
+        model_revision=model_revision,
+        adapter=sample.recipe.adapter,
+        scheduler=str(getattr(settings, "scheduler", "")),
+        num_inference_steps=int(getattr(settings, "num_inference_steps", 0)),
+        guidance_scale=float(getattr(settings, "guidance_scale", 0.0)),
+        strength=float(getattr(settings, "strength", 0.0)),
+        mask="",
+        width=settings.width or 0,
+        height=settings.height or 0,
+        source_id="",
+        source_group="",
+        source_split="",
+        source_dataset="",
+        source_license="",
+        image_sha256=image_sha256,
+        generator=generator,
+    )
+
+
+def seed_of(manifest_seed: int, key: str, attempt: int) -> int:
+    """The seed of one attempt at one sample: 63 bits of BLAKE2b, so torch and JSON both hold it."""
+    digest = blake2b(f"{manifest_seed}\0{key}\0{attempt}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def draw(seed: int, what: str, weights: tuple[float, ...]) -> int:
+    """Draw an index in proportion to its weight, from a sample's seed and the name of what is drawn.
+
+    Independent of torch and of Python's ``random``, so a plan draws the same everywhere, always.
+    """
+    digest = blake2b(f"{seed}\0{what}".encode(), digest_size=8).digest()
+    point = int.from_bytes(digest, "big") / 2**64 * sum(weights)
+    for index, weight in enumerate(weights):
+        point -= weight
+        if point < 0:
+            return index
+    return max(index for index, weight in enumerate(weights) if weight > 0)

@@ -1,0 +1,39 @@
+"""The strategies door: a file here is one way to make an image, and its name is the ``strategy`` in a manifest.
+
+Each module has:
+
+* a docstring whose first line is its help;
+* ``Settings``, a :class:`synthgen.doors.StrategySettings`, valid before anything runs;
+* ``environment(recipe, wish, shard_samples) -> Environment``, what its images will be made with and on;
+* ``maker(recipe, environment) -> Maker``, loaded and ready.
+"""
+
+from typing import Protocol, cast
+
+from synthgen.attempts import Maker
+from synthgen.devices import Environment, Wish
+from synthgen.doors import Door, StrategySettings
+from synthgen.sample import Recipe
+
+door = Door(__name__)
+
+
+class Strategy(Protocol):
+    """What every module behind this door is."""
+
+    Settings: type[StrategySettings]
+
+    def environment(self, recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+        """Decide what a recipe's images are made with and on; raises UnavailableError for a wish that can't be had."""
+
+    def maker(self, recipe: Recipe, environment: Environment) -> Maker:
+        """Load what making the images takes."""
+
+
+def strategy(name: str) -> Strategy:
+    """The strategy of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    return cast(Strategy, door.module(name))

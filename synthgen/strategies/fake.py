@@ -1,0 +1,79 @@
+"""A coloured pattern drawn from the seed, without any model: for tests and for trying a manifest out."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from synthgen import __version__, devices
+from synthgen.attempts import Maker, Painted
+from synthgen.devices import Environment, Wish
+from synthgen.doors import StrategySettings
+from synthgen.images import Pixels
+from synthgen.models import ModelFacts
+from synthgen.sample import Recipe, Sample
+
+_Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)]
+
+
+class Settings(StrategySettings):
+    """The size, and the faults to act out.
+
+    ``nonfinite`` and ``flat`` name samples by their index in the entry: the first come out NaN unless made precisely,
+    the second come out flat at their first ``flat_attempts`` attempts. ``seconds`` is slept for each batch.
+    """
+
+    nonfinite: _Indices = []
+    flat: _Indices = []
+    flat_attempts: Annotated[int, Field(ge=1)] = 1
+    seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+
+    def fitted(self, facts: ModelFacts) -> "Settings":
+        """These settings, 64 by 64 pixels where none are given; a pattern needs no multiple."""
+        return self.model_copy(update={"height": self.height or 64, "width": self.width or 64})
+
+
+def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+    """A pattern is the same everywhere; only the batch size can be asked for."""
+    return Environment(
+        device="cpu",
+        device_name="cpu",
+        dtype="float32",
+        attention="none",
+        batch_size=wish.batch_size or min(16, shard_samples),
+        threads=1,
+        model_revision=f"fake {__version__}",
+        versions=devices.versions(),
+    )
+
+
+def maker(recipe: Recipe, environment: Environment) -> Maker:
+    """The pattern's painter; nothing is loaded."""
+    return _paint
+
+
+def _paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    settings = samples[0].recipe.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("samples of another strategy")
+    time.sleep(settings.seconds)
+    pixels = np.stack([_pattern(sample, settings) for sample in samples])
+    finite = [precise or sample.index not in settings.nonfinite for sample in samples]
+    return Painted(pixels, np.array(finite))
+
+
+def _pattern(sample: Sample, settings: Settings) -> Pixels:
+    """Two waves in a random colour, with grain, so that compressed sizes are those of a picture."""
+    height, width = settings.height or 64, settings.width or 64
+    if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
+        return np.full((height, width, 3), 128, np.uint8)
+    rng = np.random.default_rng(sample.seed)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    u, v, phase = rng.uniform(2, 9, 3)
+    wave = np.sin(u * x + phase)[..., None] * np.cos(v * y + phase)[..., None]
+    colour = rng.uniform(60, 200, 3)
+    grain = rng.normal(0, 6, (height, width, 3))
+    pixels: Pixels = np.clip(colour + 50 * wave + grain, 0, 255).astype(np.uint8)
+    return pixels

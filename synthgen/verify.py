@@ -1,0 +1,132 @@
+"""Re-reads every byte of a run or a packed dataset, and says what is whole, missing or damaged."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from synthgen import datasets_on_disk, images, runs, tars
+from synthgen.doors import Doors
+from synthgen.errors import DamagedError, InputError
+from synthgen.ledger import Ledger
+from synthgen.plan import EntryPlan
+from synthgen.sample import Record
+from synthgen.tars import TarSample
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one file.
+
+    Attributes:
+        path: The file, relative to the folder verified.
+        state: What it is.
+        samples: Images that are there and whole.
+        failed: Images that could not be made, and are recorded as that.
+        message: What is wrong with it; empty where nothing is.
+    """
+
+    path: str
+    state: Literal["whole", "missing", "damaged"]
+    samples: int = 0
+    failed: int = 0
+    message: str = ""
+
+
+def verify(root: Path, doors: Doors) -> Iterator[Finding]:
+    """Verify a run or a packed dataset; yields a finding for each shard and file.
+
+    A run's damaged shards are marked, so that the next ``generate`` makes them again; their bytes stay until then.
+
+    Raises:
+        InputError: The folder is neither.
+    """
+    if runs.is_run(root):
+        yield from _verify_run(root, doors)
+    elif datasets_on_disk.is_dataset(root):
+        yield from _verify_dataset(root)
+    else:
+        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+
+
+def _verify_run(root: Path, doors: Doors) -> Iterator[Finding]:
+    plan = runs.read_plan(root, doors)
+    for name, entry in plan.entries.items():
+        ledger = Ledger(root, name, entry.digest)
+        for number in range(entry.shards):
+            finding = _verify_shard(root, ledger, entry, number)
+            if finding.state == "damaged":
+                ledger.mark_rotten(number)
+            yield finding
+
+
+def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> Finding:
+    path = ledger.tar(number).relative_to(root).as_posix()
+    state, receipt, message = ledger.inspect(number)
+    if receipt is None or state != "whole":
+        return Finding(path, state, message=message)
+    planned = [sample.key for sample in entry.shard(number)]
+    if [outcome.key for outcome in receipt.samples] != planned:
+        return Finding(path, "damaged", message="its receipt lists other samples than the plan")
+    made = {outcome.key: outcome.sha256 for outcome in receipt.samples if outcome.status == "made"}
+    try:
+        found = {sample.key: check(sample).image_sha256 for sample in tars.read(ledger.tar(number))}
+    except DamagedError as error:
+        return Finding(path, "damaged", message=str(error))
+    if found != made:
+        return Finding(path, "damaged", message="the tar holds other images than its receipt lists")
+    return Finding(path, "whole", receipt.count, receipt.failed)
+
+
+def _verify_dataset(root: Path) -> Iterator[Finding]:
+    provenance = datasets_on_disk.read_provenance(root)
+    for name, promised in provenance["files"].items():
+        path = root / name
+        if not path.is_file():
+            yield Finding(name, "missing", message="the file is gone")
+            continue
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if sha256 != promised["sha256"]:
+            message = "its sha256 is not the one in provenance.json"
+            yield Finding(name, "damaged", message=message)
+        elif path.suffix == ".tar":
+            yield _verify_tar(path, name, int(promised["samples"]))
+        else:
+            yield Finding(name, "whole")
+    for name in sorted(datasets_on_disk.unknown_files(root, provenance)):
+        yield Finding(name, "damaged", message="not a file of this dataset")
+
+
+def _verify_tar(path: Path, name: str, samples: int) -> Finding:
+    try:
+        found = len([check(sample) for sample in tars.read(path)])
+    except DamagedError as error:
+        return Finding(name, "damaged", message=str(error))
+    if found != samples:
+        return Finding(name, "damaged", message=f"holds {found} samples, not {samples}")
+    return Finding(name, "whole", found)
+
+
+def check(sample: TarSample) -> Record:
+    """Check one stored sample: its fields, its picture's sha256, that it decodes at its size, its class.
+
+    Raises:
+        DamagedError: One of them is not as it should be.
+    """
+    extensions = set(sample.files) - {"json", "cls"}
+    if len(extensions) != 1 or len(sample.files) != 3:
+        raise DamagedError(f"{sample.key}: expected an image, .json and .cls")
+    content = sample.files[extensions.pop()]
+    try:
+        record = Record.from_json(sample.files["json"])
+    except ValueError as error:
+        raise DamagedError(f"{sample.key}: {error}") from None
+    if hashlib.sha256(content).hexdigest() != record.image_sha256:
+        raise DamagedError(f"{sample.key}: the image's sha256 is not the recorded one")
+    if images.decode(content).shape != (record.height, record.width, 3):
+        raise DamagedError(f"{sample.key}: the image is not {record.width} x {record.height}")
+    if record.key != sample.key or sample.files["cls"] != str(record.label_id).encode():
+        raise DamagedError(f"{sample.key}: .json, .cls and the key do not agree")
+    return record

@@ -1,0 +1,109 @@
+"""What every test stands on: an isolated user, the real doors, and a small manifest that makes images at once."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import settings
+
+from synthgen import generate, manifest, plan, prompts, shipped, strategies
+from synthgen.devices import Wish
+from synthgen.doors import Doors
+from synthgen.ledger import Receipt
+from synthgen.plan import Plan
+
+settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
+settings.load_profile("synthgen")
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "seed": 7,
+    "labels": {"psoriasis": "psoriasis", "healthy": "healthy skin"},
+    "skin_tones": {"scale": "fitzpatrick", "values": [1, 3, 6]},
+    "generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32}}],
+    "output": {"image_format": "png", "shard_samples": 5},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a CUDA device where there is none; torch is asked only if such a test was collected."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def _isolated_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each test a cache of its own, no network and nobody's token."""
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for token in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(token, raising=False)
+
+
+@pytest.fixture(scope="session")
+def doors() -> Doors:
+    """The doors as the commands open them."""
+    return Doors(
+        strategies=strategies.door,
+        prompts=prompts.read,
+        find_shipped_prompts=lambda name: shipped.find("prompts", name),
+    )
+
+
+@pytest.fixture
+def write_manifest(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the small manifest; keywords take the place of its top keys, and ``None`` takes one out."""
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "manifest.yaml"
+        path.write_text(_text(changes), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def make_plan(doors: Doors, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
+    """Plans the small manifest; keywords as of ``write_manifest``, and ``prompts_text`` for templates of one's own."""
+    base = tmp_path_factory.mktemp("base")
+
+    def make(prompts_text: str | None = None, **changes: Any) -> Plan:
+        text = _text(changes)
+        return plan.Plan(manifest.parse(text, doors, base=base, where="manifest.yaml", prompts_text=prompts_text))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_images() -> Callable[..., list[Receipt]]:
+    """Makes what a plan still lacks in a folder; returns the receipts of what was made."""
+
+    def make(plan: Plan, root: Path, wish: Wish | None = None, **selection: Any) -> list[Receipt]:
+        job = generate.prepare(plan, root, generate.Selection(**selection))
+        return list(generate.generate(job, wish))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tars_in() -> Callable[[Path], dict[str, bytes]]:
+    """Reads the bytes of every tar below a folder, by relative path."""
+
+    def read(root: Path) -> dict[str, bytes]:
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*.tar"))}
+
+    return read
+
+
+def _text(changes: dict[str, Any]) -> str:
+    document = {key: value for key, value in (SMALL | changes).items() if value is not None}
+    return yaml.safe_dump(document, sort_keys=False)

@@ -1,0 +1,164 @@
+"""Images that came out wrong get a bounded second chance, in batches that are always full."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from synthgen.attempts import Made, Painted, make, pad
+from synthgen.plan import Plan
+from synthgen.sample import Sample
+
+
+@dataclass
+class Script:
+    """A maker that gives each sample, try after try, what its script says, and notes every batch.
+
+    Attributes:
+        faults: By the sample's index, what its tries give: ``nonfinite``, ``flat`` or ``black``; then a picture.
+        batches: The keys, attempts and precision of each call.
+    """
+
+    faults: dict[int, list[str]] = field(default_factory=dict)
+    batches: list[tuple[list[tuple[int, int, int]], bool]] = field(default_factory=list)
+
+    def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+        """Make a batch by the script."""
+        self.batches.append(([(one.index, one.attempt, one.seed) for one in samples], precise))
+        verdicts: dict[int, str] = {}
+        for one in samples:
+            if one.index not in verdicts:
+                left = self.faults.get(one.index, [])
+                verdicts[one.index] = left.pop(0) if left else ""
+        kinds = [verdicts[one.index] for one in samples]
+        pictures = {"flat": np.full((8, 8, 3), 99, np.uint8), "black": np.zeros((8, 8, 3), np.uint8)}
+        picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+        pixels = np.stack([pictures.get(kind, picture) for kind in kinds])
+        return Painted(pixels, np.array([kind != "nonfinite" for kind in kinds]))
+
+
+Run = Callable[..., list[Made]]
+
+
+@pytest.fixture
+def run(make_plan: Callable[..., Plan]) -> Run:
+    """Makes the first samples of the small plan."""
+    entry = make_plan().entries["fake"]
+
+    def go(maker: Script, count: int = 5, batch_size: int = 2, **options: int) -> list[Made]:
+        samples = [entry.sample(index) for index in range(count)]
+        made: Iterator[Made] = make(
+            samples, maker, batch_size, lambda one, attempt: entry.sample(one.index, attempt), **options
+        )
+        return list(made)
+
+    return go
+
+
+def test_every_sample_is_made_once_in_order(run: Run) -> None:
+    """Without faults, samples come in the order they were given, each at its first attempt."""
+    made = run(Script())
+    assert [(one.sample.index, one.sample.attempt, one.tries) for one in made] == [(i, 0, ("made",)) for i in range(5)]
+    assert all(one.pixels is not None for one in made)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 5, 7])
+def test_every_batch_is_full(run: Run, batch_size: int) -> None:
+    """The maker never sees a batch of another size, the last and the repeated ones included."""
+    maker = Script({1: ["nonfinite"], 3: ["flat", "flat"], 4: ["nonfinite", "flat"]})
+    assert len(run(maker, batch_size=batch_size)) == 5
+    assert {len(batch) for batch, _ in maker.batches} == {batch_size}
+
+
+def test_a_short_batch_is_padded_with_its_last_sample(run: Run) -> None:
+    """What fills a batch up is its last sample again, and is not yielded twice."""
+    maker = Script()
+    made = run(maker, count=5, batch_size=4)
+    assert [index for index, _, _ in maker.batches[-1][0]] == [4, 4, 4, 4]
+    assert len(made) == 5
+
+
+def test_pad_leaves_a_full_batch_alone(make_plan: Callable[..., Plan]) -> None:
+    """A full batch is what it was."""
+    samples = make_plan().entries["fake"].shard(0)
+    assert pad(samples, len(samples)) == samples
+
+
+def test_nonfinite_is_made_again_with_the_same_seed_precisely(run: Run) -> None:
+    """NaN is a matter of precision: the seed stays, the arithmetic becomes fp32."""
+    maker = Script({2: ["nonfinite"]})
+    made = {one.sample.index: one for one in run(maker)}
+    tries = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
+    assert [precise for _, precise in tries] == [False, True]
+    assert tries[0][0] == tries[1][0]
+    assert (made[2].tries, made[2].sample.attempt) == (("nonfinite", "made"), 0)
+
+
+@pytest.mark.parametrize("fault", ["flat", "black"])
+def test_a_blank_image_is_made_again_with_the_next_attempts_seed(run: Run, fault: str) -> None:
+    """A blank image is a matter of luck: the next attempt has another seed, and usual arithmetic."""
+    maker = Script({2: [fault]})
+    made = {one.sample.index: one for one in run(maker)}
+    tries = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
+    assert [(attempt, precise) for (_, attempt, _), precise in tries] == [(0, False), (1, False)]
+    assert tries[0][0][2] != tries[1][0][2]
+    assert (made[2].tries, made[2].sample.attempt) == ((fault, "made"), 1)
+
+
+def test_precise_and_usual_samples_never_share_a_batch(run: Run) -> None:
+    """A batch is made in one precision."""
+    maker = Script({0: ["nonfinite"], 1: ["flat"]})
+    run(maker, batch_size=5)
+    again = [({index for index, _, _ in batch}, precise) for batch, precise in maker.batches[1:]]
+    assert again == [({1}, False), ({0}, True)]
+
+
+def test_nonfinite_though_precise_goes_on_to_the_next_attempt(run: Run) -> None:
+    """NaN in fp32 too is no matter of precision, so the seed changes."""
+    made = {one.sample.index: one for one in run(Script({1: ["nonfinite", "nonfinite"]}))}
+    assert made[1].tries == ("nonfinite", "nonfinite", "made")
+    assert made[1].sample.attempt == 1
+
+
+def test_flat_in_precise_goes_on_to_the_next_attempt(run: Run) -> None:
+    """A picture that is finite in fp32 but flat gets the next seed."""
+    made = {one.sample.index: one for one in run(Script({1: ["nonfinite", "flat"]}))}
+    assert (made[1].tries, made[1].sample.attempt) == (("nonfinite", "flat", "made"), 1)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+def test_attempts_are_bounded(run: Run, attempts: int) -> None:
+    """A sample that stays blank fails after its last attempt, and every try is told."""
+    maker = Script({3: ["flat"] * 99})
+    made = {one.sample.index: one for one in run(maker, max_attempts=attempts)}
+    assert made[3].pixels is None
+    assert made[3].tries == ("flat",) * attempts + ("failed",)
+    assert made[3].sample.attempt == attempts - 1
+    assert len(maker.faults[3]) == 99 - attempts
+
+
+def test_precise_tries_are_bounded_too(run: Run) -> None:
+    """A sample that stays NaN fails after two tries an attempt."""
+    made = {one.sample.index: one for one in run(Script({0: ["nonfinite"] * 99}), max_attempts=3)}
+    assert made[0].tries == ("nonfinite",) * 6 + ("failed",)
+
+
+def test_repeated_samples_come_last(run: Run) -> None:
+    """What is settled at once comes first and in order, what is repeated after it."""
+    made = run(Script({0: ["flat"], 2: ["flat", "flat"]}))
+    assert [one.sample.index for one in made] == [1, 3, 4, 0, 2]
+
+
+def test_a_fault_repeats_nobody_else(run: Run) -> None:
+    """Samples that came out right are made once, whatever happened beside them."""
+    maker = Script({1: ["flat", "flat"]})
+    run(maker, batch_size=3)
+    assert all({index for index, _, _ in batch} == {1} for batch, _ in maker.batches[2:])
+
+
+def test_nothing_to_make_calls_nobody(run: Run) -> None:
+    """No samples, no batches."""
+    maker = Script()
+    assert run(maker, count=0) == []
+    assert maker.batches == []

@@ -1,0 +1,139 @@
+"""What to compute with is decided from a described device, and a wish is granted or refused, never replaced."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthgen import devices
+from synthgen.devices import Device, Environment, Wish, auto_batch_size, decide
+from synthgen.errors import UnavailableError
+
+GIB = 2**30
+CPU = Device("cpu", "cpu AVX2", 8 * GIB, bf16=False, threads=2, xformers=False)
+CPU_BF16 = replace(CPU, name="cpu AVX512", bf16=True, threads=32)
+T4 = Device("cuda", "Tesla T4", 15 * GIB, bf16=False, threads=4, xformers=False)
+A100 = Device("cuda", "A100", 79 * GIB, bf16=True, threads=16, xformers=True)
+MPS = Device("mps", "mps", 16 * GIB, bf16=False, threads=8, xformers=False)
+
+
+def environment(device: Device, wish: Wish | None = None, pixels: int = 64 * 64, shard: int = 48) -> Environment:
+    """The decision for a device and a wish."""
+    return decide(device, wish or Wish(), pixels=pixels, shard_samples=shard, model_revision="r")
+
+
+@pytest.mark.parametrize(
+    ("device", "wish", "decision"),
+    [
+        (CPU, Wish(), ("float32", "sdpa")),
+        (CPU_BF16, Wish(), ("bfloat16", "sdpa")),
+        (T4, Wish(), ("float16", "sdpa")),
+        (A100, Wish(), ("float16", "sdpa")),
+        (MPS, Wish(), ("float32", "sdpa")),
+        (CPU, Wish(dtype="fp32"), ("float32", "sdpa")),
+        (CPU, Wish(dtype="bf16"), ("bfloat16", "sdpa")),
+        (CPU_BF16, Wish(dtype="float32"), ("float32", "sdpa")),
+        (A100, Wish(dtype="bf16"), ("bfloat16", "sdpa")),
+        (A100, Wish(dtype="bfloat16"), ("bfloat16", "sdpa")),
+        (T4, Wish(dtype="fp32"), ("float32", "sdpa")),
+        (MPS, Wish(dtype="fp16"), ("float16", "sdpa")),
+        (A100, Wish(attention="xformers"), ("float16", "xformers")),
+        (A100, Wish(attention="sdpa"), ("float16", "sdpa")),
+        (A100, Wish(dtype="fp32", attention="xformers"), ("float32", "xformers")),
+        (CPU, Wish(attention="sdpa"), ("float32", "sdpa")),
+    ],
+)
+def test_what_is_decided(device: Device, wish: Wish, decision: tuple[str, str]) -> None:
+    """Each device has its own dtype, and what was asked for is what is used."""
+    found = environment(device, wish)
+    assert (found.dtype, found.attention) == decision
+    assert (found.device, found.device_name, found.threads) == (device.kind, device.name, device.threads)
+
+
+@pytest.mark.parametrize(
+    ("device", "wish", "fault"),
+    [
+        (CPU, Wish(dtype="fp16"), "--dtype fp16: a CPU has no fast fp16"),
+        (CPU_BF16, Wish(dtype="float16"), "--dtype fp16"),
+        (CPU, Wish(attention="xformers"), "--attention xformers: needs a CUDA device, this is cpu"),
+        (MPS, Wish(attention="xformers"), "--attention xformers: needs a CUDA device, this is mps"),
+        (T4, Wish(attention="xformers"), r"xformers is not installed; pip install 'synthgen\[cuda\]'"),
+        (CPU, Wish(dtype="fp16", attention="xformers"), "--dtype fp16"),
+    ],
+)
+def test_what_is_refused(device: Device, wish: Wish, fault: str) -> None:
+    """A wish that can't be had is refused with what to do, and nothing else is quietly used."""
+    with pytest.raises(UnavailableError, match=fault):
+        environment(device, wish)
+
+
+@given(
+    st.sampled_from([CPU, CPU_BF16]),
+    st.sampled_from(["auto", "fp32", "bf16", "fp16", "float32", "bfloat16", "float16"]),
+    st.booleans(),
+)
+def test_a_cpu_never_computes_in_fp16(device: Device, dtype: str, bf16: bool) -> None:
+    """Whatever is asked of whichever CPU, it is refused or computes in another dtype than fp16."""
+    try:
+        assert environment(replace(device, bf16=bf16), Wish(dtype=dtype)).dtype != "float16"
+    except UnavailableError:
+        assert dtype in ("fp16", "float16")
+
+
+@pytest.mark.parametrize(
+    ("device", "pixels", "shard", "batch"),
+    [
+        (CPU, 64 * 64, 48, 48),
+        (CPU, 64 * 64, 50, 25),
+        (CPU, 64 * 64, 10, 10),
+        (CPU, 64 * 64, 100, 34),
+        (CPU, 128 * 128, 48, 12),
+        (CPU, 512 * 512, 48, 1),
+        (CPU, 2048 * 2048, 48, 1),
+        (T4, 512 * 512, 48, 24),
+        (T4, 512 * 512, 1, 1),
+        (A100, 64 * 64, 1000, 125),
+        (A100, 512 * 512, 48, 48),
+        (A100, 1024 * 1024, 48, 24),
+        (replace(T4, free_memory=0), 512 * 512, 48, 1),
+    ],
+)
+def test_auto_batch_sizes(device: Device, pixels: int, shard: int, batch: int) -> None:
+    """The batch is what fits the device, evened out over the shard."""
+    assert auto_batch_size(device, pixels, shard) == batch
+    assert environment(device, pixels=pixels, shard=shard).batch_size == batch
+
+
+@given(st.sampled_from([CPU, T4, A100, MPS]), st.integers(8, 2048), st.integers(1, 5000))
+def test_the_auto_batch_wastes_little(device: Device, side: int, shard: int) -> None:
+    """A batch is never larger than the shard, and the last is short by less than the number of batches."""
+    batch = auto_batch_size(device, side * side, shard)
+    batches = -(-shard // batch)
+    assert 1 <= batch <= shard
+    assert batches * batch - shard < batches
+
+
+def test_an_asked_batch_size_is_used() -> None:
+    """A batch size that is asked for is used as it is."""
+    assert environment(CPU, Wish(batch_size=7)).batch_size == 7
+
+
+def test_the_environment_names_what_computes() -> None:
+    """Versions of everything that computes or encodes are pinned, and the model's revision."""
+    found = environment(CPU)
+    assert set(found.versions) == set(devices.PACKAGES)
+    assert found.model_revision == "r"
+    assert all(found.versions[name][0].isdigit() for name in ("synthgen", "numpy", "pillow"))
+
+
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is not installed is recorded as that."""
+    monkeypatch.setattr(devices, "PACKAGES", ("numpy", "no-such-package-here"))
+    assert devices.versions()["no-such-package-here"] == "not installed"
+
+
+def test_an_environment_survives_json() -> None:
+    """What `run.json` keeps of an environment makes the same environment again."""
+    found = environment(A100)
+    assert Environment(**found.to_dict()) == found

@@ -1,0 +1,120 @@
+"""A process killed at any moment, again and again, is resumed to the bytes of an unbroken run."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen.doors import Doors
+from synthgen.verify import verify
+
+pytestmark = pytest.mark.slow
+
+KILLS = 12
+RUN = """
+import os, signal, sys
+from pathlib import Path
+sys.modules["torch"] = None  # webdataset imports it where it is, which takes seconds that no test here needs
+from synthgen import durable, generate, plan, prompts, shipped, strategies
+from synthgen.doors import Doors
+
+publish = durable.publish
+def dying(scratch, path):
+    if path.name == sys.argv[3] and sys.argv[4] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    publish(scratch, path)
+    if path.name == sys.argv[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+durable.publish = dying
+doors = Doors(strategies.door, prompts.read, lambda name: shipped.find("prompts", name))
+job = generate.prepare(plan.read(Path(sys.argv[1]), doors), Path(sys.argv[2]))
+print(len(list(generate.generate(job))))
+"""
+
+
+def start(manifest: Path, root: Path, die_at: str = "-", when: str = "-") -> "subprocess.Popen[bytes]":
+    """Begin or resume a run in a process of its own."""
+    return subprocess.Popen([sys.executable, "-c", RUN, manifest, root, die_at, when], stdout=subprocess.DEVNULL)
+
+
+def shards(root: Path) -> list[str]:
+    """The tars and receipts there are."""
+    return sorted(path.name for path in root.glob("fake/*") if not path.name.startswith("."))
+
+
+def leftovers(root: Path) -> list[str]:
+    """Hidden files below a run that are not its lock."""
+    hidden = (
+        path for path in root.rglob("*") if (path.is_file() and path.parent.name == ".scratch") or path.name[0] == "."
+    )
+    return sorted(path.name for path in hidden if path.name not in (".lock", ".scratch"))
+
+
+def kill_later(process: "subprocess.Popen[bytes]", root: Path, delay: float) -> bool:
+    """Kill a process so many seconds after the first new file of a shard; False where it was done before."""
+    before, deadline = shards(root), time.monotonic() + 60
+    while process.poll() is None and shards(root) == before:
+        assert time.monotonic() < deadline, "nothing was made in a minute"
+        time.sleep(0.002)
+    try:
+        process.wait(timeout=delay)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    return process.wait(timeout=60) == -signal.SIGKILL
+
+
+@pytest.fixture
+def manifest(write_manifest: Callable[..., Path]) -> Path:
+    """A manifest of 81 shards, each of which takes a fiftieth of a second and more."""
+    settings = {"height": 32, "width": 32, "seconds": 0.02}
+    return write_manifest(
+        generate=[{"strategy": "fake", "per_cell": 54, "settings": settings}],
+        output={"image_format": "png", "shard_samples": 4},
+    )
+
+
+@pytest.fixture
+def short(write_manifest: Callable[..., Path]) -> Path:
+    """A manifest of five shards."""
+    return write_manifest()
+
+
+def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+    """After a dozen kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
+    unbroken = start(manifest, tmp_path / "unbroken")
+    moments, killed = random.Random(0), 0
+    for _ in range(KILLS):
+        killed += kill_later(start(manifest, tmp_path / "run"), tmp_path / "run", moments.uniform(0, 0.12))
+    assert start(manifest, tmp_path / "run").wait(timeout=120) == 0
+    assert unbroken.wait(timeout=120) == 0
+    assert killed >= KILLS - 2
+    assert tars_in(tmp_path / "run") == tars_in(tmp_path / "unbroken")
+    assert {finding.state for finding in verify(tmp_path / "run", doors)} == {"whole"}
+    assert leftovers(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["00001.tar", "00001.json", "run.json"])
+def test_killed_at_a_rename(short: Path, doors: Doors, name: str, when: str) -> None:
+    """Killed just before or after a file gets its name, a run leaves nothing that the next does not put right."""
+    run = short.with_name("run")
+    assert start(short, run, name, when).wait(timeout=60) == -signal.SIGKILL
+    assert start(short, run).wait(timeout=60) == 0
+    assert [finding.state for finding in verify(run, doors)] == ["whole"] * 5
+    assert leftovers(run) == []
+
+
+def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+    """Two processes that make the same shards in one folder end with the bytes of one."""
+    both = [start(short, tmp_path / "two") for _ in range(2)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert start(short, tmp_path / "one").wait(timeout=60) == 0
+    assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
+    assert {finding.state for finding in verify(tmp_path / "two", doors)} == {"whole"}
+    assert leftovers(tmp_path / "two") == []

@@ -1,0 +1,313 @@
+"""A manifest is read strictly: what is at fault is said by path, all of it at once, before anything runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from synthgen import manifest, shipped
+from synthgen.doors import Doors
+from synthgen.errors import ManifestError
+from synthgen.manifest import Manifest
+
+GOOD = """\
+name: good
+seed: 1
+labels: {acne: acne, healthy: healthy skin}
+skin_tones: {scale: fitzpatrick, values: [1, 5]}
+generate:
+  - {strategy: fake, per_cell: 2}
+"""
+Write = Callable[..., Path]
+
+
+def read(text: str, doors: Doors, base: Path, prompts_text: str | None = None) -> Manifest:
+    """Read a manifest from its text."""
+    return manifest.parse(text, doors, base=base, where="m.yaml", prompts_text=prompts_text)
+
+
+def faults_of(text: str, doors: Doors, base: Path) -> tuple[str, ...]:
+    """The faults of a manifest that has some."""
+    with pytest.raises(ManifestError) as caught:
+        read(text, doors, base)
+    return caught.value.faults
+
+
+def entry(**keys: Any) -> dict[str, Any]:
+    """An entry that the fake strategy makes."""
+    return {"generate": [{"strategy": "fake", "per_cell": 2} | keys]}
+
+
+def total(**keys: Any) -> dict[str, Any]:
+    """An entry with a total in place of a count for each cell."""
+    return {"generate": [{"strategy": "fake", "total": 8} | keys]}
+
+
+def test_a_small_manifest_is_read(doors: Doors, tmp_path: Path) -> None:
+    """What is left out has its default: the bundled model, shipped prompts, JPEG, shards of 48."""
+    found = read(GOOD, doors, tmp_path)
+    assert [(one.name, one.strategy, one.model.name, one.per_cell) for one in found.entries] == [
+        ("fake", "fake", "phantom", 2)
+    ]
+    assert found.document.output == manifest.Output(image_format="jpeg", quality=None, shard_samples=48)
+    assert found.text == GOOD
+
+
+def test_a_file_is_read_with_its_folder_as_base(doors: Doors, write_manifest: Write) -> None:
+    """Relative paths start from the manifest's own folder."""
+    path = write_manifest(prompts="own.yaml")
+    path.with_name("own.yaml").write_text("templates: ['my {label}']")
+    found = manifest.read(path, doors)
+    assert found.base == path.parent.resolve()
+    assert found.prompts_text == "templates: ['my {label}']"
+
+
+@pytest.mark.parametrize("name", ["dermatology", "dermatology.yaml"])
+def test_shipped_prompts_are_found_by_name(doors: Doors, write_manifest: Write, name: str) -> None:
+    """Prompts that ship are named with or without their ending."""
+    found = manifest.read(write_manifest(prompts=name), doors)
+    path = shipped.find("prompts", "dermatology")
+    assert path is not None
+    assert found.prompts_text == path.read_text(encoding="utf-8")
+
+
+def test_a_file_beside_the_manifest_wins_over_a_shipped_one(doors: Doors, write_manifest: Write) -> None:
+    """A file named like shipped prompts is the one that is meant."""
+    path = write_manifest(prompts="dermatology")
+    path.with_name("dermatology").write_text("templates: [mine]")
+    assert manifest.read(path, doors).prompts_text == "templates: [mine]"
+
+
+def test_kept_prompts_are_used_in_place_of_the_file(doors: Doors, tmp_path: Path) -> None:
+    """A run reads the templates that it kept, even where their file is gone."""
+    found = read(GOOD + "prompts: gone.yaml\n", doors, tmp_path, prompts_text="templates: [kept]")
+    assert found.prompts_text == "templates: [kept]"
+
+
+def test_an_entry_may_have_its_own_model_and_no_inherited_revision(doors: Doors, tmp_path: Path) -> None:
+    """The manifest's revision belongs to the manifest's model and is not taken over by an entry's own."""
+    own_model = "  - {name: own, strategy: fake, total: 1, model: phantom}"
+    text = GOOD.replace("generate:", f"model: org/big\nrevision: v1\ngenerate:\n{own_model}")
+    own, inherited = read(text, doors, tmp_path).entries
+    assert (own.model.name, own.revision) == ("phantom", "")
+    assert (inherited.model.name, inherited.revision) == ("org/big", "v1")
+
+
+def test_sizes_left_out_come_from_the_model(doors: Doors, tmp_path: Path) -> None:
+    """Without height and width, an image has the size that the model was trained for."""
+    [one] = read(GOOD.replace("fake", "text2img"), doors, tmp_path).entries
+    assert one.settings.height == one.settings.width == one.model.sample_size
+
+
+@pytest.mark.parametrize("name", shipped.names("manifests"))
+def test_shipped_manifests_are_valid(doors: Doors, name: str) -> None:
+    """Every manifest that ships is read without faults and opens with what, how, how long and what to expect."""
+    path = shipped.find("manifests", name)
+    assert path is not None
+    found = manifest.read(path, doors)
+    assert found.document.name == name
+    assert all(f"# {word}:" in found.text for word in ("What", "Run", "Time", "Expect"))
+
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"name": None}, "name", "missing"),
+    ({"name": 5}, "name", "expected text, found 5"),
+    ({"name": ""}, "name", "can't name a run"),
+    ({"name": "My Run"}, "name", "lower-case letters"),
+    ({"name": "a--b"}, "name", "single hyphens"),
+    ({"name": "../a"}, "name", "can't name a run"),
+    ({"seed": None}, "seed", "missing"),
+    ({"seed": True}, "seed", "valid integer, found True"),
+    ({"seed": 1.0}, "seed", "valid integer, found 1.0"),
+    ({"seed": "1"}, "seed", "valid integer, found '1'"),
+    ({"seed": -1}, "seed", "greater than or equal to 0"),
+    ({"seed": 2**63}, "seed", "less than 9223372036854775808"),
+    ({"seed": 10**40}, "seed", "less than 9223372036854775808"),
+    ({"seed": float("nan")}, "seed", "valid integer, found nan"),
+    ({"sede": 1}, "sede", "unknown key; did you mean `seed`?"),
+    ({"labels": {}}, "labels", "at least 1 item"),
+    ({"labels": ["acne"]}, "labels", "valid dictionary, found a list"),
+    ({"labels": {"acne": ""}}, "labels.acne", "at least 1 character"),
+    ({"labels": {"acne": True}}, "labels.acne", "expected text, found True"),
+    ({"labels": {"Acne vulgaris": "acne"}}, "labels.Acne vulgaris", "can't be a label"),
+    ({"labels": {"acne.x": "acne"}}, "labels.acne.x", "can't be a label"),
+    ({"skin_tones": None}, "skin_tones", "missing"),
+    ({"skin_tones": {"scale": "fitz", "values": [1]}}, "skin_tones.scale", "'fitzpatrick'"),
+    ({"skin_tones": {"scale": "fitzpatrick", "values": []}}, "skin_tones.values", "at least 1 item"),
+    ({"skin_tones": {"scale": "fitzpatrick", "values": [1, 7]}}, "skin_tones.values[1]", "7 is not on the fitzpatrick"),
+    ({"skin_tones": {"scale": "monk", "values": [0]}}, "skin_tones.values[0]", "0 is not on the monk"),
+    ({"skin_tones": {"scale": "fitzpatrick-groups", "values": [1]}}, "skin_tones.values[0]", "there are: 12, 34, 56"),
+    ({"skin_tones": {"scale": "fitzpatrick", "values": [2, 2]}}, "skin_tones.values[1]", "2 is given twice"),
+    ({"skin_tones": {"scale": "fitzpatrick", "values": [True]}}, "skin_tones.values[0]", "valid integer, found True"),
+    ({"skin_tones": {"scale": "fitzpatrick", "values": ["I"]}}, "skin_tones.values[0]", "valid integer, found 'I'"),
+    ({"prompts": "none.yaml"}, "prompts", "no file"),
+    ({"prompts": "a" * 300}, "prompts", ""),
+    ({"prompts": 5}, "prompts", "expected text"),
+    ({"prompts": "bad.yaml"}, "prompts: bad.yaml: templates[0]", "unknown placeholder {colour}"),
+    ({"model": "no such/model/x"}, "model", "neither `phantom`, a folder, nor a Hub id"),
+    ({"model": "./none"}, "model", "no folder"),
+    ({"model": "~nobody-of-this-name/model"}, "model", ""),
+    ({"model": "a" * 300}, "model", ""),
+    ({"model": "a\0b"}, "model", ""),
+    ({"model": "pickled"}, "model", "code or pickled weights (unet/diffusion_pytorch_model.bin)"),
+    ({"model": "coded"}, "model", "code or pickled weights (unet/pipeline.py)"),
+    ({"model": "empty"}, "model", "is this a diffusers model folder?"),
+    ({"revision": "v1"}, "generate[0]", "`revision` is for a Hub id"),
+    ({"generate": []}, "generate", "at least 1 item"),
+    ({"generate": {"strategy": "fake"}}, "generate", "valid list, found a mapping"),
+    ({"generate": [{"per_cell": 1}]}, "generate[0].strategy", "missing"),
+    (entry(strategy="fakes"), "generate[0].strategy", "no strategy `fakes`; did you mean `fake`?"),
+    (entry(strategy="xyz", name="a"), "generate[0].strategy", "no strategy `xyz`; there are: fake, "),
+    (entry(strategy="__init__", name="a"), "generate[0].strategy", "no strategy"),
+    (entry(model="org/a b"), "generate[0].model", "neither"),
+    (entry(total=4), "generate[0]", "give either `per_cell` or `total`"),
+    (entry(per_cell=None), "generate[0]", "give either `per_cell` or `total`"),
+    (entry(per_cell=0), "generate[0].per_cell", "greater than or equal to 1"),
+    (entry(per_cell=True), "generate[0].per_cell", "valid integer, found True"),
+    (entry(per_cell=10**13), "generate[0].per_cell", "less than or equal to"),
+    (entry(per_cell=float("inf")), "generate[0].per_cell", "found inf"),
+    (entry(per_cel=2), "generate[0].per_cel", "unknown key; did you mean `per_cell`?"),
+    (entry(name="A"), "generate[0].name", "can't name an entry"),
+    (entry(name=""), "generate[0].name", "can't name an entry"),
+    (entry(name="a" * 300), "generate[0].name", ""),
+    ({"labels": {"a" * 300: "words"}}, "labels.aaa", ""),
+    (entry(weights={}), "generate[0].weights", "needs `total`"),
+    (total(weights={"label": {"acme": 2}}), "generate[0].weights.label.acme", "did you mean `acne`?"),
+    (total(weights={"label": {"acne": -1}}), "generate[0].weights.label.acne", "greater than or equal to 0"),
+    (total(weights={"label": {"acne": float("nan")}}), "generate[0].weights.label.acne", "finite number"),
+    (total(weights={"label": {"acne": True}}), "generate[0].weights.label.acne", "valid number, found True"),
+    (total(weights={"skin_tone": {2: 1}}), "generate[0].weights.skin_tone.2", "no such skin tone; there are: 1, 5"),
+    (total(weights={"skin_tone": {"1": 1}}), "generate[0].weights.skin_tone.1", "valid integer"),
+    (total(weights={"label": {"acne": 0, "healthy": 0}}), "generate[0].weights", "one weight must be above 0"),
+    (total(weights={"tone": {1: 1}}), "generate[0].weights.tone", "unknown key"),
+    (entry(settings={"heigth": 64}), "generate[0].settings.heigth", "did you mean `height`?"),
+    (entry(settings={"height": 7}), "generate[0].settings.height", "greater than or equal to 8"),
+    (entry(settings={"height": 64.0}), "generate[0].settings.height", "valid integer, found 64.0"),
+    (entry(settings={"width": 8200}), "generate[0].settings.width", "less than or equal to 8192"),
+    (entry(settings={"seconds": float("nan")}), "generate[0].settings.seconds", "finite number"),
+    (entry(settings={"flat": [-1]}), "generate[0].settings.flat[0]", "greater than or equal to 0"),
+    (entry(settings=None), "generate[0].settings", "valid dictionary"),
+    (entry(strategy="text2img", settings={"height": 65}), "generate[0].settings.height", "multiple of 8"),
+    (entry(strategy="text2img", settings={"guidance_scale": "3"}), "generate[0].settings.guidance_scale", "number"),
+    (entry(strategy="text2img", model="org/m"), "generate[0].settings.height", "missing"),
+    (entry(adapter="x"), "generate[0].adapter", "can't do `adapter` yet"),
+    ({"finetune": []}, "finetune", "can't do `finetune` yet"),
+    ({"output": {"image_format": "gif"}}, "output.image_format", "'jpeg', 'png' or 'webp'"),
+    ({"output": {"image_format": "png", "quality": 90}}, "output.quality", "is for jpeg"),
+    ({"output": {"quality": 101}}, "output.quality", "less than or equal to 100"),
+    ({"output": {"shard_samples": 0}}, "output.shard_samples", "greater than or equal to 1"),
+    ({"pack": {"max_shard_bytes": 5}}, "pack.max_shard_bytes", "greater than or equal to 10000"),
+    ({"publish": {"repo": "no-slash"}}, "publish.repo", "pattern"),
+    ({"publish": {"tags": "one"}}, "publish.tags", "valid list"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A folder with templates at fault and three folders that are no safe models."""
+    (tmp_path / "bad.yaml").write_text("templates: ['{colour}']")
+    for name, file in (("pickled", "diffusion_pytorch_model.bin"), ("coded", "pipeline.py"), ("empty", "x.txt")):
+        (tmp_path / name / "unet").mkdir(parents=True)
+        (tmp_path / name / "unet" / file).write_bytes(b"")
+        (tmp_path / name / "unet" / "config.json").write_text("{}")
+        if name != "empty":
+            (tmp_path / name / "model_index.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("changes", "path", "phrase"), BAD, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(BAD)])
+def test_a_fault_is_said_by_path(changes: dict[str, Any], path: str, phrase: str, doors: Doors, base: Path) -> None:
+    """Each bad manifest is refused with the path of what is wrong and the words to put it right."""
+    document = {key: value for key, value in (yaml.safe_load(GOOD) | changes).items() if value is not None}
+    faults = faults_of(yaml.safe_dump(document, sort_keys=False), doors, base)
+    assert any(fault.startswith(path) and phrase in fault for fault in faults), faults
+    assert all(": " in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("addition", "fault"),
+    [
+        ("seed: 2\n", "m.yaml: line 7: `seed` is given twice (first in line 2)"),
+        ("output: {quality: 90, quality: 91}\n", "m.yaml: line 7: `quality` is given twice"),
+        ("pack: !!python/object:os.x {}\n", "m.yaml: line 7: not valid YAML"),
+        ("pack: {\n", "m.yaml: line 8: not valid YAML"),
+        ("1: 2\n", "[1]: Keys should be strings"),
+    ],
+)
+def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Doors, tmp_path: Path) -> None:
+    """Keys given twice, and what is not plain YAML, are refused with their line."""
+    assert faults_of(GOOD + addition, doors, tmp_path)[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [("a", "a-b", ["b-c", "c"]), ("text", "text-skin", ["skin-x", "x"]), ("x-y", "x", ["z", "y-z"])],
+)
+def test_entries_whose_keys_could_meet_are_refused(
+    first: str, second: str, labels: list[str], doors: Doors, tmp_path: Path
+) -> None:
+    """Two entries may not be able to give two images one key, as `a` with `b-c` and `a-b` with `c` do."""
+    entries = [{"name": name, "strategy": "fake", "per_cell": 1} for name in (first, second)]
+    document = yaml.safe_load(GOOD) | {"labels": dict.fromkeys(labels, "words"), "generate": entries}
+    [fault] = faults_of(yaml.safe_dump(document), doors, tmp_path)
+    assert fault.startswith(f"generate[1].name: its keys `{second}-")
+    assert f"those of `{first}` too" in fault
+
+
+def test_two_entries_of_one_name_are_refused(doors: Doors, tmp_path: Path) -> None:
+    """A strategy used twice needs names, since without one an entry is called like its strategy."""
+    [fault] = faults_of(GOOD + "  - {strategy: fake, total: 3}\n", doors, tmp_path)
+    assert fault == "generate[1].name: `fake` names an earlier entry too; each needs its own"
+
+
+@pytest.mark.parametrize("weight", ["1.0e+200", "1.0e-200"])
+def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Doors, tmp_path: Path) -> None:
+    """Weights whose products leave the range of a float neither crash the plan nor lose an image."""
+    from synthgen.plan import Plan
+
+    weights = f"weights: {{label: {{acne: {weight}, healthy: 0}}, skin_tone: {{1: {weight}, 5: 0}}}}"
+    text = GOOD.replace("per_cell: 2", f"total: 8, {weights}")
+    assert Plan(read(text, doors, tmp_path)).samples == 8
+
+
+def test_all_faults_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
+    """Faults of types, settings, strategies and prompts stand in one list."""
+    text = """\
+name: Bad Name
+seed: true
+labels: {acne: acne}
+skin_tones: {scale: fitzpatrick, values: [1]}
+prompts: none.yaml
+generate:
+  - {strategy: fake, per_cell: 0, settings: {heigth: 3}}
+  - {strategy: fkae, per_cell: 1}
+sede: 4
+"""
+    paths = ["seed", "generate[0].per_cell", "sede", "prompts", "generate[0].settings.heigth", "generate[1].strategy"]
+    assert [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)] == paths
+
+
+def test_faults_beyond_types_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
+    """Where the types are right, faults of names, tones, models, counts and settings stand in one list."""
+    text = """\
+name: Bad Name
+seed: 1
+labels: {Acne: acne}
+skin_tones: {scale: fitzpatrick, values: [9]}
+model: ./none
+prompts: none.yaml
+generate:
+  - {strategy: fake, settings: {heigth: 3}}
+  - {strategy: fake, per_cell: 1, total: 1}
+"""
+    found = {fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)}
+    names = {"name", "labels.Acne", "skin_tones.values[0]", "model", "prompts"}
+    assert found == names | {"generate[0]", "generate[1]", "generate[0].settings.heigth", "generate[1].name"}
+
+
+def test_one_fault_is_said_once(doors: Doors, tmp_path: Path) -> None:
+    """A model at fault that several entries share, or settings that two checks meet, is one line."""
+    text = GOOD.replace("generate:", "model: ./none\ngenerate:\n  - {name: b, strategy: fake, total: 1}")
+    assert len(faults_of(text, doors, tmp_path)) == 1
