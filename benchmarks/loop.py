@@ -25,13 +25,13 @@ from typing import Any
 HERE = Path(__file__).parent
 MANIFEST = HERE / "loop.yaml"
 WEIGHTS = HERE.parent / "synthgen" / "phantom" / "weights"
-BATCHES = (8, 16, 24, 48)
+BATCHES = (16, 24, 48)
 
 
 def samples() -> list[Any]:
     """The samples of the benchmark's manifest."""
     from synthgen import plan
-    from synthgen.study import DOORS
+    from synthgen.all_doors import DOORS
 
     entry = plan.read(MANIFEST, DOORS).entries["text"]
     return [entry.sample(index) for index in range(entry.samples)]
@@ -68,16 +68,12 @@ def call(pipe: Any, batch: list[Any], output_type: str) -> Any:
 
 def tune() -> None:
     """Child: find the bare pipeline's best dtype and batch size; prints them as JSON."""
-    import torch
+    from synthgen import devices
 
-    todo, best = samples(), (0.0, "", 0)
-    for dtype in ("float16",) if torch.cuda.is_available() else ("float32", "bfloat16"):
+    device, todo, best = devices.describe(), samples(), (0.0, "", 0)
+    dtypes = ("float16",) if device.kind == "cuda" else ("float32", "bfloat16") if device.bf16 else ("float32",)
+    for dtype in dtypes:
         pipe = pipeline(dtype)
-        call(pipe, todo[:2], "pt")
-        began = time.perf_counter()
-        call(pipe, todo[:8], "pt")
-        if best[0] > 2 * 8 / (time.perf_counter() - began):
-            continue  # hopeless here: bf16 on a processor without it
         for size in BATCHES:
             call(pipe, todo[:size], "pt")
             began = time.perf_counter()

@@ -4,16 +4,20 @@ NaN or infinite output is made again with the same seed in fp32; black or flat o
 still fails is a failed sample, never a hole.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Protocol
 
 from synthgen import images
-from synthgen.images import Pixels
 from synthgen.sample import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.images import Pixels
 
 MAX_ATTEMPTS = 4
 

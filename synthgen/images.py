@@ -1,16 +1,19 @@
 """Pictures and their bytes: encoding with a statement of origin, decoding, comparing, and telling a blank one."""
 
+from __future__ import annotations
+
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import DamagedError
 
-Pixels = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
 
 GENERATED = "trainedAlgorithmicMedia"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
@@ -75,6 +78,7 @@ def decode(content: bytes) -> Pixels:
     Raises:
         DamagedError: The bytes are not a whole image.
     """
+    import numpy as np
     from PIL import Image
 
     faults = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -93,6 +97,8 @@ def psnr(one: Pixels, other: Pixels) -> float:
     Raises:
         ValueError: The images differ in shape.
     """
+    import numpy as np
+
     if one.shape != other.shape:
         raise ValueError(f"shapes differ: {one.shape} and {other.shape}")
     error = float(np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2))

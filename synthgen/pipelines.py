@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
-
 from synthgen import models
 from synthgen.attempts import Painted
 from synthgen.devices import Environment
@@ -179,7 +177,7 @@ class Pipeline:
 
         finite = pixels.isfinite().flatten(1).all(1) & torch.cat(self._finite)
         pixels = (pixels.float().nan_to_num() * 255).round().clamp(0, 255).to(torch.uint8)
-        array: np.ndarray[Any, Any] = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return Painted(array, finite.cpu().numpy())
 
     @contextmanager

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, generate, preview, runs, shipped, tars
+from synthgen import datasets_on_disk, generate, preview, runs, tars
 from synthgen import pack as packing
-from synthgen import prompts as prompt_templates
+from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
-from synthgen.doors import Doors
 from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
 from synthgen.ledger import Ledger
@@ -19,9 +18,6 @@ from synthgen.pack import PackedShard
 from synthgen.plan import Plan
 from synthgen.preview import Picture
 from synthgen.sample import Record
-from synthgen.strategies import door as strategies
-
-DOORS = Doors(strategies, prompt_templates.read, lambda name: shipped.find("prompts", name))
 
 
 @dataclass(frozen=True, slots=True)

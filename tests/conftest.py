@@ -28,6 +28,11 @@ SMALL: dict[str, Any] = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden files be written anew: `make golden`."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write the files in tests/golden instead of comparing")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a CUDA device where there is none; torch is asked only if such a test was collected."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

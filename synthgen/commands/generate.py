@@ -52,7 +52,7 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     Example: synthgen generate quickstart --out runs/quickstart/work
     """
     from synthgen import generate, plan
-    from synthgen.study import DOORS
+    from synthgen.all_doors import DOORS
 
     planned = plan.read(manifest, DOORS)
     selection = generate.Selection(

@@ -21,7 +21,7 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
     Example: synthgen plan quickstart
     """
     from synthgen import estimate, plan
-    from synthgen.study import DOORS
+    from synthgen.all_doors import DOORS
 
     planned = plan.read(manifest, DOORS)
     forecast = estimate.forecast(planned)

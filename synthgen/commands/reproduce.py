@@ -20,9 +20,9 @@ def command(directory: Path, key: str, *, out: Path, quiet: bool) -> int:
     Example: synthgen reproduce runs/quickstart/dataset text-melanoma-5-0000003 --out again.jpg
     """
     from synthgen import durable
+    from synthgen.all_doors import DOORS
     from synthgen.errors import InputError
     from synthgen.reproduce import TOLERANCE, reproduce
-    from synthgen.study import DOORS
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")

@@ -21,10 +21,11 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     Example: synthgen run quickstart
     """
     from synthgen import plan, study
+    from synthgen.all_doors import DOORS
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
-    planned = plan.read(manifest, study.DOORS)
+    planned = plan.read(manifest, DOORS)
     out = out or Path("runs") / planned.manifest.document.name
     wish = _options.wish(options)
     failed, progress = 0, _progress.Progress(0, quiet=True)

@@ -21,7 +21,7 @@ def command(directory: Path, *, quiet: bool) -> int:
 
     Example: synthgen verify runs/quickstart/work
     """
-    from synthgen.study import DOORS
+    from synthgen.all_doors import DOORS
     from synthgen.verify import verify
 
     states: Counter[str] = Counter()

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from synthgen import __version__, devices
 from synthgen.attempts import Maker, Painted
 from synthgen.devices import Environment, Wish
 from synthgen.doors import StrategySettings
-from synthgen.images import Pixels
 from synthgen.models import ModelFacts
 from synthgen.sample import Recipe, Sample
 
@@ -64,7 +64,7 @@ def _paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
     return Painted(pixels, np.array(finite))
 
 
-def _pattern(sample: Sample, settings: Settings) -> Pixels:
+def _pattern(sample: Sample, settings: Settings) -> npt.NDArray[np.uint8]:
     """Two waves in a random colour, with grain, so that compressed sizes are those of a picture."""
     height, width = settings.height or 64, settings.width or 64
     if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
@@ -75,5 +75,5 @@ def _pattern(sample: Sample, settings: Settings) -> Pixels:
     wave = np.sin(u * x + phase)[..., None] * np.cos(v * y + phase)[..., None]
     colour = rng.uniform(60, 200, 3)
     grain = rng.normal(0, 6, (height, width, 3))
-    pixels: Pixels = np.clip(colour + 50 * wave + grain, 0, 255).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.clip(colour + 50 * wave + grain, 0, 255).astype(np.uint8)
     return pixels

@@ -1,0 +1,7 @@
+"""All the doors there are, as whoever reads a manifest hands them over."""
+
+from synthgen import prompts, shipped
+from synthgen.doors import Doors
+from synthgen.strategies import door as strategies
+
+DOORS = Doors(strategies, prompts.read, lambda name: shipped.find("prompts", name))
