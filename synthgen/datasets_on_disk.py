@@ -7,7 +7,7 @@ from typing import Any
 
 from synthgen import documents, manifest, tars
 from synthgen.doors import Doors
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.plan import Plan
 from synthgen.tars import TarSample
 
@@ -59,15 +59,29 @@ def read_plan(root: Path, doors: Doors) -> Plan:
 
 def read_sample(root: Path, key: str) -> TarSample | None:
     """The stored sample with that key, found through the metadata; ``None`` where there is none."""
-    import pyarrow.parquet
-
-    rows = pyarrow.parquet.read_table(
-        root / METADATA, columns=["shard", "offset"], filters=[("key", "==", key)]
-    ).to_pylist()
+    rows = _read_metadata(root, ["shard", "offset"], [("key", "==", key)])
     if not rows:
         return None
     found = (sample for sample in tars.read(root / rows[0]["shard"]) if sample.key == key)
     return next(found, None)
+
+
+def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
+    """The entry, label and skin tone of every sample, from the metadata."""
+    for row in _read_metadata(root, ["entry", "label", "skin_tone"]):
+        yield row["entry"], row["label"], row["skin_tone"]
+
+
+def _read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = root / METADATA
+    try:
+        return list(pyarrow.parquet.read_table(path, columns=columns, filters=filters).to_pylist())
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedError(f"{path}: can't be read ({reason}); run `synthgen verify`") from None
 
 
 def unknown_files(root: Path, provenance: dict[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,12 +75,16 @@ def pack(root: Path, out: Path, doors: Doors, draw_sheet: DrawSheet, *, partial:
     durable.sweep(out.resolve().parent, out.name)
     scratch = out.resolve().with_name(f".{out.name}.{durable.owner()}")
     scratch.mkdir(parents=True)
-    dataset = _Dataset(scratch, plan, root, receipts, digest)
-    yield from dataset.write_tars()
-    dataset.write_rest(draw_sheet)
-    if out.exists():
-        out.rmdir()  # empty, or it would have been refused
-    durable.publish(scratch, out)
+    try:
+        dataset = _Dataset(scratch, plan, root, receipts, digest)
+        yield from dataset.write_tars()
+        dataset.write_rest(draw_sheet)
+        if out.exists():
+            out.rmdir()  # empty, or it would have been refused
+        durable.publish(scratch, out)
+    finally:
+        if scratch.exists():
+            shutil.rmtree(scratch)
 
 
 def _receipts(root: Path, plan: Plan, *, partial: bool) -> list[Receipt]:
@@ -223,10 +228,14 @@ class _Dataset:
 
     def _provenance(self) -> bytes:
         environments = {receipt.entry: receipt.environment for receipt in reversed(self._receipts)}
-        document = {
+        document = self._plan.manifest.document
+        provenance = {
             "format": _FORMAT,
             "generator": f"synthgen {__version__}",
-            "name": self._plan.manifest.document.name,
+            "name": document.name,
+            "title": document.publish.pretty_name or document.name,
+            "seed": str(document.seed),
+            "models": sorted({entry.recipe.model.name for entry in self._plan.entries.values()}),
             "dataset_digest": self._digest,
             "plan_digest": self._plan.digest,
             "entry_digests": {name: entry.digest for name, entry in self._plan.entries.items()},
@@ -237,7 +246,7 @@ class _Dataset:
             "environments": environments,
             "files": dict(sorted(self._files.items())),
         }
-        return json.dumps(document, indent=1).encode()
+        return json.dumps(provenance, indent=1).encode()
 
 
 def _cut(stored: Sequence[_Stored], pack: Any) -> list[Sequence[_Stored]]:

@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let golden files be written anew: `make golden`."""
-    parser.addoption("--rewrite-golden", action="store_true", help="write the files in tests/golden instead of comparing")
+    parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden instead of comparing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

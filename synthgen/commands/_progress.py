@@ -73,8 +73,8 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
     def hear(number: int, _frame: FrameType | None) -> None:
         heard.append(number)
-        click.echo("stopping after this batch; once more stops at once", err=True)
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
+        click.echo("stopping after this batch; once more stops at once", err=True)
 
     for number in before:
         signal.signal(number, hear)

@@ -21,11 +21,12 @@ def command(directory: Path, *, out: Path, limit: int, quiet: bool) -> None:
 
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
-    from synthgen import study
+    from synthgen import preview
+    from synthgen.all_doors import DOORS
     from synthgen.errors import InputError
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
-    sheet = study.gallery(directory, out, limit)
+    sheet = preview.show(directory, out, DOORS, limit)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

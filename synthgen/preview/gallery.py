@@ -20,7 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from synthgen.errors import DamagedError
-from synthgen.preview.picture import Picture, labels_in_order, replace_own, tones_in_order
+from synthgen.preview.picture import Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
 _MARKER = b'<meta name="generator" content="synthgen preview">'
 _MARKER_WITHIN = 4096
@@ -60,6 +60,11 @@ def write_gallery(
         .render(title=title, facts=facts, axes=axes, count=len(shown), data=data)
     )
     replace_own(out, page.encode("utf-8", "replace"), _is_gallery)
+
+
+def check_own(out: Path) -> None:
+    """Raises :class:`~synthgen.errors.InputError` where a file at ``out`` is not a gallery."""
+    refuse_foreign(out, _is_gallery)
 
 
 def _is_gallery(path: Path) -> bool:

@@ -41,13 +41,18 @@ def labels_in_order(pictures: Iterable[Picture]) -> list[str]:
     return list(dict.fromkeys(label for _, label in sorted(found)))
 
 
+def refuse_foreign(out: Path, is_own: Callable[[Path], bool]) -> None:
+    """Raises :class:`~synthgen.errors.InputError` where something lies at ``out`` that is not ours."""
+    if os.path.lexists(out) and not (out.is_file() and is_own(out)):
+        raise InputError(f"{out}: was not made by synthgen preview, so it is left alone; choose another name")
+
+
 def replace_own(out: Path, data: bytes, is_own: Callable[[Path], bool]) -> None:
     """``data`` takes the place of ``out`` in one step, where ``out`` is absent or ``is_own``.
 
     Raises :class:`~synthgen.errors.InputError` where something else lies there.
     """
-    if os.path.lexists(out) and not (out.is_file() and is_own(out)):
-        raise InputError(f"{out}: was not made by synthgen preview, so it is left alone; choose another name")
+    refuse_foreign(out, is_own)
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:

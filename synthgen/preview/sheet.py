@@ -11,12 +11,13 @@ from typing import Self
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 
 from synthgen.errors import DamagedError
-from synthgen.preview.picture import Picture, labels_in_order, replace_own, tones_in_order
+from synthgen.preview.picture import Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
 _MARGIN, _GAP, _BETWEEN = 16, 2, 10
 _TITLE, _TEXT, _NOTE = 24, 17, 14  # text sizes, in pixels
 _FOLD = 20  # characters of a label before it is folded
 _INK, _SOFT, _EMPTY = "#1a1a1a", "#606060", "#efefef"
+_SOFTWARE = "synthgen preview"
 _WARNING = "All images are synthetic; not for clinical use."
 
 
@@ -71,7 +72,7 @@ def write_contact_sheet(
     title: str,
     per_cell: int = 2,
     cell: int = 96,
-    software: str = "synthgen preview",
+    software: str = _SOFTWARE,
 ) -> None:
     """Write the first ``per_cell`` pictures by key of each label and skin tone, ``cell`` px wide.
 
@@ -88,6 +89,11 @@ def write_contact_sheet(
     text.add_text("Software", software)
     sheet.save(buffer, "PNG", pnginfo=text)
     replace_own(out, buffer.getvalue(), lambda path: _software(path) == software)
+
+
+def check_own(out: Path, software: str = _SOFTWARE) -> None:
+    """Raises :class:`~synthgen.errors.InputError` where a file at ``out`` is not a contact sheet."""
+    refuse_foreign(out, lambda path: _software(path) == software)
 
 
 def _software(path: Path) -> str | None:

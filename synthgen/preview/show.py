@@ -1,0 +1,109 @@
+"""Shows a run or a packed dataset: picks the same number of pictures of each cell, and writes page and sheet."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen import datasets_on_disk, runs, tars
+from synthgen.doors import Doors
+from synthgen.errors import InputError
+from synthgen.ledger import Ledger
+from synthgen.plan import Plan
+from synthgen.preview import gallery, sheet
+from synthgen.preview.picture import Picture
+from synthgen.skin_tones import name as tone_name
+
+Cell = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, and the tars."""
+
+    title: str
+    facts: Mapping[str, str]
+    cells: Mapping[Cell, int]
+    tars: Sequence[Path]
+
+
+def show(root: Path, out: Path, doors: Doors, limit: int = 5000) -> Path:
+    """Write the gallery of a run or a dataset, and the contact sheet beside it as ``.png``; returns the sheet's path.
+
+    Args:
+        root: A run or a packed dataset.
+        out: The HTML file.
+        doors: The strategies there are.
+        limit: Pictures shown at the most, the same number of each entry, label and skin tone.
+
+    Raises:
+        InputError: The folder is neither, holds no image yet, or one of the two files is not ours to write over.
+    """
+    sheet_path = out.with_suffix(".png")
+    gallery.check_own(out)
+    sheet.check_own(sheet_path)
+    source = _source(root, doors)
+    pictures = list(_pick(source, limit))
+    if not pictures:
+        raise InputError(f"{root}: no image here yet")
+    facts, images = dict(source.facts), sum(source.cells.values())
+    if len(pictures) < images:
+        facts["shown"] = f"{len(pictures):,} of {images:,} images"
+    gallery.write_gallery(pictures, out, title=source.title, facts=facts, reproduce_dir=str(root))
+    sheet.write_contact_sheet(pictures, sheet_path, title=source.title)
+    return sheet_path
+
+
+def _source(root: Path, doors: Doors) -> _Source:
+    if runs.is_run(root):
+        return _of_run(root, runs.read_plan(root, doors))
+    if datasets_on_disk.is_dataset(root):
+        return _of_dataset(root)
+    raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+
+
+def _of_run(root: Path, plan: Plan) -> _Source:
+    document = plan.manifest.document
+    cells, found = Counter[Cell](), list[Path]()
+    for name, entry in plan.entries.items():
+        for cell in entry.cells:
+            cells[name, cell.label, tone_name(document.skin_tones.scale, cell.tone)] += cell.count
+        ledger = Ledger(root, name, entry.digest)
+        found += [ledger.tar(number) for number in range(entry.shards) if ledger.trusted(number)]
+    facts = {
+        "manifest": document.name,
+        "seed": str(document.seed),
+        "plan": plan.digest[:16],
+        "models": ", ".join(sorted({entry.recipe.model.name for entry in plan.entries.values()})),
+    }
+    return _Source(document.publish.pretty_name or document.name, facts, cells, found)
+
+
+def _of_dataset(root: Path) -> _Source:
+    provenance = datasets_on_disk.read_provenance(root)
+    facts = {
+        "manifest": provenance["name"],
+        "seed": provenance["seed"],
+        "plan": provenance["plan_digest"][:16],
+        "models": ", ".join(provenance["models"]),
+    }
+    cells = Counter(datasets_on_disk.read_cells(root))
+    return _Source(provenance["title"], facts, cells, sorted((root / "data").glob("*.tar")))
+
+
+def _pick(source: _Source, limit: int) -> Iterator[Picture]:
+    """The first pictures of each cell; stops reading once every cell has its share."""
+    share = max(1, limit // max(1, len(source.cells)))
+    wanted = sum(min(share, count) for count in source.cells.values())
+    taken: Counter[Cell] = Counter()
+    for path in source.tars:
+        for sample in tars.read(path):
+            if sum(taken.values()) == wanted:
+                return
+            record = json.loads(sample.files["json"])
+            cell = (record["entry"], record["label"], record["skin_tone"])
+            if taken[cell] < share:
+                taken[cell] += 1
+                image = next(content for name, content in sample.files.items() if name not in ("json", "cls"))
+                yield Picture(record, image)
