@@ -103,6 +103,7 @@ def usual(count: int) -> None:
 def child(*arguments: str) -> tuple[float, dict[str, Any]]:
     """Run this file in a process of its own: its wall seconds, and what it printed."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process would compile all of torch again
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -130,6 +131,8 @@ def main() -> None:
         name, *rest = arguments.child
         {"tune": tune, "bare": lambda: bare(rest[0], int(rest[1])), "usual": lambda: usual(int(rest[0]))}[name]()
         return
+    from synthgen import devices
+
     me = str(Path(__file__))
     images = len(samples())
     _, best = child(me, "--child", "tune")
@@ -142,17 +145,21 @@ def main() -> None:
         ratios.append(bares[-1] / wall)
     start, usual_rate = child(me, "--child", "usual", str(arguments.usual))
     usual_wall = start + (images - arguments.usual - 1) * usual_rate["seconds"]
-    print(f"{images} images, whole processes, median of {arguments.rounds}")
+    device = devices.describe()
+    print(f"{images} images, whole processes, median of {arguments.rounds}; {device.name}, {device.threads} threads")
     for name, wall in (
         ("generate", statistics.median(ours)),
         (f"bare ({best['dtype']}, batch {best['batch']})", statistics.median(bares)),
         (f"usual (from {arguments.usual} images)", usual_wall),
     ):
         print(f"  {name:<30} {wall:8.1f} s {images / wall:8.2f} images/s")
-    rest = statistics.median(ours) - statistics.median(inside)
+    made = statistics.median(inside)
+    rest = statistics.median(ours) - made
     print(f"generate / bare  {statistics.median(ratios):.2f}  (goal 0.95)")
     print(f"generate / usual {usual_wall / statistics.median(ours):.2f}  (goal 6)")
-    print(f"of generate's time, {rest:.1f} s is start-up, loading and the last shard's writing")
+    print(f"of generate's time, {rest:.1f} s is start-up, loading and the last shard's writing; without these")
+    times = images * usual_rate["seconds"] / made
+    print(f"  {made:.1f} s, {images / made:.2f} images/s, {times:.2f} times the usual script's rate")
 
 
 if __name__ == "__main__":

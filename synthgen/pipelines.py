@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
-from synthgen import models
+from synthgen import devices, models
 from synthgen.attempts import Painted
 from synthgen.devices import Environment
 from synthgen.errors import InputError, OutOfMemoryError, UnavailableError
@@ -249,7 +249,8 @@ def _load(task: Task, model: models.ModelFacts, revision: str, on: tuple[str, st
     )
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
-    pipe.unet.to(memory_format=torch.channels_last)
+    if devices.channels_last(device):
+        pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
     if attention == "xformers":
         pipe.enable_xformers_memory_efficient_attention()

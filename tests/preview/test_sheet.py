@@ -15,9 +15,7 @@ RED, GREEN, BLUE = (200, 30, 30), (30, 160, 30), (30, 30, 200)
 EMPTY = (239, 239, 239)
 
 
-def picture(
-    key: str, colour: tuple[int, int, int], *, label: str = "acne", tone: str = "I", size: int = 64
-) -> Picture:
+def picture(key: str, colour: tuple[int, int, int], *, label: str = "acne", tone: str = "I", size: int = 64) -> Picture:
     buffer = io.BytesIO()
     Image.new("RGB", (size, size), colour).save(buffer, "PNG")
     record = {"key": key, "label": label, "label_id": len(label), "skin_tone": tone}
