@@ -1,0 +1,105 @@
+"""``synthgen publish``: puts a dataset on the Hub."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from synthgen.commands import _options, _progress
+
+
+@click.command("publish")
+@click.argument("dataset", type=_options.FOLDER)
+@click.option("--repo", default="", metavar="ORG/NAME", help="The repository; the manifest's publish.repo if left out.")
+@click.option("--public", is_flag=True, help="Everyone may see it; private if left out.")
+@click.option("--dry-run", is_flag=True, help="Check everything, show what would go, and send nothing.")
+@click.option("--revision", default="main", show_default=True, metavar="BRANCH", help="The branch; made if need be.")
+@click.option("--tag", default="", help="Tag the commit, once every file was compared.")
+@click.option("--message", default="", help="The first words of the commit's message; the digests follow.")
+@_options.verbosity
+def command(dataset: Path, *, dry_run: bool, quiet: bool, revision: str, **options: Any) -> None:
+    """Publish a packed dataset on the Hugging Face Hub: nobody ever sees half of it.
+
+    Checks the folder first. Then the bytes go, unseen, and one commit shows shards, metadata and card together and
+    takes away what is no longer in the dataset. Kill it at any time: the same command sends only what is missing.
+    Needs a login (`hf auth login`, or HF_TOKEN). Exit code 1: not published, and why.
+
+    Example: synthgen publish runs/quickstart/dataset --repo ORG/NAME --dry-run
+    """
+    from synthgen import publish
+
+    wish = publish.Wish(dry_run=dry_run, branch=revision, **options)
+    progress = _progress.Progress(0, quiet=True)
+    with _client_silent():
+        for event in publish.publish(dataset, wish):
+            match event:
+                case publish.Begun():
+                    progress.__exit__()
+                    progress = _progress.Progress(_kilobytes(event.size), quiet=quiet, unit="kB")
+                case publish.Checked() | publish.Sent():
+                    progress.step(_kilobytes(event.size), event.path)
+                case publish.Compared():
+                    progress.__exit__()
+                    _show(event, dry_run=dry_run, quiet=quiet)
+                case publish.Committed() if not quiet:
+                    click.echo(f"{event.reference}: commit {event.commit[:12]}, {event.operations:,} files", err=True)
+                case publish.Merged() if not quiet:
+                    click.echo(f"pull request {event.pull_request}: merged", err=True)
+                case publish.Published() if not quiet:
+                    click.echo(_summary(event))
+    progress.__exit__()
+
+
+def _show(compared: Any, *, dry_run: bool, quiet: bool) -> None:
+    """What would go, file by file in a dry run, and in one line otherwise."""
+    changes = compared.changes
+    if dry_run:
+        rows = [("add", file) for file in changes.add]
+        rows += [("delete", file) for file in changes.delete]
+        rows += [("unchanged", file) for file in changes.unchanged]
+        for verb, file in rows:
+            click.echo(f"{verb:<9}  {file.size:>15,} bytes  {file.name}")
+    elif quiet:
+        return
+    if compared.not_compared:
+        click.echo(f"what is on the Hub was not compared: {compared.not_compared}", err=not dry_run)
+    line = f"{compared.repository}: {len(changes.add):,} files to add ({changes.size:,} bytes), "
+    line += (
+        f"{len(changes.delete):,} to delete, {len(changes.unchanged):,} unchanged; {_count(compared.commits, 'commit')}"
+    )
+    click.echo(f"{line}; nothing was sent" if dry_run else line, err=not dry_run)
+
+
+def _summary(event: Any) -> str:
+    made = "nothing to do, 0 commits" if not event.commits else f"published in {_count(event.commits, 'commit')}"
+    tag = f", tag {event.tag}" if event.tag else ""
+    held = f"{event.files:,} files ({event.size:,} bytes) on the Hub compared, every hash equal"
+    return f"{made}; {held}\n{event.url} at {event.commit[:12]}{tag}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _kilobytes(size: int) -> int:
+    return -(-size // 1000)
+
+
+@contextmanager
+def _client_silent() -> Iterator[None]:
+    """Keep the client's own bars and warnings away from ours: its show addresses that are signed."""
+    from huggingface_hub.utils import logging as log
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    level, bars = log.get_verbosity(), not are_progress_bars_disabled()
+    log.set_verbosity(logging.ERROR)
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            enable_progress_bars()

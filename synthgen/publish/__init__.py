@@ -1,0 +1,192 @@
+"""Publishes a packed dataset on the Hub: checked before anything is sent, shown all at once, compared afterwards."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi, get_token
+
+from synthgen import __version__
+from synthgen.datasets_on_disk import PROVENANCE
+from synthgen.errors import InputError, SynthgenError
+from synthgen.publish.changes import Changes, compare
+from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
+from synthgen.publish.faults import NO_LOGIN
+from synthgen.publish.patience import Patience
+from synthgen.publish.preflight import Preflight, repo_of
+from synthgen.publish.push import Push, Words
+from synthgen.publish.remote import MAIN, Remote, State
+
+FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+__all__ = [
+    "FILES_A_COMMIT",
+    "Begun",
+    "Changes",
+    "Checked",
+    "Committed",
+    "Compared",
+    "Event",
+    "Merged",
+    "Patience",
+    "Published",
+    "Sent",
+    "Wish",
+    "publish",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of a publishing.
+
+    Attributes:
+        repo: ``ORG/NAME``; empty for the manifest's ``publish.repo``.
+        public: Everyone may see a repository that has to be created, or the one that exists.
+        dry_run: Say what would go and send nothing.
+        branch: The branch; made from main where there is none of that name.
+        tag: The name of a tag for the commit; empty for none.
+        message: The first words of the commit's message.
+        files_a_commit: How many files one commit may add and delete; more go through a pull request.
+    """
+
+    repo: str = ""
+    public: bool = False
+    dry_run: bool = False
+    branch: str = MAIN
+    tag: str = ""
+    message: str = ""
+    files_a_commit: int = FILES_A_COMMIT
+
+
+def publish(root: Path, wish: Wish, api: HfApi | None = None, patience: Patience | None = None) -> Iterator[Event]:
+    """Publish a dataset folder; yields what happens as it happens.
+
+    Args:
+        root: The folder, as ``pack`` made it.
+        wish: What was asked.
+        api: The Hub's client; by default the environment's endpoint and login.
+        patience: How calls are tried again.
+
+    Raises:
+        InputError: The folder is no packed dataset, or the wish can't be read.
+        SynthgenError: Not published; every fault that was found, one line each.
+    """
+    api = api or HfApi(library_name="synthgen", library_version=__version__)
+    token = api.token if isinstance(api.token, str) else get_token()
+    patience = patience or Patience(token=token)
+    preflight = Preflight(root, token)
+    remote = Remote(_repo(root, wish), api, patience)
+    yield from preflight.check()
+    with patience.bounded():
+        state, not_compared = _look(preflight, remote, wish, login=token is not None)
+        if preflight.faults:
+            raise SynthgenError(*preflight.faults)
+        changes = compare(preflight.files, remote.tree(_start(state, wish)) if state else {})
+        yield Compared(changes, _commits(changes, wish), _describe(remote, state, wish), not_compared)
+        if not wish.dry_run and state:
+            yield from _push(preflight, remote, state, wish, patience)
+
+
+def _repo(root: Path, wish: Wish) -> str:
+    repo = wish.repo or repo_of(root)
+    if not repo:
+        raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
+    if not _REPO.fullmatch(repo):
+        raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
+    if wish.branch.startswith("refs/"):
+        raise InputError(f"--revision: `{wish.branch}` is not a branch")
+    return repo
+
+
+def _look(preflight: Preflight, remote: Remote, wish: Wish, *, login: bool) -> tuple[State | None, str]:
+    """The repository's state and why it is not known; adds what speaks against publishing to the faults."""
+    if not login and not wish.dry_run:
+        preflight.faults.append(NO_LOGIN)
+        return None, NO_LOGIN
+    try:
+        state = remote.look()
+        preflight.faults += _conflicts(preflight, remote, state, wish)
+        if not wish.dry_run and not preflight.faults:
+            preflight.faults += [f"README.md: {fault}" for fault in remote.card_faults(preflight.card)]
+    except SynthgenError as error:
+        if not wish.dry_run:
+            preflight.faults += error.faults
+        return None, " ".join(error.faults)
+    return state, ""
+
+
+def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: Wish) -> Iterator[str]:
+    """What the repository, as it is, has against the wish."""
+    if not state.exists:
+        return
+    if not state.private and not wish.public:
+        yield f"{remote.repo} is public and --public was not given; give it, or make the repository private on the Hub"
+    if state.private and wish.public:
+        yield f"{remote.repo} is private and --public was given; leave it out, or make the repository public on the Hub"
+    start = _start(state, wish)
+    held = state.tags.get(wish.tag)
+    other_branch = wish.branch != MAIN and wish.branch in state.branches
+    tree = remote.tree(start)
+    held_files = [name for name in tree if name != "README.md" and not name.startswith(".")]
+    if held_files and PROVENANCE not in tree:
+        yield (
+            f"{remote.repo} holds {held_files[0]} and no {PROVENANCE}, so it is no dataset of synthgen's, and "
+            "publishing would delete what it holds; choose another --repo, or delete its files on the Hub"
+        )
+    changes = compare(preflight.files, tree)
+    if held is not None and (changes or held != start):
+        yield f"{remote.repo} has a tag {wish.tag} on another commit ({held[:12]}); choose another --tag"
+    if other_branch and len(changes) > wish.files_a_commit:
+        yield (
+            f"{len(changes)} files are too many for one commit ({wish.files_a_commit}), and only main or a new branch "
+            f"can be filled over several; choose another --revision than {wish.branch}"
+        )
+
+
+def _start(state: State, wish: Wish) -> str | None:
+    """The commit that the branch is at, or will be made from."""
+    return state.branches.get(wish.branch) or state.branches.get(MAIN)
+
+
+def _commits(changes: Changes, wish: Wish) -> int:
+    return -(-len(changes) // wish.files_a_commit)
+
+
+def _describe(remote: Remote, state: State | None, wish: Wish) -> str:
+    visibility = "public" if wish.public else "private"
+    if state is None:
+        return f"{remote.repo} ({visibility})"
+    return f"{remote.repo} ({visibility})" if state.exists else f"{remote.repo} (to be created, {visibility})"
+
+
+def _push(preflight: Preflight, remote: Remote, state: State, wish: Wish, patience: Patience) -> Iterator[Event]:
+    if not state.exists:
+        remote.create(public=wish.public)
+        state = remote.look()
+        if state.private == wish.public:
+            raise SynthgenError(
+                f"{remote.repo} was created {'private' if state.private else 'public'} against the wish; nothing was "
+                "sent: set its visibility on the Hub, then run the same command again"
+            )
+    start = _start(state, wish)
+    push = Push(
+        remote,
+        preflight.files,
+        wish.branch,
+        start,
+        exists=wish.branch in state.branches,
+        limit=wish.files_a_commit,
+        words=_words(preflight, wish),
+        patience=patience,
+    )
+    yield from push.run(compare(preflight.files, remote.tree(start)), wish.tag)
+
+
+def _words(preflight: Preflight, wish: Wish) -> Words:
+    dataset, plan = preflight.digest("dataset_digest"), preflight.digest("plan_digest")
+    digests = f"dataset {dataset[:16]}, plan {plan[:16]}"
+    title = f"{wish.message or 'Publish ' + str(preflight.provenance.get('name', 'dataset'))} ({digests})"
+    return Words(title, f"Publish {digests}", f"dataset {dataset}\nplan {plan}\nsynthgen {__version__}")

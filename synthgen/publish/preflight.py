@@ -1,0 +1,171 @@
+"""Reads a dataset folder from end to end before anything of it leaves, and lists every fault at once."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from synthgen import datasets_on_disk as layout
+from synthgen import documents, tars
+from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.publish import header, leaks, loader
+from synthgen.publish.changes import LocalFile
+from synthgen.publish.events import Begun, Checked
+from synthgen.tars import TarSample
+
+_NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
+_BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
+_BESIDE_THE_IMAGE = {"json", "cls"}
+_FROM_REAL_IMAGES = ("source_id", "source_dataset", "adapter")
+Schema = tuple[tuple[str, str], ...]
+
+
+class Preflight:
+    """The check of one dataset folder: what is in it, and what keeps it from being published.
+
+    Attributes:
+        provenance: The folder's ``provenance.json``.
+        files: What goes to the Hub, complete once :meth:`check` has run.
+        faults: What was found, one line each.
+
+    Raises:
+        InputError: The folder is no packed dataset.
+    """
+
+    def __init__(self, root: Path, token: str | None = None) -> None:
+        if not layout.is_dataset(root):
+            raise InputError(f"{root}: not a packed dataset (no {layout.PROVENANCE}); run `synthgen pack` first")
+        self.provenance = layout.read_provenance(root)
+        self.files: list[LocalFile] = []
+        self.faults: list[str] = []
+        self._root, self._token = root, token
+        self._schema: tuple[str, Schema, frozenset[str]] | None = None
+        self._real_sources = False
+
+    def check(self) -> Iterator[Begun | Checked]:
+        """Check everything that can be checked without the Hub; yields each file as it was read."""
+        promised = self.provenance["files"]
+        yield Begun("check", len(promised) + 1, sum(_number(facts, "size") for facts in promised.values()))
+        for name in _NEEDED:
+            if name not in promised:
+                self._fault(layout.PROVENANCE, f"does not list {name}")
+        if not self._tars():
+            self._fault(layout.PROVENANCE, "lists no tar under data/")
+        for name in (*sorted(promised), layout.PROVENANCE):
+            size = self._check_file(name, promised.get(name))
+            yield Checked(name, size)
+        for name in sorted(layout.unknown_files(self._root, self.provenance)):
+            self._fault(name, "not a file of this dataset; move it away")
+        self._check_card()
+        if not self.faults:
+            self.faults += [f"{self._root}: {fault}" for fault in loader.faults(self._root, self._tars())]
+
+    @property
+    def card(self) -> str:
+        """The text of README.md."""
+        return (self._root / layout.CARD).read_text(encoding="utf-8")
+
+    def digest(self, name: str) -> str:
+        """The ``plan_digest`` or ``dataset_digest`` of the dataset."""
+        return str(self.provenance.get(name, "unknown"))
+
+    def _tars(self) -> list[str]:
+        names = self.provenance["files"]
+        return [name for name in names if PurePosixPath(name).suffix == ".tar" and name.startswith("data/")]
+
+    def _fault(self, name: str, message: str) -> None:
+        self.faults.append(f"{self._root / name}: {message}")
+
+    def _check_file(self, name: str, promised: Any) -> int:
+        """Read one file; returns its size."""
+        path = self._root / name
+        if not path.resolve().is_relative_to(self._root.resolve()):
+            self._fault(layout.PROVENANCE, f"names a file outside the folder: {name}")
+            return 0
+        if not path.is_file():
+            self._fault(name, "the file is gone")
+            return 0
+        status = path.stat()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.files.append(LocalFile(name, path, status.st_size, sha256, status.st_mtime_ns))
+        listed = promised if isinstance(promised, dict) else {}
+        if name != layout.PROVENANCE and (sha256, status.st_size) != (listed.get("sha256"), listed.get("size")):
+            self._fault(name, "its size or sha256 is not the one in provenance.json; run `synthgen verify`")
+        elif path.suffix == ".tar":
+            self._check_tar(name, path, _number(listed, "samples"))
+        elif path.suffix not in _BINARY:
+            self._check_secrets(name, path.read_bytes())
+        return status.st_size
+
+    def _check_secrets(self, name: str, content: bytes) -> None:
+        for kind in leaks.find(content, self._token):
+            self._fault(name, f"holds what looks like {kind}; take it out and pack again")
+
+    def _check_tar(self, name: str, path: Path, samples: int) -> None:
+        """Every sample of a tar has the fields and files of the first sample of all, and no secret in its text."""
+        found = 0
+        try:
+            for sample in tars.read(path):
+                found += 1
+                if not self._check_sample(name, sample):
+                    return
+        except DamagedError as error:
+            self.faults.append(str(error))
+            return
+        if found != samples:
+            self._fault(name, f"holds {found} samples, provenance.json says {samples}")
+
+    def _check_sample(self, name: str, sample: TarSample) -> bool:
+        try:
+            record = json.loads(sample.files.get("json", b""))
+            schema = tuple((field, type(value).__name__) for field, value in record.items())
+        except (ValueError, AttributeError):
+            self._fault(name, f"{sample.key} has no readable .json")
+            return False
+        extensions = frozenset(sample.files)
+        if self._schema is None:
+            self._schema = (sample.key, schema, extensions)
+        key, expected, files = self._schema
+        if (schema, extensions) != (expected, files):
+            self._fault(name, f"{sample.key} has {_difference(schema, extensions, expected, files)} than {key}")
+            return False
+        self._real_sources |= any(record.get(field) for field in _FROM_REAL_IMAGES)
+        for extension in _BESIDE_THE_IMAGE & extensions:
+            self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
+        return True
+
+    def _check_card(self) -> None:
+        if not (self._root / layout.CARD).is_file():
+            return
+        try:
+            text = self.card
+        except UnicodeDecodeError:
+            self._fault(layout.CARD, "not UTF-8 text")
+            return
+        for fault in header.faults(text, self.provenance, real_sources=self._real_sources):
+            self._fault(layout.CARD, fault)
+
+
+def repo_of(root: Path) -> str | None:
+    """The repository that the dataset's manifest names, ``publish.repo``; ``None`` where it names none."""
+    try:
+        document = documents.parse(documents.read_text(root / layout.MANIFEST), layout.MANIFEST)
+    except ManifestError:
+        return None
+    publish = document.get("publish")
+    repo = publish.get("repo") if isinstance(publish, dict) else None
+    return repo if isinstance(repo, str) else None
+
+
+def _number(facts: Any, name: str) -> int:
+    value = facts.get(name) if isinstance(facts, dict) else None
+    return value if isinstance(value, int) else 0
+
+
+def _difference(schema: Schema, extensions: frozenset[str], expected: Schema, files: frozenset[str]) -> str:
+    if extensions != files:
+        return f"other files (.{', .'.join(sorted(extensions))} and not .{', .'.join(sorted(files))})"
+    fields = sorted({name for name, _ in set(schema) ^ set(expected)})
+    return f"other fields ({', '.join(fields)})" if fields else "its fields in another order"
