@@ -11,8 +11,9 @@ from PIL import Image
 
 from synthgen import images
 from synthgen.errors import DamagedError
-from synthgen.images import COMPOSITE, EXTENSIONS, GENERATED, Encoding, Pixels
+from synthgen.images import COMPOSITE, EXTENSIONS, GENERATED, Encoding
 
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 FORMATS = list(EXTENSIONS)
 NEWSCODE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
