@@ -132,18 +132,6 @@ def channels_last(device_kind: str) -> bool:
     return device_kind == "cuda"
 
 
-def waits_asleep(busy_cores: float) -> bool:
-    """Whether torch's CPU threads should sleep, not spin, while they wait for each other.
-
-    Spinning is faster where the cores are free; where another program wants one of them, threads that spin stall each
-    other for whole time slices (``benchmarks/choices.py``).
-
-    Args:
-        busy_cores: How many cores other programs keep busy.
-    """
-    return busy_cores > 0.5
-
-
 def versions() -> dict[str, str]:
     """The installed versions of the packages that compute or encode images."""
     found = {}
@@ -166,10 +154,10 @@ def describe(wish: str = "auto") -> Device:
 
     import psutil
 
+    # Threads that spin while they wait are a tenth faster on an idle machine, and stall each other for whole time slices
+    # once another program wants a core (benchmarks/choices.py); so they sleep, unless the user has said otherwise.
     # OpenMP reads it when torch is imported; no bit depends on it.
-    busy = psutil.cpu_percent(interval=0.2) / 100 * (psutil.cpu_count() or 1)
-    if waits_asleep(busy):
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

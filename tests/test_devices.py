@@ -119,11 +119,6 @@ def test_a_unet_has_channels_last_where_it_is_faster(kind: str, expected: bool) 
     assert devices.channels_last(kind) is expected
 
 
-@pytest.mark.parametrize(("busy_cores", "expected"), [(0.0, False), (0.3, False), (0.9, True), (7.5, True)])
-def test_threads_sleep_where_other_programs_are_busy(busy_cores: float, expected: bool) -> None:
-    assert devices.waits_asleep(busy_cores) is expected
-
-
 def test_an_asked_batch_size_is_used() -> None:
     """A batch size that is asked for is used as it is."""
     assert environment(CPU, Wish(batch_size=7)).batch_size == 7
