@@ -154,9 +154,9 @@ def describe(wish: str = "auto") -> Device:
 
     import psutil
 
-    # Threads that spin while they wait are a tenth faster on an idle machine, and stall each other for whole time slices
-    # once another program wants a core (benchmarks/choices.py); so they sleep, unless the user has said otherwise.
-    # OpenMP reads it when torch is imported; no bit depends on it.
+    # Threads that spin while they wait are a tenth faster on an idle machine, and stall each other for whole time
+    # slices once another program wants a core (benchmarks/choices.py); so they sleep, unless the user has said
+    # otherwise. OpenMP reads it when torch is imported; no bit depends on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
