@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -14,6 +15,26 @@ def write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     publish(scratch, path)
+
+
+def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write many files, each of them as :func:`write` does, but wait for the disk once they are all written."""
+    scratches: dict[Path, Path] = {}
+    try:
+        for path, content in files:
+            scratch = path.with_name(f".{path.name}.{owner()}")
+            scratches[scratch] = path
+            scratch.write_bytes(content)
+        for scratch in scratches:
+            with scratch.open("rb+") as file:
+                os.fsync(file.fileno())
+        for scratch, path in scratches.items():
+            scratch.replace(path)
+    finally:
+        for scratch in scratches:
+            scratch.unlink(missing_ok=True)  # there are any only where something was raised
+    for folder in {path.parent for path in scratches.values()}:
+        sync_folder(folder)
 
 
 def publish(scratch: Path, path: Path) -> None:

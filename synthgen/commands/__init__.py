@@ -13,7 +13,7 @@ from click.exceptions import NoArgsIsHelpError
 from synthgen import __version__
 from synthgen.errors import SynthgenError
 
-COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "doctor")
+COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "phantom", "doctor")
 
 
 class _Commands(click.Group):

@@ -1,0 +1,117 @@
+"""Draws phantoms: images of skin whose label, Fitzpatrick type, colour and lesion are known exactly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from synthgen.errors import InputError
+from synthgen.phantom import camera, colour
+from synthgen.phantom import skin as bare
+from synthgen.phantom.conditions import CONDITIONS
+from synthgen.phantom.shapes import SIDE
+
+
+@dataclass(frozen=True)
+class Phantoms:
+    """Phantoms and the truth about them; row i of each is image i.
+
+    Attributes:
+        images: sRGB, uint8, shape (n, 64, 64, 3).
+        masks: Where the disease is, bool, shape (n, 64, 64); empty for healthy skin.
+        labels: The conditions.
+        tones: Fitzpatrick types, 1 to 6, shape (n,).
+        ita: The individual typology angle of the unlit skin's colour in degrees, shape (n,).
+        seeds: The seed that alone makes image i again, with its label, tone and site: see :func:`paint`.
+    """
+
+    images: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.bool_]
+    labels: tuple[str, ...]
+    tones: npt.NDArray[np.int64]
+    ita: npt.NDArray[np.float64]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phantom:
+    """One phantom: its image, its mask and its ITA, as in :class:`Phantoms`."""
+
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.bool_]
+    ita: float
+
+
+def render(labels: Sequence[str], tones: Sequence[int], *, site: str, seed: int, start: int = 0) -> Phantoms:
+    """Draw an image for each label and tone.
+
+    Image i is a pure function of its label, its tone, the site, the seed and ``start + i``; what else is asked for in
+    the same call does not enter.
+
+    This is not medical truth. The images caricature a few textbook cues of each condition, for testing software and
+    showing methods; they teach nobody what disease looks like and no model that has seen only them has seen skin.
+
+    Args:
+        labels: Conditions, keys of :data:`CONDITIONS`.
+        tones: Fitzpatrick types, 1 to 6, as many as there are labels.
+        site: The camera, ``a`` or ``b``.
+        seed: Any whole number.
+        start: The number of the first image.
+
+    Raises:
+        InputError: There is no such condition, type or site; or not as many types as labels.
+    """
+    check(labels, tones, site)
+    if len(labels) != len(tones):
+        raise InputError(f"{len(labels)} labels but {len(tones)} tones")
+    numbered = enumerate(zip(labels, tones, strict=True), start)
+    seeds = tuple(image_seed(seed, site, label, tone, number) for number, (label, tone) in numbered)
+    count = len(seeds)
+    images, masks = np.empty((count, SIDE, SIDE, 3), np.uint8), np.empty((count, SIDE, SIDE), np.bool_)
+    angles = np.empty(count)
+    for index, (label, tone, own) in enumerate(zip(labels, tones, seeds, strict=True)):
+        made = paint(label, tone, site, own)
+        images[index], masks[index], angles[index] = made.image, made.mask, made.ita
+    return Phantoms(images, masks, tuple(labels), np.array(tones, np.int64), angles, seeds)
+
+
+def image_seed(seed: int, site: str, label: str, tone: int, number: int) -> int:
+    """The seed of one image, 63 bits: a hash of all that it depends on."""
+    text = f"phantom/{seed}/{site}/{label}/{tone}/{number}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+
+def paint(label: str, tone: int, site: str, seed: int) -> Phantom:
+    """Draw one image from its own seed, as :func:`render` does for each.
+
+    All arithmetic is numpy's, in float64, so that another processor's last bit all but never reaches a byte.
+
+    Raises:
+        KeyError: There is no such condition, type or site; :func:`render` says so in words.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    where = camera.SITES[site]
+    angle, base = colour.base(rng, tone)
+    depth = float(np.clip((55 - angle) / 110, 0, 1))
+    skin = bare.Skin(rng, base, depth, size=float(rng.uniform(*where.size)))
+    bare.grain(skin)
+    bare.marks(skin)
+    CONDITIONS[label](skin)
+    bare.hairs(skin, where.hairs)
+    return Phantom(camera.develop(skin, where), skin.mask, angle)
+
+
+def check(labels: Sequence[str], tones: Sequence[int], site: str) -> None:
+    """Refuse what can't be drawn.
+
+    Raises:
+        InputError: There is no such condition, type or site; one line a fault.
+    """
+    faults = [f"no condition `{label}`; there are: {', '.join(CONDITIONS)}" for label in set(labels) - set(CONDITIONS)]
+    faults += [f"no Fitzpatrick type {tone}; there are: 1 to 6" for tone in set(tones) - set(colour.TONES)]
+    if site not in camera.SITES:
+        faults.append(f"no site `{site}`; there are: {', '.join(camera.SITES)}")
+    if faults:
+        raise InputError(*sorted(faults))
