@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from synthgen import documents, manifest, tars
+from synthgen import documents, embedded, manifest, tars
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.manifest import Layout
 from synthgen.plan import Plan
 from synthgen.tars import TarSample
 
@@ -17,6 +18,18 @@ METADATA = "metadata.parquet"
 PROMPTS = "prompts/prompts.yaml"
 CARD = "README.md"
 SHEET = "assets/contact_sheet.png"
+LAYOUTS = get_args(Layout)
+_PATTERNS = {"webdataset": "data/{}-*.tar", "parquet": "data/{}-*.parquet", "imagefolder": "data/{}/**"}
+
+
+def pattern(layout: Layout, split: str) -> str:
+    """The pattern of a split's data files, as the card tells it to `datasets`."""
+    return _PATTERNS[layout].format(split)
+
+
+def listing(split: str) -> str:
+    """The path of the file that lists a split's images in a dataset of image files."""
+    return f"data/{split}/{METADATA}"
 
 
 def is_dataset(root: Path) -> bool:
@@ -33,7 +46,10 @@ def read_provenance(root: Path) -> dict[str, Any]:
     path = root / PROVENANCE
     try:
         document = json.loads(path.read_bytes())
-        return dict(document) | {"files": dict(document["files"])}
+        found = dict(document) | {"files": dict(document["files"])}
+        if found.setdefault("layout", LAYOUTS[0]) not in LAYOUTS:
+            raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
+        return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
@@ -57,13 +73,48 @@ def read_plan(root: Path, doors: Doors) -> Plan:
     return Plan(read)
 
 
+def layout_of(provenance: dict[str, Any]) -> Layout:
+    """How a dataset is laid out."""
+    found: Layout = provenance["layout"]
+    return found
+
+
+def shards(provenance: dict[str, Any]) -> dict[str, int]:
+    """The files that hold samples, or list those of an image folder: how many samples, by path."""
+    files: dict[str, Any] = provenance["files"]
+    return {name: facts["samples"] for name, facts in files.items() if isinstance(facts, dict) and "samples" in facts}
+
+
+def read_shard(path: Path, key: str = "") -> Iterator[TarSample]:
+    """Every sample of one shard, or the one with that key, whichever the layout, as the files that it has in a tar.
+
+    Raises:
+        DamagedError: The shard is not whole.
+    """
+    match path.suffix, path.name:
+        case ".tar", _:
+            yield from (sample for sample in tars.read(path) if not key or sample.key == key)
+        case _, name if name == METADATA:
+            yield from embedded.read_listing(path, key)
+        case _:
+            yield from embedded.read(path, key)
+
+
 def read_sample(root: Path, key: str) -> TarSample | None:
     """The stored sample with that key, found through the metadata; ``None`` where there is none."""
-    rows = _read_metadata(root, ["shard", "offset"], [("key", "==", key)])
+    rows = _read_metadata(root, ["split", "shard"], [("key", "==", key)])
     if not rows:
         return None
-    found = (sample for sample in tars.read(root / rows[0]["shard"]) if sample.key == key)
-    return next(found, None)
+    layout = layout_of(read_provenance(root))
+    shard = root / (listing(rows[0]["split"]) if layout == "imagefolder" else rows[0]["shard"])
+    return next(read_shard(shard, key), None)
+
+
+def image_files(root: Path, provenance: dict[str, Any]) -> dict[str, str]:
+    """The sha256 of each image by path, where each is a file of its own; they stand in the metadata alone."""
+    if layout_of(provenance) != "imagefolder":
+        return {}
+    return {row["shard"]: row["image_sha256"] for row in _read_metadata(root, ["shard", "image_sha256"])}
 
 
 def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
@@ -86,8 +137,9 @@ def _read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[
 
 def unknown_files(root: Path, provenance: dict[str, Any]) -> Iterator[str]:
     """Files in a dataset folder that are none of its own, hidden ones left out."""
+    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         hidden = any(part.startswith(".") for part in Path(name).parts)
-        if path.is_file() and not hidden and name not in provenance["files"] and name != PROVENANCE:
+        if path.is_file() and not hidden and name not in known:
             yield name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from synthgen import documents, models, skin_tones
 from synthgen.documents import Strict, near, path_of, validate
@@ -20,6 +20,10 @@ _LATER_ENTRY = ("adapter", "per_source", "from")
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
+_Text = Annotated[str, Field(min_length=1)]
+_GATE_FIELDS = ("text", "checkbox", "date_picker", "country")
+Layout = Literal["webdataset", "parquet", "imagefolder"]
+Split = Literal["train", "validation", "test"]
 
 
 class SkinTones(Strict):
@@ -58,10 +62,30 @@ class Output(Strict):
 
 
 class Pack(Strict):
-    """How the packed dataset is cut."""
+    """How the packed dataset is laid out, split and cut."""
 
+    format: Layout = "webdataset"
+    splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 1.0}
     images_per_shard: Count = 5000
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
+
+
+class Gate(Strict):
+    """What the Hub asks of those who want a dataset's files, once its owner has switched gating on.
+
+    A field is ``text``, ``checkbox``, ``date_picker`` or ``country``, or the list of answers to choose from.
+    """
+
+    prompt: _Text
+    fields: dict[_Text, str | list[str]] = {}
+
+    @field_validator("fields")
+    @classmethod
+    def _known(cls, fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        for name, kind in fields.items():
+            if not kind or (isinstance(kind, str) and kind not in _GATE_FIELDS):
+                raise ValueError(f"`{name}` must be one of {', '.join(_GATE_FIELDS)}, or a list of answers")
+        return fields
 
 
 class Publish(Strict):
@@ -71,6 +95,7 @@ class Publish(Strict):
     license: Annotated[str, Field(min_length=1)] | None = None
     pretty_name: Annotated[str, Field(min_length=1)] | None = None
     tags: list[str] = []
+    gated: Gate | None = None
 
 
 class Document(Strict):
@@ -213,6 +238,8 @@ def _check(document: Document) -> list[str]:
             faults.append(f"skin_tones.values[{number}]: {value} is given twice")
     if document.output.quality is not None and document.output.image_format != "jpeg":
         faults.append(f"output.quality: is for jpeg; {document.output.image_format} is written without loss")
+    if "splits" in document.pack.model_fields_set and abs(sum(document.pack.splits.values()) - 1) > 1e-9:
+        faults.append(f"pack.splits: must add up to 1, found {sum(document.pack.splits.values())}")
     return faults + _check_keys(document)
 
 

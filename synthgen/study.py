@@ -48,9 +48,9 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     yield preview.show(out / "work", out / "preview.html", DOORS)
 
 
-def pack(root: Path, out: Path, *, partial: bool = False) -> Iterator[PackedShard]:
-    """Pack a run into a dataset folder with a card and a contact sheet."""
-    yield from packing.pack(root, out, DOORS, _draw_sheet, partial=partial)
+def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:
+    """Pack a run into a dataset folder with a card and a contact sheet; options as of :func:`synthgen.pack.pack`."""
+    yield from packing.pack(root, out, DOORS, _draw_sheet, **options)
 
 
 def plan_of(root: Path) -> Plan:

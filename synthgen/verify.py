@@ -81,6 +81,7 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
 
 def _verify_dataset(root: Path) -> Iterator[Finding]:
     provenance = datasets_on_disk.read_provenance(root)
+    shards = datasets_on_disk.shards(provenance)
     for name, promised in provenance["files"].items():
         path = root / name
         if not path.is_file():
@@ -91,17 +92,22 @@ def _verify_dataset(root: Path) -> Iterator[Finding]:
         if sha256 != promised["sha256"]:
             message = "its sha256 is not the one in provenance.json"
             yield Finding(name, "damaged", message=message)
-        elif path.suffix == ".tar":
-            yield _verify_tar(path, name, int(promised["samples"]))
+        elif name in shards:
+            yield _verify_packed(path, name, shards[name])
         else:
             yield Finding(name, "whole")
-    for name in sorted(datasets_on_disk.unknown_files(root, provenance)):
+    try:
+        unknown = sorted(datasets_on_disk.unknown_files(root, provenance))
+    except DamagedError:  # the list of image files is what is damaged, and was found above
+        return
+    for name in unknown:
         yield Finding(name, "damaged", message="not a file of this dataset")
 
 
-def _verify_tar(path: Path, name: str, samples: int) -> Finding:
+def _verify_packed(path: Path, name: str, samples: int) -> Finding:
+    """Check every sample of a shard, or of an image folder's listing."""
     try:
-        found = len([check(sample) for sample in tars.read(path)])
+        found = len([check(sample).key for sample in datasets_on_disk.read_shard(path)])
     except DamagedError as error:
         return Finding(name, "damaged", message=str(error))
     if found != samples:

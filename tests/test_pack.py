@@ -312,7 +312,7 @@ def test_metadata_has_a_row_a_sample(big: tuple[Path, Path]) -> None:
     """The rows are the records, field by field, in the tars' order."""
     _, dataset = big
     rows = pyarrow.parquet.read_table(dataset / "metadata.parquet").to_pylist()
-    fields = [{name: value for name, value in row.items() if name not in ("shard", "offset")} for row in rows]
+    fields = [{name: value for name, value in row.items() if name not in ("split", "shard", "offset")} for row in rows]
     assert fields == [{name: getattr(one, name) for name in Record.__dataclass_fields__} for one in records(dataset)]
 
 
@@ -521,7 +521,13 @@ def test_hostile_words_show_as_themselves(
 
 def facts(make_plan: MakePlan) -> card.Facts:
     """Facts of a dataset with one image."""
-    return card.Facts(make_plan(), [], {("psoriasis", "I", "fake"): 1}, 1, "d" * 64)
+    return facts_of(make_plan, 1)
+
+
+def facts_of(make_plan: MakePlan, images: int, shards: int = 1, **changes: Any) -> card.Facts:
+    """Facts of a dataset of one cell."""
+    counts = {("psoriasis", "I", "fake"): images}
+    return card.Facts(make_plan(), {}, counts, {"train": card.Size(images, shards)}, "d" * 64, **changes)
 
 
 def test_a_placeholder_that_nothing_fills_is_an_error(make_plan: MakePlan, tmp_path: Path) -> None:
@@ -529,14 +535,14 @@ def test_a_placeholder_that_nothing_fills_is_an_error(make_plan: MakePlan, tmp_p
     template = tmp_path / "card.md"
     template.write_text("---\n{{ card_data }}\n---\n{{ images }} {{ imges }} {% if mad %}x{% endif %}\n")
     with pytest.raises(InputError, match=r"card\.md: nothing fills \{\{ imges \}\}, \{\{ mad \}\}"):
-        card.render(facts(make_plan), template)
+        card.render(facts(make_plan), card.Template(template))
 
 
 def test_a_template_of_one_s_own_is_filled(make_plan: MakePlan, tmp_path: Path) -> None:
     """Another template gets the same header and the same values."""
     template = tmp_path / "card.md"
     template.write_text("---\n{{ card_data }}\n---\n{{ images }} of {{ planned }}\n")
-    text = card.render(facts(make_plan), template)
+    text = card.render(facts(make_plan), card.Template(template))
     assert text.rstrip().endswith("\n1 of 24")
     assert header_of(text)["license"] == "unknown"
 
@@ -547,14 +553,13 @@ def test_a_template_of_one_s_own_is_filled(make_plan: MakePlan, tmp_path: Path) 
 )
 def test_the_size_category_is_the_hub_s(images: int, size: str, make_plan: MakePlan) -> None:
     """The size in the header is the Hub's category for the number of images."""
-    some = card.Facts(make_plan(), [], {("psoriasis", "I", "fake"): images}, 1, "d" * 64)
-    assert header_of(card.render(some))["size_categories"] == [size]
+    assert header_of(card.render(facts_of(make_plan, images)))["size_categories"] == [size]
 
 
 def test_several_tars_are_one_pattern(make_plan: MakePlan) -> None:
     """The card's webdataset example expands to every tar's name."""
     import braceexpand
 
-    text = card.render(card.Facts(make_plan(), [], {("psoriasis", "I", "fake"): 1}, 12, "d" * 64))
+    text = card.render(facts_of(make_plan, 1, shards=12))
     pattern = text.partition('webdataset.WebDataset("')[2].partition('"')[0]
     assert list(braceexpand.braceexpand(pattern)) == [f"data/train-{n:05d}-of-00012.tar" for n in range(12)]

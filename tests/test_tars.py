@@ -71,10 +71,19 @@ def test_read_gives_what_was_written(tmp_path_factory: pytest.TempPathFactory, s
 
 
 @given(samples_of_any_kind)
-def test_index_agrees_with_read(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
+def test_headers_alone_agree_with_contents(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
     """The headers alone say the same keys, offsets and sizes."""
     path = put(tmp_path_factory.getbasetemp(), tar_of(samples))
-    assert list(tars.index(path)) == [(one.key, one.offset, one.size) for one in tars.read(path)]
+    headers = [(one.key, one.offset, one.size, one.files) for one in tars.read(path, only=())]
+    assert headers == [(one.key, one.offset, one.size, {}) for one in tars.read(path)]
+
+
+@given(samples_of_any_kind)
+def test_read_gives_only_what_is_wanted(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
+    """Of the other members the headers alone are read."""
+    path = put(tmp_path_factory.getbasetemp(), tar_of(samples))
+    found = [(one.key, one.files) for one in tars.read(path, only={"json"})]
+    assert found == [(key, {name: files[name] for name in files if name == "json"}) for key, files in samples]
 
 
 @given(samples_of_any_kind)
@@ -82,14 +91,23 @@ def test_raw_blocks_make_the_same_tar(tmp_path_factory: pytest.TempPathFactory, 
     """A sample's blocks unpack to its files, and all blocks in a row, finished, are the tar again."""
     content = tar_of(samples)
     file = io.BytesIO()
-    for (_, offset, size), (_, files) in zip(
-        tars.index(put(tmp_path_factory.getbasetemp(), content)), samples, strict=True
-    ):
-        blocks = content[offset : offset + size]
+    path = put(tmp_path_factory.getbasetemp(), content)
+    for one, (_, files) in zip(tars.read(path, only=()), samples, strict=True):
+        blocks = content[one.offset : one.offset + one.size]
         assert tars.unpack(blocks) == files
         file.write(blocks)
     tars.finish(file)
     assert file.getvalue() == content
+
+
+@pytest.mark.parametrize("length", [95, 96, 97, 200, 300])
+def test_long_keys_are_read_and_unpacked(length: int, tmp_path: Path) -> None:
+    """A name that does not fit into one header is read whole, and its raw blocks unpack as any."""
+    samples = [("k" * length, {"cls": b"1", "json": b"{}"}), ("short", {"cls": b"2", "json": b"{}"})]
+    content = tar_of(samples)
+    found = list(tars.read(put(tmp_path, content)))
+    assert [(one.key, one.files) for one in found] == samples
+    assert [tars.unpack(content[one.offset :][: one.size]) for one in found] == [files for _, files in samples]
 
 
 def test_the_same_samples_are_the_same_bytes_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,12 +172,12 @@ def test_a_header_of_zeros_is_damage(tmp_path: Path, header: int) -> None:
 
 
 @pytest.mark.parametrize("header", HEADERS[3::3])
-def test_index_notices_a_damaged_header_too(tmp_path: Path, header: int) -> None:
+def test_headers_alone_notice_a_damaged_header_too(tmp_path: Path, header: int) -> None:
     """Reading headers alone loses no sample silently either."""
     content = bytearray(tar_of(FEW))
     content[header + 3] ^= 1
     with pytest.raises(DamagedError):
-        list(tars.index(put(tmp_path, bytes(content))))
+        list(tars.read(put(tmp_path, bytes(content)), only=()))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +203,7 @@ def test_members_out_of_place_are_damage(tmp_path: Path, content: bytes, fault: 
 def test_an_empty_tar_has_no_samples(tmp_path: Path) -> None:
     """A shard of which every sample failed is a whole tar without samples."""
     path = put(tmp_path, tar_of([]))
-    assert list(tars.read(path)) == list(tars.index(path)) == []
+    assert list(tars.read(path)) == list(tars.read(path, only=())) == []
 
 
 def test_webdataset_reads_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``synthgen pack``: makes the dataset folder."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +12,27 @@ from synthgen.commands import _options, _progress
 @click.argument("directory", metavar="DIR", type=_options.FOLDER)
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The dataset folder; must not exist or be empty.")
 @click.option("--partial", is_flag=True, help="Pack what is there of a run that is not finished.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["webdataset", "parquet", "imagefolder"]),
+    help="Tars, Parquet files with the images in them, or image files; the manifest's pack.format if left out.",
+)
+@click.option("--card", "template", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that write shards; the bytes are the same.",
+)
 @_options.verbosity
-def command(directory: Path, *, out: Path, partial: bool, quiet: bool) -> None:
-    """Pack a run into a dataset folder: shuffled, evenly sized tars, metadata, provenance and a dataset card.
+def command(directory: Path, *, out: Path, quiet: bool, **options: Any) -> None:
+    """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.
 
-    The same run gives the same bytes. Exit code 1: the run is not complete, and --partial was not given.
+    The same run gives the same bytes. Kill it at any time: the same command goes on, and the folder appears when all of
+    it is there. Exit code 1: the run is not complete, and --partial was not given.
 
     Example: synthgen pack runs/quickstart/work --out runs/quickstart/dataset
     """
@@ -24,8 +41,12 @@ def command(directory: Path, *, out: Path, partial: bool, quiet: bool) -> None:
     planned = study.plan_of(directory)
     with _progress.Progress(planned.samples, quiet=quiet) as progress:
         shards = 0
-        for shard in study.pack(directory, out, partial=partial):
+        for shard in study.pack(directory, out, **options):
             progress.step(shard.samples, shard.path)
             shards += 1
     if not quiet:
-        click.echo(f"{shards} tars in {out}" if shards else f"{out}: packed already, nothing to do")
+        click.echo(
+            f"{shards} shard{'' if shards == 1 else 's'} in {out}"
+            if shards
+            else f"{out}: packed already, nothing to do"
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import datasets_on_disk, runs, tars
+from synthgen import datasets_on_disk, runs
 from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
@@ -20,12 +20,12 @@ Cell = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, and the tars."""
+    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards."""
 
     title: str
     facts: Mapping[str, str]
     cells: Mapping[Cell, int]
-    tars: Sequence[Path]
+    shards: Sequence[Path]
 
 
 def show(root: Path, out: Path, doors: Doors, limit: int = 5000) -> Path:
@@ -89,7 +89,8 @@ def _of_dataset(root: Path) -> _Source:
         "models": ", ".join(provenance["models"]),
     }
     cells = Counter(datasets_on_disk.read_cells(root))
-    return _Source(provenance["title"], facts, cells, sorted((root / "data").glob("*.tar")))
+    shards = [root / name for name in datasets_on_disk.shards(provenance)]
+    return _Source(provenance["title"], facts, cells, shards)
 
 
 def _pick(source: _Source, limit: int) -> Iterator[Picture]:
@@ -97,8 +98,8 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
     share = max(1, limit // max(1, len(source.cells)))
     wanted = sum(min(share, count) for count in source.cells.values())
     taken: Counter[Cell] = Counter()
-    for path in source.tars:
-        for sample in tars.read(path):
+    for path in source.shards:
+        for sample in datasets_on_disk.read_shard(path):
             if sum(taken.values()) == wanted:
                 return
             record = json.loads(sample.files["json"])

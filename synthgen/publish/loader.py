@@ -1,33 +1,49 @@
-"""Opens a dataset folder the way its readers will: with ``datasets``, through the card, one sample of each tar."""
+"""Opens a dataset folder the way its readers will: with ``datasets``, through the card, one sample of each shard."""
 
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 
-def faults(root: Path, tars: list[str]) -> Iterator[str]:
-    """What ``datasets`` can't open, one line each; nothing where the first sample of every tar comes out.
+def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str]:
+    """What ``datasets`` can't open, one line each; nothing where the first sample of every shard comes out.
 
     Args:
         root: The dataset folder.
-        tars: The paths of its tars, relative to the folder.
+        shards: The paths of its shards, relative to the folder.
+        splits: The splits that it has.
     """
     import datasets
     from datasets.exceptions import DatasetsError
 
-    expected = {PurePosixPath(name).name for name in tars}
     with tempfile.TemporaryDirectory(prefix="synthgen-publish-") as cache, _without_bars():
         try:
-            splits = datasets.load_dataset(str(root.resolve()), streaming=True, cache_dir=cache)
-            found = [url for split in splits.values() for url in _first_of_each(split)]
+            found = datasets.load_dataset(str(root.resolve()), streaming=True, cache_dir=cache)
+            opened = {name: list(_first_of_each(split)) for name, split in found.items()}
         except (DatasetsError, OSError, ValueError, TypeError, LookupError, RuntimeError, tarfile.TarError) as error:
             said = " ".join(str(error).split())[:300]
             yield f"`datasets` can't open it: {type(error).__name__}: {said}"
             return
-    for name in sorted(expected - {PurePosixPath(url).name for url in found}):
-        yield f"`datasets` does not find data/{name}; the card's `configs` leave it out"
+    if set(opened) != set(splits):
+        yield f"`datasets` finds the splits {', '.join(opened)}, not {', '.join(splits)}; see the card's `configs`"
+    for name in sorted(_missed(shards, opened)):
+        yield f"`datasets` does not find {name}; the card's `configs` leave it out"
+
+
+def _missed(shards: list[str], opened: dict[str, list[Any]]) -> Iterator[str]:
+    """The shards of which no sample came out: by name where samples say it, otherwise by their number."""
+    urls = {PurePosixPath(row["__url__"]).name for rows in opened.values() for row in rows if "__url__" in row}
+    for name in shards:
+        path = PurePosixPath(name)
+        if path.suffix == ".tar" and path.name not in urls:
+            yield name
+    for split, rows in opened.items():
+        named = [name for name in shards if PurePosixPath(name).match(f"data/{split}-*.parquet")]
+        if len(named) > len(rows):
+            yield f"all of {PurePosixPath(named[0]).parent}/{split}-*.parquet"
 
 
 @contextmanager
@@ -44,9 +60,9 @@ def _without_bars() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _first_of_each(split: object) -> Iterator[str]:
-    """The tar's path of the first sample of each tar of a stream."""
+def _first_of_each(split: object) -> Iterator[Any]:
+    """The first sample of each shard of a stream."""
     count: int = split.num_shards  # type: ignore[attr-defined]
     for index in range(count):
         part = split.shard(num_shards=count, index=index)  # type: ignore[attr-defined]
-        yield next(iter(part))["__url__"]
+        yield next(iter(part))

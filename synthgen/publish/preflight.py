@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from synthgen import datasets_on_disk as layout
-from synthgen import documents, tars
+from synthgen import documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.publish import header, leaks, loader
 from synthgen.publish.changes import LocalFile
@@ -17,6 +17,7 @@ from synthgen.tars import TarSample
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
 _BESIDE_THE_IMAGE = {"json", "cls"}
+_MOST_IMAGE_FILES = 10_000
 _FROM_REAL_IMAGES = ("source_id", "source_dataset", "adapter")
 Schema = tuple[tuple[str, str], ...]
 
@@ -45,21 +46,21 @@ class Preflight:
 
     def check(self) -> Iterator[Begun | Checked]:
         """Check everything that can be checked without the Hub; yields each file as it was read."""
-        promised = self.provenance["files"]
+        promised = self._promised()
         yield Begun("check", len(promised) + 1, sum(_number(facts, "size") for facts in promised.values()))
         for name in _NEEDED:
             if name not in promised:
                 self._fault(layout.PROVENANCE, f"does not list {name}")
-        if not self._tars():
-            self._fault(layout.PROVENANCE, "lists no tar under data/")
+        if not self._shards():
+            self._fault(layout.PROVENANCE, "lists no shard under data/")
         for name in (*sorted(promised), layout.PROVENANCE):
             size = self._check_file(name, promised.get(name))
             yield Checked(name, size)
-        for name in sorted(layout.unknown_files(self._root, self.provenance)):
-            self._fault(name, "not a file of this dataset; move it away")
+        self._check_unknown()
         self._check_card()
         if not self.faults:
-            self.faults += [f"{self._root}: {fault}" for fault in loader.faults(self._root, self._tars())]
+            splits = self.provenance.get("splits", {"train": 0})
+            self.faults += [f"{self._root}: {fault}" for fault in loader.faults(self._root, self._shards(), splits)]
 
     @property
     def card(self) -> str:
@@ -70,9 +71,31 @@ class Preflight:
         """The ``plan_digest`` or ``dataset_digest`` of the dataset."""
         return str(self.provenance.get(name, "unknown"))
 
-    def _tars(self) -> list[str]:
-        names = self.provenance["files"]
-        return [name for name in names if PurePosixPath(name).suffix == ".tar" and name.startswith("data/")]
+    def _shards(self) -> list[str]:
+        return [name for name in layout.shards(self.provenance) if name.startswith("data/")]
+
+    def _promised(self) -> dict[str, Any]:
+        """What provenance, or the metadata of image files, says of each file."""
+        promised = dict(self.provenance["files"])
+        try:
+            images = layout.image_files(self._root, self.provenance)
+        except DamagedError as error:
+            self.faults.append(str(error))
+            return promised
+        if len(images) > _MOST_IMAGE_FILES:
+            raise InputError(
+                f"{self._root}: {len(images):,} image files are more than the Hub takes well ({_MOST_IMAGE_FILES:,}); "
+                "pack with --format webdataset or parquet"
+            )
+        return promised | {name: {"sha256": sha256} for name, sha256 in images.items()}
+
+    def _check_unknown(self) -> None:
+        try:
+            unknown = sorted(layout.unknown_files(self._root, self.provenance))
+        except DamagedError:  # said already
+            return
+        for name in unknown:
+            self._fault(name, "not a file of this dataset; move it away")
 
     def _fault(self, name: str, message: str) -> None:
         self.faults.append(f"{self._root / name}: {message}")
@@ -91,10 +114,11 @@ class Preflight:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.files.append(LocalFile(name, path, status.st_size, sha256, status.st_mtime_ns))
         listed = promised if isinstance(promised, dict) else {}
-        if name != layout.PROVENANCE and (sha256, status.st_size) != (listed.get("sha256"), listed.get("size")):
+        size = listed.get("size", status.st_size if "sha256" in listed else None)
+        if name != layout.PROVENANCE and (sha256, status.st_size) != (listed.get("sha256"), size):
             self._fault(name, "its size or sha256 is not the one in provenance.json; run `synthgen verify`")
-        elif path.suffix == ".tar":
-            self._check_tar(name, path, _number(listed, "samples"))
+        elif "samples" in listed or path.suffix == ".tar":
+            self._check_shard(name, path, _number(listed, "samples"))
         elif path.suffix not in _BINARY:
             self._check_secrets(name, path.read_bytes())
         return status.st_size
@@ -103,11 +127,11 @@ class Preflight:
         for kind in leaks.find(content, self._token):
             self._fault(name, f"holds what looks like {kind}; take it out and pack again")
 
-    def _check_tar(self, name: str, path: Path, samples: int) -> None:
-        """Every sample of a tar has the fields and files of the first sample of all, and no secret in its text."""
+    def _check_shard(self, name: str, path: Path, samples: int) -> None:
+        """Every sample of a shard has the fields and files of the first sample of all, and no secret in its text."""
         found = 0
         try:
-            for sample in tars.read(path):
+            for sample in layout.read_shard(path):
                 found += 1
                 if not self._check_sample(name, sample):
                     return

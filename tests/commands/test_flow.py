@@ -349,10 +349,20 @@ def test_reproduce_an_image_that_failed(synthgen: Synthgen, write_manifest: Any,
 
 
 def test_pack_says_what_it_made(synthgen: Synthgen, made: Path, tmp_path: Path) -> None:
-    """`pack` counts its tars and makes the dataset that it makes from this run anywhere."""
+    """`pack` counts its shards and makes the dataset that it makes from this run anywhere."""
     said = synthgen("pack", made / "run", "--out", tmp_path / "dataset")
-    assert (said.code, said.out) == (0, f"1 tars in {tmp_path / 'dataset'}\n")
+    assert (said.code, said.out) == (0, f"1 shard in {tmp_path / 'dataset'}\n")
     assert contents(tmp_path / "dataset") == contents(made / "dataset")
+
+
+def test_pack_in_another_layout_with_another_card(synthgen: Synthgen, made: Path, tmp_path: Path) -> None:
+    """`--format`, `--card` and `--workers` are what the library is asked for."""
+    template, dataset = tmp_path / "card.md", tmp_path / "dataset"
+    template.write_text("---\n{{ card_data }}\n---\n{{ layout }}\n")
+    said = synthgen("pack", made / "run", "--out", dataset, "--format", "parquet", "--card", template, "--workers", "1")
+    assert said.code == 0
+    assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.parquet"]
+    assert (dataset / "README.md").read_text().endswith("---\nparquet")
 
 
 def test_packing_again_says_so(synthgen: Synthgen, run: Path, dataset: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -115,11 +116,14 @@ def _tree(request: Request) -> Any:
     below = {name: one for name, one in sorted(tree.items()) if name.startswith(prefix)}
     if prefix and not below:
         raise RefusalError(404, f"{prefix} does not exist", "EntryNotFound")
-    if request.query.get("recursive", "false").lower() in ("true", "1"):
-        return [_entry(name, one) for name, one in below.items()]
-    folders = {prefix + name.removeprefix(prefix).split("/")[0] for name in below if "/" in name.removeprefix(prefix)}
-    files = [_entry(name, one) for name, one in below.items() if "/" not in name.removeprefix(prefix)]
-    return [*({"type": "directory", "path": name, "oid": "0" * 40, "size": 0} for name in sorted(folders)), *files]
+    recursive = request.query.get("recursive", "false").lower() in ("true", "1")
+    parents = {folder.as_posix() for name in below for folder in PurePosixPath(name).parents}
+    folders = {name for name in parents if name.startswith(prefix) and name != "."}
+    if not recursive:
+        folders = {name for name in folders if "/" not in name.removeprefix(prefix)}
+        below = {name: one for name, one in below.items() if "/" not in name.removeprefix(prefix)}
+    found = [{"type": "directory", "path": name, "oid": "0" * 40, "size": 0} for name in sorted(folders)]
+    return [*found, *(_entry(name, one) for name, one in below.items())]
 
 
 def _paths_info(request: Request) -> Any:

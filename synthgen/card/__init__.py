@@ -1,0 +1,70 @@
+"""The dataset card: every number in it is counted from the receipts, and a placeholder without a value is an error."""
+
+from pathlib import Path
+
+from synthgen import documents, shipped
+from synthgen.card.escape import escape
+from synthgen.card.facts import Facts, Size, Summary
+from synthgen.card.header import header
+from synthgen.card.values import values
+from synthgen.errors import InputError, ManifestError
+
+__all__ = ["Facts", "Size", "Summary", "Template", "escape", "render"]
+
+_HEADER = "card_data"
+
+
+class Template:
+    """A card's template: Jinja, with ``{{ card_data }}`` where the YAML header goes.
+
+    Args:
+        path: Its file; the one that ships where left out.
+
+    Raises:
+        InputError: It can't be read, or is not a template.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        import jinja2.meta
+
+        self.path = path or shipped.card_template()
+        try:
+            self.text = documents.read_text(self.path)
+            tree = jinja2.Environment(autoescape=True).parse(self.text)
+        except ManifestError as error:
+            raise InputError(*(f"card: {fault}" for fault in error.faults)) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise InputError(f"{self.path}: line {error.lineno}: {error.message}") from None
+        self._names = jinja2.meta.find_undeclared_variables(tree)
+        if _HEADER not in self._names:
+            raise InputError(
+                f"{self.path}: has no {{{{ {_HEADER} }}}} between two lines `---`, so no header for the Hub"
+            )
+
+    def check(self, facts: Facts) -> None:
+        """Refuse a placeholder that nothing fills.
+
+        Raises:
+            InputError: There is one; all are named.
+        """
+        unknown = sorted(self._names - set(values(facts)) - {_HEADER})
+        if unknown:
+            raise InputError(f"{self.path}: nothing fills {', '.join(f'{{{{ {name} }}}}' for name in unknown)}")
+
+
+def render(facts: Facts, template: Template | None = None) -> str:
+    """The card as Markdown with its YAML header.
+
+    Raises:
+        InputError: The template has a placeholder that nothing fills, or asks of a value what it does not have.
+    """
+    import jinja2
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    template = template or Template()
+    template.check(facts)
+    data = DatasetCardData(**header(facts))
+    try:
+        return str(DatasetCard.from_template(data, template_str=template.text, **values(facts)))
+    except (jinja2.TemplateError, TypeError) as error:
+        raise InputError(f"{template.path}: {error}") from None

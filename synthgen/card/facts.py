@@ -1,0 +1,65 @@
+"""What a card is filled from: counts and summaries, never samples, so that its cost does not grow with the dataset."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthgen.manifest import Layout
+from synthgen.plan import Plan
+
+Cell = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What the receipts of one entry add up to.
+
+    Attributes:
+        images: Images made.
+        failed: Images that could not be made.
+        repeated: Images, and failures, that took more than one try.
+        environment: What the first of them was made with and on.
+    """
+
+    images: int = 0
+    failed: int = 0
+    repeated: int = 0
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many images a split has, and in how many shards."""
+
+    images: int
+    shards: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card is filled from.
+
+    Attributes:
+        plan: The plan.
+        entries: What became of each entry; one of which nothing is there may be missing.
+        counts: Packed images by (label, skin tone, entry).
+        splits: The size of each split, in the order train, validation, test.
+        digest: The dataset's digest.
+        layout: How the dataset is laid out.
+        audit: What the near-copy audit says.
+        sources: The (dataset, licence) pairs of the real images that images were made from.
+    """
+
+    plan: Plan
+    entries: Mapping[str, Summary]
+    counts: Mapping[Cell, int]
+    splits: Mapping[str, Size]
+    digest: str
+    layout: Layout = "webdataset"
+    audit: str = "not done: no real images were used"
+    sources: Sequence[tuple[str, str]] = ()
+
+    @property
+    def images(self) -> int:
+        """Images in all."""
+        return sum(self.counts.values())

@@ -1,0 +1,111 @@
+"""Packs a run into a dataset folder: evenly sized, globally shuffled shards, metadata, provenance and a card.
+
+Samples move as raw blocks of their tars, never decoded, in an order that follows from the seed and the keys alone. The
+order is sorted on disk and shards are written one after the other, so memory does not grow with the dataset. The folder
+is made under a scratch name and gets its own name when all of it is on disk; killed, the same pack goes on.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from synthgen import __version__, card, datasets_on_disk, runs
+from synthgen.doors import Doors
+from synthgen.errors import InputError, PlanMismatchError
+from synthgen.manifest import Layout, Pack
+from synthgen.pack import inventory, parts, scratch, sorting, work
+from synthgen.pack.inventory import Inventory
+from synthgen.pack.job import Job
+from synthgen.pack.order import Order
+from synthgen.pack.rest import Dataset, DrawSheet
+from synthgen.pack.scratch import Scratch
+from synthgen.pack.work import PackedShard
+
+__all__ = ["DrawSheet", "PackedShard", "pack"]
+
+
+def pack(
+    root: Path,
+    out: Path,
+    doors: Doors,
+    draw_sheet: DrawSheet,
+    *,
+    partial: bool = False,
+    workers: int = 1,
+    layout: Layout | None = None,
+    template: Path | None = None,
+) -> Iterator[PackedShard]:
+    """Pack a run into ``out``; yields each shard as it is there, those of a pack that was broken off first.
+
+    Packing what is packed there already yields nothing and changes nothing.
+
+    Args:
+        root: The run.
+        out: The dataset folder; it must not exist, be empty, or hold this very dataset.
+        doors: The strategies there are.
+        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
+        partial: Pack what is there of a run that is not finished.
+        workers: How many processes write shards; the bytes are the same with any number.
+        layout: How the dataset is laid out; as the manifest says where left out.
+        template: A template for the card; the one that ships where left out.
+
+    Raises:
+        IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
+        PlanMismatchError: ``out`` holds another dataset.
+        InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
+            template has a placeholder that nothing fills.
+    """
+    found = inventory.take(root, runs.read_plan(root, doors), partial=partial)
+    pack = found.plan.manifest.document.pack
+    pack = pack.model_copy(update={"format": layout or pack.format})
+    read = card.Template(template)
+    digest = _digest(found, pack, read.text)
+    dataset = Dataset(found, pack, digest, read, draw_sheet)
+    if _is_packed(out, digest) and not scratch.leftovers(out):
+        return
+    with scratch.claim(out, digest) as held:
+        if not _is_packed(out, digest):
+            yield from _fill(held, dataset, workers)
+            held.publish()
+
+
+def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard]:
+    """Write every file of the dataset that is not there yet."""
+    found, pack = dataset.found, dataset.pack
+    if not held.order.exists():
+        sorting.build(held.order, found, pack)
+    with Order(held.order, found.root) as sorted_samples:
+        todo = parts.cut(sorted_samples, pack)
+        job = Job(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
+        shards = []
+        for shard in work.work(job, todo, workers):
+            shards.append(shard)
+            yield shard
+        dataset.finish(job, todo, shards, sorted_samples)
+
+
+def _digest(found: Inventory, pack: Pack, template: str) -> str:
+    """The sha256 that names a dataset: what is in it and how it is cut and described."""
+    content = {
+        "plan": found.plan.digest,
+        "shards": found.digest,
+        "pack": pack.model_dump(mode="json"),
+        "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
+        "card": hashlib.sha256(template.encode()).hexdigest(),
+        "generator": __version__,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _is_packed(out: Path, digest: str) -> bool:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not datasets_on_disk.is_dataset(out):
+        raise InputError(f"{out} is not empty and not a packed dataset; choose another folder")
+    held = datasets_on_disk.read_provenance(out)["dataset_digest"]
+    if held != digest:
+        raise PlanMismatchError(
+            f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}); move it away, or use another --out"
+        )
+    return True

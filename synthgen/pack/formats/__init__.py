@@ -1,0 +1,25 @@
+"""How a part of a dataset is laid out on disk: one file is one layout, under the name it has in the manifest."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Protocol, cast
+
+from synthgen.manifest import Layout
+from synthgen.pack.job import Job
+from synthgen.pack.parts import Part
+from synthgen.pack.sample import Placed, Sample
+
+
+class Format(Protocol):
+    """What each layout promises."""
+
+    def shard(self, part: Part) -> str:
+        """Where a part lies in the dataset's folder."""
+
+    def write(self, job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+        """Write a part's samples, durably once it is run to its end; yields where each lies."""
+
+
+def find(layout: Layout) -> Format:
+    """The layout of that name."""
+    return cast("Format", import_module(f"{__name__}.{layout}"))

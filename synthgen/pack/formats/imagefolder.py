@@ -1,0 +1,29 @@
+"""Image files in folders by label, each part in folders of its own, so that none grows without bound."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from synthgen.pack.job import Job
+from synthgen.pack.parts import Part
+from synthgen.pack.sample import Placed, Sample
+
+
+def shard(part: Part) -> str:
+    """The folders of a part, one for each label."""
+    return f"data/{part.split}/*/{part.number:05d}"
+
+
+def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+    """Write a part's image files; yields the path of each."""
+    made = set[Path]()
+    for sample in samples:
+        name = f"data/{part.split}/{sample.record.label}/{part.number:05d}/{sample.name}"
+        path = job.scratch.dataset / name
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        path.write_bytes(sample.image)
+        yield Placed(sample.record, name, 0)
+    if hasattr(os, "sync"):
+        os.sync()  # once a part: an fsync a file would take longer than all the rest

@@ -1,0 +1,50 @@
+"""Parquet shards with the image in the row, and with the features that `datasets` reads from them."""
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from synthgen import durable, embedded
+from synthgen.pack.job import Job
+from synthgen.pack.parts import Part
+from synthgen.pack.sample import Placed, Sample
+
+_IMAGE = ("image.bytes", "image.path")
+
+
+def shard(part: Part) -> str:
+    """The path of a part's Parquet file."""
+    return f"data/{part.name}.parquet"
+
+
+def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+    """Write a part's Parquet file, so many rows at a time; yields the number of each sample's row."""
+    import pyarrow
+    import pyarrow.parquet
+
+    name, offset = shard(part), 0
+    schema = embedded.schema(job.labels, images=True)
+    columns = [column for column in schema.names if column != "image"]
+    compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(_IMAGE, "none")  # images are compressed themselves
+    scratch = job.scratch.state / f".{part.name}"
+    with scratch.open("wb") as file:
+        with pyarrow.parquet.ParquetWriter(
+            file, schema, compression=compression, use_dictionary=columns, write_page_index=True
+        ) as writer:
+            while rows := list(itertools.islice(samples, embedded.ROWS)):
+                writer.write_table(_table(rows, schema))
+                for sample in rows:
+                    yield Placed(sample.record, name, offset)
+                    offset += 1
+        file.flush()
+        os.fsync(file.fileno())
+    durable.publish(scratch, job.scratch.dataset / name)
+
+
+def _table(samples: Sequence[Sample], schema: Any) -> Any:
+    import pyarrow
+
+    columns = embedded.columns([sample.record for sample in samples])
+    columns["image"] = [{"bytes": sample.image, "path": sample.name} for sample in samples]
+    return pyarrow.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema)

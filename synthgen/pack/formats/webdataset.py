@@ -1,0 +1,29 @@
+"""WebDataset tars: the raw blocks of each sample, one after the other."""
+
+import os
+from collections.abc import Iterator
+
+from synthgen import durable, tars
+from synthgen.pack.job import Job
+from synthgen.pack.parts import Part
+from synthgen.pack.sample import Placed, Sample
+
+
+def shard(part: Part) -> str:
+    """The path of a part's tar."""
+    return f"data/{part.name}.tar"
+
+
+def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+    """Write a part's tar; yields where each sample lies in it."""
+    name, offset = shard(part), 0
+    scratch = job.scratch.state / f".{part.name}"
+    with scratch.open("wb") as file:
+        for sample in samples:
+            file.write(sample.blocks)
+            yield Placed(sample.record, name, offset)
+            offset += len(sample.blocks)
+        tars.finish(file)
+        file.flush()
+        os.fsync(file.fileno())
+    durable.publish(scratch, job.scratch.dataset / name)

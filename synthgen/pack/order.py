@@ -1,0 +1,97 @@
+"""The order of a dataset's samples, read from the file that they were sorted in."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from synthgen.pack.splits import SPLITS
+
+CACHE_KIB = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where one sample lies in the run: raw blocks of a work shard's tar."""
+
+    key: str
+    tar: str
+    offset: int
+    size: int
+
+
+class Order:
+    """The sorted samples of a dataset, read from their file.
+
+    Args:
+        path: The file.
+        root: The run.
+    """
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self._root = root
+        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """The first position and the number of samples of each split, in the order train, validation, test."""
+        rows = self._connection.execute("SELECT split, SUM(images) FROM counts GROUP BY split ORDER BY split")
+        found, first = {}, 1
+        for split, images in rows:
+            found[str(SPLITS[split])] = (first, images)
+            first += images
+        return found
+
+    def sizes(self, first: int, count: int) -> Iterator[int]:
+        """The bytes of so many samples from a position on."""
+        rows = self._connection.execute(
+            "SELECT size FROM samples WHERE position >= ? AND position < ? ORDER BY position", (first, first + count)
+        )
+        return (size for (size,) in rows)
+
+    def samples(self, first: int, count: int) -> Iterator[Stored]:
+        """Where so many samples from a position on lie."""
+        rows = self._connection.execute(
+            "SELECT key, path, start, size FROM samples JOIN tars ON tars.id = tar "
+            "WHERE position >= ? AND position < ? ORDER BY position",
+            (first, first + count),
+        )
+        return (Stored(key, f"{self._root}/{path}", start, size) for key, path, start, size in rows)
+
+    def counts(self) -> dict[tuple[str, str, str], int]:
+        """Samples by (label, skin tone, entry)."""
+        rows = self._connection.execute(
+            "SELECT label, skin_tone, entry, SUM(images) FROM counts JOIN cells ON cells.id = cell "
+            "GROUP BY cell ORDER BY cell"
+        )
+        return {(label, tone, entry): images for label, tone, entry, images in rows}
+
+    def firsts(self, each: int) -> Iterator[Stored]:
+        """The first so many samples of each (label, skin tone, entry); stops reading once it has them."""
+        held = self._connection.execute("SELECT cell, SUM(images) FROM counts GROUP BY cell")
+        wanted = {cell: min(each, images) for cell, images in held}
+        left = sum(wanted.values())
+        rows = self._connection.execute(
+            "SELECT cell, key, path, start, size FROM samples JOIN tars ON tars.id = tar ORDER BY position"
+        )
+        for cell, key, path, start, size in rows:
+            if wanted[cell]:
+                wanted[cell] -= 1
+                left -= 1
+                yield Stored(key, f"{self._root}/{path}", start, size)
+            if not left:
+                return
+
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """The (dataset, licence) pairs of the real images that samples were made from."""
+        return tuple(self._connection.execute("SELECT dataset, license FROM sources ORDER BY dataset, license"))

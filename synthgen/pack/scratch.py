@@ -1,0 +1,117 @@
+"""Where a dataset is written before it has its name: a folder named by its digest, held by one process at a time."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import durable
+from synthgen.errors import InputError
+
+_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The scratch folder of one dataset.
+
+    Attributes:
+        out: The folder that the dataset becomes.
+        folder: The scratch folder, beside it.
+    """
+
+    out: Path
+    folder: Path
+
+    @property
+    def dataset(self) -> Path:
+        """The dataset so far."""
+        return self.folder / "dataset"
+
+    @property
+    def state(self) -> Path:
+        """What is known of its finished parts."""
+        return self.folder / "state"
+
+    @property
+    def order(self) -> Path:
+        """The sorted samples."""
+        return self.folder / "order.sqlite"
+
+    def rows(self, name: str) -> Path:
+        """The rows of metadata of a part."""
+        return self.state / f"{name}.parquet"
+
+    def receipt(self, name: str) -> dict[str, Any] | None:
+        """The receipt of a part; ``None`` where the part is not finished."""
+        try:
+            return dict(json.loads((self.state / f"{name}.json").read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def publish(self) -> None:
+        """Give the dataset its name."""
+        if self.out.exists():
+            self.out.rmdir()  # empty, or it would have been refused
+        durable.publish(self.dataset, self.out)
+
+    def prepare(self) -> None:
+        """Make the folders there are, and remove what a killed process left half written in them."""
+        for folder in (self.state, self.dataset / "data"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.state, self.dataset, *(path for path in self.dataset.iterdir() if path.is_dir())):
+            for path in folder.glob(".*"):
+                path.unlink()
+
+
+@contextmanager
+def claim(out: Path, digest: str) -> Iterator[Scratch]:
+    """Hold the dataset's name and its scratch folder, which the system lets go of when a process dies.
+
+    Afterwards the scratch folder is gone where the dataset has its name, or where no part of it was finished. Scratch
+    of other datasets goes once this one has the name that they were meant for.
+
+    Raises:
+        InputError: Another process is packing there.
+    """
+    out = out.resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Scratch(out, out.with_name(f".{out.name}.{digest[:_DIGITS]}"))
+    with _locked(out):
+        try:
+            scratch.prepare()
+            yield scratch
+        finally:
+            if out.exists() and any(out.iterdir()):
+                for folder in leftovers(out):
+                    shutil.rmtree(folder)
+            elif not any(scratch.state.glob("*.json")):
+                shutil.rmtree(scratch.folder)
+
+
+def leftovers(out: Path) -> list[Path]:
+    """The scratch folders there are of a dataset's name, whatever their digest."""
+    out = out.resolve()
+    name = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{{_DIGITS}}}")
+    return [path for path in out.parent.iterdir() if name.fullmatch(path.name) and path.is_dir()]
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    path = out.with_name(f".{out.name}.lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{out}: another process is packing it; wait until it is done, then run this again") from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
+        lock.release()

@@ -1,0 +1,145 @@
+"""The card says what the dataset is, in words that are true of it; or in a template of one's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from synthgen.errors import InputError, ManifestError, PlanMismatchError
+from synthgen.publish import header
+
+REAL = {"source_id": "a", "source_dataset": "org/skin", "source_license": "CC-BY-4.0"}
+
+
+def parts_of(dataset: Path) -> tuple[Any, str]:
+    """The card's YAML header, and its text."""
+    _, head, text = (dataset / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    return yaml.safe_load(head), text
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A template of one's own."""
+    path = tmp_path / "card.md"
+    path.write_text("---\n{{ card_data }}\n---\n{{ images }} images, {{ audit }}\n", encoding="utf-8")
+    return path
+
+
+def test_a_template_of_one_s_own(small: Path, template: Path, pack: Any) -> None:
+    """`--card` takes the place of the template that ships, under the same header."""
+    head, text = parts_of(pack(small, template=template))
+    assert head["license"] == "openrail"
+    assert text.strip() == "24 images, not done: no real images were used"
+
+
+def test_another_template_makes_another_dataset(small: Path, template: Path, pack: Any) -> None:
+    """The template's text is a part of what names the dataset."""
+    pack(small, template=template)
+    template.write_text(template.read_text() + "More.\n")
+    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+        pack(small, template=template)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{{ card_data }} {{ imagse }}", r"card\.md: nothing fills \{\{ imagse \}\}"),
+        ("{{ images }}", r"card\.md: has no \{\{ card_data \}\}"),
+        ("{{ card_data }}\n{% if %}", r"card\.md: line 2: "),
+        ("{{ card_data }} {{ images.much.more }}", r"card\.md: 'int object' has no attribute 'much'"),
+    ],
+)
+def test_a_template_at_fault_is_found_before_packing(
+    text: str, fault: str, small: Path, template: Path, pack: Any
+) -> None:
+    """What nothing fills, no header, no Jinja: one line with the file's name, and nothing is begun."""
+    template.write_text(text)
+    with pytest.raises(InputError, match=fault):
+        pack(small, template=template)
+    assert [path.name for path in template.parent.iterdir()] == ["card.md"]
+
+
+def test_a_missing_template_is_bad_input(small: Path, pack: Any, tmp_path: Path) -> None:
+    """A file that is not there is said."""
+    with pytest.raises(InputError, match=r"none\.md: No such file"):
+        pack(small, template=tmp_path / "none.md")
+
+
+def test_gating_is_in_the_header_when_asked(run_of: Callable[..., Path], pack: Any) -> None:
+    """`publish.gated` becomes the Hub's own keys; lists are choices."""
+    fields = {"Name": "text", "I agree": "checkbox", "Use": ["research", "teaching"]}
+    head, _ = parts_of(pack(run_of(publish={"gated": {"prompt": "Say who you are.", "fields": fields}})))
+    assert head["extra_gated_prompt"] == "Say who you are."
+    assert head["extra_gated_fields"] == fields | {"Use": {"type": "select", "options": ["research", "teaching"]}}
+
+
+def test_no_gate_when_not_asked(small: Path, pack: Any) -> None:
+    """Without `publish.gated` the header says nothing of it."""
+    assert not [key for key in parts_of(pack(small))[0] if "gated" in key]
+
+
+def test_a_field_of_no_kind_is_a_fault(make_plan: Callable[..., Any]) -> None:
+    """A field's kind is one the Hub knows."""
+    with pytest.raises(ManifestError, match=r"publish\.gated\.fields: `Name` must be one of text, checkbox"):
+        make_plan(publish={"gated": {"prompt": "x", "fields": {"Name": "words"}}})
+
+
+def test_real_sources_are_named_with_their_licence(from_real: Callable[..., Path], pack: Any) -> None:
+    """The header names the real datasets, the table their licences."""
+    dataset = pack(from_real(lambda _: REAL))
+    head, text = parts_of(dataset)
+    assert head["source_datasets"] == ["original", "extended|org/skin"]
+    assert "| real images org/skin | CC-BY-4.0 |" in text
+    assert "none is a photograph of a person" not in text
+
+
+def test_real_sources_without_an_audit_are_said(from_real: Callable[..., Path], pack: Any, provenance: Any) -> None:
+    """Where no audit was done, provenance and card say so, in words that the check before publishing accepts."""
+    dataset = pack(from_real(lambda _: REAL, publish={"license": "mit"}))
+    held = provenance(dataset)
+    assert held["near_copy_audit"] == "not done"
+    text = (dataset / "README.md").read_text()
+    assert "Near-copy audit: not done." in text
+    assert list(header.faults(text, held, real_sources=True)) == []
+
+
+def test_cells_are_counted_by_entry(run_of: Callable[..., Path], pack: Any) -> None:
+    """Label, skin tone and entry with its strategy: a row for each entry and label, a column for each tone."""
+    entry = {"strategy": "fake", "settings": {"height": 8, "width": 8}}
+    entries = [entry | {"name": "one", "per_cell": 2}, entry | {"name": "two", "per_cell": 3}]
+    _, text = parts_of(pack(run_of(generate=entries)))
+    assert "| one | fake | psoriasis | 2 | 2 | 2 | 6 |" in text
+    assert "| two | fake | healthy | 3 | 3 | 3 | 9 |" in text
+
+
+def test_models_say_their_licences(small: Path, pack: Any) -> None:
+    """The bundled model's licence is known."""
+    assert "| model phantom | Apache-2.0, as synthgen |" in parts_of(pack(small))[1]
+
+
+def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:
+    """A folder's README.md says it in its header, or nothing is guessed."""
+    from synthgen.card.licences import licence
+    from synthgen.models import ModelFacts
+
+    facts = ModelFacts("./m", "folder", tmp_path)
+    assert licence(facts) == "not stated in its folder"
+    (tmp_path / "README.md").write_text("---\nlicense: openrail++\n---\nA model.\n")
+    assert licence(facts) == "openrail++"
+
+
+def test_the_hub_s_readers_are_shown(run_of: Callable[..., Path], pack: Any) -> None:
+    """With a repository known, the card reads tars by their address and the metadata from the repository."""
+    _, text = parts_of(pack(run_of(publish={"repo": "org/name"})))
+    assert "https://huggingface.co/datasets/org/name/resolve/main/data/train-00000-of-00001.tar" in text
+    assert 'pandas.read_parquet("hf://datasets/org/name/metadata.parquet")' in text
+
+
+def test_the_card_can_be_cited(small: Path, pack: Any, provenance: Any) -> None:
+    """The citation names the dataset by its digest."""
+    dataset = pack(small)
+    _, text = parts_of(dataset)
+    assert "@misc{small,\n" in text
+    assert f"dataset {provenance(dataset)['dataset_digest'][:16]}}}\n}}" in text

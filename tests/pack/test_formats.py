@@ -1,0 +1,174 @@
+"""Parquet files and image folders hold what the tars hold, and every verb reads them."""
+
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import datasets_on_disk, preview, study, tars
+from synthgen.doors import Doors
+from synthgen.errors import InputError, PlanMismatchError
+from synthgen.pack import parts
+from synthgen.publish.preflight import Preflight
+from synthgen.reproduce import reproduce
+from synthgen.sample import Record
+from synthgen.verify import verify
+
+LAYOUTS = ["parquet", "imagefolder"]
+SPLITS = {"images_per_shard": 7, "splits": {"train": 0.7, "test": 0.3}}
+
+
+@pytest.fixture(scope="module")
+def run(run_of: Callable[..., Path]) -> Path:
+    """A run of 24 images that packs into two splits."""
+    return run_of(pack=SPLITS, publish={"license": "openrail"})
+
+
+@pytest.fixture(scope="module")
+def made(run: Path) -> dict[str, tuple[Record, bytes]]:
+    """Record and image by key, as the run holds them."""
+    found = (one for path in run.rglob("*.tar") for one in tars.read(path))
+    return {one.key: (Record.from_json(one.files["json"]), one.files["png"]) for one in found}
+
+
+@pytest.fixture(scope="module", params=LAYOUTS)
+def packed(request: Any, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset in one layout; nobody changes it."""
+    out = tmp_path_factory.mktemp("packed") / request.param
+    list(study.pack(run, out, layout=request.param))
+    return out
+
+
+@pytest.fixture
+def dataset(packed: Path, tmp_path: Path) -> Path:
+    """A copy of it to do things to."""
+    return Path(shutil.copytree(packed, tmp_path / packed.name))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_reads_what_was_made(packed: Path, made: Any, streaming: bool, tmp_path: Path) -> None:
+    """`load_dataset(folder)` gives PIL images, class names, and every record's fields, split by split."""
+    import datasets
+    from PIL import Image
+
+    found = datasets.load_dataset(str(packed), streaming=streaming, cache_dir=str(tmp_path))
+    assert list(found) == ["train", "test"]
+    keys = []
+    for split in found.values():
+        assert split.features["label"].names == ["psoriasis", "healthy"]
+        assert isinstance(next(iter(split))["image"], Image.Image)
+        for row in split.cast_column("image", datasets.Image(decode=False)):
+            record, content = made[row["key"]]
+            image = row["image"]["bytes"] or Path(row["image"]["path"]).read_bytes()
+            assert image == content
+            assert row["label"] == record.label_id
+            assert (row["seed"], row["skin_tone"]) == (record.seed, record.skin_tone)
+            keys.append(row["key"])
+    assert sorted(keys) == sorted(made)
+
+
+def test_the_same_run_gives_the_same_bytes(packed: Path, run: Path, pack: Any, tree: Any) -> None:
+    """Two packs are equal in every file."""
+    assert tree(pack(run, layout=packed.name)) == tree(packed)
+
+
+def test_splits_are_those_of_the_tars(packed: Path, run: Path, pack: Any, rows: Any) -> None:
+    """The layout decides neither the order nor the split."""
+    places = [(row["key"], row["split"]) for row in rows(packed)]
+    assert places == [(row["key"], row["split"]) for row in rows(pack(run))]
+
+
+def test_verify_reads_every_image(packed: Path, doors: Doors) -> None:
+    """Every file is whole, and every image counted."""
+    found = list(verify(packed, doors))
+    assert {finding.state for finding in found} == {"whole"}
+    assert sum(finding.samples for finding in found) == 24
+
+
+def test_verify_finds_a_turned_bit(dataset: Path, doors: Doors) -> None:
+    """One bit in one file of images is damage."""
+    path = max(dataset.glob("data/**/*.*"), key=lambda path: path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    (finding,) = (one for one in verify(dataset, doors) if one.state != "whole")
+    assert finding.state == "damaged"
+
+
+def test_verify_finds_what_does_not_belong(dataset: Path, doors: Doors) -> None:
+    """A file that is none of the dataset's is said, among images as well."""
+    (dataset / "data" / "extra.png").write_bytes(b"x")
+    found = {one.path: one.message for one in verify(dataset, doors) if one.state != "whole"}
+    assert found == {"data/extra.png": "not a file of this dataset"}
+
+
+def test_an_image_is_made_again(packed: Path, made: Any, doors: Doors) -> None:
+    """`reproduce` finds a sample by its key and makes the same bytes."""
+    key = sorted(made)[5]
+    again = reproduce(packed, key, doors)
+    assert again.identical
+    assert sha256(again.content).hexdigest() == made[key][0].image_sha256
+
+
+def test_preview_shows_it(packed: Path, made: Any, doors: Doors, tmp_path: Path) -> None:
+    """The gallery holds every image."""
+    preview.show(packed, tmp_path / "page.html", doors)
+    text = (tmp_path / "page.html").read_text()
+    assert all(key in text for key in made)
+
+
+def test_it_may_be_published(packed: Path, tree: Any) -> None:
+    """What `pack` makes passes the check, and every file of the folder is listed to go."""
+    preflight = Preflight(packed)
+    list(preflight.check())
+    assert preflight.faults == []
+    assert {file.name for file in preflight.files} == set(tree(packed))
+
+
+def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None:
+    """Parquet files that the loader does not see keep the dataset from going."""
+    dataset = pack(run, layout="parquet")
+    provenance = datasets_on_disk.read_provenance(dataset)
+    from synthgen.publish import loader
+
+    shards = [*datasets_on_disk.shards(provenance), "data/train-00009-of-00003.parquet"]
+    assert list(loader.faults(dataset, shards, ["train", "test"])) == [
+        "`datasets` does not find all of data/train-*.parquet; the card's `configs` leave it out"
+    ]
+
+
+def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image folder larger than the Hub takes well is refused with what to do."""
+    from synthgen.publish import preflight
+
+    dataset = pack(run, layout="imagefolder")
+    monkeypatch.setattr(preflight, "_MOST_IMAGE_FILES", 23)
+    with pytest.raises(InputError, match=r"24 image files are more than .* pack with --format webdataset or parquet"):
+        list(Preflight(dataset).check())
+
+
+def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder of images has more entries than are good for it."""
+    monkeypatch.setattr(parts, "_FOLDER", 3)
+    dataset = pack(run, layout="imagefolder")
+    images = list(dataset.glob("data/*/*/*/*.png"))
+    assert len(images) == 24
+    assert max(len(list(folder.iterdir())) for folder in {path.parent for path in images}) <= 3
+
+
+def test_the_manifest_may_say_the_layout(run_of: Callable[..., Path], pack: Any) -> None:
+    """`pack.format` is the layout where no flag is given."""
+    dataset = pack(run_of(pack={"format": "parquet"}))
+    assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.parquet"]
+
+
+def test_the_flag_wins_and_makes_another_dataset(run_of: Callable[..., Path], pack: Any) -> None:
+    """The flag is stronger than the manifest, and a folder of another layout is another dataset."""
+    run = run_of(pack={"format": "parquet"})
+    dataset = pack(run, layout="webdataset")
+    assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.tar"]
+    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+        pack(run)
