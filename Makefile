@@ -32,7 +32,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py
 
 golden: .venv/installed-dev
-	$(BIN)/python -m pytest tests/test_golden.py --rewrite-golden
+	$(BIN)/python -m pytest tests/test_golden.py tests/test_readers.py --rewrite-golden
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

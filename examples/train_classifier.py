@@ -1,0 +1,60 @@
+"""Train an image classifier on a packed dataset: `python examples/train_classifier.py runs/quickstart/dataset`.
+
+The dataset is a folder or a Hub id. A small ResNet starts from nothing; `--model` takes any image-classification model.
+"""
+
+import argparse
+
+import numpy as np
+import torch
+from datasets import load_dataset
+from torch.utils.data import DataLoader
+from transformers import AutoModelForImageClassification, ResNetConfig
+
+
+def main() -> None:
+    """Train, and print the accuracy on images that were held out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset")
+    parser.add_argument("--model", help="a Hub id or folder; a small ResNet from nothing if left out")
+    parser.add_argument("--size", type=int, default=64, help="images are resized to this many pixels a side")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=16)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    dataset = load_dataset(arguments.dataset, split="train")
+    image = next(name for name in ("jpg", "png", "webp") if name in dataset.features)
+    names = dataset.features["cls"].names
+    parts = dataset.train_test_split(test_size=0.2, seed=0, stratify_by_column="cls")
+
+    def collate(rows: list) -> dict[str, torch.Tensor]:
+        size = (arguments.size, arguments.size)
+        pixels = np.stack([np.asarray(row[image].convert("RGB").resize(size), np.float32) for row in rows])
+        pixels = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
+        return {"pixel_values": pixels.to(device), "labels": torch.tensor([row["cls"] for row in rows], device=device)}
+
+    options = {"num_labels": len(names), "ignore_mismatched_sizes": True, "use_safetensors": True}
+    if arguments.model:
+        model = AutoModelForImageClassification.from_pretrained(arguments.model, **options).to(device)
+    else:
+        config = ResNetConfig(embedding_size=32, hidden_sizes=[32, 64, 128], depths=[1, 1, 1], layer_type="basic")
+        config.num_labels = len(names)
+        model = AutoModelForImageClassification.from_config(config).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5 if arguments.model else 1e-3)
+    train = DataLoader(parts["train"], arguments.batch_size, shuffle=True, collate_fn=collate)
+    test = DataLoader(parts["test"], arguments.batch_size, collate_fn=collate)
+    for epoch in range(1, arguments.epochs + 1):
+        for batch in train:
+            optimizer.zero_grad()
+            loss = model.train()(**batch).loss
+            loss.backward()
+            optimizer.step()
+        with torch.inference_mode():
+            right = sum((model.eval()(**b).logits.argmax(1) == b["labels"]).sum().item() for b in test)
+        print(f"epoch {epoch}: loss {loss.item():.3f}, accuracy {right / parts['test'].num_rows:.3f}")
+
+
+if __name__ == "__main__":
+    main()

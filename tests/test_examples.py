@@ -1,0 +1,59 @@
+"""The examples run as they are on a packed quickstart, smaller and sketchier than the one that ships."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synthgen import plan, shipped, study
+from synthgen.all_doors import DOORS
+from synthgen.devices import Wish
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quickstart with 2 images a cell in 2 steps, packed."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    document = yaml.safe_load(shipped.find("manifests", "quickstart").read_text(encoding="utf-8"))
+    document["generate"][0] |= {"per_cell": 2}
+    document["generate"][0]["settings"] |= {"num_inference_steps": 2}
+    path = folder / "quickstart.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    list(study.run(plan.read(path, DOORS), folder / "run", Wish(), stop=lambda: False))
+    return folder / "run" / "dataset"
+
+
+def example(name: str, *arguments: str, cache: Path) -> str:
+    """Run an example as a user does; returns what it printed."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
+    command = [sys.executable, str(ROOT / "examples" / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_classifier_trains_from_it(dataset: Path, tmp_path: Path) -> None:
+    """`train_classifier.py` trains, and says its accuracy on held-out images after each epoch."""
+    said = example("train_classifier.py", str(dataset), "--epochs", "2", cache=tmp_path)
+    assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1", "epoch 2"]
+    assert all(0 <= float(line.rpartition("accuracy ")[2]) <= 1 for line in said.splitlines())
+
+
+@pytest.mark.slow
+def test_its_tars_stream(dataset: Path, tmp_path: Path) -> None:
+    """`stream_webdataset.py` sees every image once."""
+    said = example("stream_webdataset.py", str(dataset), cache=tmp_path)
+    assert said.startswith("72 images")
+    assert "'psoriasis': 12" in said
+    assert "'VI': 12" in said
+
+
+def test_the_classifier_fits_on_a_page() -> None:
+    """At most 60 lines are between a user and a trained classifier."""
+    assert len((ROOT / "examples" / "train_classifier.py").read_text(encoding="utf-8").splitlines()) <= 60
