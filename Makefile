@@ -1,6 +1,9 @@
 # make demo   install into .venv/, make the quickstart dataset on the bundled model, say where to look
 # make test   install into .venv/ with the development tools, lint, and run every test
 #
+# make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
+# make model-report   judge it, and write docs/model.md
+#
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Another interpreter:
@@ -14,7 +17,7 @@ PYTEST_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint bench golden clean
+.PHONY: demo test lint bench golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -48,6 +51,12 @@ golden: .venv/installed-dev
 .venv/installed-dev: .venv/installed
 	$(PIP) -e '.[dev,ray]'
 	touch $@
+
+weights: .venv/installed
+	$(BIN)/python -m synthgen.phantom.training --out synthgen/phantom/weights $(WEIGHTS_ARGS)
+
+model-report: .venv/installed-dev
+	$(BIN)/python benchmarks/model_report.py
 
 clean:
 	rm -rf .venv

@@ -1,0 +1,353 @@
+"""Judges the bundled model, and writes docs/model.md with its grids: ``make model-report``.
+
+The judge is a classifier trained here, on phantoms of site a alone, with another architecture and another seed than the
+one that helped to train the model. Every figure of the report comes from this command.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from synthgen.phantom import colour, render
+from synthgen.phantom.training.recipe import LABELS, TONES
+
+HERE = Path(__file__).parent
+WEIGHTS = HERE.parent / "synthgen" / "phantom" / "weights"
+DOCS = HERE.parent / "docs"
+NAMES, ROMAN = list(LABELS), ("I", "II", "III", "IV", "V", "VI")
+STEPS, GUIDANCE, BATCH = 20, 2.5, 48
+JUDGE_SEED, HELD_SEED, OTHER_SEED = 1001, 1002, 1003
+PROMPT = "An image of {}, a skin disease, Fitzpatrick skin type {}"
+
+
+class Set(NamedTuple):
+    """Images with the label and type that were asked for: uint8 (n, 64, 64, 3), int (n,), int (n,)."""
+
+    images: Any
+    labels: Any
+    tones: Any
+
+
+def phantoms(per_cell: int, seed: int) -> Set:
+    """Phantoms of site a, the same number of each condition the model knows and type."""
+    cells = [(label, tone) for label in range(len(NAMES)) for tone in TONES for _ in range(per_cell)]
+    labels, tones = np.array(cells).T
+    images = render.render([NAMES[label] for label in labels], tones.tolist(), site="a", seed=seed).images
+    return Set(images, labels, tones)
+
+
+def tensor(images: Any) -> Any:
+    """Images as the judge reads them."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def train_judge(data: Set, steps: int) -> Any:
+    """A ResNet of four levels that tells the conditions."""
+    import torch
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    torch.manual_seed(JUDGE_SEED)
+    config = ResNetConfig(embedding_size=32, hidden_sizes=[32, 64, 128, 192], depths=[1, 1, 1, 1], layer_type="basic")
+    config.num_labels = len(NAMES)
+    judge = ResNetForImageClassification(config).train()
+    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    rng = np.random.default_rng(JUDGE_SEED)
+    for _ in range(steps):
+        chosen = rng.integers(0, len(data.labels), 64)
+        images = data.images[chosen]
+        mirrored = rng.random(64) < 0.5
+        images[mirrored] = images[mirrored, :, ::-1]
+        loss = judge(pixel_values=tensor(images), labels=torch.from_numpy(data.labels[chosen])).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return judge.eval()
+
+
+def look(judge: Any, images: Any) -> tuple[Any, Any]:
+    """Probabilities, shape (n, 8), and pooled features, shape (n, 192)."""
+    import torch
+
+    found = []
+    with torch.inference_mode():
+        for first in range(0, len(images), 256):
+            pooled = judge.resnet(tensor(images[first : first + 256])).pooler_output
+            found.append((judge.classifier(pooled).softmax(1).numpy(), pooled.flatten(1).numpy()))
+    return np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found])
+
+
+def frechet(one: Any, other: Any) -> float:
+    """The Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017)."""
+    difference = one.mean(0) - other.mean(0)
+    covariances = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
+    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
+    return float(difference @ difference + np.trace(covariances[0] + covariances[1] - 2 * root))
+
+
+def nearest(features: Any, training: Any) -> float:
+    """The median distance of features to the nearest of the training images' features."""
+    from scipy.spatial import cKDTree
+
+    return float(np.median(cKDTree(training).query(features)[0]))
+
+
+class Model:
+    """The bundled model, as diffusers loads it."""
+
+    def __init__(self) -> None:
+        from synthgen import devices
+
+        device = devices.describe()
+        import torch
+        from diffusers import AutoPipelineForInpainting, AutoPipelineForText2Image
+
+        self.dtype = "bfloat16" if device.bf16 else "float32"
+        self.pipe = AutoPipelineForText2Image.from_pretrained(WEIGHTS, dtype=getattr(torch, self.dtype))
+        self.pipe.vae.to(memory_format=torch.channels_last)
+        self.inpainting = AutoPipelineForInpainting.from_pipe(self.pipe)
+        for pipe in (self.pipe, self.inpainting):
+            pipe.set_progress_bar_config(disable=True)
+
+    def draw(self, prompts: list[str], first_seed: int = 0, **options: Any) -> Any:
+        """Images of prompts, one seed each; options as the pipeline's."""
+        import torch
+
+        settings = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "height": 64, "width": 64, **options}
+        made = []
+        for first in range(0, len(prompts), BATCH):
+            part = prompts[first : first + BATCH]
+            seeds = [torch.Generator().manual_seed(first_seed + first + place) for place in range(len(part))]
+            made.append(self.pipe(part, generator=seeds, output_type="np", **settings).images)
+        return np.rint(np.concatenate(made) * 255).astype(np.uint8)
+
+    def cells(self, per_cell: int, **options: Any) -> Set:
+        """So many images of each condition and type."""
+        cells = [(label, tone) for label in range(len(NAMES)) for tone in TONES for _ in range(per_cell)]
+        labels, tones = np.array(cells).T
+        prompts = [PROMPT.format(LABELS[NAMES[label]], ROMAN[tone - 1]) for label, tone in cells]
+        return Set(self.draw(prompts, **options), labels, tones)
+
+    def round_trip(self, images: Any) -> Any:
+        """Images through the autoencoder and back."""
+        import torch
+
+        made = []
+        with torch.inference_mode():
+            for first in range(0, len(images), BATCH):
+                pixels = tensor(images[first : first + BATCH]).to(self.pipe.vae.dtype)
+                back = self.pipe.vae.decode(self.pipe.vae.encode(pixels).latent_dist.mean).sample
+                made.append(((back.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+        return np.concatenate(made)
+
+    def inpaint(self, images: Any, prompts: list[str]) -> Any:
+        """The middle quarter of images painted anew."""
+        import torch
+        from PIL import Image
+
+        mask = np.zeros((64, 64), np.uint8)
+        mask[16:48, 16:48] = 255
+        return np.rint(
+            255
+            * self.inpainting(
+                prompts,
+                image=[Image.fromarray(image) for image in images],
+                mask_image=[Image.fromarray(mask)] * len(images),
+                strength=0.97,
+                num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE,
+                height=64,
+                width=64,
+                generator=[torch.Generator().manual_seed(seed) for seed in range(len(images))],
+                output_type="np",
+            ).images
+        ).astype(np.uint8)
+
+
+def image_ita(images: Any) -> Any:
+    """The median ITA of each image in degrees."""
+    return np.array([np.median(colour.ita(image)) for image in images])
+
+
+def grid(rows: list[Any], path: Path, left: list[str], top: list[str], scale: int = 1) -> None:
+    """Write rows of images as one PNG with names beside and above."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, side, margin = ImageFont.load_default(14), 64 * scale, 190
+    width = margin + max(len(row) for row in rows) * (side + 2)
+    sheet = Image.new("RGB", (width, 24 + len(rows) * (side + 2)), "white")
+    pen = ImageDraw.Draw(sheet)
+    columns = max(len(row) for row in rows)
+    for place, name in enumerate(top):
+        pen.text((margin + place * columns // len(top) * (side + 2) + 2, 4), name, fill="black", font=font)
+    for y, (name, row) in enumerate(zip(left, rows, strict=True)):
+        pen.text((4, 24 + y * (side + 2) + side // 2 - 8), name, fill="black", font=font)
+        for x, image in enumerate(row):
+            picture = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+            sheet.paste(picture, (margin + x * (side + 2), 24 + y * (side + 2)))
+    sheet.save(path, optimize=True)
+
+
+def draw_grids(model: Model, judge: Any, made: Set, real: Set) -> None:
+    """Every picture of the report."""
+    cell = {
+        (label, tone): np.flatnonzero((made.labels == label) & (made.tones == tone))
+        for label in range(8)
+        for tone in TONES
+    }
+    rows = [[made.images[i] for tone in TONES for i in cell[label, tone][:2]] for label in range(8)]
+    grid(rows, DOCS / "model_grid.png", NAMES, list(ROMAN))
+    prompts = [PROMPT.format(LABELS[name], tone) for name, tone in zip(NAMES, (*ROMAN, "II", "V"), strict=True)]
+    guided = [model.draw(prompts, guidance_scale=scale) for scale in (1, 2, 3, 4, 5)]
+    grid(guided, DOCS / "model_guidance.png", [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)], NAMES, 2)
+    stepped = [model.draw(prompts, num_inference_steps=steps) for steps in (5, 10, 20, 50)]
+    grid(stepped, DOCS / "model_steps.png", [f"{steps} steps" for steps in (5, 10, 20, 50)], NAMES, 2)
+    healthy = real.images[np.flatnonzero(real.labels == NAMES.index("healthy"))][
+        :: max(1, (real.labels == 7).sum() // 8)
+    ][:8]
+    painted = model.inpaint(healthy, [f"An image of {LABELS[name]}, a skin disease" for name in NAMES])
+    grid([list(healthy), list(painted)], DOCS / "model_inpainting.png", ["healthy phantom", "inpainted"], NAMES, 2)
+    scores = look(judge, made.images)[0]
+    wrong = np.argsort(scores[np.arange(len(made.labels)), made.labels])[:32]
+    said = [f"{NAMES[label]}" for label in made.labels[wrong[:8]]]
+    failures = [[made.images[i] for i in wrong[first : first + 8]] for first in range(0, 32, 8)]
+    grid(failures, DOCS / "model_failures.png", ["worst 8", "9 to 16", "17 to 24", "25 to 32"], said, 2)
+
+
+def table(judge: Any, data: Set) -> tuple[Any, Any]:
+    """Label accuracy by condition and type, shape (8, 6), and overall."""
+    right = look(judge, data.images)[0].argmax(1) == data.labels
+    cells = [[right[(data.labels == label) & (data.tones == tone)].mean() for tone in TONES] for label in range(8)]
+    return np.array(cells), float(right.mean())
+
+
+def report(found: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    lines = [
+        "# The bundled model",
+        "",
+        "Made by `make model-report`: every figure and picture here comes from that one command. It judges the model",
+        "in `synthgen/phantom/weights` with a classifier that was trained on phantoms of site a alone. The model draws",
+        "phantoms, not people: nothing here says anything about real disease.",
+        "",
+        f"{found['images']} images, {STEPS} steps (`dpm++2m`), guidance_scale {GUIDANCE}, {found['dtype']}:",
+        "",
+        "| set | label accuracy | types V and VI | Fréchet distance | nearest training image |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name in ("held-out phantoms", "round trip of the autoencoder", "generated"):
+        one = found[name]
+        lines.append(
+            f"| {name} | {one['accuracy']:.3f} | {one['dark']:.3f} | {one['frechet']:.1f} | {one['nearest']:.2f} |"
+        )
+    lines += [
+        "",
+        "The Fréchet distance is on the judge's own pooled features, between each set and other phantoms. The last",
+        "column is the median distance, in those features, to the nearest phantom that the judge was trained on.",
+        "",
+        "## Label accuracy by condition and type",
+        "",
+        f"| condition | {' | '.join(ROMAN)} | all | held-out phantoms |",
+        f"|---|{'---:|' * 8}",
+    ]
+    for name, row, base in zip(NAMES, found["table"], found["base"], strict=True):
+        cells = " | ".join(f"{value:.2f}" for value in row)
+        lines.append(f"| {name} | {cells} | {np.mean(row):.3f} | {np.mean(base):.3f} |")
+    by_tone = " | ".join(f"{value:.2f}" for value in np.mean(found["table"], axis=0))
+    lines.append(f"| **all** | {by_tone} | {np.mean(found['table']):.3f} | {np.mean(found['base']):.3f} |")
+    lines += [
+        "",
+        "## Skin tone",
+        "",
+        "The median ITA of each image's pixels in degrees; between the bars, the 10th and 90th percentile of images.",
+        "",
+        f"| | {' | '.join(ROMAN)} |",
+        f"|---|{'---:|' * 6}",
+        *(
+            f"| {name} | {' | '.join(f'{m:.0f} ({a:.0f} to {b:.0f})' for a, m, b in found['ita'][name])} |"
+            for name in found["ita"]
+        ),
+        "",
+        "![Each condition on each type, two images each](model_grid.png)",
+        "",
+        "## Guidance, steps, inpainting",
+        "",
+        "| guidance_scale | label accuracy | Fréchet distance |",
+        "|---:|---:|---:|",
+        *(f"| {scale} | {accuracy:.3f} | {distance:.1f} |" for scale, accuracy, distance in found["guidance"]),
+        "",
+        "![guidance_scale 1 to 5](model_guidance.png)",
+        "",
+        "![5 to 50 steps](model_steps.png)",
+        "",
+        "![Healthy phantoms, and their middle quarter painted anew](model_inpainting.png)",
+        "",
+        "## Failures",
+        "",
+        "The images that the judge found least like what was asked for.",
+        "",
+        "![The 32 worst images](model_failures.png)",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def measure(judge: Any, data: Set, training: Any, other: Any) -> dict[str, float]:
+    """A row of the first table; ``training`` and ``other`` are features of phantoms."""
+    scores, features = look(judge, data.images)
+    right = scores.argmax(1) == data.labels
+    return {
+        "accuracy": float(right.mean()),
+        "dark": float(right[data.tones >= 5].mean()),
+        "frechet": frechet(features, other),
+        "nearest": nearest(features, training),
+    }
+
+
+def main() -> None:
+    """Train the judge, judge, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-cell", type=int, default=20, help="generated images a condition and type")
+    parser.add_argument("--judge-steps", type=int, default=1500, help="the judge's training steps of 64 images")
+    parser.add_argument("--judge-per-cell", type=int, default=170, help="its training phantoms a condition and type")
+    arguments = parser.parse_args()
+    began = time.perf_counter()
+    training, held = phantoms(arguments.judge_per_cell, JUDGE_SEED), phantoms(arguments.per_cell, HELD_SEED)
+    judge = train_judge(training, arguments.judge_steps)
+    other = look(judge, phantoms(arguments.per_cell, OTHER_SEED).images)[1]
+    model = Model()
+    made = model.cells(arguments.per_cell)
+    found: dict[str, Any] = {"images": len(made.labels), "dtype": model.dtype, "guidance": [], "ita": {}}
+    sets = {
+        "held-out phantoms": held,
+        "round trip of the autoencoder": held._replace(images=model.round_trip(held.images)),
+        "generated": made,
+    }
+    learned = look(judge, training.images)[1]
+    for name, data in sets.items():
+        found[name] = measure(judge, data, learned, other)
+    found["table"], found["base"] = table(judge, made)[0], table(judge, held)[0]
+    for name, data in (("phantoms", held), ("generated", made)):
+        ita = image_ita(data.images)
+        found["ita"][name] = [np.percentile(ita[data.tones == tone], (10, 50, 90)) for tone in TONES]
+    for scale in (1.0, 1.5, 2.0, 3.0, 5.0):
+        part = model.cells(max(1, arguments.per_cell // 4), guidance_scale=scale)
+        scores, features = look(judge, part.images)
+        found["guidance"].append((scale, float((scores.argmax(1) == part.labels).mean()), frechet(features, other)))
+    draw_grids(model, judge, made, held)
+    (DOCS / "model.md").write_text(report(found), encoding="utf-8")
+    summary = {name: found[name] for name in sets}
+    print(json.dumps(summary, indent=1))
+    print(f"docs/model.md written in {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""One training loop for every stage: seeded by step, logged, and resumed from its newest checkpoint."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthgen import durable
+
+_LOG_STEPS = 100
+_CHECKPOINT_SECONDS = 300.0
+Loss = Callable[[int, np.random.Generator], tuple[Any, dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where and how to compute: torch's device, and whether forward passes run in bf16."""
+
+    device: str
+    bf16: bool
+
+    def autocast(self) -> Any:
+        """The context of a forward pass."""
+        import torch
+
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
+
+
+class Stage:
+    """Networks that are trained together for a number of steps.
+
+    Args:
+        name: The stage's name, and its files'.
+        folder: Where checkpoint and log lie.
+        networks: What is trained, by name.
+        seed: With the step, the seed of all that is random in it.
+        steps: How many.
+        learning_rate: Its peak; it rises for a fiftieth of the steps and falls as a cosine.
+        ema: The decay of the exponential moving average of the weights; 0 for none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        networks: Mapping[str, Any],
+        *,
+        seed: int,
+        steps: int,
+        learning_rate: float,
+        ema: float = 0.0,
+    ) -> None:
+        import torch
+
+        self.name, self.networks, self._steps, self._seed = name, networks, steps, seed
+        self._peak, self._decay = learning_rate, ema
+        self._checkpoint, self._log = folder / f"{name}.safetensors", folder / f"{name}.jsonl"
+        self._parameters = {
+            f"{network}.{key}": value
+            for network, module in networks.items()
+            for key, value in module.named_parameters()
+        }
+        self._optimizer = torch.optim.AdamW(self._parameters.values(), betas=(0.9, 0.99), weight_decay=0.01)
+        self._average = {key: value.detach().clone() for key, value in self._parameters.items()}
+        self._done = self._restore()
+
+    def run(self, loss: Loss) -> None:
+        """Train to the last step; the networks end with their averaged weights, ready for use.
+
+        Args:
+            loss: From the step's number and random generator to the loss and what else to log.
+        """
+        import torch
+
+        began = saved = time.perf_counter()
+        for network in self.networks.values():
+            network.train()
+        for step in range(self._done, self._steps):
+            seed = np.random.SeedSequence([self._seed, *self.name.encode(), step])
+            torch.manual_seed(int(seed.generate_state(1)[0]))
+            value, extra = loss(step, np.random.default_rng(seed))
+            self._step(step, value)
+            self._done = step + 1
+            if self._done % _LOG_STEPS == 0 or self._done == self._steps:
+                self._note({"step": self._done, "loss": round(value.item(), 5), **extra}, time.perf_counter() - began)
+            if time.perf_counter() - saved > _CHECKPOINT_SECONDS or self._done == self._steps:
+                self._save()
+                saved = time.perf_counter()
+        with torch.no_grad():
+            for key, value in self._parameters.items():
+                value.copy_(self._average[key])
+        for network in self.networks.values():
+            network.eval().requires_grad_(requires_grad=False)
+
+    def _step(self, step: int, loss: Any) -> None:
+        import torch
+
+        rise = min(1.0, (step + 1) / max(1, self._steps // 50))
+        rate = self._peak * rise * (1 + math.cos(math.pi * step / self._steps)) / 2
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
+        self._optimizer.step()
+        decay = min(self._decay, (1 + step) / (10 + step)) if self._decay else 0.0
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self._average.values()), list(self._parameters.values()), 1 - decay)
+
+    def _note(self, entry: dict[str, float], seconds: float) -> None:
+        line = json.dumps({"stage": self.name, **entry, "seconds": round(seconds, 1)})
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def _save(self) -> None:
+        from safetensors.torch import save
+
+        tensors = {f"weight/{key}": value.detach() for key, value in self._parameters.items()}
+        tensors |= {f"average/{key}": value for key, value in self._average.items()}
+        for key, value in self._parameters.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if value in self._optimizer.state:
+                    tensors[f"{moment}/{key}"] = self._optimizer.state[value][moment]
+        facts = {"step": str(self._done), "steps": str(self._steps), "seed": str(self._seed)}
+        durable.write(self._checkpoint, save({key: value.contiguous() for key, value in tensors.items()}, facts))
+
+    def _restore(self) -> int:
+        """Take up the newest checkpoint; returns the steps it has behind it."""
+        import torch
+        from safetensors import safe_open
+
+        if not self._checkpoint.exists():
+            return 0
+        with safe_open(self._checkpoint, "pt") as file:
+            facts, keys = file.metadata(), set(file.keys())
+            if (facts["steps"], facts["seed"]) != (str(self._steps), str(self._seed)):
+                return 0
+            step = int(facts["step"])
+            with torch.no_grad():
+                for key, value in self._parameters.items():
+                    value.copy_(file.get_tensor(f"weight/{key}"))
+                    self._average[key].copy_(file.get_tensor(f"average/{key}"))
+                    if f"exp_avg/{key}" in keys:
+                        self._optimizer.state[value] = {
+                            "step": torch.tensor(float(step)),
+                            "exp_avg": file.get_tensor(f"exp_avg/{key}").to(value.device),
+                            "exp_avg_sq": file.get_tensor(f"exp_avg_sq/{key}").to(value.device),
+                        }
+        return step
+
+
+def curve(path: Path) -> Sequence[dict[str, Any]]:
+    """A stage's log, one record a line."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
