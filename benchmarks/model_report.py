@@ -178,21 +178,22 @@ def image_ita(images: Any) -> Any:
 
 
 def grid(rows: list[Any], path: Path, left: list[str], top: list[str], scale: int = 1) -> None:
-    """Write rows of images as one PNG with names beside and above."""
+    """Write rows of images as one PNG with names beside them and, one a column or a group of columns, above."""
     from PIL import Image, ImageDraw, ImageFont
 
-    font, side, margin = ImageFont.load_default(14), 64 * scale, 190
-    width = margin + max(len(row) for row in rows) * (side + 2)
-    sheet = Image.new("RGB", (width, 24 + len(rows) * (side + 2)), "white")
-    pen = ImageDraw.Draw(sheet)
+    font, side, margin, head = ImageFont.load_default(13), 64 * scale + 2, 150, 52
     columns = max(len(row) for row in rows)
+    sheet = Image.new("RGB", (margin + columns * side, head + len(rows) * side), "white")
+    pen = ImageDraw.Draw(sheet)
     for place, name in enumerate(top):
-        pen.text((margin + place * columns // len(top) * (side + 2) + 2, 4), name, fill="black", font=font)
+        x = margin + place * columns // len(top) * side + 2
+        pen.multiline_text((x, head - 4), name.replace("-", "\n"), fill="black", font=font, anchor="ld", spacing=1)
     for y, (name, row) in enumerate(zip(left, rows, strict=True)):
-        pen.text((4, 24 + y * (side + 2) + side // 2 - 8), name, fill="black", font=font)
+        middle = head + y * side + side // 2
+        pen.multiline_text((4, middle), name.replace("-", "\n"), fill="black", font=font, anchor="lm", spacing=1)
         for x, image in enumerate(row):
-            picture = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-            sheet.paste(picture, (margin + x * (side + 2), 24 + y * (side + 2)))
+            picture = Image.fromarray(image).resize((side - 2, side - 2), Image.Resampling.BICUBIC)
+            sheet.paste(picture, (margin + x * side, head + y * side))
     sheet.save(path, optimize=True)
 
 
@@ -210,16 +211,15 @@ def draw_grids(model: Model, judge: Any, made: Set, real: Set) -> None:
     grid(guided, DOCS / "model_guidance.png", [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)], NAMES, 2)
     stepped = [model.draw(prompts, num_inference_steps=steps) for steps in (5, 10, 20, 50)]
     grid(stepped, DOCS / "model_steps.png", [f"{steps} steps" for steps in (5, 10, 20, 50)], NAMES, 2)
-    healthy = real.images[np.flatnonzero(real.labels == NAMES.index("healthy"))][
-        :: max(1, (real.labels == 7).sum() // 8)
-    ][:8]
+    bare = np.flatnonzero(real.labels == NAMES.index("healthy"))
+    healthy = real.images[bare[np.linspace(0, len(bare) - 1, len(NAMES)).astype(int)]]
     painted = model.inpaint(healthy, [f"An image of {LABELS[name]}, a skin disease" for name in NAMES])
     grid([list(healthy), list(painted)], DOCS / "model_inpainting.png", ["healthy phantom", "inpainted"], NAMES, 2)
     scores = look(judge, made.images)[0]
-    wrong = np.argsort(scores[np.arange(len(made.labels)), made.labels])[:32]
-    said = [f"{NAMES[label]}" for label in made.labels[wrong[:8]]]
-    failures = [[made.images[i] for i in wrong[first : first + 8]] for first in range(0, 32, 8)]
-    grid(failures, DOCS / "model_failures.png", ["worst 8", "9 to 16", "17 to 24", "25 to 32"], said, 2)
+    least = scores[np.arange(len(made.labels)), made.labels]
+    worst = [np.flatnonzero(made.labels == label)[np.argsort(least[made.labels == label])][:8] for label in range(8)]
+    failures = [[made.images[i] for i in row] for row in worst]
+    grid(failures, DOCS / "model_failures.png", NAMES, [f"worst {place}" for place in range(1, 9)])
 
 
 def table(judge: Any, data: Set) -> tuple[Any, Any]:
@@ -267,7 +267,7 @@ def report(found: dict[str, Any]) -> str:
         "",
         "## Skin tone",
         "",
-        "The median ITA of each image's pixels in degrees; between the bars, the 10th and 90th percentile of images.",
+        "The median ITA of each image's pixels in degrees; in brackets the 10th and 90th percentile of images.",
         "",
         f"| | {' | '.join(ROMAN)} |",
         f"|---|{'---:|' * 6}",
@@ -292,9 +292,9 @@ def report(found: dict[str, Any]) -> str:
         "",
         "## Failures",
         "",
-        "The images that the judge found least like what was asked for.",
+        "Of each condition, the eight images that the judge found least like it.",
         "",
-        "![The 32 worst images](model_failures.png)",
+        "![The worst eight of each condition](model_failures.png)",
         "",
     ]
     return "\n".join(lines)
