@@ -3,6 +3,7 @@
 A command's module is imported only when it is asked for, and what it needs only when it runs, so ``--help`` is instant.
 """
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,10 @@ from synthgen import __version__
 from synthgen.errors import SynthgenError
 
 COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "phantom", "doctor")
+
+# What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Commands(click.Group):
@@ -61,18 +66,29 @@ def call(arguments: list[str] | None = None) -> int:
     try:
         return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
     except SynthgenError as error:
-        for fault in error.faults:
-            click.echo(f"error: {fault}", err=True)
-        return error.exit_code
+        code, faults = error.exit_code, error.faults
     except NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         return 2
     except click.ClickException as error:
-        click.echo(f"error: {' '.join(error.format_message().split())}", err=True)
-        return error.exit_code
+        code, faults = error.exit_code, (" ".join(error.format_message().split()),)
     except click.Abort:
-        click.echo("error: stopped", err=True)
-        return 130
+        code, faults = 130, ("stopped",)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, and nobody is left to tell
         return 1
+    except OSError as error:
+        code, faults = _of_the_file_system(error)
+    for fault in faults:
+        click.echo(f"error: {fault}", err=True)
+    return code
+
+
+def _of_the_file_system(error: OSError) -> tuple[int, tuple[str]]:
+    """Exit code and fault where the file system refuses; raises again what is a bug of ours."""
+    where, what = error.filename or "a file", str(error.strerror).lower()
+    if error.errno in _NO_ROOM:
+        return 1, (f"{where}: {what}; make room, then run the same command again",)
+    if error.errno in _REFUSALS:
+        return 2, (f"{where}: {what}; choose another path, or see to it that it may be used",)
+    raise error

@@ -1,0 +1,63 @@
+"""What the file system refuses is one line that says where and what to do, and nothing is lost."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import durable
+
+
+@pytest.fixture
+def below_a_file(tmp_path: Path) -> Path:
+    """A path whose parent is a file."""
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    return tmp_path / "notes.txt" / "out"
+
+
+def test_a_folder_below_a_file_is_bad_usage(
+    refused: Callable[..., list[str]], write_manifest: Callable[..., Path], below_a_file: Path
+) -> None:
+    """`generate` and `phantom` refuse it in one line that names it."""
+    for command in (["generate", write_manifest()], ["phantom", "--per-cell", 1, "--seed", 1]):
+        faults = refused(*command, "--out", below_a_file)
+        assert len(faults) == 1
+        assert "notes.txt" in faults[0]
+        assert "not a directory" in faults[0]
+    assert below_a_file.parent.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_full_disk_says_what_to_do(
+    synthgen: Callable[..., Any],
+    write_manifest: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 1 and one line; once there is room, the same command goes on."""
+    command = ["generate", write_manifest(), "--out", tmp_path / "run", "-q"]
+    with monkeypatch.context() as full:
+
+        def no_room(path: Path, _content: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        full.setattr(durable, "write", no_room)
+        said = synthgen(*command)
+    assert (said.code, said.out) == (1, "")
+    assert len(said.err.splitlines()) == 1
+    assert "no space left on device; make room, then run the same command again" in said.err
+    assert synthgen(*command).code == 0
+
+
+def test_a_fault_that_is_ours_shows_its_traceback(
+    synthgen: Callable[..., Any], write_manifest: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An OSError that no user can cure is not dressed up as their mistake."""
+
+    def broken(_path: Path, _content: bytes) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(durable, "write", broken)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        synthgen("generate", write_manifest(), "--out", tmp_path / "run")
