@@ -177,7 +177,7 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
     faults += found if document is None or prompts is None else []
     if document is None:
-        raise ManifestError(*faults, *_faults_in_settings(raw, doors))
+        raise ManifestError(*faults, *_faults_in_names(raw), *_faults_in_settings(raw, doors))
     faults += _check(document)
     entries: list[GenerateEntry] = []
     for number, entry in enumerate(document.generate):
@@ -220,12 +220,7 @@ def _is_file(path: Path) -> bool:
 
 def _check(document: Document) -> list[str]:
     """Faults that types alone don't show."""
-    faults = []
-    if not _SLUG.fullmatch(document.name):
-        faults.append(f"name: `{document.name}` can't name a run; {_SLUG_HELP}")
-    for label in document.labels:
-        if not _SLUG.fullmatch(label):
-            faults.append(f"labels.{label}: can't be a label; {_SLUG_HELP}")
+    faults = _faults_in_names(document.model_dump(include={"name", "labels"}))
     known = skin_tones.NAMES[document.skin_tones.scale]
     values = document.skin_tones.values
     for number, value in enumerate(values):
@@ -322,6 +317,17 @@ def _check_counts(document: Document, entry: Entry, path: str) -> list[str]:
         entry.weights.skin_tone.get(value, 1.0) for value in document.skin_tones.values
     ):
         faults.append(f"{path}.weights: leave no cell anything; one weight must be above 0")
+    return faults
+
+
+def _faults_in_names(raw: dict[str, Any]) -> list[str]:
+    """Faults of the run's name and of labels, in a document that may be at fault elsewhere."""
+    name, labels, faults = raw.get("name"), raw.get("labels"), []
+    if isinstance(name, str) and not _SLUG.fullmatch(name):
+        faults.append(f"name: `{name}` can't name a run; {_SLUG_HELP}")
+    for label in labels if isinstance(labels, dict) else ():
+        if isinstance(label, str) and not _SLUG.fullmatch(label):
+            faults.append(f"labels.{label}: can't be a label; {_SLUG_HELP}")
     return faults
 
 

@@ -273,11 +273,11 @@ def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Doors, t
 
 
 def test_all_faults_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
-    """Faults of types, settings, strategies and prompts stand in one list."""
+    """Faults of types, names, settings, strategies and prompts stand in one list."""
     text = """\
 name: Bad Name
 seed: true
-labels: {acne: acne}
+labels: {Acne: acne}
 skin_tones: {scale: fitzpatrick, values: [1]}
 prompts: none.yaml
 generate:
@@ -285,7 +285,8 @@ generate:
   - {strategy: fkae, per_cell: 1}
 sede: 4
 """
-    paths = ["seed", "generate[0].per_cell", "sede", "prompts", "generate[0].settings.heigth", "generate[1].strategy"]
+    paths = ["seed", "generate[0].per_cell", "sede", "prompts", "name", "labels.Acne"]
+    paths += ["generate[0].settings.heigth", "generate[1].strategy"]
     assert [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)] == paths
 
 

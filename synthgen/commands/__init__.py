@@ -17,7 +17,9 @@ from synthgen.errors import SynthgenError
 COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "phantom", "doctor")
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
-_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+_REFUSALS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -32,15 +32,16 @@ def command(dataset: Path, *, dry_run: bool, quiet: bool, revision: str, **optio
     from synthgen import publish
 
     wish = publish.Wish(dry_run=dry_run, branch=revision, **options)
-    progress = _progress.Progress(0, quiet=True)
+    progress, done = _progress.Progress(0, quiet=True), 0
     with _client_silent():
         for event in publish.publish(dataset, wish):
             match event:
                 case publish.Begun():
                     progress.__exit__()
-                    progress = _progress.Progress(_kilobytes(event.size), quiet=quiet, unit="kB")
+                    progress, done = _progress.Progress(event.size // 1000, quiet=quiet, unit="kB"), 0
                 case publish.Checked() | publish.Sent():
-                    progress.step(_kilobytes(event.size), event.path)
+                    progress.step((done + event.size) // 1000 - done // 1000, event.path)
+                    done += event.size
                 case publish.Compared():
                     progress.__exit__()
                     _show(event, dry_run=dry_run, quiet=quiet)
@@ -82,10 +83,6 @@ def _summary(event: Any) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _kilobytes(size: int) -> int:
-    return -(-size // 1000)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ class Preflight:
     def check(self) -> Iterator[Begun | Checked]:
         """Check everything that can be checked without the Hub; yields each file as it was read."""
         promised = self._promised()
-        yield Begun("check", len(promised) + 1, sum(_number(facts, "size") for facts in promised.values()))
+        size = (self._root / layout.PROVENANCE).stat().st_size
+        yield Begun("check", len(promised) + 1, size + sum(_number(facts, "size") for facts in promised.values()))
         for name in _NEEDED:
             if name not in promised:
                 self._fault(layout.PROVENANCE, f"does not list {name}")

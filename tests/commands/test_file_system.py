@@ -29,6 +29,23 @@ def test_a_folder_below_a_file_is_bad_usage(
     assert below_a_file.parent.read_text(encoding="utf-8") == "mine"
 
 
+def test_a_result_below_a_file_is_bad_usage(
+    refused: Callable[..., list[str]],
+    synthgen: Callable[..., Any],
+    write_manifest: Callable[..., Path],
+    tmp_path: Path,
+    below_a_file: Path,
+) -> None:
+    """`pack`, `preview` and `reproduce` refuse it in one line that names the file."""
+    run = tmp_path / "run"
+    assert synthgen("generate", write_manifest(), "--out", run, "-q").code == 0
+    key = "fake-psoriasis-1-0000000"
+    for command in (["pack", run], ["preview", run], ["reproduce", run, key]):
+        suffix = {"preview": ".html", "reproduce": ".png"}.get(command[0], "")
+        [fault] = refused(*command, "--out", below_a_file.with_suffix(suffix))
+        assert "notes.txt" in fault
+
+
 def test_a_full_disk_says_what_to_do(
     synthgen: Callable[..., Any],
     write_manifest: Callable[..., Path],
