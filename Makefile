@@ -32,7 +32,7 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-logo
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/loop.py --rounds 3
 
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/test_golden.py tests/test_readers.py --rewrite-golden

@@ -8,7 +8,7 @@ Whole processes, start-up and loading included, making the 480 images of ``loop.
 * ``usual``     the usual script: one prompt at a time, fp32, a PNG each. A part of the images is made, and its time for
                 all 480 follows from its start-up and its rate.
 
-``generate`` and ``bare`` take turns. Run with ``make bench``; ``--rounds 3`` for a steadier figure.
+The three take turns. Run with ``make bench``; ``--rounds 3`` for a steadier figure.
 """
 
 import argparse
@@ -123,8 +123,8 @@ def generate() -> tuple[float, float]:
 def main() -> None:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1, help="turns of generate and bare")
-    parser.add_argument("--usual", type=int, default=24, help="images the usual script makes")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of generate, bare and usual")
+    parser.add_argument("--usual", type=int, default=48, help="images the usual script makes")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -136,29 +136,30 @@ def main() -> None:
     me = str(Path(__file__))
     images = len(samples())
     _, best = child(me, "--child", "tune")
-    ours, bares, ratios, inside = [], [], [], []
+    ours, bares, usuals, inside, rates = [], [], [], [], []
     for _ in range(arguments.rounds):
         wall, made = generate()
         ours.append(wall)
         inside.append(made)
         bares.append(child(me, "--child", "bare", best["dtype"], str(best["batch"]))[0])
-        ratios.append(bares[-1] / wall)
-    start, usual_rate = child(me, "--child", "usual", str(arguments.usual))
-    usual_wall = start + (images - arguments.usual - 1) * usual_rate["seconds"]
+        start, rate = child(me, "--child", "usual", str(arguments.usual))
+        rates.append(rate["seconds"])
+        usuals.append(start + (images - arguments.usual - 1) * rate["seconds"])
     device = devices.describe()
     print(f"{images} images, whole processes, median of {arguments.rounds}; {device.name}, {device.threads} threads")
     for name, wall in (
         ("generate", statistics.median(ours)),
         (f"bare ({best['dtype']}, batch {best['batch']})", statistics.median(bares)),
-        (f"usual (from {arguments.usual} images)", usual_wall),
+        (f"usual (from {arguments.usual} images)", statistics.median(usuals)),
     ):
         print(f"  {name:<30} {wall:8.1f} s {images / wall:8.2f} images/s")
     made = statistics.median(inside)
     rest = statistics.median(ours) - made
-    print(f"generate / bare  {statistics.median(ratios):.2f}  (goal 0.95)")
-    print(f"generate / usual {usual_wall / statistics.median(ours):.2f}  (goal 6)")
+    for name, others, goal in (("bare", bares, 0.95), ("usual", usuals, 6)):
+        ratios = [other / wall for other, wall in zip(others, ours, strict=True)]
+        print(f"generate / {name:<6}{statistics.median(ratios):.2f}  (goal {goal})")
     print(f"of generate's time, {rest:.1f} s is start-up, loading and the last shard's writing; without these")
-    times = images * usual_rate["seconds"] / made
+    times = images * statistics.median(rates) / made
     print(f"  {made:.1f} s, {images / made:.2f} images/s, {times:.2f} times the usual script's rate")
 
 

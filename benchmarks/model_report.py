@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import linalg
 
 from synthgen.phantom import colour, render
 from synthgen.phantom.training.recipe import LABELS, TONES
@@ -86,18 +85,21 @@ def look(judge: Any, images: Any) -> tuple[Any, Any]:
 
 
 def frechet(one: Any, other: Any) -> float:
-    """The Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017)."""
+    """The Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017).
+
+    The trace of the root of the covariances' product is the sum of the roots of its eigenvalues.
+    """
     difference = one.mean(0) - other.mean(0)
     covariances = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
-    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
-    return float(difference @ difference + np.trace(covariances[0] + covariances[1] - 2 * root))
+    roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(min=0))
+    return float(difference @ difference + np.trace(covariances[0] + covariances[1]) - 2 * roots.sum())
 
 
 def nearest(features: Any, training: Any) -> float:
     """The median distance of features to the nearest of the training images' features."""
-    from scipy.spatial import cKDTree
+    import torch
 
-    return float(np.median(cKDTree(training).query(features)[0]))
+    return float(torch.cdist(torch.from_numpy(features), torch.from_numpy(training)).min(dim=1).values.median())
 
 
 class Model:
