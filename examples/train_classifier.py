@@ -23,17 +23,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-
     dataset = load_dataset(arguments.dataset, split="train")
-    image = next(name for name in ("jpg", "png", "webp") if name in dataset.features)
-    names = dataset.features["cls"].names
-    parts = dataset.train_test_split(test_size=0.2, seed=0, stratify_by_column="cls")
+    image = next(name for name in ("image", "jpg", "png", "webp") if name in dataset.features)  # by pack's --format
+    label = "cls" if "cls" in dataset.features else "label"
+    names = dataset.features[label].names
+    parts = dataset.train_test_split(test_size=0.2, seed=0, stratify_by_column=label)
 
     def collate(rows: list) -> dict[str, torch.Tensor]:
         size = (arguments.size, arguments.size)
         pixels = np.stack([np.asarray(row[image].convert("RGB").resize(size), np.float32) for row in rows])
         pixels = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1
-        return {"pixel_values": pixels.to(device), "labels": torch.tensor([row["cls"] for row in rows], device=device)}
+        return {"pixel_values": pixels.to(device), "labels": torch.tensor([row[label] for row in rows], device=device)}
 
     options = {"num_labels": len(names), "ignore_mismatched_sizes": True, "use_safetensors": True}
     if arguments.model:

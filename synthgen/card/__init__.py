@@ -1,5 +1,6 @@
 """The dataset card: every number in it is counted from the receipts, and a placeholder without a value is an error."""
 
+import re
 from pathlib import Path
 
 from synthgen import documents, shipped
@@ -12,6 +13,7 @@ from synthgen.errors import InputError, ManifestError
 __all__ = ["Facts", "Size", "Summary", "Template", "escape", "render"]
 
 _HEADER = "card_data"
+_PLACE = re.compile(r"\A---[ \t]*\n(?:(?!---).*\n)*?\{\{-?\s*card_data\s*-?\}\}[ \t]*\n(?:(?!---).*\n)*?---[ \t]*\n")
 
 
 class Template:
@@ -31,12 +33,12 @@ class Template:
         try:
             self.text = documents.read_text(self.path)
             tree = jinja2.Environment(autoescape=True).parse(self.text)
+            self._names = jinja2.meta.find_undeclared_variables(tree)
         except ManifestError as error:
             raise InputError(*(f"card: {fault}" for fault in error.faults)) from None
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{self.path}: line {error.lineno}: {error.message}") from None
-        self._names = jinja2.meta.find_undeclared_variables(tree)
-        if _HEADER not in self._names:
+        if not _PLACE.match(self.text):
             raise InputError(
                 f"{self.path}: has no {{{{ {_HEADER} }}}} between two lines `---`, so no header for the Hub"
             )
@@ -58,13 +60,17 @@ def render(facts: Facts, template: Template | None = None) -> str:
     Raises:
         InputError: The template has a placeholder that nothing fills, or asks of a value what it does not have.
     """
-    import jinja2
     from huggingface_hub import DatasetCard, DatasetCardData
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     template = template or Template()
     template.check(facts)
     data = DatasetCardData(**header(facts))
     try:
+        # A template may come from anywhere: what reaches into Python itself is refused before it is filled for good.
+        trial = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template.text)
+        trial.render(card_data=data.to_yaml(), **values(facts))
         return str(DatasetCard.from_template(data, template_str=template.text, **values(facts)))
-    except (jinja2.TemplateError, TypeError) as error:
-        raise InputError(f"{template.path}: {error}") from None
+    except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError, ValueError) as error:
+        raise InputError(f"{template.path}: {' '.join(str(error).split())}") from None

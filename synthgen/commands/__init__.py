@@ -18,7 +18,8 @@ COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish",
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
 _REFUSALS = (
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT,
+    errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -12,9 +12,20 @@ from synthgen.errors import InputError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-DIRECTORY = click.Path(path_type=Path, file_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
-FILE = click.Path(path_type=Path, dir_okay=False)
+
+class _Path(click.Path):
+    """A path; an empty one, as an unset variable of a shell leaves it, is not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; refused where it is empty."""
+        if not str(value):
+            self.fail("it is empty; give a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+DIRECTORY = _Path(path_type=Path, file_okay=False)
+FOLDER = _Path(path_type=Path, file_okay=False, exists=True)
+FILE = _Path(path_type=Path, dir_okay=False)
 
 
 class Manifest(click.ParamType[Path]):

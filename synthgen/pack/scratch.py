@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen import datasets_on_disk, durable
 from synthgen.errors import InputError
 
 _DIGITS = 32
@@ -55,9 +55,15 @@ class Scratch:
 
     def publish(self) -> None:
         """Give the dataset its name."""
-        if self.out.exists():
-            self.out.rmdir()  # empty, or it would have been refused
-        durable.publish(self.dataset, self.out)
+        try:
+            if self.out.exists():
+                self.out.rmdir()  # empty, or it would have been refused
+            durable.publish(self.dataset, self.out)
+        except OSError as error:
+            raise InputError(
+                f"{self.out}: can't become the dataset ({str(error.strerror).lower()}); clear it away and run the same "
+                "command again: what is packed is kept"
+            ) from None
 
     def prepare(self) -> None:
         """Make the folders there are, and remove what a killed process left half written in them."""
@@ -79,6 +85,8 @@ def claim(out: Path, digest: str) -> Iterator[Scratch]:
         InputError: Another process is packing there.
     """
     out = out.resolve()
+    if out.is_mount():
+        raise InputError(f"{out}: is a mount point, which no folder can be moved onto; choose a folder in it")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Scratch(out, out.with_name(f".{out.name}.{digest[:_DIGITS]}"))
     with _locked(out):
@@ -86,11 +94,15 @@ def claim(out: Path, digest: str) -> Iterator[Scratch]:
             scratch.prepare()
             yield scratch
         finally:
-            if out.exists() and any(out.iterdir()):
+            if _holds(out, digest):
                 for folder in leftovers(out):
                     shutil.rmtree(folder)
             elif not any(scratch.state.glob("*.json")):
                 shutil.rmtree(scratch.folder)
+
+
+def _holds(out: Path, digest: str) -> bool:
+    return datasets_on_disk.is_dataset(out) and datasets_on_disk.read_provenance(out)["dataset_digest"] == digest
 
 
 def leftovers(out: Path) -> list[Path]:

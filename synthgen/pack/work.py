@@ -7,11 +7,13 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from synthgen import durable
+from synthgen.errors import SynthgenError
 from synthgen.pack import formats, metadata, sample
 from synthgen.pack.job import Job
 from synthgen.pack.order import Order
@@ -50,6 +52,10 @@ def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise SynthgenError(
+                "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

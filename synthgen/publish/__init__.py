@@ -20,6 +20,8 @@ from synthgen.publish.remote import MAIN, Remote, State
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+# What git-check-ref-format allows, without its rarer characters.
+_REFERENCE = re.compile(r"(?!.*(?:\.\.|\.lock(?:/|$)|\.$))[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
 
 __all__ = [
     "FILES_A_COMMIT",
@@ -96,8 +98,10 @@ def _repo(root: Path, wish: Wish) -> str:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
     if not _REPO.fullmatch(repo):
         raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
-    if wish.branch.startswith("refs/"):
-        raise InputError(f"--revision: `{wish.branch}` is not a branch")
+    if wish.branch.startswith("refs/") or not _REFERENCE.fullmatch(wish.branch):
+        raise InputError(f"--revision: `{wish.branch}` can't name a branch")
+    if wish.tag and not _REFERENCE.fullmatch(wish.tag):
+        raise InputError(f"--tag: `{wish.tag}` can't name a tag; use letters, digits, dots, hyphens and underscores")
     return repo
 
 

@@ -84,7 +84,7 @@ class Preflight:
             self.faults.append(str(error))
             return promised
         if len(images) > _MOST_IMAGE_FILES:
-            raise InputError(
+            self.faults.append(
                 f"{self._root}: {len(images):,} image files are more than the Hub takes well ({_MOST_IMAGE_FILES:,}); "
                 "pack with --format webdataset or parquet"
             )

@@ -183,8 +183,20 @@ class Push:
             raise self._damage(wrong)
         if tag:
             self._remote.create_tag(tag, commit)
+        if tag or not self._exists:
+            self._check_names(commit, tag)
         size = sum(file.size for file in self._files)
         return Published(self._remote.url, commit, commits, len(self._files), size, tag)
+
+    def _check_names(self, commit: str, tag: str) -> None:
+        """Look whether the branch and the tag that were made are at the commit: somebody may have been faster."""
+        state = self._remote.look()
+        for kind, name, held in (("branch", self._branch, state.branches), ("tag", tag, state.tags)):
+            if name and held.get(name) != commit:
+                raise SynthgenError(
+                    f"{self._remote.repo}: the dataset is there as {commit[:12]}, but somebody else made the {kind} "
+                    f"{name} meanwhile; choose another name"
+                )
 
     def _damage(self, wrong: Changes) -> DamagedError:
         """What the Hub holds and should not, file by file."""

@@ -29,6 +29,7 @@ def tree(root: Path) -> dict[str, tuple[bytes, int]]:
         (["plan"], "Missing argument 'MANIFEST'"),
         (["plan", "smallest", "quickstart"], "unexpected extra argument"),
         (["generate", "smallest"], "Missing option '--out'"),
+        (["run", "smallest", "--out", ""], "it is empty; give a path"),
         (["pack", "."], "Missing option '--out'"),
         (["preview", "."], "Missing option '--out'"),
         (["reproduce", ".", "key"], "Missing option '--out'"),

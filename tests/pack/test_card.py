@@ -45,10 +45,10 @@ def test_another_template_makes_another_dataset(small: Path, template: Path, pac
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("{{ card_data }} {{ imagse }}", r"card\.md: nothing fills \{\{ imagse \}\}"),
+        ("---\n{{ card_data }}\n---\n{{ imagse }}", r"card\.md: nothing fills \{\{ imagse \}\}"),
         ("{{ images }}", r"card\.md: has no \{\{ card_data \}\}"),
         ("{{ card_data }}\n{% if %}", r"card\.md: line 2: "),
-        ("{{ card_data }} {{ images.much.more }}", r"card\.md: 'int object' has no attribute 'much'"),
+        ("---\n{{ card_data }}\n---\n{{ images.much.more }}", r"card\.md: 'int object' has no attribute 'much'"),
     ],
 )
 def test_a_template_at_fault_is_found_before_packing(
@@ -143,3 +143,23 @@ def test_the_card_can_be_cited(small: Path, pack: Any, provenance: Any) -> None:
     _, text = parts_of(dataset)
     assert "@misc{small,\n" in text
     assert f"dataset {provenance(dataset)['dataset_digest'][:16]}}}\n}}" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ card_data }}\n", "has no {{ card_data }} between two lines"),
+        ("{{ card_data.__class__.__mro__ }}\n", "has no {{ card_data }} between two lines"),
+        ("---\n{{ card_data }}\n---\n{{ 1 / 0 }}\n", "division by zero"),
+        ("---\n{{ card_data }}\n---\n{{ title.__class__.__mro__ }}\n", "is unsafe"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_is_bad_usage(
+    small: Path, template: Path, pack: Any, text: str, said: str
+) -> None:
+    """One line says what is wrong with it: no header, a fault in it, or a reach into Python itself."""
+    template.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        pack(small, template=template)
+    assert said in str(caught.value)
+    assert str(template) in str(caught.value)

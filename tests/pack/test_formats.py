@@ -10,7 +10,7 @@ import pytest
 
 from synthgen import datasets_on_disk, preview, study, tars
 from synthgen.doors import Doors
-from synthgen.errors import InputError, PlanMismatchError
+from synthgen.errors import PlanMismatchError
 from synthgen.pack import parts
 from synthgen.publish.preflight import Preflight
 from synthgen.reproduce import reproduce
@@ -141,13 +141,16 @@ def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None
 
 
 def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An image folder larger than the Hub takes well is refused with what to do."""
+    """An image folder larger than the Hub takes well is refused with what to do, beside all other faults."""
     from synthgen.publish import preflight
 
     dataset = pack(run, layout="imagefolder")
+    (dataset / "notes.txt").write_text("mine", encoding="utf-8")
     monkeypatch.setattr(preflight, "_MOST_IMAGE_FILES", 23)
-    with pytest.raises(InputError, match=r"24 image files are more than .* pack with --format webdataset or parquet"):
-        list(Preflight(dataset).check())
+    found = Preflight(dataset)
+    list(found.check())
+    assert any("24 image files are more than" in fault and "pack with --format" in fault for fault in found.faults)
+    assert any("notes.txt: not a file of this dataset" in fault for fault in found.faults)
 
 
 def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,3 +164,19 @@ def test_one_key_in_two_work_shards_is_damage(run_of: Callable[..., Path], tmp_p
     with pytest.raises(DamagedError, match="two work shards hold an image of one key"):
         list(study.pack(run, tmp_path / "dataset"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_appears_in_the_way_loses_nothing(small: Path, tmp_path: Path) -> None:
+    """Where the folder is not empty any more, the finished shards wait, and the same pack goes on once it is."""
+    out = tmp_path / "dataset"
+    packing = study.pack(small, out)
+    next(packing)
+    out.mkdir()
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="what is packed is kept"):
+        list(packing)
+    shards = {path.name: path.stat().st_ino for path in tmp_path.rglob("train-*.tar")}
+    assert len(shards) == 4
+    (out / "notes.txt").unlink()
+    list(study.pack(small, out))
+    assert {path.name: path.stat().st_ino for path in out.rglob("train-*.tar")} == shards

@@ -151,6 +151,33 @@ def test_a_tag_is_never_moved(hub: Hub, publish: Publish, dataset: Path, smaller
     assert hub.count("P", "(commit|storage|preupload)") == 0
 
 
+@pytest.mark.parametrize("tag", ["v 1", "a..b", "-v", "v1.lock", "v."])
+def test_a_tag_that_git_refuses_is_bad_usage(hub: Hub, publish: Publish, dataset: Path, tag: str) -> None:
+    """It is found before anything is sent, not once the dataset is public."""
+    with pytest.raises(InputError, match="can't name a tag"):
+        publish(dataset, tag=tag)
+    assert hub.requests == []
+
+
+def test_a_tag_made_meanwhile_by_another_is_not_claimed(
+    hub: Hub, publish: Publish, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dataset is said to be there, and the tag to be somebody else's."""
+    from synthgen.publish.remote import Remote
+
+    publish(dataset)
+    first = hub[REPO].references["main"]
+    create = Remote.create_tag
+
+    def after_another(self: Remote, tag: str, commit: str) -> None:
+        create(self, tag, hub[REPO].commits[first].parent or first)
+        create(self, tag, commit)
+
+    monkeypatch.setattr(Remote, "create_tag", after_another)
+    with pytest.raises(SynthgenError, match="somebody else made the tag v2 meanwhile"):
+        publish(dataset, tag="v2")
+
+
 def test_a_branch_is_made_and_main_left_alone(hub: Hub, publish: Publish, dataset: Path, smaller: Path) -> None:
     """`--revision` publishes on a branch of its own, made where there is none."""
     publish(dataset)
@@ -266,7 +293,9 @@ def test_the_manifest_names_the_repository(hub: Hub, publish: Publish, dataset: 
     assert list(hub.repositories) == [REPO]
 
 
-@pytest.mark.parametrize("wish", [{"repo": "name"}, {"repo": "a/b/c"}, {"repo": "-/b"}, {"branch": "refs/pr/1"}])
+@pytest.mark.parametrize(
+    "wish", [{"repo": "name"}, {"repo": "a/b/c"}, {"repo": "-/b"}, {"branch": "refs/pr/1"}, {"branch": "a b"}]
+)
 def test_a_wish_that_cannot_be_read_is_bad_usage(hub: Hub, publish: Publish, dataset: Path, wish: Any) -> None:
     """What is no ORG/NAME, or no branch, is refused before anything is read or asked."""
     with pytest.raises(InputError, match=r"--re\w+: "):

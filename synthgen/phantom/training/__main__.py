@@ -1,7 +1,8 @@
-"""``python -m synthgen.phantom.training``: trains the bundled model from nothing, or goes on where it was stopped."""
+"""``python -m synthgen.phantom.training``: trains a bundled model from nothing, or goes on where it was stopped."""
 
 import argparse
 import dataclasses
+import hashlib
 import logging
 from pathlib import Path
 
@@ -15,7 +16,11 @@ _log = logging.getLogger("synthgen.phantom.training")
 
 
 def train(folder: Path, out: Path, recipe: Recipe, machine: Machine) -> None:
-    """Run every stage that is not finished in ``folder``, and write the model to ``out``."""
+    """Run every stage that is not finished, and write the model to ``out``.
+
+    What is made on the way lies in a folder of the recipe's own in ``folder``, so no stage takes up another recipe's.
+    """
+    folder = folder / hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     _log.info("phantoms")
     phantoms = data.load(folder, recipe)

@@ -64,7 +64,8 @@ def train(folder: Path, data: Phantoms, classifier: Any, recipe: Recipe, machine
                 with torch.no_grad():
                     latents = vae.encode(real).latent_dist.sample()
                     deviation = latents.float().std(dim=(0, 2, 3), keepdim=True)
-                    latents = latents + _LATENT_NOISE * torch.rand(16, 1, 1, 1) * deviation * torch.randn_like(latents)
+                    amount = _LATENT_NOISE * torch.rand(16, 1, 1, 1).to(latents.device)
+                    latents = latents + amount * deviation * torch.randn_like(latents)
                 divergence = torch.zeros(())
             made = vae.decode(latents).sample
             seen = _feature_loss(classifier, made, real)

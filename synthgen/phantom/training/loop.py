@@ -68,6 +68,9 @@ class Stage:
         self._optimizer = torch.optim.AdamW(self._parameters.values(), betas=(0.9, 0.99), weight_decay=0.01)
         self._average = {key: value.detach().clone() for key, value in self._parameters.items()}
         self._done = self._restore()
+        if self._log.exists():  # steps behind the checkpoint are made, and logged, again
+            kept = [line for line in curve(self._log) if line["step"] <= self._done]
+            self._log.write_text("".join(f"{json.dumps(line)}\n" for line in kept), encoding="utf-8")
 
     def run(self, loss: Loss) -> None:
         """Train to the last step; the networks end with their averaged weights, ready for use.
