@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,9 @@ def test_killed_and_run_again(hub: Hub, publish: Publish, dataset: Path, tmp_pat
         stderr=subprocess.DEVNULL,
     )
     assert hub.stalled.wait(40)
+    deadline = time.monotonic() + 20
+    while not hub.stored and time.monotonic() < deadline:  # uploads run side by side: one is whole, one stalls
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     hub.let_go.set()
