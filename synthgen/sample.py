@@ -106,6 +106,10 @@ class Record:
         return cls(**document)
 
 
+# A record that says anything in one of these was made from real images, or by an adapter that has seen some.
+FROM_REAL = ("source_id", "source_group", "source_dataset", "adapter")
+
+
 @cache
 def field_types() -> dict[str, type]:
     """The record's fields and their types: ``str``, ``int`` or ``float``, in their declared order."""

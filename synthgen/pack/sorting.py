@@ -20,9 +20,9 @@ from synthgen.pack import inventory
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import CACHE_KIB
 from synthgen.pack.splits import SPLITS, group, split
+from synthgen.sample import FROM_REAL
 
-_FROM_REAL = ("source_id", "source_group", "source_dataset", "adapter")
-_READ = ("key", "label", "skin_tone", "entry", "source_license", *_FROM_REAL)
+_READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """
 CREATE TABLE tars(id INTEGER PRIMARY KEY, path TEXT);
 CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEXT, UNIQUE(label, skin_tone, entry));
@@ -102,7 +102,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             cell = (record["label"], record["skin_tone"], record["entry"])
             number = cells.setdefault(cell, len(cells))
             source = (record["source_dataset"], record["source_license"])
-            if any(record[name] for name in _FROM_REAL):
+            if any(record[name] for name in FROM_REAL):
                 sources.add(source)
             shuffled = hashlib.blake2b(f"{seed}\0pack\0{sample.key}".encode(), digest_size=16).digest()
             place = SPLITS.index(split(seed, group(record), pack.splits))

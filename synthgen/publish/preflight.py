@@ -12,13 +12,13 @@ from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.publish import header, leaks, loader
 from synthgen.publish.changes import LocalFile
 from synthgen.publish.events import Begun, Checked
+from synthgen.sample import FROM_REAL
 from synthgen.tars import TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
 _BESIDE_THE_IMAGE = {"json", "cls"}
 _MOST_IMAGE_FILES = 10_000
-_FROM_REAL_IMAGES = ("source_id", "source_dataset", "adapter")
 Schema = tuple[tuple[str, str], ...]
 
 
@@ -47,8 +47,7 @@ class Preflight:
     def check(self) -> Iterator[Begun | Checked]:
         """Check everything that can be checked without the Hub; yields each file as it was read."""
         promised = self._promised()
-        size = (self._root / layout.PROVENANCE).stat().st_size
-        yield Begun("check", len(promised) + 1, size + sum(_number(facts, "size") for facts in promised.values()))
+        yield Begun("check", len(promised) + 1, self._size([*promised, layout.PROVENANCE]))
         for name in _NEEDED:
             if name not in promised:
                 self._fault(layout.PROVENANCE, f"does not list {name}")
@@ -74,6 +73,9 @@ class Preflight:
 
     def _shards(self) -> list[str]:
         return [name for name in layout.shards(self.provenance) if name.startswith("data/")]
+
+    def _size(self, names: list[str]) -> int:
+        return sum(path.stat().st_size for name in names if (path := self._root / name).is_file())
 
     def _promised(self) -> dict[str, Any]:
         """What provenance, or the metadata of image files, says of each file."""
@@ -156,7 +158,7 @@ class Preflight:
         if (schema, extensions) != (expected, files):
             self._fault(name, f"{sample.key} has {_difference(schema, extensions, expected, files)} than {key}")
             return False
-        self._real_sources |= any(record.get(field) for field in _FROM_REAL_IMAGES)
+        self._real_sources |= any(record.get(field) for field in FROM_REAL)
         for extension in _BESIDE_THE_IMAGE & extensions:
             self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
         return True

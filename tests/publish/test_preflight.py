@@ -244,11 +244,12 @@ def test_real_sources_need_an_audit_or_a_word(audit: Any, text: str, good: bool)
     assert list(header.faults(card, {"near_copy_audit": audit}, real_sources=False)) == []
 
 
-def test_real_sources_are_seen_in_the_records(dataset: Path) -> None:
-    """A record that names a source means that real images were used."""
+@pytest.mark.parametrize("field", ["source_id", "source_group", "source_dataset", "adapter"])
+def test_real_sources_are_seen_in_the_records(dataset: Path, field: str) -> None:
+    """A record that names a source, or its group alone, means that real images were used."""
 
     def change(key: str, files: dict[str, bytes]) -> None:
-        files["json"] = json.dumps(json.loads(files["json"]) | {"source_id": "isic-1"}).encode()
+        files["json"] = json.dumps(json.loads(files["json"]) | {field: "isic-1"}).encode()
 
     rewrite(dataset, TAR, change)
     (fault,) = faults(dataset)
