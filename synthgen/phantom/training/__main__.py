@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import hashlib
 import logging
+import os
 from pathlib import Path
 
 from synthgen import devices
@@ -48,6 +49,7 @@ def main() -> None:
             parser.add_argument(f"--{name}", type=int, default=field.default, metavar="N")
     arguments = vars(parser.parse_args())
     work, out = arguments.pop("work"), arguments.pop("out")
+    os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE")  # many small steps: threads that slept would wake too late
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     device = devices.describe()
     train(work, out, Recipe(**arguments), Machine(device.kind, device.bf16))

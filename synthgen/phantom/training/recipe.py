@@ -41,8 +41,8 @@ class Recipe:
     seed: int = 0
     per_cell: int = 1250
     classifier_steps: int = 2500
-    autoencoder_steps: int = 8000
+    autoencoder_steps: int = 5000
     text_steps: int = 400
-    denoiser_steps: int = 16000
+    denoiser_steps: int = 10000
     autoencoder_channels: tuple[int, int, int] = (32, 48, 64)
     denoiser_channels: tuple[int, int, int] = (48, 96, 96)
