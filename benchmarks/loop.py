@@ -30,10 +30,10 @@ BATCHES = (16, 24, 48)
 
 def samples() -> list[Any]:
     """The samples of the benchmark's manifest."""
-    from synthgen import plan
+    from synthgen import planning
     from synthgen.all_doors import DOORS
 
-    entry = plan.read(MANIFEST, DOORS).entries["text"]
+    entry = planning.read(MANIFEST, DOORS).entries["text"]
     return [entry.sample(index) for index in range(entry.samples)]
 
 

@@ -6,6 +6,7 @@ one that helped to train the model. Every figure of the report comes from this c
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synthgen.phantom import colour, render
-from synthgen.phantom.training.recipe import LABELS, TONES
+from synthgen.phantom.training import data, export
+from synthgen.phantom.training.recipe import LABELS, TONES, Recipe
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parent / "synthgen" / "phantom" / "weights"
@@ -47,7 +49,7 @@ def tensor(images: Any) -> Any:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_judge(data: Set, steps: int) -> Any:
+def train_judge(shown: Set, steps: int) -> Any:
     """A ResNet of four levels that tells the conditions."""
     import torch
     from transformers import ResNetConfig, ResNetForImageClassification
@@ -60,11 +62,11 @@ def train_judge(data: Set, steps: int) -> Any:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     rng = np.random.default_rng(JUDGE_SEED)
     for _ in range(steps):
-        chosen = rng.integers(0, len(data.labels), 64)
-        images = data.images[chosen]
+        chosen = rng.integers(0, len(shown.labels), 64)
+        images = shown.images[chosen]
         mirrored = rng.random(64) < 0.5
         images[mirrored] = images[mirrored, :, ::-1]
-        loss = judge(pixel_values=tensor(images), labels=torch.from_numpy(data.labels[chosen])).loss
+        loss = judge(pixel_values=tensor(images), labels=torch.from_numpy(shown.labels[chosen])).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -95,11 +97,44 @@ def frechet(one: Any, other: Any) -> float:
     return float(difference @ difference + np.trace(covariances[0] + covariances[1]) - 2 * roots.sum())
 
 
-def nearest(features: Any, training: Any) -> float:
-    """The median distance of features to the nearest of the training images' features."""
+def nearest(features: Any, training: Any) -> Any:
+    """The distance of each image's features to the nearest of the training images' features."""
     import torch
 
-    return float(torch.cdist(torch.from_numpy(features), torch.from_numpy(training)).min(dim=1).values.median())
+    parts = torch.from_numpy(features).split(64)
+    return torch.cat([torch.cdist(part, torch.from_numpy(training)).min(dim=1).values for part in parts]).numpy()
+
+
+def learned_from(judge: Any, recipe: Recipe) -> Any:
+    """The judge's features of every phantom that the model was trained on."""
+    with tempfile.TemporaryDirectory() as folder:
+        return look(judge, data.load(Path(folder), recipe).images)[1]
+
+
+def draw_curves(training: dict[str, Any], path: Path) -> None:
+    """The curves of the training: round trip of the autoencoder, loss of the denoiser, and whether it listens."""
+    from matplotlib.figure import Figure
+
+    curves = training["curves"]
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.plot(*_points(curves["autoencoder"], "psnr"), color="#0072B2")
+    left.set(title="autoencoder", xlabel="step of 16", ylabel="PSNR of a batch, dB")
+    steps, losses = _points(curves["denoiser"], "loss")
+    smooth = [float(np.mean(losses[max(0, place - 9) : place + 1])) for place in range(len(losses))]
+    middle.plot(steps, smooth, color="#0072B2")
+    middle.set(title="denoiser", xlabel="step of 32", ylabel="loss, mean of ten batches", ylim=(0, max(smooth[3:])))
+    for name, style in (("right", "-"), ("empty", "--"), ("shuffled", ":")):
+        right.plot(*_points(curves["denoiser"], name), style, color="black", label=f"{name} prompt")
+    right.set(title="does it listen? loss at t = 900 to 999", xlabel="step of 32", ylim=(0, None))
+    right.legend(frameon=False)
+    figure.savefig(path, dpi=90)
+
+
+def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list[float]]:
+    """Step and value of every line of a curve that has the value."""
+    found = [(line["step"], line[name]) for line in lines if name in line]
+    return [step for step, _ in found], [value for _, value in found]
 
 
 class Model:
@@ -224,10 +259,10 @@ def draw_grids(model: Model, judge: Any, made: Set, real: Set) -> None:
     grid(failures, DOCS / "model_failures.png", NAMES, [f"worst {place}" for place in range(1, 9)])
 
 
-def table(judge: Any, data: Set) -> tuple[Any, Any]:
+def table(judge: Any, images: Set) -> tuple[Any, Any]:
     """Label accuracy by condition and type, shape (8, 6), and overall."""
-    right = look(judge, data.images)[0].argmax(1) == data.labels
-    cells = [[right[(data.labels == label) & (data.tones == tone)].mean() for tone in TONES] for label in range(8)]
+    right = look(judge, images.images)[0].argmax(1) == images.labels
+    cells = [[right[(images.labels == label) & (images.tones == tone)].mean() for tone in TONES] for label in range(8)]
     return np.array(cells), float(right.mean())
 
 
@@ -242,18 +277,21 @@ def report(found: dict[str, Any]) -> str:
         "",
         f"{found['images']} images, {STEPS} steps (`dpm++2m`), guidance_scale {GUIDANCE}, {found['dtype']}:",
         "",
-        "| set | label accuracy | types V and VI | Fréchet distance | nearest training image |",
-        "|---|---:|---:|---:|---:|",
+        "| set | label accuracy | types V and VI | Fréchet distance | nearest training image | 1st percentile |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for name in ("held-out phantoms", "round trip of the autoencoder", "generated"):
         one = found[name]
         lines.append(
-            f"| {name} | {one['accuracy']:.3f} | {one['dark']:.3f} | {one['frechet']:.1f} | {one['nearest']:.2f} |"
+            f"| {name} | {one['accuracy']:.3f} | {one['dark']:.3f} | {one['frechet']:.1f} "
+            f"| {one['nearest']:.2f} | {one['near']:.2f} |"
         )
     lines += [
         "",
-        "The Fréchet distance is on the judge's own pooled features, between each set and other phantoms. The last",
-        "column is the median distance, in those features, to the nearest phantom that the judge was trained on.",
+        "The Fréchet distance is on the judge's own pooled features, between each set and other phantoms: in the first",
+        "row, phantoms against phantoms. The last columns are distances, in those features, to the nearest of all",
+        "phantoms that the model was trained on, median and 1st percentile: a model that copies comes nearer to them",
+        "than phantoms do that it has never seen.",
         "",
         "## Label accuracy by condition and type",
         "",
@@ -292,6 +330,16 @@ def report(found: dict[str, Any]) -> str:
         "",
         "![Healthy phantoms, and their middle quarter painted anew](model_inpainting.png)",
         "",
+        "## Training",
+        "",
+        f"{_recipe(found)}",
+        "",
+        "![Curves of the training](model_training.png)",
+        "",
+        "`make weights` trains it from nothing, or goes on where it was stopped; from another seed by",
+        "`make weights WEIGHTS_ARGS='--seed 1'`. The recipe is `synthgen/phantom/training/recipe.py`; what was",
+        "trained, with every curve, is in `synthgen/phantom/weights/training.json`.",
+        "",
         "## Failures",
         "",
         "Of each condition, the eight images that the judge found least like it.",
@@ -302,15 +350,28 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def measure(judge: Any, data: Set, training: Any, other: Any) -> dict[str, float]:
+def _recipe(found: dict[str, Any]) -> str:
+    """The recipe in a sentence."""
+    recipe: Recipe = found["recipe"]
+    return (
+        f"Seed {recipe.seed}, {recipe.per_cell * len(NAMES) * len(TONES):,} phantoms of site a; the autoencoder "
+        f"{recipe.autoencoder_channels} {recipe.autoencoder_steps:,} steps of 16, the text encoder "
+        f"{recipe.text_steps:,} steps of 64 on naming label and type, then text encoder and UNet "
+        f"{recipe.denoiser_channels} together {recipe.denoiser_steps:,} steps of 32; {found['bytes'] / 1e6:.1f} MB."
+    )
+
+
+def measure(judge: Any, images: Set, training: Any, other: Any) -> dict[str, float]:
     """A row of the first table; ``training`` and ``other`` are features of phantoms."""
-    scores, features = look(judge, data.images)
-    right = scores.argmax(1) == data.labels
+    scores, features = look(judge, images.images)
+    right = scores.argmax(1) == images.labels
+    distances = nearest(features, training)
     return {
         "accuracy": float(right.mean()),
-        "dark": float(right[data.tones >= 5].mean()),
+        "dark": float(right[images.tones >= 5].mean()),
         "frechet": frechet(features, other),
-        "nearest": nearest(features, training),
+        "nearest": float(np.median(distances)),
+        "near": float(np.percentile(distances, 1)),
     }
 
 
@@ -333,18 +394,24 @@ def main() -> None:
         "round trip of the autoencoder": held._replace(images=model.round_trip(held.images)),
         "generated": made,
     }
-    learned = look(judge, training.images)[1]
-    for name, data in sets.items():
-        found[name] = measure(judge, data, learned, other)
+    history = json.loads((WEIGHTS / export.TRAINING).read_text(encoding="utf-8"))
+    recipe = Recipe(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in history["recipe"].items()}
+    )
+    found["recipe"], found["bytes"] = recipe, sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors"))
+    learned = learned_from(judge, recipe)
+    for name, one in sets.items():
+        found[name] = measure(judge, one, learned, other)
     found["table"], found["base"] = table(judge, made)[0], table(judge, held)[0]
-    for name, data in (("phantoms", held), ("generated", made)):
-        ita = image_ita(data.images)
-        found["ita"][name] = [np.percentile(ita[data.tones == tone], (10, 50, 90)) for tone in TONES]
+    for name, one in (("phantoms", held), ("generated", made)):
+        ita = image_ita(one.images)
+        found["ita"][name] = [np.percentile(ita[one.tones == tone], (10, 50, 90)) for tone in TONES]
     for scale in (1.0, 1.5, 2.0, 3.0, 5.0):
         part = model.cells(max(1, arguments.per_cell // 4), guidance_scale=scale)
         scores, features = look(judge, part.images)
         found["guidance"].append((scale, float((scores.argmax(1) == part.labels).mean()), frechet(features, other)))
     draw_grids(model, judge, made, held)
+    draw_curves(history, DOCS / "model_training.png")
     (DOCS / "model.md").write_text(report(found), encoding="utf-8")
     summary = {name: found[name] for name in sets}
     print(json.dumps(summary, indent=1))

@@ -2,6 +2,7 @@
 
 from synthgen import prompts, shipped
 from synthgen.doors import Doors
+from synthgen.sources import door as sources
 from synthgen.strategies import door as strategies
 
-DOORS = Doors(strategies, prompts.read, lambda name: shipped.find("prompts", name))
+DOORS = Doors(strategies, sources, prompts.read, lambda name: shipped.find("prompts", name))

@@ -29,10 +29,37 @@ class Painted:
     Attributes:
         pixels: uint8 RGB, shape (batch, height, width, 3).
         finite: bool, shape (batch,): False where the model's output held NaN or infinity.
+        faults: Why an image can't be made at all, whatever the attempt, one word each; empty where it can.
     """
 
     pixels: Pixels
     finite: npt.NDArray[np.bool_]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The image that a sample starts from, at the size that is made.
+
+    Attributes:
+        pixels: uint8 RGB, shape (height, width, 3).
+        mask: True where its own mask is set, shape (height, width); ``None`` where it has none.
+    """
+
+    pixels: Pixels
+    mask: npt.NDArray[np.bool_] | None = None
+
+
+Originals = Callable[[Sample], Original]
+
+
+def no_originals(sample: Sample) -> Original:
+    """The originals of samples that start from no image.
+
+    Raises:
+        LookupError: Always; nothing should ask.
+    """
+    raise LookupError(f"{sample.key} starts from no image")
 
 
 class Maker(Protocol):
@@ -105,6 +132,8 @@ def _settle(
 ) -> Made | _Try:
     """Decide what follows from one image: keep it, try it once more, or give it up."""
     pixels = painted.pixels[place]
+    if painted.faults and painted.faults[place]:
+        return Made(one.sample, None, (*one.tries, painted.faults[place], "failed"))
     fault = images.blank(pixels) if painted.finite[place] else "nonfinite"
     if not fault:
         return Made(one.sample, pixels, (*one.tries, "made"))

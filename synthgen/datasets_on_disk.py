@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen import documents, embedded, manifest, tars
+from synthgen import documents, embedded, manifest, real, tars
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.manifest import Layout
 from synthgen.plan import Plan
+from synthgen.real import Index
 from synthgen.tars import TarSample
 
 PROVENANCE = "provenance.json"
 MANIFEST = "manifest.yaml"
 METADATA = "metadata.parquet"
 PROMPTS = "prompts/prompts.yaml"
+SOURCES = real.FILE
 CARD = "README.md"
 SHEET = "assets/contact_sheet.png"
 LAYOUTS = get_args(Layout)
@@ -70,7 +72,8 @@ def read_plan(root: Path, doors: Doors) -> Plan:
         )
     except ManifestError as error:
         raise InputError(*(f"{root}: {fault}" for fault in error.faults)) from None
-    return Plan(read)
+    path = root / SOURCES
+    return Plan(read, Index.read(path) if read.starts_from_real and path.exists() else None)
 
 
 def layout_of(provenance: dict[str, Any]) -> Layout:

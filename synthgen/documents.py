@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from synthgen.errors import ManifestError
 
@@ -88,6 +88,23 @@ def validate(model: type[Model], document: object, prefix: str = "") -> tuple[Mo
         return None, [_fault(model, detail, prefix) for detail in error.errors()]
 
 
+def sound(model: type[Model], document: object) -> dict[str, Any]:
+    """What of a document is right taken alone, by field; what is at fault, or needed and missing, is left out."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if not isinstance(document, dict) or key not in document:
+            if not field.is_required():
+                found[name] = field.get_default(call_default_factory=True)
+            continue
+        kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        try:
+            found[name] = TypeAdapter(kind).validate_python(document[key], strict=True)
+        except ValidationError:
+            continue
+    return found
+
+
 def near(word: object, known: Iterable[object]) -> str:
     """A suggestion for a mistyped word, or what there is to choose from."""
     choices = [str(choice) for choice in known]
@@ -133,7 +150,7 @@ def _fields_at(model: type[BaseModel], location: Iterable[object]) -> list[str]:
     for part in location:
         if isinstance(part, str) and part in getattr(current, "model_fields", {}):
             current = _inner(current.model_fields[part].annotation)
-    return list(getattr(current, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(current, "model_fields", {}).items()]
 
 
 def _inner(annotation: Any) -> Any:

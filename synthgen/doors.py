@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from synthgen.documents import Strict, near
 from synthgen.errors import InputError, ManifestError
 from synthgen.models import ModelFacts
+
+Split = Literal["train", "validation", "test"]
 
 
 class Door:
@@ -51,10 +53,20 @@ class StrategySettings(Strict):
     """The settings that every strategy has: the size of the image in pixels.
 
     A size left out is the one that the model was trained for.
+
+    Attributes:
+        reads_source: Whether the strategy starts from another image; ``None`` for one that can do either.
     """
+
+    reads_source: ClassVar[bool | None] = False
 
     height: int | None = Field(default=None, ge=8, le=8192)
     width: int | None = Field(default=None, ge=8, le=8192)
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether these settings need a mask that comes with the real image."""
+        return False
 
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in, once the model is known.
@@ -78,6 +90,77 @@ class StrategySettings(Strict):
         return self.model_copy(update={side: px or facts.sample_size for side, px in size.items()})
 
 
+def _texts(mapping: object) -> object:
+    """A mapping whose keys are the texts that data hold: YAML reads some of them as numbers or truth values."""
+    if not isinstance(mapping, dict):
+        return mapping
+    return {str(key) if isinstance(key, bool | int | float) else key: value for key, value in mapping.items()}
+
+
+def _text_lists(mapping: object) -> object:
+    """A mapping from text to a list of texts, where YAML may have read some texts as numbers or truth values."""
+    if not isinstance(mapping, dict):
+        return mapping
+    return {
+        key: [str(value) if isinstance(value, bool | int | float) else value for value in values]
+        if isinstance(values, list)
+        else values
+        for key, values in mapping.items()
+    }
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_Several = _Text | Annotated[list[_Text], Field(min_length=1)]
+
+
+class Columns(Strict):
+    """Which columns of the metadata say what; one left out has its conventional name, where the data have that.
+
+    ``image`` and ``mask`` are a column or a pattern over columns, ``images/{md5hash}.jpg``, in which ``*`` stands for
+    anything; a list of them means several images a row. Of a list for ``skin_tone`` or ``group`` the first value counts
+    that is known.
+    """
+
+    image: _Several | None = None
+    label: _Text | None = None
+    skin_tone: _Several | None = None
+    id: _Text | None = None
+    group: _Several | None = None
+    split: _Text | None = None
+    license: _Text | None = None
+    mask: _Text | None = None
+
+
+class SourceSettings(Strict):
+    """What every source of real images has: how to read its metadata.
+
+    Attributes:
+        columns: Which columns say what.
+        labels: From a value in the data to a label of the manifest, many to one; values that are a label or its words
+            need not be listed, rows of all other values are left out.
+        skin_tones: From a value in the data to one on the manifest's scale; 0 is unknown.
+        where: Keep only rows whose column has one of these values.
+        splits: Shares of the splits, where no column says them; a whole group is always in one.
+        license: The licence of the images, where no column says it.
+        dataset: What records call the dataset; the source's own name otherwise.
+    """
+
+    columns: Columns = Columns()
+    labels: Annotated[dict[_Text, _Text], BeforeValidator(_texts)] = {}
+    skin_tones: Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_texts)] = {}
+    where: Annotated[dict[_Text, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_text_lists)] = {}
+    splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
+    license: str = ""
+    dataset: str = ""
+
+    @field_validator("splits")
+    @classmethod
+    def _whole(cls, splits: dict[Split, float]) -> dict[Split, float]:
+        if abs(sum(splits.values()) - 1) > 1e-9:
+            raise ValueError(f"must add up to 1, found {sum(splits.values())}")
+        return splits
+
+
 class PromptsReader(Protocol):
     """Reads prompt templates from their text; ``where`` is what faults call it."""
 
@@ -90,5 +173,6 @@ class Doors:
     """What whoever reads a manifest hands it: the ways there are, and how prompts are read."""
 
     strategies: Door
+    sources: Door
     prompts: PromptsReader
     find_shipped_prompts: Callable[[str], Path | None]

@@ -17,6 +17,8 @@ class Forecast:
         bytes: Bytes of work shards on disk; packing needs as much again.
         seconds: Time to make them; ``None`` where this machine measured nothing like it.
         cells: Images of each entry, label and skin tone.
+        real: The account of the real images that it starts from, as of :meth:`synthgen.real.Index.account`; ``None``
+            where it starts from none.
     """
 
     samples: int
@@ -24,10 +26,11 @@ class Forecast:
     bytes: int
     seconds: float | None
     cells: list[dict[str, Any]]
+    real: dict[str, dict[str, int]] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return asdict(self)
+        """As plain values, for JSON; without ``real`` where there is none."""
+        return {key: value for key, value in asdict(self).items() if key != "real" or value is not None}
 
 
 def forecast(plan: Plan) -> Forecast:
@@ -49,4 +52,5 @@ def forecast(plan: Plan) -> Forecast:
             }
             for cell in entry.cells
         ]
-    return Forecast(plan.samples, plan.shards, stored, round(seconds, 1) if known else None, cells)
+    account = plan.index.account() if plan.index else None
+    return Forecast(plan.samples, plan.shards, stored, round(seconds, 1) if known else None, cells, account)

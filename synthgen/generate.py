@@ -2,22 +2,24 @@
 
 import dataclasses
 import hashlib
+import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from synthgen import __version__, attempts, images, rates, runs, strategies, tars
+from synthgen import __version__, attempts, images, originals, rates, runs, strategies, tars
 from synthgen.attempts import Made, Maker, Painted
 from synthgen.devices import Environment, Wish
 from synthgen.errors import DamagedError, InputError, OutOfMemoryError, StoppedError
 from synthgen.images import Encoding
 from synthgen.ledger import Ledger, Outcome, Receipt
+from synthgen.originals import Originals
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.runners import runner
 from synthgen.sample import Sample, record
@@ -57,12 +59,15 @@ class Job:
         root: The run's folder.
         todo: The work shards to make.
         finished: Receipts of selected shards that are there already, as ``(made, failed)`` samples.
+        waiting: Selected work shards that can't be made yet, since those that they start from are neither there nor
+            selected.
     """
 
     plan: Plan
     root: Path
     todo: tuple[ShardRef, ...]
     finished: tuple[int, int]
+    waiting: int = 0
 
     @property
     def samples(self) -> int:
@@ -85,14 +90,27 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
     runs.claim(root, plan)
     ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0
+    begun, waiting = set[ShardRef](), 0
     for ref in refs[part::parts]:
-        receipt = ledgers[ref.entry].trusted(ref.number)
+        entry, receipt = plan.entries[ref.entry], ledgers[ref.entry].trusted(ref.number)
         if receipt is not None:
             made, failed = made + receipt.count, failed + receipt.failed
-        elif selection.limit is None or planned < selection.limit:
+        elif selection.limit is not None and planned >= selection.limit:
+            continue
+        elif entry.parent and not _there(ledgers[entry.parent], ShardRef(entry.parent, ref.number), begun):
+            waiting += 1
+        else:
             todo.append(ref)
-            planned += _size(plan.entries[ref.entry], ref.number)
-    return Job(plan, root, tuple(todo), (made, failed))
+            begun.add(ref)
+            planned += _size(entry, ref.number)
+    if waiting:
+        _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
+    return Job(plan, root, tuple(todo), (made, failed), waiting)
+
+
+def _there(ledger: Ledger, ref: ShardRef, begun: Set[ShardRef]) -> bool:
+    """Whether the shard that another starts from is made, or is to be made before it."""
+    return ref in begun or ledger.trusted(ref.number) is not None
 
 
 def generate(
@@ -114,18 +132,31 @@ def generate(
     local = runner_name == "local"
     work = Work(job.plan, job.root, wish or Wish(), stop if local else _never)
     measured: dict[str, list[Receipt]] = {}
-    for receipt in runner(runner_name).run(work, job.todo, workers, stop):
-        measured.setdefault(receipt.entry, []).append(receipt)
-        yield receipt
+    for todo in _in_turn(job):
+        for receipt in runner(runner_name).run(work, todo, workers, stop):
+            measured.setdefault(receipt.entry, []).append(receipt)
+            yield receipt
     for name, receipts in measured.items():
         _note_rate(job.plan, name, receipts)
+
+
+def _in_turn(job: Job) -> Iterator[list[ShardRef]]:
+    """The shards to make, in groups of which each starts from nothing that a later one makes."""
+    depths: dict[str, int] = {}
+    for name, entry in job.plan.entries.items():
+        depths[name] = depths[entry.parent] + 1 if entry.parent else 0
+    for depth in range(max(depths.values()) + 1):
+        todo = [ref for ref in job.todo if depths[ref.entry] == depth]
+        if todo:
+            yield todo
 
 
 @dataclass
 class Work:
     """The work on shards, as handed to a runner: a stream of shard numbers in, a stream of receipts out.
 
-    While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads.
+    While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
+    those that the next one starts from are read.
     """
 
     plan: Plan
@@ -137,9 +168,14 @@ class Work:
     def __call__(self, refs: Iterable[ShardRef]) -> Iterator[Receipt]:
         """Make shards; yields each receipt once its shard is committed."""
         waiting: deque[Future[Receipt]] = deque()
-        with ThreadPoolExecutor(_ENCODERS) as encoders, ThreadPoolExecutor(1) as committer:
+        with (
+            ThreadPoolExecutor(1) as reader,
+            ThreadPoolExecutor(_ENCODERS) as encoders,
+            ThreadPoolExecutor(1) as committer,
+        ):
             try:
-                for ref in refs:
+                for ref, fetched in self._ahead(refs, reader):
+                    fetched.result()
                     waiting.append(self._start(ref, encoders, committer))
                     while len(waiting) >= _SHARDS_IN_FLIGHT or (waiting and waiting[0].done()):
                         yield waiting.popleft().result()
@@ -147,6 +183,23 @@ class Work:
                 yield from (future.result() for future in waiting)
                 raise
             yield from (future.result() for future in waiting)
+
+    def _ahead(self, refs: Iterable[ShardRef], reader: ThreadPoolExecutor) -> Iterator[tuple[ShardRef, Future[None]]]:
+        """Each shard, and the reading of the images that it starts from, begun while the shard before is made."""
+        waiting: deque[tuple[ShardRef, Future[None]]] = deque()
+        for ref in refs:
+            waiting.append((ref, reader.submit(self._fetch, ref)))
+            if len(waiting) == _SHARDS_IN_FLIGHT:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _fetch(self, ref: ShardRef) -> None:
+        self.originals.fetch(self.plan.entries[ref.entry].shard(ref.number))
+
+    @cached_property
+    def originals(self) -> Originals:
+        """Reads the images that samples start from."""
+        return originals.of_run(self.plan, self.root)
 
     def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
         """Denoise one shard, and leave the rest of it to the threads."""
@@ -166,9 +219,13 @@ class Work:
 
     def _make(self, entry: "_Entry", number: int, batch_size: int, encoders: ThreadPoolExecutor) -> list[Future[Files]]:
         samples = entry.plan.shard(number)
+        ready = [sample for sample in samples if self.originals.has(sample)]
         maker = partial(self._paint, entry.maker)
-        made = attempts.make(samples, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
-        return [encoders.submit(_encode, entry, one) for one in made]
+        made = attempts.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
+        lost = (Made(one, None, ("no-original", "failed")) for one in samples if not self.originals.has(one))
+        files = [encoders.submit(_encode, entry, one) for one in itertools.chain(made, lost)]
+        self.originals.release(samples)
+        return files
 
     def _paint(self, maker: Maker, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
         if self.stop():
@@ -178,7 +235,7 @@ class Work:
     def _entry(self, name: str) -> "_Entry":
         """The entry, its model loaded; the last one is kept."""
         if self._state is None or self._state.plan.name != name:
-            self._state = _open(self.plan.entries[name], self.root, self.wish, self.plan)
+            self._state = _open(self.plan.entries[name], self)
         return self._state
 
     def _halve(self, entry: "_Entry", batch_size: int, error: OutOfMemoryError) -> int:
@@ -206,20 +263,21 @@ class _Entry:
     started: int = 0
 
 
-def _open(plan: EntryPlan, root: Path, wish: Wish, whole: Plan) -> _Entry:
+def _open(plan: EntryPlan, work: Work) -> _Entry:
+    root, wish = work.root, work.wish
     strategy = strategies.strategy(plan.recipe.strategy)
     honoured = runs.honour(runs.pinned(root, plan.name), wish)
     environment = strategy.environment(plan.recipe, honoured, plan.shard_samples)
     environment = runs.pin(root, plan.name, environment)
     runs.honour(environment, wish)  # another process may have pinned in between
-    output = whole.manifest.document.output
+    output = work.plan.manifest.document.output
     ledger = Ledger(root, plan.name, plan.digest)
     ledger.sweep()
     return _Entry(
         plan=plan,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(plan.recipe, environment),
+        maker=strategy.maker(plan.recipe, environment, work.originals),
         encoding=Encoding(output.image_format, output.quality or 95),
     )
 
@@ -229,7 +287,8 @@ def _encode(entry: _Entry, made: Made) -> Files:
     sample = made.sample
     if made.pixels is None:
         return Outcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
-    content = images.encode(made.pixels, entry.encoding)
+    origin = images.COMPOSITE if sample.source else images.GENERATED
+    content = images.encode(made.pixels, entry.encoding, origin)
     sha256 = hashlib.sha256(content).hexdigest()
     metadata = record(
         sample,

@@ -27,6 +27,9 @@ class ModelFacts:
         class_name: The pipeline class that its ``model_index.json`` names; empty for a Hub id.
         multiple: Height and width in pixels must be multiples of this.
         sample_size: The side in pixels that it was trained for; ``None`` where it does not say.
+        in_channels: Channels that its UNet reads, more than the latents' where it was made for inpainting; ``None``
+            where it has none, or is not known.
+        latent_channels: Channels of its latents.
     """
 
     name: str
@@ -35,6 +38,8 @@ class ModelFacts:
     class_name: str = ""
     multiple: int = 8
     sample_size: int | None = None
+    in_channels: int | None = None
+    latent_channels: int = 4
 
 
 def describe(name: str, base: Path) -> ModelFacts:
@@ -86,7 +91,8 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
     vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
     backbone = next((part for part in ("unet", "transformer") if (folder / part).is_dir()), None)
     factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
-    side = _json(folder / backbone / "config.json").get("sample_size") if backbone else None
+    config = _json(folder / backbone / "config.json") if backbone else {}
+    side, channels = config.get("sample_size"), config.get("in_channels")
     return ModelFacts(
         name=name,
         kind=kind,
@@ -94,6 +100,8 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
         class_name=str(index.get("_class_name", "")),
         multiple=max(8, factor),
         sample_size=side * factor if isinstance(side, int) else None,
+        in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
+        latent_channels=int(vae.get("latent_channels", 4)),
     )
 
 

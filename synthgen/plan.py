@@ -1,30 +1,27 @@
 """The plan: from a manifest to sample i and work shard k; lazy, random access, pure.
 
-A plan holds its cells, never its samples: ten million cost no more than ten. Importing it imports neither torch nor
-diffusers. An entry's digest covers everything that decides its images, so two plans of one digest make one dataset.
+A plan holds its cells and real images, never its samples: ten million cost no more than ten. Importing it imports
+neither torch nor diffusers. An entry's digest covers everything that decides its images, so two plans of one digest
+make one dataset.
 """
 
-import bisect
 import hashlib
 import itertools
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from synthgen import manifest as manifests
 from synthgen import skin_tones
-from synthgen.doors import Doors
-from synthgen.manifest import GenerateEntry, Manifest, Weights
+from synthgen.errors import InputError
+from synthgen.manifest import GenerateEntry, Manifest
 from synthgen.prompts import PromptSet
+from synthgen.real import Index
 from synthgen.sample import Recipe, Sample, seed_of
+from synthgen.sequence import ByCell, ByParent, BySource, Place, Places, weigh
 
 _FORMAT = 1
-_KEY = re.compile(r"(?P<cell>.+)-(?P<index>\d{7,15})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +44,35 @@ class ShardRef:
 
 
 class EntryPlan:
-    """The samples of one ``generate`` entry, in order: round after round over its cells, so every shard mixes them."""
+    """The samples of one ``generate`` entry, in the order of its sequence of places.
 
-    def __init__(self, manifest: Manifest, entry: GenerateEntry) -> None:
+    Args:
+        manifest: The manifest.
+        entry: The entry.
+        places: In which order its samples come.
+    """
+
+    def __init__(self, manifest: Manifest, entry: GenerateEntry, places: Places) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
         self._scale: skin_tones.Scale = manifest.document.skin_tones.scale
+        self._labels = list(manifest.document.labels)
         self.name = entry.name
+        self.parent = entry.parent
+        self.places = places
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
-        self.cells = tuple(_cells(manifest, entry))
         self.shard_samples = manifest.document.output.shard_samples
-        self.samples = sum(cell.count for cell in self.cells)
+        self.samples = places.samples
         self.shards = -(-self.samples // self.shard_samples)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """How many samples each label and tone has."""
+        words = self._manifest.document.labels
+        return tuple(
+            Cell(label, words[label], self._labels.index(label), tone, count)
+            for (label, tone), count in self.places.cells.items()
+        )
 
     def __len__(self) -> int:
         return self.samples
@@ -74,9 +88,7 @@ class EntryPlan:
         """
         if not 0 <= index < self.samples:
             raise IndexError(f"entry `{self.name}` has {self.samples} samples, no number {index}")
-        level = self._levels[bisect.bisect_right(self._starts, index) - 1]
-        turn, place = divmod(index - level.start, len(level.cells))
-        return self._make(index, self.cells[level.cells[place]], level.first + turn, attempt)
+        return self._make(index, self.places[index], attempt)
 
     def shard(self, number: int) -> list[Sample]:
         """The samples of one work shard, each at its first attempt."""
@@ -89,15 +101,8 @@ class EntryPlan:
 
     def find(self, key: str) -> int | None:
         """The index of the sample with that key, without looking through them; ``None`` if none has it."""
-        match = _KEY.fullmatch(key)
-        place = self._by_prefix.get(match["cell"]) if match else None
-        if match is None or place is None:
-            return None
-        nth = int(match["index"])
-        if nth >= self.cells[place].count or key != f"{match['cell']}-{nth:07d}":
-            return None
-        level = next(level for level in reversed(self._levels) if level.first <= nth)
-        return level.start + (nth - level.first) * len(level.cells) + level.cells.index(place)
+        prefix = f"{self.name}-"
+        return self.places.find(key.removeprefix(prefix)) if key.startswith(prefix) else None
 
     @cached_property
     def digest(self) -> str:
@@ -115,68 +120,70 @@ class EntryPlan:
             "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self.cells],
             "prompts": self._prompts.model_dump(mode="json"),
             "output": document.output.model_dump(mode="json"),
+            **self.places.content(),
         }
         return _sha256(content)
 
-    @cached_property
-    def _levels(self) -> list["_Level"]:
-        """Runs of rounds in which the same cells still have images to make."""
-        counts = [cell.count for cell in self.cells]
-        levels, start = [], 0
-        for first, last in itertools.pairwise(sorted({0, *counts})):
-            cells = tuple(place for place, count in enumerate(counts) if count > first)
-            levels.append(_Level(start, first, cells))
-            start += (last - first) * len(cells)
-        return levels
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [level.start for level in self._levels]
-
-    @cached_property
-    def _by_prefix(self) -> dict[str, int]:
-        return {self._prefix(cell): place for place, cell in enumerate(self.cells)}
-
-    def _prefix(self, cell: Cell) -> str:
-        return f"{self.name}-{cell.label}-{cell.tone}"
-
-    def _make(self, index: int, cell: Cell, nth: int, attempt: int) -> Sample:
-        key = f"{self._prefix(cell)}-{nth:07d}"
+    def _make(self, index: int, place: Place, attempt: int) -> Sample:
+        key = f"{self.name}-{place.name}"
         seed = seed_of(self._manifest.document.seed, key, attempt)
-        written = skin_tones.name(self._scale, cell.tone)
-        prompt = self._prompts.render(cell.label, cell.words, (self._scale, cell.tone, written), seed)
+        written = skin_tones.name(self._scale, place.tone)
+        words = self._manifest.document.labels[place.label]
+        prompt = self._prompts.render(place.label, words, (self._scale, place.tone, written), seed)
         return Sample(
             key=key,
             index=index,
             recipe=self.recipe,
-            label=cell.label,
-            label_id=cell.label_id,
+            label=place.label,
+            label_id=self._labels.index(place.label),
             skin_tone=written,
             skin_tone_scale=self._scale,
-            fitzpatrick=skin_tones.fitzpatrick(self._scale, cell.tone),
+            fitzpatrick=skin_tones.fitzpatrick(self._scale, place.tone),
             prompt=prompt.text,
             negative_prompt=prompt.negative,
             attributes=prompt.attributes,
             seed=seed,
             attempt=attempt,
+            source=place.source,
+            parent=place.parent,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """From sample ``start`` and each cell's image ``first`` on, these cells take turns."""
-
-    start: int
-    first: int
-    cells: tuple[int, ...]
-
-
 class Plan:
-    """All entries of a manifest, planned."""
+    """All entries of a manifest, planned.
 
-    def __init__(self, manifest: Manifest) -> None:
+    Args:
+        manifest: The manifest.
+        index: The real images that its entries may start from.
+
+    Raises:
+        InputError: An entry starts from real images and there are none, or two images would have one key.
+    """
+
+    def __init__(self, manifest: Manifest, index: Index | None = None) -> None:
         self.manifest = manifest
-        self.entries = {entry.name: EntryPlan(manifest, entry) for entry in manifest.entries}
+        self.index = index
+        self.entries: dict[str, EntryPlan] = {}
+        for entry in manifest.entries:
+            self.entries[entry.name] = EntryPlan(manifest, entry, self._places(entry))
+        _check_keys(self.entries)
+
+    def _places(self, entry: GenerateEntry) -> Places:
+        document = self.manifest.document
+        if entry.parent is not None:
+            parent = self.entries[entry.parent]
+            return ByParent(parent.name, parent.places, parent.digest, entry.target_label)
+        if entry.per_source is not None:
+            sources = self.index.usable("train") if self.index else ()
+            if not sources:
+                raise InputError(
+                    f"entry `{entry.name}`: `real:` gives no usable image in the training split{_why_not(self.index)}"
+                )
+            return BySource(sources, entry.per_source, entry.target_label, document.seed)
+        labels, tones = document.labels, document.skin_tones.values
+        if entry.total is None:
+            return ByCell(dict.fromkeys(itertools.product(labels, tones), entry.per_cell or 0))
+        return ByCell(weigh(labels, tones, entry.total, entry.weights))
 
     @property
     def samples(self) -> int:
@@ -208,46 +215,21 @@ class Plan:
         return _sha256({name: entry.digest for name, entry in self.entries.items()})
 
 
-def read(path: Path, doors: Doors) -> Plan:
-    """Read a manifest file and plan it.
-
-    Raises:
-        ManifestError: Every fault found, each as ``path: message``.
-    """
-    return Plan(manifests.read(path, doors))
+def _why_not(index: Index | None) -> str:
+    """What has become of the real images instead, as far as there are any."""
+    counts = {**index.left_out, **index.faults} if index else {}
+    return f" ({', '.join(f'{count:,} {reason}' for reason, count in counts.items())})" if counts else ""
 
 
-def apportion(total: int, weights: Sequence[float | Fraction]) -> list[int]:
-    """Share a total out in proportion to weights by the largest-remainder (Hamilton) method.
-
-    Ties go to the earlier cell. The shares add up to ``total`` exactly.
-    """
-    whole = sum(Fraction(weight) for weight in weights)
-    quotas = [total * Fraction(weight) / whole for weight in weights]
-    shares = [int(quota) for quota in quotas]
-    by_remainder = sorted(range(len(shares)), key=lambda i: (shares[i] - quotas[i], i))
-    for place in by_remainder[: total - sum(shares)]:
-        shares[place] += 1
-    return shares
-
-
-def _cells(manifest: Manifest, entry: GenerateEntry) -> list[Cell]:
-    document = manifest.document
-    names = list(document.labels)
-    places = list(itertools.product(names, document.skin_tones.values))
-    if entry.total is None:
-        counts = [entry.per_cell or 0] * len(places)
-    else:
-        counts = apportion(entry.total, [_weight(entry.weights, *place) for place in places])
-    return [
-        Cell(label, document.labels[label], names.index(label), tone, count)
-        for (label, tone), count in zip(places, counts, strict=True)
-        if count
-    ]
-
-
-def _weight(weights: Weights, label: str, tone: int) -> Fraction:
-    return Fraction(weights.label.get(label, 1.0)) * Fraction(weights.skin_tone.get(tone, 1.0))
+def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
+    """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
+    for one, other in itertools.permutations(entries.values(), 2):
+        if not other.name.startswith(f"{one.name}-") or not isinstance(one.places, BySource):
+            continue
+        rest = other.name.removeprefix(f"{one.name}-")
+        clash = next((name for name in one.places.names(rest) if other.find(f"{one.name}-{name}") is not None), None)
+        if clash:
+            raise InputError(f"entries `{one.name}` and `{other.name}` both make `{one.name}-{clash}`; rename one")
 
 
 def _sha256(content: Any) -> str:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, images, runs, strategies, tars
+from synthgen import datasets_on_disk, images, originals, runs, strategies, tars
 from synthgen.attempts import pad
 from synthgen.devices import Environment, Wish
 from synthgen.doors import Doors
 from synthgen.errors import InputError, UnavailableError
 from synthgen.images import Encoding
 from synthgen.ledger import Ledger
+from synthgen.originals import Originals
 from synthgen.plan import Plan
 from synthgen.sample import Record, Sample
 from synthgen.tars import TarSample
@@ -60,7 +61,9 @@ def reproduce(root: Path, key: str, doors: Doors) -> Reproduction:
         raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
     record = Record.from_json(stored.files["json"])
     sample = _planned(plan, record)
-    return _compare(stored, record, _make(plan, sample, pin))
+    run = runs.is_run(root)
+    found = originals.of_run(plan, root) if run else originals.of_dataset(plan, root, [sample])
+    return _compare(stored, record, _make(plan, sample, pin, found))
 
 
 def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]:
@@ -97,7 +100,7 @@ def _planned(plan: Plan, record: Record) -> Sample:
     return sample
 
 
-def _make(plan: Plan, sample: Sample, pin: Environment) -> bytes:
+def _make(plan: Plan, sample: Sample, pin: Environment, found: Originals) -> bytes:
     strategy = strategies.strategy(sample.recipe.strategy)
     shard_samples = plan.manifest.document.output.shard_samples
     wish = Wish(pin.device, pin.dtype, pin.attention, pin.batch_size)
@@ -109,14 +112,16 @@ def _make(plan: Plan, sample: Sample, pin: Environment) -> bytes:
     here = Environment(**here.to_dict() | {"threads": pin.threads})
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
-    maker = strategy.maker(sample.recipe, here)
+    found.fetch([sample])
+    maker = strategy.maker(sample.recipe, here, found)
     batch = pad([sample], here.batch_size)
     painted = maker(batch)
     if not painted.finite[0]:
         painted = maker(batch, precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
-    return images.encode(painted.pixels[0], encoding)
+    origin = images.COMPOSITE if sample.source else images.GENERATED
+    return images.encode(painted.pixels[0], encoding, origin)
 
 
 def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, Any]]:
@@ -129,6 +134,5 @@ def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, An
 
 def _compare(stored: TarSample, record: Record, content: bytes) -> Reproduction:
     identical = hashlib.sha256(content).hexdigest() == record.image_sha256
-    extension = next(name for name in stored.files if name not in ("json", "cls"))
-    psnr = images.psnr(images.decode(stored.files[extension]), images.decode(content))
+    psnr = images.psnr(images.decode(stored.image), images.decode(content))
     return Reproduction(content, identical, psnr, record)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, durable, manifest
+from synthgen import __version__, durable, manifest, real
 from synthgen.devices import DTYPES, Environment, Wish
 from synthgen.doors import Doors
 from synthgen.errors import InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
+from synthgen.real import Index
 
 _FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -31,9 +32,9 @@ def claim(root: Path, plan: Plan) -> None:
     """
     root.mkdir(parents=True, exist_ok=True)
     if not (root / ".lock").exists():
-        _check_ours(root)
+        check_ours(root)
     with _locked(root):
-        _check_ours(root)
+        check_ours(root)
         durable.sweep(root, "run.json")
         old = _read(root)["entries"] if is_run(root) else {}
         _check_same(root, _begun(root, old), plan)
@@ -80,7 +81,8 @@ def read_plan(root: Path, doors: Doors) -> Plan:
         )
     except ManifestError as error:
         raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
-    plan = Plan(read)
+    path = root / real.FILE
+    plan = Plan(read, Index.read(path) if read.starts_from_real and path.exists() else None)
     _check_same(root, document["entries"], plan)
     return plan
 
@@ -190,8 +192,14 @@ def _begun(root: Path, entries: dict[str, Any]) -> dict[str, Any]:
     return {name: entry for name, entry in entries.items() if any((root / name).glob("**/*.tar"))}
 
 
-def _check_ours(root: Path) -> None:
-    foreign = [path.name for path in root.iterdir() if not path.name.startswith((".lock", ".run"))]
+def check_ours(root: Path) -> None:
+    """Check that a folder is a run, empty, or not there.
+
+    Raises:
+        InputError: It holds something else, so nothing is written to it.
+    """
+    ours = (".lock", ".run", "sources", f".{real.FILE}")
+    foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
     if foreign and not is_run(root):
         raise InputError(f"{root} is not empty and not a synthgen run; choose another folder")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from synthgen.doors import StrategySettings
 from synthgen.models import ModelFacts
+from synthgen.real import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image to make: a pure function of the manifest and the attempt's number."""
+    """One image to make: a pure function of the manifest, the index of real images and the attempt's number.
+
+    ``source`` is the real image that it starts from in the end, ``parent`` the key of the generated image that it
+    starts from; ``None`` and empty where it starts from none.
+    """
 
     key: str
     index: int
@@ -48,6 +53,8 @@ class Sample:
     attributes: tuple[tuple[str, str], ...]
     seed: int
     attempt: int
+    source: Source | None = None
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,9 @@ def field_types() -> dict[str, type]:
 def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
     """The record of a sample once its image is made."""
     settings = sample.recipe.settings
+    source = sample.source
+    attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
+    mask = getattr(settings, "mask", None)
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,
@@ -130,7 +140,7 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         strategy=sample.recipe.strategy,
         prompt=sample.prompt,
         negative_prompt=sample.negative_prompt,
-        attributes=json.dumps(dict(sample.attributes), ensure_ascii=False, sort_keys=True),
+        attributes=json.dumps(attributes, ensure_ascii=False, sort_keys=True),
         seed=sample.seed,
         attempt=sample.attempt,
         model=sample.recipe.model.name,
@@ -140,14 +150,14 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         num_inference_steps=int(getattr(settings, "num_inference_steps", 0)),
         guidance_scale=float(getattr(settings, "guidance_scale", 0.0)),
         strength=float(getattr(settings, "strength", 0.0)),
-        mask="",
+        mask=json.dumps(mask.model_dump(exclude_none=True), sort_keys=True) if mask else "",
         width=settings.width or 0,
         height=settings.height or 0,
-        source_id="",
-        source_group="",
-        source_split="",
-        source_dataset="",
-        source_license="",
+        source_id=source.id if source else "",
+        source_group=source.group if source else "",
+        source_split=source.split if source else "",
+        source_dataset=source.dataset if source else "",
+        source_license=source.license if source else "",
         image_sha256=image_sha256,
         generator=generator,
     )

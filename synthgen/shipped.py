@@ -31,3 +31,16 @@ def find(kind: Kind, name: str) -> Path | None:
 def card_template() -> Path:
     """The path of the dataset card's template."""
     return root() / "dataset_card.md"
+
+
+def manifest(given: Path) -> tuple[Path, Path]:
+    """A manifest's file, and the folder that its relative paths start from.
+
+    They start from the manifest's own folder, or from the current one where ``given`` is the bare name of a manifest
+    that ships: nobody keeps data inside a package.
+
+    Args:
+        given: A file, or the bare name of one that ships; returned as it is where it is neither.
+    """
+    found = None if given.is_file() else find("manifests", str(given))
+    return (given, given.resolve().parent) if found is None else (found, Path.cwd())

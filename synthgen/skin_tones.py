@@ -19,8 +19,8 @@ NAMES: dict[str, dict[int, str]] = {
 
 
 def name(scale: str, value: int) -> str:
-    """How a record writes a value: ``V`` for Fitzpatrick 5, ``56`` for a group, ``7`` for Monk 7."""
-    return NAMES[scale][value]
+    """How a record writes a value: ``V`` for Fitzpatrick 5, ``56`` for a group, ``7`` for Monk 7, ``unknown`` for 0."""
+    return NAMES[scale][value] if value else UNKNOWN
 
 
 def fitzpatrick(scale: str, value: int) -> int:

@@ -15,6 +15,7 @@ from synthgen.errors import DamagedError
 
 _OWNER = "synthgen"
 _END = bytes(1024)
+_BESIDE_THE_IMAGE = ("json", "cls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,16 @@ class TarSample:
     files: Mapping[str, bytes]
     offset: int
     size: int
+
+    @property
+    def extension(self) -> str:
+        """The extension of its image."""
+        return next(name for name in self.files if name not in _BESIDE_THE_IMAGE)
+
+    @property
+    def image(self) -> bytes:
+        """The bytes of its image."""
+        return self.files[self.extension]
 
 
 def write(file: BinaryIO, samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> Iterator[int]:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from synthgen import generate, manifest, plan, prompts, shipped, strategies
+from synthgen import generate, manifest, plan
+from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
 from synthgen.doors import Doors
 from synthgen.ledger import Receipt
@@ -58,11 +59,7 @@ def _isolated_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
 @pytest.fixture(scope="session")
 def doors() -> Doors:
     """The doors as the commands open them."""
-    return Doors(
-        strategies=strategies.door,
-        prompts=prompts.read,
-        find_shipped_prompts=lambda name: shipped.find("prompts", name),
-    )
+    return DOORS
 
 
 @pytest.fixture

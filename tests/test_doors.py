@@ -8,15 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import models, runners, strategies
-from synthgen.doors import Door, StrategySettings
+from synthgen import models, runners, sources, strategies
+from synthgen.doors import Door, SourceSettings, StrategySettings
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.models import ModelFacts
 from synthgen.runners import local
 
 STRATEGIES = strategies.door.names()
 RUNNERS = runners.door.names()
-EVERY = [(door, name) for door in (strategies.door, runners.door) for name in door.names()]
+SOURCES = sources.door.names()
+EVERY = [(door, name) for door in (strategies.door, runners.door, sources.door) for name in door.names()]
 
 
 def parameters(function: object) -> list[str]:
@@ -26,8 +27,9 @@ def parameters(function: object) -> list[str]:
 
 
 def test_the_doors_are_not_empty() -> None:
-    """What ships includes the strategies and runners that the manifest and the command promise."""
-    assert {"fake", "text2img"} <= set(STRATEGIES)
+    """What ships includes the strategies, runners and sources that the manifest and the command promise."""
+    assert {"fake", "text2img", "img2img", "inpaint", "outpaint"} <= set(STRATEGIES)
+    assert set(SOURCES) == {"folder", "hub", "webdataset", "phantom"}
     assert {"local", "ray"} <= set(RUNNERS)
 
 
@@ -74,7 +76,17 @@ def test_a_strategy_has_its_two_functions(name: str) -> None:
     """`environment` and `maker` take what the door says they are given."""
     module = strategies.door.module(name)
     assert parameters(module.environment) == ["recipe", "wish", "shard_samples"]
-    assert parameters(module.maker) == ["recipe", "environment"]
+    assert parameters(module.maker) == ["recipe", "environment", "originals"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_has_its_settings_and_its_function(name: str) -> None:
+    """A source's settings are strict, and `open_source` takes what the door says it is given."""
+    module = sources.door.module(name)
+    assert issubclass(module.Settings, SourceSettings)
+    with pytest.raises(ValueError, match="validation error"):
+        module.Settings.model_validate({"no_such_setting": 1})
+    assert parameters(module.open_source) == ["settings", "base", "cache", "labels"]
 
 
 @pytest.mark.parametrize("name", RUNNERS)
@@ -96,7 +108,8 @@ def test_importing_a_module_loads_no_model_library(door: Door, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("door", "message"), [(strategies.door, "no strategy `fkae`"), (runners.door, "no runner `fkae`")]
+    ("door", "message"),
+    [(strategies.door, "no strategy `fkae`"), (runners.door, "no runner `fkae`"), (sources.door, "no source `fkae`")],
 )
 def test_an_unknown_name_is_refused(door: Door, message: str) -> None:
     """A name that is not behind a door is bad input, called what it was meant to be."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthgen import plan, shipped, study
+from synthgen import planning, shipped, study
 from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
 
@@ -24,7 +24,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["generate"][0]["settings"] |= {"num_inference_steps": 2}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    list(study.run(plan.read(path, DOORS), folder / "run", Wish(), stop=lambda: False))
+    list(study.run(planning.read(path, DOORS), folder / "run", Wish(), stop=lambda: False))
     return folder / "run" / "dataset"
 
 

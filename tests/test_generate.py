@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate, images, rates, runs, tars
-from synthgen.attempts import Maker, Painted
+from synthgen.attempts import Maker, Originals, Painted
 from synthgen.devices import Environment, Wish
 from synthgen.doors import Doors
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
@@ -350,11 +350,11 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Small:
     """Sets how many images of a batch the device has room for."""
 
     def set_room(images_at_once: int) -> None:
-        def maker(recipe: Recipe, environment: Environment) -> Maker:
+        def maker(recipe: Recipe, environment: Environment, originals: Originals) -> Maker:
             def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
                 if len(samples) > images_at_once:
                     raise OutOfMemoryError("no memory")
-                return fake._paint(samples, precise=precise)
+                return fake._paint(originals, samples, precise=precise)
 
             return paint
 

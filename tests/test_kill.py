@@ -21,8 +21,8 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.modules["torch"] = None  # webdataset imports it where it is, which takes seconds that no test here needs
-from synthgen import durable, generate, plan, prompts, shipped, strategies
-from synthgen.doors import Doors
+from synthgen import durable, generate, planning
+from synthgen.all_doors import DOORS
 
 publish = durable.publish
 def dying(scratch, path):
@@ -32,8 +32,7 @@ def dying(scratch, path):
     if path.name == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
 durable.publish = dying
-doors = Doors(strategies.door, prompts.read, lambda name: shipped.find("prompts", name))
-job = generate.prepare(plan.read(Path(sys.argv[1]), doors), Path(sys.argv[2]))
+job = generate.prepare(planning.read(Path(sys.argv[1]), DOORS), Path(sys.argv[2]))
 print(len(list(generate.generate(job))))
 """
 

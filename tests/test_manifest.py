@@ -64,6 +64,17 @@ def test_a_file_is_read_with_its_folder_as_base(doors: Doors, write_manifest: Wr
     assert found.prompts_text == "templates: ['my {label}']"
 
 
+@pytest.mark.parametrize("name", ["smallest", "smallest.yaml"])
+def test_a_manifest_that_ships_starts_from_the_current_folder(
+    doors: Doors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By its bare name its relative paths are the caller's; a file of that name in the current folder wins over it."""
+    monkeypatch.chdir(tmp_path)
+    assert manifest.read(Path(name), doors).base == tmp_path.resolve()
+    (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    assert manifest.read(Path(name), doors).document.name == "good"
+
+
 @pytest.mark.parametrize("name", ["dermatology", "dermatology.yaml"])
 def test_shipped_prompts_are_found_by_name(doors: Doors, write_manifest: Write, name: str) -> None:
     """Prompts that ship are named with or without their ending."""
@@ -272,6 +283,79 @@ def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Doors, t
     assert Plan(read(text, doors, tmp_path)).samples == 8
 
 
+REAL = {"source": "phantom", "count": 8, "seed": 1}
+
+
+def from_images(*entries: dict[str, Any], real: dict[str, Any] | None = REAL) -> dict[str, Any]:
+    """A manifest with real images, and entries that start from them."""
+    return {"real": real, "generate": [{"name": f"e{place}"} | entry for place, entry in enumerate(entries)]}
+
+
+FROM_IMAGES: list[tuple[dict[str, Any], str, str]] = [
+    (
+        from_images({"strategy": "img2img", "per_cell": 2}),
+        "generate[0]",
+        "img2img starts from images; give `per_source`",
+    ),
+    (from_images({"strategy": "text2img", "per_source": 2}), "generate[0]", "from prompts alone; give `per_cell`"),
+    (from_images({"strategy": "fake", "per_source": 2, "per_cell": 2}), "generate[0]", "give either"),
+    (
+        from_images({"strategy": "img2img", "per_source": 2, "from": "e0"}),
+        "generate[0]",
+        "either `per_source` or `from`",
+    ),
+    (from_images({"strategy": "fake", "per_source": 0}), "generate[0].per_source", "greater than or equal to 1"),
+    (from_images({"strategy": "fake", "per_source": 1}, real=None), "generate[0].per_source", "under `real:`"),
+    (from_images({"strategy": "fake", "from": "e1"}), "generate[0].from", "no entry `e1`"),
+    (from_images({"strategy": "fake", "from": "e0"}), "generate[0].from", "must come before"),
+    (
+        from_images({"strategy": "fake", "per_source": 1}, {"strategy": "fake", "from": "e00"}),
+        "generate[1].from",
+        "did you mean `e0`?",
+    ),
+    (from_images({"strategy": "fake", "per_cell": 1, "frm": "e0"}), "generate[0].frm", "did you mean `from`?"),
+    (
+        from_images({"strategy": "fake", "per_cell": 1, "target_label": "acne"}),
+        "generate[0].target_label",
+        "start from",
+    ),
+    (from_images({"strategy": "fake", "per_source": 1, "target_label": "acme"}), "generate[0].target_label", "`acne`?"),
+    (
+        from_images({"strategy": "img2img", "per_source": 1, "settings": {"strength": 0.01}}),
+        "generate[0].settings",
+        "is not one step",
+    ),
+    (
+        from_images({"strategy": "inpaint", "per_source": 1, "settings": {"mask": {"shape": "star"}}}),
+        "generate[0].settings.mask.shape",
+        "'centre'",
+    ),
+    (
+        from_images(
+            {"strategy": "inpaint", "per_source": 1, "settings": {"mask": {"shape": "source"}}},
+            real={"source": "folder", "path": "."},
+        ),
+        "generate[0].settings.mask.shape",
+        "`real.columns.mask`",
+    ),
+    ({"real": {}}, "real.source", "missing"),
+    ({"real": {"source": "folders", "path": "x"}}, "real.source", "did you mean `folder`?"),
+    ({"real": {"source": "folder", "path": "x", "pth": 1}}, "real.pth", "did you mean `path`?"),
+    ({"real": REAL | {"labels": {"x": "acme"}}}, "real.labels.x", "did you mean `acne`?"),
+    ({"real": REAL | {"skin_tones": {"x": 7}}}, "real.skin_tones.x", "not on the fitzpatrick scale"),
+    ({"real": REAL | {"splits": {"train": 0.5}}}, "real.splits", "add up to 1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "path", "phrase"), FROM_IMAGES)
+def test_faults_of_real_images_are_said_by_path(
+    doors: Doors, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
+) -> None:
+    """What is wrong with real images, or with an entry that starts from some, is said where it stands."""
+    faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), doors, tmp_path)
+    assert [fault for fault in faults if fault.startswith(f"{path}:") and phrase in fault], faults
+
+
 def test_all_faults_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
     """Faults of types, names, settings, strategies and prompts stand in one list."""
     text = """\
@@ -306,6 +390,43 @@ generate:
     found = {fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)}
     names = {"name", "labels.Acne", "skin_tones.values[0]", "model", "prompts"}
     assert found == names | {"generate[0]", "generate[1]", "generate[0].settings.heigth", "generate[1].name"}
+
+
+def test_a_fault_of_type_hides_no_other_fault(doors: Doors, tmp_path: Path) -> None:
+    """Beside a key of the wrong type, what is wrong elsewhere is said too, in sound parts of the same entry also."""
+    text = """\
+name: good
+seed: "1"
+labels: {acne: acne, rash: 5}
+skin_tones: {scale: fitzpatrick, values: [9, 9]}
+model: ./none
+output: {image_format: png, quality: 90}
+pack: {splits: {train: 0.5}}
+generate:
+  - {strategy: fake, per_cell: two, weights: {skin_tone: {9: 0}}, settings: {heigth: 3}}
+  - {strategy: fake, per_cell: 1, total: 1, speed: 3}
+  - {strategy: text2img, total: 4, name: "A B", settings: {num_inference_steps: 0}}
+"""
+    found = [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)]
+    assert sorted(found) == [
+        "generate[0].per_cell",
+        "generate[0].settings.heigth",
+        "generate[0].weights",
+        "generate[0].weights",
+        "generate[1]",
+        "generate[1].name",
+        "generate[1].speed",
+        "generate[2].name",
+        "generate[2].settings.num_inference_steps",
+        "labels.rash",
+        "model",
+        "output.quality",
+        "pack.splits",
+        "seed",
+        "skin_tones.values[0]",
+        "skin_tones.values[1]",
+        "skin_tones.values[1]",
+    ]
 
 
 def test_one_fault_is_said_once(doors: Doors, tmp_path: Path) -> None:

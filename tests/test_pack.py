@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from synthgen import card, datasets_on_disk, pack, plan, study, tars
+from synthgen import card, datasets_on_disk, pack, planning, study, tars
 from synthgen.devices import Wish
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
@@ -393,12 +393,12 @@ def test_the_dataset_s_manifest_stands_on_its_own(
     (tmp_path / "own.yaml").write_text('templates: ["a photo of {label}, type {skin_tone}"]\n')
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{line}{make_plan().manifest.text}", encoding="utf-8")
-    planned = plan.read(path, doors)
+    planned = planning.read(path, doors)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     moved = (tmp_path / "dataset").rename(tmp_path / "moved")
     assert datasets_on_disk.read_plan(moved, doors).digest == planned.digest
-    assert plan.read(moved / "manifest.yaml", doors).digest == planned.digest
+    assert planning.read(moved / "manifest.yaml", doors).digest == planned.digest
 
 
 def test_the_dataset_s_manifest_keeps_its_comments(
@@ -407,7 +407,7 @@ def test_the_dataset_s_manifest_keeps_its_comments(
     """What a person wrote beside the keys is still there."""
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{make_plan().manifest.text}", encoding="utf-8")
-    make_images(plan.read(path, doors), tmp_path / "run")
+    make_images(planning.read(path, doors), tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     assert (tmp_path / "dataset" / "manifest.yaml").read_text(encoding="utf-8").startswith("# A study of ours.\n")
 
@@ -423,7 +423,7 @@ def test_a_dataset_needs_its_model_only_to_make_an_image_again(
     shutil.copytree(weights, tmp_path / "study" / "weights")
     path = tmp_path / "study" / "manifest.yaml"
     path.write_text(f"model: ./weights\n{make_plan().manifest.text}", encoding="utf-8")
-    planned = plan.read(path, doors)
+    planned = planning.read(path, doors)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "elsewhere" / "dataset")
     dataset = tmp_path / "elsewhere" / "dataset"

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen import skin_tones
-from synthgen.plan import EntryPlan, Plan, ShardRef, apportion
+from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.sample import seed_of
+from synthgen.sequence import apportion
 
 MakePlan = Callable[..., Plan]
 WORDS = {"acne": "acne", "eczema": "eczema", "lupus": "lupus", "acne-1": "acne one", "healthy": "healthy skin"}

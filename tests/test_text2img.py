@@ -21,6 +21,7 @@ from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
 from synthgen.sample import Sample
 from synthgen.strategies import text2img
+from synthgen.strategies._diffusion import Scheduler
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,7 +162,7 @@ def test_the_size_is_the_one_asked_for(paint: Callable[..., list[Pixels]]) -> No
     assert paint([0], height=32, width=48)[0].shape == (32, 48, 3)
 
 
-@pytest.mark.parametrize("scheduler", get_args(text2img.Scheduler))
+@pytest.mark.parametrize("scheduler", get_args(Scheduler))
 def test_every_scheduler_makes_pictures(scheduler: str, paint: Callable[..., list[Pixels]]) -> None:
     """Each sampler that a manifest can name gives finite pictures that are not blank, and the same ones again."""
     one, again = paint([0, 1], scheduler=scheduler), paint([0, 1], scheduler=scheduler)
@@ -177,7 +178,7 @@ def test_stochastic_schedulers_draw_from_the_sample_s_own_seed(paint: Callable[.
 
 def test_every_scheduler_that_is_known_can_be_named() -> None:
     """The manifest's names are the pipeline's, and `default`."""
-    assert set(get_args(text2img.Scheduler)) == {"default", *pipelines.SCHEDULERS}
+    assert set(get_args(Scheduler)) == {"default", *pipelines.SCHEDULERS}
 
 
 @pytest.mark.parametrize("where", ["prompt", "negative"])
@@ -365,7 +366,7 @@ def test_nan_is_recorded(
     bad = planned.entries["text"].sample(1)
     clean = text2img.maker
 
-    def maker(recipe: Any, environment: Environment) -> Any:
+    def maker(recipe: Any, environment: Environment, _originals: Any) -> Any:
         with monkeypatch.context() as patch:
             patch.setattr(text2img, "maker", clean)
             return poison(environment, recipe, {bad.seed})

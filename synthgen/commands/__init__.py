@@ -14,7 +14,9 @@ from click.exceptions import NoArgsIsHelpError
 from synthgen import __version__
 from synthgen.errors import SynthgenError
 
-COMMANDS = ("run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "phantom", "doctor")
+COMMANDS = (
+    "run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "fetch", "phantom", "doctor",
+)  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
 _REFUSALS = (

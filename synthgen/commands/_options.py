@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from synthgen.errors import InputError
+
+if TYPE_CHECKING:
+    from synthgen.plan import Plan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,17 +38,14 @@ class Manifest(click.ParamType[Path]):
     name = "manifest"
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The manifest's path; raises InputError where there is no such file and none ships."""
+        """The path or the name as given; raises InputError where there is no such file and none ships."""
         from synthgen import shipped
 
         path = Path(value)
-        if path.is_file():
-            return path
-        found = shipped.find("manifests", str(value))
-        if found is None:
+        if not shipped.manifest(path)[0].is_file():
             names = ", ".join(shipped.names("manifests"))
             raise InputError(f"MANIFEST: no file {value}, and none that ships has that name (there are: {names})")
-        return found
+        return path
 
 
 def verbosity(function: Function) -> Function:
@@ -118,3 +119,33 @@ def wish(options: dict[str, Any]) -> Any:
     from synthgen.devices import Wish
 
     return Wish(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})
+
+
+def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
+    """The plan of a manifest.
+
+    Where it starts from real images, and the run's folder has no index of them yet, they are indexed with progress, and
+    what has become of them is said.
+    """
+    from synthgen import planning
+    from synthgen.all_doors import DOORS
+    from synthgen.commands import _account, _progress
+    from synthgen.errors import StoppedError
+
+    with _progress.stoppable() as stop, ExitStack() as shown:
+        bars, done = list[_progress.Progress](), [0]
+
+        def progress(opened: int, total: int) -> None:
+            if stop():
+                raise StoppedError("stopped by a signal while indexing real images; run the same command again")
+            if not bars:
+                bars.append(shown.enter_context(_progress.Progress(total, 0, quiet=quiet)))
+            done.append(opened)
+            if opened == total or opened - done[0] >= total / 20:
+                bars[0].step(opened - done[0], "indexing real images")
+                done[:] = [opened]
+
+        planned = planning.read(manifest, DOORS, root, progress)
+    if planned.index and done[-1] and not quiet:  # some were opened just now
+        click.echo("\n".join(_account.lines(planned.index.account(), opened=True)), err=True)
+    return planned

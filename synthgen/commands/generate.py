@@ -51,10 +51,9 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
 
     Example: synthgen generate quickstart --out runs/quickstart/work
     """
-    from synthgen import generate, plan
-    from synthgen.all_doors import DOORS
+    from synthgen import generate
 
-    planned = plan.read(manifest, DOORS)
+    planned = _options.plan(manifest, out, quiet=quiet)
     selection = generate.Selection(
         shards=options["shards"] or (None, None), array=options["array"] or (0, 1), limit=options["limit"]
     )

@@ -16,14 +16,14 @@ from synthgen.commands import _options, _progress
 def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
     """Check a manifest and say what it would make: counts, shards, disk and time. Makes nothing.
 
-    MANIFEST is a path, or the name of one that ships.
+    MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read.
 
     Example: synthgen plan quickstart
     """
-    from synthgen import estimate, plan
+    from synthgen import estimate, planning
     from synthgen.all_doors import DOORS
 
-    planned = plan.read(manifest, DOORS)
+    planned = planning.read(manifest, DOORS)
     forecast = estimate.forecast(planned)
     if as_json:
         click.echo(json.dumps(forecast.to_dict()))
@@ -39,6 +39,10 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
             console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
+    if forecast.real:
+        from synthgen.commands import _account
+
+        console.print("\n".join(_account.lines(forecast.real, opened=False)), markup=False)
     time = "not measured on this machine yet" if forecast.seconds is None else _progress.duration(forecast.seconds)
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
     console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time about {time}")
@@ -56,8 +60,8 @@ def _table(entry: Any) -> Any:
     table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(entry.recipe.model.name)}", box=SIMPLE)
     table.title_justify = "left"
     table.add_column("label \\ skin tone")
-    for tone in [*tones, "all"]:
-        table.add_column(str(tone), justify="right")
+    for column in [*(tone or "unknown" for tone in tones), "all"]:
+        table.add_column(str(column), justify="right")
     for label in dict.fromkeys(cell.label for cell in entry.cells):
         row = [counts.get((label, tone), 0) for tone in tones]
         table.add_row(label, *(f"{count:,}" for count in [*row, sum(row)]))

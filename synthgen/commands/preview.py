@@ -15,9 +15,13 @@ from synthgen.commands import _options
 @click.option(
     "--limit", default=5000, show_default=True, type=click.IntRange(min=1), help="Pictures at the most, spread evenly."
 )
+@click.option("--no-originals", is_flag=True, help="Leave out the images that pictures start from.")
 @_options.verbosity
-def command(directory: Path, *, out: Path, limit: int, quiet: bool) -> None:
+def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet: bool) -> None:
     """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it.
+
+    A picture that was made from another image stands beside it, so the page may hold real photographs. The contact
+    sheet shows only what was made.
 
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
@@ -27,6 +31,6 @@ def command(directory: Path, *, out: Path, limit: int, quiet: bool) -> None:
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
-    sheet = preview.show(directory, out, DOORS, limit)
+    sheet = preview.show(directory, out, DOORS, limit, starts=not no_originals)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

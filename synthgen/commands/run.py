@@ -20,13 +20,14 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
 
     Example: synthgen run quickstart
     """
-    from synthgen import plan, study
+    from synthgen import manifest as manifests
+    from synthgen import study
     from synthgen.all_doors import DOORS
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
-    planned = plan.read(manifest, DOORS)
-    out = out or Path("runs") / planned.manifest.document.name
+    out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
+    planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
     failed, progress = 0, _progress.Progress(0, quiet=True)
     with _progress.stoppable() as stop:

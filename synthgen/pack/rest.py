@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,27 @@ class Dataset:
         for name, text in texts.items():
             (folder / name).parent.mkdir(exist_ok=True)
             durable.write(folder / name, text.encode())
+        index = [layout.SOURCES] if self._write_index(folder) else []
         metadata.write(job, parts)
         self._draw(job, order)
         listings = {name: facts.splits[split].images for split, name in metadata.listings(job, parts)}
         files = {
             one.path: {"sha256": one.sha256, "size": one.size, "samples": one.samples} for one in shards if one.sha256
         }
-        for name in (*texts, layout.METADATA, layout.SHEET, *listings):
+        for name in (*texts, *index, layout.METADATA, layout.SHEET, *listings):
             size, sha256 = weigh(folder / name)
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
         durable.write(folder / layout.PROVENANCE, self._provenance(facts, files))
+
+    def _write_index(self, folder: Path) -> bool:
+        """Keep what the plan knows of the real images that it starts from, and of no other; whether there are any."""
+        index = self.found.plan.index
+        if index is None:
+            return False
+        replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES)
+        return True
 
     def _draw(self, job: Job, order: Order) -> None:
         document = self.found.plan.manifest.document
@@ -114,6 +124,7 @@ class Dataset:
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
             "near_copy_audit": facts.audit,
+            "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),

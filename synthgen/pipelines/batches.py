@@ -1,29 +1,32 @@
-"""Loads a diffusers pipeline once, and calls it in batches in which every sample has its own noise.
+"""Calls a diffusers pipeline in batches in which every sample has its own noise.
 
 What is done here and not left to the pipeline, and why:
 
 * The first noise is drawn in fp32 from each sample's CPU generator and only then cast: torch draws other numbers (and
   in bf16 coarse ones) for other dtypes from the same seed.
 * Prompts are encoded once a distinct text, in batches of one fixed shape, so an embedding depends on its text alone.
+* The images that samples start from are encoded as a batch, which diffusers does one at a time where every sample has a
+  generator; what is random about it is drawn per sample, as the noise is.
 * Images become uint8 on the device, which moves a quarter of the bytes.
 * The decoder's raw output is checked for NaN and infinity before the pipeline clamps it.
-* The safety checker is not loaded: it takes photographs of bare skin for nudity and paints them black.
 """
 
-import logging
+from __future__ import annotations
+
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from synthgen import devices, models
 from synthgen.attempts import Painted
-from synthgen.devices import Environment
-from synthgen.errors import InputError, OutOfMemoryError, UnavailableError
-from synthgen.sample import Recipe, Sample
+from synthgen.errors import InputError, OutOfMemoryError
+from synthgen.sample import Sample
 
-Task = Literal["text2img"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.images import Pixels
 
 # diffusers' schedulers by the short names in use; `default` keeps the model's own.
 SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -42,17 +45,10 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "unipc": ("UniPCMultistepScheduler", {}),
 }
 
-# The pipeline class of a model's own class for each task. Named here rather than through diffusers' Auto classes: their
-# import loads every family there is, which takes seconds, and a family that nobody tried is refused, not guessed at.
-CLASSES: dict[tuple[Task, str], str] = {
-    ("text2img", "StableDiffusionPipeline"): "StableDiffusionPipeline",
-    ("text2img", "StableDiffusionInpaintPipeline"): "StableDiffusionPipeline",
-    ("text2img", "StableDiffusionXLPipeline"): "StableDiffusionXLPipeline",
-}
 _TEXTS = 16
 _EMBEDDINGS_KEPT = 2048
 _SLICE_PIXELS = 1024 * 1024
-_log = logging.getLogger(__name__)
+_BY_EMBEDDING = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"}
 
 
 class Pipeline:
@@ -82,6 +78,78 @@ class Pipeline:
             OutOfMemoryError: The batch does not fit the device.
             InputError: A prompt is longer than the model reads.
         """
+        return self._call(samples, precise, lambda settings, generators: {"latents": self._noise(settings, generators)})
+
+    def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> Painted:
+        """Make one image a sample from its prompt and the image that it starts from.
+
+        Args:
+            samples: Samples of one recipe.
+            originals: uint8 RGB, shape (samples, height, width, 3).
+            precise: Compute in fp32 whatever the pipeline's dtype.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit the device.
+            InputError: A prompt is longer than the model reads.
+        """
+
+        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
+            latents = self._encode_images(originals, generators)
+            noise = self._noise(settings, generators)
+            self._pipe.prepare_latents = lambda _image, timestep, *_, **__: self._noisy(latents, noise, timestep)
+            return {"image": latents, "strength": settings.strength}
+
+        return self._call(samples, precise, begin)
+
+    def inpaint(
+        self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
+    ) -> Painted:
+        """Paint the masked part of the image that each sample starts from anew; what lies outside is approximate.
+
+        Args:
+            samples: Samples of one recipe.
+            originals: uint8 RGB, shape (samples, height, width, 3).
+            masks: True where to paint, shape (samples, height, width).
+            precise: Compute in fp32 whatever the pipeline's dtype.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit the device.
+            InputError: A prompt is longer than the model reads.
+        """
+        import numpy as np
+        import torch
+
+        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
+            latents = self._encode_images(originals, generators)
+            noise = self._noise(settings, generators)
+            blends = self._pipe.unet.config.in_channels == latents.shape[1]  # a UNet for inpainting reads more channels
+            grey = np.where(masks[..., None], 0.5, originals / 255)
+            masked = latents if blends else self._encode_images(grey, generators)
+
+            def prepare(*_: Any, timestep: Any, is_strength_max: bool, **__: Any) -> tuple[Any, ...]:
+                first = noise * self._pipe.scheduler.init_noise_sigma
+                begun = first if is_strength_max else self._noisy(latents, noise, timestep)
+                return (begun, noise, latents) if blends else (begun, noise)
+
+            self._pipe.prepare_latents = prepare
+            return {
+                "image": latents,
+                "masked_image_latents": masked,
+                "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
+                "strength": settings.strength,
+            }
+
+        return self._call(samples, precise, begin, sized=True)
+
+    def _call(
+        self,
+        samples: Sequence[Sample],
+        precise: bool,
+        begin: Callable[[Any, list[Any]], dict[str, Any]],
+        *,
+        sized: bool = False,
+    ) -> Painted:
+        """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
         import torch
 
         with self._precision(precise), torch.inference_mode(), _out_of_memory(len(samples)):
@@ -89,12 +157,13 @@ class Pipeline:
             self._set_scheduler(settings.scheduler)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
+            arguments = begin(settings, generators)
+            if sized or "latents" in arguments:
+                arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
             output = self._pipe(
                 **self._prompts(samples, guided=settings.guidance_scale > 1),
-                latents=self._noise(settings, generators),
-                height=settings.height,
-                width=settings.width,
+                **arguments,
                 num_inference_steps=settings.num_inference_steps,
                 guidance_scale=settings.guidance_scale,
                 generator=generators,
@@ -102,12 +171,52 @@ class Pipeline:
             )
             return self._painted(output.images)
 
+    def _encode_images(self, originals: Any, generators: list[Any]) -> Any:
+        """Latents of images, each drawn from its posterior by its own generator, as the denoiser takes them.
+
+        Args:
+            originals: uint8 RGB, or values from 0 to 1, shape (batch, height, width, 3).
+            generators: One a sample.
+        """
+        import torch
+
+        vae = self._pipe.vae
+        pixels = torch.from_numpy(originals).to(self._pipe.device).permute(0, 3, 1, 2).float()
+        pixels = pixels / (255 if originals.dtype == "uint8" else 1) * 2 - 1
+        with self._vae_that_encodes():
+            posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
+        mean, deviation = posterior.mean.float(), posterior.std.float()
+        drawn = torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generators]).to(mean.device)
+        shift = getattr(vae.config, "shift_factor", None) or 0.0
+        latents = (mean + deviation * drawn - shift) * vae.config.scaling_factor
+        return latents.to(self._pipe.unet.dtype)
+
+    @contextmanager
+    def _vae_that_encodes(self) -> Iterator[None]:
+        """Hold SDXL's autoencoder, which overflows in fp16, in fp32 while it encodes."""
+        import torch
+
+        vae = self._pipe.vae
+        overflows = vae.dtype == torch.float16 and hasattr(self._pipe, "upcast_vae") and vae.config.force_upcast
+        if not overflows:
+            yield
+            return
+        vae.to(dtype=torch.float32)
+        try:
+            yield
+        finally:
+            vae.to(dtype=torch.float16)
+
+    def _noisy(self, latents: Any, noise: Any, timestep: Any) -> Any:
+        """Latents with as much noise as the first timestep has."""
+        return self._pipe.scheduler.add_noise(latents, noise, timestep)
+
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
         """The prompts as the pipeline takes them: embeddings where the family is known, else text."""
         prompts = [sample.prompt for sample in samples]
         negative = [sample.negative_prompt for sample in samples]
         self._check_lengths({*prompts, *(negative if guided else ())})
-        if type(self._pipe).__name__ != "StableDiffusionPipeline":
+        if type(self._pipe).__name__ not in _BY_EMBEDDING:
             return {"prompt": prompts} | ({"negative_prompt": negative} if guided else {})
         embeddings = {"prompt_embeds": self._encode(prompts)}
         if guided:
@@ -193,105 +302,6 @@ class Pipeline:
             yield
         finally:
             self._pipe.to(dtype=getattr(torch, self._dtype))
-
-
-def resolve_revision(recipe: Recipe) -> str:
-    """The commit of a Hub id (its pinned, newest or already downloaded one), or the fingerprint of a folder.
-
-    Raises:
-        UnavailableError: The Hub can't be reached and nothing is downloaded, or it has no such model.
-    """
-    if recipe.model.folder is not None:
-        return models.fingerprint(recipe.model.folder)
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    # The root of its HTTP client's errors, a refused connection among them, whichever client that is.
-    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
-    name, revision = recipe.model.name, recipe.revision or None
-    try:
-        return str(HfApi().model_info(name, revision=revision).sha)
-    except (client_error, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-    try:
-        folder = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
-    except LocalEntryNotFoundError:
-        raise UnavailableError(
-            f"model {name}: not downloaded before, and the Hub did not give it: {reason}; "
-            f"check the id, log in with `hf auth login` if it is gated, or use a local folder or `phantom`"
-        ) from None
-    _log.warning("the Hub can't be asked about %s; using what was downloaded before", name)
-    return str(folder).replace("\\", "/").rpartition("/")[2]
-
-
-@lru_cache(maxsize=1)
-def _load(task: Task, model: models.ModelFacts, revision: str, on: tuple[str, str, str]) -> Pipeline:
-    device, dtype, attention = on
-    import torch
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    import diffusers
-
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    where = {"revision": revision} if model.folder is None else {}
-    name = model.name if model.folder is None else str(model.folder)
-    kind = pipeline_class(task, _class_name(model, revision), model.name)
-    options = {"safety_checker": None, "requires_safety_checker": False}
-    pipe = getattr(diffusers, kind).from_pretrained(
-        name,
-        dtype=getattr(torch, dtype),
-        use_safetensors=True,
-        **where,
-        **(options if kind == "StableDiffusionPipeline" else {}),
-    )
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(device)
-    if devices.channels_last(device):
-        pipe.unet.to(memory_format=torch.channels_last)
-    pipe.vae.to(memory_format=torch.channels_last)
-    if attention == "xformers":
-        pipe.enable_xformers_memory_efficient_attention()
-    return Pipeline(pipe, dtype)
-
-
-def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
-    """Load the pipeline of a recipe; the last one loaded is kept, so entries that share a model load it once.
-
-    Raises:
-        UnavailableError: The model can't be loaded.
-    """
-    import torch
-
-    torch.set_num_threads(environment.threads)
-    try:
-        on = (environment.device, environment.dtype, environment.attention)
-        return _load(task, recipe.model, environment.model_revision, on)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UnavailableError(f"model {recipe.model.name}: can't be loaded: {reason}") from error
-
-
-def pipeline_class(task: Task, class_name: str, model: str) -> str:
-    """The diffusers class that does a task with a model of a class.
-
-    Raises:
-        UnavailableError: It is a family that is not supported.
-    """
-    if (task, class_name) not in CLASSES:
-        known = ", ".join(sorted(name for for_task, name in CLASSES if for_task == task))
-        raise UnavailableError(f"model {model} is a {class_name}; {task} is supported for: {known}")
-    return CLASSES[task, class_name]
-
-
-def _class_name(model: models.ModelFacts, revision: str) -> str:
-    if model.folder is not None:
-        return model.class_name
-    import diffusers
-
-    return str(diffusers.DiffusionPipeline.load_config(model.name, revision=revision)["_class_name"])
 
 
 @contextmanager

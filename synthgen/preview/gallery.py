@@ -20,7 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from synthgen.errors import DamagedError
-from synthgen.preview.picture import Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
+from synthgen.preview.picture import THUMBNAIL, Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
 _MARKER = b'<meta name="generator" content="synthgen preview">'
 _MARKER_WITHIN = 4096
@@ -35,12 +35,14 @@ def write_gallery(
     title: str,
     facts: Mapping[str, str],
     reproduce_dir: str,
-    thumbnail: int = 128,
+    thumbnail: int = THUMBNAIL,
+    photographs: bool = False,
 ) -> None:
     """Write ``pictures`` as one page, a matrix of label by skin tone for each entry.
 
-    An image whose longest side is over ``thumbnail`` pixels is embedded scaled down to it.
-    ``reproduce_dir`` is the folder that the page's ``synthgen reproduce`` lines name.
+    An image whose longest side is over ``thumbnail`` pixels is embedded scaled down to it; an original that several
+    pictures start from is embedded once. ``reproduce_dir`` is the folder that the page's ``synthgen reproduce`` lines
+    name; ``photographs`` says that real photographs are among the originals, so the page warns of them.
 
     Raises :class:`~synthgen.errors.InputError` where ``out`` is somebody else's file, and
     :class:`~synthgen.errors.DamagedError` where an image can't be decoded.
@@ -52,12 +54,20 @@ def write_gallery(
         "tones": tones_in_order(pictures),
     }
     fields = list(dict.fromkeys(field for picture in by_key for field in picture.record))
-    shown = [_shown(picture, fields, reproduce_dir, thumbnail) for picture in by_key]
-    data = _json_block({**axes, "fields": fields, "pictures": shown})
+    originals, places = _originals(by_key, thumbnail)
+    shown = [_shown(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
     page = (
         _template_environment()
         .from_string(_template())
-        .render(title=title, facts=facts, axes=axes, count=len(shown), data=data)
+        .render(
+            title=title,
+            facts=facts,
+            axes=axes,
+            count=len(shown),
+            pairs=bool(originals),
+            photographs=photographs,
+            data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
+        )
     )
     replace_own(out, page.encode("utf-8", "replace"), _is_gallery)
 
@@ -95,13 +105,26 @@ def _json_block(data: Mapping[str, Any]) -> Markup:
     return Markup(text)  # noqa: S704 - escaped just above
 
 
-def _shown(picture: Picture, fields: Sequence[str], folder: str, thumbnail: int) -> dict[str, Any]:
-    source, suffix, size = _embedded(picture, thumbnail)
+def _originals(pictures: Sequence[Picture], thumbnail: int) -> tuple[list[str], dict[bytes, int]]:
+    """Every different original as a data: URI, and the place of each among them."""
+    uris, places = list[str](), dict[bytes, int]()
+    for picture in pictures:
+        if picture.original is not None and picture.original not in places:
+            places[picture.original] = len(uris)
+            uris.append(_embedded(picture.key, picture.original, thumbnail)[0])
+    return uris, places
+
+
+def _shown(
+    picture: Picture, fields: Sequence[str], folder: str, thumbnail: int, places: Mapping[bytes, int]
+) -> dict[str, Any]:
+    source, suffix, size = _embedded(picture.key, picture.image, thumbnail)
     line = ["synthgen", "reproduce", folder, picture.key, "--out", picture.key + suffix]
     record = picture.record
     return {
         "record": [_text(record[field]) if field in record else None for field in fields],
         "source": source,
+        "original": None if picture.original is None else places[picture.original],
         "size": size,
         "reduced": max(size) > thumbnail,
         "command": shlex.join(line),
@@ -113,16 +136,16 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _embedded(picture: Picture, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
+def _embedded(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
     """The image as a data: URI, with the suffix and size (width, height) of the stored one."""
     try:
-        with Image.open(io.BytesIO(picture.image), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             kind, size = str(image.format), image.size
-            data, shown_as = picture.image, kind
+            data, shown_as = content, kind
             if max(size) > thumbnail:
                 data, shown_as = _reduced(image, thumbnail), "WEBP"
     except OSError as error:
-        raise DamagedError(f"{picture.key}: its image can't be decoded ({error}); run synthgen verify") from error
+        raise DamagedError(f"{key}: its image can't be decoded ({error}); run synthgen verify") from error
     uri = f"data:image/{shown_as.lower()};base64,{base64.b64encode(data).decode()}"
     return uri, _SUFFIXES[kind], size
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from synthgen.errors import InputError
 
+THUMBNAIL = 128  # pixels of an image's longest side in the page
 _FITZPATRICK = ("I", "II", "III", "IV", "V", "VI")
 _FITZPATRICK_GROUPS = ("12", "34", "56")
 _MONK = tuple(str(tone) for tone in range(1, 11))
@@ -18,11 +19,13 @@ _SCALE_ORDER = (*_FITZPATRICK, *_FITZPATRICK_GROUPS, *_MONK)
 class Picture:
     """One image that was made, with its record.
 
-    ``record`` is the sample's decoded JSON; ``image`` the bytes of its JPEG, PNG or WebP file.
+    ``record`` is the sample's decoded JSON; ``image`` the bytes of its JPEG, PNG or WebP file; ``original`` those of
+    the image that it starts from, at the size that was made; ``None`` where it starts from none, or none is shown.
     """
 
     record: Mapping[str, Any]
     image: bytes
+    original: bytes | None = None
 
     @property
     def key(self) -> str:

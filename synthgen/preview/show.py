@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import datasets_on_disk, runs
+from synthgen import datasets_on_disk, originals, runs
 from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 from synthgen.preview import gallery, sheet
+from synthgen.preview.pairs import Find, Pairs, pair
 from synthgen.preview.picture import Picture
 from synthgen.skin_tones import name as tone_name
 
@@ -20,15 +21,20 @@ Cell = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards."""
+    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards.
+
+    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from.
+    """
 
     title: str
     facts: Mapping[str, str]
     cells: Mapping[Cell, int]
     shards: Sequence[Path]
+    plan: Callable[[], Plan]
+    find: Find
 
 
-def show(root: Path, out: Path, doors: Doors, limit: int = 5000) -> Path:
+def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool = True) -> Path:
     """Write the gallery of a run or a dataset, and the contact sheet beside it as ``.png``; returns the sheet's path.
 
     Args:
@@ -36,6 +42,7 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000) -> Path:
         out: The HTML file.
         doors: The strategies there are.
         limit: Pictures shown at the most, the same number of each entry, label and skin tone.
+        starts: Whether the page, never the sheet, shows beside each picture the image that it starts from.
 
     Raises:
         InputError: The folder is neither, holds no image yet, or one of the two files is not ours to write over.
@@ -50,7 +57,17 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000) -> Path:
     facts, images = dict(source.facts), sum(source.cells.values())
     if len(pictures) < images:
         facts["shown"] = f"{len(pictures):,} of {images:,} images"
-    gallery.write_gallery(pictures, out, title=source.title, facts=facts, reproduce_dir=str(root))
+    pairs = pair(pictures, source.plan, source.find) if starts else Pairs(pictures)
+    if pairs.missing:
+        facts["originals"] = "not shown: the images that these pictures start from can't be had here"
+    gallery.write_gallery(
+        pairs.pictures,
+        out,
+        title=source.title,
+        facts=facts,
+        reproduce_dir=str(root),
+        photographs=pairs.photographs,
+    )
     sheet.write_contact_sheet(pictures, sheet_path, title=source.title)
     return sheet_path
 
@@ -59,7 +76,7 @@ def _source(root: Path, doors: Doors) -> _Source:
     if runs.is_run(root):
         return _of_run(root, runs.read_plan(root, doors))
     if datasets_on_disk.is_dataset(root):
-        return _of_dataset(root)
+        return _of_dataset(root, doors)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
 
@@ -77,10 +94,11 @@ def _of_run(root: Path, plan: Plan) -> _Source:
         "plan": plan.digest[:16],
         "models": ", ".join(sorted({entry.recipe.model.name for entry in plan.entries.values()})),
     }
-    return _Source(document.publish.pretty_name or document.name, facts, cells, found)
+    title = document.publish.pretty_name or document.name
+    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root))
 
 
-def _of_dataset(root: Path) -> _Source:
+def _of_dataset(root: Path, doors: Doors) -> _Source:
     provenance = datasets_on_disk.read_provenance(root)
     facts = {
         "manifest": provenance["name"],
@@ -90,7 +108,14 @@ def _of_dataset(root: Path) -> _Source:
     }
     cells = Counter(datasets_on_disk.read_cells(root))
     shards = [root / name for name in datasets_on_disk.shards(provenance)]
-    return _Source(provenance["title"], facts, cells, shards)
+    return _Source(
+        provenance["title"],
+        facts,
+        cells,
+        shards,
+        lambda: datasets_on_disk.read_plan(root, doors),
+        lambda plan, samples: originals.of_dataset(plan, root, samples),
+    )
 
 
 def _pick(source: _Source, limit: int) -> Iterator[Picture]:
@@ -106,5 +131,4 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
-                image = next(content for name, content in sample.files.items() if name not in ("json", "cls"))
-                yield Picture(record, image)
+                yield Picture(record, sample.image)

@@ -5,12 +5,13 @@ Each module has:
 * a docstring whose first line is its help;
 * ``Settings``, a :class:`synthgen.doors.StrategySettings`, valid before anything runs;
 * ``environment(recipe, wish, shard_samples) -> Environment``, what its images will be made with and on;
-* ``maker(recipe, environment) -> Maker``, loaded and ready.
+* ``maker(recipe, environment, originals) -> Maker``, loaded and ready; ``originals`` gives the image that a sample
+  starts from, for a strategy whose ``Settings.reads_source`` says that it does.
 """
 
 from typing import Protocol, cast
 
-from synthgen.attempts import Maker
+from synthgen.attempts import Maker, Originals, no_originals
 from synthgen.devices import Environment, Wish
 from synthgen.doors import Door, StrategySettings
 from synthgen.sample import Recipe
@@ -26,7 +27,7 @@ class Strategy(Protocol):
     def environment(self, recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
         """Decide what a recipe's images are made with and on; raises UnavailableError for a wish that can't be had."""
 
-    def maker(self, recipe: Recipe, environment: Environment) -> Maker:
+    def maker(self, recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
         """Load what making the images takes."""
 
 

@@ -1,15 +1,16 @@
-"""A coloured pattern drawn from the seed, without any model: for tests and for trying a manifest out."""
+"""A coloured pattern drawn from the seed, laid over the image it starts from if any: for tests, without a model."""
 
 import time
 from collections.abc import Sequence
-from typing import Annotated
+from functools import partial
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from synthgen import __version__, devices
-from synthgen.attempts import Maker, Painted
+from synthgen.attempts import Maker, Originals, Painted, no_originals
 from synthgen.devices import Environment, Wish
 from synthgen.doors import StrategySettings
 from synthgen.models import ModelFacts
@@ -24,6 +25,8 @@ class Settings(StrategySettings):
     ``nonfinite`` and ``flat`` name samples by their index in the entry: the first come out NaN unless made precisely,
     the second come out flat at their first ``flat_attempts`` attempts. ``seconds`` is slept for each batch.
     """
+
+    reads_source: ClassVar[bool | None] = None
 
     nonfinite: _Indices = []
     flat: _Indices = []
@@ -49,26 +52,32 @@ def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
     )
 
 
-def maker(recipe: Recipe, environment: Environment) -> Maker:
+def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
     """The pattern's painter; nothing is loaded."""
-    return _paint
+    return partial(_paint, originals)
 
 
-def _paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+def _paint(originals: Originals, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
     settings = samples[0].recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
     time.sleep(settings.seconds)
-    pixels = np.stack([_pattern(sample, settings) for sample in samples])
+    pixels = np.stack([_picture(sample, settings, originals) for sample in samples])
     finite = [precise or sample.index not in settings.nonfinite for sample in samples]
     return Painted(pixels, np.array(finite))
+
+
+def _picture(sample: Sample, settings: Settings, originals: Originals) -> npt.NDArray[np.uint8]:
+    """The pattern, half seen through where there is an image to start from; or a flat picture where one is wanted."""
+    if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
+        return np.full((settings.height or 64, settings.width or 64, 3), 128, np.uint8)
+    pattern = _pattern(sample, settings)
+    return pattern // 2 + originals(sample).pixels // 2 if sample.source or sample.parent else pattern
 
 
 def _pattern(sample: Sample, settings: Settings) -> npt.NDArray[np.uint8]:
     """Two waves in a random colour, with grain, so that compressed sizes are those of a picture."""
     height, width = settings.height or 64, settings.width or 64
-    if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
-        return np.full((height, width, 3), 128, np.uint8)
     rng = np.random.default_rng(sample.seed)
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     u, v, phase = rng.uniform(2, 9, 3)

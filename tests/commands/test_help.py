@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from synthgen import __version__, shipped
 from synthgen.commands import COMMANDS
@@ -25,6 +26,7 @@ HEAVY = (
     "webdataset",
     "pyarrow",
     "jinja2",
+    "httpx2",
 )
 LOADED = f"""
 import sys
@@ -104,7 +106,30 @@ def test_a_shipped_manifest_says_what_it_is_for(name: str) -> None:
     assert said["Run"] == f"synthgen run {name}"
 
 
-@pytest.mark.parametrize("name", shipped.names("manifests"))
+def needs_data(name: str) -> bool:
+    """Whether a shipped manifest starts from images that its user has to get first."""
+    path = shipped.find("manifests", name)
+    assert path is not None
+    real = yaml.safe_load(path.read_text(encoding="utf-8")).get("real") or {}
+    return real.get("source") == "folder"
+
+
+@pytest.mark.parametrize("name", [name for name in shipped.names("manifests") if needs_data(name)])
+def test_a_shipped_manifest_says_where_its_data_belong(
+    name: str, synthgen: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its data, `plan` says in one line which folder is missing, and the file says what belongs there."""
+    monkeypatch.chdir(tmp_path)
+    said = synthgen("plan", name)
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    path = shipped.find("manifests", name)
+    assert path is not None
+    folder = said.err.partition("`")[2].partition("`")[0]
+    assert f"{folder}/" in path.read_text(encoding="utf-8").partition("\nname:")[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [name for name in shipped.names("manifests") if not needs_data(name)])
 def test_a_shipped_manifest_plans_by_its_bare_name(name: str, synthgen: Callable[..., Any]) -> None:
     """`synthgen plan NAME` finds it, finds no fault, and counts at least one image a cell."""
     said = synthgen("plan", name, "--json")

@@ -20,13 +20,13 @@ HOSTILE = f"</script><script>{PWN}</script>\"'<img src=x onerror={PWN}>\u2028&"
 CHROMIUM = shutil.which("chromium")
 
 
-def encoded(size: tuple[int, int] = (64, 64), kind: str = "JPEG") -> bytes:
+def encoded(size: tuple[int, int] = (64, 64), kind: str = "JPEG", red: int = 190) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", size, (190, 120, 90)).save(buffer, kind)
+    Image.new("RGB", size, (red, 120, 90)).save(buffer, kind)
     return buffer.getvalue()
 
 
-def picture(image: bytes | None = None, **changes: Any) -> Picture:
+def picture(image: bytes | None = None, original: bytes | None = None, **changes: Any) -> Picture:
     record = {
         "key": "text-psoriasis-i-0000001", "entry": "text", "label": "psoriasis", "label_id": 0,
         "skin_tone": "I", "skin_tone_scale": "fitzpatrick", "fitzpatrick": 1,
@@ -38,7 +38,7 @@ def picture(image: bytes | None = None, **changes: Any) -> Picture:
         "source_split": "", "source_dataset": "", "source_license": "", "image_sha256": "0f",
         "generator": "synthgen",
     }  # fmt: skip
-    return Picture(record | changes, encoded() if image is None else image)
+    return Picture(record | changes, encoded() if image is None else image, original)
 
 
 def page(pictures: list[Picture], out: Path, **changes: Any) -> str:
@@ -144,6 +144,34 @@ def test_same_pictures_make_the_same_bytes(out: Path, tmp_path: Path) -> None:
     assert page(some, out) == page(some[::-1], tmp_path / "again.html")
 
 
+def test_an_original_is_embedded_once(out: Path) -> None:
+    """Pictures hold the place of what they start from in one list, in which each image stands once."""
+    one, other = encoded(kind="PNG", red=1), encoded(kind="PNG", red=2)
+    starts = [other, None, one, other]
+    data = embedded(page([picture(original=start, key=f"k-{n}") for n, start in enumerate(starts)], out))
+    assert data["originals"] == ["data:image/png;base64," + base64.b64encode(some).decode() for some in (other, one)]
+    assert [some["original"] for some in data["pictures"]] == [0, None, 1, 0]
+
+
+def test_a_page_of_pairs_does_not_call_all_of_it_synthetic(out: Path) -> None:
+    """Where originals are shown, only what was made is called synthetic."""
+    assert "All images are synthetic" not in page([picture(original=encoded())], out)
+
+
+def test_hostile_words_of_a_pair_never_become_markup(out: Path) -> None:
+    """A key with tags in it opens no element, also where an original stands beside the picture."""
+    html = page([picture(original=encoded(), key=HOSTILE, source_id=HOSTILE)], out, photographs=True)
+    assert html.count("<script") == html.count("</script") == 2
+    assert "<img src=x" not in html
+
+
+def test_undecodable_original_is_named(out: Path) -> None:
+    """A damaged original is reported by the key of its picture, and no page is written."""
+    with pytest.raises(DamagedError, match="text-psoriasis-i-0000001"):
+        page([picture(original=b"not an image")], out)
+    assert not out.exists()
+
+
 def test_foreign_file_is_left_alone(out: Path) -> None:
     """A file that the preview did not make is refused and keeps its content."""
     out.write_text("<html>mine</html>")
@@ -172,15 +200,33 @@ def test_undecodable_image_is_named(out: Path) -> None:
     assert not out.exists()
 
 
+def in_a_browser(out: Path, profile: Path) -> str:
+    """What a page has become once a browser has run its script."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    flags += ["--no-first-run", f"--user-data-dir={profile}"]
+    flags += ["--virtual-time-budget=2000", "--dump-dom", out.as_uri()]
+    return subprocess.run([str(CHROMIUM), *flags], capture_output=True, timeout=120, check=True).stdout.decode()
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser on the PATH")
 def test_browser_shows_pictures_and_runs_nothing_foreign(out: Path, tmp_path: Path) -> None:
     """In a real browser hostile words are text, and every picture is laid out."""
     page([picture(key=f"k-{n}", label=HOSTILE, prompt=HOSTILE) for n in range(3)], out)
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    flags += ["--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
-    flags += ["--virtual-time-budget=2000", "--dump-dom", out.as_uri()]
-    run = subprocess.run([str(CHROMIUM), *flags], capture_output=True, timeout=120, check=True)
-    dom = run.stdout.decode()
+    dom = in_a_browser(out, tmp_path / "profile")
     assert dom.count('class="picture"') == 3
     assert "<title>A run</title>" in dom
     assert "3 of 3 pictures" in dom
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs the chromium browser on the PATH")
+def test_browser_shows_pairs(out: Path, tmp_path: Path) -> None:
+    """In a real browser a pair is one button: the original first, each image told apart by its text."""
+    start = encoded(kind="PNG")
+    page([picture(key=f"k-{n}{HOSTILE}", original=start if n else None) for n in range(3)], out)
+    dom = in_a_browser(out, tmp_path / "profile")
+    assert "<title>A run</title>" in dom
+    assert (dom.count('class="picture"'), dom.count('class="picture pair"')) == (1, 2)
+    pairs = re.findall(r'class="picture pair".*?</button>', dom, re.DOTALL)
+    assert [re.findall(r'<img alt="(The image that k-\d|Synthetic image)', pair) for pair in pairs] == [
+        [f"The image that k-{n}", "Synthetic image"] for n in (1, 2)
+    ]

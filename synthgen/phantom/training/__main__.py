@@ -35,6 +35,8 @@ def train(folder: Path, out: Path, recipe: Recipe, machine: Machine) -> None:
     _log.info("text encoder, %d steps, and denoiser, %d steps", recipe.text_steps, recipe.denoiser_steps)
     text_encoder, unet = denoiser.train(folder, phantoms, latents, tokenizer=tokenizer, recipe=recipe, machine=machine)
     export.export(out, vae=vae, tokenizer=tokenizer, text_encoder=text_encoder, unet=unet)
+    parameters = sum(value.numel() for part in (vae, text_encoder, unet) for value in part.parameters())
+    export.describe(out, folder, recipe, machine, parameters)
     _log.info("wrote %s", out)
 
 

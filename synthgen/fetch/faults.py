@@ -1,0 +1,104 @@
+"""What goes wrong with a request, in a few words of our own: a client's words may name proxies and their passwords."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+_GONE = (404, 410)
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_LONGEST_WAIT = 300.0
+
+
+class FetchError(Exception):
+    """An address has come to an end, and ``outcome`` is the word for it."""
+
+    outcome = "failed"
+
+
+class RefusedError(FetchError):
+    """Asking again would give the same answer, or has been done often enough."""
+
+
+class GoneError(FetchError):
+    """The address leads nowhere, and will not tomorrow."""
+
+    outcome = "dead link"
+
+
+class NoImageError(FetchError):
+    """What is there is no image that can be opened."""
+
+    outcome = "not an image"
+
+
+class WrongMD5Error(FetchError):
+    """What is there is another image than was meant."""
+
+    outcome = "wrong md5"
+
+
+class PassingError(Exception):
+    """Asking again may help; after ``wait`` seconds where the host said so."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def check(response: httpx2.Response) -> None:
+    """Raise unless an answer has the content that was asked for."""
+    code = response.status_code
+    if code in _GONE:
+        raise GoneError(f"the host answers {code}")
+    if code in _PASSING:
+        wait = _asked_wait(response.headers.get("Retry-After", "").strip())
+        if wait > _LONGEST_WAIT:
+            raise RefusedError(f"the host answers {code} and asks to wait {wait:,.0f} s; run again then")
+        raise PassingError(f"the host answers {code}", wait)
+    if code != 200:
+        raise RefusedError(f"the host answers {code}")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell faults that pass from those that stay."""
+    try:
+        yield
+    except httpx2.TooManyRedirects:
+        raise RefusedError("too many redirects") from None
+    except httpx2.UnsupportedProtocol:
+        raise RefusedError("leads to what is no http or https address") from None
+    except httpx2.TimeoutException:
+        raise PassingError("no answer in time") from None
+    except httpx2.ConnectError as error:
+        if _unknown_host(error):
+            raise GoneError("no such host") from None
+        raise PassingError("can't connect") from None
+    except httpx2.HTTPError as error:
+        raise PassingError(f"broken transfer ({type(error).__name__})") from None
+    except (httpx2.InvalidURL, ValueError):
+        raise RefusedError("no valid address") from None
+
+
+def _unknown_host(error: BaseException | None) -> bool:
+    """Whether the name service knows that there is no such host; one that fails to answer does not."""
+    unknown = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno in unknown
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _asked_wait(asked: str) -> float:
+    """Seconds by ``Retry-After``, which is a number or a date; 0 for anything else."""
+    if asked.isdigit():
+        return float(asked)
+    try:
+        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return 0.0

@@ -1,0 +1,90 @@
+"""What is to be fetched: from the rows of the metadata to addresses, files and checksums, none of them trusted."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from synthgen import sources
+from synthgen.addresses import COLUMN, Fetch
+from synthgen.fetch.report import NOT_TRIED, Fetched
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_LONGEST = 200
+
+
+class Target(NamedTuple):
+    """An address, the file in the folder that it is for, and the file's MD5 where it is known.
+
+    ``fault`` says why there is nothing to be asked for.
+    """
+
+    address: str
+    file: str
+    md5: str = ""
+    fault: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host that is asked; empty where nobody is."""
+        return "" if self.fault else urlsplit(self.address).netloc.lower()
+
+    def not_tried(self) -> Fetched:
+        """What is reported where it never came to asking."""
+        return Fetched(self.address, self.file, NOT_TRIED, "stopped before")
+
+
+def targets(rows: Iterable[Mapping[str, object]], settings: Fetch) -> list[Target]:
+    """Everything to fetch, in the order of the rows, each file once."""
+    known: dict[Target, None] = {}
+    owners: dict[str, Target] = {}
+    for row in rows:
+        for target in _of(row, settings):
+            if not target.fault and owners.setdefault(target.file, target) != target:
+                known[target._replace(fault="another address has the same file")] = None
+            else:
+                known[target] = None
+    return list(known)
+
+
+def _of(row: Mapping[str, object], settings: Fetch) -> Iterator[Target]:
+    """The targets of a row."""
+    md5 = sources.text(row.get(settings.md5)).lower() if settings.md5 else ""
+    for column, pattern in settings.pairs:
+        cell = sources.text(row.get(column))
+        if not cell and len(settings.pairs) > 1:
+            continue
+        address = settings.prefix + cell if cell else ""
+        file = COLUMN.sub(lambda name: sources.text(row.get(name[1])), pattern)
+        fault = _address_fault(address) or _file_fault(file)
+        if md5 and not _MD5.fullmatch(md5):
+            fault = fault or f"`{md5[:40]}` is no MD5"
+        yield Target(address, file, md5, fault)
+
+
+def _address_fault(address: str) -> str:
+    """Why an address can't be asked for."""
+    if not address:
+        return "no address in this row"
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        good = None
+    return "" if good and address.isprintable() else "no http or https address"
+
+
+def _file_fault(file: str) -> str:
+    """Why a file may not be written: it must be an image's, and lie in the folder on every system."""
+    path = PurePosixPath(file)
+    if path.is_absolute() or any(part in ("", ".", "..") for part in file.split("/")):
+        return "its file would not lie in the folder"
+    if any(character in '\\:*?"<>|' or not character.isprintable() for character in file):
+        return "its file's name has characters that not every system allows"
+    if max(len(part.encode("utf-8", "replace")) for part in path.parts) > _LONGEST:
+        return "its file's name is too long"
+    if not path.stem or path.suffix.lower() not in EXTENSIONS:
+        return "its file's name does not end as an image's; end `to` with .jpg, for example"
+    return ""

@@ -1,0 +1,96 @@
+"""Ids, groups and splits of images: unique, and the same however the rows are ordered."""
+
+import hashlib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from synthgen.doors import Split
+from synthgen.indexing.rows import Draft
+from synthgen.real import Source, split_of
+from synthgen.sources import text
+
+HELD_BACK: tuple[Split, ...] = ("test", "validation", "train")
+_LONGEST = 60
+
+
+def sources(drafts: Sequence[Draft], seed: int, fractions: Mapping[Split, float], dataset: str) -> list[Source]:
+    """The images of drafts, sorted by id; no group has usable images in two splits."""
+    ids = _ids(drafts)
+    places: dict[str, str] = {}
+    for name, place in sorted((name, draft.row.location) for draft, name in zip(drafts, ids, strict=True)):
+        places.setdefault(place, name)
+    found = []
+    for draft, name in zip(drafts, ids, strict=True):
+        own = _slug(draft.name) if draft.named else places.get(draft.row.first, name)
+        group = draft.group or own
+        found.append(
+            Source(
+                id=name,
+                label=draft.label,
+                tone=draft.tone,
+                group=group,
+                split=draft.split or split_of(seed, group, fractions),
+                license=draft.license,
+                dataset=dataset,
+                location=draft.row.location,
+                mask=draft.row.mask,
+                fault=draft.fault,
+            )
+        )
+    return _apart(sorted(found, key=lambda source: source.id))
+
+
+def _ids(drafts: Sequence[Draft]) -> list[str]:
+    """An id for each draft; of several with one name all but the first get ``-2``, ``-3`` and so on.
+
+    The first is so by what the rows say and where the images are, never by the order that the rows came in.
+    """
+    rivals = defaultdict[str, list[int]](list)
+    for number, draft in enumerate(drafts):
+        rivals[_slug(draft.name)].append(number)
+    ids = [""] * len(drafts)
+    for name, numbers in rivals.items():
+        if len(numbers) > 1:
+            numbers.sort(key=lambda number: _order(drafts[number]))
+        ids[numbers[0]] = name
+        suffix = 2
+        for number in numbers[1:]:
+            while f"{name}-{suffix}" in rivals:
+                suffix += 1
+            ids[number] = f"{name}-{suffix}"
+            suffix += 1
+    return ids
+
+
+def _order(draft: Draft) -> tuple[str, str, list[tuple[str, str]], str]:
+    values = sorted((name, text(value)) for name, value in draft.row.values.items())
+    return draft.name, draft.row.stem, values, draft.row.location
+
+
+def _slug(name: str) -> str:
+    """A name in ``[a-z0-9-]``; one that loses all its letters, or is long, is told apart by a hash."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if slug and len(slug) <= _LONGEST:
+        return slug
+    mark = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    return f"{slug[: _LONGEST - 13]}-{mark}".strip("-")
+
+
+def _apart(found: Iterable[Source]) -> list[Source]:
+    """Keep a group that the data put into several splits in the one that is held back most."""
+    images = list(found)
+    held = defaultdict[str, set[str]](set)
+    for source in images:
+        if not source.fault:
+            held[source.group].add(source.split)
+    kept = {group: next(split for split in HELD_BACK if split in splits) for group, splits in held.items()}
+    return [
+        source
+        if source.fault or source.split == kept[source.group]
+        else replace(source, fault=f"group `{source.group}` is in {kept[source.group]} too")
+        for source in images
+    ]

@@ -1,0 +1,173 @@
+"""From a row of somebody's metadata to what a plan needs to know of an image, or to why it is left out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from synthgen import skin_tones
+from synthgen.documents import near
+from synthgen.doors import Columns, SourceSettings, Split
+from synthgen.errors import ManifestError
+from synthgen.indexing import cells
+from synthgen.sources import Row, text
+
+NO_IMAGE = "no image"
+NOT_WHERE = "not among the values of `where`"
+NO_LABEL = "no label of the manifest"
+NO_TONE = "no skin tone of the manifest"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An image of which a row says all that it says; ids, groups and splits are for all rows together to find.
+
+    Attributes:
+        row: The row.
+        label: A label of the manifest.
+        tone: On the manifest's scale; 0 is unknown.
+        name: What its id is made of.
+        named: Whether a column says ``name``.
+        group: What a column says; empty where none does.
+        split: What a column says; ``None`` where none does.
+        license: Its licence.
+        fault: Why it can't be used; empty where it can.
+    """
+
+    row: Row
+    label: str
+    tone: int
+    name: str
+    named: bool
+    group: str
+    split: Split | None
+    license: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """How the rows of one dataset are understood: its columns resolved, and what their values mean."""
+
+    settings: SourceSettings
+    label: str
+    tones: tuple[str, ...]
+    groups: tuple[str, ...]
+    where: Mapping[str, Collection[str]]
+    labels: Mapping[str, str]
+    scale: str
+    wanted: Collection[int]
+
+    def draft(self, row: Row) -> Draft | str:
+        """The image of a row, or why it is left out."""
+        if not row.location:
+            return NO_IMAGE
+        values, columns = row.values, self.settings.columns
+        if not self._kept(values):
+            return NOT_WHERE
+        label = self._label(values.get(self.label))
+        if label is None:
+            return NO_LABEL
+        tone, strange = self._tone(values)
+        if tone and tone not in self.wanted:
+            return NO_TONE
+        identity = text(values.get(columns.id)) if columns.id else ""
+        split = cells.split(values.get(columns.split)) if columns.split else None
+        faults = [row.fault, strange]
+        if columns.split and split is None:
+            faults.append(f"split `{text(values.get(columns.split))}` is none of train, validation and test")
+        return Draft(
+            row=row,
+            label=label,
+            tone=tone,
+            name=identity or row.stem,
+            named=bool(identity),
+            group=next(filter(None, (text(values.get(name)) for name in self.groups)), ""),
+            split=split,
+            license=(text(values.get(columns.license)) if columns.license else "") or self.settings.license,
+            fault="; ".join(filter(None, faults)),
+        )
+
+    def _label(self, value: object) -> str | None:
+        one = cells.label(value)
+        spellings = (text(value), str(value).strip(), one, one.casefold())
+        return next((self.labels[spelling] for spelling in spellings if spelling in self.labels), None)
+
+    def _kept(self, values: Mapping[str, object]) -> bool:
+        return all(
+            text(values.get(name)).casefold() in among or str(values.get(name)).strip().casefold() in among
+            for name, among in self.where.items()
+        )
+
+    def _tone(self, values: Mapping[str, object]) -> tuple[int, str]:
+        """The first known value of the columns, and what is wrong where none is known and one is strange."""
+        strange = ""
+        for name in self.tones:
+            given = cells.mapped(self.settings.skin_tones, values.get(name))
+            tone = cells.tone(self.scale, values.get(name)) if given is None else given
+            if tone:
+                return tone, ""
+            if tone is None and not strange:
+                strange = f"skin tone `{text(values.get(name))[:40]}` is not on the scale {self.scale}"
+        return 0, strange
+
+
+def understand(
+    columns: Sequence[str], settings: SourceSettings, labels: Mapping[str, str], scale: str, tones: Collection[int]
+) -> Understanding:
+    """Resolve a source's settings against the columns that the data have.
+
+    Raises:
+        ManifestError: A column, a label or a tone that the settings name is not there; one line a fault.
+    """
+    named = settings.columns
+    faults = _missing(columns, settings) + _unmapped(settings, labels, scale)
+    label = named.label or ("label" if "label" in columns else "")
+    if not label:
+        faults.append(f"real.columns.label: say which column holds the label; {near('label', columns)}")
+    if faults:
+        raise ManifestError(*faults)
+    known = {words.casefold(): slug for slug, words in labels.items()} | {slug.casefold(): slug for slug in labels}
+    known |= {value.casefold(): label for value, label in settings.labels.items()} | dict(settings.labels)
+    return Understanding(
+        settings=settings,
+        label=label,
+        tones=_several(named.skin_tone) or tuple(name for name in _conventional_tones(scale) if name in columns)[:1],
+        groups=_several(named.group),
+        where={name: frozenset(value.casefold() for value in among) for name, among in settings.where.items()},
+        labels=known,
+        scale=scale,
+        wanted=frozenset(tones),
+    )
+
+
+def _several(names: str | list[str] | None) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _conventional_tones(scale: str) -> tuple[str, ...]:
+    """A column of Fitzpatrick types never passes for one of Monk's tones."""
+    return ("skin_tone",) if scale == "monk" else ("fitzpatrick", "skin_tone")
+
+
+def _missing(columns: Sequence[str], settings: SourceSettings) -> list[str]:
+    """A fault for each column that is named and not there; those of images and masks are their door's to find."""
+    fields = [name for name in Columns.model_fields if name not in ("image", "mask")]
+    asked = [(f"real.columns.{field}", name) for field in fields for name in _several(getattr(settings.columns, field))]
+    asked += [(f"real.where.{name}", name) for name in settings.where]
+    return [f"{path}: no column `{name}`; {near(name, columns)}" for path, name in asked if name not in columns]
+
+
+def _unmapped(settings: SourceSettings, labels: Mapping[str, str], scale: str) -> list[str]:
+    """A fault for each mapping to a label or a tone that there is not."""
+    faults = [
+        f"real.labels.{value}: the manifest has no label `{label}`; {near(label, labels)}"
+        for value, label in settings.labels.items()
+        if label not in labels
+    ]
+    faults += [
+        f"real.skin_tones.{value}: {tone} is not on the scale {scale}; {near(tone, [0, *skin_tones.NAMES[scale]])}"
+        for value, tone in settings.skin_tones.items()
+        if tone not in skin_tones.NAMES[scale] and tone != 0
+    ]
+    return faults

@@ -1,0 +1,116 @@
+"""The YAML a person writes, strictly typed: every fault listed at once as ``path: message``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import documents, shipped
+from synthgen.documents import validate
+from synthgen.doors import Doors
+from synthgen.errors import ManifestError
+from synthgen.manifest import checks
+from synthgen.manifest.checks import RealImages
+from synthgen.manifest.entries import GenerateEntry
+from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
+
+__all__ = [
+    "Document",
+    "GenerateEntry",
+    "Layout",
+    "Manifest",
+    "Output",
+    "Pack",
+    "RealImages",
+    "Weights",
+    "parse",
+    "read",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole manifest, checked, with the texts it was read from.
+
+    Attributes:
+        document: The manifest as written, typed.
+        entries: Its ``generate`` entries, each checked against its strategy and model.
+        real: Where its real images come from; ``None`` where it says nothing of any.
+        prompts: Its prompt templates, as the prompts reader returned them.
+        text: The manifest's own text.
+        prompts_text: The text of its prompt templates.
+        base: The folder that its relative paths start from.
+    """
+
+    document: Document
+    entries: tuple[GenerateEntry, ...]
+    real: RealImages | None
+    prompts: Any
+    text: str
+    prompts_text: str
+    base: Path
+
+    @property
+    def starts_from_real(self) -> bool:
+        """Whether an entry is made from real images."""
+        return any(entry.per_source for entry in self.entries)
+
+
+def read(path: Path, doors: Doors) -> Manifest:
+    """Read a manifest and the prompt templates that it names.
+
+    Args:
+        path: Its file; or the bare name of one that ships, whose relative paths start from the current folder.
+        doors: The strategies and sources there are, and how prompts are read.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+    """
+    file, base = shipped.manifest(path)
+    return parse(documents.read_text(file), doors, base=base, where=file.name)
+
+
+def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str | None = None) -> Manifest:
+    """Read a manifest from its text.
+
+    Args:
+        text: The YAML.
+        doors: The strategies and sources there are, and how prompts are read.
+        base: The folder that relative paths start from.
+        where: What a fault of the YAML itself calls the document.
+        prompts_text: The prompt templates' text, where a run kept it; otherwise read from the file named.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+    """
+    raw = documents.parse(text, where)
+    document, faults = validate(Document, raw)
+    checked = checks.check(raw, base, doors)
+    prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
+    faults = [*map(checks.later, faults), *found, *checked.faults]
+    if document is None or prompts is None or faults:
+        raise ManifestError(*dict.fromkeys(faults))
+    source, templates = prompts
+    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base)
+
+
+def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:
+    if not isinstance(name, str):
+        return None, []
+    path = base / name
+    if kept is None and not _is_file(path):
+        found = doors.find_shipped_prompts(name)
+        if found is None:
+            return None, [f"prompts: no file {path}, and none that ships is called `{name}`"]
+        path = found
+    try:
+        text = documents.read_text(path) if kept is None else kept
+        return (text, doors.prompts(text, f"prompts: {path.name}")), []
+    except ManifestError as error:
+        return None, list(error.faults)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name no file can have
+        return False

@@ -1,0 +1,149 @@
+"""What types alone don't show: names, tones, counts, models and settings, each checked wherever its own part is sound.
+
+So a fault in one place hides none in another, and all of them are listed at once.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthgen import documents, skin_tones
+from synthgen.documents import near, validate
+from synthgen.doors import Doors, SourceSettings
+from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
+from synthgen.manifest.written import Document, Entry, Output, Pack, SkinTones
+
+_SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
+_SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
+_LATER = ("finetune", "curate", "evaluate", "adapter")
+
+
+@dataclass(frozen=True, slots=True)
+class RealImages:
+    """Where real images come from, checked: the module behind the sources door, and its settings."""
+
+    source: str
+    settings: SourceSettings
+
+
+@dataclass
+class Checked:
+    """What a document holds, as far as it is sound, and every fault that was found in it."""
+
+    faults: list[str] = field(default_factory=list)
+    entries: list[GenerateEntry] = field(default_factory=list)
+    real: RealImages | None = None
+
+
+def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
+    """Check what is sound of a document.
+
+    Args:
+        raw: The document as parsed.
+        base: The folder that its relative paths start from.
+        doors: The strategies and sources there are.
+    """
+    document = documents.sound(Document, raw)
+    found = raw.get("generate")
+    entries = [documents.sound(Entry, entry) for entry in found] if isinstance(found, list) else []
+    checked = Checked()
+    checked.faults += _names(document) + _skin_tones(document.get("skin_tones"))
+    checked.faults += _output(document.get("output")) + _pack(document.get("pack"))
+    checked.faults += _keys(entries, document.get("labels", {}))
+    checked.real = _real(document, doors, checked.faults)
+    for number in range(len(entries)):
+        found_in = EntryCheck(document, entries, number, base, doors)
+        checked.faults += found_in.faults
+        checked.entries += [found_in.entry] if found_in.entry else []
+    return checked
+
+
+def later(fault: str) -> str:
+    """Say of a key that is promised but not built yet that it is that, not a typing error."""
+    path, _, rest = fault.partition(": ")
+    last = path.rpartition(".")[2]
+    if rest.startswith("unknown key") and last in _LATER:
+        return f"{path}: this version of synthgen can't do `{last}` yet; take it out"
+    return fault
+
+
+def _names(document: Part) -> list[str]:
+    name, faults = document.get("name"), []
+    if name is not None and not _SLUG.fullmatch(name):
+        faults.append(f"name: `{name}` can't name a run; {_SLUG_HELP}")
+    for label in document.get("labels", {}):
+        if not _SLUG.fullmatch(label):
+            faults.append(f"labels.{label}: can't be a label; {_SLUG_HELP}")
+    return faults
+
+
+def _skin_tones(tones: SkinTones | None) -> list[str]:
+    if tones is None:
+        return []
+    known, faults = skin_tones.NAMES[tones.scale], []
+    for number, value in enumerate(tones.values):
+        if value not in known:
+            choices = ", ".join(map(str, known))
+            faults.append(
+                f"skin_tones.values[{number}]: {value} is not on the {tones.scale} scale; there are: {choices}"
+            )
+        if value in tones.values[:number]:
+            faults.append(f"skin_tones.values[{number}]: {value} is given twice")
+    return faults
+
+
+def _output(output: Output | None) -> list[str]:
+    if output is None or output.quality is None or output.image_format == "jpeg":
+        return []
+    return [f"output.quality: is for jpeg; {output.image_format} is written without loss"]
+
+
+def _pack(pack: Pack | None) -> list[str]:
+    if pack is None or "splits" not in pack.model_fields_set or abs(sum(pack.splits.values()) - 1) <= 1e-9:
+        return []
+    return [f"pack.splits: must add up to 1, found {sum(pack.splits.values())}"]
+
+
+def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:
+    written = document.get("real")
+    if written is None:
+        return None
+    source = written.get("source")
+    if not isinstance(source, str) or source not in doors.sources.names():
+        what = "missing; this key is needed" if source is None else f"no source `{source}`"
+        faults.append(f"real.source: {what}; {near(source, doors.sources.names())}")
+        return None
+    rest = {key: value for key, value in written.items() if key != "source"}
+    settings, found = validate(doors.sources.module(source).Settings, rest, "real")
+    faults += found
+    if settings is None:
+        return None
+    labels, tones = document.get("labels"), document.get("skin_tones")
+    for value, label in settings.labels.items():
+        if labels is not None and label not in labels:
+            faults.append(f"real.labels.{value}: no label `{label}` in `labels`; {near(label, labels)}")
+    for value, tone in settings.skin_tones.items():
+        if tones is not None and tone and tone not in skin_tones.NAMES[tones.scale]:
+            faults.append(f"real.skin_tones.{value}: {tone} is not on the {tones.scale} scale; 0 is unknown")
+    return RealImages(source, settings)
+
+
+def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
+    """Entry names, and that no two entries can give two images one key."""
+    faults, owners, names = [], dict[str, str](), [entry_name(entry) for entry in entries]
+    for number, name in enumerate(names):
+        path = f"generate[{number}].name"
+        if name is None:
+            continue
+        if not _SLUG.fullmatch(name):
+            faults.append(f"{path}: `{name}` can't name an entry; {_SLUG_HELP}")
+        if name in names[:number]:
+            faults.append(f"{path}: `{name}` names an earlier entry too; each needs its own")
+            continue
+        for label in labels:
+            other = owners.setdefault(f"{name}-{label}", name)
+            if other != name:
+                faults.append(f"{path}: its keys `{name}-{label}-…` could be those of `{other}` too")
+    return faults

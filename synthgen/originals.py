@@ -1,0 +1,163 @@
+"""The images that samples start from: real photographs, or images of an earlier entry, at the size that is made."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthgen import datasets_on_disk, images, indexing, photographs, tars
+from synthgen.attempts import Original
+from synthgen.errors import InputError
+from synthgen.ledger import Ledger
+from synthgen.plan import EntryPlan, Plan
+from synthgen.sample import Sample
+
+if TYPE_CHECKING:
+    from synthgen.real import Source
+
+ReadParent = Callable[[EntryPlan, Sample], bytes | None]
+_READERS = 4
+
+
+class Originals:
+    """Finds the image that a sample starts from; call it with a sample that was fetched, and not released since.
+
+    Args:
+        plan: The plan.
+        root: The run's folder, where images of a source that can be read only once are kept.
+        read_parent: Finds the stored bytes of a generated image; ``None`` where it could not be made.
+    """
+
+    def __init__(self, plan: Plan, root: Path, read_parent: ReadParent) -> None:
+        self._plan, self._root, self._read_parent = plan, root, read_parent
+        self._found: dict[str, Original | None] = {}
+
+    def __call__(self, sample: Sample) -> Original:
+        """The image that a sample starts from.
+
+        Raises:
+            LookupError: It was not fetched, or could not be made.
+        """
+        found = self._found[sample.key]
+        if found is None:
+            raise LookupError(f"{sample.parent} could not be made, so {sample.key} has nothing to start from")
+        return found
+
+    def has(self, sample: Sample) -> bool:
+        """Whether a sample has what it needs to be made: nothing, or an image that could be made itself."""
+        return not _starts(sample) or self._found[sample.key] is not None
+
+    def fetch(self, samples: Iterable[Sample]) -> None:
+        """Read the images that samples start from, and hold them.
+
+        Raises:
+            InputError: A real image is not the one that was indexed, or can't be read any more.
+        """
+        wanted = [sample for sample in samples if _starts(sample)]
+        if not wanted:
+            return
+        with ThreadPoolExecutor(_READERS) as readers:
+            self._found |= dict(zip([one.key for one in wanted], readers.map(self._read, wanted), strict=True))
+
+    def release(self, samples: Iterable[Sample]) -> None:
+        """Let go of the images that samples start from."""
+        for sample in samples:
+            self._found.pop(sample.key, None)
+
+    def _read(self, sample: Sample) -> Original | None:
+        entry = self._plan.entries[sample.recipe.entry]
+        if sample.parent:
+            content = self._read_parent(entry, sample)
+            if content is None:
+                return None
+            pixels = images.decode(content)
+        elif sample.source:
+            pixels = photographs.open_photograph(self._read_photograph(sample.source))
+        else:
+            raise LookupError(f"{sample.key} starts from no image")
+        masked = sample.source if sample.recipe.settings.reads_mask else None
+        return Original(photographs.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
+
+    def _mask(self, entry: EntryPlan, source: Source) -> photographs.Mask | None:
+        """A real image's mask, brought to an entry's size by the way that its image went there."""
+        if not source.mask:
+            return None
+        before = self._mask(self._plan.entries[entry.parent], source) if entry.parent else None
+        mask = photographs.open_mask(self._read_mask(source)) if before is None else before
+        return photographs.fit_mask(mask, *_size(entry))
+
+    @cached_property
+    def _read_photograph(self) -> Callable[[Source], bytes]:
+        return indexing.open_images(*self._real, self._root)
+
+    @cached_property
+    def _read_mask(self) -> Callable[[Source], bytes]:
+        return indexing.open_masks(*self._real, self._root)
+
+    @property
+    def _real(self) -> tuple[str, Any, Path]:
+        real = self._plan.manifest.real
+        if real is None:
+            raise InputError("the manifest says nothing of real images any more")
+        return real.source, real.settings, self._plan.manifest.base
+
+
+def of_run(plan: Plan, root: Path) -> Originals:
+    """The originals of a run's samples: what earlier entries made is in its work shards."""
+    shards: dict[tuple[str, int], dict[str, bytes]] = {}
+    lock = threading.Lock()
+
+    def read_parent(entry: EntryPlan, sample: Sample) -> bytes | None:
+        parent = plan.entries[str(entry.parent)]
+        place = (parent.name, parent.shard_of(sample.index))
+        with lock:
+            if place not in shards:
+                path = Ledger(root, parent.name, parent.digest).tar(place[1])
+                shards.clear()
+                shards[place] = {one.key: one.image for one in tars.read(path)}
+            return shards[place].get(sample.parent)
+
+    return Originals(plan, root, read_parent)
+
+
+def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> Originals:
+    """The originals of some samples of a packed dataset: what earlier entries made is in its shards.
+
+    Finding one raises InputError where the dataset does not hold the image that a sample was made from.
+    """
+    stored = _stored(root, {sample.parent for sample in samples if sample.parent})
+
+    def read_parent(_: EntryPlan, sample: Sample) -> bytes:
+        if sample.parent not in stored:
+            raise InputError(
+                f"{root}: `{sample.key}` was made from `{sample.parent}`, which this dataset does not hold"
+            )
+        return stored[sample.parent]
+
+    return Originals(plan, root, read_parent)
+
+
+def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:
+    """Images of a packed dataset by key: one is found through the metadata, several on one way through the shards."""
+    if not keys:
+        return {}
+    if len(keys) == 1:
+        found = datasets_on_disk.read_sample(root, *keys)
+        return {found.key: found.image} if found else {}
+    paths = [root / name for name in datasets_on_disk.shards(datasets_on_disk.read_provenance(root))]
+    samples = (sample for path in paths for sample in datasets_on_disk.read_shard(path))
+    return {sample.key: sample.image for sample in samples if sample.key in keys}
+
+
+def _size(entry: EntryPlan) -> tuple[int, int, photographs.Fit]:
+    """The height and width of an entry's images, and how others are brought to it."""
+    settings: Any = entry.recipe.settings
+    return settings.height, settings.width, getattr(settings, "fit", "crop")
+
+
+def _starts(sample: Sample) -> bool:
+    return bool(sample.source or sample.parent)

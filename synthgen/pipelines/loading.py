@@ -1,0 +1,147 @@
+"""Loads a diffusers pipeline once, from a folder or the Hub, in the dtype and on the device that were decided.
+
+The safety checker is not loaded: it takes photographs of bare skin for nudity and paints them black.
+"""
+
+import logging
+from functools import lru_cache
+from typing import Any, Literal
+
+from synthgen import devices, models
+from synthgen.devices import Environment
+from synthgen.errors import UnavailableError
+from synthgen.pipelines.batches import Pipeline
+from synthgen.sample import Recipe
+
+Task = Literal["text2img", "img2img", "inpaint"]
+
+# The pipeline class of a model's own class for each task. Named here rather than through diffusers' Auto classes: their
+# import loads every family there is, which takes seconds, and a family that nobody tried is refused, not guessed at.
+_FAMILIES = {
+    "StableDiffusionPipeline": "StableDiffusion{}Pipeline",
+    "StableDiffusionInpaintPipeline": "StableDiffusion{}Pipeline",
+    "StableDiffusionXLPipeline": "StableDiffusionXL{}Pipeline",
+    "StableDiffusionXLInpaintPipeline": "StableDiffusionXL{}Pipeline",
+}
+_TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint"}
+CLASSES: dict[tuple[Task, str], str] = {
+    (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
+}
+_log = logging.getLogger(__name__)
+
+
+def resolve_revision(recipe: Recipe) -> str:
+    """The commit of a Hub id (its pinned, newest or already downloaded one), or the fingerprint of a folder.
+
+    Raises:
+        UnavailableError: The Hub can't be reached and nothing is downloaded, or it has no such model.
+    """
+    if recipe.model.folder is not None:
+        return models.fingerprint(recipe.model.folder)
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    # The root of its HTTP client's errors, a refused connection among them, whichever client that is.
+    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
+    name, revision = recipe.model.name, recipe.revision or None
+    try:
+        return str(HfApi().model_info(name, revision=revision).sha)
+    except (client_error, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+    try:
+        folder = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
+    except LocalEntryNotFoundError:
+        raise UnavailableError(
+            f"model {name}: not downloaded before, and the Hub did not give it: {reason}; "
+            f"check the id, log in with `hf auth login` if it is gated, or use a local folder or `phantom`"
+        ) from None
+    _log.warning("the Hub can't be asked about %s; using what was downloaded before", name)
+    return str(folder).replace("\\", "/").rpartition("/")[2]
+
+
+@lru_cache(maxsize=1)
+def _load(task: Task, model: models.ModelFacts, revision: str, on: tuple[str, str, str]) -> Pipeline:
+    device, dtype, attention = on
+    import torch
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    import diffusers
+
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
+    where = {"revision": revision} if model.folder is None else {}
+    name = model.name if model.folder is None else str(model.folder)
+    kind = pipeline_class(task, _class_name(model, revision), model.name)
+    options = {"safety_checker": None, "requires_safety_checker": False}
+    pipe = getattr(diffusers, kind).from_pretrained(
+        name,
+        dtype=getattr(torch, dtype),
+        use_safetensors=True,
+        **where,
+        **({} if "XL" in kind else options),
+    )
+    _check_channels(task, pipe, model.name)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(device)
+    if devices.channels_last(device):
+        pipe.unet.to(memory_format=torch.channels_last)
+    pipe.vae.to(memory_format=torch.channels_last)
+    if attention == "xformers":
+        pipe.enable_xformers_memory_efficient_attention()
+    return Pipeline(pipe, dtype)
+
+
+def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
+    """Load the pipeline of a recipe; the last one loaded is kept, so entries that share a model load it once.
+
+    Raises:
+        UnavailableError: The model can't be loaded.
+    """
+    import torch
+
+    torch.set_num_threads(environment.threads)
+    try:
+        on = (environment.device, environment.dtype, environment.attention)
+        return _load(task, recipe.model, environment.model_revision, on)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UnavailableError(f"model {recipe.model.name}: can't be loaded: {reason}") from error
+
+
+def pipeline_class(task: Task, class_name: str, model: str) -> str:
+    """The diffusers class that does a task with a model of a class.
+
+    Raises:
+        UnavailableError: It is a family that is not supported.
+    """
+    if (task, class_name) not in CLASSES:
+        known = ", ".join(sorted(name for for_task, name in CLASSES if for_task == task))
+        raise UnavailableError(f"model {model} is a {class_name}; {task} is supported for: {known}")
+    return CLASSES[task, class_name]
+
+
+def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:
+    """Check that a UNet of so many channels can do a task; ``None`` where that is not known.
+
+    Raises:
+        UnavailableError: It can't: a UNet that was made for inpainting also reads a mask and the masked image.
+    """
+    if task != "inpaint" and in_channels not in (None, latent_channels):
+        raise UnavailableError(
+            f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
+            "use it with inpaint or outpaint, or another model"
+        )
+
+
+def _check_channels(task: Task, pipe: Any, model: str) -> None:
+    fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
+
+
+def _class_name(model: models.ModelFacts, revision: str) -> str:
+    if model.folder is not None:
+        return model.class_name
+    import diffusers
+
+    return str(diffusers.DiffusionPipeline.load_config(model.name, revision=revision)["_class_name"])

@@ -1,0 +1,68 @@
+"""From a manifest file to its plan, the real images that it starts from indexed."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from synthgen import indexing, manifest, real, runs
+from synthgen.doors import Doors
+from synthgen.errors import PlanMismatchError
+from synthgen.manifest import Manifest, RealImages
+from synthgen.plan import Plan
+from synthgen.real import Index
+
+Progress = Callable[[int, int], None]
+
+
+def read(path: Path, doors: Doors, root: Path | None = None, progress: Progress | None = None) -> Plan:
+    """Read a manifest file and plan it.
+
+    Args:
+        path: The manifest's file, or the bare name of one that ships.
+        doors: The strategies and sources there are.
+        root: The run's folder, which keeps the index of real images; ``None`` for a dry run, which reads their metadata
+            alone.
+        progress: Told how many real images have been opened, and of how many, while they are indexed.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+        InputError: The real images can't be had, or the folder is neither empty nor a run.
+        PlanMismatchError: The folder holds the index of other real images.
+    """
+    read_manifest = manifest.read(path, doors)
+    if read_manifest.real is None or not read_manifest.starts_from_real:
+        return Plan(read_manifest)
+    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress))
+
+
+def index(read: Manifest, images: RealImages, root: Path | None, progress: Progress | None = None) -> Index:
+    """The index of a manifest's real images: the one that a run keeps, or else a new one, which it then keeps.
+
+    One without an image to start from has made nothing, so it is made anew: the images may have come since.
+    """
+    document, name = read.document, images.source
+    arguments: dict[str, Any] = {
+        "labels": document.labels,
+        "scale": document.skin_tones.scale,
+        "tones": document.skin_tones.values,
+        "seed": document.seed,
+    }
+    if root is None:
+        return indexing.scan(name, images.settings, base=read.base, **arguments)
+    described = json.dumps([name, images.settings.model_dump(mode="json"), arguments], sort_keys=True)
+    recipe = hashlib.sha256(described.encode()).hexdigest()
+    runs.check_ours(root)
+    path = root / real.FILE
+    kept = Index.read(path) if path.exists() else None
+    if kept is None or not kept.usable("train"):
+        return indexing.build(
+            name, images.settings, base=read.base, root=root, recipe=recipe, progress=progress, **arguments
+        )
+    if kept.recipe != recipe:
+        raise PlanMismatchError(
+            f"{path} was made from another `real:` block, other labels, tones or another seed (there "
+            f"{kept.recipe[:12]}, asked {recipe[:12]}): use another --out, or undo the change"
+        )
+    return kept

@@ -1,0 +1,108 @@
+"""Pairs pictures with the images that they start from: real ones, or those that an earlier entry made."""
+
+import io
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from synthgen.errors import DamagedError, InputError
+from synthgen.originals import Originals
+from synthgen.plan import Plan
+from synthgen.preview.picture import THUMBNAIL, Picture
+from synthgen.sample import Sample
+
+Find = Callable[[Plan, Sequence[Sample]], Originals]
+_DRAWN = "phantom"  # the source whose images are no photographs
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pictures, with the images that they start from as far as these can be had.
+
+    Attributes:
+        pictures: The pictures, in the order they were given in.
+        photographs: Whether a real photograph is among what they start from.
+        missing: Whether they start from images that can't be had any more, so none is given.
+    """
+
+    pictures: Sequence[Picture]
+    photographs: bool = False
+    missing: bool = False
+
+
+def pair(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find) -> Pairs:
+    """Give each picture the image that it starts from; all of them or, where one can't be had, none, and say so.
+
+    Args:
+        pictures: What is shown.
+        read_plan: Reads their plan; called only where a picture starts from an image.
+        find: What finds the images that some samples of the plan start from.
+    """
+    if not any(map(_starts, pictures)):
+        return Pairs(pictures)
+    try:
+        plan = read_plan()
+        contents = _contents(plan, [_planned(plan, picture) for picture in pictures if _starts(picture)], find)
+    except (InputError, DamagedError, OSError) as error:
+        _log.warning("the gallery lacks the images that its pictures start from: %s", " ".join(str(error).split()))
+        return Pairs(pictures, missing=True)
+    paired = [replace(picture, original=contents.get(picture.key)) for picture in pictures]
+    return Pairs(paired, photographs=_any_photograph(plan, paired))
+
+
+def _starts(picture: Picture) -> bool:
+    """Whether a record says that its image was made from another."""
+    return bool(picture.record["source_id"]) or '"from":' in str(picture.record["attributes"])
+
+
+def _planned(plan: Plan, picture: Picture) -> Sample:
+    sample = plan.find(picture.key)
+    source = sample.source.id if sample and sample.source else ""
+    if sample is None or source != picture.record["source_id"]:
+        raise InputError(f"the manifest plans another image as `{picture.key}` than the one stored")
+    return sample
+
+
+def _contents(plan: Plan, samples: Sequence[Sample], find: Find) -> dict[str, bytes]:
+    """What each sample starts from, by its key; read once an entry, a work shard at a time."""
+    samples = [sample for sample in samples if sample.source or sample.parent]
+    originals, found, known = find(plan, samples), dict[tuple[str, str], bytes](), dict[bytes, bytes]()
+
+    def place(sample: Sample) -> tuple[str, int]:
+        return sample.recipe.entry, plan.entries[sample.recipe.entry].shard_of(sample.index)
+
+    once = {_origin(sample): sample for sample in samples}
+    for _, shard in itertools.groupby(sorted(once.values(), key=place), place):
+        batch = list(shard)
+        originals.fetch(batch)
+        for sample in filter(originals.has, batch):
+            content = _encoded(Image.fromarray(originals(sample).pixels))
+            found[_origin(sample)] = known.setdefault(content, content)
+        originals.release(batch)
+    return {sample.key: found[_origin(sample)] for sample in samples if _origin(sample) in found}
+
+
+def _origin(sample: Sample) -> tuple[str, str]:
+    """What two samples have in common that start from the same image at the same size."""
+    return sample.recipe.entry, sample.parent or (sample.source.id if sample.source else "")
+
+
+def _encoded(image: Image.Image) -> bytes:
+    """Without loss where the page shows every pixel; smaller where it shows a reduced copy."""
+    buffer = io.BytesIO()
+    if max(image.size) <= THUMBNAIL:
+        image.save(buffer, "PNG")
+    else:
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def _any_photograph(plan: Plan, pictures: Sequence[Picture]) -> bool:
+    real = plan.manifest.real
+    if real is None or real.source == _DRAWN:
+        return False
+    return any(picture.original is not None and picture.record["source_id"] for picture in pictures)

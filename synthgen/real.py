@@ -1,0 +1,175 @@
+"""Real images as a plan knows them: their frozen index, and the split that each group belongs to."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from synthgen import durable
+from synthgen.doors import Split
+from synthgen.errors import DamagedError
+
+FILE = "sources.parquet"
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SAME_FILE = "the same file as another"
+# How faults that name one image or value begin, and what all of one kind are called.
+_REASONS = {
+    "no file ": "no file",
+    "same file as ": SAME_FILE,
+    "group ": "the group is in another split too",
+    "skin tone ": "skin tone is not on the scale",
+    "split ": "split is none of train, validation and test",
+    "mask: ": "the mask can't be read",
+}
+_VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
+
+
+def split_of(seed: int, group: str, fractions: Mapping[Split, float]) -> Split:
+    """The split of a group: a hash of the manifest's seed and the group, as a point among the fractions."""
+    digest = hashlib.blake2b(f"{seed}\0split\0{group}".encode(), digest_size=8).digest()
+    point = int.from_bytes(digest, "big") / 2**64
+    names = [name for name in SPLITS if name in fractions]
+    for name in names:
+        point -= fractions[name]
+        if point < 0:
+            return name
+    return names[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One real image.
+
+    Attributes:
+        id: Unique in the index; ``[a-z0-9-]`` only.
+        label: A label of the manifest.
+        tone: On the manifest's scale; 0 is unknown.
+        group: What has to stay in one split: a patient, a lesion, or the image alone.
+        split: ``train``, ``validation`` or ``test``.
+        license: Its licence; empty where nothing says it.
+        dataset: The dataset that it is from.
+        location: Where its door finds it again.
+        mask: Where its door finds its mask; empty for none.
+        sha256: Of the file's bytes, in hex; empty until it was opened.
+        width: In pixels; 0 until it was opened.
+        height: In pixels; 0 until it was opened.
+        fault: Why it can't be used; empty where it can.
+        mask_sha256: Of the mask's bytes, in hex; empty where there is none, or it was not opened.
+    """
+
+    id: str
+    label: str
+    tone: int
+    group: str
+    split: str
+    license: str
+    dataset: str
+    location: str
+    mask: str = ""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    fault: str = ""
+    mask_sha256: str = ""
+
+    @property
+    def facts(self) -> list[str | int]:
+        """All that an image made from it, and its record, depend on; not where it lies."""
+        said: list[str | int] = [self.label, self.tone, self.group, self.split, self.license, self.dataset]
+        return [self.id, self.sha256, self.mask_sha256, *said]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The frozen list of a dataset's images.
+
+    Attributes:
+        sources: Every image that a label and a tone of the manifest are known of, sorted by id, bad ones included.
+        left_out: How many rows are not in it, by reason.
+        recipe: The digest of the settings that it was made by; empty for one that is not kept.
+    """
+
+    sources: tuple[Source, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    recipe: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256, in hex, of all that an image made from a usable source depends on; not of where it lies."""
+        digest = hashlib.sha256()
+        for one in self.sources:
+            if not one.fault:
+                digest.update(json.dumps(one.facts).encode() + b"\n")
+        return digest.hexdigest()
+
+    def usable(self, split: str) -> tuple[Source, ...]:
+        """The images of a split that have no fault, sorted by id."""
+        return self._usable.get(split, ())
+
+    def counts(self, split: str) -> Counter[tuple[str, int]]:
+        """How many usable images of a split each label and tone has; 0 where there is none."""
+        return Counter((source.label, source.tone) for source in self.usable(split))
+
+    @cached_property
+    def faults(self) -> dict[str, int]:
+        """How many images can't be used, by reason, the most frequent first; a reason names no image."""
+        return dict(Counter(_reason(source.fault) for source in self.sources if source.fault).most_common())
+
+    def account(self) -> dict[str, dict[str, int]]:
+        """How many images are usable, by split; and how many rows are left out and images at fault, by reason."""
+        usable: dict[str, int] = {split: len(self.usable(split)) for split in SPLITS}
+        return {"usable": usable, "left_out": dict(self.left_out), "faults": self.faults}
+
+    def write(self, path: Path) -> None:
+        """Write the index as Parquet, whole or not at all; the same index gives the same bytes."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        left_out = json.dumps(dict(sorted(self.left_out.items())))
+        schema = _schema().with_metadata({"left_out": left_out, "recipe": self.recipe})
+        arrays = [pa.array([getattr(source, one.name) for source in self.sources], one.type) for one in schema]
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
+        durable.write(path, sink.getvalue().to_pybytes())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read an index.
+
+        Raises:
+            DamagedError: The file can't be read, or is no index.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            table = parquet.read_table(pa.BufferReader(path.read_bytes()))
+            left_out = json.loads(table.schema.metadata[b"left_out"])
+            if not table.schema.equals(_schema()) or any(column.null_count for column in table.columns):
+                raise ValueError("other columns")
+            rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+            return cls(tuple(Source(*row) for row in rows), left_out, table.schema.metadata[b"recipe"].decode())
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise DamagedError(f"{path}: not an index of real images ({reason}); remove it to index again") from None
+
+    @cached_property
+    def _usable(self) -> dict[str, tuple[Source, ...]]:
+        sound = [source for source in self.sources if not source.fault]
+        return {split: tuple(source for source in sound if source.split == split) for split in SPLITS}
+
+
+def _reason(fault: str) -> str:
+    """A fault without what it says of one image alone: names, values and sizes."""
+    return next((reason for begin, reason in _REASONS.items() if fault.startswith(begin)), _VALUES.sub("...", fault))
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema([(one.name, pa.int64() if one.type is int else pa.string()) for one in fields(Source)])

@@ -1,0 +1,245 @@
+"""In which order an entry's samples come: round after round over cells or real images, so every work shard mixes them.
+
+Each sequence is a pure function of the manifest and the frozen index of real images, gives any place by its number, and
+holds its cells or sources, never its samples.
+"""
+
+import bisect
+import hashlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Protocol
+
+from synthgen.manifest import Weights
+from synthgen.real import Source
+
+_BY_CELL = re.compile(r"(?P<cell>.+)-(?P<nth>\d{7,15})")
+_BY_SOURCE = re.compile(r"(?P<source>.+)-(?P<nth>\d{3,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place in a sequence.
+
+    Attributes:
+        name: What a sample's key says after its entry's name.
+        label: The label of the image to make.
+        tone: Its tone on the manifest's scale; 0 is unknown.
+        source: The real image that it starts from in the end; ``None`` for none.
+        parent: The key of the generated image that it starts from; empty for none.
+    """
+
+    name: str
+    label: str
+    tone: int
+    source: Source | None = None
+    parent: str = ""
+
+
+class Places(Protocol):
+    """What every sequence offers."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+
+    @property
+    def cells(self) -> Mapping[tuple[str, int], int]:
+        """How many samples each label and tone has."""
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name, without looking through them; ``None`` if there is none."""
+
+    def content(self) -> dict[str, Any]:
+        """What decides images beside the cells, as plain values for a digest."""
+
+
+class ByCell:
+    """So many images of each label on each tone, the cells taking turns.
+
+    Args:
+        cells: How many images each label and tone has, in the manifest's order.
+    """
+
+    def __init__(self, cells: Mapping[tuple[str, int], int]) -> None:
+        self.cells = {cell: count for cell, count in cells.items() if count}
+        self.samples = sum(self.cells.values())
+        self._order = list(self.cells)
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        level = self._levels[bisect.bisect_right(self._starts, index) - 1]
+        turn, number = divmod(index - level.start, len(level.cells))
+        label, tone = self._order[level.cells[number]]
+        return Place(f"{label}-{tone}-{level.first + turn:07d}", label, tone)
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        match = _BY_CELL.fullmatch(name)
+        number = self._by_prefix.get(match["cell"]) if match else None
+        if match is None or number is None:
+            return None
+        nth = int(match["nth"])
+        if nth >= self.cells[self._order[number]] or name != f"{match['cell']}-{nth:07d}":
+            return None
+        level = next(level for level in reversed(self._levels) if level.first <= nth)
+        return level.start + (nth - level.first) * len(level.cells) + level.cells.index(number)
+
+    def content(self) -> dict[str, Any]:
+        """Nothing beside the cells."""
+        return {}
+
+    @cached_property
+    def _levels(self) -> list["_Level"]:
+        """Runs of rounds in which the same cells still have images to make."""
+        counts = list(self.cells.values())
+        levels, start = [], 0
+        for first, last in itertools.pairwise(sorted({0, *counts})):
+            cells = tuple(place for place, count in enumerate(counts) if count > first)
+            levels.append(_Level(start, first, cells))
+            start += (last - first) * len(cells)
+        return levels
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [level.start for level in self._levels]
+
+    @cached_property
+    def _by_prefix(self) -> dict[str, int]:
+        return {f"{label}-{tone}": number for number, (label, tone) in enumerate(self._order)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """From sample ``start`` and each cell's image ``first`` on, these cells take turns."""
+
+    start: int
+    first: int
+    cells: tuple[int, ...]
+
+
+class BySource:
+    """So many images of each real image; label and tone are its own, or the label is the one to turn it into.
+
+    Args:
+        sources: The real images.
+        per_source: Images a real image.
+        target_label: The label to turn every one into; ``None`` for its own.
+        seed: The manifest's seed, which shuffles the sources.
+    """
+
+    def __init__(self, sources: Iterable[Source], per_source: int, target_label: str | None, seed: int) -> None:
+        self._sources = sorted(sources, key=lambda source: _shuffled(seed, source.id))
+        self._per_source, self._target = per_source, target_label
+        self.samples = len(self._sources) * per_source
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        nth, number = divmod(index, len(self._sources))
+        source = self._sources[number]
+        return Place(f"{source.id}-{nth:03d}", self._target or source.label, source.tone, source)
+
+    @cached_property
+    def cells(self) -> Mapping[tuple[str, int], int]:
+        """How many samples each label and tone has."""
+        counts = Counter((self._target or source.label, source.tone) for source in self._sources)
+        return {cell: count * self._per_source for cell, count in sorted(counts.items())}
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        match = _BY_SOURCE.fullmatch(name)
+        number = self._numbers.get(match["source"]) if match else None
+        if match is None or number is None:
+            return None
+        nth = int(match["nth"])
+        if nth >= self._per_source or name != f"{match['source']}-{nth:03d}":
+            return None
+        return nth * len(self._sources) + number
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names of places that begin with a prefix and a hyphen."""
+        for source in self._sources:
+            if source.id.startswith(f"{prefix}-"):
+                yield from (f"{source.id}-{nth:03d}" for nth in range(self._per_source))
+
+    def content(self) -> dict[str, Any]:
+        """The sources, by all that decides their images and records, and how many of each."""
+        facts = [source.facts for source in sorted(self._sources, key=lambda source: source.id)]
+        return {"sources": facts, "per_source": self._per_source, "target_label": self._target}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {source.id: number for number, source in enumerate(self._sources)}
+
+
+class ByParent:
+    """One image for each image of another entry, in that entry's order.
+
+    Args:
+        parent: The other entry's name.
+        places: Its sequence.
+        digest: Its digest.
+        target_label: The label to turn every one into; ``None`` for its own.
+    """
+
+    def __init__(self, parent: str, places: Places, digest: str, target_label: str | None) -> None:
+        self._parent, self._places, self._digest, self._target = parent, places, digest, target_label
+        self.samples = places.samples
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        place = self._places[index]
+        label = self._target or place.label
+        return Place(place.name, label, place.tone, place.source, f"{self._parent}-{place.name}")
+
+    @cached_property
+    def cells(self) -> Mapping[tuple[str, int], int]:
+        """How many samples each label and tone has."""
+        counts = Counter[tuple[str, int]]()
+        for (label, tone), count in self._places.cells.items():
+            counts[self._target or label, tone] += count
+        return counts
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        return self._places.find(name)
+
+    def content(self) -> dict[str, Any]:
+        """The other entry's digest, and the label to turn its images into."""
+        return {"from": self._parent, "digest": self._digest, "target_label": self._target}
+
+
+def apportion(total: int, weights: Sequence[float | Fraction]) -> list[int]:
+    """Share a total out in proportion to weights by the largest-remainder (Hamilton) method.
+
+    Ties go to the earlier cell. The shares add up to ``total`` exactly.
+    """
+    whole = sum(Fraction(weight) for weight in weights)
+    quotas = [total * Fraction(weight) / whole for weight in weights]
+    shares = [int(quota) for quota in quotas]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (shares[i] - quotas[i], i))
+    for place in by_remainder[: total - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+def weigh(labels: Iterable[str], tones: Iterable[int], total: int, weights: Weights) -> dict[tuple[str, int], int]:
+    """Share a total out over the cells of labels and tones in proportion to their weights."""
+    cells = list(itertools.product(labels, tones))
+    shares = [
+        Fraction(weights.label.get(cell[0], 1.0)) * Fraction(weights.skin_tone.get(cell[1], 1.0)) for cell in cells
+    ]
+    return dict(zip(cells, apportion(total, shares), strict=True))
+
+
+def _shuffled(seed: int, source: str) -> bytes:
+    """Where a source comes in the order: a hash, so that rows added or moved shuffle no others."""
+    return hashlib.blake2b(f"{seed}\0order\0{source}".encode(), digest_size=8).digest()

@@ -1,0 +1,104 @@
+"""The sources door: a file here is one place where real images are, and its name is the ``source`` in a manifest.
+
+Each module has:
+
+* a docstring whose first line is its help;
+* ``Settings``, a :class:`synthgen.doors.SourceSettings`, valid before anything is opened;
+* ``open_source(settings, base, cache, *, labels) -> Reader``, which lists the images and reads their bytes.
+"""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from synthgen.doors import Door, SourceSettings
+
+door = Door(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of the data, before anything about it is understood; one row of the data may hold several.
+
+    Attributes:
+        location: Where the reader finds it again.
+        stem: What its id is made of where no column says it.
+        values: The metadata.
+        first: The location of the first image of the same row of the data.
+        mask: Where the reader finds its mask; empty for none.
+        fault: Why it can't be read, where that is known already.
+    """
+
+    location: str
+    stem: str
+    values: Mapping[str, Any]
+    first: str
+    mask: str = ""
+    fault: str = ""
+
+
+class Reader(Protocol):
+    """An opened source.
+
+    Attributes:
+        name: What records call the dataset where the manifest does not.
+    """
+
+    name: str
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The metadata columns that there are."""
+
+    def rows(self) -> Iterator[Row]:
+        """Every image's metadata, without decoding one; a row of the data without any image has location ``""``."""
+
+    def keep(self, locations: Collection[str]) -> Mapping[str, str]:
+        """Keep the bytes of images that can't be read in any order; returns the new locations of those moved."""
+
+    def read(self, location: str) -> bytes:
+        """The bytes of an image's or a mask's file; may be called from several threads.
+
+        Raises:
+            DamagedError: This image can't be read.
+            InputError: The source can't be.
+        """
+
+
+class Source(Protocol):
+    """What every module behind this door is."""
+
+    Settings: type[SourceSettings]
+
+    def open_source(self, settings: Any, base: Path, cache: Path | None, *, labels: Collection[str] = ()) -> Reader:
+        """Open the source.
+
+        Args:
+            settings: This module's own ``Settings``.
+            base: The folder that relative paths start from: the manifest's.
+            cache: A folder to keep images in; ``None`` where only metadata is wanted.
+            labels: The manifest's labels, for a source that makes its images.
+
+        Raises:
+            InputError: There is no such source, or its metadata can't be read.
+        """
+
+
+def text(value: object) -> str:
+    """A cell of a table as text: nothing and NaN are empty, a number ``3.0`` is ``3``."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def source(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    return cast(Source, door.module(name))

@@ -1,0 +1,85 @@
+"""Opens whatever ``datasets`` opens, without running anybody's code, and says in a line what is wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import InputError, ManifestError, UnavailableError
+
+_SAVED = ("dataset_info.json", "dataset_dict.json")
+
+
+def load(
+    path: str, base: Path, *, name: str | None, revision: str | None, split: str | None, streaming: bool
+) -> dict[str, Any]:
+    """The splits of a dataset by name: of a folder or file here, or else of that id on the Hub.
+
+    Raises:
+        ManifestError: There is no such dataset, configuration or split, or it is a script.
+        UnavailableError: The Hub can't be reached.
+    """
+    import datasets
+
+    local = base / Path(path).expanduser()
+    if not local.exists() and (path.startswith((".", "/", "~")) or path.count("/") > 1):
+        raise ManifestError(f"real.path: no file or folder `{path}`")
+    if local.is_file() and local.suffix != ".parquet":
+        raise ManifestError(f"real.path: `{path}` is neither a folder nor a Parquet file")
+    with _without_bars(), reasons(path):
+        if any((local / mark).is_file() for mark in _SAVED):
+            return _saved(local, split)
+        what: dict[str, Any] = {"path": str(local) if local.exists() else path, "name": name}
+        if local.is_file():
+            what = {"path": "parquet", "data_files": str(local)}
+        elif not local.exists():
+            what["revision"] = revision
+        opened = datasets.load_dataset(**what, split=split, streaming=streaming)
+        return {split: opened} if split else dict(opened)
+
+
+@contextmanager
+def reasons(path: str) -> Iterator[None]:
+    """Say in a line what ``datasets`` raises."""
+    from datasets.exceptions import DatasetsError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    http_error: type[Exception] = HfHubHTTPError.__mro__[1]  # httpx's or httpx2's, as huggingface_hub uses
+    try:
+        yield
+    except InputError:
+        raise
+    except (http_error, OSError, ValueError, RuntimeError, DatasetsError) as error:
+        if isinstance(error, (ConnectionError, TimeoutError)) or type(error).__module__.startswith("httpx"):
+            raise UnavailableError(f"real.path: `{path}` can't be reached: {_line(error)}") from None
+        raise ManifestError(f"real.path: `{path}`: {_line(error)}") from None
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Progress is the command's to show."""
+    import datasets
+
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _saved(local: Path, split: str | None) -> dict[str, Any]:
+    """What ``save_to_disk`` wrote: one split or several."""
+    import datasets
+
+    opened = datasets.load_from_disk(str(local))
+    if not isinstance(opened, datasets.DatasetDict):
+        return {str(opened.split or "train"): opened}
+    if split and split not in opened:
+        raise ManifestError(f"real.hub_split: no split `{split}`; there are: {', '.join(opened)}")
+    return {split: opened[split]} if split else dict(opened)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

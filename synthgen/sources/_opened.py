@@ -1,0 +1,117 @@
+"""A dataset that the ``datasets`` library has opened: its columns, its rows without images, and single images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from synthgen.errors import DamagedError
+from synthgen.sources import _loading
+
+_BATCH = 1000
+Paths = dict[str, str]
+
+
+class Opened:
+    """The splits of a dataset, their images undecoded.
+
+    Attributes:
+        pictures: The columns that hold images.
+        columns: The others; ``a.b`` is field ``b`` of struct ``a``.
+    """
+
+    def __init__(self, path: str, splits: Mapping[str, Any], streaming: bool) -> None:
+        import datasets
+
+        self._path, self._streaming = path, streaming
+        self._splits = dict(splits)
+        self._features: dict[str, Any] = {}
+        for split in splits.values():
+            self._features |= dict(split.features or {})
+        features = self._features.items()
+        self.pictures = [name for name, feature in features if isinstance(feature, datasets.Image)]
+        for split, name in ((split, name) for split in splits for name in self.pictures):
+            self._splits[split] = self._splits[split].cast_column(name, datasets.Image(decode=False))
+        inner = [f"{name}.{part}" for name, feature in features if isinstance(feature, dict) for part in feature]
+        self.columns = [name for name in self._features if name not in self.pictures] + inner
+
+    def rows(self, images: Sequence[str]) -> Iterator[tuple[str, int, Paths, dict[str, Any]]]:
+        """Split, number, the path in each of some columns of images that is not empty, and the metadata of each row."""
+        for split, number, row in self.streamed() if self._streaming else self._listed(images):
+            paths = {name: row[name]["path"] or "" for name in images if row.get(name) is not None}
+            rest = {name: self._meant(name, value) for name, value in row.items() if name not in self.pictures}
+            structs = ((name, value) for name, value in rest.items() if isinstance(value, dict))
+            inner = {f"{name}.{part}": one for name, value in structs for part, one in value.items()}
+            yield split, number, paths, rest | inner
+
+    def streamed(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Split, number and row, with images' bytes, one after another."""
+        with _loading.reasons(self._path):
+            for split, rows in self._splits.items():
+                yield from ((split, number, row) for number, row in enumerate(rows))
+
+    def read(self, split: str, number: int, name: str) -> bytes:
+        """The bytes of one image.
+
+        Raises:
+            DamagedError: There is none.
+            InputError: The dataset can't be read.
+        """
+        try:
+            with _loading.reasons(self._path):
+                return content(self._splits[split][number][name])
+        except (KeyError, IndexError):
+            raise DamagedError(f"no image {split}/{number}/{name} in {self._path}") from None
+
+    def _meant(self, name: str, value: Any) -> Any:
+        """A ClassLabel's number as its name; one that is missing as nothing."""
+        names = getattr(self._features.get(name), "names", None)
+        if names is None or not isinstance(value, int):
+            return value
+        return names[value] if 0 <= value < len(names) else None
+
+    def _listed(self, images: Sequence[str]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Every row without the bytes of its images, which stay on disk."""
+        for split, rows in self._splits.items():
+            tables = rows.with_format("arrow")
+            for first in range(0, len(rows), _BATCH):
+                table = tables[first : first + _BATCH]
+                names = [name for name in table.column_names if name in images or name not in self.pictures]
+                cells = (_paths(table, name) if name in images else table[name].to_pylist() for name in names)
+                for number, row in enumerate(zip(*cells, strict=True), start=first):
+                    yield split, number, dict(zip(names, row, strict=True))
+
+
+def content(image: Any) -> bytes:
+    """The bytes of an undecoded image: its own, or those of the file that it names.
+
+    Raises:
+        DamagedError: There is none.
+    """
+    if image is None:
+        raise DamagedError("no image")
+    return bytes(image["bytes"]) if image["bytes"] is not None else file(image["path"])
+
+
+def file(path: str) -> bytes:
+    """The bytes of a file, here or at an address.
+
+    Raises:
+        DamagedError: There is none.
+        InputError: It can't be reached.
+    """
+    import fsspec
+
+    name = path.rpartition("/")[2]
+    with _loading.reasons(name):
+        try:
+            with fsspec.open(path, "rb") as opened:
+                return bytes(opened.read())
+        except FileNotFoundError:
+            raise DamagedError(f"no file {name}") from None
+
+
+def _paths(table: Any, name: str) -> list[dict[str, Any] | None]:
+    """The paths of a column of images, without touching their bytes."""
+    from pyarrow import compute
+
+    paths, there = compute.struct_field(table[name], "path").to_pylist(), table[name].is_valid().to_pylist()
+    return [{"path": path} if valid else None for path, valid in zip(paths, there, strict=True)]

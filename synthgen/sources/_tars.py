@@ -1,0 +1,159 @@
+"""Tars anywhere: which ones an address means, their samples by headers and metadata alone, and reading in them."""
+
+import json
+import re
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from synthgen.errors import DamagedError, InputError, ManifestError
+
+_NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
+_TEXTS = ("cls", "txt", "text")
+_REMOTE = (("aiohttp", "ClientError"), ("httpx", "HTTPError"), ("httpx2", "HTTPError"))  # not always OSErrors
+_LARGEST = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample: its key, what its metadata say, and where its other members lie, by extension."""
+
+    key: str
+    values: dict[str, Any]
+    members: dict[str, str] = field(default_factory=dict)
+
+
+def named(written: str, base: Path) -> Iterator[str]:
+    """The tars that an address means, with braces expanded and ``*`` resolved; those on disk relative to ``base``.
+
+    Raises:
+        ManifestError: There is none.
+        InputError: The place can't be listed.
+    """
+    for address in _expanded(written):
+        found = list(_globbed(address, base))
+        if not found:
+            raise ManifestError(f"real.path: no tar `{address}`")
+        yield from found
+
+
+def samples(tar: str, base: Path) -> Iterator[Sample]:
+    """The samples of a tar, in order; the bytes of images are never read.
+
+    Raises:
+        InputError: It is no tar, or can't be read.
+    """
+    held: dict[str, Sample] = {}
+    with _opened(tar, base) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as members:
+                for member in members:
+                    name = _NAME.fullmatch(member.name)
+                    if name and member.isreg():
+                        sample = held.setdefault(name[1], Sample(name[1], _own(name[1], tar)))
+                        _add(sample, name[2].lower(), member, file, tar)
+        except (tarfile.TarError, EOFError) as error:
+            raise InputError(f"{tar}: not a whole tar ({error}); tars must not be compressed") from None
+    yield from held.values()
+
+
+def read(location: str, base: Path) -> bytes:
+    """The bytes of a member, by its tar, its offset and its size.
+
+    Raises:
+        DamagedError: The tar ends within it.
+        InputError: The tar can't be read.
+    """
+    tar, _, span = location.rpartition("#")
+    offset, _, size = span.partition("+")
+    with _opened(tar, base) as file:
+        file.seek(int(offset))
+        content = file.read(int(size))
+    if len(content) < int(size):
+        raise DamagedError(f"{tar} ends within this image")
+    return content
+
+
+def _own(key: str, tar: str) -> dict[str, Any]:
+    return {"__key__": key, "__url__": tar.rpartition("/")[2]}
+
+
+def _add(sample: Sample, extension: str, member: tarfile.TarInfo, file: BinaryIO, tar: str) -> None:
+    """Take up a member: metadata by what they say, others by where they lie."""
+    if extension not in ("json", *_TEXTS) or member.size > _LARGEST:
+        sample.members.setdefault(extension, f"{tar}#{member.offset_data}+{member.size}")
+        return
+    file.seek(member.offset_data)
+    text = file.read(member.size).decode("utf-8", "replace").strip()
+    if extension != "json":
+        sample.values[extension] = text
+        return
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # a sample without metadata has no label, and is counted as such
+    sample.values.update(values if isinstance(values, dict) else {"json": values})
+
+
+def _expanded(written: str) -> Iterator[str]:
+    """The addresses that braces stand for: ``{000..012}`` and ``{a,b}``."""
+    found = _BRACES.search(written)
+    if not found:
+        yield written
+        return
+    span = _RANGE.fullmatch(found[1])
+    if span:
+        numbers = range(int(span[1]), int(span[2]) + 1)
+        parts = [str(number).zfill(len(span[1])) for number in numbers]
+    else:
+        parts = found[1].split(",")
+    for part in parts:
+        yield from _expanded(written[: found.start()] + part + written[found.end() :])
+
+
+def _globbed(address: str, base: Path) -> Iterator[str]:
+    if "://" not in address:
+        path = Path(address).expanduser()
+        path = path / "*.tar" if (base / path).is_dir() else path
+        root = Path(path.anchor) if path.is_absolute() else base
+        for found in sorted(root.glob(str(path.relative_to(path.anchor)))):
+            yield (found if path.is_absolute() else found.relative_to(base)).as_posix()
+    elif "*" in address:
+        from fsspec.core import url_to_fs
+
+        with _faults(address):
+            files, pattern = url_to_fs(address)
+            yield from (files.unstrip_protocol(found) for found in sorted(files.glob(pattern)))
+    else:
+        yield address
+
+
+@contextmanager
+def _opened(tar: str, base: Path) -> Iterator[BinaryIO]:
+    with _faults(tar):
+        if "://" in tar:
+            import fsspec
+
+            with fsspec.open(tar, "rb") as file:
+                yield file
+        else:
+            with (base / tar).open("rb") as file:
+                yield file
+
+
+@contextmanager
+def _faults(what: str) -> Iterator[None]:
+    """Say in a line that a place can't be reached, whatever a file system raises."""
+    loaded = [(sys.modules.get(name), fault) for name, fault in _REMOTE]
+    faults = tuple(getattr(module, fault) for module, fault in loaded if module)
+    try:
+        yield
+    except (OSError, ImportError, ValueError, *faults) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{what}: can't be read ({reason})") from None

@@ -1,0 +1,76 @@
+"""What strategies that call a diffusion model have in common: the sampler's settings, and where and how they load."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from synthgen import devices, pipelines
+from synthgen.devices import Environment, Wish
+from synthgen.doors import StrategySettings
+from synthgen.errors import ManifestError, UnavailableError
+from synthgen.models import ModelFacts
+from synthgen.pipelines import Pipeline, Task
+from synthgen.sample import Recipe
+
+Scheduler = Literal[
+    "default", "ddim", "deis", "dpm++2m", "dpm++2m-karras", "euler", "euler-a", "heun", "lcm",
+    "pndm", "unipc",
+]  # fmt: skip
+Fit = Literal["crop", "stretch", "pad"]
+
+
+class SamplerSettings(StrategySettings):
+    """The sampler's settings, under diffusers' own names; guidance_scale of 1 or less samples without guidance."""
+
+    task: ClassVar[Task] = "text2img"
+
+    scheduler: Scheduler = "dpm++2m"
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 25
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] = 3.0
+
+    def fitted(self, facts: ModelFacts) -> Self:
+        """These settings with the size filled in; a local model that can't do the task is refused here already."""
+        if facts.folder is not None:
+            try:
+                pipelines.pipeline_class(self.task, facts.class_name, facts.name)
+                pipelines.fits(self.task, facts.in_channels, facts.latent_channels, facts.name)
+            except UnavailableError as error:
+                raise ManifestError(f"model: {error}") from None
+        return super().fitted(facts)
+
+
+class FromImageSettings(SamplerSettings):
+    """The settings of a sampler that starts from an image.
+
+    Attributes:
+        strength: How far from it: of ``num_inference_steps`` only this share is done, from as much noise as that; 1
+            keeps nothing of what is painted over.
+        fit: How an image of another shape is brought to height and width: ``crop`` its longer side, ``stretch`` it, or
+            ``pad`` it with black.
+    """
+
+    reads_source: ClassVar[bool | None] = True
+
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.8
+    fit: Fit = "crop"
+
+    @model_validator(mode="after")
+    def _does_a_step(self) -> Self:
+        if int(self.num_inference_steps * self.strength) < 1:
+            raise ValueError(
+                f"strength {self.strength} of {self.num_inference_steps} steps is not one step; raise either"
+            )
+        return self
+
+
+def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+    """Decide device, dtype, attention backend and batch size."""
+    revision = pipelines.resolve_revision(recipe)
+    device = devices.describe(wish.device)
+    pixels = (recipe.settings.height or 0) * (recipe.settings.width or 0)
+    return devices.decide(device, wish, pixels=pixels, shard_samples=shard_samples, model_revision=revision)
+
+
+def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
+    """Load the pipeline that does a task with the recipe's model."""
+    return pipelines.load(task, recipe, environment)

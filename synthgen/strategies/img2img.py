@@ -1,0 +1,30 @@
+"""An image made from another: noised as far as `strength` says, and denoised towards the prompt."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from synthgen.attempts import Maker, Originals, Painted, no_originals
+from synthgen.devices import Environment
+from synthgen.pipelines import Task
+from synthgen.sample import Recipe, Sample
+from synthgen.strategies._diffusion import FromImageSettings, environment, load
+
+__all__ = ["Settings", "environment", "maker"]
+
+
+class Settings(FromImageSettings):
+    """The sampler's settings, how far to go from the image, and how it is brought to size."""
+
+    task: ClassVar[Task] = "img2img"
+
+
+def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+    """Load the pipeline; returns its call for a batch."""
+    pipeline = load("img2img", recipe, environment)
+
+    def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+        return pipeline.img2img(samples, np.stack([originals(one).pixels for one in samples]), precise=precise)
+
+    return paint

@@ -1,0 +1,57 @@
+"""A masked part of an image painted anew by the prompt; every pixel outside the mask stays as it was."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from synthgen.attempts import Maker, Original, Originals, Painted, no_originals
+from synthgen.devices import Environment
+from synthgen.pipelines import Task
+from synthgen.sample import Recipe, Sample
+from synthgen.strategies._diffusion import FromImageSettings, environment, load
+from synthgen.strategies._masks import Bools, Mask, blend
+
+__all__ = ["Settings", "environment", "maker"]
+
+
+class Settings(FromImageSettings):
+    """The sampler's settings, the mask, and how far what lies under it may change."""
+
+    task: ClassVar[Task] = "inpaint"
+
+    mask: Mask = Mask()
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether the mask is the one that comes with the real image."""
+        return self.mask.shape == "source"
+
+
+def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+    """Load the pipeline; returns its call for a batch."""
+    pipeline = load("inpaint", recipe, environment)
+
+    def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+        found = [originals(sample) for sample in samples]
+        pixels = np.stack([one.pixels for one in found])
+        masks = np.stack([_mask(sample, one) for sample, one in zip(samples, found, strict=True)])
+        painted = pipeline.inpaint(samples, pixels, masks, precise=precise)
+        faults = tuple("" if mask.any() else "empty-mask" for mask in masks)
+        settings = samples[0].recipe.settings
+        feather = settings.mask.feather if isinstance(settings, Settings) else 0.0
+        return Painted(blend(pixels, painted.pixels, masks, feather), painted.finite, faults)
+
+    return paint
+
+
+def _mask(sample: Sample, original: Original) -> Bools:
+    settings = sample.recipe.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("samples of another strategy")
+    if settings.mask.shape != "source":
+        height, width = original.pixels.shape[:2]
+        return settings.mask.draw(height, width, sample.seed)
+    if original.mask is None:
+        return np.zeros(original.pixels.shape[:2], bool)
+    return original.mask

@@ -1,0 +1,217 @@
+"""What `plan`, `generate` and `run` say of the real images that a manifest starts from."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import images, shipped
+
+Synthgen = Callable[..., Any]
+COLUMNS = "md5hash,fitzpatrick_scale,fitzpatrick_centaur,label,nine_partition_label,three_partition_label,qc,url"
+LABELS = (
+    "allergic contact dermatitis", "basal cell carcinoma", "folliculitis", "lichen planus", "lupus erythematosus",
+    "neutrophilic dermatoses", "photodermatoses", "psoriasis", "sarcoidosis", "squamous cell carcinoma",
+)  # fmt: skip
+ENTRIES = [
+    {"name": "first", "strategy": "fake", "per_source": 2, "settings": {"height": 16, "width": 16}},
+    {"name": "second", "strategy": "fake", "from": "first", "settings": {"height": 16, "width": 16}},
+]
+
+
+def picture(shade: int) -> bytes:
+    """A small PNG, another for each shade."""
+    import numpy as np
+
+    return images.encode(np.full((16, 16, 3), shade, np.uint8), images.Encoding("png"))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Twelve images with two that are one file, one that can't be opened, one that is missing, and a strange label."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    lines = ["file_name,label,fitzpatrick,split"]
+    for number in range(12):
+        (folder / f"{number}.png").write_bytes(picture(number // 2 if number < 2 else number))
+        lines.append(f"{number}.png,psoriasis,{(1, 3, 6)[number % 3]},{'test' if number > 9 else 'train'}")
+    (folder / "5.png").write_bytes(b"GIF")
+    (folder / "6.png").unlink()
+    lines += ["12.png,warts,1,train", "13.png,psoriasis,3,later"]
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def study(write_manifest: Callable[..., Path], photographs: Path) -> Path:
+    """A manifest that starts from them."""
+    return write_manifest(
+        generate=ENTRIES, real={"source": "folder", "path": photographs.name, "columns": {"split": "split"}}
+    )
+
+
+def test_plan_accounts_for_every_row(synthgen: Synthgen, study: Path) -> None:
+    """Usable images a split, rows left out and images at fault are counted from metadata, and that is said."""
+    lines = synthgen("plan", study).out.splitlines()
+    first = lines.index("real images: 9 train, 2 test; counted from metadata, none was opened")
+    assert lines[first + 1 : first + 3] == [
+        "  rows left out: 1 no label of the manifest",
+        "  images that can't be used: 2 no file",
+    ]
+
+
+def test_plan_json_has_the_account(synthgen: Synthgen, study: Path) -> None:
+    """`--json` has the same under `real`."""
+    planned = json.loads(synthgen("plan", study, "--json").out)
+    assert planned["real"] == {
+        "usable": {"train": 9, "validation": 0, "test": 2},
+        "left_out": {"no label of the manifest": 1},
+        "faults": {"no file": 2},
+    }
+    assert planned["samples"] == 9 * 2 * 2
+
+
+def test_generate_says_it_once_after_opening(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:
+    """What opening has shown is said on stderr where images are indexed, and not again on resume."""
+    lines = synthgen("generate", study, "--out", tmp_path / "run").err.splitlines()
+    first = lines.index("real images: 7 train, 2 test")
+    assert lines[first + 1] == "  rows left out: 1 no label of the manifest"
+    assert lines[first + 2].startswith("  images that can't be used: 2 no file, 1 ")
+    assert lines[first + 3] == "  1 image is the same file as another"
+    assert "real images" not in synthgen("generate", study, "--out", tmp_path / "run").err
+
+
+def test_how_images_are_fetched_is_no_part_of_the_index(
+    synthgen: Synthgen, write_manifest: Callable[..., Path], photographs: Path, tmp_path: Path
+) -> None:
+    """A run goes on where `real.fetch` was added or changed, for the images are the same."""
+    real = {"source": "folder", "path": photographs.name, "columns": {"split": "split"}}
+    before = synthgen("generate", write_manifest(generate=ENTRIES, real=real), "--out", tmp_path / "run", "-q")
+    real |= {"fetch": {"url": "label", "to": "{label}.png"}}
+    after = synthgen("generate", write_manifest(generate=ENTRIES, real=real), "--out", tmp_path / "run", "-q")
+    assert before == after == (0, "", "")
+
+
+def test_images_that_come_late_are_found(
+    synthgen: Synthgen, refused: Callable[..., list[str]], study: Path, photographs: Path, tmp_path: Path
+) -> None:
+    """A run that found no image to start from indexes again; one that did stays with those it found."""
+    files = {path: path.read_bytes() for path in photographs.glob("*.png")}
+    for path in files:
+        path.unlink()
+    assert "no usable image" in refused("generate", study, "--out", tmp_path / "run", "-q")[0]
+    for path, content in files.items():
+        path.write_bytes(content)
+    assert "\nreal images: 7 train, 2 test\n" in synthgen("generate", study, "--out", tmp_path / "run").err
+    (photographs / "6.png").write_bytes(picture(6))
+    assert synthgen("generate", study, "--out", tmp_path / "run").out.startswith("28 images in ")
+
+
+def test_quiet_says_nothing(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:
+    """`-q` keeps the account to itself."""
+    assert synthgen("generate", study, "--out", tmp_path / "run", "-q") == (0, "", "")
+
+
+def test_run_says_it_too(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:
+    """`run` begins with the same account."""
+    assert "\nreal images: 7 train, 2 test\n" in synthgen("run", study, "--out", tmp_path / "study").err
+
+
+def test_no_image_to_start_from_is_said_with_reasons(
+    refused: Callable[..., list[str]], study: Path, photographs: Path
+) -> None:
+    """Where the training split is empty, what has become of the rows stands in the one line."""
+    for path in photographs.glob("*.png"):
+        path.unlink()
+    [fault] = refused("plan", study)
+    assert fault == (
+        "entry `first`: `real:` gives no usable image in the training split (1 no label of the manifest, 13 no file)"
+    )
+
+
+@pytest.fixture
+def fitzpatrick17k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """A table of Fitzpatrick17k's shape in the current folder, with empty files; returns the rows of each label."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data" / "fitzpatrick17k"
+    (folder / "images").mkdir(parents=True)
+    labels = [*LABELS * 6, "psoriasis", "acne"]
+    with (folder / "fitzpatrick17k.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS.split(","))
+        table.writeheader()
+        for number, label in enumerate(labels):
+            table.writerow({"md5hash": f"{number:032x}", "fitzpatrick_scale": (number % 7) or -1, "label": label})
+            (folder / "images" / f"{number:032x}.jpg").touch()
+    return Counter(labels)
+
+
+def test_sagers2023_makes_ten_of_each_training_image(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
+    """Ten images a real image and cell, of its source's label; from prompts ten for each of the paper's images."""
+    planned = json.loads(synthgen("plan", "sagers2023", "--json").out)
+    counts = Counter[str]()
+    labels = Counter[str]()
+    for cell in planned["cells"]:
+        counts[cell["entry"]] += cell["samples"]
+        labels[cell["entry"], cell["label"]] += cell["samples"]
+    usable = planned["real"]["usable"]
+    assert sum(usable.values()) == sum(fitzpatrick17k.values()) - 1 == 61
+    assert counts == {"text": 35300, "inpaint": 10 * usable["train"], "in-then-outpaint": 10 * usable["train"]}
+    assert planned["real"]["left_out"] == {"no label of the manifest": 1}
+    assert all(labels["inpaint", label] == labels["in-then-outpaint", label] for _, label in labels)
+    assert {cell["skin_tone"] for cell in planned["cells"] if cell["entry"] == "inpaint"} >= {"unknown", "VI"}
+
+
+def test_sagers2023_prompts_in_proportion_to_the_paper(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
+    """Of images from prompts each label has ten for each of the paper's, within the rounding of its six cells."""
+    planned = json.loads(synthgen("plan", "sagers2023", "--json").out)
+    labels = Counter[str]()
+    for cell in planned["cells"]:
+        labels[cell["label"]] += cell["samples"] * (cell["entry"] == "text")
+    assert labels["psoriasis"] == pytest.approx(5840, abs=6)
+    assert labels["folliculitis"] == pytest.approx(1910, abs=6)
+
+
+def test_sagers2023_reads_no_image_and_its_own_prompt(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
+    """Its prompt is the paper's to the letter, Arabic numerals and `unknown` included, without a negative one."""
+    from synthgen import planning
+    from synthgen.all_doors import DOORS
+
+    plan = planning.read(Path("sagers2023"), DOORS)
+    said = {plan.entries["inpaint"].sample(index).prompt for index in range(plan.entries["inpaint"].samples)}
+    types = {prompt.rpartition(" ")[2] for prompt in said}
+    assert types == {"1", "2", "3", "4", "5", "6", "unknown"}
+    assert "An image of lichen planus, a skin disease, Fitzpatrick skin type 4" in said
+    assert plan.entries["text"].sample(0).negative_prompt == ""
+
+
+def test_a_bare_name_starts_from_the_current_folder(
+    synthgen: Synthgen, fitzpatrick17k: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy reads its own folder's data wherever it is called from; the name reads the current folder's."""
+    found = shipped.find("manifests", "sagers2023")
+    assert found is not None
+    copy = tmp_path / "mine.yaml"
+    copy.write_bytes(found.read_bytes())
+    by_name = synthgen("plan", "sagers2023", "--json")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert synthgen("plan", copy, "--json") == by_name
+    assert synthgen("plan", "sagers2023").code == 2
+
+
+def test_da_fusion_reads_a_folder_a_label(synthgen: Synthgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sub-folder a label is all that it takes: three images a training image at each of four strengths."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(20):
+        path = tmp_path / "data" / "my-images" / ("psoriasis" if number % 2 else "melanoma") / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    planned = json.loads(synthgen("plan", "da-fusion", "--json").out)
+    usable = planned["real"]["usable"]
+    assert sum(usable.values()) == 20
+    assert planned["samples"] == 4 * 3 * usable["train"]
+    assert {cell["entry"] for cell in planned["cells"]} == {f"strength-{share}" for share in (25, 50, 75, 100)}

@@ -1,0 +1,136 @@
+"""Indexing by opening: what each file is, which are the same, and that images stay what was indexed."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synthgen import indexing
+from synthgen.errors import InputError, StoppedError
+from synthgen.real import Index
+from synthgen.sources import Row
+
+
+def picture(number: int, width: int = 12, height: int = 10) -> bytes:
+    pixels = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="png")
+    return file.getvalue()
+
+
+def row(location: str, mask: str = "", fault: str = "", **values: Any) -> Row:
+    return Row(
+        location, location, {"label": "nevus", "fold": "train", "patient": location, **values}, location, mask, fault
+    )
+
+
+SPLIT = {"columns": {"split": "fold", "group": "patient"}}
+
+
+def test_files_are_opened_once(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Size and hash of every image are in the index that is written, and nothing else is."""
+    contents = {"a": picture(1), "b": picture(2, 30, 20)}
+    found = given_rows([row("a"), row("b")], root=tmp_path / "run", contents=contents)
+    assert [(one.width, one.height) for one in found.sources] == [(12, 10), (30, 20)]
+    assert [one.sha256 for one in found.sources] == [
+        hashlib.sha256(content).hexdigest() for content in contents.values()
+    ]
+    assert Index.read(tmp_path / "run" / "sources.parquet") == found
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["sources.parquet"]
+
+
+def test_the_same_data_give_the_same_file(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Whatever order rows and threads come in, the bytes are equal."""
+    contents = {str(number): picture(number % 5) for number in range(12)}
+    rows = [row(location) for location in contents]
+    given_rows(rows, root=tmp_path / "one", contents=contents)
+    given_rows(rows[::-1], root=tmp_path / "two", contents=contents)
+    assert (tmp_path / "one/sources.parquet").read_bytes() == (tmp_path / "two/sources.parquet").read_bytes()
+
+
+def test_bad_images_are_rows_with_a_reason(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """A file that is no picture is listed with why, and known faults are not opened again."""
+    contents = {"a": b"<html>gone</html>", "b": picture(2)[:100], "c": picture(3)}
+    found = given_rows([row("a"), row("b"), row("c"), row("d", fault="no file d")], root=tmp_path, contents=contents)
+    assert [bool(one.fault) for one in found.sources] == [True, True, False, True]
+    assert found.sources[3].fault == "no file d"
+    assert all("\n" not in one.fault for one in found.sources)
+    assert [one.id for one in found.usable(found.sources[2].split)] == ["c"]
+
+
+def test_a_mask_that_can_t_be_read_is_a_fault(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """An image whose mask is broken would fail later; it is known at once."""
+    contents = {"a": picture(1), "m": b"broken", "b": picture(2), "n": picture(3)}
+    found = given_rows([row("a", "m"), row("b", "n")], root=tmp_path, contents=contents)
+    assert [one.fault[:5] for one in found.sources] == ["mask:", ""]
+
+
+def test_of_equal_files_the_one_held_back_stays(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Test goes before validation before train, and then the smaller id."""
+    contents = dict.fromkeys("abcd", picture(1)) | dict.fromkeys("ef", picture(2))
+    rows = [row("a"), row("b", fold="val"), row("c", fold="test"), row("d", fold="test"), row("f"), row("e")]
+    found = given_rows(rows, SPLIT, tmp_path, contents=contents)
+    faults = {one.id: one.fault for one in found.sources}
+    assert [name for name in faults if not faults[name]] == ["c", "e"]
+    assert {fault.partition(",")[0] for fault in faults.values()} == {"", "same file as c", "same file as e"}
+
+
+def test_equal_files_that_differ_in_what_is_said_are_told(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Another label, tone or patient of the same file is worth knowing."""
+    contents = dict.fromkeys("abc", picture(1))
+    rows = [row("a", patient="p"), row("b", patient="p"), row("c", label="melanoma", fitzpatrick=1)]
+    found = given_rows(rows, SPLIT, tmp_path, contents=contents)
+    assert [one.fault for one in found.sources] == [
+        "",
+        "same file as a",
+        "same file as a, with another label and tone and group",
+    ]
+
+
+def test_progress_counts_to_the_end(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Whoever shows progress is told of every image."""
+    seen: list[tuple[int, int]] = []
+    contents = {str(number): picture(number) for number in range(3)}
+    given_rows(
+        [row(name) for name in contents], root=tmp_path, contents=contents, progress=lambda *both: seen.append(both)
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_stop_leaves_no_index(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Indexing that was stopped writes nothing that could pass for an index."""
+
+    def stop(done: int, total: int) -> None:
+        raise StoppedError("stopped")
+
+    with pytest.raises(StoppedError):
+        given_rows([row("a")], root=tmp_path, contents={"a": picture(1)}, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_are_those_that_were_indexed(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """Reading gives the bytes that were indexed; changed ones are refused with what to do."""
+    contents = {"a": picture(1), "m": picture(2)}
+    found = given_rows([row("a", "m")], root=tmp_path, contents=contents)
+    read = indexing.open_images("given", None, Path(), tmp_path)  # type: ignore[arg-type]
+    read_mask = indexing.open_masks("given", None, Path(), tmp_path)  # type: ignore[arg-type]
+    assert read(found.sources[0]) == contents["a"]
+    assert read_mask(found.sources[0]) == contents["m"]
+    contents["a"] = picture(9)
+    with pytest.raises(InputError, match=r"real image a \(a\) has changed since it was indexed; put the file back"):
+        read(found.sources[0])
+
+
+def test_an_image_that_is_gone_is_named(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """A removed file is bad input with the image's id."""
+    contents = {"a": picture(1)}
+    found = given_rows([row("a")], root=tmp_path, contents=contents)
+    read = indexing.open_images("given", None, Path(), tmp_path)  # type: ignore[arg-type]
+    del contents["a"]
+    with pytest.raises(InputError, match=r"real image a can't be read any more \(no file a\); put the file back"):
+        read(found.sources[0])

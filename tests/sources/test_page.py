@@ -1,0 +1,46 @@
+"""The pages on manifests and on real images show only what is read as it stands there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from synthgen import manifest, planning
+from synthgen.commands import _account
+from synthgen.doors import Doors
+
+DOCS = Path(__file__).parents[2] / "docs"
+LABELS = {"psoriasis": "psoriasis", "melanoma": "melanoma"}
+TONES = {"scale": "fitzpatrick", "values": [1, 2, 3, 4, 5, 6]}
+STUDY = {"name": "study", "seed": 1, "labels": LABELS, "skin_tones": TONES}
+FAKE = {"real": {"source": "phantom", "count": 8}, "generate": [{"strategy": "fake", "per_source": 1}]}
+
+
+def blocks(page: str) -> list[dict[str, Any]]:
+    """The YAML of a page."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("block", blocks("sources.md"), ids="-".join)
+def test_each_block_on_real_images_is_read(block: dict[str, Any], doors: Doors, tmp_path: Path) -> None:
+    """Each is a part of a manifest that has no fault."""
+    text = yaml.safe_dump(STUDY | FAKE | block, sort_keys=False)
+    assert manifest.parse(text, doors, base=tmp_path, where="page").real is not None
+
+
+def test_the_whole_manifest_is_read(doors: Doors, tmp_path: Path) -> None:
+    """The manifest that shows every key has no fault."""
+    whole = yaml.safe_dump(blocks("manifest.md")[0], sort_keys=False)
+    found = manifest.parse(whole, doors, base=tmp_path, where="page")
+    assert [entry.strategy for entry in found.entries] == ["text2img", "inpaint", "outpaint"]
+
+
+def test_the_account_shown_is_the_one_printed(doors: Doors) -> None:
+    """The line that the page shows of `synthgen plan from-images` is the one that it prints."""
+    index = planning.read(Path("from-images"), doors).index
+    assert index is not None
+    [line] = _account.lines(index.account(), opened=False)
+    assert f"$ synthgen plan from-images\n...\n{line}\n" in (DOCS / "sources.md").read_text(encoding="utf-8")

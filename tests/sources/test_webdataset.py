@@ -1,0 +1,167 @@
+"""The WebDataset source lists samples by headers, and reads any member of any tar."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import indexing
+from synthgen.errors import DamagedError, InputError
+from synthgen.real import Index
+from synthgen.sources import _tars, webdataset
+
+REAL = {"source": "webdataset", "path": "shards/train-*.tar"}
+
+
+def tar(path: Path, members: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as file:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+
+
+@pytest.fixture
+def shards(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
+    """Two tars of three samples, and a word about each in another form."""
+    meta = json.dumps({"label": "melanoma", "fitzpatrick": 3, "patient": "p1"}).encode()
+    tar(
+        tmp_path / "shards/train-000.tar",
+        {"a.jpg": picture(1, ".jpg"), "a.json": meta, "b.json": meta, "b.jpg": picture(2, ".jpg")},
+    )
+    tar(
+        tmp_path / "shards/train-001.tar",
+        {"d/c.mask.png": picture(4), "d/c.jpg": picture(3, ".jpg"), "d/c.cls": b"melanoma\n"},
+    )
+    return tmp_path
+
+
+def test_samples_are_images_with_their_metadata(shards: Path, index: Callable[..., Index]) -> None:
+    """Fields of the JSON are columns, and the key is the id."""
+    found = index(REAL | {"columns": {"group": "patient"}})
+    assert [(one.id, one.label, one.tone, one.group) for one in found.sources] == [
+        ("a", "melanoma", 3, "p1"),
+        ("b", "melanoma", 3, "p1"),
+    ]
+    assert found.left_out == {"no label of the manifest": 1}
+    assert {one.dataset for one in found.sources} == {"shards"}
+
+
+def test_any_member_can_be_read(shards: Path, index: Callable[..., Index], picture: Callable[..., bytes]) -> None:
+    """Tar, offset and size find the bytes again, in any order, and the path is not this machine's."""
+    real = REAL | {"columns": {"label": "cls", "mask": "mask.png"}}
+    (one,) = index(real, root=shards / "run").sources
+    settings = webdataset.Settings.model_validate({key: real[key] for key in ("path", "columns")})
+    assert indexing.open_images("webdataset", settings, shards, shards / "run")(one) == picture(3, ".jpg")
+    assert indexing.open_masks("webdataset", settings, shards, shards / "run")(one) == picture(4)
+    assert one.location.startswith("shards/train-001.tar#")
+    assert one.fault == ""
+
+
+def test_listing_reads_no_image(shards: Path, monkeypatch: pytest.MonkeyPatch, index: Callable[..., Index]) -> None:
+    """Where an image's bytes are broken a listing does not see it."""
+    path = shards / "shards/train-000.tar"
+    found = index(REAL).sources[0]
+    offset, size = map(int, found.location.partition("#")[2].split("+"))
+    with path.open("rb+") as file:
+        file.seek(offset)
+        file.write(bytes(size))
+    assert index(REAL).sources[0] == found
+    assert index(REAL, root=shards / "run").sources[0].fault
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("shards/train-{000..001}.tar", 2),
+        ("shards/{train,test}-000.tar", 0),
+        ("shards/train-00{0,1}.tar", 2),
+        ("shards/*.tar", 2),
+        ("shards", 2),
+        (["shards/train-000.tar", "shards/*-000.tar"], 1),
+    ],
+)
+def test_addresses_stand_for_several(written: Any, found: int, shards: Path, index: Callable[..., Index]) -> None:
+    """Braces and `*` are expanded, each tar counts once, and one that is not there is said."""
+    if found:
+        urls = {
+            sample.values["__url__"]
+            for sample in webdataset.TarReader(webdataset.Settings(path=written), shards)._samples()
+        }
+        assert len(urls) == found
+    else:
+        with pytest.raises(InputError, match=r"real\.path: no tar `shards/test-000\.tar`"):
+            index(REAL | {"path": written})
+
+
+def test_tars_elsewhere_are_read(shards: Path, index: Callable[..., Index], picture: Callable[..., bytes]) -> None:
+    """Any address that fsspec opens will do."""
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/bucket/x-0.tar", (shards / "shards/train-000.tar").read_bytes())
+    try:
+        found = index(REAL | {"path": "memory://bucket/x-*.tar"}, root=shards / "run")
+        assert [one.fault for one in found.sources] == ["", ""]
+        reader = webdataset.TarReader(webdataset.Settings(path="x"), shards)
+        assert reader.read(found.sources[0].location) == picture(1, ".jpg")
+    finally:
+        memory.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"columns": {"image": "jpeg"}}, "real.columns.image: no sample has `jpeg`; did you mean `jpg`?"),
+        ({"columns": {"mask": "seg"}}, "real.columns.mask: no sample has `seg`; there are: jpg, mask.png"),
+        ({"columns": {"label": "lable"}}, "real.columns.label: no column `lable`; did you mean `label`?"),
+        ({"path": "zzz://bucket/x.tar"}, "zzz://bucket/x.tar: can't be read (Protocol not known: zzz)"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    change: dict[str, Any], fault: str, shards: Path, index: Callable[..., Index]
+) -> None:
+    """A wrong extension, column or address is bad input in a line."""
+    with pytest.raises(InputError) as caught:
+        index(REAL | change)
+    assert caught.value.faults == (fault,)
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar", b"\x1f\x8b compressed"])
+def test_what_is_no_tar_is_refused(content: bytes, shards: Path, index: Callable[..., Index]) -> None:
+    """Garbage and compressed tars are bad input in a line."""
+    (shards / "shards/train-000.tar").write_bytes(content)
+    with pytest.raises(InputError, match=r"train-000\.tar: not a whole tar \(.*\); tars must not be compressed"):
+        index(REAL)
+
+
+def test_a_tar_that_was_cut_since_is_damage(shards: Path, index: Callable[..., Index]) -> None:
+    """An image that has lost its end is damage, not a shorter image."""
+    location = index(REAL).sources[1].location
+    path = shards / "shards/train-000.tar"
+    path.write_bytes(path.read_bytes()[: int(location.partition("#")[2].partition("+")[0]) + 9])
+    with pytest.raises(DamagedError, match="ends within this image"):
+        _tars.read(location, shards)
+
+
+def test_odd_members_are_passed_over(
+    tmp_path: Path, picture: Callable[..., bytes], index: Callable[..., Index]
+) -> None:
+    """Folders, hidden files, files without extension and broken JSON stop nothing."""
+    members = {
+        "._a.jpg": b"x",
+        "README": b"x",
+        "./k/a.JPG": picture(1, ".jpg"),
+        "./k/a.json": b'{"label": "melanoma"}',
+        "b.json": b"{",
+        "b.jpg": b"",
+    }
+    tar(tmp_path / "shards/train-0.tar", members)
+    found = index(REAL)
+    assert [(one.id, one.fault) for one in found.sources] == [("a", "")]
+    assert found.left_out == {"no label of the manifest": 1}
