@@ -1,0 +1,97 @@
+"""What a report is made of, and how it is written as Markdown and as a page that needs no network."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from synthgen.card.escape import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The title of what follows; an anchor is made from it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Sentences as plain text; ``strong`` where a reader must not miss them."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of plain text below a header; the first ``names`` columns hold words, the others numbers."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    names: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture: its file below the report, its caption, a text in its place, and its SVG."""
+
+    file: str
+    caption: str
+    alt: str
+    svg: bytes
+
+    @property
+    def uri(self) -> str:
+        """The picture itself as a ``data:`` URI."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode()}"
+
+
+Block = Heading | Paragraph | Table | Figure
+
+
+def markdown(title: str, blocks: Sequence[Block]) -> str:
+    """A report as Markdown; its pictures are files beside it."""
+    return "\n\n".join([f"# {escape(title)}", *map(_markdown, blocks)]) + "\n"
+
+
+def html(title: str, blocks: Sequence[Block]) -> str:
+    """A report as one page that holds its pictures: no script runs in it, and no style but its own (CSP level 2)."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["csp_hash"] = _csp_hash
+    template = resources.files("synthgen.evaluate").joinpath("report.html.j2").read_text("utf-8")
+    kinds = [(type(block).__name__, block) for block in blocks]
+    return environment.from_string(template).render(title=title, blocks=kinds)
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f"## {escape(text)}"
+        case Paragraph(text, strong):
+            return f"**{escape(text)}**" if strong else escape(text)
+        case Figure(file, caption, alt):
+            return f"![{escape(alt)}]({file})\n\n*{escape(caption)}*"
+        case Table():
+            return "\n".join(_table(block))
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.caption:
+        yield f"{escape(table.caption)}\n"
+    yield _row(table.header)
+    yield _row(["---"] * table.names + ["---:"] * (len(table.header) - table.names))
+    for row in table.rows:
+        yield _row([escape(cell) for cell in row])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

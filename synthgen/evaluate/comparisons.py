@@ -1,0 +1,189 @@
+"""Which arms a study compares, and the families that Holm's correction is over."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.evaluate import curves, statistics, tones
+from synthgen.evaluate.metrics import top_k
+from synthgen.evaluate.predictions import Cell, Predictions
+from synthgen.evaluate.statistics import Estimate
+
+REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
+MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
+PRIMARY = "top1"
+ALL, GAP = "all", "light-dark gap"
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm against another at the same number of real images.
+
+    Attributes:
+        cell: The arm that is compared.
+        against: The arm that it is compared with.
+        metric: Of :class:`~synthgen.evaluate.metrics.Scores`.
+        subset: ``all`` test images, those of one tone group, or the gap between light and dark.
+        mean: The arm's own figure.
+        mean_against: That of the arm that it is compared with.
+        difference: The first less the second.
+        p_holm: Corrected over the family: every comparison with the same ``against``, ``metric`` and kind of subset.
+        family: How many comparisons are in it.
+    """
+
+    cell: Cell
+    against: Cell
+    metric: str
+    subset: str
+    mean: float
+    mean_against: float
+    difference: Estimate
+    p_holm: float = float("nan")
+    family: int = 0
+
+    @property
+    def significant(self) -> bool:
+        """Whether it is significant at 5 % after Holm's correction."""
+        return self.p_holm < 1 - statistics.LEVEL
+
+
+class Analysis:
+    """All that a study's predictions show of its arms.
+
+    Args:
+        predictions: The study's.
+        draws: How often test images and seeds are resampled.
+        seed: Decides the draws.
+    """
+
+    def __init__(self, predictions: Predictions, draws: int = statistics.DRAWS, seed: int = 0) -> None:
+        self.predictions = predictions
+        self.drawn = statistics.resampling(predictions.groups, draws, seed)
+        self.tone_groups = tones.by_group(predictions.study.scale, predictions.tones)
+
+    @cached_property
+    def scores(self) -> Mapping[tuple[str, str], Array]:
+        """The figure of each trial under each draw of the test images, (1 + draws, T), by metric and subset."""
+        known, images = self.predictions, self.drawn.images
+        predicted = known.probabilities.argmax(-1)
+        right = [top_k(known.labels, known.probabilities, k).astype(np.float64) for k in (1, 3)]
+        found = {
+            ("top1", ALL): statistics.accuracy(images, right[0]),
+            ("top3", ALL): statistics.accuracy(images, right[1]),
+            ("balanced_accuracy", ALL): statistics.balanced_accuracy(images, predicted, known.labels),
+            ("macro_f1", ALL): statistics.macro_f1(images, predicted, known.labels),
+        }
+        for name, members in self.tone_groups.items():
+            found["top1", name] = statistics.accuracy(images[:, members], right[0][:, members])
+        if {tones.LIGHT, tones.DARK} <= set(self.tone_groups):
+            found["top1", GAP] = found["top1", tones.LIGHT] - found["top1", tones.DARK]
+        return found
+
+    def of(self, cell: Cell, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
+        """An arm's own figure, with its interval."""
+        return statistics.estimate(self._scores(cell, metric, subset), self.drawn)
+
+    def of_images(self, cell: Cell, members: NDArray[np.bool_]) -> Estimate:
+        """An arm's top-1 on some of the test images, (N,), with its interval."""
+        rows = list(self.predictions.cells[cell].values())
+        right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
+        drawn = self.drawn.images[:, members]
+        return statistics.estimate(statistics.accuracy(drawn, right.astype(np.float64)), self.drawn)
+
+    @property
+    def shown(self) -> tuple[Cell, ...]:
+        """The arms that pictures of one size show: most real images and greatest ratio, never chosen by result."""
+        added = [cell for cell in self.predictions.cells if cell.arm == ADDED]
+        n = max((cell.n_real for cell in added or self.predictions.cells), default=0)
+        ratio = max((cell.ratio for cell in added if cell.n_real == n), default=0)
+        here = [cell for cell in self.predictions.cells if cell.n_real == n]
+        wanted = {REAL: 0, AUGMENT: 0, ADDED: ratio}
+        return tuple(cell for cell in here if wanted.get(cell.arm) == cell.ratio)
+
+    @cached_property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Every comparison, Holm-corrected within its family; those against ``real`` in top-1 on all images first."""
+        families: dict[tuple[str, str, str], list[Comparison]] = {}
+        for metric, subset in self.scores:
+            for cell, against in self._pairs():
+                kind = "group" if subset in self.tone_groups else subset
+                one = self._compared(cell, against, metric, subset)
+                families.setdefault((against.arm, metric, kind), []).append(one)
+        return tuple(one for family in families.values() for one in _corrected(family))
+
+    @property
+    def primary(self) -> tuple[Comparison, ...]:
+        """The family that the report's claims are made from: every arm against ``real``, top-1, all test images."""
+        return self.family(REAL)
+
+    def family(self, against: str, metric: str = PRIMARY, subset: str = ALL) -> tuple[Comparison, ...]:
+        """The comparisons with one arm, in one metric, on one subset."""
+        chosen = (against, metric, subset)
+        return tuple(one for one in self.comparisons if (one.against.arm, one.metric, one.subset) == chosen)
+
+    def saturation(self, strategy: str, n_real: int) -> curves.Saturation | None:
+        """Where the gain of one strategy's images saturates; ``None`` for fewer than two ratios or no ``real``."""
+        real = self._cell(REAL, n_real)
+        cells = [cell for cell in self.predictions.cells if (cell.arm, cell.strategy) == (ADDED, strategy)]
+        cells = [cell for cell in cells if cell.n_real == n_real]
+        if real is None or len(cells) < 2:
+            return None
+        seeds = self._shared([real, *cells])
+        base = self._scores(real, seeds=seeds)
+        gains = [statistics.spread(self._scores(cell, seeds=seeds) - base, self.drawn) for cell in cells]
+        return curves.saturation(np.array([cell.ratio for cell in cells]), np.array(gains).T) if seeds else None
+
+    def exchange(self, cell: Cell) -> curves.Exchange | None:
+        """What one of a cell's synthetic images is worth in real ones; ``None`` without a curve of real ones."""
+        by_number = {one.n_real: one for one in self.predictions.cells if one.arm == REAL}
+        more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.cells if one.arm == MORE}
+        points = dict(sorted((more | by_number).items()))
+        seeds = self._shared([cell, *points.values()])
+        if cell.n_real not in by_number or len(points) < 2 or not seeds:
+            return None
+        draws = [self._spread(one, seeds) for one in (*points.values(), cell)]
+        real = np.array(draws[:-1]).T
+        return curves.exchange_rate(np.array([*points], np.float64), real, cell.n_real, cell.ratio, draws[-1])
+
+    def _spread(self, cell: Cell, seeds: tuple[int, ...]) -> Array:
+        return statistics.spread(self._scores(cell, seeds=seeds), self.drawn)
+
+    def _pairs(self) -> Iterator[tuple[Cell, Cell]]:
+        """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images."""
+        for cell in self.predictions.cells:
+            for arm in (REAL, AUGMENT, MATCHED, MORE):
+                against = self._cell(arm, cell.n_real, cell.ratio)
+                if against is None or cell.arm == arm or (arm != REAL and cell.arm != ADDED):
+                    continue
+                if self._shared([cell, against]):
+                    yield cell, against
+
+    def _cell(self, arm: str, n_real: int, ratio: float = 0) -> Cell | None:
+        found = [one for one in self.predictions.cells if (one.arm, one.n_real) == (arm, n_real)]
+        same = [one for one in found if one.ratio == ratio]
+        return next(iter(same if arm in (MATCHED, MORE) else same or found), None)
+
+    def _compared(self, cell: Cell, against: Cell, metric: str, subset: str) -> Comparison:
+        seeds = self._shared([cell, against])
+        a, b = (self._scores(one, metric, subset, seeds) for one in (cell, against))
+        means = float(a[0].mean()), float(b[0].mean())
+        return Comparison(cell, against, metric, subset, *means, statistics.compare(a, b, self.drawn))
+
+    def _scores(
+        self, cell: Cell, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
+    ) -> Array:
+        rows = self.predictions.cells[cell]
+        return self.scores[metric, subset][:, [rows[seed] for seed in (rows if seeds is None else seeds)]]
+
+    def _shared(self, cells: list[Cell]) -> tuple[int, ...]:
+        return tuple(sorted(set.intersection(*(set(self.predictions.cells[cell]) for cell in cells))))
+
+
+def _corrected(family: list[Comparison]) -> list[Comparison]:
+    adjusted = statistics.holm([one.difference.p for one in family])
+    return [replace(one, p_holm=p, family=len(family)) for one, p in zip(family, adjusted, strict=True)]

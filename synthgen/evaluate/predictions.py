@@ -1,0 +1,185 @@
+"""Every prediction of a study, kept: all figures of the report are made from them and from nothing else."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen import durable
+from synthgen.errors import DamagedError
+
+FILE = "predictions.parquet"
+_OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_steps", "n_train")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the report says of a study, beside its numbers.
+
+    Attributes:
+        name: The manifest's.
+        labels: The classes, in the order of the probabilities' columns.
+        scale: The skin-tone scale; empty where the dataset has no skin tones.
+        generator_pool: ``n``, or ``all``: the generator may have seen more real images than the classifier.
+        protocol: ``equal-steps`` or ``sagers2023``.
+        mix: How real and synthetic images share a batch.
+        learner: The classifier, in words.
+        notes: Sentences that the design has to say to a reader.
+        excluded: How many synthetic images no trial used, by reason.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    scale: str = ""
+    generator_pool: str = "n"
+    protocol: str = "equal-steps"
+    mix: str = "union"
+    learner: str = ""
+    notes: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One trial that was trained: what decides it, and the steps and images that it took.
+
+    ``ratio`` is 0 and ``strategy`` empty where no synthetic image takes part; ``n_real`` is a class's real images.
+    """
+
+    key: str
+    arm: str
+    strategy: str
+    n_real: int
+    ratio: float
+    seed: int
+    optimizer_steps: int
+    n_train: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """The trials that differ in their seed alone."""
+
+    arm: str
+    strategy: str
+    n_real: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions of T trials for the same N test images of K classes.
+
+    Attributes:
+        study: What they are of.
+        trials: T of them.
+        images: The ids of the test images, N.
+        labels: The true class of each as a column of ``probabilities``, (N,) integers.
+        tones: The skin tone of each on the study's scale, (N,) integers; 0 is unknown.
+        groups: What each belongs to (a patient, a lesion), N names; groups are resampled as wholes.
+        probabilities: (T, N, K) float32.
+
+    Raises:
+        ValueError: The shapes don't fit, a label is none of the classes, a probability is not finite, or a trial comes
+            twice.
+    """
+
+    study: Study
+    trials: tuple[Trained, ...]
+    images: tuple[str, ...]
+    labels: NDArray[np.int64]
+    tones: NDArray[np.int64]
+    groups: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.trials), len(self.images), len(self.study.labels))
+        if self.probabilities.shape != shape:
+            raise ValueError(f"probabilities are {self.probabilities.shape}, not {shape}")
+        decided = {(one.arm, one.strategy, one.n_real, one.ratio, one.seed) for one in self.trials}
+        if len(decided) < shape[0]:
+            raise ValueError("two trials are of the same arm, strategy, n_real, ratio and seed")
+        if {len(self.labels), len(self.tones), len(self.groups)} != {shape[1]}:
+            raise ValueError("a label, tone and group for each image is needed")
+        if self.labels.size and not 0 <= self.labels.min() <= self.labels.max() < shape[2]:
+            raise ValueError("a label is none of the classes")
+        if not np.isfinite(self.probabilities).all():
+            raise ValueError("a probability is not finite")
+
+    @cached_property
+    def cells(self) -> dict[Cell, dict[int, int]]:
+        """The row of each trial, by cell and then seed; cells and seeds in order."""
+        found: dict[Cell, dict[int, int]] = {}
+        for row, one in enumerate(self.trials):
+            found.setdefault(Cell(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
+        return {cell: dict(sorted(rows.items())) for cell, rows in sorted(found.items())}
+
+    def write(self, path: Path) -> None:
+        """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        n_trials, n_images, n_classes = self.probabilities.shape
+        columns: dict[str, Any] = {
+            name: pa.array([getattr(one, name) for one in self.trials]).take(_each(n_trials, n_images))
+            for name in _OF_TRIAL
+        }
+        columns["ratio"] = columns["ratio"].cast(pa.float64())
+        of_image = {"image": self.images, "group": self.groups, "skin_tone": self.tones, "label": self.labels}
+        for name, values in of_image.items():
+            columns[name] = pa.array(list(values)).take(pa.array(np.tile(np.arange(n_images), n_trials)))
+        flat = pa.array(self.probabilities.reshape(-1))
+        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, n_classes)
+        table = pa.table(columns).replace_schema_metadata({"study": json.dumps(asdict(self.study))})
+        sink = pa.BufferOutputStream()
+        parquet.write_table(table, sink, compression="zstd")
+        durable.write(path, sink.getvalue().to_pybytes())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read predictions.
+
+        Raises:
+            DamagedError: The file can't be read, or holds no predictions.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            table = parquet.read_table(pa.BufferReader(path.read_bytes()))
+            said = json.loads(table.schema.metadata[b"study"])
+            study = Study(**said | {"labels": tuple(said["labels"]), "notes": tuple(said["notes"])})
+            keys = table.column("key").to_pylist()
+            n_images = keys.count(keys[0])
+            trials = table.select(_OF_TRIAL).take(pa.array(np.arange(0, len(keys), n_images))).to_pylist()
+            first = table.slice(0, n_images)
+            if table.column("image").to_pylist() != first.column("image").to_pylist() * len(trials):
+                raise ValueError("the trials are not of the same test images")
+            return cls(
+                study,
+                tuple(Trained(**one) for one in trials),
+                tuple(first.column("image").to_pylist()),
+                first.column("label").to_numpy(),
+                first.column("skin_tone").to_numpy(),
+                tuple(first.column("group").to_pylist()),
+                _probabilities(table, (len(trials), n_images, len(study.labels))),
+            )
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            reason = " ".join(str(error).split())
+            raise DamagedError(f"{path}: not the predictions of a study ({reason})") from None
+
+
+def _each(n_trials: int, n_images: int) -> Any:
+    import pyarrow as pa
+
+    return pa.array(np.repeat(np.arange(n_trials), n_images))
+
+
+def _probabilities(table: Any, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    flat = table.column("probabilities").combine_chunks().flatten().to_numpy()
+    return np.asarray(flat, np.float32).reshape(shape)

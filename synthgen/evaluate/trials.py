@@ -1,0 +1,89 @@
+"""What a study is made of: the synthetic image that may train a trial, and the trial, one classifier to train."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """One synthetic image, as far as a study's design depends on it.
+
+    Attributes:
+        key: Unique in the study.
+        entry: The ``generate`` entry that made it: its strategy in the study.
+        label: What it shows, which is what a classifier learns of it.
+        tone: On the manifest's scale; 0 is unknown.
+        source_id: The real image that it was made from in the end; empty for none.
+        sha256: Of the file's bytes, in hex.
+        pool: The ids of the real images that its generator was trained on; ``None`` where that is unknown.
+    """
+
+    key: str
+    entry: str
+    label: str
+    tone: int
+    source_id: str
+    sha256: str
+    pool: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One classifier to train and test.
+
+    Attributes:
+        arm: What it is an instance of.
+        strategy: The entry that made its synthetic images; empty for none.
+        n_real: Real training images a label that the trial is about. In ``synthetic-only`` they train nothing, but
+            bound what the generator may have seen; in ``substitute`` it is the fixed total a label.
+        ratio: Images added for each real one, of whatever kind the arm adds; 0 for none. In ``substitute`` it is the
+            share of the total that is synthetic: 0.5 or 1.
+        seed: The number of the draw.
+        real: The ids of its real training images, sorted.
+        synthetic: The keys of its synthetic training images, sorted.
+        augmented: Whether its images are flipped, rotated, cropped and recoloured in training.
+        duplicated: How many times each real image is in its training set; 1 for once.
+        optimizer_steps: How long it trains, at most.
+        content: The digest of its images' bytes and of all that decides a result beside the fields here.
+    """
+
+    arm: str
+    strategy: str
+    n_real: int
+    ratio: float
+    seed: int
+    real: tuple[str, ...]
+    synthetic: tuple[str, ...]
+    augmented: bool
+    duplicated: int
+    optimizer_steps: int
+    content: str = ""
+
+    @property
+    def n_train(self) -> int:
+        """How many images it trains on, duplicates counted."""
+        return len(self.real) * self.duplicated + len(self.synthetic)
+
+    @cached_property
+    def training(self) -> str:
+        """The digest of all that decides its result; trials of two arms that share it are one and the same training."""
+        facts = [str(self.seed), str(self.augmented), str(self.duplicated), str(self.optimizer_steps), self.content]
+        return digest([*facts, "real", *self.real, "synthetic", *self.synthetic])
+
+    @cached_property
+    def key(self) -> str:
+        """The digest that names its unit in the ledger: of its training, and of its place in the study."""
+        return digest([self.training, self.arm, self.strategy, str(self.n_real), str(float(self.ratio))])
+
+
+def digest(parts: Iterable[str]) -> str:
+    """A digest of texts in their order, 32 hex digits; no two lists of texts read the same."""
+    return hashlib.blake2b(json.dumps(list(parts)).encode(), digest_size=16).hexdigest()
+
+
+def point(*parts: object) -> bytes:
+    """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()

@@ -1,0 +1,82 @@
+"""Vision checkpoints of transformers, from a folder or the Hub: safetensors only, and no code but transformers' own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthgen import models
+from synthgen.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Load a checkpoint in silence, and say in one line where that fails.
+
+    Raises:
+        UnavailableError: It is not there, has no safetensors, or is of a kind that transformers does not know.
+    """
+    _check(name)
+    from transformers.utils import logging
+
+    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnavailableError(
+            f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with config.json, "
+            "preprocessor_config.json and model.safetensors, or a Hub id that has them"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def options(name: str, revision: str | None) -> dict[str, Any]:
+    """What every load is told: no code from the checkpoint, no pickles, and which revision of a Hub id."""
+    chosen = {} if Path(name).is_dir() else {"revision": revision or "main"}
+    return {"trust_remote_code": False, "use_safetensors": True, **chosen}
+
+
+def processor(name: str, revision: str | None) -> Callable[[Pixels], Any]:
+    """The checkpoint's own preprocessing: uint8 (n, height, width, 3) to floats (n, 3, height, width)."""
+    from transformers import AutoImageProcessor
+
+    told = {key: value for key, value in options(name, revision).items() if key != "use_safetensors"}
+    found = AutoImageProcessor.from_pretrained(name, **told, backend="pil")
+
+    def prepare(pixels: Pixels) -> Any:
+        return found(images=list(pixels), return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+
+    return prepare
+
+
+def digest(name: str, commit: str | None) -> str:
+    """What a checkpoint is told apart by: a folder's fingerprint, or the commit of a Hub id."""
+    return models.fingerprint(Path(name).resolve()) if Path(name).is_dir() else f"{name}@{commit}"
+
+
+def _check(name: str) -> None:
+    folder = Path(name)
+    if folder.is_dir():
+        if not any(folder.glob("*.safetensors")):
+            raise UnavailableError(
+                f"{name}: no safetensors file; pickled weights are not read, convert them with `save_pretrained`"
+            )
+    elif name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name):
+        raise UnavailableError(f"{name}: no such folder, and no Hub id (org/name)")

@@ -1,0 +1,62 @@
+"""What a trial's learner answers, and the checks that all learners make of what they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from synthgen.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Rows = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What one trial learned.
+
+    Attributes:
+        validation: Probabilities of the validation rows, float32, shape (rows, classes); each row sums to 1.
+        test: The same for the test rows.
+        optimizer_steps: Steps that were really done, counted one by one.
+        chosen: What validation chose: the L2 strength of a probe, the step whose weights were kept in finetuning.
+    """
+
+    validation: Floats
+    test: Floats
+    optimizer_steps: int
+    chosen: float
+
+
+def check(labels: Rows, classes: int, validation: Rows, test: Rows) -> None:
+    """Refuse rows that can't be learned from or judged by.
+
+    Raises:
+        InputError: No validation or test row, a row that is not there or is in both, or a label out of range.
+    """
+    import numpy as np
+
+    faults = []
+    for name, rows in (("validation", validation), ("test", test)):
+        if not len(rows):
+            faults.append(f"learner: no {name} rows; give at least one {name} image")
+        elif rows.min() < 0 or rows.max() >= len(labels):
+            faults.append(f"learner: a {name} row lies outside the {len(labels):,} rows that have labels")
+    if len(np.intersect1d(validation, test)):
+        faults.append("learner: a row is in validation and in test; split them")
+    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
+        faults.append(f"learner: labels run from {labels.min()} to {labels.max()}; they must be 0 to {classes - 1}")
+    if faults:
+        raise InputError(*faults)
+
+
+def balanced(labels: Rows) -> Floats:
+    """A weight for each row that gives each class there the same say; they sum to 1."""
+    import numpy as np
+
+    counts = np.bincount(labels)
+    return (1 / (counts[labels] * np.count_nonzero(counts))).astype(np.float32)

@@ -1,0 +1,94 @@
+"""Studies simulated as predictions, of which the truth is known; no image is made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
+
+LABELS = ("eczema", "psoriasis", "vitiligo")
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations of random effects on the probit scale: of seeds, images, groups, and an arm with them."""
+
+    seed: float = 0.15
+    image: float = 1.0
+    group: float = 0.0
+    seed_of_arm: float = 0.1
+    image_of_arm: float = 0.4
+
+    @property
+    def total(self) -> float:
+        """The standard deviation of a trial's hit on an image about its arm's mean, with the probit's own."""
+        return float(np.sqrt(1 + sum(part**2 for part in vars(self).values())))
+
+    def accuracy(self, level: float) -> float:
+        """The true accuracy of an arm at a probit level, over all seeds and images."""
+        return float(ndtr(level / self.total))
+
+    def level(self, accuracy: float) -> float:
+        """The probit level of an arm of this true accuracy."""
+        from scipy.special import ndtri
+
+        return float(ndtri(accuracy) * self.total)
+
+
+def hits(
+    rng: np.random.Generator, levels: Sequence[float], seeds: int, groups: NDArray[np.int64], noise: Noise
+) -> NDArray[np.bool_]:
+    """Whether each arm's trial of a seed is right on an image: (arms, seeds, images), crossed as in a study."""
+    arms, images = len(levels), len(groups)
+    effect = np.asarray(levels)[:, None, None] + noise.seed * rng.standard_normal((1, seeds, 1))
+    effect = effect + noise.seed_of_arm * rng.standard_normal((arms, seeds, 1))
+    effect = effect + noise.image * rng.standard_normal((1, 1, images))
+    effect = effect + noise.group * rng.standard_normal(groups.max() + 1)[groups]
+    effect = effect + noise.image_of_arm * rng.standard_normal((arms, 1, images))
+    return np.asarray(rng.random((arms, seeds, images)) < ndtr(effect))
+
+
+def study(
+    cells: Mapping[Cell, float],
+    *,
+    seeds: int = 5,
+    images: int = 240,
+    noise: Noise = Noise(),
+    scale: str = "fitzpatrick",
+    seed: int = 0,
+    about: Mapping[str, object] | None = None,
+) -> Predictions:
+    """The predictions of a study whose cells have these true accuracies; ``about`` changes what is said of it."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(images) % len(LABELS))
+    right = hits(rng, [noise.level(value) for value in cells.values()], seeds, np.arange(images), noise)
+    right = right.reshape(-1, images)
+    taken = np.where(right, labels, (labels + rng.integers(1, len(LABELS), right.shape)) % len(LABELS))
+    logits = rng.standard_normal((*right.shape, len(LABELS)))
+    np.put_along_axis(logits, taken[..., None], logits.max(-1, keepdims=True) + rng.random((*right.shape, 1)), -1)
+    exponentials = np.exp(logits)
+    trials = tuple(
+        Trained(f"{cell.arm}-{cell.strategy}-{cell.n_real}-{cell.ratio}-{draw}", *_fields(cell), draw, 400, _n(cell))
+        for cell in cells
+        for draw in range(seeds)
+    )
+    return Predictions(
+        Study(**({"name": "simulated", "labels": LABELS, "scale": scale} | dict(about or {}))),
+        trials,
+        tuple(f"image-{number:04}" for number in range(images)),
+        labels,
+        rng.integers(1, 7, images) if scale else np.zeros(images, np.int64),
+        tuple(f"patient-{number:04}" for number in range(images)),
+        (exponentials / exponentials.sum(-1, keepdims=True)).astype(np.float32),
+    )
+
+
+def _fields(cell: Cell) -> tuple[str, str, int, float]:
+    return cell.arm, cell.strategy, cell.n_real, cell.ratio
+
+
+def _n(cell: Cell) -> int:
+    return int(cell.n_real * (1 + cell.ratio) * len(LABELS))

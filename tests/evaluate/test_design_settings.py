@@ -1,0 +1,69 @@
+"""The settings of a study are the manifest's promise, and every fault in them is one line."""
+
+from typing import Any
+
+import pytest
+
+from synthgen.documents import validate
+from synthgen.evaluate.settings import ARMS, Evaluate, Share
+
+
+def read(**written: Any) -> Evaluate:
+    """The settings written; there is no fault in them."""
+    settings, faults = validate(Evaluate, written, "evaluate")
+    assert settings is not None, faults
+    return settings
+
+
+def test_the_defaults_are_the_promised_ones() -> None:
+    """What is left out is as the manifest's page says."""
+    settings = read()
+    assert (settings.synthetic, settings.n_real, settings.ratios, settings.seeds) == (
+        "this",
+        [1, 8, 16, 32],
+        [1, 10],
+        5,
+    )
+    assert tuple(settings.arms) == ARMS
+    assert (settings.generator_pool, settings.mix, settings.protocol) == ("n", "union", "equal-steps")
+    assert (settings.learner.kind, settings.learner.backbone) == ("probe", "small-cnn")
+
+
+def test_a_mix_is_a_name_or_a_share() -> None:
+    """All three ways of mixing are read."""
+    assert read(mix="pretrain-then-real").mix == "pretrain-then-real"
+    assert read(mix={"share": 0.5}).mix == Share(share=0.5)
+    assert read(mix=Share(share=0.2)).mix == Share(share=0.2)
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ({"n_real": []}, "evaluate.n_real: "),
+        ({"n_real": [0]}, "evaluate.n_real[0]: "),
+        ({"n_real": [8, 8]}, "evaluate.n_real: 8 is given twice"),
+        ({"ratios": [1.5]}, "evaluate.ratios[0]: "),
+        ({"ratios": [True]}, "evaluate.ratios[0]: "),
+        ({"seeds": 0}, "evaluate.seeds: "),
+        ({"seeds": "5"}, "evaluate.seeds: "),
+        ({"arms": ["reel"]}, "evaluate.arms[0]: "),
+        ({"arms": ["real", "real"]}, "evaluate.arms: real is given twice"),
+        ({"arms": ["real-more"]}, "evaluate.arms: must have `real`, which every other arm is compared with"),
+        ({"generator_pool": "some"}, "evaluate.generator_pool: "),
+        ({"mix": "even"}, "evaluate.mix: must be union, pretrain-then-real, or {share: 0.5}"),
+        ({"mix": {"share": 1}}, "evaluate.mix: must be union"),
+        ({"mix": {"share": 0.5, "of": 1}}, "evaluate.mix: must be union"),
+        ({"mix": ["union"]}, "evaluate.mix: must be union"),
+        ({"protocol": "steps"}, "evaluate.protocol: "),
+        ({"learner": {"kind": "guess"}}, "evaluate.learner.kind: "),
+        ({"learner": {"backbone": ""}}, "evaluate.learner.backbone: "),
+        ({"learner": {"optimizer_steps": 0}}, "evaluate.learner.optimizer_steps: "),
+        ({"seed": 5}, "evaluate.seed: unknown key; did you mean `seeds`?"),
+    ],
+)
+def test_a_fault_is_one_line_that_says_where(written: dict[str, Any], fault: str) -> None:
+    """Each value is checked, and what is wrong of it is said once."""
+    settings, faults = validate(Evaluate, written, "evaluate")
+    assert settings is None
+    assert len(faults) == 1
+    assert faults[0].startswith(fault)

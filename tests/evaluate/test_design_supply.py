@@ -1,0 +1,78 @@
+"""Synthetic images are nested over n and ratio, and spread over real images and skin tones."""
+
+from collections import Counter
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthgen.evaluate.draws import Draw
+from synthgen.evaluate.supply import Candidate, arrange, choose
+from synthgen.evaluate.trials import Synthetic
+
+SIZES = st.sets(st.integers(1, 12), min_size=1, max_size=4)
+LEASTS = st.lists(st.sampled_from([0, 1, 2, 3, 5, 8, 13]), max_size=60)
+
+
+def of_source(source: str, nth: int) -> Synthetic:
+    """A child of a real image."""
+    return Synthetic(f"e-{source}-{nth:03d}", "e", "acne", 1, source, "", frozenset())
+
+
+@given(leasts=LEASTS, sizes=SIZES, ratios=SIZES)
+def test_what_is_chosen_is_nested_and_as_many_as_asked(leasts: list[int], sizes: set[int], ratios: set[int]) -> None:
+    """A larger n or ratio has all that a smaller has; none has more than n x ratio, nor less where there are more."""
+    candidates = [Candidate(f"k{number}", least) for number, least in enumerate(leasts)]
+    chosen = choose(candidates, sizes, ratios)
+    for (n, ratio), keys in chosen.items():
+        allowed = {candidate.key for candidate in candidates if candidate.least <= n}
+        assert keys <= allowed
+        assert len(keys) == min(n * ratio, len(allowed))
+    for (n, ratio), (m, other) in product(chosen, chosen):
+        if n <= m and ratio <= other:
+            assert chosen[n, ratio] <= chosen[m, other]
+
+
+@given(ratio=st.integers(1, 4), n=st.integers(1, 6), seed=st.integers(0, 9))
+def test_each_real_image_has_as_many_children_as_the_ratio(ratio: int, n: int, seed: int) -> None:
+    """At ratio r, each of n real images has r children where every one has enough."""
+    drawn = Draw(0, {"acne": tuple("abcdefgh")})
+    cells = arrange([of_source(source, nth) for source in "abcdefgh" for nth in range(4)], drawn, "n", seed)
+    keys = choose(cells["e", "acne"], {1, 2, n}, {1, ratio})[n, ratio]
+    assert Counter(key.split("-")[1] for key in keys) == dict.fromkeys("abcdefgh"[:n], ratio)
+
+
+@given(counts=st.lists(st.integers(1, 20), min_size=2, max_size=6), seed=st.integers(0, 9), data=st.data())
+def test_tones_are_taken_in_proportion(counts: list[int], seed: int, data: st.DataObject) -> None:
+    """Of each tone there are as many as its share of all, to within the tones that take turns."""
+    images = [
+        Synthetic(f"e-{tone}-{nth}", "e", "acne", tone, "", "", frozenset())
+        for tone, count in enumerate(counts, start=1)
+        for nth in range(count)
+    ]
+    taken = data.draw(st.integers(1, len(images)))
+    cells = arrange(images, Draw(0, {"acne": ()}), "n", seed)
+    keys = choose(cells["e", "acne"], {1}, {taken})[1, taken]
+    found = Counter(int(key.split("-")[1]) for key in keys)
+    for tone, count in enumerate(counts, start=1):
+        assert abs(found[tone] - taken * count / len(images)) < len(counts)
+
+
+def test_seeds_take_other_images() -> None:
+    """Where there are more than enough, two seeds do not share all of their synthetic images."""
+    images = [Synthetic(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(100)]
+    first, second = (
+        choose(arrange(images, Draw(number, {"acne": ()}), "n", 7)["e", "acne"], {10}, {1})[10, 1] for number in (0, 1)
+    )
+    assert first != second
+
+
+def test_an_image_more_takes_the_place_of_few() -> None:
+    """Order is by hashes, so one more image pushes out one at the most."""
+    images = [of_source(source, nth) for source in "abcdefgh" for nth in range(4)]
+    drawn = Draw(0, {"acne": tuple("abcdefgh")})
+    before, after = (
+        choose(arrange(some, drawn, "n", 7)["e", "acne"], {8}, {2})[8, 2]
+        for some in (images, [*images, of_source("a", 9)])
+    )
+    assert len(before - after) <= 1

@@ -1,0 +1,155 @@
+"""The report has every file and column that was promised, says what was shown, and can be made again."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from defusedxml import ElementTree
+
+from synthgen.errors import DamagedError
+from synthgen.evaluate import report
+from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
+
+HOSTILE = '</style><script>alert(1)</script>|`*_"&'
+CELLS = {
+    Cell("real", "", 8, 0): 0.5,
+    Cell("real", "", 16, 0): 0.55,
+    Cell("real+augment", "", 16, 0): 0.55,
+    Cell("real-more", "", 8, 10): 0.75,
+    Cell("real+synthetic", "text", 16, 1): 0.56,
+    Cell("real+synthetic", "text", 16, 10): 0.6,
+}
+
+
+@pytest.fixture
+def predictions(simulated: ModuleType) -> Predictions:
+    """A small study with skin tones."""
+    found: Predictions = simulated.study(CELLS, seeds=3, images=90)
+    return found
+
+
+def said(predictions: Predictions, **changes: Any) -> Predictions:
+    """The study with something else said of it."""
+    return dataclasses.replace(predictions, study=dataclasses.replace(predictions.study, **changes))
+
+
+def header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path) -> None:
+    """The CSV files begin with the columns that MANIFEST.md promises, a row for each trial or comparison."""
+    analysis = report.write(predictions, tmp_path)
+    promised = (
+        "arm,strategy,n_real,ratio,seed,optimizer_steps,n_train,top1,top3,balanced_accuracy,macro_f1,macro_auroc,ece"
+    )
+    assert header(tmp_path / "results.csv")[:13] == promised.split(",")
+    assert header(tmp_path / "by_skin_tone.csv")[5:9] == ["skin_tone", "n", "top1", "top3"]
+    assert {"difference", "low", "high", "p", "p_holm"} <= set(header(tmp_path / "comparisons.csv"))
+    rows = {name: (tmp_path / name).read_text().count("\n") - 1 for name in ("results.csv", "comparisons.csv")}
+    assert rows == {"results.csv": len(predictions.trials), "comparisons.csv": len(analysis.comparisons)}
+    assert {"report.md", "report.html", "card.md", "predictions.parquet"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_predictions_are_read_as_written(predictions: Predictions, tmp_path: Path) -> None:
+    """A file of predictions holds all of them, and the same ones give the same bytes."""
+    predictions.write(tmp_path / "a.parquet")
+    again = Predictions.read(tmp_path / "a.parquet")
+    again.write(tmp_path / "b.parquet")
+    assert (again.study, again.trials, again.images, again.groups) == (
+        predictions.study, predictions.trials, predictions.images, predictions.groups
+    )  # fmt: skip
+    assert (again.probabilities == predictions.probabilities).all()
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_rescoring_makes_the_same_report(predictions: Predictions, tmp_path: Path) -> None:
+    """All but the predictions can be lost and is made again, to the byte."""
+    report.write(predictions, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for path in before:
+        if path.name != "predictions.parquet":
+            path.unlink()
+    report.rescore(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_no_predictions_is_one_line(tmp_path: Path) -> None:
+    """Rescoring a folder without predictions, or with something else in their place, says so."""
+    with pytest.raises(DamagedError, match="there is none to score again"):
+        report.rescore(tmp_path)
+    (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DamagedError, match="not the predictions of a study"):
+        report.rescore(tmp_path)
+
+
+def test_a_generator_that_saw_all_is_in_bold(predictions: Predictions, tmp_path: Path) -> None:
+    """Where the generator's pool is `all`, Markdown, page and card say so in bold, once."""
+    report.write(said(predictions, generator_pool="all"), tmp_path)
+    for name in ("report.md", "card.md"):
+        assert (tmp_path / name).read_text().count("**generator\\_pool: all. Generators may have seen") == 1
+    assert (tmp_path / "report.html").read_text().count('<p class="strong">generator_pool: all.') == 1
+
+
+def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> None:
+    """Where one trial took more steps than another, the report warns of it."""
+    longer = (dataclasses.replace(predictions.trials[0], optimizer_steps=900), *predictions.trials[1:])
+    report.write(dataclasses.replace(predictions, trials=longer), tmp_path)
+    assert "**Optimizer steps differ between trials, from 400 to 900" in (tmp_path / "report.md").read_text()
+
+
+def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:
+    """A dataset without skin tones is evaluated, and the report says what can't be told."""
+    report.write(simulated.study(CELLS, seeds=2, images=60, scale=""), tmp_path)
+    assert "no skin tones" in (tmp_path / "report.md").read_text()
+    assert not (tmp_path / "plots" / "by-skin-tone.svg").exists()
+
+
+def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) -> None:
+    """Real images alone, one seed: nothing was compared, and the report says so."""
+    report.write(simulated.study({Cell("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "nothing about a gain was shown" in text
+    assert "**One seed" in text
+
+
+def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> None:
+    """Names that are markup show as themselves, in the page and in the plots."""
+    report.write(said(predictions, name=HOSTILE, learner=HOSTILE, notes=(HOSTILE,)), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert "\n# </" not in (tmp_path / "report.md").read_text()
+
+
+def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> None:
+    """Each plot is well-formed SVG that the Markdown names."""
+    report.write(predictions, tmp_path)
+    plots = sorted((tmp_path / "plots").iterdir())
+    assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain"]
+    for path in plots:
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        assert f"](plots/{path.name})" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("fault", ["shape", "label", "nan", "twice"])
+def test_impossible_predictions_are_refused(predictions: Predictions, fault: str) -> None:
+    """Predictions that don't fit together raise before anything is made of them."""
+    changes: dict[str, Any] = {
+        "shape": {"probabilities": predictions.probabilities[:, :-1]},
+        "label": {"labels": predictions.labels + 1},
+        "nan": {"probabilities": predictions.probabilities * float("nan")},
+        "twice": {"trials": (predictions.trials[1], *predictions.trials[1:])},
+    }
+    with pytest.raises(ValueError, match=r"probabilit|label|two trials"):
+        dataclasses.replace(predictions, **changes[fault])
+
+
+def test_a_study_and_a_trial_are_plain() -> None:
+    """What the evaluation hands over needs no more than names and counts."""
+    assert Study("s", ("a", "b")).generator_pool == "n"
+    assert Trained("k", "real", "", 8, 0, 0, 500, 16).n_train == 16
