@@ -18,14 +18,10 @@ _LONGEST = 60
 
 def sources(drafts: Sequence[Draft], seed: int, fractions: Mapping[Split, float], dataset: str) -> list[Source]:
     """The images of drafts, sorted by id; no group has usable images in two splits."""
-    ids = _ids(drafts)
-    places: dict[str, str] = {}
-    for name, place in sorted((name, draft.row.location) for draft, name in zip(drafts, ids, strict=True)):
-        places.setdefault(place, name)
     found = []
-    for draft, name in zip(drafts, ids, strict=True):
-        own = _slug(draft.name) if draft.named else places.get(draft.row.first, name)
-        group = draft.group or own
+    for draft, name in zip(drafts, _ids(drafts), strict=True):
+        # never the id, whose number depends on what other rows there are
+        group = draft.group or _slug(draft.name if draft.named else draft.row.origin)
         found.append(
             Source(
                 id=name,

@@ -26,7 +26,7 @@ class Row:
         location: Where the reader finds it again.
         stem: What its id is made of where no column says it.
         values: The metadata.
-        first: The location of the first image of the same row of the data.
+        origin: What the row of the data is called: the same for all its images, whatever other rows there are.
         mask: Where the reader finds its mask; empty for none.
         fault: Why it can't be read, where that is known already.
     """
@@ -34,7 +34,7 @@ class Row:
     location: str
     stem: str
     values: Mapping[str, Any]
-    first: str
+    origin: str
     mask: str = ""
     fault: str = ""
 

@@ -87,8 +87,9 @@ class FolderReader:
         for values in table.rows:
             found = self._found(images, values) or [("", "")]
             mask = next((path for path, fault in self._found(masks, values) if not fault), "")
+            first = PurePosixPath(found[0][0])
             for path, fault in found:
-                yield Row(path, PurePosixPath(path).stem, values, found[0][0], mask, fault)
+                yield Row(path, PurePosixPath(path).stem, values, str(first.parent / first.stem), mask, fault)
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Files stay where they are."""

@@ -71,9 +71,9 @@ class HubReader:
             places = {name: f"{split}/{number}/{name}" for name in paths}
             mask = next((places[name] for name in masks if name in places), "")
             held = [name for name in images if name in places]
-            for name in held:
-                stem = PurePosixPath(paths[name]).stem or f"{split}-{number:07d}"
-                yield Row(places[name], stem, {"hub_split": split} | values, places[held[0]], mask)
+            stems = [PurePosixPath(paths[name]).stem or f"{split}-{number:07d}" for name in held]
+            for name, stem in zip(held, stems, strict=True):
+                yield Row(places[name], stem, {"hub_split": split} | values, f"{split}/{stems[0]}", mask)
             if not held:
                 yield Row("", "", values, "")
 

@@ -67,7 +67,7 @@ class TarReader:
             found = [sample.members[name] for name in names if name in sample.members] or [""]
             mask = next((sample.members[name] for name in masks if name in sample.members), "")
             for place in found:
-                yield Row(place, PurePosixPath(sample.key).name, sample.values, found[0], mask)
+                yield Row(place, PurePosixPath(sample.key).name, sample.values, sample.key, mask)
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Members are read where they lie."""

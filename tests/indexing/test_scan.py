@@ -190,6 +190,14 @@ def test_settings_that_do_not_fit_are_refused(
     assert caught.value.faults[0].startswith(fault)
 
 
+def test_names_that_clash_leave_groups_alone(given_rows: Callable[..., Any]) -> None:
+    """A row whose name becomes another's id takes its number, not its group, and so moves it to no other split."""
+    before = given_rows([row("b/a.png")]).sources[0]
+    after = next(one for one in given_rows([row("b/a.png"), row("a/a.png")]).sources if one.location == "b/a.png")
+    assert (before.id, after.id) == ("a", "a-2")
+    assert (before.group, before.split) == (after.group, after.split)
+
+
 names = st.text("aA1-_é", max_size=3)
 cases = st.fixed_dictionaries(
     {"id": names, "patient": st.sampled_from(["", "p", "q"]), "fold": st.sampled_from(["train", "val", "test", "?"])}

@@ -138,7 +138,7 @@ def test_several_images_of_a_row_are_one_group(parquet: Path, index: Callable[..
     """Each column of images gives a source, and no column has to say that they belong together."""
     found = index(REAL | {"columns": {"image": ["image", "mask"]}, "hub_split": "train"})
     groups = {one.location: one.group for one in found.sources}
-    assert groups["train/0/image"] == groups["train/0/mask"] == "p0"
+    assert groups["train/0/image"] == groups["train/0/mask"] == "train-p0"
     assert len(groups) == 6
 
 
