@@ -1,11 +1,11 @@
 """Which real images a seed draws: nested over n, by group, and fixed for each image whatever images are added."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from synthgen.evaluate.trials import point
 from synthgen.real import Source
 
 
@@ -29,6 +29,11 @@ class Draw:
     def least(self) -> dict[str, int]:
         """The smallest n whose draw has an image, by its id."""
         return {one: place for ids in self.order.values() for place, one in enumerate(ids, start=1)}
+
+
+def point(*parts: object) -> bytes:
+    """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
 
 
 def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: int) -> Draw:

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.evaluate import arms, faults, notes
-from synthgen.evaluate.draws import draw
 from synthgen.evaluate.leaks import Leaks
 from synthgen.evaluate.seeds import Seed, Study
 from synthgen.evaluate.settings import Evaluate

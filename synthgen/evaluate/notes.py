@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from synthgen.evaluate.draws import Draw, cut
+from synthgen.draws import Draw, cut
 from synthgen.evaluate.seeds import NOT_ALLOWED, TOO_FEW_REAL, Study
 
 

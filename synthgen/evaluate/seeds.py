@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from synthgen.draws import Draw
 from synthgen.evaluate import arms, faults, supply
 from synthgen.evaluate.arms import Row
-from synthgen.evaluate.draws import Draw
 from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic, Trial, digest
 from synthgen.real import Index, Source

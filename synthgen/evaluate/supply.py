@@ -10,8 +10,8 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from synthgen.evaluate.draws import Draw
-from synthgen.evaluate.trials import Synthetic, point
+from synthgen.draws import Draw, point
+from synthgen.evaluate.trials import Synthetic
 
 NEVER = 2**62  # no n is as large
 

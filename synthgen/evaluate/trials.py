@@ -82,8 +82,3 @@ class Trial:
 def digest(parts: Iterable[str]) -> str:
     """A digest of texts in their order, 32 hex digits; no two lists of texts read the same."""
     return hashlib.blake2b(json.dumps(list(parts)).encode(), digest_size=16).hexdigest()
-
-
-def point(*parts: object) -> bytes:
-    """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
-    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()

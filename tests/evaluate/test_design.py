@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.evaluate.design import OUTSIDE, Design, design
-from synthgen.evaluate.draws import draw
 from synthgen.evaluate.leaks import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.seeds import NOT_ALLOWED, TOO_FEW_REAL
 from synthgen.evaluate.settings import Evaluate

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.evaluate.draws import Draw
+from synthgen.draws import Draw
 from synthgen.evaluate.supply import Candidate, arrange, choose
 from synthgen.evaluate.trials import Synthetic
 
