@@ -105,10 +105,13 @@ def nearest(features: Any, training: Any) -> Any:
     return torch.cat([torch.cdist(part, torch.from_numpy(training)).min(dim=1).values for part in parts]).numpy()
 
 
-def learned_from(judge: Any, recipe: Recipe) -> Any:
-    """The judge's features of every phantom that the model was trained on."""
-    with tempfile.TemporaryDirectory() as folder:
-        return look(judge, data.load(Path(folder), recipe).images)[1]
+def learned_from(judge: Any, recipe: Recipe, work: Path) -> Any:
+    """The judge's features of every phantom that the model was trained on, drawn again where they are not kept."""
+    folder = recipe.folder(work)
+    if folder.is_dir():
+        return look(judge, data.load(folder, recipe).images)[1]
+    with tempfile.TemporaryDirectory() as scratch:
+        return look(judge, data.load(Path(scratch), recipe).images)[1]
 
 
 def draw_curves(training: dict[str, Any], path: Path) -> None:
@@ -381,6 +384,7 @@ def main() -> None:
     parser.add_argument("--per-cell", type=int, default=20, help="generated images a condition and type")
     parser.add_argument("--judge-steps", type=int, default=1500, help="the judge's training steps of 64 images")
     parser.add_argument("--judge-per-cell", type=int, default=170, help="its training phantoms a condition and type")
+    parser.add_argument("--work", type=Path, default=Path("build/weights"), help="where the training kept its phantoms")
     arguments = parser.parse_args()
     began = time.perf_counter()
     training, held = phantoms(arguments.judge_per_cell, JUDGE_SEED), phantoms(arguments.per_cell, HELD_SEED)
@@ -399,7 +403,7 @@ def main() -> None:
         **{key: tuple(value) if isinstance(value, list) else value for key, value in history["recipe"].items()}
     )
     found["recipe"], found["bytes"] = recipe, sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors"))
-    learned = learned_from(judge, recipe)
+    learned = learned_from(judge, recipe, arguments.work)
     for name, one in sets.items():
         found[name] = measure(judge, one, learned, other)
     found["table"], found["base"] = table(judge, made)[0], table(judge, held)[0]

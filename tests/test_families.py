@@ -18,22 +18,24 @@ SETTINGS = {"num_inference_steps": 2, "guidance_scale": 3.0, "height": 32, "widt
 WEIGHTS = models.describe(models.BUNDLED, Path()).folder
 
 
-def text_encoder(width: int, projection: bool = False) -> Any:
-    """A tiny CLIP text encoder that fits the bundled tokenizer."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    config = CLIPTextConfig(
-        vocab_size=777, hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=32, projection_dim=width, bos_token_id=775, eos_token_id=776, pad_token_id=776,
-    )  # fmt: skip
-    return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
-
-
 def tokenizer() -> Any:
     """The bundled tokenizer."""
     from transformers import CLIPTokenizer
 
     return CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer")
+
+
+def text_encoder(width: int, projection: bool = False) -> Any:
+    """A tiny CLIP text encoder that fits the bundled tokenizer."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    words = tokenizer()
+    config = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=words.model_max_length, projection_dim=width, bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+    return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
 
 
 def vae() -> Any:

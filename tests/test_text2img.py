@@ -184,7 +184,7 @@ def test_every_scheduler_that_is_known_can_be_named() -> None:
 @pytest.mark.parametrize("where", ["prompt", "negative"])
 def test_a_prompt_too_long_is_bad_input(where: str, make_plan: MakePlan, pinned: Environment) -> None:
     """A prompt that the model would cut off is refused with its length and its text."""
-    long = "very " * 60
+    long = "very " * 80
     texts = {
         "prompt": f"templates: ['{long} {{label}}']",
         "negative": f"templates: ['{{label}}']\nnegative_prompt: '{long}'",
@@ -199,7 +199,7 @@ def test_a_prompt_too_long_is_one_line_of_the_command(tmp_path: Path, write_mani
     """`synthgen generate` says it as a fault, and the run holds nothing."""
     from synthgen.commands import call
 
-    (tmp_path / "long.yaml").write_text(f"templates: ['{'very ' * 60} {{label}}']")
+    (tmp_path / "long.yaml").write_text(f"templates: ['{'very ' * 80} {{label}}']")
     manifest = write_manifest(generate=entry(), prompts="long.yaml")
     assert call(["generate", str(manifest), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2
     assert capsys.readouterr().err.startswith("error: prompt of ")

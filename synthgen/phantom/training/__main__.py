@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import hashlib
 import logging
 import os
 from pathlib import Path
@@ -21,7 +20,7 @@ def train(folder: Path, out: Path, recipe: Recipe, machine: Machine) -> None:
 
     What is made on the way lies in a folder of the recipe's own in ``folder``, so no stage takes up another recipe's.
     """
-    folder = folder / hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
+    folder = recipe.folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _log.info("phantoms")
     phantoms = data.load(folder, recipe)

@@ -1,6 +1,8 @@
 """The recipe: every number that decides the weights."""
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 SIDE = 64
 LATENT_SIDE = 16
@@ -46,3 +48,7 @@ class Recipe:
     denoiser_steps: int = 10000
     autoencoder_channels: tuple[int, int, int] = (32, 48, 64)
     denoiser_channels: tuple[int, int, int] = (48, 96, 96)
+
+    def folder(self, work: Path) -> Path:
+        """The folder in ``work`` that is this recipe's own, so that no stage takes up another recipe's files."""
+        return work / hashlib.sha256(repr(self).encode()).hexdigest()[:12]
