@@ -161,6 +161,10 @@ class SourceSettings(Strict):
         return splits
 
 
+class ScorerSettings(Strict):
+    """The settings of a scorer; each has its own."""
+
+
 class PromptsReader(Protocol):
     """Reads prompt templates from their text; ``where`` is what faults call it."""
 
@@ -174,5 +178,6 @@ class Doors:
 
     strategies: Door
     sources: Door
+    scorers: Door
     prompts: PromptsReader
     find_shipped_prompts: Callable[[str], Path | None]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from synthgen import curate as curation
 from synthgen import datasets_on_disk, generate, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
@@ -28,7 +29,7 @@ class Stage:
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Generate, pack and preview into ``out``; yields each stage as it begins, and then its receipts.
+    """Generate, curate, pack and preview into ``out``; yields each stage as it begins, and then its receipts.
 
     Args:
         plan: The plan.
@@ -42,6 +43,10 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     yield from generate.generate(job, wish, stop=stop, **options)
     if stop():
         raise StoppedError("stopped by a signal; run the same command again to go on")
+    if plan.manifest.curation is not None:
+        curated = curation.prepare(plan, out / "work")
+        yield Stage("curate", curated.images)
+        yield from curation.curate(curated, stop)
     yield Stage("pack", plan.samples)
     yield from pack(out / "work", out / "dataset")
     yield Stage("preview")

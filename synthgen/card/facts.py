@@ -48,6 +48,7 @@ class Facts:
         layout: How the dataset is laid out.
         audit: What the near-copy audit says.
         sources: The (dataset, licence) pairs of the real images that images were made from.
+        reasons: How many images each rule of the curation rejected; ``None`` where there was none.
     """
 
     plan: Plan
@@ -58,8 +59,16 @@ class Facts:
     layout: Layout = "webdataset"
     audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
+    reasons: Mapping[str, int] | None = None
 
     @property
     def images(self) -> int:
         """Images in all."""
         return sum(self.counts.values())
+
+    @property
+    def rejected(self) -> int:
+        """Images that were made and are not here, since a rule rejects them."""
+        if self.reasons is None:
+            return 0
+        return sum(summary.images for summary in self.entries.values()) - self.images

@@ -14,7 +14,7 @@ from synthgen.commands import _options, _progress
 @_options.device
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
-    """Do everything a manifest asks for: generate, pack and preview. Run it again, and it goes on where it was.
+    """Do everything a manifest asks for: generate, curate, pack and preview. Run it again, and it goes on where it was.
 
     Exit code: the worst of its parts.
 
@@ -23,13 +23,15 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen import manifest as manifests
     from synthgen import study
     from synthgen.all_doors import DOORS
+    from synthgen.curate import Judged, Scored
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
     out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
-    failed, progress = 0, _progress.Progress(0, quiet=True)
+    curation = planned.manifest.curation
+    missed, progress = False, _progress.Progress(0, quiet=True)
     with _progress.stoppable() as stop:
         steps = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
         for step in steps:
@@ -40,13 +42,17 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
                 progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total)
             elif isinstance(step, Receipt):
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
+            elif isinstance(step, Scored):
+                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
+            elif isinstance(step, Judged):
+                missed = bool(step.lacking) or (step.unfair and curation is not None and curation.parity is not None)
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)
         progress.__exit__()
     failed = study.failed(planned, out / "work")
     if not quiet:
         click.echo(_summary(out, planned.samples, failed))
-    return 1 if failed else 0
+    return 1 if failed or missed else 0
 
 
 def _summary(out: Path, planned: int, failed: int) -> str:

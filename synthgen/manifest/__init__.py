@@ -10,10 +10,12 @@ from synthgen.doors import Doors
 from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
+from synthgen.manifest.curation import Curation
 from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
 
 __all__ = [
+    "Curation",
     "Document",
     "GenerateEntry",
     "Layout",
@@ -39,6 +41,7 @@ class Manifest:
         text: The manifest's own text.
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
+        curation: What is measured of its images, and by which rules they are kept; ``None`` where it says nothing.
     """
 
     document: Document
@@ -48,6 +51,7 @@ class Manifest:
     text: str
     prompts_text: str
     base: Path
+    curation: Curation | None = None
 
     @property
     def starts_from_real(self) -> bool:
@@ -90,7 +94,7 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
-    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base)
+    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base, checked.curation)
 
 
 def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:

@@ -66,6 +66,22 @@ class Pack(Strict):
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
 
 
+class Curate(Strict):
+    """What is measured of each image, and by which rules it is kept; the rules are checked by :mod:`synthgen.rules`.
+
+    Attributes:
+        scorers: The settings of each scorer, by its name.
+        keep: Rules, all of which an image has to keep.
+        quota: So many accepted images are wanted of each label and skin tone.
+        parity: The least ratio of the shares kept, of the tone that loses most to the one that loses least.
+    """
+
+    scorers: Annotated[dict[_Text, dict[str, Any]], Field(min_length=1)]
+    keep: list[_Text] = []
+    quota: Count | None = None
+    parity: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
 class Gate(Strict):
     """What the Hub asks of those who want a dataset's files, once its owner has switched gating on.
 
@@ -107,5 +123,6 @@ class Document(Strict):
     real: dict[str, Any] | None = None
     generate: Annotated[list[Entry], Field(min_length=1)]
     output: Output = Output()
+    curate: Curate | None = None
     pack: Pack = Pack()
     publish: Publish = Publish()

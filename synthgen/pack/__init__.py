@@ -94,6 +94,7 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
         "card": hashlib.sha256(template.encode()).hexdigest(),
         "generator": __version__,
+        **({"verdicts": found.verdicts.digest} if found.verdicts else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

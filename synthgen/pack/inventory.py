@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthgen import verdicts
 from synthgen.card import Summary
 from synthgen.errors import IncompleteError, InputError
 from synthgen.ledger import Ledger, Receipt
 from synthgen.plan import Plan
+from synthgen.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class Inventory:
         plan: Its plan.
         entries: What the receipts of each entry add up to.
         digest: The sha256 over the sha256 of every work shard, in the plan's order.
+        verdicts: Which images are kept, where the manifest asks for curation; all are where it is ``None``.
     """
 
     root: Path
     plan: Plan
     entries: dict[str, Summary]
     digest: str
+    verdicts: Verdicts | None = None
 
 
 def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
@@ -33,7 +37,8 @@ def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
 
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
-        InputError: There is no image at all.
+        IncompleteError: The images were not curated as the manifest now asks.
+        InputError: There is no image at all, or none was kept.
     """
     entries: dict[str, Summary] = {}
     shards, digest = 0, hashlib.sha256()
@@ -48,7 +53,20 @@ def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    return Inventory(root, plan, entries, digest.hexdigest())
+    return Inventory(root, plan, entries, digest.hexdigest(), _judged(root, plan, digest.hexdigest()))
+
+
+def _judged(root: Path, plan: Plan, images: str) -> Verdicts | None:
+    """The verdicts on these very images by the manifest's rules."""
+    curation = plan.manifest.curation
+    if curation is None:
+        return None
+    found = verdicts.read(root)
+    if found.facts["images"] != images or found.facts["rules"] != [rule.text for rule in curation.rules]:
+        raise IncompleteError(f"{root}: its verdicts are of other images or rules; run `synthgen curate {root}` again")
+    if not any(found.rows["accepted"].to_pylist()):
+        raise InputError(f"{root}: the rules of `curate.keep` keep no image; see `synthgen curate {root}`")
+    return found
 
 
 def trusted(root: Path, plan: Plan) -> Iterator[tuple[Path, Receipt]]:

@@ -21,6 +21,7 @@ from synthgen.pack.order import Order
 from synthgen.pack.parts import Part
 from synthgen.pack.work import PackedShard, weigh
 from synthgen.sample import Record
+from synthgen.verdicts import Verdicts
 
 DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1
@@ -101,8 +102,9 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit="not done" if sources else "not done: no real images were used",
+            audit=_audit(self.found.verdicts, real=bool(sources)),
             sources=sources,
+            reasons=self.found.verdicts.reasons() if self.found.verdicts else None,
         )
 
     def _provenance(self, facts: Facts, files: dict[str, dict[str, Any]]) -> bytes:
@@ -124,12 +126,27 @@ class Dataset:
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
             "near_copy_audit": facts.audit,
+            **({"curation": self.found.verdicts.facts} if self.found.verdicts else {}),
+            "rejected": facts.rejected,
             "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),
         }
         return json.dumps(provenance, indent=1).encode()
+
+
+def _audit(found: Verdicts | None, *, real: bool) -> str:
+    """The near-copy audit in one sentence; one that begins ``not done`` is none."""
+    audit = found.facts["audit"] if found else {}
+    if not audit:
+        return "not done" if real else "not done: no real images were used"
+    above = {name: audit[f"{name}_similarity"]["above"] for name in ("train", "test", "other")}
+    return (
+        f"done; of the {audit['images']:,} images here, {above['train']:,} come nearer to a real training image, and "
+        f"{above['test']:,} to one held out, than {audit['threshold']}, and {above['other']:,} to another image of the "
+        "run"
+    )
 
 
 def _repoint_prompts(manifest: str) -> str:

@@ -94,10 +94,13 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     counts: Counter[tuple[int, int]] = Counter()
     sources: set[tuple[str, str]] = set()
     seed = found.plan.manifest.document.seed
+    rejected = found.verdicts.rejected() if found.verdicts else {}
     for tar, (path, receipt) in enumerate(inventory.trusted(found.root, found.plan)):
         digest.update(receipt.sha256.encode())
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
         for sample in tars.read(path, only={"json"}):
+            if sample.key in rejected:
+                continue
             record = _record(path, sample)
             cell = (record["label"], record["skin_tone"], record["entry"])
             number = cells.setdefault(cell, len(cells))
