@@ -66,6 +66,7 @@ def write_gallery(
             count=len(shown),
             pairs=bool(originals),
             photographs=photographs,
+            verdicts="verdict" in fields,
             data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
         )
     )

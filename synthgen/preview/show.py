@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import datasets_on_disk, originals, runs
+from synthgen import datasets_on_disk, originals, runs, verdicts
 from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
@@ -23,7 +23,8 @@ Cell = tuple[str, str, str]
 class _Source:
     """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards.
 
-    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from.
+    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from; ``rejected`` has the
+    reason of each image that curation does not keep, and is ``None`` where there was none.
     """
 
     title: str
@@ -32,6 +33,7 @@ class _Source:
     shards: Sequence[Path]
     plan: Callable[[], Plan]
     find: Find
+    rejected: Mapping[str, str] | None = None
 
 
 def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool = True) -> Path:
@@ -95,7 +97,10 @@ def _of_run(root: Path, plan: Plan) -> _Source:
         "models": ", ".join(sorted({entry.recipe.model.name for entry in plan.entries.values()})),
     }
     title = document.publish.pretty_name or document.name
-    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root))
+    rejected = verdicts.read(root).rejected() if (root / verdicts.FILE).is_file() else None
+    if rejected is not None:
+        facts["rejected by curation"] = f"{len(rejected):,} images, shown with their reason"
+    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), rejected)
 
 
 def _of_dataset(root: Path, doors: Doors) -> _Source:
@@ -131,4 +136,11 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
-                yield Picture(record, sample.image)
+                yield Picture(record | _verdict(source.rejected, sample.key), sample.image)
+
+
+def _verdict(rejected: Mapping[str, str] | None, key: str) -> dict[str, str]:
+    """What the page says of an image's curation, beside what its record says; nothing where there was none."""
+    if rejected is None:
+        return {}
+    return {"verdict": f"rejected: {rejected[key]}" if key in rejected else "kept"}

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from synthgen import curate, study, verdicts
+from synthgen import curate, preview, study, verdicts
 from synthgen.curate import Judged, Scored
+from synthgen.doors import Doors
 from synthgen.errors import IncompleteError, InputError, StoppedError
 from synthgen.ledger import Receipt
 from synthgen.plan import Plan
@@ -158,3 +159,15 @@ def test_a_manifest_without_curation_is_refused(tmp_path: Path, make_plan: Calla
     """Where nothing is asked for, the line says what to write."""
     with pytest.raises(InputError, match="the manifest has no `curate:`"):
         curate.prepare(make_plan(), tmp_path)
+
+
+def test_the_gallery_shows_what_was_rejected_and_why(tmp_path: Path, run: Callable[..., Plan], doors: Doors) -> None:
+    """Rejected pictures are in the page with their reason, and a filter; without curation there is none."""
+    plan, root = run(FAKE), tmp_path / "run"
+    preview.show(root, tmp_path / "before.html", doors)
+    steps(plan, root)
+    preview.show(root, tmp_path / "after.html", doors)
+    before, after = ((tmp_path / f"{name}.html").read_text() for name in ("before", "after"))
+    assert '<select id="verdict"' not in before
+    assert '<select id="verdict"' in after
+    assert "rejected: fake.chance \\u003c 0.5" in after
