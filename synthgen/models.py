@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -76,11 +77,15 @@ def fingerprint(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()[:32]}"
 
 
-def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path) -> ModelFacts:
-    index = _json(folder / "model_index.json")
+def refuse_unsafe(folder: Path, parts: Iterable[Path]) -> None:
+    """Refuse a folder with code in it, or with a part whose weights are there only in a form that can run code.
+
+    Raises:
+        ManifestError: It has; the files are named.
+    """
     unsafe = [*folder.rglob("*.py")]
-    for part in folder.iterdir():
-        if part.is_dir() and not any(part.glob("*.safetensors")):
+    for part in parts:
+        if not any(part.glob("*.safetensors")):
             unsafe += [path for path in part.iterdir() if path.suffix in _PICKLED]
     if unsafe:
         names = ", ".join(sorted(path.relative_to(folder).as_posix() for path in unsafe)[:3])
@@ -88,6 +93,11 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
             f"{folder} holds code or pickled weights ({names}), which can run anything when loaded; "
             "only safetensors are read: convert them with `save_pretrained(safe_serialization=True)`"
         )
+
+
+def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path) -> ModelFacts:
+    index = _json(folder / "model_index.json")
+    refuse_unsafe(folder, [part for part in folder.iterdir() if part.is_dir()])
     vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
     backbone = next((part for part in ("unet", "transformer") if (folder / part).is_dir()), None)
     factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, durable, manifest, real
+from synthgen import __version__, adapters, durable, manifest, real
 from synthgen.devices import DTYPES, Environment, Wish
 from synthgen.doors import Doors
 from synthgen.errors import InputError, ManifestError, PlanMismatchError, UnavailableError
@@ -55,6 +55,7 @@ def claim(root: Path, plan: Plan) -> None:
             "manifest": plan.manifest.text,
             "prompts": plan.manifest.prompts_text,
             "base": str(plan.manifest.base),
+            "adapters": adapters.table(plan.adapters.values()),
             "entries": entries,
         }
         if not is_run(root) or _read(root) != document:
@@ -160,6 +161,12 @@ def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
             )
     if begun.device != now.device:
         faults.append(f"{root} was begun on {begun.device}, this is {now.device}; use another --out")
+    for name, sha256 in begun.adapters.items():
+        if now.adapters.get(name) != sha256:
+            faults.append(
+                f"{root}: adapter {name} is not the one that the run was begun with (weights {sha256[:12]} then, "
+                f"{now.adapters.get(name, 'none')[:12]} now); restore it, or use another --out"
+            )
     if begun.model_revision != now.model_revision:
         faults.append(
             f"{root}: the model has changed since the run was begun "

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import documents, skin_tones
-from synthgen.documents import near, validate
+from synthgen.documents import Strict, near, validate
 from synthgen.doors import Doors, SourceSettings
+from synthgen.manifest import tuning
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
-from synthgen.manifest.written import Document, Entry, Output, Pack, SkinTones
+from synthgen.manifest.tuning import FinetuneEntry
+from synthgen.manifest.written import Document, Entry, Finetune, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("finetune", "curate", "evaluate", "adapter")
+_LATER = ("curate", "evaluate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Checked:
 
     faults: list[str] = field(default_factory=list)
     entries: list[GenerateEntry] = field(default_factory=list)
+    tunings: list[FinetuneEntry] = field(default_factory=list)
     real: RealImages | None = None
 
 
@@ -46,18 +49,25 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
         doors: The strategies and sources there are.
     """
     document = documents.sound(Document, raw)
-    found = raw.get("generate")
-    entries = [documents.sound(Entry, entry) for entry in found] if isinstance(found, list) else []
+    entries, tunings = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
+    document["finetune"] = tunings
     checked = Checked()
     checked.faults += _names(document) + _skin_tones(document.get("skin_tones"))
     checked.faults += _output(document.get("output")) + _pack(document.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
+    checked.tunings = tuning.check(document, tunings, base, doors, checked.faults)
     for number in range(len(entries)):
-        found_in = EntryCheck(document, entries, number, base, doors)
+        found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
     return checked
+
+
+def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
+    """The sound fields of each entry of a list."""
+    found = raw.get(key)
+    return [documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
 
 
 def later(fault: str) -> str:

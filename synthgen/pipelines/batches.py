@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.attempts import Painted
-from synthgen.errors import InputError, OutOfMemoryError
+from synthgen.errors import OutOfMemoryError
+from synthgen.pipelines import prompts
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 _TEXTS = 16
 _EMBEDDINGS_KEPT = 2048
 _SLICE_PIXELS = 1024 * 1024
-_BY_EMBEDDING = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"}
 
 
 class Pipeline:
@@ -212,19 +212,22 @@ class Pipeline:
         return self._pipe.scheduler.add_noise(latents, noise, timestep)
 
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
-        """The prompts as the pipeline takes them: embeddings where the family is known, else text."""
-        prompts = [sample.prompt for sample in samples]
-        negative = [sample.negative_prompt for sample in samples]
-        self._check_lengths({*prompts, *(negative if guided else ())})
-        if type(self._pipe).__name__ not in _BY_EMBEDDING:
-            return {"prompt": prompts} | ({"negative_prompt": negative} if guided else {})
-        embeddings = {"prompt_embeds": self._encode(prompts)}
-        if guided:
-            embeddings["negative_prompt_embeds"] = self._encode(negative)
-        return embeddings
+        """The prompts as the pipeline takes them: embeddings."""
+        texts = [sample.prompt for sample in samples]
+        negative = [sample.negative_prompt for sample in samples] if guided and not self._distilled else []
+        prompts.check_lengths(self._pipe, {*texts, *negative})
+        arguments = self._encode(texts)
+        if negative:
+            arguments |= {f"negative_{name}": value for name, value in self._encode(negative).items()}
+        return arguments
 
-    def _encode(self, texts: list[str]) -> Any:
-        """Embeddings of texts, shape (texts, tokens, width), each distinct text encoded once."""
+    @property
+    def _distilled(self) -> bool:
+        """Whether guidance is an input of the denoiser, which then knows no negative prompt."""
+        return type(self._pipe).__name__.startswith("Flux")
+
+    def _encode(self, texts: list[str]) -> dict[str, Any]:
+        """Embeddings of texts, each distinct text encoded once."""
         import torch
 
         dtype = str(self._pipe.dtype)
@@ -232,24 +235,13 @@ class Pipeline:
         for first in range(0, len(new), _TEXTS):
             batch = new[first : first + _TEXTS]
             padded = [*batch, *[batch[-1]] * (_TEXTS - len(batch))]
-            encoded, _ = self._pipe.encode_prompt(padded, self._pipe.device, 1, False)
-            for text, embedding in zip(batch, encoded, strict=False):
-                self._embeddings[dtype, text] = embedding
-        stacked = torch.stack([self._embeddings[dtype, text] for text in texts])
+            encoded = prompts.encode(self._pipe, padded)
+            for place, text in enumerate(batch):
+                self._embeddings[dtype, text] = {name: value[place] for name, value in encoded.items()}
+        found = [self._embeddings[dtype, text] for text in texts]
         while len(self._embeddings) > _EMBEDDINGS_KEPT:
             self._embeddings.popitem(last=False)
-        return stacked
-
-    def _check_lengths(self, texts: set[str]) -> None:
-        """Refuse what the text encoder would cut off: the skin tone is often last."""
-        tokenizer = self._pipe.tokenizer
-        for text in sorted(texts):
-            tokens = len(tokenizer(text, truncation=False, verbose=False).input_ids)
-            if tokens > tokenizer.model_max_length:
-                raise InputError(
-                    f"prompt of {tokens} tokens, the model reads {tokenizer.model_max_length} "
-                    f"and would drop the rest; shorten it: {text}"
-                )
+        return {name: torch.stack([one[name] for one in found]) for name in found[0]}
 
     def _noise(self, settings: Any, generators: list[Any]) -> Any:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
