@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from synthgen import __version__, adapters, attempts, images, originals, rates, runs, strategies, tars
+from synthgen import __version__, attempts, images, originals, rates, runs, strategies, tars
 from synthgen.attempts import Made, Maker, Painted
 from synthgen.devices import Environment, Wish
 from synthgen.errors import DamagedError, InputError, OutOfMemoryError, StoppedError
@@ -105,7 +105,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
             begun.add(ref)
             planned += _size(entry, ref.number)
     for name in dict.fromkeys(ref.entry for ref in todo):
-        adapters_of(plan.entries[name], root)  # so that a missing one is said before anything is made
+        runs.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
     if waiting:
         _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
     return Job(plan, root, tuple(todo), (made, failed), waiting)
@@ -277,7 +277,7 @@ def _open(plan: EntryPlan, recipe: Recipe, work: Work) -> _Entry:
     strategy = strategies.strategy(recipe.strategy)
     honoured = runs.honour(runs.pinned(root, plan.name), wish)
     environment = strategy.environment(recipe, honoured, plan.shard_samples)
-    environment = dataclasses.replace(environment, adapters=adapters_of(plan, root))
+    environment = dataclasses.replace(environment, adapters=runs.weights_of(plan, root))
     environment = runs.pin(root, plan.name, environment)
     runs.honour(environment, wish)  # another process may have pinned in between
     output = work.plan.manifest.document.output
@@ -288,25 +288,9 @@ def _open(plan: EntryPlan, recipe: Recipe, work: Work) -> _Entry:
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(located(recipe, root), environment, work.originals),
+        maker=strategy.maker(runs.located(recipe, root), environment, work.originals),
         encoding=Encoding(output.image_format, output.quality or 95),
     )
-
-
-def located(recipe: Recipe, root: Path) -> Recipe:
-    """The recipe with the folder that its adapter lies in, in a run or elsewhere.
-
-    Raises:
-        IncompleteError: The adapter is not trained yet.
-        DamagedError: Another lies in its place.
-    """
-    return dataclasses.replace(recipe, adapter=recipe.adapter.located(root)) if recipe.adapter else recipe
-
-
-def adapters_of(plan: EntryPlan, root: Path) -> dict[str, str]:
-    """The sha256 of the weights of every adapter that an entry's images are made with, by what records call it."""
-    used = {str(one): one.located(root) for one in plan.adapters.values() if one}
-    return {name: adapters.weights_sha256(one.folder) for name, one in used.items() if one.folder}
 
 
 def _encode(entry: _Entry, made: Made) -> Files:

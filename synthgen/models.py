@@ -108,7 +108,7 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
         kind=kind,
         folder=folder,
         class_name=str(index.get("_class_name", "")),
-        multiple=max(8, factor),
+        multiple=max(8, factor) * (2 if str(index.get("_class_name")).startswith("Flux") else 1),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
         latent_channels=int(vae.get("latent_channels", 4)),

@@ -4,15 +4,17 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from synthgen import __version__, adapters, durable, manifest, real
 from synthgen.devices import DTYPES, Environment, Wish
 from synthgen.doors import Doors
-from synthgen.errors import InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import Plan
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
+from synthgen.plan import EntryPlan, Plan
 from synthgen.real import Index
+from synthgen.sample import Recipe
 
 _FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -141,6 +143,33 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
             begun.device_name, environment.device_name,
         )  # fmt: skip
     return begun
+
+
+def located(recipe: Recipe, root: Path | None) -> Recipe:
+    """The recipe with the folder that its adapter lies in, in a run or elsewhere.
+
+    Raises:
+        IncompleteError: The adapter is not trained yet, or nobody says which run holds it.
+        DamagedError: Another lies in its place.
+    """
+    if recipe.adapter is None:
+        return recipe
+    if root is None and recipe.adapter.folder is None:
+        raise IncompleteError(
+            f"made by adapter {recipe.adapter}, which is never packed; say which run has it: --work RUN"
+        )
+    return replace(recipe, adapter=recipe.adapter.located(root or Path()))
+
+
+def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
+    """The sha256 of the weights of every adapter that an entry's images are made with, by what records call it.
+
+    Raises:
+        IncompleteError: One of them is not trained yet.
+        DamagedError: Another lies in its place.
+    """
+    used = {str(one): one.located(root) for one in entry.adapters.values() if one}
+    return {name: adapters.weights_sha256(one.folder) for name, one in used.items() if one.folder}
 
 
 def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, generate, preview, runs
+from synthgen import datasets_on_disk, finetune, generate, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
@@ -28,7 +28,7 @@ class Stage:
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Generate, pack and preview into ``out``; yields each stage as it begins, and then its receipts.
+    """Fine-tune, generate, pack and preview into ``out``; yields each stage as it begins, and then its receipts.
 
     Args:
         plan: The plan.
@@ -37,6 +37,10 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         stop: Whether a signal asked to stop.
         options: As :func:`synthgen.generate.generate` takes them.
     """
+    if plan.tunings:
+        tuning = finetune.prepare(plan, out / "work")
+        yield Stage("finetune", tuning.steps)
+        yield from finetune.finetune(tuning, wish.device, stop=stop)
     job = generate.prepare(plan, out / "work", Selection())
     yield Stage("generate", plan.samples, sum(job.finished))
     yield from generate.generate(job, wish, stop=stop, **options)

@@ -25,35 +25,16 @@ def command(manifest: Path, *, out: Path, device: str, quiet: bool) -> int:
     from synthgen import finetune
 
     job = finetune.prepare(_options.plan(manifest, out, quiet=quiet), out)
-    with _progress.stoppable() as stop:
-        total, known = 0, 0
-        progress = _progress.Progress(0, quiet=True)
+    steps, lines = _progress.Steps(), list[str]()
+    with _progress.stoppable() as stop, _progress.Progress(job.steps, quiet=quiet, unit="steps") as progress:
         for made in finetune.finetune(job, device, stop=stop):
             if isinstance(made, finetune.Trained):
-                progress.__exit__()
-                progress, total, known = _progress.Progress(0, quiet=True), 0, 0
-                if not quiet:
-                    click.echo(trained(made), err=True)
-                continue
-            if not total:
-                total, known = made.steps, made.step
-                progress = _progress.Progress(total, 0, quiet=quiet, unit="steps")
-                progress.step(known, made.adapter, made.seconds)
+                lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")
             else:
-                progress.step(made.step - known, made.adapter, made.seconds)
-                known = made.step
+                progress.step(steps.more(made), made.adapter, made.seconds)
     if not quiet:
-        click.echo(_summary(out, len(job.todo), len(job.finished)))
+        click.echo("\n".join([*lines, _summary(out, len(job.todo), len(job.finished))]))
     return 0
-
-
-def trained(made: object) -> str:
-    """A finished adapter in a line."""
-    from synthgen.finetune import Trained
-
-    if not isinstance(made, Trained):
-        raise TypeError("not a finished adapter")
-    return f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}"
 
 
 def _summary(out: Path, made: int, before: int) -> str:

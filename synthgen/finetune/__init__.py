@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from synthgen import adapters, runs
 from synthgen.errors import PlanMismatchError, StoppedError
@@ -42,6 +43,11 @@ class Job:
     root: Path
     todo: tuple[Tuning, ...]
     finished: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all that are to be trained, on one device."""
+        return sum(cast(Any, one.entry.settings).steps(len(one.pool)) for one in self.todo)
 
 
 def prepare(plan: Plan, root: Path) -> Job:

@@ -103,7 +103,7 @@ class _Work:
         import torch
 
         pipe = self._pipe
-        denoiser = pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+        denoiser = pipelines.denoiser(pipe)
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
         if half and self._accelerator.device.type != "cpu":  # a CPU's kernels take no half weights beside fp32 inputs
             denoiser.to(half)

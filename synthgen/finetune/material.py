@@ -68,7 +68,7 @@ def encode(
     import torch
 
     variants = settings.variants if masked or _changes(settings) else 1
-    reads_mask = masked and hasattr(pipe, "unet") and pipe.unet.config.in_channels > pipe.vae.config.latent_channels
+    reads_mask = masked and pipelines.reads_mask(pipe)
     found: dict[str, list[Any]] = {"mean": [], "deviation": [], "masks": [], "masked": []}
     with torch.inference_mode():
         for pixels, masks in _batches(images, settings, variants, masked=masked, digest=digest):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen import documents, skin_tones
+from synthgen import adapters, documents, skin_tones
 from synthgen.documents import Strict, near, validate
 from synthgen.doors import Doors, SourceSettings
 from synthgen.manifest import tuning
@@ -149,6 +149,8 @@ def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
             continue
         if not _SLUG.fullmatch(name):
             faults.append(f"{path}: `{name}` can't name an entry; {_SLUG_HELP}")
+        if name == adapters.FOLDER:
+            faults.append(f"{path}: `{name}` is where a run keeps its adapters; choose another")
         if name in names[:number]:
             faults.append(f"{path}: `{name}` names an earlier entry too; each needs its own")
             continue

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.attempts import Painted
 from synthgen.errors import OutOfMemoryError
-from synthgen.pipelines import prompts
+from synthgen.pipelines import latents, prompts
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 _TEXTS = 16
+_SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _EMBEDDINGS_KEPT = 2048
 _SLICE_PIXELS = 1024 * 1024
 
@@ -78,7 +79,12 @@ class Pipeline:
             OutOfMemoryError: The batch does not fit the device.
             InputError: A prompt is longer than the model reads.
         """
-        return self._call(samples, precise, lambda settings, generators: {"latents": self._noise(settings, generators)})
+        return self._call(
+            samples,
+            precise,
+            lambda settings, generators: latents.from_noise(self._pipe, self._noise(settings, generators)),
+            sized=True,
+        )
 
     def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> Painted:
         """Make one image a sample from its prompt and the image that it starts from.
@@ -94,12 +100,11 @@ class Pipeline:
         """
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            latents = self._encode_images(originals, generators)
-            noise = self._noise(settings, generators)
-            self._pipe.prepare_latents = lambda _image, timestep, *_, **__: self._noisy(latents, noise, timestep)
-            return {"image": latents, "strength": settings.strength}
+            encoded = self._encode_images(originals, generators)
+            arguments = latents.from_image(self._pipe, encoded, self._noise(settings, generators))
+            return arguments | {"strength": settings.strength}
 
-        return self._call(samples, precise, begin)
+        return self._call(samples, precise, begin, sized=type(self._pipe).__name__.startswith(_SIZED))
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
@@ -120,20 +125,11 @@ class Pipeline:
         import torch
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            latents = self._encode_images(originals, generators)
+            encoded = self._encode_images(originals, generators)
             noise = self._noise(settings, generators)
-            blends = self._pipe.unet.config.in_channels == latents.shape[1]  # a UNet for inpainting reads more channels
             grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = latents if blends else self._encode_images(grey, generators)
-
-            def prepare(*_: Any, timestep: Any, is_strength_max: bool, **__: Any) -> tuple[Any, ...]:
-                first = noise * self._pipe.scheduler.init_noise_sigma
-                begun = first if is_strength_max else self._noisy(latents, noise, timestep)
-                return (begun, noise, latents) if blends else (begun, noise)
-
-            self._pipe.prepare_latents = prepare
-            return {
-                "image": latents,
+            masked = self._encode_images(grey, generators) if latents.reads_mask(self._pipe) else encoded
+            return latents.from_masked(self._pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
                 "strength": settings.strength,
@@ -158,7 +154,7 @@ class Pipeline:
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
-            if sized or "latents" in arguments:
+            if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
             output = self._pipe(
@@ -188,8 +184,8 @@ class Pipeline:
         mean, deviation = posterior.mean.float(), posterior.std.float()
         drawn = torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generators]).to(mean.device)
         shift = getattr(vae.config, "shift_factor", None) or 0.0
-        latents = (mean + deviation * drawn - shift) * vae.config.scaling_factor
-        return latents.to(self._pipe.unet.dtype)
+        found = (mean + deviation * drawn - shift) * vae.config.scaling_factor
+        return found.to(latents.denoiser(self._pipe).dtype)
 
     @contextmanager
     def _vae_that_encodes(self) -> Iterator[None]:
@@ -206,10 +202,6 @@ class Pipeline:
             yield
         finally:
             vae.to(dtype=torch.float16)
-
-    def _noisy(self, latents: Any, noise: Any, timestep: Any) -> Any:
-        """Latents with as much noise as the first timestep has."""
-        return self._pipe.scheduler.add_noise(latents, noise, timestep)
 
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
         """The prompts as the pipeline takes them: embeddings."""
@@ -251,7 +243,7 @@ class Pipeline:
         channels = self._pipe.vae.config.latent_channels
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-        return noise.to(self._pipe.device, self._pipe.unet.dtype)
+        return noise.to(self._pipe.device, latents.denoiser(self._pipe).dtype)
 
     def _set_scheduler(self, name: str) -> None:
         """Give the pipeline a fresh scheduler of that name, with the model's own training schedule."""
