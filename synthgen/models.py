@@ -43,6 +43,11 @@ class ModelFacts:
     latent_channels: int = 4
 
 
+def bundled() -> Path:
+    """The folder of the model that ships."""
+    return Path(str(files("synthgen"))) / "phantom" / "weights"
+
+
 def describe(name: str, base: Path) -> ModelFacts:
     """Look a model up by the name in a manifest: ``phantom``, a folder (relative to ``base``) or a Hub id.
 
@@ -50,7 +55,7 @@ def describe(name: str, base: Path) -> ModelFacts:
         ManifestError: It is neither, or the folder is not a safe diffusers folder.
     """
     if name == BUNDLED:
-        return _describe_folder(name, "bundled", Path(str(files("synthgen"))) / "phantom" / "weights")
+        return _describe_folder(name, "bundled", bundled())
     try:
         folder = (base / Path(name).expanduser()).resolve()
         found = folder.is_dir()

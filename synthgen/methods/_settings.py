@@ -65,6 +65,11 @@ class TrainingSettings(MethodSettings):
         """These settings with the size filled in; a local model that can't be tuned so is refused here already."""
         if self.with_prior_preservation and not self.class_prompts:
             raise ManifestError("class_prompts: prior preservation needs them: what must not be forgotten, in prompts")
+        reads_mask = facts.in_channels not in (None, facts.latent_channels)
+        if self.with_prior_preservation and reads_mask:
+            raise ManifestError(
+                f"with_prior_preservation: draws from prompts alone, which `{facts.name}`, made for inpainting, can't"
+            )
         if facts.folder is not None:
             try:
                 kind = pipelines.pipeline_class(strategy, facts.class_name, facts.name)
