@@ -105,22 +105,22 @@ class Training:
         """
         for network in self._networks.values():
             network.train()
-        told, last, losses = time.perf_counter(), self.done, list[Any]()
+        told, losses = time.perf_counter(), list[Any]()
         for step in range(self.done, self.steps):
             with _backward_friendly(self._accelerator.device.type):
                 losses.append(self._step(step))
             self.done = step + 1
-            if self.done % self._settings.checkpointing_steps == 0 and self.done < self.steps:
-                self._save()
-            if time.perf_counter() - told >= _TOLD_SECONDS or self.done == self.steps:
+            stopped, ended = stop() and self.done < self.steps, self.done == self.steps
+            saves = stopped or (self.done % self._settings.checkpointing_steps == 0 and not ended)
+            if saves or ended or time.perf_counter() - told >= _TOLD_SECONDS:
                 found = self._checked(losses)
                 yield Step(self._name, self.done, self.steps, found, time.perf_counter() - told)
-                told, last, losses = time.perf_counter(), self.done, []
-            if stop() and self.done < self.steps:
+                told, losses = time.perf_counter(), []
+            if saves:  # what was told is kept by now, so a curve has no gap
                 self._save()
+            if stopped:
                 raise StoppedError(STOPPED)
-        if last == self.steps == self.done:
-            self._finish()
+        self._finish()
 
     def _step(self, step: int) -> Any:
         """One optimizer step; returns its loss, not yet waited for."""

@@ -112,7 +112,7 @@ def _entry(
         fitted = settings.fitted(facts, entry["strategy"])
     except ManifestError as error:
         for fault in error.faults:
-            own = fault.startswith(("model: ", "strategy: "))
+            own = fault.startswith(("model: ", "method: "))
             faults.append(f"{path}.{fault}" if own else f"{path}.settings.{fault}")
         return None
     pool = None if entry["generator_pool"] == "all" else entry["generator_pool"]
