@@ -8,8 +8,8 @@ from functools import cached_property
 from synthgen.draws import Draw
 from synthgen.evaluate import arms, faults, supply
 from synthgen.evaluate.arms import Row
-from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic, Trial, digest
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index, Source
 
 TOO_FEW_REAL = "real-more: there are not as many real training images"

@@ -11,10 +11,12 @@ from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.entries import GenerateEntry
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
 
 __all__ = [
     "Document",
+    "Evaluate",
     "GenerateEntry",
     "Layout",
     "Manifest",

@@ -12,12 +12,13 @@ from typing import Any
 from synthgen import documents, skin_tones
 from synthgen.documents import near, validate
 from synthgen.doors import Doors, SourceSettings
+from synthgen.manifest import evaluate
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
 from synthgen.manifest.written import Document, Entry, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("finetune", "curate", "evaluate", "adapter")
+_LATER = ("finetune", "curate", "adapter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
     checked.faults += _output(document.get("output")) + _pack(document.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
+    checked.faults += _evaluate(document, entries, has_real="real" in raw)
     for number in range(len(entries)):
         found_in = EntryCheck(document, entries, number, base, doors)
         checked.faults += found_in.faults
@@ -104,6 +106,12 @@ def _pack(pack: Pack | None) -> list[str]:
     if pack is None or "splits" not in pack.model_fields_set or abs(sum(pack.splits.values()) - 1) <= 1e-9:
         return []
     return [f"pack.splits: must add up to 1, found {sum(pack.splits.values())}"]
+
+
+def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> list[str]:
+    names = [name for name in map(entry_name, entries) if name]
+    settings = document.get("evaluate")
+    return evaluate.faults(settings, names, has_real=has_real) if settings else []
 
 
 def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
 from synthgen.doors import Split
+from synthgen.manifest.evaluate import Evaluate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
@@ -109,3 +110,4 @@ class Document(Strict):
     output: Output = Output()
     pack: Pack = Pack()
     publish: Publish = Publish()
+    evaluate: Evaluate | None = None

@@ -15,8 +15,8 @@ from synthgen.errors import InputError
 from synthgen.evaluate.design import OUTSIDE, Design, design
 from synthgen.evaluate.leaks import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.seeds import NOT_ALLOWED, TOO_FEW_REAL
-from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index, Source
 
 LABELS = ("acne", "eczema", "nevus")
