@@ -11,7 +11,7 @@ from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.entries import GenerateEntry
-from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
+from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
     "Document",
@@ -21,6 +21,7 @@ __all__ = [
     "Output",
     "Pack",
     "RealImages",
+    "SourcePool",
     "Weights",
     "parse",
     "read",
