@@ -304,6 +304,16 @@ FROM_IMAGES: list[tuple[dict[str, Any], str, str]] = [
         "generate[0]",
         "either `per_source` or `from`",
     ),
+    (
+        from_images({"strategy": "fake", "per_cell": 1, "source_pool": {"n": 1}}),
+        "generate[0].source_pool",
+        "with `per_source`",
+    ),
+    (
+        from_images({"strategy": "fake", "per_source": 1, "source_pool": {"n": 0}}),
+        "generate[0].source_pool.n",
+        "or equal to 1",
+    ),
     (from_images({"strategy": "fake", "per_source": 0}), "generate[0].per_source", "greater than or equal to 1"),
     (from_images({"strategy": "fake", "per_source": 1}, real=None), "generate[0].per_source", "under `real:`"),
     (from_images({"strategy": "fake", "from": "e1"}), "generate[0].from", "no entry `e1`"),

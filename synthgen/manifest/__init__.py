@@ -12,7 +12,7 @@ from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.evaluate import Evaluate
-from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
+from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
     "Document",
@@ -23,6 +23,7 @@ __all__ = [
     "Output",
     "Pack",
     "RealImages",
+    "SourcePool",
     "Weights",
     "parse",
     "read",

@@ -30,6 +30,13 @@ class Weights(Strict):
     skin_tone: dict[int, _Weight] = {}
 
 
+class SourcePool(Strict):
+    """Of the real training images, those of a study's first draws of ``n`` a label: what its trials can use."""
+
+    n: Annotated[int, Field(ge=1, le=10**6)]
+    draws: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -45,6 +52,7 @@ class Entry(Strict):
     total: Count | None = None
     weights: Weights | None = None
     per_source: Annotated[int, Field(ge=1, le=1000)] | None = None
+    source_pool: SourcePool | None = None
     parent: Annotated[str | None, Field(alias="from")] = None
     target_label: str | None = None
     settings: dict[str, Any] = {}
