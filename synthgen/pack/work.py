@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -95,7 +96,8 @@ def _sized(samples: Iterator[Sample], sizes: Counter[str]) -> Iterator[Sample]:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it dies, however that was killed."""
+    """End this process when the one that started it dies, however that was killed; Ctrl-C is for that one alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
