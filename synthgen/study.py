@@ -36,7 +36,12 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         wish: What was asked of the device.
         stop: Whether a signal asked to stop.
         options: As :func:`synthgen.generate.generate` takes them.
+
+    Raises:
+        InputError: Something that is not ours has the name of what would be written.
     """
+    datasets_on_disk.check_ours(out / "dataset")  # before anything is made, which may take days
+    preview.check_own(out / "preview.html")
     job = generate.prepare(plan, out / "work", Selection())
     yield Stage("generate", plan.samples, sum(job.finished))
     yield from generate.generate(job, wish, stop=stop, **options)

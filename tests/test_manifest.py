@@ -474,3 +474,21 @@ def test_one_fault_is_said_once(doors: Doors, tmp_path: Path) -> None:
     """A model at fault that several entries share, or settings that two checks meet, is one line."""
     text = GOOD.replace("generate:", "model: ./none\ngenerate:\n  - {name: b, strategy: fake, total: 1}")
     assert len(faults_of(text, doors, tmp_path)) == 1
+
+
+def test_a_fault_of_type_hides_no_fault_beside_it(doors: Doors, tmp_path: Path) -> None:
+    """A value of the wrong type in a list or a mapping leaves its neighbours checked."""
+    text = """\
+name: good
+seed: 1
+labels: {Acne: 5}
+skin_tones: {scale: fitzpatrick, values: [0, 1, 1, x]}
+output: {image_format: png, quality: 90, shard_samples: many}
+pack: {splits: {train: 0.5}, images_per_shard: 0}
+generate: [{strategy: fake, per_cell: 1, settings: {height: 32, width: 32}}]
+"""
+    found = [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)]
+    tones = [f"skin_tones.values[{place}]" for place in (0, 2, 3)]
+    labels = ["labels.Acne"] * 2
+    others = ["output.quality", "output.shard_samples", "pack.images_per_shard", "pack.splits"]
+    assert sorted(found) == sorted([*tones, *labels, *others])

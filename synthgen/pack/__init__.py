@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthgen import __version__, card, datasets_on_disk, runs
 from synthgen.doors import Doors
-from synthgen.errors import InputError, PlanMismatchError
+from synthgen.errors import PlanMismatchError
 from synthgen.manifest import Layout, Pack
 from synthgen.pack import inventory, parts, scratch, sorting, work
 from synthgen.pack.inventory import Inventory
@@ -99,10 +99,9 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
 
 
 def _is_packed(out: Path, digest: str) -> bool:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
+    datasets_on_disk.check_ours(out)
     if not datasets_on_disk.is_dataset(out):
-        raise InputError(f"{out} is not empty and not a packed dataset; choose another folder")
+        return False
     held = datasets_on_disk.read_provenance(out)["dataset_digest"]
     if held != digest:
         raise PlanMismatchError(
