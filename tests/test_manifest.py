@@ -373,6 +373,7 @@ EVALUATE: list[tuple[dict[str, Any], str, str]] = [
     (STUDY | {"evaluate": {"mixx": 1}}, "evaluate.mixx", "did you mean `mix`?"),
     (STUDY | {"evaluate": {"learner": {"kind": "finetune", "backbone": "gabor"}}}, "evaluate.learner", "is for probe"),
     (STUDY | {"evaluate": {"learner": {"frozen": True}}}, "evaluate.learner", "`frozen` is for finetune"),
+    (STUDY | {"evaluate": {"labels": ["acne", "eczem"]}}, "evaluate.labels", "no label `eczem`"),
     (STUDY | {"evaluate": {"strategies": {"all": ["fak"]}}}, "evaluate.strategies.all", "did you mean `fake`?"),
     (STUDY | {"evaluate": {"strategies": {"a": ["b", "b"]}}}, "evaluate.strategies", "once is enough"),
     (STUDY | {"evaluate": {"strategies": {"fake": ["x"]}}}, "evaluate.strategies.fake", "take another name"),

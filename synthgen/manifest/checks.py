@@ -116,7 +116,9 @@ def _pack(written: object) -> list[str]:
 def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> list[str]:
     names = [name for name in map(entry_name, entries) if name]
     settings = document.get("evaluate")
-    return evaluate.faults(settings, names, has_real=has_real) if settings else []
+    if settings is None or "labels" not in document:
+        return []
+    return evaluate.faults(settings, document["labels"], names, has_real=has_real)
 
 
 def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:

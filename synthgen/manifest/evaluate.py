@@ -118,6 +118,7 @@ class Evaluate(Strict):
         mix: How real and synthetic images meet in batches.
         protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
         learner: What learns.
+        labels: The labels that are told apart; all of the manifest's where left out.
         strategies: Entries that count as one way of making images, by its name: those of one recipe whose generators
             were trained on different draws of real images. An entry that is in none is a strategy of its own.
     """
@@ -131,13 +132,15 @@ class Evaluate(Strict):
     mix: Annotated[Literal["union", "pretrain-then-real"] | Share, BeforeValidator(_mix)] = "union"
     protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
     learner: Learner = Learner()
+    labels: Annotated[list[_Text], Field(min_length=2)] | None = None
     strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
 
-    @field_validator("n_real", "ratios", "arms")
+    @field_validator("n_real", "ratios", "arms", "labels")
     @classmethod
-    def _once(cls, values: list[object]) -> list[object]:
-        for number, value in enumerate(values):
-            if value in values[:number]:
+    def _once(cls, values: list[object] | None) -> list[object] | None:
+        given = values or []
+        for number, value in enumerate(given):
+            if value in given[:number]:
                 raise ValueError(f"{value} is given twice")
         return values
 
@@ -165,15 +168,20 @@ class Evaluate(Strict):
         return {entry: name for name, entries in self.strategies.items() for entry in entries}
 
 
-def faults(settings: Evaluate, entries: Collection[str], *, has_real: bool) -> list[str]:
+def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str], *, has_real: bool) -> list[str]:
     """What is wrong with a study in view of the rest of its manifest.
 
     Args:
         settings: The study.
+        labels: The manifest's labels.
         entries: The names of the manifest's ``generate`` entries.
         has_real: Whether the manifest says where real images are.
     """
     found = [] if has_real else ["evaluate: needs real images to train and test on; say under `real:` where they are"]
+    unknown = [label for label in settings.labels or [] if label not in labels]
+    found += [f"evaluate.labels: no label `{label}` in `labels`; {near(label, labels)}" for label in unknown]
+    if len(labels) < 2:
+        found.append("evaluate: there is nothing to tell apart; `labels` has one label alone")
     for name, members in settings.strategies.items():
         path = f"evaluate.strategies.{name}"
         if name in entries and name not in members:
