@@ -9,7 +9,7 @@ import bisect
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,10 +18,11 @@ from synthgen import skin_tones
 from synthgen import tunings as tunings_of
 from synthgen.adapters import Adapter
 from synthgen.by_label import ByLabel
+from synthgen.draws import draw
 from synthgen.errors import InputError
-from synthgen.manifest import GenerateEntry, Manifest
+from synthgen.manifest import GenerateEntry, Manifest, SourcePool
 from synthgen.prompts import PromptSet
-from synthgen.real import Index
+from synthgen.real import Index, Source
 from synthgen.sample import Recipe, Sample, seed_of
 from synthgen.sequence import ByCell, ByParent, BySource, Place, Places, weigh
 from synthgen.tunings import Tuning
@@ -211,7 +212,7 @@ class Plan:
             parent = self.entries[entry.parent]
             return ByParent(parent.name, parent.places, parent.digest, entry.target_label)
         if entry.per_source is not None:
-            sources = self.index.usable("train") if self.index else ()
+            sources = self._pool(entry.source_pool)
             if not sources:
                 raise InputError(
                     f"entry `{entry.name}`: `real:` gives no usable image in the training split{_why_not(self.index)}"
@@ -221,6 +222,16 @@ class Plan:
         if entry.total is None:
             return ByCell(dict.fromkeys(itertools.product(labels, tones), entry.per_cell or 0))
         return ByCell(weigh(labels, tones, entry.total, entry.weights))
+
+    def _pool(self, pool: SourcePool | None) -> Sequence[Source]:
+        """The real training images, or those of them that some draws of a study have."""
+        sources = self.index.usable("train") if self.index else ()
+        if pool is None:
+            return sources
+        document = self.manifest.document
+        drawn = [draw(sources, list(document.labels), document.seed, number) for number in range(pool.draws)]
+        ids = set[str]().union(*(one.first(pool.n) for one in drawn))
+        return [source for source in sources if source.id in ids]
 
     @cached_property
     def adapters(self) -> dict[str, Adapter]:

@@ -17,6 +17,7 @@ from synthgen.doors import Doors
 from synthgen.ledger import Receipt
 from synthgen.plan import Plan
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as synthgen.devices does; here torch may be imported before it
 settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
 settings.load_profile("synthgen")

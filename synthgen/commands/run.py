@@ -14,7 +14,7 @@ from synthgen.commands import _options, _progress
 @_options.device
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
-    """Do everything a manifest asks for: fine-tune, generate, pack and preview. Run again, and it goes on where it was.
+    """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
 
     Exit code: the worst of its parts.
 
@@ -23,6 +23,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen import manifest as manifests
     from synthgen import study
     from synthgen.all_doors import DOORS
+    from synthgen.evaluate import Unit
     from synthgen.finetune import Step
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
@@ -38,14 +39,15 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
                 progress.__exit__()
                 if not quiet:
                     click.echo(f"{step.verb} ...", err=True)
-                unit = "steps" if step.verb == "finetune" else "images"
-                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total, unit=unit)
+                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total, unit=step.unit)
             elif isinstance(step, Receipt):
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
             elif isinstance(step, Step):
                 progress.step(steps.more(step), step.adapter, step.seconds)
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)
+            elif isinstance(step, Unit):
+                progress.step(1, "training")
         progress.__exit__()
     failed = study.failed(planned, out / "work")
     if not quiet:
@@ -58,8 +60,10 @@ def _summary(out: Path, planned: int, failed: int) -> str:
     for name, what in (
         ("work", "verified work shards with their receipts"),
         ("dataset", "packed dataset: datasets.load_dataset opens this folder"),
+        ("report", "what the images do for a classifier: report.html"),
         ("preview.html", "gallery, open it in a browser"),
         ("preview.png", "contact sheet"),
     ):
-        lines.append(f"  {out / name}  {what}")
+        if (out / name).exists():
+            lines.append(f"  {out / name}  {what}")
     return "\n".join(lines)

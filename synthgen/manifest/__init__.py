@@ -11,12 +11,14 @@ from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.entries import GenerateEntry
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.manifest.tuning import Choice, FinetuneEntry
-from synthgen.manifest.written import Document, Layout, Output, Pack, Weights
+from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
     "Choice",
     "Document",
+    "Evaluate",
     "FinetuneEntry",
     "GenerateEntry",
     "Layout",
@@ -24,6 +26,7 @@ __all__ = [
     "Output",
     "Pack",
     "RealImages",
+    "SourcePool",
     "Weights",
     "parse",
     "read",

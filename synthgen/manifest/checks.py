@@ -12,14 +12,14 @@ from typing import Any
 from synthgen import adapters, documents, skin_tones
 from synthgen.documents import Strict, near, validate
 from synthgen.doors import Doors, SourceSettings
-from synthgen.manifest import tuning
+from synthgen.manifest import evaluate, tuning
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
 from synthgen.manifest.tuning import FinetuneEntry
 from synthgen.manifest.written import Document, Entry, Finetune, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("curate", "evaluate")
+_LATER = ("curate",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
     entries, tunings = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
     document["finetune"] = tunings
     checked = Checked()
-    checked.faults += _names(document) + _skin_tones(document.get("skin_tones"))
-    checked.faults += _output(document.get("output")) + _pack(document.get("pack"))
+    checked.faults += _names(document, raw.get("labels")) + _skin_tones(raw.get("skin_tones"))
+    checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
+    checked.faults += _evaluate(document, entries, has_real="real" in raw)
     checked.tunings = tuning.check(document, tunings, base, doors, checked.faults)
     for number in range(len(entries)):
         found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
@@ -79,41 +80,54 @@ def later(fault: str) -> str:
     return fault
 
 
-def _names(document: Part) -> list[str]:
+def _names(document: Part, labels: object) -> list[str]:
     name, faults = document.get("name"), []
     if name is not None and not _SLUG.fullmatch(name):
         faults.append(f"name: `{name}` can't name a run; {_SLUG_HELP}")
-    for label in document.get("labels", {}):
-        if not _SLUG.fullmatch(label):
+    for label in labels if isinstance(labels, dict) else ():
+        if isinstance(label, str) and not _SLUG.fullmatch(label):
             faults.append(f"labels.{label}: can't be a label; {_SLUG_HELP}")
     return faults
 
 
-def _skin_tones(tones: SkinTones | None) -> list[str]:
-    if tones is None:
+def _skin_tones(written: object) -> list[str]:
+    """Values that are not on the scale, or given twice; those of another type are the types' own fault."""
+    scale = documents.sound(SkinTones, written).get("scale")
+    values = written.get("values") if isinstance(written, dict) else None
+    if scale is None or not isinstance(values, list):
         return []
-    known, faults = skin_tones.NAMES[tones.scale], []
-    for number, value in enumerate(tones.values):
+    known, faults = skin_tones.NAMES[scale], []
+    for number, value in enumerate(values):
+        if type(value) is not int:
+            continue
         if value not in known:
             choices = ", ".join(map(str, known))
-            faults.append(
-                f"skin_tones.values[{number}]: {value} is not on the {tones.scale} scale; there are: {choices}"
-            )
-        if value in tones.values[:number]:
+            faults.append(f"skin_tones.values[{number}]: {value} is not on the {scale} scale; there are: {choices}")
+        if value in values[:number]:
             faults.append(f"skin_tones.values[{number}]: {value} is given twice")
     return faults
 
 
-def _output(output: Output | None) -> list[str]:
-    if output is None or output.quality is None or output.image_format == "jpeg":
+def _output(written: object) -> list[str]:
+    output = documents.sound(Output, written)
+    if output.get("quality") is None or output.get("image_format", "jpeg") == "jpeg":
         return []
-    return [f"output.quality: is for jpeg; {output.image_format} is written without loss"]
+    return [f"output.quality: is for jpeg; {output['image_format']} is written without loss"]
 
 
-def _pack(pack: Pack | None) -> list[str]:
-    if pack is None or "splits" not in pack.model_fields_set or abs(sum(pack.splits.values()) - 1) <= 1e-9:
+def _pack(written: object) -> list[str]:
+    splits = documents.sound(Pack, written).get("splits", {"train": 1.0})
+    if abs(sum(splits.values()) - 1) <= 1e-9:
         return []
-    return [f"pack.splits: must add up to 1, found {sum(pack.splits.values())}"]
+    return [f"pack.splits: must add up to 1, found {sum(splits.values())}"]
+
+
+def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> list[str]:
+    names = [name for name in map(entry_name, entries) if name]
+    settings = document.get("evaluate")
+    if settings is None or "labels" not in document:
+        return []
+    return evaluate.faults(settings, document["labels"], names, has_real=has_real)
 
 
 def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:

@@ -10,7 +10,7 @@ from synthgen.doors import Doors, StrategySettings
 from synthgen.errors import ManifestError
 from synthgen.manifest import tuning as tuning_checks
 from synthgen.manifest.tuning import Choice, FinetuneEntry
-from synthgen.manifest.written import SkinTones, Weights
+from synthgen.manifest.written import SkinTones, SourcePool, Weights
 from synthgen.models import ModelFacts
 
 Part = dict[str, Any]
@@ -29,6 +29,7 @@ class GenerateEntry:
         per_cell: Images of each label and tone; ``None`` where it is counted otherwise, as with the next three.
         total: Images in all, shared out by weights.
         per_source: Images a real image.
+        source_pool: Which real images, where not every one of the training split.
         parent: The entry whose images it starts from, one for one.
         weights: Relative counts of cells.
         target_label: The label to turn every source image into; ``None`` for the source's own.
@@ -43,6 +44,7 @@ class GenerateEntry:
     per_cell: int | None
     total: int | None
     per_source: int | None
+    source_pool: SourcePool | None
     parent: str | None
     weights: Weights
     target_label: str | None
@@ -103,7 +105,8 @@ class EntryCheck:
             return None
         if self._written.get("adapter") is not None and self._adapter is None:
             return None
-        counts = {key: self._written.get(key) for key in ("per_cell", "total", "per_source", "parent", "target_label")}
+        keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label")
+        counts = {key: self._written.get(key) for key in keys}
         weights = self._written.get("weights") or Weights()
         return GenerateEntry(
             name, self._strategy, facts, revision, settings, weights=weights, adapter=self._adapter, **counts
@@ -193,6 +196,8 @@ class EntryCheck:
             self._fault("", "give either `per_source` or `from`" if reads else "give either `per_cell` or `total`")
         if "per_source" in given and self._document.get("real", 0) is None:
             self._fault("per_source", "needs real images; say under `real:` where they are")
+        if self._written.get("source_pool") is not None and "per_source" not in given:
+            self._fault("source_pool", "is for entries with `per_source`")
 
     def _check_target(self) -> None:
         target, labels = self._written.get("target_label"), self._document.get("labels")

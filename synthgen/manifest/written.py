@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
 from synthgen.doors import Split, Tunes
+from synthgen.manifest.evaluate import Evaluate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
@@ -27,6 +28,13 @@ class Weights(Strict):
 
     label: dict[str, _Weight] = {}
     skin_tone: dict[int, _Weight] = {}
+
+
+class SourcePool(Strict):
+    """Of the real training images, those of a study's first draws of ``n`` a label: what its trials can use."""
+
+    n: Annotated[int, Field(ge=1, le=10**6)]
+    draws: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class Pool(Strict):
@@ -66,6 +74,7 @@ class Entry(Strict):
     total: Count | None = None
     weights: Weights | None = None
     per_source: Annotated[int, Field(ge=1, le=1000)] | None = None
+    source_pool: SourcePool | None = None
     parent: Annotated[str | None, Field(alias="from")] = None
     target_label: str | None = None
     adapter: str | None = None
@@ -133,3 +142,4 @@ class Document(Strict):
     output: Output = Output()
     pack: Pack = Pack()
     publish: Publish = Publish()
+    evaluate: Evaluate | None = None
