@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, evaluate, generate, preview, runs
+from synthgen import datasets_on_disk, evaluate, finetune, generate, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
@@ -29,7 +29,7 @@ class Stage:
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Generate, pack, evaluate and preview into ``out``; yields each stage as it begins, and then its receipts.
+    """Fine-tune, generate, pack, evaluate and preview into ``out``; yields each stage as it begins, and its receipts.
 
     Args:
         plan: The plan.
@@ -45,6 +45,10 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     preview.check_own(out / "preview.html")
     if plan.manifest.document.evaluate:
         evaluate.check(plan.manifest, out / "report", plan.index)
+    if plan.tunings:
+        tuning = finetune.prepare(plan, out / "work")
+        yield Stage("finetune", tuning.steps, unit="steps")
+        yield from finetune.finetune(tuning, wish.device, stop=stop)
     job = generate.prepare(plan, out / "work", Selection())
     yield Stage("generate", plan.samples, sum(job.finished))
     yield from generate.generate(job, wish, stop=stop, **options)

@@ -56,6 +56,19 @@ class Progress:
             click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
 
 
+class Steps:
+    """Counts the steps of trainings from what each says of how far it is; one that goes on begins where it was."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def more(self, step: Any) -> int:
+        """The steps that a :class:`synthgen.finetune.Step` adds to those that are known."""
+        added: int = step.step - self._known.get(step.adapter, 0)
+        self._known[step.adapter] = step.step
+        return added
+
+
 def _duration(seconds: float) -> str:
     """Seconds in words: ``45 s``, ``3 min``, ``2 h 05 min``."""
     if seconds < 90:

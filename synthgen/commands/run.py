@@ -14,7 +14,7 @@ from synthgen.commands import _options, _progress
 @_options.device
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
-    """Do everything a manifest asks for: generate, pack, evaluate and preview. Run again, it goes on where it was.
+    """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
 
     Exit code: the worst of its parts.
 
@@ -24,16 +24,17 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen import study
     from synthgen.all_doors import DOORS
     from synthgen.evaluate import Unit
+    from synthgen.finetune import Step
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
     out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
-    failed, progress = 0, _progress.Progress(0, quiet=True)
+    failed, progress, steps = 0, _progress.Progress(0, quiet=True), _progress.Steps()
     with _progress.stoppable() as stop:
-        steps = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
-        for step in steps:
+        parts = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
+        for step in parts:
             if isinstance(step, study.Stage):
                 progress.__exit__()
                 if not quiet:
@@ -41,6 +42,8 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
                 progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total, unit=step.unit)
             elif isinstance(step, Receipt):
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
+            elif isinstance(step, Step):
+                progress.step(steps.more(step), step.adapter, step.seconds)
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)
             elif isinstance(step, Unit):

@@ -4,11 +4,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from synthgen import durable, indexing, planning, real
+from synthgen import adapters, durable, indexing, planning, real
 from synthgen.doors import Doors
 from synthgen.errors import InputError, PlanMismatchError
 from synthgen.evaluate import arms, backbones, faults, near, places, roll, synthetic
@@ -165,15 +163,8 @@ def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out:
 def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> Listed:
     if root is None:
         return Listed((), {})
-    return synthetic.listed(root, doors, scale=scale, strategy_of=settings.strategy_of, pools=_pools(root))
-
-
-def _pools(root: Path) -> dict[str, frozenset[str] | None]:
-    try:  # built beside this module
-        adapters: Any = import_module("synthgen.adapters")
-    except ModuleNotFoundError:
-        return {}
-    return dict(adapters.pools(root))
+    pools = adapters.pools(root)
+    return synthetic.listed(root, doors, scale=scale, strategy_of=settings.strategy_of, pools=pools)
 
 
 def _index(
