@@ -6,13 +6,14 @@
 #
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Tests run in two processes; `make test PYTEST_ARGS='-n 8'` in more, on a machine that has as many cores.
 # Another interpreter:
 #   make demo PYTHON=python3.12
 
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
@@ -49,7 +50,7 @@ golden: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[dev,ray]'
+	$(PIP) -e '.[dev,ray,efficientnet]'
 	touch $@
 
 weights: .venv/installed

@@ -39,6 +39,17 @@ def is_dataset(root: Path) -> bool:
     return (root / PROVENANCE).is_file()
 
 
+def check_ours(root: Path) -> None:
+    """Check that a folder is a packed dataset, empty, or not there.
+
+    Raises:
+        InputError: It holds something else, so nothing is written to it.
+    """
+    free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
+    if not free and not is_dataset(root):
+        raise InputError(f"{root} is not empty and not a packed dataset; choose another folder")
+
+
 def read_provenance(root: Path) -> dict[str, Any]:
     """How a packed dataset was made, and the sha256 and size of its files.
 

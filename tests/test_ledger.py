@@ -107,6 +107,21 @@ def test_a_touched_shard_is_hashed_trusted_and_its_receipt_refreshed(ledger: Led
     assert Receipt.from_json(ledger.receipt_path(0).read_bytes()).mtime_ns == mtime
 
 
+def test_a_touched_shard_of_a_run_that_cannot_be_written_is_trusted(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run copied to where nobody may write keeps its worth too; it is hashed each time."""
+
+    def refuse(path: Path, _: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    receipt = commit(ledger)
+    mtime = touch(ledger.tar(0))
+    monkeypatch.setattr("synthgen.ledger.durable.write", refuse)
+    assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
+    assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
+
+
 def test_a_shard_whose_size_and_time_match_is_not_read(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restarting does not read what nobody touched."""
     receipt = commit(ledger)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.manifest import Weights
 from synthgen.plan import Plan
@@ -64,9 +65,9 @@ def test_a_child_comes_in_its_parents_order() -> None:
     assert child.cells == parent.cells
 
 
-def plan_of(make_plan: Any, *ids: str, names: tuple[str, ...] = ("fake",)) -> Plan:
+def plan_of(make_plan: Any, *ids: str, names: tuple[str, ...] = ("fake",), **more: Any) -> Plan:
     """A plan of entries that start from real images of those ids."""
-    entries = [{"name": name, "strategy": "fake", "per_source": 2} for name in names]
+    entries = [{"name": name, "strategy": "fake", "per_source": 2} | more for name in names]
     read = make_plan(labels={"acne": "acne"}).manifest
     document = read.document.model_dump(exclude_unset=True) | {"real": {"source": "phantom", "count": 1, "seed": 1}}
     import yaml
@@ -97,3 +98,13 @@ def test_a_digest_depends_on_the_sources_and_not_on_where_they_lie(make_plan: An
     one, other = (plan_of(make_plan, "x", name) for name in ("y", "z"))
     assert one.digest != other.digest
     assert plan_of(make_plan, "x", "y").digest == one.digest
+
+
+def test_a_pool_is_what_a_studys_draws_have(make_plan: Any) -> None:
+    """With `source_pool` an entry starts from the images of the first draws, and from no other."""
+    ids = [f"x{number:02d}" for number in range(40)]
+    drawn = [draw([source(one) for one in ids], ["acne"], 7, number).first(3) for number in range(2)]
+    planned = plan_of(make_plan, *ids, source_pool={"n": 3, "draws": 2})
+    started = {sample.source.id for sample in planned.entries["fake"] if sample.source}
+    assert started == set(drawn[0]) | set(drawn[1])
+    assert len(started) > 3

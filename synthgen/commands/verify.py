@@ -1,11 +1,20 @@
 """``synthgen verify``: re-reads every byte."""
 
+import itertools
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from synthgen.commands import _options
+
+if TYPE_CHECKING:
+    from synthgen.verify import Finding
+
+
+_MADE_LATER = "missing"
 
 
 @click.command("verify")
@@ -26,12 +35,28 @@ def command(directory: Path, *, quiet: bool) -> int:
 
     states: Counter[str] = Counter()
     images = failed = 0
-    for finding in verify(directory, DOORS):
-        states[finding.state] += 1
-        images, failed = images + finding.samples, failed + finding.failed
-        if finding.state == "damaged" or (finding.state == "missing" and finding.message):
-            click.echo(f"{finding.state}: {finding.path}: {finding.message}")
+    for place, found in itertools.groupby(verify(directory, DOORS), _place):
+        findings = list(found)
+        states.update(finding.state for finding in findings)
+        images += sum(finding.samples for finding in findings)
+        failed += sum(finding.failed for finding in findings)
+        if place == _MADE_LATER:
+            click.echo(f"missing: {_span(findings)}: not made yet")
+        else:
+            for finding in findings:
+                if finding.state != "whole":
+                    click.echo(f"{finding.state}: {finding.path}: {finding.message}")
     if not quiet:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
         click.echo(f"{what}; {images:,} images" + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
+
+
+def _place(finding: "Finding") -> str:
+    """What findings that follow each other are told together by: work shards that are simply not made yet."""
+    return _MADE_LATER if finding.state == "missing" and not finding.message else finding.path
+
+
+def _span(findings: Sequence["Finding"]) -> str:
+    first, last = findings[0].path, findings[-1].path
+    return first if len(findings) == 1 else f"{first} to {last} ({len(findings)} files)"

@@ -12,17 +12,18 @@ from pathlib import Path
 
 from synthgen import __version__, card, datasets_on_disk, runs
 from synthgen.doors import Doors
-from synthgen.errors import InputError, PlanMismatchError
+from synthgen.errors import PlanMismatchError
 from synthgen.manifest import Layout, Pack
 from synthgen.pack import inventory, parts, scratch, sorting, work
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.job import Job
 from synthgen.pack.order import Order
 from synthgen.pack.rest import Dataset, DrawSheet
+from synthgen.pack.results import add_report
 from synthgen.pack.scratch import Scratch
 from synthgen.pack.work import PackedShard
 
-__all__ = ["DrawSheet", "PackedShard", "pack"]
+__all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 
 
 def pack(
@@ -100,10 +101,9 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
 
 
 def _is_packed(out: Path, digest: str) -> bool:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
+    datasets_on_disk.check_ours(out)
     if not datasets_on_disk.is_dataset(out):
-        raise InputError(f"{out} is not empty and not a packed dataset; choose another folder")
+        return False
     held = datasets_on_disk.read_provenance(out)["dataset_digest"]
     if held != digest:
         raise PlanMismatchError(

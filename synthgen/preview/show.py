@@ -49,9 +49,7 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool
     Raises:
         InputError: The folder is neither, holds no image yet, or one of the two files is not ours to write over.
     """
-    sheet_path = out.with_suffix(".png")
-    gallery.check_own(out)
-    sheet.check_own(sheet_path)
+    sheet_path = check_own(out)
     source = _source(root, doors)
     pictures = list(_pick(source, limit))
     if not pictures:
@@ -74,6 +72,17 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool
     return sheet_path
 
 
+def check_own(out: Path) -> Path:
+    """Check that a gallery and its sheet can be written; returns the sheet's path.
+
+    Raises:
+        InputError: One of the two files is not ours to write over.
+    """
+    gallery.check_own(out)
+    sheet.check_own(out.with_suffix(".png"))
+    return out.with_suffix(".png")
+
+
 def _source(root: Path, doors: Doors) -> _Source:
     if runs.is_run(root):
         return _of_run(root, runs.read_plan(root, doors))
@@ -84,18 +93,24 @@ def _source(root: Path, doors: Doors) -> _Source:
 
 def _of_run(root: Path, plan: Plan) -> _Source:
     document = plan.manifest.document
-    cells, found = Counter[Cell](), list[Path]()
+    cells, found, made = Counter[Cell](), list[Path](), 0
     for name, entry in plan.entries.items():
         for cell in entry.cells:
             cells[name, cell.label, tone_name(document.skin_tones.scale, cell.tone)] += cell.count
         ledger = Ledger(root, name, entry.digest)
-        found += [ledger.tar(number) for number in range(entry.shards) if ledger.trusted(number)]
+        for number in range(entry.shards):
+            receipt = ledger.trusted(number)
+            if receipt:
+                found.append(ledger.tar(number))
+                made += receipt.count
     facts = {
         "manifest": document.name,
         "seed": str(document.seed),
         "plan": plan.digest[:16],
         "models": ", ".join(sorted({entry.recipe.model.name for entry in plan.entries.values()})),
     }
+    if made < plan.samples:
+        facts["made"] = f"{made:,} of {plan.samples:,} planned images"
     title = document.publish.pretty_name or document.name
     rejected = verdicts.read(root).rejected() if (root / verdicts.FILE).is_file() else None
     if rejected is not None:

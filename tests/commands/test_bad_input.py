@@ -279,6 +279,19 @@ def test_pack_over_a_foreign_folder(made: Path, refused: Refused, tmp_path: Path
     assert tree(tmp_path).keys() == {"theirs/data.csv"}
 
 
+@pytest.mark.parametrize("name", ["dataset/data.csv", "preview.html", "preview.png"])
+def test_run_over_foreign_files_is_refused_before_anything_is_made(
+    name: str, write_manifest: Any, refused: Refused, tmp_path: Path
+) -> None:
+    """What is in the way of the last part is said before the first one begins."""
+    path = tmp_path / "study" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("theirs")
+    (found,) = refused("run", write_manifest(), "--out", tmp_path / "study")
+    assert str(path if path.suffix != ".csv" else path.parent) in found
+    assert tree(tmp_path / "study").keys() == {name}
+
+
 def test_pack_of_a_dataset_is_refused(made: Path, refused: Refused, tmp_path: Path) -> None:
     """A packed dataset is no run, and can't be packed again."""
     (found,) = refused("pack", made / "dataset", "--out", tmp_path / "again")

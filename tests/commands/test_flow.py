@@ -227,9 +227,12 @@ def test_verify_a_whole_dataset(synthgen: Synthgen, dataset: Path) -> None:
 
 
 def test_verify_a_run_that_is_not_complete(synthgen: Synthgen, write_manifest: Any, tmp_path: Path) -> None:
-    """What is there being whole, and something missing, is exit 3."""
-    synthgen("generate", write_manifest(), "--out", tmp_path / "run", "--limit", "1")
-    assert synthgen("verify", tmp_path / "run") == (3, "1 files whole, 4 missing, 0 damaged; 5 images\n", "")
+    """What is there being whole, and something missing, is exit 3; the missing shards are named."""
+    synthgen("generate", write_manifest(), "--out", tmp_path / "run", "--shards", "1:2")
+    said = "missing: fake/00000.tar: not made yet\n"
+    said += "missing: fake/00002.tar to fake/00004.tar (3 files): not made yet\n"
+    said += "1 files whole, 4 missing, 0 damaged; 5 images\n"
+    assert synthgen("verify", tmp_path / "run") == (3, said, "")
 
 
 def test_verify_counts_what_failed(synthgen: Synthgen, write_manifest: Any, tmp_path: Path) -> None:

@@ -130,6 +130,14 @@ def test_what_starts_from_nothing_stands_alone(write_manifest: Write, tmp_path: 
     assert "<strong>All images are synthetic</strong>" in html
 
 
+def test_a_run_that_is_not_finished_says_how_far_it_is(
+    write_manifest: Write, make_images: Any, tmp_path: Path, doors: Doors
+) -> None:
+    """A gallery of a part of a run tells how many of the planned images are there."""
+    make_images(planning.read(write_manifest(), doors), tmp_path / "run", limit=1)
+    assert "5 of 24 planned images" in shown(tmp_path / "run", doors)[0]
+
+
 def test_an_image_made_from_a_prompt_is_an_original(write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
     """A chain that begins with prompts shows its second half as pairs, without a word of photographs."""
     entries = [{"name": "first", "strategy": "fake", "per_cell": 1}, CHAIN[1]]

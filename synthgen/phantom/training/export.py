@@ -29,7 +29,8 @@ software, and for trying a study out.
   the recipe and the curves are in `{training}`.
 - Prompts as `An image of psoriasis, a skin disease, Fitzpatrick skin type V`, up to {tokens} tokens; paraphrases, body
   sites and attributes as in `prompts/dermatology.yaml`.
-- It predicts v, with zero terminal SNR; guidance_scale 1 to 5, about 2.5 for balanced spread and accuracy.
+- It predicts v, with zero terminal SNR. guidance_scale 1 to 5: about 1.5 names the condition clearly; less keeps
+  more of the spread of tones within a type.
 - How well it does, with its failures: `docs/model.md`, written by `make model-report`.
 """
 

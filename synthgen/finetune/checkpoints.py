@@ -1,0 +1,87 @@
+"""A training's newest state on disk, in safetensors: weights, both moments of AdamW, averages, and the step.
+
+Random numbers are a function of the step (:mod:`synthgen.finetune.seeds`), and so is the learning rate; so a training
+that goes on from here gives the weights of an unbroken one, to the byte.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import durable
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class State:
+    """What of a training changes as it goes on.
+
+    Attributes:
+        parameters: What is trained, by name.
+        optimizer: Its AdamW.
+        average: diffusers' EMAModel; ``None`` for none.
+        scaler: torch's GradScaler in fp16; ``None`` in other precisions.
+        facts: What has to be the same where it is taken up again, as plain values.
+    """
+
+    parameters: Mapping[str, Any]
+    optimizer: Any
+    average: Any
+    scaler: Any
+    facts: Mapping[str, Any]
+
+    def save(self, path: Path, step: int) -> None:
+        """Write the state after so many optimizer steps, whole or not at all."""
+        from safetensors.torch import save_file
+
+        scratch = path.with_name(f".{path.name}.{durable.owner()}")
+        content = {name: value.detach().cpu().contiguous() for name, value in self._tensors().items()}
+        scale = self.scaler.state_dict() if self.scaler is not None else {}
+        told = {"facts": dict(self.facts), "scaler": scale}
+        save_file(content, scratch, {"step": str(step), **{key: _text(value) for key, value in told.items()}})
+        with scratch.open("rb+") as file:
+            os.fsync(file.fileno())
+        durable.publish(scratch, path)
+
+    def restore(self, path: Path) -> int:
+        """Take a state up again; returns the steps that are done: 0 where there is none, or one of other facts."""
+        import torch
+        from safetensors import safe_open
+
+        if not path.exists():
+            return 0
+        with safe_open(path, "pt") as file, torch.no_grad():
+            told, names = file.metadata(), set(file.keys())
+            if told["facts"] != _text(dict(self.facts)):
+                return 0
+            step = int(told["step"])
+            for place, (name, value) in enumerate(self.parameters.items()):
+                value.copy_(file.get_tensor(f"weight/{name}"))
+                if f"{_MOMENTS[0]}/{name}" in names:
+                    moments = {one: file.get_tensor(f"{one}/{name}").to(value.device) for one in _MOMENTS}
+                    self.optimizer.state[value] = {"step": torch.tensor(float(step), device=value.device), **moments}
+                if self.average is not None:
+                    self.average.shadow_params[place].copy_(file.get_tensor(f"average/{name}"))
+        if self.average is not None:
+            self.average.optimization_step = step
+        if self.scaler is not None:
+            self.scaler.load_state_dict(json.loads(told["scaler"]))
+        return step
+
+    def _tensors(self) -> dict[str, Any]:
+        tensors = {f"weight/{name}": value for name, value in self.parameters.items()}
+        for name, value in self.parameters.items():
+            if value in self.optimizer.state:
+                tensors |= {f"{one}/{name}": self.optimizer.state[value][one] for one in _MOMENTS}
+        if self.average is not None:
+            shadows = zip(self.parameters, self.average.shadow_params, strict=True)
+            tensors |= {f"average/{name}": value for name, value in shadows}
+        return tensors
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
