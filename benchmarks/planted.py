@@ -6,6 +6,7 @@ skin. Prints the table of ``docs/curate.md``: ``python benchmarks/planted.py``.
 
 import argparse
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image, ImageFilter
 
 from synthgen import rules
 from synthgen.curate.judging import judge
+from synthgen.curate.parity import parity
 from synthgen.near_copies import THRESHOLD
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import Phantoms, render
@@ -29,7 +31,7 @@ SHARES = {"exact copy": 0.05, "changed copy": 0.05, "label": 0.05, "skin tone": 
 RULES = {
     "near_copy": f"near_copy.similarity < {THRESHOLD}",
     "agreement": "agreement.probability > 0.05",
-    "skin_tone": "skin_tone.distance < 25",
+    "skin_tone": "skin_tone.distance < 12",
     "quality": "quality.faults < 1",
     "domain": "domain.distance < 1.25",
 }
@@ -41,6 +43,7 @@ MEANT = {
     "broken": "quality",
     "no skin": "domain",
 }
+SETTINGS: dict[str, dict[str, bool]] = {"near_copy": {"others": False}, "skin_tone": {"calibrate": True}}
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -151,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         told = context(real, batch, Path(cache))
         for name in RULES:
-            settings = module(name).Settings(**({"others": False} if name == "near_copy" else {}))
+            settings = module(name).Settings(**SETTINGS.get(name, {}))
             found = module(name).open_scorer(settings, told).load()(batch)
             scores |= {f"{name}.{column}": np.asarray(found[column], float) for column in module(name).COLUMNS}
     columns = {name: tuple(module(name).COLUMNS) for name in RULES}
@@ -159,10 +162,7 @@ def main() -> None:
     none = np.zeros(len(images), np.int64)
     kept = dict(zip(RULES, judge(parsed, scores, none, none), strict=True))
     show(kept, np.array(kinds))
-    for name in ("agreement.probability", "skin_tone.distance", "domain.distance", "near_copy.similarity"):
-        for kind in ("", *SHARES):
-            values = scores[name][np.array(kinds) == kind]
-            print(f"<!-- {name} {kind or 'sound'}: {np.nanpercentile(values, [1, 5, 50, 95, 99]).round(3)} -->")
+    show_parity(kept, np.array(kinds) == "", made.tones)
 
 
 def show(kept: dict[str, npt.NDArray[np.bool_]], kinds: npt.NDArray[np.str_]) -> None:
@@ -179,6 +179,18 @@ def show(kept: dict[str, npt.NDArray[np.bool_]], kinds: npt.NDArray[np.str_]) ->
             f"{rejected[sound].mean():.1%} | {anything[here].mean():.1%} |"
         )
     print(f"\nOf {sound.sum():,} sound images, all rules together reject {anything[sound].mean():.1%}.")
+
+
+def show_parity(
+    kept: dict[str, npt.NDArray[np.bool_]], sound: npt.NDArray[np.bool_], tones: npt.NDArray[np.int64]
+) -> None:
+    """Print how often each rule rejects sound images of dark and of light skin."""
+    print("\n| rule | dark skin rejected | light skin rejected | ratio | 95 % interval |\n|---|---:|---:|---:|---:|")
+    for name, of in kept.items():
+        rejected = Counter(TONES[tone - 1] for tone in tones[sound & ~of])
+        told = parity(rejected, Counter(TONES[tone - 1] for tone in tones[sound]))
+        shares = " | ".join(f"{count} of {total}" for count, total in (told.dark, told.light))
+        print(f"| `{RULES[name]}` | {shares} | {told.ratio:.2f} | {told.low:.2f} to {told.high:.2f} |")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,13 @@ def reasons(rules: Sequence[Rule], kept: Sequence[Kept], count: int) -> list[str
 
     if not rules:
         return [""] * count
-    masks, place = np.unique(np.packbits(~np.stack(kept, 1), axis=1), axis=0, return_inverse=True)
-    flags = np.unpackbits(masks, axis=1, count=len(rules)).astype(bool)
-    texts = ["; ".join(rule.text for rule, broken in zip(rules, row, strict=True) if broken) for row in flags]
-    return [texts[number] for number in place.reshape(-1)]
+    codes = np.zeros(count, np.int64)  # a bit a rule; the manifest allows fewer than there are bits
+    for number, each in enumerate(kept):
+        codes |= (~each).astype(np.int64) << number
+    found, place = np.unique(codes, return_inverse=True)
+    texts = ["; ".join(rule.text for bit, rule in enumerate(rules) if code >> bit & 1) for code in found.tolist()]
+    told: list[str] = np.array(texts, object)[place].tolist()
+    return told
 
 
 def _best(rule: Best, scores: Mapping[str, Numbers], left: Kept, labels: Cells, tones: Cells) -> Kept:

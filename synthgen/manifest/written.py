@@ -109,7 +109,7 @@ class Curate(Strict):
     """
 
     scorers: Annotated[dict[_Text, dict[str, Any]], Field(min_length=1)]
-    keep: list[_Text] = []
+    keep: Annotated[list[_Text], Field(max_length=60)] = []
     quota: Count | None = None
     parity: Annotated[float, Field(gt=0, le=1)] | None = None
 
