@@ -174,5 +174,6 @@ class Doors:
 
     strategies: Door
     sources: Door
+    scorers: Door
     prompts: PromptsReader
     find_shipped_prompts: Callable[[str], Path | None]

@@ -10,10 +10,13 @@ from synthgen.doors import Doors
 from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
+from synthgen.manifest.curation import Curate, Curation
 from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
+    "Curate",
+    "Curation",
     "Document",
     "GenerateEntry",
     "Layout",
@@ -35,6 +38,7 @@ class Manifest:
     Attributes:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
+        curation: Which of its images are kept; ``None`` where it does not say.
         real: Where its real images come from; ``None`` where it says nothing of any.
         prompts: Its prompt templates, as the prompts reader returned them.
         text: The manifest's own text.
@@ -49,6 +53,7 @@ class Manifest:
     text: str
     prompts_text: str
     base: Path
+    curation: Curation | None = None
 
     @property
     def starts_from_real(self) -> bool:
@@ -91,7 +96,7 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
-    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base)
+    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base, checked.curation)
 
 
 def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:

@@ -12,12 +12,14 @@ from typing import Any
 from synthgen import documents, skin_tones
 from synthgen.documents import near, validate
 from synthgen.doors import Doors, SourceSettings
+from synthgen.manifest import curation
+from synthgen.manifest.curation import Curation
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
 from synthgen.manifest.written import Document, Entry, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("finetune", "curate", "evaluate", "adapter")
+_LATER = ("finetune", "evaluate", "adapter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Checked:
     faults: list[str] = field(default_factory=list)
     entries: list[GenerateEntry] = field(default_factory=list)
     real: RealImages | None = None
+    curation: Curation | None = None
 
 
 def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
@@ -53,6 +56,8 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
+    checked.curation, found_in_curate = curation.check(raw.get("curate"), doors.scorers)
+    checked.faults += found_in_curate
     for number in range(len(entries)):
         found_in = EntryCheck(document, entries, number, base, doors)
         checked.faults += found_in.faults

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
 from synthgen.doors import Split
+from synthgen.manifest.curation import Curate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
@@ -115,5 +116,6 @@ class Document(Strict):
     real: dict[str, Any] | None = None
     generate: Annotated[list[Entry], Field(min_length=1)]
     output: Output = Output()
+    curate: Curate | None = None
     pack: Pack = Pack()
     publish: Publish = Publish()
