@@ -336,7 +336,7 @@ def _commit(
 
 
 def _size(entry: EntryPlan, number: int) -> int:
-    return min(entry.shard_samples, entry.samples - number * entry.shard_samples)
+    return len(entry.places_of(number))
 
 
 def _note_rate(plan: Plan, name: str, receipts: list[Receipt]) -> None:

@@ -5,6 +5,7 @@ neither torch nor diffusers. An entry's digest covers everything that decides it
 make one dataset.
 """
 
+import bisect
 import hashlib
 import itertools
 import json
@@ -64,7 +65,9 @@ class EntryPlan:
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples
-        self.shards = -(-self.samples // self.shard_samples)
+        self._cuts = list(itertools.accumulate((-(-size // self.shard_samples) for size in places.sizes), initial=0))
+        self._starts = list(itertools.accumulate(places.sizes, initial=0))
+        self.shards = self._cuts[-1]
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -93,12 +96,18 @@ class EntryPlan:
 
     def shard(self, number: int) -> list[Sample]:
         """The samples of one work shard, each at its first attempt."""
-        first = number * self.shard_samples
-        return [self.sample(i) for i in range(first, min(first + self.shard_samples, self.samples))]
+        return [self.sample(index) for index in self.places_of(number)]
+
+    def places_of(self, number: int) -> range:
+        """The indices of the samples of one work shard."""
+        run = bisect.bisect_right(self._cuts, number) - 1
+        first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
+        return range(first, min(first + self.shard_samples, self._starts[run + 1]))
 
     def shard_of(self, index: int) -> int:
         """The number of the work shard that holds a sample."""
-        return index // self.shard_samples
+        run = bisect.bisect_right(self._starts, index) - 1
+        return self._cuts[run] + (index - self._starts[run]) // self.shard_samples
 
     def find(self, key: str) -> int | None:
         """The index of the sample with that key, without looking through them; ``None`` if none has it."""

@@ -49,6 +49,10 @@ class Places(Protocol):
         """How many samples there are."""
 
     @property
+    def sizes(self) -> list[int]:
+        """How many samples each run of them has that no work shard may straddle; they add up to all."""
+
+    @property
     def cells(self) -> Mapping[tuple[str, int], int]:
         """How many samples each label and tone has."""
 
@@ -72,6 +76,7 @@ class ByCell:
     def __init__(self, cells: Mapping[tuple[str, int], int]) -> None:
         self.cells = {cell: count for cell, count in cells.items() if count}
         self.samples = sum(self.cells.values())
+        self.sizes = [self.samples]
         self._order = list(self.cells)
 
     def __getitem__(self, index: int) -> Place:
@@ -140,6 +145,7 @@ class BySource:
         self._sources = sorted(sources, key=lambda source: _shuffled(seed, source.id))
         self._per_source, self._target = per_source, target_label
         self.samples = len(self._sources) * per_source
+        self.sizes = [self.samples]
 
     def __getitem__(self, index: int) -> Place:
         """The place of sample ``index``."""
@@ -192,7 +198,7 @@ class ByParent:
 
     def __init__(self, parent: str, places: Places, digest: str, target_label: str | None) -> None:
         self._parent, self._places, self._digest, self._target = parent, places, digest, target_label
-        self.samples = places.samples
+        self.samples, self.sizes = places.samples, places.sizes
 
     def __getitem__(self, index: int) -> Place:
         """The place of sample ``index``."""

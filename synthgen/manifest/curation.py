@@ -50,7 +50,7 @@ class Curate(Strict):
     """
 
     scorers: Annotated[dict[_Text, dict[str, Any]], Field(min_length=1)]
-    keep: list[_Text] = []
+    keep: Annotated[list[_Text], Field(max_length=30)] = []
     best: Best | None = None
     balance_skin_tones: bool = False
     quota: _Count | None = None
