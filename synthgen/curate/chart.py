@@ -37,7 +37,8 @@ def draw(outcome: Outcome, root: Path) -> Path:
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", fontsize=8, frameon=False)
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": "synthgen curate"})
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": "synthgen curate"})
     durable.write(root / FILE, buffer.getvalue())
     return root / FILE
 
@@ -54,7 +55,7 @@ def _added(cells: Sequence[Survivors], entry: str, row: tuple[str, str]) -> list
 
 def _panel(panel: Any, entry: str, bars: Sequence[Sequence[Survivors]], outcome: Outcome) -> None:
     places = range(len(bars))
-    left = [sum(cell.accepted for cell in bar) for bar in bars]
+    left = [float(sum(cell.accepted for cell in bar)) for bar in bars]
     panel.barh(places, left, color=_ACCEPTED, label="accepted")
     for number, one in enumerate(outcome.facts.filters):
         widths = [sum(_share(cell, one.reason) for cell in bar) for bar in bars]

@@ -12,12 +12,17 @@ from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.curation import Curate, Curation
 from synthgen.manifest.entries import GenerateEntry
+from synthgen.manifest.evaluate import Evaluate
+from synthgen.manifest.tuning import Choice, FinetuneEntry
 from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
+    "Choice",
     "Curate",
     "Curation",
     "Document",
+    "Evaluate",
+    "FinetuneEntry",
     "GenerateEntry",
     "Layout",
     "Manifest",
@@ -39,6 +44,7 @@ class Manifest:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
         curation: Which of its images are kept; ``None`` where it does not say.
+        tunings: Its ``finetune`` entries, each checked against its method and model.
         real: Where its real images come from; ``None`` where it says nothing of any.
         prompts: Its prompt templates, as the prompts reader returned them.
         text: The manifest's own text.
@@ -48,6 +54,7 @@ class Manifest:
 
     document: Document
     entries: tuple[GenerateEntry, ...]
+    tunings: tuple[FinetuneEntry, ...]
     real: RealImages | None
     prompts: Any
     text: str
@@ -57,8 +64,8 @@ class Manifest:
 
     @property
     def starts_from_real(self) -> bool:
-        """Whether an entry is made from real images."""
-        return any(entry.per_source for entry in self.entries)
+        """Whether an image, or a model that makes some, is made from real images."""
+        return bool(self.tunings) or any(entry.per_source for entry in self.entries)
 
 
 def read(path: Path, doors: Doors) -> Manifest:
@@ -92,11 +99,21 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     document, faults = validate(Document, raw)
     checked = checks.check(raw, base, doors)
     prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
-    faults = [*map(checks.later, faults), *found, *checked.faults]
+    faults = [*faults, *found, *checked.faults]
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
-    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base, checked.curation)
+    return Manifest(
+        document=document,
+        entries=tuple(checked.entries),
+        tunings=tuple(checked.tunings),
+        real=checked.real,
+        prompts=templates,
+        text=text,
+        prompts_text=source,
+        base=base,
+        curation=checked.curation,
+    )
 
 
 def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:
