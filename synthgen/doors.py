@@ -198,6 +198,10 @@ class MethodSettings(Strict):
         return None
 
 
+class ScorerSettings(Strict):
+    """The settings of a scorer; each has its own."""
+
+
 class PromptsReader(Protocol):
     """Reads prompt templates from their text; ``where`` is what faults call it."""
 

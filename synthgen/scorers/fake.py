@@ -1,21 +1,27 @@
-"""Numbers drawn from the key alone: for tests, without looking at an image."""
+"""Brightness and a number drawn from the seed: for tests."""
 
-import hashlib
 from collections.abc import Mapping
 
-from synthgen.documents import Strict
+from synthgen.doors import ScorerSettings
+from synthgen.scorers import Batch, Context, Scorer, Scores
 
-COLUMNS: Mapping[str, str] = {
-    "value": "A number from 0 to 1, evenly spread, that follows from the key.",
-    "other": "Another one.",
-}
-
-
-class Settings(Strict):
-    """Nothing can be set."""
+COLUMNS = {"brightness": "the mean of all values, 0 to 255", "chance": "from 0 to 1, drawn from the image's seed"}
+TEXTS: Mapping[str, str] = {}
 
 
-def of(key: str) -> dict[str, float]:
-    """The columns of the image with that key."""
-    draws = hashlib.blake2b(f"fake\0{key}".encode(), digest_size=16).digest()
-    return {name: int.from_bytes(draws[8 * i : 8 * i + 8], "big") / 2**64 for i, name in enumerate(COLUMNS)}
+class Settings(ScorerSettings):
+    """What is added to the brightness."""
+
+    offset: float = 0.0
+
+
+def open_scorer(settings: Settings, context: Context) -> Scorer:
+    """Nothing is loaded."""
+
+    def score(batch: Batch) -> Scores:
+        return {
+            "brightness": batch.pixels.mean((1, 2, 3)) + settings.offset,
+            "chance": [record.seed % 1000 / 1000 for record in batch.records],
+        }
+
+    return Scorer({"method": "fake-1"}, lambda: score)
