@@ -34,7 +34,7 @@ def planned(images: int, limit: float) -> Plan:
             "skin_tones": {"scale": "fitzpatrick", "values": list(range(1, TONES + 1))},
             "generate": [{"strategy": "fake", "total": images, "weights": {}}],
             "output": {"shard_samples": SHARD},
-            "curate": {"scorers": {"fake": {}}, "keep": [f"fake.value < {limit}", "not fake.other > 0.99"]},
+            "curate": {"scorers": {"fake": {}}, "keep": [f"fake.chance < {limit}", "not fake.brightness > 0.99"]},
         }
     )
     return Plan(manifest.parse(text, DOORS, base=Path(), where="judging"))
@@ -58,7 +58,7 @@ def make(root: Path, plan: Plan) -> None:
         )
         keys += names
     rng = np.random.default_rng(0)
-    columns = {name: rng.random(len(keys)) for name in ("value", "other")}
+    columns = {name: rng.random(len(keys)) for name in ("chance", "brightness")}
     path = verdicts.scores_path(root, "fake")
     path.parent.mkdir()
     pyarrow.parquet.write_table(pyarrow.table({"key": keys, **columns}), path)

@@ -9,7 +9,7 @@ from synthgen.errors import ManifestError
 from synthgen.plan import Plan
 
 MakePlan = Callable[..., Plan]
-GOOD: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.value  < 0.9", "not fake.other > 0.8"]}
+GOOD: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance  < 0.9", "not fake.brightness > 0.8"]}
 
 
 def test_a_block_is_read(make_plan: MakePlan) -> None:
@@ -17,8 +17,8 @@ def test_a_block_is_read(make_plan: MakePlan) -> None:
     found = make_plan(curate=GOOD).manifest.curation
     assert found is not None
     assert list(found.scorers) == ["fake"]
-    assert [text for text, _ in found.rules] == ["fake.value < 0.9", "not fake.other > 0.8"]
-    assert found.columns == {"fake.value", "fake.other"}
+    assert [text for text, _ in found.rules] == ["fake.chance < 0.9", "not fake.brightness > 0.8"]
+    assert found.columns == {"fake.chance", "fake.brightness"}
 
 
 def test_no_block_is_no_curation(make_plan: MakePlan) -> None:
@@ -37,11 +37,14 @@ def test_rules_enter_no_digest(make_plan: MakePlan) -> None:
         ({"scorers": {}, "keep": []}, "curate.scorers: Dictionary should have at least 1 item"),
         ({"scorers": {"fkae": {}}, "keep": []}, "curate.scorers: no scorer `fkae`; did you mean `fake`?"),
         ({"scorers": {"fake": {"x": 1}}}, "curate.scorers.fake.x: unknown key"),
-        ({"keep": ["fake.valeu < 1"]}, "curate.keep[0]: scorer `fake` has no column `valeu`; did you mean `value`?"),
-        ({"keep": ["fake.value <"]}, "curate.keep[0]: expected a number at character 13, the rule ends there"),
+        ({"keep": ["fake.chanec < 1"]}, "curate.keep[0]: scorer `fake` has no column `chanec`; did you mean `chance`?"),
+        ({"keep": ["fake.chance <"]}, "curate.keep[0]: expected a number at character 14, the rule ends there"),
         ({"keep": ["faek.value < 1"]}, "curate.keep[0]: no scorer `faek` in `curate.scorers`; did you mean `fake`?"),
         ({"best": {"per_cell": 1, "by": "fake.no"}}, "curate.best.by: scorer `fake` has no column `no`"),
-        ({"best": {"per_cell": 2, "by": "fake.value"}, "quota": 3}, "curate.quota: 3 can't be reached; `best` keeps 2"),
+        (
+            {"best": {"per_cell": 2, "by": "fake.chance"}, "quota": 3},
+            "curate.quota: 3 can't be reached; `best` keeps 2",
+        ),
         ({"quota": 0}, "curate.quota: "),
         ({"parity": {"max_ratio": 0.5}}, "curate.parity.max_ratio: "),
         ({"keeps": []}, "curate.keeps: unknown key; did you mean `keep`?"),

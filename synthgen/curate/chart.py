@@ -1,5 +1,6 @@
-"""Draws what became of each label and skin tone as stacked bars, in colours that colour-blind eyes tell apart."""
+"""Writes what became of each cell as a table, and draws it as bars in colours that colour-blind eyes tell apart."""
 
+import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +9,27 @@ from typing import Any
 from synthgen import durable
 from synthgen.curate.outcome import Outcome, Survivors
 
-FILE = "survivors.png"
+FILE, TABLE = "survivors.png", "survivors.csv"
 # M. Okabe and K. Ito's palette (jfly.uni-koeln.de/color, 2008); hatches tell reasons apart without any colour.
 _ACCEPTED = "#009e73"
 _COLOURS = ("#e69f00", "#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#0072b2", "#999999")
 _HATCHES = ("//", "..", "\\\\", "xx", "++", "oo", "--")
 _MOST_BARS = 120
 _INCHES_A_BAR, _WIDTH = 0.21, 4.2
+
+
+def write_table(outcome: Outcome, root: Path) -> Path:
+    """Write ``survivors.csv`` into a run: a row a cell, a column a reason; returns its path."""
+    text = io.StringIO()
+    reasons = [one.reason for one in outcome.facts.filters]
+    counts = ("planned", "judged", "kept", "accepted", "lacking")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["entry", "label", "skin_tone", *counts, *reasons])
+    for cell in outcome.cells:
+        numbers = [getattr(cell, name) for name in counts] + [cell.rejected[reason] for reason in reasons]
+        writer.writerow([cell.entry, cell.label, cell.skin_tone, *numbers])
+    durable.write(root / TABLE, text.getvalue().encode())
+    return root / TABLE
 
 
 def draw(outcome: Outcome, root: Path) -> Path:

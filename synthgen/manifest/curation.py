@@ -8,7 +8,7 @@ from pydantic import Field
 
 from synthgen import rules
 from synthgen.documents import Strict, near, sound, validate
-from synthgen.doors import Door
+from synthgen.doors import Door, ScorerSettings
 from synthgen.errors import ManifestError
 from synthgen.rules import Rule
 
@@ -69,7 +69,7 @@ class Curation:
     """
 
     written: Curate
-    scorers: Mapping[str, Strict]
+    scorers: Mapping[str, ScorerSettings]
     rules: tuple[tuple[str, Rule], ...]
 
     @property
@@ -108,9 +108,9 @@ def check(block: object, scorers: Door) -> tuple[Curation | None, list[str]]:
     return Curation(written, settings, tuple(one for one in parsed if one)), []
 
 
-def _scorers(written: Mapping[str, Any], door: Door) -> tuple[dict[str, Strict], list[str]]:
+def _scorers(written: Mapping[str, Any], door: Door) -> tuple[dict[str, ScorerSettings], list[str]]:
     """The settings of each scorer, and what is wrong with them."""
-    settings, faults = dict[str, Strict](), list[str]()
+    settings, faults = dict[str, ScorerSettings](), list[str]()
     for name, given in written.items():
         if name not in door.names():
             faults.append(f"curate.scorers: no scorer `{name}`; {near(name, door.names())}")

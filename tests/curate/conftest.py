@@ -1,5 +1,6 @@
 """What the tests of curating share: runs of small patterns, and scores that are known."""
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ from synthgen import verdicts
 from synthgen.curate.samples import Samples
 from synthgen.manifest import Curation
 from synthgen.plan import Plan
-from synthgen.scorers import fake
+
+
+def chance(key: str) -> dict[str, Any]:
+    """A score that follows from the key alone."""
+    return {"chance": zlib.crc32(key.encode()) % 1000 / 1000}
+
+
+@pytest.fixture(scope="session")
+def chance_of() -> Callable[[str], float]:
+    """The score that ``write_scores`` gives a key."""
+    return lambda key: float(chance(key)["chance"])
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +55,7 @@ def curation_of(make_plan: Callable[..., Plan]) -> Callable[..., Curation]:
 def write_scores() -> Callable[..., None]:
     """Writes the scores of the fake scorer for some keys, or of one's own function."""
 
-    def write(root: Path, keys: Sequence[str], of: Callable[[str], Mapping[str, Any]] = fake.of) -> None:
+    def write(root: Path, keys: Sequence[str], of: Callable[[str], Mapping[str, Any]] = chance) -> None:
         import pyarrow
         import pyarrow.parquet
 

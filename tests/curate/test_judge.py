@@ -13,10 +13,9 @@ from synthgen import curate, made, verdicts
 from synthgen.curate import chart, samples
 from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.plan import Plan
-from synthgen.scorers import fake
 
 MakePlan = Callable[..., Plan]
-BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.value < 0.6"]}
+BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 
 
 def keys_of(plan: Plan) -> list[str]:
@@ -45,15 +44,15 @@ def changes(**block: Any) -> dict[str, Any]:
     return {"generate": [entry], "curate": BLOCK | block}
 
 
-def test_every_image_made_has_a_row(root: Path, make_plan: MakePlan) -> None:
+def test_every_image_made_has_a_row(root: Path, make_plan: MakePlan, chance_of: Callable[[str], float]) -> None:
     """Rows are in the plan's order, whatever order the scores came in; an image that could not be made has none."""
     plan = make_plan(**changes())
     found = curate.judge(root, plan)
     rows = pyarrow.parquet.read_table(root / verdicts.FILE).to_pylist()
     keys = keys_of(plan)
     assert [row["key"] for row in rows] == keys[:3] + keys[4:]
-    assert all(row["accepted"] == (fake.of(row["key"])["value"] < 0.6) for row in rows)
-    assert {tuple(row["reasons"]) for row in rows if not row["accepted"]} == {("fails fake.value < 0.6",)}
+    assert all(row["accepted"] == (chance_of(row["key"]) < 0.6) for row in rows)
+    assert {tuple(row["reasons"]) for row in rows if not row["accepted"]} == {("fails fake.chance < 0.6",)}
     assert (found.facts.judged, found.facts.accepted) == (23, sum(row["accepted"] for row in rows))
 
 
@@ -67,14 +66,14 @@ def test_verdicts_are_the_same_to_the_byte(root: Path, make_plan: MakePlan) -> N
     assert (root / verdicts.FILE).read_bytes() == before
 
 
-def test_another_rule_needs_no_image(root: Path, make_plan: MakePlan) -> None:
+def test_another_rule_needs_no_image(root: Path, make_plan: MakePlan, chance_of: Callable[[str], float]) -> None:
     """Tars can be away, as long as receipts say what was made."""
     curate.judge(root, make_plan(**changes()))
-    stricter = curate.judge(root, make_plan(**changes(keep=["fake.value < 0.1"])))
+    stricter = curate.judge(root, make_plan(**changes(keep=["fake.chance < 0.1"])))
     facts = verdicts.read_facts(root)
     assert facts == stricter.facts
     assert facts is not None
-    assert facts.accepted == sum(fake.of(key)["value"] < 0.1 for key, _ in verdicts.stream(root))
+    assert facts.accepted == sum(chance_of(key) < 0.1 for key, _ in verdicts.stream(root))
 
 
 def test_cells_are_counted(root: Path, make_plan: MakePlan) -> None:
@@ -111,8 +110,8 @@ def test_what_can_not_be_judged_is_said(
 ) -> None:
     """No scores, a column of text, half a file, no block: each is one line."""
     plan = make_plan(**changes())
-    write_scores(root, keys_of(plan), lambda _: {"value": "a"})
-    with pytest.raises(InputError, match=r"column `fake.value` holds string"):
+    write_scores(root, keys_of(plan), lambda _: {"chance": "a"})
+    with pytest.raises(InputError, match=r"column `fake.chance` holds string"):
         curate.judge(root, plan)
     (root / "scores" / "fake.parquet").write_bytes(b"PAR1")
     with pytest.raises(DamagedError, match=r"fake.parquet: can't be read"):
