@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ class Pictures:
     """
 
     def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Place]) -> None:
-        self._read_real, self._places = read_real, places
+        self._places = places
+        self._real = lru_cache(maxsize=2)(lambda source: photographs.open_photograph(read_real(source)))
         self._held: tuple[Path, dict[str, bytes]] = (Path(), {})
 
     def real(self, source: Source) -> Pixels:
@@ -39,7 +41,8 @@ class Pictures:
         Raises:
             InputError: It is not the one that was indexed, or can't be read any more.
         """
-        return photographs.open_photograph(self._read_real(source))
+        found: Pixels = self._real(source)  # views of one image are asked for one after the other
+        return found
 
     def synthetic(self, key: str) -> Pixels:
         """A synthetic image.
