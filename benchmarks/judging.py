@@ -1,48 +1,81 @@
-"""How long it takes to judge 458,920 images again once a rule has changed; no image is read.
+"""How long a run is judged again when a rule has changed: 458,920 images, as many as Sagers et al. 2023 made.
 
-Prints a line: ``python benchmarks/judging.py``.
+    python benchmarks/judging.py [IMAGES]
+
+Receipts and scores are written as a run has them, without an image; then rules are changed and the run is judged again.
 """
 
-import argparse
+import json
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pyarrow
+import pyarrow.parquet
 
-from synthgen import rules, verdicts
-from synthgen.curate.judging import judge, reasons
-from synthgen.verdicts import Verdicts
+from synthgen import curate, manifest, runs, verdicts
+from synthgen.all_doors import DOORS
+from synthgen.ledger import Ledger, Outcome
+from synthgen.plan import Plan
 
-RULES = ("near_copy.similarity < 0.86", "skin_tone.distance < 25", "highest 9000 by agreement.probability")
-COLUMNS = {"near_copy": ("similarity",), "skin_tone": ("distance",), "agreement": ("probability",)}
+IMAGES, SHARD, TONES = 458_920, 48, 6
+LABELS = ["folliculitis", "lichen-planus", "melanoma", "psoriasis", "sarcoidosis"]
 
 
-def main() -> None:
-    """Judge, give reasons, count and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=458_920)
-    count = parser.parse_args().images
+def planned(images: int, limit: float) -> Plan:
+    """The plan of so many images, and the rule that their score is below a limit."""
+    text = json.dumps(
+        {
+            "name": "judging",
+            "seed": 1,
+            "labels": {label: label for label in LABELS},
+            "skin_tones": {"scale": "fitzpatrick", "values": list(range(1, TONES + 1))},
+            "generate": [{"strategy": "fake", "total": images, "weights": {}}],
+            "output": {"shard_samples": SHARD},
+            "curate": {"scorers": {"fake": {}}, "keep": [f"fake.chance < {limit}", "not fake.brightness > 0.99"]},
+        }
+    )
+    return Plan(manifest.parse(text, DOORS, base=Path(), where="judging"))
+
+
+def make(root: Path, plan: Plan) -> None:
+    """Write the receipts and scores of a run."""
+    entry = plan.entries["fake"]
+    runs.claim(root, plan)
+    ledger, keys = Ledger(root, entry.name, entry.digest), list[str]()
+    for number in range(entry.shards):
+        names = [f"{entry.name}-{entry.places[index].name}" for index in entry.places_of(number)]
+        samples = tuple(Outcome(name, "made", 0, ("made",), "0" * 64) for name in names)
+        ledger.commit(
+            number,
+            lambda _: None,
+            lambda _: None,
+            samples=samples,
+            environment={},
+            timing={},
+        )
+        keys += names
     rng = np.random.default_rng(0)
-    parsed = [rules.parse(text, COLUMNS) for text in RULES]
-    scores = {f"{name}.{column}": rng.random(count) for name, columns in COLUMNS.items() for column in columns}
-    scores["skin_tone.distance"] *= 30
-    labels, tones = rng.integers(0, 9, count), rng.integers(0, 6, count)
-    names = {"label": [f"label-{number}" for number in labels], "skin_tone": [f"{number}" for number in tones]}
-    keys = pa.array([f"text-label-1-{number:07d}" for number in range(count)])
-    table = pa.table({"key": keys} | {name: pa.array(values) for name, values in names.items()})
-    began = time.perf_counter()
-    texts = reasons(parsed, judge(parsed, scores, labels, tones), count)
-    judged = time.perf_counter() - began
-    accepted = pa.array([not text for text in texts], pa.bool_())
-    found = Verdicts(table.append_column("accepted", accepted).append_column("reason", pa.array(texts)), {})
-    counted = sum(found.counts().values())
+    columns = {name: rng.random(len(keys)) for name in ("chance", "brightness")}
+    path = verdicts.scores_path(root, "fake")
+    path.parent.mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"key": keys, **columns}), path)
+
+
+def main(images: int) -> None:
+    """Print what each judgement took."""
     with tempfile.TemporaryDirectory() as folder:
-        verdicts.write(Path(folder), found)
-    spent = time.perf_counter() - began
-    print(f"{counted:,} images, {len(RULES)} rules: judged in {judged:.2f} s, counted and written after {spent:.2f} s")
+        root = Path(folder) / "run"
+        make(root, planned(images, 0.9))
+        for what, limit in (("for the first time", 0.9), ("again, another rule", 0.8), ("again, another rule", 0.7)):
+            plan = planned(images, limit)
+            began = time.perf_counter()
+            accepted = curate.judge(root, plan).facts.accepted
+            seconds = time.perf_counter() - began
+            print(f"judged {images:,} images {what}: {seconds:.2f} s, {accepted:,} accepted")
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else IMAGES)

@@ -167,10 +167,6 @@ class SourceSettings(Strict):
         return splits
 
 
-class ScorerSettings(Strict):
-    """The settings of a scorer; each has its own."""
-
-
 Tunes = Literal["text2img", "inpaint"]
 
 
@@ -200,6 +196,10 @@ class MethodSettings(Strict):
     def words(self, label: str) -> str | None:
         """What a prompt calls a label in place of its own words; ``None`` for those."""
         return None
+
+
+class ScorerSettings(Strict):
+    """The settings of a scorer; each has its own."""
 
 
 class PromptsReader(Protocol):

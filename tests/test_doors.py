@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import models, runners, scorers, sources, strategies
-from synthgen.doors import Door, ScorerSettings, SourceSettings, StrategySettings
+from synthgen import methods, models, runners, scorers, sources, strategies
+from synthgen.doors import Door, MethodSettings, ScorerSettings, SourceSettings, StrategySettings
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.models import ModelFacts
 from synthgen.runners import local
@@ -17,8 +17,10 @@ from synthgen.runners import local
 STRATEGIES = strategies.door.names()
 RUNNERS = runners.door.names()
 SOURCES = sources.door.names()
+METHODS = methods.door.names()
 SCORERS = scorers.door.names()
-EVERY = [(door, name) for door in (strategies.door, runners.door, sources.door, scorers.door) for name in door.names()]
+DOORS = (strategies.door, runners.door, sources.door, methods.door, scorers.door)
+EVERY = [(door, name) for door in DOORS for name in door.names()]
 
 
 def parameters(function: object) -> list[str]:
@@ -32,6 +34,7 @@ def test_the_doors_are_not_empty() -> None:
     assert {"fake", "text2img", "img2img", "inpaint", "outpaint"} <= set(STRATEGIES)
     assert set(SOURCES) == {"folder", "hub", "webdataset", "phantom"}
     assert {"local", "ray"} <= set(RUNNERS)
+    assert {"lora", "full", "textual-inversion"} <= set(METHODS)
 
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
@@ -44,10 +47,11 @@ def test_a_module_opens_with_its_help(door: Door, name: str) -> None:
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
 def test_a_name_can_be_written_in_a_manifest(door: Door, name: str) -> None:
-    """Module names are lower case, begin with a letter and are what the door finds them by."""
-    assert name.isidentifier()
+    """Names are lower case, begin with a letter and are what the door finds modules by, hyphens as underscores."""
+    module = name.replace("-", "_")
+    assert module.isidentifier()
     assert name == name.lower()
-    assert door.module(name).__name__.endswith(f".{name}")
+    assert door.module(name).__name__.endswith(f".{module}")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -80,6 +84,17 @@ def test_a_strategy_has_its_two_functions(name: str) -> None:
     assert parameters(module.maker) == ["recipe", "environment", "originals"]
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_its_settings_and_its_function(name: str) -> None:
+    """A method's settings fit the bundled model as they are, are strict, and `learner` takes what it is given."""
+    module = methods.door.module(name)
+    assert issubclass(module.Settings, MethodSettings)
+    assert module.Settings().fitted(models.describe("phantom", Path()), "text2img").resolution == 64
+    with pytest.raises(ValueError, match="validation error"):
+        module.Settings.model_validate({"learning_rate": "1e-4"})
+    assert parameters(module.learner) == ["pipe", "settings", "words"]
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_has_its_settings_and_its_function(name: str) -> None:
     """A source's settings are strict, and `open_source` takes what the door says it is given."""
@@ -92,14 +107,14 @@ def test_a_source_has_its_settings_and_its_function(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCORERS)
 def test_a_scorer_has_its_settings_its_columns_and_its_function(name: str) -> None:
-    """A scorer's settings are strict and have defaults, each column has a sentence, and `open_scorer` takes both."""
+    """A scorer's settings are strict, each column has a sentence, and `open_scorer` takes what it is given."""
     module = scorers.door.module(name)
-    assert isinstance(module.Settings(), ScorerSettings)
+    assert issubclass(module.Settings, ScorerSettings)
     with pytest.raises(ValueError, match="validation error"):
         module.Settings.model_validate({"no_such_setting": 1})
     assert module.COLUMNS
     assert all(column.isidentifier() and said for column, said in {**module.COLUMNS, **module.TEXTS}.items())
-    assert not set(module.COLUMNS) & {*module.TEXTS, "key", "label_id", "skin_tone"}
+    assert not set(module.COLUMNS) & {*module.TEXTS, "key", "label", "skin_tone"}
     assert parameters(module.open_scorer) == ["settings", "context"]
 
 

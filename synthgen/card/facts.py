@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthgen import verdicts
 from synthgen.manifest import Layout
 from synthgen.plan import Plan
 
@@ -48,7 +49,7 @@ class Facts:
         layout: How the dataset is laid out.
         audit: What the near-copy audit says.
         sources: The (dataset, licence) pairs of the real images that images were made from.
-        reasons: How many images each rule of the curation rejected; ``None`` where there was none.
+        judged: What its filters rejected; ``None`` where nothing was filtered.
     """
 
     plan: Plan
@@ -59,16 +60,9 @@ class Facts:
     layout: Layout = "webdataset"
     audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
-    reasons: Mapping[str, int] | None = None
+    judged: verdicts.Facts | None = None
 
     @property
     def images(self) -> int:
         """Images in all."""
         return sum(self.counts.values())
-
-    @property
-    def rejected(self) -> int:
-        """Images that were made and are not here, since a rule rejects them."""
-        if self.reasons is None:
-            return 0
-        return sum(summary.images for summary in self.entries.values()) - self.images

@@ -1,7 +1,22 @@
-"""Curation: scores every image, judges it by rules, and keeps a row with a reason for each one that is rejected."""
+"""Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
 
-from synthgen.curate.curation import Curated, Judged, curate, prepare
-from synthgen.curate.parity import Parity
+from synthgen.curate.chart import draw, write_table
+from synthgen.curate.job import Job, prepare, score
+from synthgen.curate.judge import curation_of, judge
+from synthgen.curate.outcome import Outcome, Survivors
+from synthgen.curate.quota import next_round
 from synthgen.curate.scoring import Scored
 
-__all__ = ["Curated", "Judged", "Parity", "Scored", "curate", "prepare"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "Scored",
+    "Survivors",
+    "curation_of",
+    "draw",
+    "judge",
+    "next_round",
+    "prepare",
+    "score",
+    "write_table",
+]

@@ -1,106 +1,128 @@
-"""Judging: from columns of scores and rules to verdicts with reasons; pure, instant, and without an image."""
+"""Judges images by their scores: pure, without looking at one, and with every reason that there is."""
 
-from __future__ import annotations
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import operator
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import numpy as np
+from numpy.typing import NDArray
 
-from synthgen.rules import Best, Compare, Rule
+from synthgen.curate.samples import Samples
+from synthgen.manifest import Curation
+from synthgen.verdicts import Filter
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Kept = npt.NDArray[np.bool_]
-    Numbers = npt.NDArray[np.float64]
-    Cells = npt.NDArray[np.int64]
-
-_OPERATORS: Mapping[str, Any] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
+Mask = NDArray[np.bool_]
+Scores = Mapping[str, NDArray[np.float64]]
+BALANCE = "more than the skin tone that has the fewest"
 
 
-def judge(rules: Sequence[Rule], scores: Mapping[str, Numbers], labels: Cells, tones: Cells) -> list[Kept]:
-    """Which images keep each rule, bool, shape (n,) a rule.
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What becomes of N images.
 
-    Comparisons stand by themselves. What chooses among images (``highest``, ``lowest``, ``balance``) chooses in the
-    order of the rules among those that keep every rule before it, and every comparison; others it does not judge.
+    Attributes:
+        samples: The images.
+        rejected: Whom each reason rejects, N each, in the order they are looked at.
+        kept: Whom the rules and ``best`` keep; a quota is counted by it.
+        by_rule: The reasons that come from a rule, where all others count images.
+    """
+
+    samples: Samples
+    rejected: Mapping[str, Mask]
+    kept: Mask
+    by_rule: frozenset[str]
+
+    @property
+    def accepted(self) -> Mask:
+        """Whom no reason rejects."""
+        return ~_any(self.rejected.values(), len(self.samples.cell))
+
+    @property
+    def filters(self) -> list[Filter]:
+        """How many images each reason rejects."""
+        total = np.zeros(len(self.samples.cell), np.int64)
+        for mask in self.rejected.values():
+            total += mask
+        return [
+            Filter(reason, int(mask.sum()), int((mask & (total == 1)).sum())) for reason, mask in self.rejected.items()
+        ]
+
+    def reasons(self) -> Any:
+        """The reasons of each image, as an Arrow array of N lists of texts."""
+        import pyarrow
+
+        codes = np.zeros(len(self.samples.cell), np.int64)
+        for number, mask in enumerate(self.rejected.values()):
+            codes |= mask.astype(np.int64) << number
+        different, places = np.unique(codes, return_inverse=True)
+        lists = [[reason for bit, reason in enumerate(self.rejected) if code >> bit & 1] for code in different.tolist()]
+        return pyarrow.array(lists, pyarrow.list_(pyarrow.string())).take(pyarrow.array(places))
+
+
+def judge(curation: Curation, samples: Samples, scores: Scores) -> Verdicts:
+    """Judge images by a checked ``curate`` block.
 
     Args:
-        rules: The rules.
-        scores: The values of each ``SCORER.COLUMN``, shape (n,); NaN for none.
-        labels: The number of each image's label, shape (n,).
-        tones: The number of each image's skin tone, shape (n,).
+        curation: The block.
+        samples: The images.
+        scores: Every column that the block reads, N numbers each; NaN where one is not known.
     """
-    import numpy as np
-
-    found: dict[int, Kept] = {}
-    left = np.ones(len(labels), np.bool_)
-    for number, rule in enumerate(rules):
-        if isinstance(rule, Compare):
-            values = scores[rule.column]
-            found[number] = np.isnan(values) | _OPERATORS[rule.operator](values, rule.value)
-            left &= found[number]
-    for number, rule in enumerate(rules):
-        if not isinstance(rule, Compare):
-            chosen = (
-                _best(rule, scores, left, labels, tones) if isinstance(rule, Best) else _balanced(left, labels, tones)
-            )
-            found[number] = chosen | ~left
-            left &= chosen
-    return [found[number] for number in range(len(rules))]
+    rejected = dict(_by_rules(curation, scores))
+    by_rule = frozenset(rejected)
+    kept = ~_any(rejected.values(), len(samples.cell))
+    best = curation.written.best
+    order = np.arange(len(samples.cell), dtype=np.float64)
+    if best:
+        order = _rank(-scores[best.by] if best.order == "highest" else scores[best.by])
+        beyond = kept & (_place(samples.cell, kept, order) >= best.per_cell)
+        rejected[f"not among the best {best.per_cell} of its cell by {best.by} ({best.order})"] = beyond
+        kept = kept & ~beyond
+    if curation.written.balance_skin_tones:
+        fewest = _fewest(samples, kept)[samples.cell]
+        rejected[BALANCE] = kept & (_place(samples.cell, kept, order) >= fewest)
+    return Verdicts(samples, rejected, kept, by_rule)
 
 
-def reasons(rules: Sequence[Rule], kept: Sequence[Kept], count: int) -> list[str]:
-    """The rules that each image does not keep, joined by ``; ``; an empty text where it keeps all."""
-    import numpy as np
-
-    if not rules:
-        return [""] * count
-    codes = np.zeros(count, np.int64)  # a bit a rule; the manifest allows fewer than there are bits
-    for number, each in enumerate(kept):
-        codes |= (~each).astype(np.int64) << number
-    found, place = np.unique(codes, return_inverse=True)
-    texts = ["; ".join(rule.text for bit, rule in enumerate(rules) if code >> bit & 1) for code in found.tolist()]
-    told: list[str] = np.array(texts, object)[place].tolist()
-    return told
+def _by_rules(curation: Curation, scores: Scores) -> Iterator[tuple[str, Mask]]:
+    """Whom each rule rejects: those that it does not hold of, and those of whom that is not known."""
+    for text, rule in curation.rules:
+        judged = rule.judge(scores)
+        unknown = ~judged.holds & ~judged.fails
+        yield f"fails {text}", judged.fails
+        if unknown.any():
+            yield f"not known: {text}", unknown
 
 
-def _best(rule: Best, scores: Mapping[str, Numbers], left: Kept, labels: Cells, tones: Cells) -> Kept:
-    """The first so many of each cell by value; of equal ones, those that come first; one without a value comes last."""
-    import numpy as np
-
-    values = scores[rule.column]
-    order = np.where(np.isnan(values), np.inf, -values if rule.highest else values)
-    return _first(rule.count, order, left, _cells(labels, tones))
+def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers in whose order values ascend, what is NaN last; ties stay in the plan's order."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
 
 
-def _balanced(left: Kept, labels: Cells, tones: Cells) -> Kept:
-    """The first so many of each cell as the rarest tone of its label has, tones of which there was none left out."""
-    import numpy as np
-
-    counts = np.zeros((labels.max(initial=0) + 1, tones.max(initial=0) + 1), np.int64)
-    np.add.at(counts, (labels[left], tones[left]), 1)
-    there = np.zeros(counts.shape, np.bool_)
-    there[labels, tones] = True
-    least = np.where(there, counts, np.iinfo(np.int64).max).min(1)
-    return _first(least[labels], np.zeros(len(labels)), left, _cells(labels, tones))
-
-
-def _first(count: int | Cells, order: Numbers, left: Kept, cells: Cells) -> Kept:
-    """Of those left, the first of each cell in an order; ``count`` is one number, or one an image."""
-    import numpy as np
-
-    rows = np.flatnonzero(left)
-    rows = rows[np.lexsort((rows, order[rows], cells[rows]))]
-    begins = np.flatnonzero(np.diff(cells[rows], prepend=-1))
-    rank = np.arange(len(rows)) - np.repeat(begins, np.diff(np.append(begins, len(rows))))
-    chosen = np.zeros(len(left), np.bool_)
-    chosen[rows[rank < (count if isinstance(count, int) else count[rows])]] = True
-    return chosen
+def _place(cell: NDArray[np.int64], kept: Mask, order: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The place of each image that is kept, from 0, among those kept of its cell; 0 for the others."""
+    places = np.zeros(len(cell), np.int64)
+    rows = np.flatnonzero(kept)
+    rows = rows[np.lexsort((order[rows], cell[rows]))]
+    found = cell[rows]
+    starts = np.flatnonzero(np.r_[True, found[1:] != found[:-1]][: len(found)])
+    lengths = np.diff(np.r_[starts, len(found)])
+    places[rows] = np.arange(len(found)) - np.repeat(starts, lengths)
+    return places
 
 
-def _cells(labels: Cells, tones: Cells) -> Cells:
-    cells: Cells = labels * (int(tones.max(initial=0)) + 1) + tones
-    return cells
+def _fewest(samples: Samples, kept: Mask) -> NDArray[np.int64]:
+    """For each cell, what the tone of its entry and label that keeps the fewest keeps."""
+    counts = samples.count(kept).tolist()
+    fewest: dict[tuple[str, str], int] = {}
+    for (entry, label, _), count in zip(samples.cells, counts, strict=True):
+        fewest[entry, label] = min(count, fewest.get((entry, label), count))
+    return np.array([fewest[entry, label] for entry, label, _ in samples.cells], np.int64)
+
+
+def _any(masks: Any, length: int) -> Mask:
+    found = np.zeros(length, np.bool_)
+    for mask in masks:
+        found |= mask
+    return found

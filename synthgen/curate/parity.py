@@ -1,51 +1,49 @@
-"""Parity: whether rules reject dark skin more often than light, as a ratio with its interval."""
-
-from __future__ import annotations
+"""How often a filter rejects dark skin beside light skin: the ratio of two rates, with its interval."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 
-# The darker and the lighter half of each scale, as records write them; the middle of an odd scale would be in neither.
-_DARK = frozenset({"IV", "V", "VI", "56", *map(str, range(6, 11))})
-_LIGHT = frozenset({"I", "II", "III", "12", *map(str, range(1, 6))})
-_Z = 1.959964  # of a two-sided interval of 95 %
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen import skin_tones
+from synthgen.curate.judging import Mask, Verdicts
+from synthgen.verdicts import Ratio
+
+_Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """How often images of dark and of light skin are rejected.
+def ratios(verdicts: Verdicts, scale: str) -> list[Ratio]:
+    """The ratio of each rule, and where there are several of all of them; none where a group has no image.
 
-    Attributes:
-        dark: Images of dark skin that are rejected, and all of them.
-        light: The same of light skin.
-        ratio: The share of dark ones rejected over that of light ones; NaN where a half has no image.
-        low: The lower end of its 95 % interval, by the log method of Katz et al. 1978, half an image added to each
-            count so that none is 0.
-        high: The upper end.
+    Reasons that count images (``best``, ``balance_skin_tones``) are left out: they cut what the rules left too many of.
     """
-
-    dark: tuple[int, int]
-    light: tuple[int, int]
-    ratio: float
-    low: float
-    high: float
-
-    def missed(self, least: float) -> bool:
-        """Whether a half keeps, of its images, less than ``least`` times the share that the other keeps."""
-        kept = [1 - rejected / total for rejected, total in (self.dark, self.light) if total]
-        return len(kept) == 2 and max(kept) > 0 and min(kept) / max(kept) < least
+    groups, samples = skin_tones.GROUPS.get(scale, {}), verdicts.samples
+    tones = np.array([tone for _, _, tone in samples.cells], np.int64)[samples.cell]
+    light, dark = np.isin(tones, groups.get("light", ())), np.isin(tones, groups.get("dark", ()))
+    if not light.any() or not dark.any():
+        return []
+    masks = {reason: mask for reason, mask in verdicts.rejected.items() if reason in verdicts.by_rule}
+    if len(masks) > 1:
+        masks[""] = np.logical_or.reduce(list(masks.values()))
+    return [_ratio(reason, mask, light, dark) for reason, mask in masks.items()]
 
 
-def parity(rejected: Mapping[str, int], totals: Mapping[str, int]) -> Parity:
-    """The parity of counts by skin tone, as records write tones; tones that are unknown count for neither half."""
-    dark, light = (
-        (sum(rejected.get(tone, 0) for tone in half & set(totals)), sum(totals[tone] for tone in half & set(totals)))
-        for half in (_DARK, _LIGHT)
-    )
-    if not dark[1] or not light[1]:
-        return Parity(dark, light, math.nan, math.nan, math.nan)
-    shares = [((count + 0.5) / (total + 0.5), count + 0.5, total + 0.5) for count, total in (dark, light)]
-    ratio = shares[0][0] / shares[1][0]
-    spread = math.sqrt(sum(1 / count - 1 / total for _, count, total in shares))
-    return Parity(dark, light, ratio, ratio * math.exp(-_Z * spread), ratio * math.exp(_Z * spread))
+def _ratio(reason: str, mask: Mask, light: Mask, dark: Mask) -> Ratio:
+    def count(one: NDArray[np.bool_]) -> int:
+        return int(one.sum())
+
+    counts = count(light), count(mask & light), count(dark), count(mask & dark)
+    ratio = None if not counts[1] else (counts[3] / counts[2]) / (counts[1] / counts[0])
+    return Ratio(reason, *counts, ratio, *interval(counts[3], counts[2], counts[1], counts[0]))
+
+
+def interval(cases: int, total: int, control_cases: int, control_total: int) -> tuple[float, float]:
+    """The 95 % interval of a ratio of two rates, by the adjusted log method.
+
+    Half a case is added to each count (S. D. Walter, Biometrika 1975, 62:371), so that it exists where a count is 0;
+    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469).
+    """
+    a, n, b, m = cases + 0.5, total + 0.5, control_cases + 0.5, control_total + 0.5
+    centre = math.log(a / n) - math.log(b / m)
+    half = _Z * math.sqrt(1 / a - 1 / n + 1 / b - 1 / m)
+    return math.exp(centre - half), math.exp(centre + half)

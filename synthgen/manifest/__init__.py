@@ -10,7 +10,7 @@ from synthgen.doors import Doors
 from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
-from synthgen.manifest.curation import Curation
+from synthgen.manifest.curation import Curate, Curation
 from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.evaluate import Evaluate
 from synthgen.manifest.tuning import Choice, FinetuneEntry
@@ -18,6 +18,7 @@ from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool
 
 __all__ = [
     "Choice",
+    "Curate",
     "Curation",
     "Document",
     "Evaluate",
@@ -42,13 +43,13 @@ class Manifest:
     Attributes:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
+        curation: Which of its images are kept; ``None`` where it does not say.
         tunings: Its ``finetune`` entries, each checked against its method and model.
         real: Where its real images come from; ``None`` where it says nothing of any.
         prompts: Its prompt templates, as the prompts reader returned them.
         text: The manifest's own text.
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
-        curation: What is measured of its images, and by which rules they are kept; ``None`` where it says nothing.
     """
 
     document: Document
@@ -103,15 +104,15 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
     return Manifest(
-        document,
-        tuple(checked.entries),
-        tuple(checked.tunings),
-        checked.real,
-        templates,
-        text,
-        source,
-        base,
-        checked.curation,
+        document=document,
+        entries=tuple(checked.entries),
+        tunings=tuple(checked.tunings),
+        real=checked.real,
+        prompts=templates,
+        text=text,
+        prompts_text=source,
+        base=base,
+        curation=checked.curation,
     )
 
 

@@ -57,10 +57,10 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
-    checked.curation, found = curation.check(raw.get("curate"), document.get("curate"), doors)
-    checked.faults += found
     checked.faults += _evaluate(document, entries, has_real="real" in raw)
     checked.tunings = tuning.check(document, tunings, base, doors, checked.faults)
+    checked.curation, found_in_curate = curation.check(raw.get("curate"), doors.scorers)
+    checked.faults += found_in_curate
     for number in range(len(entries)):
         found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
         checked.faults += found_in.faults

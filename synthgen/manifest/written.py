@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
 from synthgen.doors import Split, Tunes
+from synthgen.manifest.curation import Curate
 from synthgen.manifest.evaluate import Evaluate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -96,22 +97,6 @@ class Pack(Strict):
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 1.0}
     images_per_shard: Count = 5000
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
-
-
-class Curate(Strict):
-    """What is measured of each image, and by which rules it is kept; the rules are checked by :mod:`synthgen.rules`.
-
-    Attributes:
-        scorers: The settings of each scorer, by its name.
-        keep: Rules, all of which an image has to keep.
-        quota: So many accepted images are wanted of each label and skin tone.
-        parity: The least ratio of the shares kept, of the tone that loses most to the one that loses least.
-    """
-
-    scorers: Annotated[dict[_Text, dict[str, Any]], Field(min_length=1)]
-    keep: Annotated[list[_Text], Field(max_length=60)] = []
-    quota: Count | None = None
-    parity: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Gate(Strict):

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from synthgen import __version__, adapters, card, documents, durable
+from synthgen import __version__, adapters, card, documents, durable, top_ups
 from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
 from synthgen.errors import ManifestError
@@ -21,7 +21,6 @@ from synthgen.pack.order import Order
 from synthgen.pack.parts import Part
 from synthgen.pack.work import PackedShard, weigh
 from synthgen.sample import Record
-from synthgen.verdicts import Verdicts
 
 DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1
@@ -48,7 +47,8 @@ class Dataset:
         self._digest = digest
         self._template = template
         self._draw_sheet = draw_sheet
-        card.render(Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format), template)
+        empty = Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged)
+        card.render(empty, template)
 
     def finish(self, job: Job, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
         """Write all files beside the shards; provenance last."""
@@ -102,10 +102,23 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit=_audit(self.found.verdicts, real=bool(sources)),
+            audit=self._audit(real=bool(sources)),
             sources=sources,
-            reasons=self.found.verdicts.reasons() if self.found.verdicts else None,
+            judged=self.found.judged,
         )
+
+    def _audit(self, *, real: bool) -> str:
+        """What the near-copy audit found; a text that begins ``not done`` is none."""
+        if self.found.judged and self.found.judged.audit:
+            return self.found.judged.audit
+        return "not done" if real else "not done: no real images were used"
+
+    def _curation(self) -> dict[str, Any]:
+        """The filters with how many images each rejects, and what they follow from."""
+        if self.found.judged is None:
+            return {}
+        facts = asdict(self.found.judged)
+        return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
 
     def _adapters(self) -> dict[str, Any]:
         """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""
@@ -135,27 +148,14 @@ class Dataset:
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
             "near_copy_audit": facts.audit,
-            **({"curation": self.found.verdicts.facts} if self.found.verdicts else {}),
-            "rejected": facts.rejected,
+            **self._curation(),
+            **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),
         }
         return json.dumps(provenance, indent=1).encode()
-
-
-def _audit(found: Verdicts | None, *, real: bool) -> str:
-    """The near-copy audit in one sentence; one that begins ``not done`` is none."""
-    audit = found.facts["audit"] if found else {}
-    if not audit:
-        return "not done" if real else "not done: no real images were used"
-    above = {name: audit[f"{name}_similarity"]["above"] for name in ("train", "test", "other")}
-    return (
-        f"done; of the {audit['images']:,} images here, {above['train']:,} come nearer to a real training image, and "
-        f"{above['test']:,} to one held out, than {audit['threshold']}, and {above['other']:,} to another image of the "
-        "run"
-    )
 
 
 def _repoint_prompts(manifest: str) -> str:

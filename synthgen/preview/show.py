@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen import datasets_on_disk, originals, runs, verdicts
@@ -23,8 +23,8 @@ Cell = tuple[str, str, str]
 class _Source:
     """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards.
 
-    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from; ``rejected`` has the
-    reason of each image that curation does not keep, and is ``None`` where there was none.
+    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from. ``reasons`` says of each
+    image that was judged why it is rejected, and nothing of one that is accepted.
     """
 
     title: str
@@ -33,7 +33,7 @@ class _Source:
     shards: Sequence[Path]
     plan: Callable[[], Plan]
     find: Find
-    rejected: Mapping[str, str] | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool = True) -> Path:
@@ -68,7 +68,8 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool
         reproduce_dir=str(root),
         photographs=pairs.photographs,
     )
-    sheet.write_contact_sheet(pictures, sheet_path, title=source.title)
+    kept = [picture for picture in pictures if not picture.rejected]
+    sheet.write_contact_sheet(kept or pictures, sheet_path, title=source.title)
     return sheet_path
 
 
@@ -111,11 +112,11 @@ def _of_run(root: Path, plan: Plan) -> _Source:
     }
     if made < plan.samples:
         facts["made"] = f"{made:,} of {plan.samples:,} planned images"
+    reasons = verdicts.read_reasons(root) if (root / verdicts.FILE).exists() else {}
+    if reasons:
+        facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
     title = document.publish.pretty_name or document.name
-    rejected = verdicts.read(root).rejected() if (root / verdicts.FILE).is_file() else None
-    if rejected is not None:
-        facts["rejected by curation"] = f"{len(rejected):,} images, shown with their reason"
-    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), rejected)
+    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), reasons)
 
 
 def _of_dataset(root: Path, doors: Doors) -> _Source:
@@ -151,11 +152,4 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
-                yield Picture(record | _verdict(source.rejected, sample.key), sample.image)
-
-
-def _verdict(rejected: Mapping[str, str] | None, key: str) -> dict[str, str]:
-    """What the page says of an image's curation, beside what its record says; nothing where there was none."""
-    if rejected is None:
-        return {}
-    return {"verdict": f"rejected: {rejected[key]}" if key in rejected else "kept"}
+                yield Picture(record, sample.image, rejected=source.reasons.get(sample.key))
