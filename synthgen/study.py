@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, evaluate, finetune, generate, preview, runs
+from synthgen import curate as curating
+from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs, top_ups
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
+from synthgen.curate import Outcome, Scored
 from synthgen.devices import Wish
 from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
@@ -16,6 +18,7 @@ from synthgen.pack import PackedShard
 from synthgen.plan import Plan
 from synthgen.preview import Picture
 from synthgen.sample import Record
+from synthgen.top_ups import Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Stage:
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Fine-tune, generate, pack, evaluate and preview into ``out``; yields each stage as it begins, and its receipts.
+    """Do all that a manifest asks for, into ``out``; yields each stage as it begins, and its receipts.
 
     Args:
         plan: The plan.
@@ -49,12 +52,8 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         tuning = finetune.prepare(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune.finetune(tuning, wish.device, stop=stop)
-    job = generate.prepare(plan, out / "work", Selection())
-    yield Stage("generate", plan.samples, sum(job.finished))
-    yield from generate.generate(job, wish, stop=stop, **options)
-    if stop():
-        raise StoppedError("stopped by a signal; run the same command again to go on")
-    yield Stage("pack", plan.samples)
+    yield from fill(plan, out / "work", wish, stop=stop, **options)
+    yield Stage("pack", runs.read_plan(out / "work", DOORS).samples)
     yield from pack(out / "work", out / "dataset")
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
@@ -82,6 +81,58 @@ def add_report(dataset: Path, report: Path) -> bool:
     return packing.add_report(dataset, report)
 
 
+def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
+    """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
+
+    Yields as its parts do; of each round an outcome. It ends too when the manifest's ``top_up_rounds`` are used up.
+
+    Args:
+        plan: The plan.
+        root: The run's folder.
+        wish: What was asked of the device.
+        stop: Whether a signal asked to stop.
+        options: As :func:`synthgen.generate.generate` takes them.
+
+    Raises:
+        StoppedError: ``stop`` said so; everything finished is kept.
+    """
+    while True:
+        job = generate.prepare(plan, root, Selection())
+        yield Stage("generate", plan.samples, sum(job.finished))
+        yield from generate.generate(job, wish, stop=stop, **options)
+        if stop():
+            raise StoppedError("stopped by a signal; run the same command again to go on")
+        if plan.manifest.curation is None:
+            return
+        more: Round = {}
+        for step in curate(root, plan, stop):
+            yield step
+            if isinstance(step, Outcome):
+                more = curating.next_round(plan, step)
+        if not more:
+            return
+        top_ups.add(root, more)
+        plan = runs.read_plan(root, DOORS)
+
+
+def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:
+    """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
+
+    Yields the stage, each shard as it is scored, and last the outcome.
+
+    Raises:
+        InputError: The manifest does not say what to keep.
+        StoppedError: ``stop`` said so; what was scored is kept.
+    """
+    job = curating.prepare(plan, root)
+    yield Stage("curate", job.images)
+    yield from curating.score(job, stop)
+    outcome = curating.judge(root, plan)
+    curating.write_table(outcome, root)
+    curating.draw(outcome, root)
+    yield outcome
+
+
 def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:
     """Pack a run into a dataset folder with a card and a contact sheet; options as of :func:`synthgen.pack.pack`."""
     yield from packing.pack(root, out, DOORS, _draw_sheet, **options)
@@ -98,6 +149,22 @@ def plan_of(root: Path) -> Plan:
     if datasets_on_disk.is_dataset(root):
         return datasets_on_disk.read_plan(root, DOORS)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+
+
+def plan_to_curate(root: Path, path: Path | None) -> Plan:
+    """The plan of a run, by the manifest that it keeps or by another one of the same images, which it then keeps.
+
+    Raises:
+        InputError: The folder is no run, or the manifest is at fault.
+        PlanMismatchError: The manifest plans other images.
+    """
+    held = runs.read_plan(root, DOORS)
+    if path is None:
+        return held
+    plan = planning.read(path, DOORS, root)
+    curating.curation_of(plan)
+    runs.claim(root, plan)
+    return plan
 
 
 def _draw_sheet(pairs: Sequence[tuple[Record, bytes]], path: Path, title: str) -> None:

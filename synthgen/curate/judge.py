@@ -1,0 +1,57 @@
+"""Judges a run: reads its scores, decides by the rules of its manifest, and writes the verdicts; no image is read."""
+
+from pathlib import Path
+
+from synthgen import verdicts
+from synthgen.curate import audit, judging, parity, samples, scores
+from synthgen.curate.judging import Verdicts
+from synthgen.curate.outcome import Outcome, outcome
+from synthgen.errors import IncompleteError, InputError
+from synthgen.manifest import Curation
+from synthgen.plan import Plan
+from synthgen.verdicts import Facts
+
+
+def curation_of(plan: Plan) -> Curation:
+    """The checked ``curate`` block of a plan's manifest.
+
+    Raises:
+        InputError: It has none.
+    """
+    if plan.manifest.curation is None:
+        raise InputError("the manifest has no `curate:`, so nothing says what to keep; see docs/curate.md")
+    return plan.manifest.curation
+
+
+def judge(root: Path, plan: Plan) -> Outcome:
+    """Judge every image of a run, and write ``verdicts.parquet``.
+
+    Raises:
+        InputError: The manifest does not say what to keep, or a rule compares a column that holds no numbers.
+        IncompleteError: The run has no image, or an image has no score yet.
+    """
+    curation, found = curation_of(plan), samples.take(root, plan)
+    if not len(found.cell):
+        raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
+    columns = curation.columns | (audit.COLUMNS if audit.SCORER in curation.scorers else frozenset())
+    read = scores.read(root, found, columns)
+    judged = judging.judge(curation, found, read)
+    facts = Facts(
+        run=found.run,
+        scores={name: verdicts.score_digest(root, name) for name in sorted({one.partition(".")[0] for one in columns})},
+        curate=curation.written.model_dump(mode="json"),
+        judged=len(found.cell),
+        accepted=int(judged.accepted.sum()),
+        filters=judged.filters,
+        parity=parity.ratios(judged, plan.manifest.document.skin_tones.scale),
+        audit=audit.sentence(root, judged, read),
+    )
+    _write(root, judged, facts)
+    return outcome(plan, curation, judged, facts)
+
+
+def _write(root: Path, judged: Verdicts, facts: Facts) -> None:
+    """Write the verdicts, where they are not there already."""
+    import pyarrow
+
+    verdicts.write(root, judged.samples.keys, pyarrow.array(judged.accepted), judged.reasons(), facts)
