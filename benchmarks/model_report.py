@@ -49,15 +49,22 @@ def tensor(images: Any) -> Any:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_judge(shown: Set, steps: int) -> Any:
-    """A ResNet of four levels that tells the conditions."""
+def new_judge(classes: int) -> Any:
+    """The judge before it has learned anything."""
     import torch
     from transformers import ResNetConfig, ResNetForImageClassification
 
     torch.manual_seed(JUDGE_SEED)
     config = ResNetConfig(embedding_size=32, hidden_sizes=[32, 64, 128, 192], depths=[1, 1, 1, 1], layer_type="basic")
-    config.num_labels = len(NAMES)
-    judge = ResNetForImageClassification(config).train()
+    config.num_labels = classes
+    return ResNetForImageClassification(config).train()
+
+
+def train_judge(shown: Any, steps: int, classes: int = len(NAMES)) -> Any:
+    """A ResNet of four levels that tells the conditions."""
+    import torch
+
+    judge = new_judge(classes)
     optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     rng = np.random.default_rng(JUDGE_SEED)

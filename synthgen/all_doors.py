@@ -2,7 +2,8 @@
 
 from synthgen import prompts, shipped
 from synthgen.doors import Doors
+from synthgen.methods import door as methods
 from synthgen.sources import door as sources
 from synthgen.strategies import door as strategies
 
-DOORS = Doors(strategies, sources, prompts.read, lambda name: shipped.find("prompts", name))
+DOORS = Doors(strategies, sources, methods, prompts.read, lambda name: shipped.find("prompts", name))

@@ -3,7 +3,7 @@
 Nothing here imports torch except :func:`describe`, so every decision is tested on described devices.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
@@ -64,6 +64,7 @@ class Environment:
         threads: Threads that torch uses on the CPU.
         model_revision: The commit or fingerprint of the model that was loaded.
         versions: The versions of the packages that compute or encode.
+        adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
     """
 
     device: str
@@ -74,6 +75,7 @@ class Environment:
     threads: int
     model_revision: str
     versions: dict[str, str]
+    adapters: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

@@ -18,10 +18,15 @@ Split = Literal["train", "validation", "test"]
 
 
 class Door:
-    """One folder of interchangeable modules; adding a file to it is all that adding a way takes."""
+    """One folder of interchangeable modules; adding a file to it is all that adding a way takes.
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    Args:
+        package: The folder.
+        joint: What a name in the YAML has where its module's has an underscore.
+    """
+
+    def __init__(self, package: str, joint: str = "_") -> None:
+        self._package, self._joint = package, joint
 
     @property
     def kind(self) -> str:
@@ -32,7 +37,8 @@ class Door:
     def names(self) -> list[str]:
         """Every name behind this door, sorted."""
         path = import_module(self._package).__path__
-        return sorted(module.name for module in pkgutil.iter_modules(path) if module.name[0] != "_")
+        names = [module.name for module in pkgutil.iter_modules(path) if module.name[0] != "_"]
+        return sorted(name.replace("_", self._joint) for name in names)
 
     def module(self, name: str) -> ModuleType:
         """The module of that name.
@@ -42,7 +48,7 @@ class Door:
         """
         if name not in self.names():
             raise InputError(f"no {self.kind} `{name}`; {near(name, self.names())}")
-        return import_module(f"{self._package}.{name}")
+        return import_module(f"{self._package}.{name.replace(self._joint, '_')}")
 
     def help(self, name: str) -> str:
         """The first line of a module's docstring."""
@@ -161,6 +167,37 @@ class SourceSettings(Strict):
         return splits
 
 
+Tunes = Literal["text2img", "inpaint"]
+
+
+class MethodSettings(Strict):
+    """The settings that every method of fine-tuning has: the size of the images that it is shown.
+
+    Attributes:
+        resolution: Height and width in pixels; the model's own size where left out.
+    """
+
+    resolution: int | None = Field(default=None, ge=8, le=8192)
+
+    def fitted(self, facts: ModelFacts, strategy: Tunes) -> Self:
+        """These settings with the size filled in, once the model is known.
+
+        Raises:
+            ManifestError: The model can't be tuned so, or the size does not fit it; ``key: message`` each.
+        """
+        side = StrategySettings(height=self.resolution, width=self.resolution)
+        try:
+            resolution = side.fitted(facts).height
+        except ManifestError as error:
+            height = next(fault for fault in error.faults if fault.startswith("height"))
+            raise ManifestError(height.replace("height", "resolution", 1)) from None
+        return self.model_copy(update={"resolution": resolution})
+
+    def words(self, label: str) -> str | None:
+        """What a prompt calls a label in place of its own words; ``None`` for those."""
+        return None
+
+
 class PromptsReader(Protocol):
     """Reads prompt templates from their text; ``where`` is what faults call it."""
 
@@ -174,5 +211,6 @@ class Doors:
 
     strategies: Door
     sources: Door
+    methods: Door
     prompts: PromptsReader
     find_shipped_prompts: Callable[[str], Path | None]

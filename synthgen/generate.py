@@ -22,7 +22,7 @@ from synthgen.ledger import Ledger, Outcome, Receipt
 from synthgen.originals import Originals
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.runners import runner
-from synthgen.sample import Sample, record
+from synthgen.sample import Recipe, Sample, record
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
@@ -81,6 +81,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
     Raises:
         PlanMismatchError: The folder holds another plan.
         InputError: The folder is not a run, or the selection selects nothing there is.
+        IncompleteError: An adapter is not trained yet.
     """
     selection = selection or Selection()
     refs = list(plan.refs())[slice(*selection.shards)]
@@ -97,20 +98,25 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
             made, failed = made + receipt.count, failed + receipt.failed
         elif selection.limit is not None and planned >= selection.limit:
             continue
-        elif entry.parent and not _there(ledgers[entry.parent], ShardRef(entry.parent, ref.number), begun):
+        elif entry.parent and not _there(ledgers[entry.parent], entry, plan.entries[entry.parent], ref.number, begun):
             waiting += 1
         else:
             todo.append(ref)
             begun.add(ref)
             planned += _size(entry, ref.number)
+    for name in dict.fromkeys(ref.entry for ref in todo):
+        runs.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
     if waiting:
         _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
     return Job(plan, root, tuple(todo), (made, failed), waiting)
 
 
-def _there(ledger: Ledger, ref: ShardRef, begun: Set[ShardRef]) -> bool:
-    """Whether the shard that another starts from is made, or is to be made before it."""
-    return ref in begun or ledger.trusted(ref.number) is not None
+def _there(ledger: Ledger, entry: EntryPlan, parent: EntryPlan, number: int, begun: Set[ShardRef]) -> bool:
+    """Whether all shards that another starts from are made, or are to be made before it."""
+    return all(
+        ShardRef(parent.name, one) in begun or ledger.trusted(one) is not None
+        for one in entry.starts_from(number, parent)
+    )
 
 
 def generate(
@@ -203,7 +209,7 @@ class Work:
 
     def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
         """Denoise one shard, and leave the rest of it to the threads."""
-        entry = self._entry(ref.entry)
+        entry = self._entry(ref)
         batch_size = entry.ledger.batch_size(ref.number) or entry.environment.batch_size
         while True:
             try:
@@ -232,10 +238,12 @@ class Work:
             raise StoppedError(_STOPPED)
         return maker(samples, precise=precise)
 
-    def _entry(self, name: str) -> "_Entry":
-        """The entry, its model loaded; the last one is kept."""
-        if self._state is None or self._state.plan.name != name:
-            self._state = _open(self.plan.entries[name], self)
+    def _entry(self, ref: ShardRef) -> "_Entry":
+        """The entry, its model loaded, with the adapter of a shard; the last one is kept."""
+        plan = self.plan.entries[ref.entry]
+        recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
+        if self._state is None or (self._state.plan.name, self._state.recipe.adapter) != (ref.entry, recipe.adapter):
+            self._state = _open(plan, recipe, self)
         return self._state
 
     def _halve(self, entry: "_Entry", batch_size: int, error: OutOfMemoryError) -> int:
@@ -256,6 +264,7 @@ class _Entry:
     """One entry at work; ``started`` counts the shards that this process has denoised."""
 
     plan: EntryPlan
+    recipe: Recipe
     ledger: Ledger
     environment: Environment
     maker: Maker
@@ -263,11 +272,12 @@ class _Entry:
     started: int = 0
 
 
-def _open(plan: EntryPlan, work: Work) -> _Entry:
+def _open(plan: EntryPlan, recipe: Recipe, work: Work) -> _Entry:
     root, wish = work.root, work.wish
-    strategy = strategies.strategy(plan.recipe.strategy)
+    strategy = strategies.strategy(recipe.strategy)
     honoured = runs.honour(runs.pinned(root, plan.name), wish)
-    environment = strategy.environment(plan.recipe, honoured, plan.shard_samples)
+    environment = strategy.environment(recipe, honoured, plan.shard_samples)
+    environment = dataclasses.replace(environment, adapters=runs.weights_of(plan, root))
     environment = runs.pin(root, plan.name, environment)
     runs.honour(environment, wish)  # another process may have pinned in between
     output = work.plan.manifest.document.output
@@ -275,9 +285,10 @@ def _open(plan: EntryPlan, work: Work) -> _Entry:
     ledger.sweep()
     return _Entry(
         plan=plan,
+        recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(plan.recipe, environment, work.originals),
+        maker=strategy.maker(runs.located(recipe, root), environment, work.originals),
         encoding=Encoding(output.image_format, output.quality or 95),
     )
 
@@ -336,7 +347,7 @@ def _commit(
 
 
 def _size(entry: EntryPlan, number: int) -> int:
-    return min(entry.shard_samples, entry.samples - number * entry.shard_samples)
+    return len(entry.places_of(number))
 
 
 def _note_rate(plan: Plan, name: str, receipts: list[Receipt]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -42,6 +43,11 @@ class ModelFacts:
     latent_channels: int = 4
 
 
+def bundled() -> Path:
+    """The folder of the model that ships."""
+    return Path(str(files("synthgen"))) / "phantom" / "weights"
+
+
 def describe(name: str, base: Path) -> ModelFacts:
     """Look a model up by the name in a manifest: ``phantom``, a folder (relative to ``base``) or a Hub id.
 
@@ -49,7 +55,7 @@ def describe(name: str, base: Path) -> ModelFacts:
         ManifestError: It is neither, or the folder is not a safe diffusers folder.
     """
     if name == BUNDLED:
-        return _describe_folder(name, "bundled", Path(str(files("synthgen"))) / "phantom" / "weights")
+        return _describe_folder(name, "bundled", bundled())
     try:
         folder = (base / Path(name).expanduser()).resolve()
         found = folder.is_dir()
@@ -76,11 +82,15 @@ def fingerprint(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()[:32]}"
 
 
-def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path) -> ModelFacts:
-    index = _json(folder / "model_index.json")
+def refuse_unsafe(folder: Path, parts: Iterable[Path]) -> None:
+    """Refuse a folder with code in it, or with a part whose weights are there only in a form that can run code.
+
+    Raises:
+        ManifestError: It has; the files are named.
+    """
     unsafe = [*folder.rglob("*.py")]
-    for part in folder.iterdir():
-        if part.is_dir() and not any(part.glob("*.safetensors")):
+    for part in parts:
+        if not any(part.glob("*.safetensors")):
             unsafe += [path for path in part.iterdir() if path.suffix in _PICKLED]
     if unsafe:
         names = ", ".join(sorted(path.relative_to(folder).as_posix() for path in unsafe)[:3])
@@ -88,6 +98,11 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
             f"{folder} holds code or pickled weights ({names}), which can run anything when loaded; "
             "only safetensors are read: convert them with `save_pretrained(safe_serialization=True)`"
         )
+
+
+def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path) -> ModelFacts:
+    index = _json(folder / "model_index.json")
+    refuse_unsafe(folder, [part for part in folder.iterdir() if part.is_dir()])
     vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
     backbone = next((part for part in ("unet", "transformer") if (folder / part).is_dir()), None)
     factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
@@ -98,7 +113,7 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
         kind=kind,
         folder=folder,
         class_name=str(index.get("_class_name", "")),
-        multiple=max(8, factor),
+        multiple=max(8, factor) * (2 if str(index.get("_class_name")).startswith("Flux") else 1),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
         latent_channels=int(vae.get("latent_channels", 4)),

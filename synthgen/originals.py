@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ReadParent = Callable[[EntryPlan, Sample], bytes | None]
 _READERS = 4
+_SHARDS_HELD = 16  # of an entry whose samples come in another order
 
 
 class Originals:
@@ -108,17 +110,22 @@ class Originals:
 
 def of_run(plan: Plan, root: Path) -> Originals:
     """The originals of a run's samples: what earlier entries made is in its work shards."""
-    shards: dict[tuple[str, int], dict[str, bytes]] = {}
+    shards: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()
     lock = threading.Lock()
 
     def read_parent(entry: EntryPlan, sample: Sample) -> bytes | None:
         parent = plan.entries[str(entry.parent)]
-        place = (parent.name, parent.shard_of(sample.index))
+        index = parent.find(sample.parent)
+        if index is None:
+            raise LookupError(f"entry `{parent.name}` plans no image `{sample.parent}`")
+        place = (parent.name, parent.shard_of(index))
         with lock:
             if place not in shards:
                 path = Ledger(root, parent.name, parent.digest).tar(place[1])
-                shards.clear()
                 shards[place] = {one.key: one.image for one in tars.read(path)}
+            shards.move_to_end(place)
+            while len(shards) > (1 if entry.places.sizes == parent.places.sizes else _SHARDS_HELD):
+                shards.popitem(last=False)
             return shards[place].get(sample.parent)
 
     return Originals(plan, root, read_parent)

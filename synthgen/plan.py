@@ -5,15 +5,19 @@ neither torch nor diffusers. An entry's digest covers everything that decides it
 make one dataset.
 """
 
+import bisect
 import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from synthgen import skin_tones
+from synthgen import tunings as tunings_of
+from synthgen.adapters import Adapter
+from synthgen.by_label import ByLabel
 from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.manifest import GenerateEntry, Manifest, SourcePool
@@ -21,8 +25,10 @@ from synthgen.prompts import PromptSet
 from synthgen.real import Index, Source
 from synthgen.sample import Recipe, Sample, seed_of
 from synthgen.sequence import ByCell, ByParent, BySource, Place, Places, weigh
+from synthgen.tunings import Tuning
 
 _FORMAT = 1
+_NONE: Mapping[str, Tuning] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,12 @@ class EntryPlan:
         manifest: The manifest.
         entry: The entry.
         places: In which order its samples come.
+        tunings: The adapters that the manifest trains, by name.
     """
 
-    def __init__(self, manifest: Manifest, entry: GenerateEntry, places: Places) -> None:
+    def __init__(
+        self, manifest: Manifest, entry: GenerateEntry, places: Places, tunings: Mapping[str, Tuning] = _NONE
+    ) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
         self._scale: skin_tones.Scale = manifest.document.skin_tones.scale
@@ -62,9 +71,13 @@ class EntryPlan:
         self.parent = entry.parent
         self.places = places
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
+        self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
+        self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples
-        self.shards = -(-self.samples // self.shard_samples)
+        self._cuts = list(itertools.accumulate((-(-size // self.shard_samples) for size in places.sizes), initial=0))
+        self._starts = list(itertools.accumulate(places.sizes, initial=0))
+        self.shards = self._cuts[-1]
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -92,13 +105,26 @@ class EntryPlan:
         return self._make(index, self.places[index], attempt)
 
     def shard(self, number: int) -> list[Sample]:
-        """The samples of one work shard, each at its first attempt."""
-        first = number * self.shard_samples
-        return [self.sample(i) for i in range(first, min(first + self.shard_samples, self.samples))]
+        """The samples of one work shard, each at its first attempt; all are made with one adapter, or with none."""
+        return [self.sample(index) for index in self.places_of(number)]
+
+    def places_of(self, number: int) -> range:
+        """The indices of the samples of one work shard."""
+        run = bisect.bisect_right(self._cuts, number) - 1
+        first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
+        return range(first, min(first + self.shard_samples, self._starts[run + 1]))
 
     def shard_of(self, index: int) -> int:
         """The number of the work shard that holds a sample."""
-        return index // self.shard_samples
+        run = bisect.bisect_right(self._starts, index) - 1
+        return self._cuts[run] + (index - self._starts[run]) // self.shard_samples
+
+    def starts_from(self, number: int, parent: "EntryPlan") -> set[int]:
+        """The numbers of the work shards of another entry that one of this entry's starts from."""
+        if self.places.sizes == parent.places.sizes:
+            return {number}
+        found = (parent.find(self.places[index].parent) for index in self.places_of(number))
+        return {parent.shard_of(index) for index in found if index is not None}
 
     def find(self, key: str) -> int | None:
         """The index of the sample with that key, without looking through them; ``None`` if none has it."""
@@ -116,7 +142,7 @@ class EntryPlan:
             "strategy": self.recipe.strategy,
             "settings": self.recipe.settings.model_dump(mode="json"),
             "model": [self.recipe.model.name, self.recipe.revision],
-            "adapter": self.recipe.adapter,
+            "adapter": self._adapter_digests(),
             "skin_tone_scale": self._scale,
             "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self.cells],
             "prompts": self._prompts.model_dump(mode="json"),
@@ -125,16 +151,23 @@ class EntryPlan:
         }
         return _sha256(content)
 
+    def _adapter_digests(self) -> dict[str, list[str]] | str:
+        """What is loaded on top of the model for each label; empty where nothing is."""
+        found = {label: [one.name, one.digest] for label, one in self.adapters.items() if one}
+        return found or ""
+
     def _make(self, index: int, place: Place, attempt: int) -> Sample:
         key = f"{self.name}-{place.name}"
         seed = seed_of(self._manifest.document.seed, key, attempt)
         written = skin_tones.name(self._scale, place.tone)
         words = self._manifest.document.labels[place.label]
+        adapter = self.adapters[place.label]
+        words = adapter.word(place.label, words) if adapter else words
         prompt = self._prompts.render(place.label, words, (self._scale, place.tone, written), seed)
         return Sample(
             key=key,
             index=index,
-            recipe=self.recipe,
+            recipe=self._recipes[place.label],
             label=place.label,
             label_id=self._labels.index(place.label),
             skin_tone=written,
@@ -155,18 +188,22 @@ class Plan:
 
     Args:
         manifest: The manifest.
-        index: The real images that its entries may start from.
+        index: The real images that its entries may start from, and its adapters be trained on.
 
     Raises:
-        InputError: An entry starts from real images and there are none, or two images would have one key.
+        InputError: An entry or an adapter needs real images and there are none, or two images would have one key.
     """
 
     def __init__(self, manifest: Manifest, index: Index | None = None) -> None:
         self.manifest = manifest
         self.index = index
+        self.tunings = tunings_of.plan(manifest, index)
         self.entries: dict[str, EntryPlan] = {}
         for entry in manifest.entries:
-            self.entries[entry.name] = EntryPlan(manifest, entry, self._places(entry))
+            places = self._places(entry)
+            by_label = entry.adapter is not None and entry.adapter.by_label
+            ordered = ByLabel(places) if by_label else places
+            self.entries[entry.name] = EntryPlan(manifest, entry, ordered, self.tunings)
         _check_keys(self.entries)
 
     def _places(self, entry: GenerateEntry) -> Places:
@@ -195,6 +232,12 @@ class Plan:
         drawn = [draw(sources, list(document.labels), document.seed, number) for number in range(pool.draws)]
         ids = set[str]().union(*(one.first(pool.n) for one in drawn))
         return [source for source in sources if source.id in ids]
+
+    @cached_property
+    def adapters(self) -> dict[str, Adapter]:
+        """Every adapter that images are made with, by what records call it."""
+        found = (one for entry in self.entries.values() for one in entry.adapters.values() if one)
+        return {str(one): one for one in found}
 
     @property
     def samples(self) -> int:
@@ -235,10 +278,11 @@ def _why_not(index: Index | None) -> str:
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
     """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
     for one, other in itertools.permutations(entries.values(), 2):
-        if not other.name.startswith(f"{one.name}-") or not isinstance(one.places, BySource):
+        places = one.places.whole if isinstance(one.places, ByLabel) else one.places
+        if not other.name.startswith(f"{one.name}-") or not isinstance(places, BySource):
             continue
         rest = other.name.removeprefix(f"{one.name}-")
-        clash = next((name for name in one.places.names(rest) if other.find(f"{one.name}-{name}") is not None), None)
+        clash = next((name for name in places.names(rest) if other.find(f"{one.name}-{name}") is not None), None)
         if clash:
             raise InputError(f"entries `{one.name}` and `{other.name}` both make `{one.name}-{clash}`; rename one")
 

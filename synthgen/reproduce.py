@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, images, originals, runs, strategies, tars
+from synthgen import adapters, datasets_on_disk, images, originals, runs, strategies, tars
 from synthgen.attempts import pad
 from synthgen.devices import Environment, Wish
 from synthgen.doors import Doors
@@ -44,10 +44,17 @@ class Reproduction:
         return self.identical or self.psnr >= TOLERANCE
 
 
-def reproduce(root: Path, key: str, doors: Doors) -> Reproduction:
+def reproduce(root: Path, key: str, doors: Doors, work: Path | None = None) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
 
+    Args:
+        root: A run, or a packed dataset.
+        key: The image's key.
+        doors: The strategies and sources there are.
+        work: For an image of a packed dataset that an adapter made, the run that holds the adapter; it is never packed.
+
     Raises:
+        IncompleteError: The adapter that made it is not there.
         InputError: The folder holds no such image, or its manifest now plans another one under that key.
         UnavailableError: Its model can't be had here.
     """
@@ -63,7 +70,8 @@ def reproduce(root: Path, key: str, doors: Doors) -> Reproduction:
     sample = _planned(plan, record)
     run = runs.is_run(root)
     found = originals.of_run(plan, root) if run else originals.of_dataset(plan, root, [sample])
-    return _compare(stored, record, _make(plan, sample, pin, found))
+    recipe = runs.located(sample.recipe, root if run else work)
+    return _compare(stored, record, _make(plan, replace(sample, recipe=recipe), pin, found))
 
 
 def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]:
@@ -109,7 +117,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: Originals) -> byt
     except UnavailableError as error:
         here = strategy.environment(sample.recipe, Wish(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
-    here = Environment(**here.to_dict() | {"threads": pin.threads})
+    here = Environment(**here.to_dict() | {"threads": pin.threads, "adapters": _weights(sample, pin)})
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])
@@ -122,6 +130,13 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: Originals) -> byt
     encoding = Encoding(output.image_format, output.quality or 95)
     origin = images.COMPOSITE if sample.source else images.GENERATED
     return images.encode(painted.pixels[0], encoding, origin)
+
+
+def _weights(sample: Sample, pin: Environment) -> dict[str, str]:
+    """The pinned weights of adapters, that of the sample's own as it lies here."""
+    adapter = sample.recipe.adapter
+    own = {str(adapter): adapters.weights_sha256(adapter.folder)} if adapter and adapter.folder else {}
+    return pin.adapters | own
 
 
 def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, Any]]:

@@ -4,15 +4,17 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, durable, manifest, real
+from synthgen import __version__, adapters, durable, manifest, real
 from synthgen.devices import DTYPES, Environment, Wish
 from synthgen.doors import Doors
-from synthgen.errors import InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import Plan
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
+from synthgen.plan import EntryPlan, Plan
 from synthgen.real import Index
+from synthgen.sample import Recipe
 
 _FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ def claim(root: Path, plan: Plan) -> None:
             "manifest": plan.manifest.text,
             "prompts": plan.manifest.prompts_text,
             "base": str(plan.manifest.base),
+            "adapters": adapters.table(plan.adapters.values()),
             "entries": entries,
         }
         if not is_run(root) or _read(root) != document:
@@ -142,6 +145,33 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
     return begun
 
 
+def located(recipe: Recipe, root: Path | None) -> Recipe:
+    """The recipe with the folder that its adapter lies in, in a run or elsewhere.
+
+    Raises:
+        IncompleteError: The adapter is not trained yet, or nobody says which run holds it.
+        DamagedError: Another lies in its place.
+    """
+    if recipe.adapter is None:
+        return recipe
+    if root is None and recipe.adapter.folder is None:
+        raise IncompleteError(
+            f"made by adapter {recipe.adapter}, which is never packed; say which run has it: --work RUN"
+        )
+    return replace(recipe, adapter=recipe.adapter.located(root or Path()))
+
+
+def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
+    """The sha256 of the weights of every adapter that an entry's images are made with, by what records call it.
+
+    Raises:
+        IncompleteError: One of them is not trained yet.
+        DamagedError: Another lies in its place.
+    """
+    used = {str(one): one.located(root) for one in entry.adapters.values() if one}
+    return {name: adapters.weights_sha256(one.folder) for name, one in used.items() if one.folder}
+
+
 def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
     """Pin a smaller batch, where the first one did not fit and nothing has been made with it."""
     with _locked(root):
@@ -160,6 +190,12 @@ def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
             )
     if begun.device != now.device:
         faults.append(f"{root} was begun on {begun.device}, this is {now.device}; use another --out")
+    for name, sha256 in begun.adapters.items():
+        if now.adapters.get(name) != sha256:
+            faults.append(
+                f"{root}: adapter {name} is not the one that the run was begun with (weights {sha256[:12]} then, "
+                f"{now.adapters.get(name, 'none')[:12]} now); restore it, or use another --out"
+            )
     if begun.model_revision != now.model_revision:
         faults.append(
             f"{root}: the model has changed since the run was begun "

@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+from synthgen.adapters import Adapter
 from synthgen.doors import StrategySettings
 from synthgen.models import ModelFacts
 from synthgen.real import Source
@@ -13,7 +14,7 @@ from synthgen.real import Source
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What all samples of one entry have in common.
+    """What all samples of one entry, and of one label where each has an adapter of its own, have in common.
 
     Attributes:
         entry: The entry's name.
@@ -21,7 +22,7 @@ class Recipe:
         settings: That strategy's settings, sizes filled in.
         model: What is known of the model.
         revision: The commit or tag asked of a Hub id; empty for its newest.
-        adapter: The adapter's name; empty for none.
+        adapter: What is loaded on top of the model; ``None`` for nothing.
     """
 
     entry: str
@@ -29,7 +30,7 @@ class Recipe:
     settings: StrategySettings
     model: ModelFacts
     revision: str = ""
-    adapter: str = ""
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         attempt=sample.attempt,
         model=sample.recipe.model.name,
         model_revision=model_revision,
-        adapter=sample.recipe.adapter,
+        adapter=str(sample.recipe.adapter or ""),
         scheduler=str(getattr(settings, "scheduler", "")),
         num_inference_steps=int(getattr(settings, "num_inference_steps", 0)),
         guidance_scale=float(getattr(settings, "guidance_scale", 0.0)),

@@ -49,6 +49,10 @@ class Places(Protocol):
         """How many samples there are."""
 
     @property
+    def sizes(self) -> list[int]:
+        """How many samples each run of them has that no work shard may straddle; they add up to all."""
+
+    @property
     def cells(self) -> Mapping[tuple[str, int], int]:
         """How many samples each label and tone has."""
 
@@ -61,6 +65,9 @@ class Places(Protocol):
     def content(self) -> dict[str, Any]:
         """What decides images beside the cells, as plain values for a digest."""
 
+    def part(self, label: str) -> "Places":
+        """The places of one label, in the same order, under the same names."""
+
 
 class ByCell:
     """So many images of each label on each tone, the cells taking turns.
@@ -72,6 +79,7 @@ class ByCell:
     def __init__(self, cells: Mapping[tuple[str, int], int]) -> None:
         self.cells = {cell: count for cell, count in cells.items() if count}
         self.samples = sum(self.cells.values())
+        self.sizes = [self.samples]
         self._order = list(self.cells)
 
     def __getitem__(self, index: int) -> Place:
@@ -96,6 +104,10 @@ class ByCell:
     def content(self) -> dict[str, Any]:
         """Nothing beside the cells."""
         return {}
+
+    def part(self, label: str) -> "ByCell":
+        """The places of one label."""
+        return ByCell({cell: count for cell, count in self.cells.items() if cell[0] == label})
 
     @cached_property
     def _levels(self) -> list["_Level"]:
@@ -138,8 +150,9 @@ class BySource:
 
     def __init__(self, sources: Iterable[Source], per_source: int, target_label: str | None, seed: int) -> None:
         self._sources = sorted(sources, key=lambda source: _shuffled(seed, source.id))
-        self._per_source, self._target = per_source, target_label
+        self._per_source, self._target, self._seed = per_source, target_label, seed
         self.samples = len(self._sources) * per_source
+        self.sizes = [self.samples]
 
     def __getitem__(self, index: int) -> Place:
         """The place of sample ``index``."""
@@ -163,6 +176,11 @@ class BySource:
         if nth >= self._per_source or name != f"{match['source']}-{nth:03d}":
             return None
         return nth * len(self._sources) + number
+
+    def part(self, label: str) -> "BySource":
+        """The places of one label."""
+        sources = [source for source in self._sources if (self._target or source.label) == label]
+        return BySource(sources, self._per_source, self._target, self._seed)
 
     def names(self, prefix: str) -> Iterator[str]:
         """The names of places that begin with a prefix and a hyphen."""
@@ -192,7 +210,7 @@ class ByParent:
 
     def __init__(self, parent: str, places: Places, digest: str, target_label: str | None) -> None:
         self._parent, self._places, self._digest, self._target = parent, places, digest, target_label
-        self.samples = places.samples
+        self.samples, self.sizes = places.samples, places.sizes
 
     def __getitem__(self, index: int) -> Place:
         """The place of sample ``index``."""
@@ -215,6 +233,12 @@ class ByParent:
     def content(self) -> dict[str, Any]:
         """The other entry's digest, and the label to turn its images into."""
         return {"from": self._parent, "digest": self._digest, "target_label": self._target}
+
+    def part(self, label: str) -> "Places":
+        """The places of one label."""
+        if self._target is None:
+            return ByParent(self._parent, self._places.part(label), self._digest, None)
+        return self if label == self._target else ByCell({})
 
 
 def apportion(total: int, weights: Sequence[float | Fraction]) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, generate, preview, runs
+from synthgen import datasets_on_disk, evaluate, finetune, generate, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
@@ -25,14 +25,15 @@ class Stage:
     verb: str
     total: int = 0
     done: int = 0
+    unit: str = "images"
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Generate, pack and preview into ``out``; yields each stage as it begins, and then its receipts.
+    """Fine-tune, generate, pack, evaluate and preview into ``out``; yields each stage as it begins, and its receipts.
 
     Args:
         plan: The plan.
-        out: The study's folder: ``work/``, ``dataset/``, ``preview.html`` and ``preview.png``.
+        out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
         wish: What was asked of the device.
         stop: Whether a signal asked to stop.
         options: As :func:`synthgen.generate.generate` takes them.
@@ -42,6 +43,12 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     """
     datasets_on_disk.check_ours(out / "dataset")  # before anything is made, which may take days
     preview.check_own(out / "preview.html")
+    if plan.manifest.document.evaluate:
+        evaluate.check(plan.manifest, out / "report", plan.index)
+    if plan.tunings:
+        tuning = finetune.prepare(plan, out / "work")
+        yield Stage("finetune", tuning.steps, unit="steps")
+        yield from finetune.finetune(tuning, wish.device, stop=stop)
     job = generate.prepare(plan, out / "work", Selection())
     yield Stage("generate", plan.samples, sum(job.finished))
     yield from generate.generate(job, wish, stop=stop, **options)
@@ -49,8 +56,30 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         raise StoppedError("stopped by a signal; run the same command again to go on")
     yield Stage("pack", plan.samples)
     yield from pack(out / "work", out / "dataset")
+    if plan.manifest.document.evaluate:
+        yield from _evaluate(plan, out, stop)
     yield Stage("preview")
     yield preview.show(out / "work", out / "preview.html", DOORS)
+
+
+def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage | object]:
+    """Study what the packed images do for a classifier, and say so in their card."""
+
+    def heed(what: str, _done: int, _total: int) -> None:
+        if stop():
+            raise StoppedError(f"stopped by a signal while {what}; run the same command again to go on")
+
+    yield Stage("classifier-eval")
+    this = plan.manifest.document.evaluate and plan.manifest.document.evaluate.synthetic == "this"
+    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=out / "dataset" if this else None, progress=heed)
+    yield Stage("classifier-eval", len(job.names), evaluate.finished(job), "trainings")
+    yield from evaluate.evaluate(job, stop=stop, progress=heed)
+    packing.add_report(out / "dataset", out / "report")
+
+
+def add_report(dataset: Path, report: Path) -> bool:
+    """Put a report's findings into the card of a packed dataset; whether the card has a place for them."""
+    return packing.add_report(dataset, report)
 
 
 def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:

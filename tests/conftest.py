@@ -1,5 +1,6 @@
 """What every test stands on: an isolated user, the real doors, and a small manifest that makes images at once."""
 
+import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,21 @@ def doors() -> Doors:
     return DOORS
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model with random weights of a family: sd, sd-inpainting, sdxl, sd3 or flux."""
+    builders = _beside("tiny_models")
+    found: dict[str, Path] = {}
+
+    def build(family: str) -> Path:
+        if family not in found:
+            found[family] = tmp_path_factory.mktemp(family)
+            builders.FAMILIES[family](found[family])
+        return found[family]
+
+    return build
+
+
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> Callable[..., Path]:
     """Writes the small manifest; keywords take the place of its top keys, and ``None`` takes one out."""
@@ -106,6 +122,16 @@ def tars_in() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*.tar"))}
 
     return read
+
+
+def _beside(name: str) -> Any:
+    """A module beside this one that holds no tests."""
+    spec = importlib.util.spec_from_file_location(f"tests_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _text(changes: dict[str, Any]) -> str:

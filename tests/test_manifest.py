@@ -203,8 +203,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (entry(strategy="text2img", settings={"height": 65}), "generate[0].settings.height", "multiple of 8"),
     (entry(strategy="text2img", settings={"guidance_scale": "3"}), "generate[0].settings.guidance_scale", "number"),
     (entry(strategy="text2img", model="org/m"), "generate[0].settings.height", "missing"),
-    (entry(adapter="x"), "generate[0].adapter", "can't do `adapter` yet"),
-    ({"finetune": []}, "finetune", "can't do `finetune` yet"),
+    (entry(adapter="x"), "generate[0].adapter", "no entry of `finetune` and no folder `x`"),
+    ({"finetune": [{"name": "a", "method": "lora"}]}, "finetune", "needs real images"),
     ({"output": {"image_format": "gif"}}, "output.image_format", "'jpeg', 'png' or 'webp'"),
     ({"output": {"image_format": "png", "quality": 90}}, "output.quality", "is for jpeg"),
     ({"output": {"quality": 101}}, "output.quality", "less than or equal to 100"),
@@ -364,6 +364,38 @@ def test_faults_of_real_images_are_said_by_path(
     """What is wrong with real images, or with an entry that starts from some, is said where it stands."""
     faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), doors, tmp_path)
     assert [fault for fault in faults if fault.startswith(f"{path}:") and phrase in fault], faults
+
+
+STUDY: dict[str, Any] = {"real": REAL, "evaluate": {"n_real": [1]}}
+EVALUATE: list[tuple[dict[str, Any], str, str]] = [
+    ({"evaluate": {}}, "evaluate", "say under `real:` where they are"),
+    (STUDY | {"evaluate": {"n_real": 8}}, "evaluate.n_real", "valid list"),
+    (STUDY | {"evaluate": {"mixx": 1}}, "evaluate.mixx", "did you mean `mix`?"),
+    (STUDY | {"evaluate": {"learner": {"kind": "finetune", "backbone": "gabor"}}}, "evaluate.learner", "is for probe"),
+    (STUDY | {"evaluate": {"learner": {"frozen": True}}}, "evaluate.learner", "`frozen` is for finetune"),
+    (STUDY | {"evaluate": {"labels": ["acne", "eczem"]}}, "evaluate.labels", "no label `eczem`"),
+    (STUDY | {"evaluate": {"strategies": {"all": ["fak"]}}}, "evaluate.strategies.all", "did you mean `fake`?"),
+    (STUDY | {"evaluate": {"strategies": {"a": ["b", "b"]}}}, "evaluate.strategies", "once is enough"),
+    (STUDY | {"evaluate": {"strategies": {"fake": ["x"]}}}, "evaluate.strategies.fake", "take another name"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "path", "phrase"), EVALUATE)
+def test_faults_of_a_study_are_said_by_path(
+    doors: Doors, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
+) -> None:
+    """What is wrong with `evaluate:` is said where it stands, as of every other part."""
+    document = yaml.safe_load(GOOD) | {"generate": [{"strategy": "fake", "per_cell": 1}]} | changes
+    faults = faults_of(yaml.safe_dump(document, sort_keys=False), doors, tmp_path)
+    assert [fault for fault in faults if fault.startswith(f"{path}:") and phrase in fault], faults
+
+
+def test_a_study_decides_no_image(doors: Doors, tmp_path: Path) -> None:
+    """Entry digests are the same with `evaluate:` and without, so a study can be added to a finished run."""
+    from synthgen.plan import Plan
+
+    with_study = GOOD + "real: {source: phantom, count: 8, seed: 1}\nevaluate: {n_real: [1]}\n"
+    assert Plan(read(with_study, doors, tmp_path)).digest == Plan(read(GOOD, doors, tmp_path)).digest
 
 
 def test_all_faults_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:

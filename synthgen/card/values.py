@@ -77,7 +77,7 @@ def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
     return {
         "name": entry.name,
         "strategy": entry.recipe.strategy,
-        "model": escape(entry.recipe.model.name),
+        "model": escape(_model(entry)),
         "revision": summary.environment.get("model_revision", ""),
         "settings": escape(", ".join(f"{key} {value}" for key, value in settings.items() if key not in hidden)),
         "size": f"{settings['width']} x {settings['height']}",
@@ -87,6 +87,12 @@ def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
         "failed": summary.failed,
         "repeated": summary.repeated,
     }
+
+
+def _model(entry: EntryPlan) -> str:
+    """The model of an entry, and what was put on top of it."""
+    names = dict.fromkeys(one.name for one in entry.adapters.values() if one)
+    return f"{entry.recipe.model.name} with {', '.join(names)}" if names else entry.recipe.model.name
 
 
 def _label(counts: Mapping[Cell, int], label: str, words: str, tones: list[str]) -> dict[str, Any]:

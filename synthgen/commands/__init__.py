@@ -15,7 +15,8 @@ from synthgen import __version__
 from synthgen.errors import SynthgenError
 
 COMMANDS = (
-    "run", "plan", "generate", "verify", "reproduce", "pack", "publish", "preview", "fetch", "phantom", "doctor",
+    "run", "plan", "finetune", "generate", "verify", "reproduce", "pack", "publish", "classifier-eval", "preview",
+    "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
@@ -37,7 +38,7 @@ class _Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"synthgen.commands.{cmd_name}").command
+        command: click.Command = import_module(f"synthgen.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

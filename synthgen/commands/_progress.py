@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import click
 
+from synthgen.errors import StoppedError
+
 
 class Progress:
     """Counts images as they are made.
@@ -54,6 +56,19 @@ class Progress:
             click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
 
 
+class Steps:
+    """Counts the steps of trainings from what each says of how far it is; one that goes on begins where it was."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def more(self, step: Any) -> int:
+        """The steps that a :class:`synthgen.finetune.Step` adds to those that are known."""
+        added: int = step.step - self._known.get(step.adapter, 0)
+        self._known[step.adapter] = step.step
+        return added
+
+
 def _duration(seconds: float) -> str:
     """Seconds in words: ``45 s``, ``3 min``, ``2 h 05 min``."""
     if seconds < 90:
@@ -83,3 +98,39 @@ def stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Stages:
+    """Shows what a verb tells of its preparations: a bar for each, or twenty plain lines; raises to stop.
+
+    Args:
+        stop: Whether a signal asked to stop.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, stop: Callable[[], bool], *, quiet: bool) -> None:
+        self._stop, self._quiet = stop, quiet
+        self._what, self._done, self._bar = "", 0, Progress(0, quiet=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """So much of something is done, of so much; raises StoppedError once a signal asked to stop."""
+        if self._stop():
+            raise StoppedError(f"stopped by a signal while {what}; run the same command again to go on")
+        if what != self._what:
+            self.close()
+            self._what, self._done = what, done
+            self._bar = Progress(total, done, quiet=self._quiet)
+        if done == total or done - self._done >= total / 20:
+            self._bar.step(done - self._done, what)
+            self._done = done
+
+    def close(self) -> None:
+        """End the bar that is shown."""
+        self._bar.__exit__()
+        self._what, self._bar = "", Progress(0, quiet=True)

@@ -20,6 +20,11 @@ from synthgen.commands import _options, _progress
 )
 @click.option("--card", "template", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
 @click.option(
+    "--report",
+    type=_options.FOLDER,
+    help="A report of classifier-eval, whose findings go into the card; the dataset may be packed already.",
+)
+@click.option(
     "--workers",
     default=1,
     show_default=True,
@@ -28,7 +33,7 @@ from synthgen.commands import _options, _progress
     help="Processes that write shards; the bytes are the same.",
 )
 @_options.verbosity
-def command(directory: Path, *, out: Path, quiet: bool, **options: Any) -> None:
+def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **options: Any) -> None:
     """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.
 
     The same run gives the same bytes. Kill it at any time: the same command goes on, and the folder appears when all of
@@ -44,6 +49,8 @@ def command(directory: Path, *, out: Path, quiet: bool, **options: Any) -> None:
         for shard in study.pack(directory, out, **options):
             progress.step(shard.samples, shard.path)
             shards += 1
+    if report and not study.add_report(out, report) and not quiet:
+        click.echo(f"{out}: the card's template has no place for a report", err=True)
     if not quiet:
         click.echo(
             f"{shards} shard{'' if shards == 1 else 's'} in {out}"

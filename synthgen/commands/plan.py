@@ -35,6 +35,9 @@ def _show(planned: Any, forecast: Any) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
+    for name, tuning in planned.tunings.items():
+        seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
+        console.print(f"adapter {name}: {tuning.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
@@ -57,7 +60,9 @@ def _table(entry: Any) -> Any:
 
     tones = list(dict.fromkeys(cell.tone for cell in entry.cells))
     counts = {(cell.label, cell.tone): cell.count for cell in entry.cells}
-    table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(entry.recipe.model.name)}", box=SIMPLE)
+    on_top = ", ".join(dict.fromkeys(one.name for one in entry.adapters.values() if one))
+    made_by = f"{entry.recipe.model.name} with {on_top}" if on_top else entry.recipe.model.name
+    table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(made_by)}", box=SIMPLE)
     table.title_justify = "left"
     table.add_column("label \\ skin tone")
     for column in [*(tone or "unknown" for tone in tones), "all"]:

@@ -11,8 +11,9 @@ from synthgen.commands import _options
 @click.argument("directory", metavar="DIR", type=_options.FOLDER)
 @click.argument("key")
 @click.option("--out", required=True, type=_options.FILE, help="Where the new image goes; must not exist yet.")
+@click.option("--work", type=_options.FOLDER, help="The run whose adapter made it, where DIR is a packed dataset.")
 @_options.verbosity
-def command(directory: Path, key: str, *, out: Path, quiet: bool) -> int:
+def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: bool) -> int:
     """Make one image of a run or dataset again from its record, and compare it with the one stored.
 
     Says `identical` where the bytes are equal, and the PSNR otherwise. Exit code 1: below 40 dB.
@@ -26,7 +27,7 @@ def command(directory: Path, key: str, *, out: Path, quiet: bool) -> int:
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")
-    made = reproduce(directory, key, DOORS)
+    made = reproduce(directory, key, DOORS, work)
     out.parent.mkdir(parents=True, exist_ok=True)
     durable.write(out, made.content)
     if not quiet:

@@ -14,7 +14,7 @@ from synthgen.commands import _options, _progress
 @_options.device
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
-    """Do everything a manifest asks for: generate, pack and preview. Run it again, and it goes on where it was.
+    """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
 
     Exit code: the worst of its parts.
 
@@ -23,25 +23,31 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen import manifest as manifests
     from synthgen import study
     from synthgen.all_doors import DOORS
+    from synthgen.evaluate import Unit
+    from synthgen.finetune import Step
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
     out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
-    failed, progress = 0, _progress.Progress(0, quiet=True)
+    failed, progress, steps = 0, _progress.Progress(0, quiet=True), _progress.Steps()
     with _progress.stoppable() as stop:
-        steps = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
-        for step in steps:
+        parts = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
+        for step in parts:
             if isinstance(step, study.Stage):
                 progress.__exit__()
                 if not quiet:
                     click.echo(f"{step.verb} ...", err=True)
-                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total)
+                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total, unit=step.unit)
             elif isinstance(step, Receipt):
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
+            elif isinstance(step, Step):
+                progress.step(steps.more(step), step.adapter, step.seconds)
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)
+            elif isinstance(step, Unit):
+                progress.step(1, "training")
         progress.__exit__()
     failed = study.failed(planned, out / "work")
     if not quiet:
@@ -54,8 +60,10 @@ def _summary(out: Path, planned: int, failed: int) -> str:
     for name, what in (
         ("work", "verified work shards with their receipts"),
         ("dataset", "packed dataset: datasets.load_dataset opens this folder"),
+        ("report", "what the images do for a classifier: report.html"),
         ("preview.html", "gallery, open it in a browser"),
         ("preview.png", "contact sheet"),
     ):
-        lines.append(f"  {out / name}  {what}")
+        if (out / name).exists():
+            lines.append(f"  {out / name}  {what}")
     return "\n".join(lines)

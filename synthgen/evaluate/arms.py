@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synthgen.evaluate.settings import Arm, Evaluate
+from synthgen.manifest.evaluate import Arm, Evaluate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from synthgen.errors import InputError
 from synthgen.evaluate import arms, faults, notes
 from synthgen.evaluate.leaks import Leaks
 from synthgen.evaluate.seeds import Seed, Study
-from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index
 
 OUTSIDE = "made from real images, or by a generator that saw some, beyond those of every trial"
@@ -87,7 +87,9 @@ def design(
     _refuse(found)
     sound, excluded = _sieve(synthetic, Leaks(index, labels, near_copies))
     draws = [draw(index.usable("train"), labels, seed, number) for number in range(settings.seeds)]
-    study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(sorted({one.entry for one in synthetic})))
+    keys, entries = {image.key for image in sound}, sorted({one.entry for one in synthetic})
+    aside = tuple(image for image in synthetic if image.key not in keys)
+    study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
     seeds = [Seed(study, drawn) for drawn in draws]
     _set_aside(sound, seeds, excluded)
     _refuse(_unusable(study, synthetic, seeds, excluded))
@@ -96,7 +98,7 @@ def design(
         trials,
         dict(sum(excluded.values(), Counter[str]()).most_common()),
         left_out,
-        tuple(notes.of(study, draws, left_out)),
+        (*notes.of(study, draws, left_out), *notes.of_shortages(_short(study, seeds))),
         tuple(one.id for one in study.held("validation")),
         tuple(one.id for one in study.held("test")),
     )
@@ -139,6 +141,17 @@ def _unusable(study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[Seed
             if missing > worst.get(entry, (0, ""))[0]:
                 worst[entry] = missing, fault
     return found + [fault for _, (_, fault) in sorted(worst.items())]
+
+
+def _short(study: Study, seeds: Sequence[Seed]) -> dict[str, list[float]]:
+    """The share of synthetic images that trials lack, of those that lack any, by entry."""
+    short: dict[str, list[float]] = {}
+    for seed in seeds:
+        for row in study.rows:
+            missing = seed.missing(row)[1] if row.among and not seed.hindrance(row) else 0
+            if missing > 0:
+                short.setdefault(row.strategy, []).append(missing / (row.among * row.each))
+    return short
 
 
 def _trials(study: Study, seeds: Sequence[Seed]) -> tuple[tuple[Trial, ...], dict[str, int]]:

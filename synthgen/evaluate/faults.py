@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import SPLITS, Index
 
 _BY_GROUP = "group "  # how the index says of an image that its group is in another split too

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from synthgen.draws import Draw, cut
-from synthgen.evaluate.seeds import NOT_ALLOWED, TOO_FEW_REAL, Study
+from synthgen.evaluate.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
 
 
 def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
@@ -20,6 +20,15 @@ def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iter
     yield from _left_out(study, left_out)
     yield from _draws(study, draws)
     yield from _tested(study)
+
+
+def of_shortages(short: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """The notes of trials that have fewer images than n x ratio, by entry with the shares that they lack."""
+    for entry, shares in sorted(short.items()):
+        yield (
+            f"{len(shares)} trials with images of `{entry}` have up to {100 * max(shares):.0f} % fewer of a label than "
+            "n x ratio: the others were set aside or could not be made. n_train counts those there are."
+        )
 
 
 def _pools(study: Study) -> Iterator[str]:
@@ -89,6 +98,17 @@ def _left_out(study: Study, left_out: Mapping[str, int]) -> Iterator[str]:
         yield (
             f"{left_out[NOT_ALLOWED]} trials are left out: the generator of their entry saw, or starts from, real "
             "images beyond the trial's own (generator_pool: n)."
+        )
+    if TOO_FEW_EACH in left_out:
+        each = ", ".join(f"`{entry}` ({count})" for entry, count in sorted(study.each.items()))
+        yield (
+            f"{left_out[TOO_FEW_EACH]} trials are left out: their ratio asks for more images of each real image than "
+            f"the entry has: {each}."
+        )
+    if SET_ASIDE in left_out:
+        yield (
+            f"{left_out[SET_ASIDE]} trials are left out: more than {100 * SLACK:.0f} % of the synthetic images that "
+            "they should have were set aside or could not be made."
         )
 
 

@@ -1,19 +1,23 @@
 """One seed of a study: its draw of real images, its choice of synthetic ones, and the trials that they make."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from synthgen.draws import Draw
 from synthgen.evaluate import arms, faults, supply
 from synthgen.evaluate.arms import Row
-from synthgen.evaluate.settings import Evaluate
 from synthgen.evaluate.trials import Synthetic, Trial, digest
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index, Source
 
 TOO_FEW_REAL = "real-more: there are not as many real training images"
 NOT_ALLOWED = "no synthetic image of the entry is made from, and by a generator that saw, only the trial's real images"
+TOO_FEW_EACH = "the entry has fewer images of each real image than the ratio asks for"
+SET_ASIDE = "too many of the entry's images are set aside"
+SLACK = 0.1  # of the images that a trial should have, this share may be missing where it was set aside
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Study:
         seed: The manifest's seed.
         labels: The study's labels.
         entries: The entries that synthetic images are of, those with none left included.
+        set_aside: The synthetic images that do.
     """
 
     settings: Evaluate
@@ -35,6 +40,7 @@ class Study:
     seed: int
     labels: tuple[str, ...]
     entries: tuple[str, ...]
+    set_aside: tuple[Synthetic, ...] = ()
 
     def held(self, split: str) -> list[Source]:
         """The images of a split that show a label of the study, sorted by id."""
@@ -44,6 +50,14 @@ class Study:
     def rows(self) -> list[Row]:
         """The trials of each seed, by their counts."""
         return arms.rows(self.settings, self.entries)
+
+    @cached_property
+    def each(self) -> dict[str, int]:
+        """The most images that a real image has in an entry, by entries whose images are all made from real ones."""
+        children: dict[str, Counter[str]] = {}
+        for image in (*self.synthetic, *self.set_aside):
+            children.setdefault(image.entry, Counter())[image.source_id] += 1
+        return {entry: max(counts.values()) for entry, counts in children.items() if "" not in counts}
 
     @cached_property
     def real_marks(self) -> dict[str, str]:
@@ -76,7 +90,8 @@ class Seed:
     def __init__(self, study: Study, drawn: Draw) -> None:
         settings = study.settings
         self._study, self._drawn = study, drawn
-        self._cells = supply.arrange(study.synthetic, drawn, settings.generator_pool, study.seed)
+        arrange = partial(supply.arrange, drawn=drawn, pool=settings.generator_pool, seed=study.seed)
+        self._cells, self._set_aside = arrange(study.synthetic), arrange(study.set_aside)
         self._chosen = supply.supply(self._cells, *arms.sizes(settings))
 
     @property
@@ -89,18 +104,37 @@ class Seed:
         """Why there can't be a trial, for no fault of what was asked; empty where there can."""
         if row.real > min(map(len, self._drawn.order.values())):
             return TOO_FEW_REAL
-        return NOT_ALLOWED if row.among and not any(self._counts(row).values()) else ""
+        if not row.among:
+            return ""
+        if not any(self._counts(row).values()):
+            return NOT_ALLOWED
+        each = self._study.each.get(row.strategy, row.each)
+        if each < row.each and self._study.settings.generator_pool == "n":
+            return TOO_FEW_EACH
+        label, missing = self.missing(row)
+        if missing <= SLACK * row.among * row.each or not self._excused(row, label, missing):
+            return ""
+        return SET_ASIDE
+
+    def missing(self, row: Row) -> tuple[str, int]:
+        """How many synthetic images a trial lacks of the label that lacks most, and that label."""
+        label, found = min(self._counts(row).items(), key=lambda item: item[1])
+        return label, row.among * row.each - found
 
     def shortages(self) -> Iterator[tuple[str, int, str]]:
-        """Trials that have some synthetic images but not enough: the entry, how many a label lacks, and the fault."""
+        """Trials that lack images nobody has set aside: the entry, how many a label lacks, and the fault."""
         for row in self._study.rows:
             if not row.among or self.hindrance(row):
                 continue
-            label, found = min(self._counts(row).items(), key=lambda item: item[1])
-            missing = row.among * row.each - found
-            if missing > 0:
-                asked = (self._drawn.number, row.among, row.each)
+            label, missing = self.missing(row)
+            if missing > 0 and not self._excused(row, label, missing):
+                asked, found = (self._drawn.number, row.among, row.each), row.among * row.each - missing
                 yield row.strategy, missing, faults.shortage(self._study.settings, row.strategy, label, found, asked)
+
+    def _excused(self, row: Row, label: str, missing: int) -> bool:
+        """Whether images are missing that were set aside, or that an entry with so many a real image can't have."""
+        aside = self._set_aside.get((row.strategy, label), [])
+        return row.strategy in self._study.each or missing <= sum(one.least <= row.among for one in aside)
 
     def trial(self, row: Row) -> Trial:
         """The trial of a row."""

@@ -11,10 +11,15 @@ from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
 from synthgen.manifest.entries import GenerateEntry
+from synthgen.manifest.evaluate import Evaluate
+from synthgen.manifest.tuning import Choice, FinetuneEntry
 from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
 
 __all__ = [
+    "Choice",
     "Document",
+    "Evaluate",
+    "FinetuneEntry",
     "GenerateEntry",
     "Layout",
     "Manifest",
@@ -35,6 +40,7 @@ class Manifest:
     Attributes:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
+        tunings: Its ``finetune`` entries, each checked against its method and model.
         real: Where its real images come from; ``None`` where it says nothing of any.
         prompts: Its prompt templates, as the prompts reader returned them.
         text: The manifest's own text.
@@ -44,6 +50,7 @@ class Manifest:
 
     document: Document
     entries: tuple[GenerateEntry, ...]
+    tunings: tuple[FinetuneEntry, ...]
     real: RealImages | None
     prompts: Any
     text: str
@@ -52,8 +59,8 @@ class Manifest:
 
     @property
     def starts_from_real(self) -> bool:
-        """Whether an entry is made from real images."""
-        return any(entry.per_source for entry in self.entries)
+        """Whether an image, or a model that makes some, is made from real images."""
+        return bool(self.tunings) or any(entry.per_source for entry in self.entries)
 
 
 def read(path: Path, doors: Doors) -> Manifest:
@@ -91,7 +98,9 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
-    return Manifest(document, tuple(checked.entries), checked.real, templates, text, source, base)
+    return Manifest(
+        document, tuple(checked.entries), tuple(checked.tunings), checked.real, templates, text, source, base
+    )
 
 
 def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen import documents, skin_tones
-from synthgen.documents import near, validate
+from synthgen import adapters, documents, skin_tones
+from synthgen.documents import Strict, near, validate
 from synthgen.doors import Doors, SourceSettings
+from synthgen.manifest import evaluate, tuning
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
-from synthgen.manifest.written import Document, Entry, Output, Pack, SkinTones
+from synthgen.manifest.tuning import FinetuneEntry
+from synthgen.manifest.written import Document, Entry, Finetune, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("finetune", "curate", "evaluate", "adapter")
+_LATER = ("curate",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Checked:
 
     faults: list[str] = field(default_factory=list)
     entries: list[GenerateEntry] = field(default_factory=list)
+    tunings: list[FinetuneEntry] = field(default_factory=list)
     real: RealImages | None = None
 
 
@@ -46,18 +49,26 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
         doors: The strategies and sources there are.
     """
     document = documents.sound(Document, raw)
-    found = raw.get("generate")
-    entries = [documents.sound(Entry, entry) for entry in found] if isinstance(found, list) else []
+    entries, tunings = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
+    document["finetune"] = tunings
     checked = Checked()
     checked.faults += _names(document, raw.get("labels")) + _skin_tones(raw.get("skin_tones"))
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, doors, checked.faults)
+    checked.faults += _evaluate(document, entries, has_real="real" in raw)
+    checked.tunings = tuning.check(document, tunings, base, doors, checked.faults)
     for number in range(len(entries)):
-        found_in = EntryCheck(document, entries, number, base, doors)
+        found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
     return checked
+
+
+def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
+    """The sound fields of each entry of a list."""
+    found = raw.get(key)
+    return [documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
 
 
 def later(fault: str) -> str:
@@ -111,6 +122,14 @@ def _pack(written: object) -> list[str]:
     return [f"pack.splits: must add up to 1, found {sum(splits.values())}"]
 
 
+def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> list[str]:
+    names = [name for name in map(entry_name, entries) if name]
+    settings = document.get("evaluate")
+    if settings is None or "labels" not in document:
+        return []
+    return evaluate.faults(settings, document["labels"], names, has_real=has_real)
+
+
 def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:
     written = document.get("real")
     if written is None:
@@ -144,6 +163,8 @@ def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
             continue
         if not _SLUG.fullmatch(name):
             faults.append(f"{path}: `{name}` can't name an entry; {_SLUG_HELP}")
+        if name == adapters.FOLDER:
+            faults.append(f"{path}: `{name}` is where a run keeps its adapters; choose another")
         if name in names[:number]:
             faults.append(f"{path}: `{name}` names an earlier entry too; each needs its own")
             continue

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import models
 from synthgen.documents import near, validate
 from synthgen.doors import Doors, StrategySettings
 from synthgen.errors import ManifestError
+from synthgen.manifest import tuning as tuning_checks
+from synthgen.manifest.tuning import Choice, FinetuneEntry
 from synthgen.manifest.written import SkinTones, SourcePool, Weights
 from synthgen.models import ModelFacts
 
@@ -32,6 +33,7 @@ class GenerateEntry:
         parent: The entry whose images it starts from, one for one.
         weights: Relative counts of cells.
         target_label: The label to turn every source image into; ``None`` for the source's own.
+        adapter: The adapter that is loaded on top of the model; ``None`` for none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class GenerateEntry:
     parent: str | None
     weights: Weights
     target_label: str | None
+    adapter: Choice | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -65,14 +68,26 @@ class EntryCheck:
         number: Which of them is checked.
         base: The folder that relative paths start from.
         doors: The strategies there are.
+        tunings: The entries of ``finetune``, as far as they are sound.
     """
 
-    def __init__(self, document: Part, entries: Sequence[Part], number: int, base: Path, doors: Doors) -> None:
+    def __init__(
+        self,
+        document: Part,
+        entries: Sequence[Part],
+        number: int,
+        *,
+        base: Path,
+        doors: Doors,
+        tunings: Sequence[FinetuneEntry] = (),
+    ) -> None:
         self.faults: list[str] = []
+        self._tunings = tunings
         self._document, self._entries, self._number = document, entries, number
         self._written, self._path, self._doors = entries[number], f"generate[{number}]", doors
         self._strategy: str | None = self._written.get("strategy")
         self._kind = self._find_strategy()
+        self._adapter = self._find_adapter(base)
         self._check_weights()
         facts, revision = self._model(base)
         settings = self._settings(facts)
@@ -88,10 +103,14 @@ class EntryCheck:
         name = entry_name(self._written)
         if settings is None or facts is None or name is None or self._strategy is None:
             return None
+        if self._written.get("adapter") is not None and self._adapter is None:
+            return None
         keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label")
         counts = {key: self._written.get(key) for key in keys}
         weights = self._written.get("weights") or Weights()
-        return GenerateEntry(name, self._strategy, facts, revision, settings, weights=weights, **counts)
+        return GenerateEntry(
+            name, self._strategy, facts, revision, settings, weights=weights, adapter=self._adapter, **counts
+        )
 
     def _fault(self, key: str, message: str) -> None:
         self.faults.append(f"{self._path}.{key}: {message}" if key else f"{self._path}: {message}")
@@ -106,20 +125,26 @@ class EntryCheck:
         return None
 
     def _model(self, base: Path) -> tuple[ModelFacts | None, str]:
-        own = self._written.get("model")
-        key, model = ("model", self._document.get("model")) if own is None else (f"{self._path}.model", own)
-        inherited = self._document.get("revision", "") if own is None else ""
-        revision = inherited if self._written.get("revision") is None else self._written["revision"]
-        if model is None or "model" not in self._written:
+        """The entry's model: its own, else the one that its adapter was trained on, else the manifest's."""
+        tuning = self._adapter.tuning if self._adapter else None
+        if tuning is not None and self._written.get("model", "") is None:
+            return tuning.model, tuning.revision
+        facts, revision = tuning_checks.model(self._document, self._written, self._path, base, self.faults)
+        if tuning is not None and facts is not None and (facts, revision) != (tuning.model, tuning.revision):
+            self._fault("model", f"adapter `{tuning.name}` is trained on `{tuning.model.name}`; leave `model` out here")
             return None, revision
-        try:
-            facts = models.describe(model, base)
-        except ManifestError as error:
-            self.faults += [f"{key}: {fault}" for fault in error.faults]
-            return None, revision
-        if facts.kind != "hub" and revision:
-            self._fault("", f"`revision` is for a Hub id; `{model}` is not one")
         return facts, revision
+
+    def _find_adapter(self, base: Path) -> Choice | None:
+        name, labels = self._written.get("adapter"), list(self._document.get("labels", {}))
+        if name is None or not labels:
+            return None
+        try:
+            return tuning_checks.choose(name, self._tunings, self._document.get("finetune", []), labels, base)
+        except ManifestError as error:
+            for fault in error.faults:
+                self._fault("adapter", fault)
+            return None
 
     def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:
         if self._kind is None:

@@ -6,7 +6,8 @@ from pydantic import Field, field_validator
 
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
-from synthgen.doors import Split
+from synthgen.doors import Split, Tunes
+from synthgen.manifest.evaluate import Evaluate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
@@ -36,6 +37,28 @@ class SourcePool(Strict):
     draws: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
+class Pool(Strict):
+    """The real training images that an adapter may see: ``n`` of each label, nested with a study's own draws."""
+
+    n: Annotated[int, Field(ge=1, le=10**9)]
+    draw: Annotated[int, Field(ge=0, le=10**6)] = 0
+
+
+class Finetune(Strict):
+    """One way of tuning a model, as written; its settings are checked by its method.
+
+    Where ``{label}`` occurs in its name it trains one adapter a label, otherwise one for all.
+    """
+
+    name: str
+    method: str
+    strategy: Tunes = "text2img"
+    generator_pool: Pool | Literal["all"] = "all"
+    model: str | None = None
+    revision: str | None = None
+    settings: dict[str, Any] = {}
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -54,6 +77,7 @@ class Entry(Strict):
     source_pool: SourcePool | None = None
     parent: Annotated[str | None, Field(alias="from")] = None
     target_label: str | None = None
+    adapter: str | None = None
     settings: dict[str, Any] = {}
 
 
@@ -113,7 +137,9 @@ class Document(Strict):
     skin_tones: SkinTones
     prompts: str = "dermatology"
     real: dict[str, Any] | None = None
+    finetune: list[Finetune] = []
     generate: Annotated[list[Entry], Field(min_length=1)]
     output: Output = Output()
     pack: Pack = Pack()
     publish: Publish = Publish()
+    evaluate: Evaluate | None = None

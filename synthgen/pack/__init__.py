@@ -19,10 +19,11 @@ from synthgen.pack.inventory import Inventory
 from synthgen.pack.job import Job
 from synthgen.pack.order import Order
 from synthgen.pack.rest import Dataset, DrawSheet
+from synthgen.pack.results import add_report
 from synthgen.pack.scratch import Scratch
 from synthgen.pack.work import PackedShard
 
-__all__ = ["DrawSheet", "PackedShard", "pack"]
+__all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 
 
 def pack(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from synthgen import __version__, card, documents, durable
+from synthgen import __version__, adapters, card, documents, durable
 from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
 from synthgen.errors import ManifestError
@@ -105,6 +105,14 @@ class Dataset:
             sources=sources,
         )
 
+    def _adapters(self) -> dict[str, Any]:
+        """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""
+        found = adapters.table(self.found.plan.adapters.values())
+        for summary in self.found.entries.values():
+            for name, sha256 in summary.environment.get("adapters", {}).items():
+                found[name]["weights_sha256"] = sha256
+        return found
+
     def _provenance(self, facts: Facts, files: dict[str, dict[str, Any]]) -> bytes:
         plan, entries = self.found.plan, self.found.entries
         document = plan.manifest.document
@@ -114,6 +122,7 @@ class Dataset:
             "name": document.name,
             "title": document.publish.pretty_name or document.name,
             "seed": str(document.seed),
+            "adapters": self._adapters(),
             "models": sorted({entry.recipe.model.name for entry in plan.entries.values()}),
             "dataset_digest": self._digest,
             "plan_digest": plan.digest,

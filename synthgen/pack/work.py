@@ -2,19 +2,13 @@
 
 import hashlib
 import json
-import os
-import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from synthgen import durable
-from synthgen.errors import SynthgenError
+from synthgen import children, durable
 from synthgen.pack import formats, metadata, sample
 from synthgen.pack.job import Job
 from synthgen.pack.order import Order
@@ -45,20 +39,13 @@ def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]
         yield from (make(job, part) for part in parts)
         return
     waiting: deque[Future[PackedShard]] = deque()
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent) as pool:
-        try:
-            for part in parts:
-                waiting.append(pool.submit(make, job, part))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    with children.pool(workers) as pool:
+        for part in parts:
+            waiting.append(pool.submit(make, job, part))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise SynthgenError(
-                "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers"
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def make(job: Job, part: Part) -> PackedShard:
@@ -93,16 +80,3 @@ def _sized(samples: Iterator[Sample], sizes: Counter[str]) -> Iterator[Sample]:
     for one in samples:
         sizes["images"] += len(one.image)
         yield one
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it dies, however that was killed; Ctrl-C is for that one alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
-
-
-def _wait_and_end(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)

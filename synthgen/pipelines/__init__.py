@@ -1,6 +1,32 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
 from synthgen.pipelines.batches import SCHEDULERS, Pipeline
-from synthgen.pipelines.loading import CLASSES, Task, fits, load, pipeline_class, resolve_revision
+from synthgen.pipelines.latents import denoiser, reads_mask
+from synthgen.pipelines.loading import (
+    CLASSES,
+    Task,
+    check_scheduler,
+    fits,
+    load,
+    pipeline_class,
+    read,
+    resolve_revision,
+)
+from synthgen.pipelines.prompts import check_lengths, encode
 
-__all__ = ["CLASSES", "SCHEDULERS", "Pipeline", "Task", "fits", "load", "pipeline_class", "resolve_revision"]
+__all__ = [
+    "CLASSES",
+    "SCHEDULERS",
+    "Pipeline",
+    "Task",
+    "check_lengths",
+    "check_scheduler",
+    "denoiser",
+    "encode",
+    "fits",
+    "load",
+    "pipeline_class",
+    "read",
+    "reads_mask",
+    "resolve_revision",
+]

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.attempts import Painted
-from synthgen.errors import InputError, OutOfMemoryError
+from synthgen.errors import OutOfMemoryError
+from synthgen.pipelines import latents, prompts
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 _TEXTS = 16
+_SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _EMBEDDINGS_KEPT = 2048
 _SLICE_PIXELS = 1024 * 1024
-_BY_EMBEDDING = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"}
 
 
 class Pipeline:
@@ -78,7 +79,12 @@ class Pipeline:
             OutOfMemoryError: The batch does not fit the device.
             InputError: A prompt is longer than the model reads.
         """
-        return self._call(samples, precise, lambda settings, generators: {"latents": self._noise(settings, generators)})
+        return self._call(
+            samples,
+            precise,
+            lambda settings, generators: latents.from_noise(self._pipe, self._noise(settings, generators)),
+            sized=True,
+        )
 
     def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> Painted:
         """Make one image a sample from its prompt and the image that it starts from.
@@ -94,12 +100,11 @@ class Pipeline:
         """
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            latents = self._encode_images(originals, generators)
-            noise = self._noise(settings, generators)
-            self._pipe.prepare_latents = lambda _image, timestep, *_, **__: self._noisy(latents, noise, timestep)
-            return {"image": latents, "strength": settings.strength}
+            encoded = self._encode_images(originals, generators)
+            arguments = latents.from_image(self._pipe, encoded, self._noise(settings, generators))
+            return arguments | {"strength": settings.strength}
 
-        return self._call(samples, precise, begin)
+        return self._call(samples, precise, begin, sized=type(self._pipe).__name__.startswith(_SIZED))
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
@@ -120,20 +125,11 @@ class Pipeline:
         import torch
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            latents = self._encode_images(originals, generators)
+            encoded = self._encode_images(originals, generators)
             noise = self._noise(settings, generators)
-            blends = self._pipe.unet.config.in_channels == latents.shape[1]  # a UNet for inpainting reads more channels
             grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = latents if blends else self._encode_images(grey, generators)
-
-            def prepare(*_: Any, timestep: Any, is_strength_max: bool, **__: Any) -> tuple[Any, ...]:
-                first = noise * self._pipe.scheduler.init_noise_sigma
-                begun = first if is_strength_max else self._noisy(latents, noise, timestep)
-                return (begun, noise, latents) if blends else (begun, noise)
-
-            self._pipe.prepare_latents = prepare
-            return {
-                "image": latents,
+            masked = self._encode_images(grey, generators) if latents.reads_mask(self._pipe) else encoded
+            return latents.from_masked(self._pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
                 "strength": settings.strength,
@@ -158,7 +154,7 @@ class Pipeline:
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
-            if sized or "latents" in arguments:
+            if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
             output = self._pipe(
@@ -188,8 +184,8 @@ class Pipeline:
         mean, deviation = posterior.mean.float(), posterior.std.float()
         drawn = torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generators]).to(mean.device)
         shift = getattr(vae.config, "shift_factor", None) or 0.0
-        latents = (mean + deviation * drawn - shift) * vae.config.scaling_factor
-        return latents.to(self._pipe.unet.dtype)
+        found = (mean + deviation * drawn - shift) * vae.config.scaling_factor
+        return found.to(latents.denoiser(self._pipe).dtype)
 
     @contextmanager
     def _vae_that_encodes(self) -> Iterator[None]:
@@ -207,24 +203,23 @@ class Pipeline:
         finally:
             vae.to(dtype=torch.float16)
 
-    def _noisy(self, latents: Any, noise: Any, timestep: Any) -> Any:
-        """Latents with as much noise as the first timestep has."""
-        return self._pipe.scheduler.add_noise(latents, noise, timestep)
-
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
-        """The prompts as the pipeline takes them: embeddings where the family is known, else text."""
-        prompts = [sample.prompt for sample in samples]
-        negative = [sample.negative_prompt for sample in samples]
-        self._check_lengths({*prompts, *(negative if guided else ())})
-        if type(self._pipe).__name__ not in _BY_EMBEDDING:
-            return {"prompt": prompts} | ({"negative_prompt": negative} if guided else {})
-        embeddings = {"prompt_embeds": self._encode(prompts)}
-        if guided:
-            embeddings["negative_prompt_embeds"] = self._encode(negative)
-        return embeddings
+        """The prompts as the pipeline takes them: embeddings."""
+        texts = [sample.prompt for sample in samples]
+        negative = [sample.negative_prompt for sample in samples] if guided and not self._distilled else []
+        prompts.check_lengths(self._pipe, {*texts, *negative})
+        arguments = self._encode(texts)
+        if negative:
+            arguments |= {f"negative_{name}": value for name, value in self._encode(negative).items()}
+        return arguments
 
-    def _encode(self, texts: list[str]) -> Any:
-        """Embeddings of texts, shape (texts, tokens, width), each distinct text encoded once."""
+    @property
+    def _distilled(self) -> bool:
+        """Whether guidance is an input of the denoiser, which then knows no negative prompt."""
+        return type(self._pipe).__name__.startswith("Flux")
+
+    def _encode(self, texts: list[str]) -> dict[str, Any]:
+        """Embeddings of texts, each distinct text encoded once."""
         import torch
 
         dtype = str(self._pipe.dtype)
@@ -232,24 +227,13 @@ class Pipeline:
         for first in range(0, len(new), _TEXTS):
             batch = new[first : first + _TEXTS]
             padded = [*batch, *[batch[-1]] * (_TEXTS - len(batch))]
-            encoded, _ = self._pipe.encode_prompt(padded, self._pipe.device, 1, False)
-            for text, embedding in zip(batch, encoded, strict=False):
-                self._embeddings[dtype, text] = embedding
-        stacked = torch.stack([self._embeddings[dtype, text] for text in texts])
+            encoded = prompts.encode(self._pipe, padded)
+            for place, text in enumerate(batch):
+                self._embeddings[dtype, text] = {name: value[place] for name, value in encoded.items()}
+        found = [self._embeddings[dtype, text] for text in texts]
         while len(self._embeddings) > _EMBEDDINGS_KEPT:
             self._embeddings.popitem(last=False)
-        return stacked
-
-    def _check_lengths(self, texts: set[str]) -> None:
-        """Refuse what the text encoder would cut off: the skin tone is often last."""
-        tokenizer = self._pipe.tokenizer
-        for text in sorted(texts):
-            tokens = len(tokenizer(text, truncation=False, verbose=False).input_ids)
-            if tokens > tokenizer.model_max_length:
-                raise InputError(
-                    f"prompt of {tokens} tokens, the model reads {tokenizer.model_max_length} "
-                    f"and would drop the rest; shorten it: {text}"
-                )
+        return {name: torch.stack([one[name] for one in found]) for name in found[0]}
 
     def _noise(self, settings: Any, generators: list[Any]) -> Any:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
@@ -259,7 +243,7 @@ class Pipeline:
         channels = self._pipe.vae.config.latent_channels
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-        return noise.to(self._pipe.device, self._pipe.unet.dtype)
+        return noise.to(self._pipe.device, latents.denoiser(self._pipe).dtype)
 
     def _set_scheduler(self, name: str) -> None:
         """Give the pipeline a fresh scheduler of that name, with the model's own training schedule."""

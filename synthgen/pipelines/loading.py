@@ -5,9 +5,10 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 
 import logging
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from synthgen import devices, models
+from synthgen import adapters, devices, models
+from synthgen.adapters import Adapter
 from synthgen.devices import Environment
 from synthgen.errors import UnavailableError
 from synthgen.pipelines.batches import Pipeline
@@ -22,15 +23,31 @@ _FAMILIES = {
     "StableDiffusionInpaintPipeline": "StableDiffusion{}Pipeline",
     "StableDiffusionXLPipeline": "StableDiffusionXL{}Pipeline",
     "StableDiffusionXLInpaintPipeline": "StableDiffusionXL{}Pipeline",
+    "StableDiffusion3Pipeline": "StableDiffusion3{}Pipeline",
+    "FluxPipeline": "Flux{}Pipeline",
 }
 _TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint"}
 CLASSES: dict[tuple[Task, str], str] = {
     (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
 }
+_FLOWS = ("StableDiffusion3", "Flux")
+_UNCHECKED = ("StableDiffusionXL", "StableDiffusion3")  # families that have no safety checker
 _log = logging.getLogger(__name__)
 
 
-def resolve_revision(recipe: Recipe) -> str:
+class Named(Protocol):
+    """What names a model: a recipe, or an entry that tunes one."""
+
+    @property
+    def model(self) -> models.ModelFacts:
+        """What is known of it."""
+
+    @property
+    def revision(self) -> str:
+        """The commit or tag asked of a Hub id; empty for its newest."""
+
+
+def resolve_revision(recipe: Named) -> str:
     """The commit of a Hub id (its pinned, newest or already downloaded one), or the fingerprint of a folder.
 
     Raises:
@@ -59,9 +76,16 @@ def resolve_revision(recipe: Recipe) -> str:
     return str(folder).replace("\\", "/").rpartition("/")[2]
 
 
-@lru_cache(maxsize=1)
-def _load(task: Task, model: models.ModelFacts, revision: str, on: tuple[str, str, str]) -> Pipeline:
-    device, dtype, attention = on
+def read(task: Task, model: models.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None) -> Any:
+    """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
+
+    Args:
+        task: What it is for.
+        model: Which model.
+        revision: The commit of a Hub id.
+        dtype: The dtype's name in torch.
+        adapter: What is loaded on top of it, or in its place.
+    """
     import torch
     import transformers
 
@@ -71,21 +95,33 @@ def _load(task: Task, model: models.ModelFacts, revision: str, on: tuple[str, st
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    where = {"revision": revision} if model.folder is None else {}
-    name = model.name if model.folder is None else str(model.folder)
+    tuned = adapter.folder if adapter and adapter.method == "full" else None
+    folder = tuned or model.folder
+    where = {"revision": revision} if folder is None else {}
+    name = model.name if folder is None else str(folder)
     kind = pipeline_class(task, _class_name(model, revision), model.name)
-    options = {"safety_checker": None, "requires_safety_checker": False}
-    pipe = getattr(diffusers, kind).from_pretrained(
-        name,
-        dtype=getattr(torch, dtype),
-        use_safetensors=True,
-        **where,
-        **({} if "XL" in kind else options),
-    )
+    checker = {"safety_checker": None, "requires_safety_checker": False}
+    options = where | (checker if kind.startswith("StableDiffusion") and not kind.startswith(_UNCHECKED) else {})
+    chosen = getattr(torch, dtype)
+    pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
     _check_channels(task, pipe, model.name)
     pipe.set_progress_bar_config(disable=True)
+    if adapter and not tuned:
+        put_on(pipe, adapter)
+        pipe.to(dtype=chosen)
+    return pipe
+
+
+@lru_cache(maxsize=1)
+def _load(
+    task: Task, model: models.ModelFacts, revision: str, on: tuple[str, str, str], adapter: Adapter | None
+) -> Pipeline:
+    device, dtype, attention = on
+    import torch
+
+    pipe = read(task, model, revision, dtype, adapter)
     pipe.to(device)
-    if devices.channels_last(device):
+    if devices.channels_last(device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
     if attention == "xformers":
@@ -104,10 +140,22 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     torch.set_num_threads(environment.threads)
     try:
         on = (environment.device, environment.dtype, environment.attention)
-        return _load(task, recipe.model, environment.model_revision, on)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
+        return _load(task, recipe.model, environment.model_revision, on, recipe.adapter)
+    except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise UnavailableError(f"model {recipe.model.name}: can't be loaded: {reason}") from error
+        what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
+        raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
+
+
+def put_on(pipe: Any, adapter: Adapter) -> None:
+    """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders."""
+    if adapter.folder is None:
+        raise LookupError(f"nobody has said where adapter {adapter} lies")
+    if adapter.method == "lora":
+        pipe.load_lora_weights(adapter.folder, weight_name=adapters.LORA)
+        return
+    for path in sorted(adapter.folder.glob(adapters.EMBEDDINGS)):
+        pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)
 
 
 def pipeline_class(task: Task, class_name: str, model: str) -> str:
@@ -135,8 +183,19 @@ def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) 
         )
 
 
+def check_scheduler(scheduler: str, class_name: str, model: str) -> None:
+    """Check that a model of a class can be sampled by a scheduler.
+
+    Raises:
+        UnavailableError: It matches a flow, and the scheduler takes noise off on a schedule of betas.
+    """
+    if class_name.startswith(_FLOWS) and scheduler != "default":
+        raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")
+
+
 def _check_channels(task: Task, pipe: Any, model: str) -> None:
-    fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
+    if hasattr(pipe, "unet"):
+        fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
 def _class_name(model: models.ModelFacts, revision: str) -> str:

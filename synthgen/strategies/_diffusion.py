@@ -34,8 +34,10 @@ class SamplerSettings(StrategySettings):
             try:
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.fits(self.task, facts.in_channels, facts.latent_channels, facts.name)
+                pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
             except UnavailableError as error:
-                raise ManifestError(f"model: {error}") from None
+                key = "scheduler" if "scheduler" in str(error) else "model"
+                raise ManifestError(f"{key}: {error}") from None
         return super().fitted(facts)
 
 

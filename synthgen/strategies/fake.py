@@ -72,6 +72,8 @@ def _picture(sample: Sample, settings: Settings, originals: Originals) -> npt.ND
     if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
         return np.full((settings.height or 64, settings.width or 64, 3), 128, np.uint8)
     pattern = _pattern(sample, settings)
+    if sample.recipe.adapter:  # another colour for another adapter
+        pattern = pattern ^ np.uint8(int(sample.recipe.adapter.digest[:2], 16) | 1)
     return pattern // 2 + originals(sample).pixels // 2 if sample.source or sample.parent else pattern
 
 

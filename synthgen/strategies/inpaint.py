@@ -12,7 +12,7 @@ from synthgen.sample import Recipe, Sample
 from synthgen.strategies._diffusion import FromImageSettings, environment, load
 from synthgen.strategies._masks import Bools, Mask, blend
 
-__all__ = ["Settings", "environment", "maker"]
+__all__ = ["Mask", "Settings", "environment", "maker"]
 
 
 class Settings(FromImageSettings):

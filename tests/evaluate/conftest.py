@@ -1,4 +1,4 @@
-"""What the tests of a study's statistics share: studies simulated as predictions, of which the truth is known."""
+"""What the tests of a study share: simulated predictions of which the truth is known, and small pictures of classes."""
 
 import importlib.util
 import sys
@@ -8,14 +8,25 @@ from types import ModuleType
 import pytest
 
 
-@pytest.fixture(scope="session")
-def simulated() -> ModuleType:
-    """The module of simulated studies beside this file."""
-    name = "tests_evaluate_simulated"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("simulated.py"))
+def _beside(name: str) -> ModuleType:
+    """A module beside this file."""
+    known = f"tests_evaluate_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).with_name(f"{name}.py"))
         assert spec is not None
         assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+        sys.modules[known] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[known])
+    return sys.modules[known]
+
+
+@pytest.fixture(scope="session")
+def simulated() -> ModuleType:
+    """The module of simulated studies."""
+    return _beside("simulated")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ModuleType:
+    """The module of small pictures in classes."""
+    return _beside("drawn")

@@ -14,9 +14,9 @@ from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.evaluate.design import OUTSIDE, Design, design
 from synthgen.evaluate.leaks import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
-from synthgen.evaluate.seeds import NOT_ALLOWED, TOO_FEW_REAL
-from synthgen.evaluate.settings import Evaluate
+from synthgen.evaluate.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
 from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index, Source
 
 LABELS = ("acne", "eczema", "nevus")
@@ -395,6 +395,25 @@ def test_too_few_synthetic_images_are_said() -> None:
         "n_real 8 at ratio 4 needs 32; make more, or take larger ratios out"
     ]
     assert "of `nevus`" in refused([one for one in text() if one.label != "nevus"])[0]
+
+
+def test_a_ratio_beyond_what_an_entry_has_of_each_real_image_is_left_out() -> None:
+    """Four children a real image can't be ten of each: those trials are counted and said, the others are made."""
+    found = designed(children(real()), ratios=[4, 10], arms=["real", "real+synthetic"])
+    assert {one.ratio for one in found.trials if one.synthetic} == {4}
+    assert found.left_out == {TOO_FEW_EACH: 2 * 3}
+    assert any("6 trials are left out" in note and "`inpaint` (4)" in note for note in found.notes)
+
+
+def test_a_trial_goes_without_the_few_images_that_are_set_aside() -> None:
+    """One near-copy among many leaves a trial an image short, which is said; most of them leave it out."""
+    images, arms = text(32), ["real", "real+synthetic"]
+    near = [one.key for one in images if one.label == "acne"]
+    short = design(study(arms=arms), Index(tuple(real())), images, seed=7, labels=LABELS, near_copies=near[:1])
+    assert by_place(short)["real+synthetic", "text", 8, 4, 0].n_train == 3 * 40 - 1
+    assert any(note.startswith("2 trials with images of `text` have up to 3 % fewer") for note in short.notes)
+    without = design(study(arms=arms), Index(tuple(real())), images, seed=7, labels=LABELS, near_copies=near[:20])
+    assert without.left_out == {SET_ASIDE: 2 * 2}  # n = 4 and 8 at ratio 4 need 16 and 32 of the twelve
 
 
 def test_an_entry_of_leaks_alone_is_refused() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from synthgen.documents import validate
-from synthgen.evaluate.settings import ARMS, Evaluate, Share
+from synthgen.manifest.evaluate import ARMS, Evaluate, Share
 
 
 def read(**written: Any) -> Evaluate:
@@ -27,6 +27,25 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert tuple(settings.arms) == ARMS
     assert (settings.generator_pool, settings.mix, settings.protocol) == ("n", "union", "equal-steps")
     assert (settings.learner.kind, settings.learner.backbone) == ("probe", "small-cnn")
+
+
+def test_the_default_backbone_is_what_ships_for_each_kind() -> None:
+    """`small-cnn` is trained in every trial of a finetune; a probe's fixed filters are those of `gabor`."""
+    assert read().learner.network == "gabor"
+    assert read(learner={"kind": "finetune"}).learner.network == "small-cnn"
+    assert read(learner={"kind": "probe", "backbone": "efficientnet-lite0"}).learner.network == "efficientnet-lite0"
+
+
+def test_images_are_as_large_as_the_network_reads_them() -> None:
+    """The side is 64 for the small network, 224 for a checkpoint, or as asked."""
+    assert read(learner={"kind": "finetune"}).learner.side == 64
+    assert read(learner={"kind": "finetune", "backbone": "org/vit"}).learner.side == 224
+    assert read(learner={"kind": "finetune", "image_size": 32}).learner.side == 32
+
+
+def test_strategies_name_each_entry_once() -> None:
+    """Pooled entries are looked up by their own name."""
+    assert read(strategies={"tuned": ["a", "b"]}).strategy_of == {"a": "tuned", "b": "tuned"}
 
 
 def test_a_mix_is_a_name_or_a_share() -> None:

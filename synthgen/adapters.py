@@ -1,0 +1,177 @@
+"""Adapters: what fine-tuning leaves, as a folder that plain diffusers and peft load, with the recipe that it came from.
+
+``adapter.json`` beside the weights tells name, digest, method, strategy, labels, base model and revision, the ids of
+the real images that were shown, and the sha256 of the weights. Only safetensors are ever read.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from synthgen import durable, models
+from synthgen.errors import DamagedError, IncompleteError, ManifestError
+
+FOLDER = "adapters"
+FACTS = "adapter.json"
+LORA = "pytorch_lora_weights.safetensors"
+EMBEDDINGS = "learned_embeds*.safetensors"
+_FORMAT = 1
+_ENTRIES = ("run.json", "provenance.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter as a plan knows it, trained or not.
+
+    Attributes:
+        name: Its folder's name.
+        digest: The sha256, in hex, over everything that decides it: recipe, seed and the images that it is shown; for a
+            folder from elsewhere, over its weights.
+        method: The module behind the methods door, which says how it is loaded.
+        pool: The ids of the real images that it has seen, sorted; ``None`` where nobody knows.
+        words: The word that a prompt uses for a label in place of its own, by label.
+        folder: Where it lies; ``None`` for one that a run trains itself.
+    """
+
+    name: str
+    digest: str
+    method: str
+    pool: tuple[str, ...] | None
+    words: tuple[tuple[str, str], ...] = ()
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        """What records call it: its name and the beginning of its digest."""
+        return f"{self.name}@{self.digest[:12]}"
+
+    def word(self, label: str, words: str) -> str:
+        """What a prompt calls a label whose own words are given."""
+        return dict(self.words).get(label, words)
+
+    def facts(self) -> dict[str, Any]:
+        """What a run and a packed dataset tell of it."""
+        pool = None if self.pool is None else list(self.pool)
+        return {"name": self.name, "digest": self.digest, "method": self.method, "pool": pool}
+
+    def located(self, root: Path) -> Self:
+        """The same with the folder that it lies in.
+
+        Args:
+            root: The folder of the run that trains it.
+
+        Raises:
+            IncompleteError: It is not trained yet.
+            DamagedError: What lies there is another adapter, or its weights are not those that were written.
+        """
+        folder = self.folder or root / FOLDER / self.name
+        if not folder.is_dir():
+            raise IncompleteError(
+                f"adapter `{self.name}` is not trained yet (no {folder}); run `synthgen finetune` first"
+            )
+        if self.folder is None:
+            facts = read(folder)
+            if facts["digest"] != self.digest:
+                raise DamagedError(
+                    f"{folder} is an adapter of another recipe; move it away and run `synthgen finetune`"
+                )
+            if facts["weights_sha256"] != weights_sha256(folder):
+                raise DamagedError(f"{folder}: its weights have changed; move it away and run `synthgen finetune`")
+        return replace(self, folder=folder)
+
+
+def describe(folder: Path) -> Adapter:
+    """An adapter by the folder that it lies in: ours, or any that diffusers' ``load_lora_weights`` reads.
+
+    Raises:
+        ManifestError: It is none, or has only weights that can run code when loaded.
+    """
+    if not folder.is_dir():
+        raise ManifestError(f"no folder {folder}")
+    models.refuse_unsafe(folder, [folder])
+    own = (folder / FACTS).is_file()
+    method = _method(folder, own=own)
+    digest = weights_sha256(folder)
+    if not own:
+        return Adapter(folder.name, digest, method, None, folder=folder)
+    facts = read(folder)
+    words = tuple(sorted(facts["words"].items()))
+    return Adapter(facts["name"], digest, method, tuple(facts["pool"]["ids"]), words, folder)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The facts that lie beside an adapter's weights.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
+    path = folder / FACTS
+    try:
+        facts = json.loads(path.read_bytes())
+        if facts.pop("format") != _FORMAT or not {"name", "digest", "weights_sha256", "pool", "words"} <= set(facts):
+            raise ValueError("written by another version of synthgen")
+        return dict(facts)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DamagedError(f"{path}: not an adapter's file ({error}); train it again") from None
+
+
+def write(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the facts beside an adapter's weights, as the last of its files."""
+    content = {"format": _FORMAT, **facts, "weights_sha256": weights_sha256(folder)}
+    durable.write(folder / FACTS, json.dumps(content, indent=1).encode())
+
+
+def weights_sha256(folder: Path) -> str:
+    """The sha256, in hex, over the names and bytes of every safetensors file in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        status = path.stat()
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(_sha256(path, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()
+
+
+def pools(root: Path) -> dict[str, frozenset[str] | None]:
+    """Which real images each adapter has seen, by what records call it, for a run or a packed dataset.
+
+    ``None`` where nobody knows. Images whose record names no adapter are of a model that has seen none of them.
+
+    Raises:
+        DamagedError: The folder's own file can't be read.
+    """
+    for name in _ENTRIES:
+        path = root / name
+        if not path.is_file():
+            continue
+        try:
+            found = json.loads(path.read_bytes()).get("adapters", {})
+            return {key: None if one["pool"] is None else frozenset(one["pool"]) for key, one in found.items()}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise DamagedError(f"{path}: can't be read: {error}") from None
+    return {}
+
+
+def table(adapters: Iterable[Adapter]) -> dict[str, dict[str, Any]]:
+    """The facts of adapters, by what records call them, as :func:`pools` reads them."""
+    return {str(one): one.facts() for one in adapters}
+
+
+def _method(folder: Path, *, own: bool) -> str:
+    if (folder / LORA).is_file():
+        return "lora"
+    if any(folder.glob(EMBEDDINGS)):
+        return "textual-inversion"
+    if (folder / "model_index.json").is_file():
+        if own:
+            return "full"
+        raise ManifestError(f"{folder} is a whole model, not an adapter; name it under `model`")
+    raise ManifestError(f"{folder} is no adapter: it has neither {LORA} nor {EMBEDDINGS}")
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, _size: int, _mtime_ns: int) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

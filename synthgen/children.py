@@ -1,0 +1,43 @@
+"""Worker processes that end when the process that started them does, however that was killed."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+
+from synthgen.errors import SynthgenError
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes to hand work to; what is still waiting when the block is left is not begun any more.
+
+    Raises:
+        SynthgenError: One of them was killed.
+    """
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin) as found:
+        try:
+            yield found
+        except BrokenProcessPool:
+            raise SynthgenError(
+                "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers"
+            ) from None
+        finally:
+            found.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave the terminal's Ctrl-C to the parent, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_end(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)

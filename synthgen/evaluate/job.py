@@ -1,0 +1,190 @@
+"""Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from synthgen import adapters, durable, indexing, planning, real
+from synthgen.doors import Doors
+from synthgen.errors import InputError, PlanMismatchError
+from synthgen.evaluate import arms, backbones, faults, near, places, roll, synthetic
+from synthgen.evaluate.backbones import Network
+from synthgen.evaluate.design import Design, design
+from synthgen.evaluate.near import Near
+from synthgen.evaluate.pictures import Pictures
+from synthgen.evaluate.roll import Roll
+from synthgen.evaluate.synthetic import Listed
+from synthgen.evaluate.trials import Trial, digest
+from synthgen.manifest import Evaluate, Manifest, RealImages
+from synthgen.real import Index
+
+Progress = Callable[[str, int, int], None]
+STUDY = "study.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study that is ready to be trained.
+
+    Attributes:
+        read: Its manifest.
+        settings: What is asked.
+        out: The report's folder.
+        index: The real images.
+        network: What its classifiers stand on.
+        design: Its trials.
+        near: What was found to look like something else.
+        roll: Its images in rows.
+    """
+
+    read: Manifest
+    settings: Evaluate
+    out: Path
+    index: Index
+    network: Network
+    design: Design
+    near: Near | None
+    roll: Roll
+
+    @cached_property
+    def names(self) -> dict[str, Trial]:
+        """Each distinct training by the name of its unit, with a trial that it is of, in the design's order."""
+        return {self.name(trial): trial for trial in self.design.trials}
+
+    def name(self, trial: Trial) -> str:
+        """The name of a trial's training in the ledger."""
+        return digest([trial.training, self.network.digest])
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that are told apart."""
+        return labels_of(self.read)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report has to know."""
+        learner = f"The learner, {self.network.words}: {self.network.origin}"
+        return (*self.design.notes, learner, *(self.near.notes() if self.near else ()))
+
+
+def prepare(
+    read: Manifest, out: Path, doors: Doors, *, given: Path | None = None, progress: Progress | None = None
+) -> Job:
+    """Prepare a study, and refuse one that can't be done.
+
+    Args:
+        read: The manifest.
+        out: The report's folder.
+        doors: The strategies and sources there are.
+        given: The run or dataset of synthetic images, in place of ``evaluate.synthetic``.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The study can't be done as asked; one line for each fault.
+        IncompleteError: The run lacks images.
+    """
+    settings, images, document = read.document.evaluate, read.real, read.document
+    if settings is None or images is None:
+        raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
+    claim(out, document.name)
+    labels, tell = labels_of(read), progress or _silent
+    network = backbones.load(settings.learner, read.base, len(labels))
+    root = _synthetic_root(read, settings, given, out)
+    index, home = _index(read, images, root, out, partial(tell, "indexing real images"))
+    found = _listed(root, settings, doors, document.skin_tones.scale)
+    pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
+    looked = (
+        near.look(index, found.images, labels, pictures, partial(tell, "looking for near-copies")) if root else None
+    )
+    designed = design(
+        settings, index, found.images, seed=document.seed, labels=labels, near_copies=looked.of_held if looked else ()
+    )
+    side = network.frozen.size if network.frozen else None
+    called = roll.call(designed, index.sources, found.images, labels, pictures, side=side)
+    return Job(read, settings, out, index, network, designed, looked, called)
+
+
+def check(read: Manifest, out: Path, index: Index | None) -> None:
+    """Refuse a study that its real images, its learner or its folder make impossible, before any image is made.
+
+    Args:
+        read: The manifest.
+        out: The report's folder.
+        index: The real images, as far as they are indexed already.
+
+    Raises:
+        InputError: The study can't be done as asked; one line for each fault.
+    """
+    settings, labels = read.document.evaluate, labels_of(read)
+    if settings is None:
+        return
+    claim(out, read.document.name)
+    backbones.load(settings.learner, read.base, len(labels))
+    found = faults.of_real(settings, index, labels) if index else []
+    if found:
+        raise InputError(*found)
+
+
+def labels_of(read: Manifest) -> list[str]:
+    """The labels that a study tells apart, in the manifest's order."""
+    known, asked = list(read.document.labels), read.document.evaluate
+    return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
+
+
+def claim(out: Path, name: str) -> None:
+    """Make a folder this study's, or check that it is.
+
+    Raises:
+        InputError: It is not empty and no report, or the report of another study; nothing is written to it.
+    """
+    path = out / STUDY
+    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+        try:
+            held = json.loads(path.read_bytes())["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{out} is not empty and not a report (no {STUDY}); choose another folder") from None
+        if held != name:
+            raise InputError(f"{out} holds the report of `{held}`, this is `{name}`; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    durable.sweep(out)
+    if not path.exists():
+        durable.write(path, json.dumps({"format": _FORMAT, "name": name}).encode())
+
+
+def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
+    if not arms.uses_synthetic(settings):
+        return None
+    return places.find(settings.synthetic, given, name=read.document.name, base=read.base, out=out)
+
+
+def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> Listed:
+    if root is None:
+        return Listed((), {})
+    pools = adapters.pools(root)
+    return synthetic.listed(root, doors, scale=scale, strategy_of=settings.strategy_of, pools=pools)
+
+
+def _index(
+    read: Manifest, images: RealImages, root: Path | None, out: Path, progress: Callable[[int, int], None]
+) -> tuple[Index, Path]:
+    """The index of real images, and the folder that keeps it: the run's own where it has one, or else the report's."""
+    for home in _homes(root):
+        try:
+            return planning.index(read, images, home, progress), home
+        except PlanMismatchError:  # the synthetic images are of another study, which has other real images
+            continue
+    home = out / "real"
+    return planning.index(read, images, home, progress), home
+
+
+def _homes(root: Path | None) -> Sequence[Path]:
+    """The folders of runs that may have indexed the same real images: the run itself, or the one beside a dataset."""
+    found = [] if root is None else [root, root.parent / "work"]
+    return [home for home in found if (home / "run.json").is_file() and (home / real.FILE).is_file()]
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return

@@ -1,0 +1,100 @@
+"""Finds the synthetic images that a study is about: this run, a run or dataset folder, or a dataset on the Hub."""
+
+import json
+import re
+from pathlib import Path
+
+from synthgen import datasets_on_disk, runs
+from synthgen.errors import InputError, UnavailableError
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
+
+
+def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path) -> Path:
+    """The folder of a run or a packed dataset; of a study's own folder, its dataset before its run.
+
+    Args:
+        synthetic: ``evaluate.synthetic`` of the manifest.
+        given: A folder that takes its place; ``None`` for none.
+        name: The manifest's name: ``this`` run is looked for beside the report, and then in ``runs/NAME``.
+        base: The folder that relative paths start from.
+        out: The report's folder.
+
+    Raises:
+        InputError: There is no such folder, or it is neither a run nor a dataset.
+        UnavailableError: A Hub id can't be had.
+    """
+    if given is not None:
+        return _inside(given, "--synthetic")
+    if synthetic == "this":
+        return _this(name, out)
+    folder = base / Path(synthetic).expanduser()
+    if folder.is_dir():
+        return _inside(folder, "evaluate.synthetic")
+    if not _HUB_ID.fullmatch(synthetic):
+        raise InputError(f"evaluate.synthetic: no folder {folder}, and `{synthetic}` is no Hub id (org/name)")
+    return _downloaded(synthetic)
+
+
+def _this(name: str, out: Path) -> Path:
+    places = [out.resolve().parent, Path("runs") / name]
+    for place in places:
+        found = _of_study(place)
+        if found and _name(found) == name:
+            return found
+    looked = " and ".join(str(place) for place in places)
+    raise InputError(
+        f"evaluate.synthetic: no run or dataset of `{name}` in {looked}; "
+        "run `synthgen generate` first, or give its folder with --synthetic"
+    )
+
+
+def _inside(folder: Path, where: str) -> Path:
+    found = folder if _is_either(folder) else _of_study(folder)
+    if found is None:
+        raise InputError(f"{where}: {folder} is {_KINDS}")
+    return found
+
+
+def _of_study(folder: Path) -> Path | None:
+    return next((place for place in (folder / "dataset", folder / "work") if _is_either(place)), None)
+
+
+def _name(folder: Path) -> str:
+    """The name of the manifest that a run or dataset was made by; empty where it can't be told."""
+    file = folder / ("run.json" if runs.is_run(folder) else datasets_on_disk.PROVENANCE)
+    try:
+        return str(json.loads(file.read_bytes())["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _is_either(folder: Path) -> bool:
+    return runs.is_run(folder) or datasets_on_disk.is_dataset(folder)
+
+
+def _downloaded(name: str) -> Path:
+    """A dataset of the Hub, whole, in the Hub's own cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it does, but lazily
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    http_error: type[Exception] = HfHubHTTPError.__mro__[1]  # httpx's or httpx2's, as huggingface_hub uses
+    disabled = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        folder = Path(snapshot_download(name, repo_type="dataset"))
+    except (http_error, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnavailableError(f"evaluate.synthetic: `{name}` can't be had from the Hub: {reason}") from None
+    finally:
+        if not disabled:
+            enable_progress_bars()
+    if not datasets_on_disk.is_dataset(folder):
+        raise InputError(f"evaluate.synthetic: `{name}` is no dataset that synthgen packed (it has no provenance.json)")
+    return folder

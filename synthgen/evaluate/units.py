@@ -1,0 +1,76 @@
+"""The ledger of a study's trainings: one file each, written whole or not at all, and trusted only while it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen import durable
+from synthgen.learners.outcome import Learned
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+_SAID = "training"
+_log = logging.getLogger(__name__)
+
+
+class Units:
+    """What trainings have answered, below one folder.
+
+    Args:
+        folder: Where; made when the first one is written.
+        shapes: The shape that a training's answers have, by split.
+    """
+
+    def __init__(self, folder: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
+        self._folder, self._shapes = folder, dict(shapes)
+
+    def path(self, name: str) -> Path:
+        """Where a training's answers lie."""
+        return self._folder / name[:2] / f"{name}.safetensors"
+
+    def read(self, name: str) -> Learned | None:
+        """What a training has answered; ``None`` where it has to be done, or its file is not whole."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self.path(name)
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "numpy") as file:
+                tensors = {split: file.get_tensor(split) for split in self._shapes}
+                said = json.loads(file.metadata()[_SAID])
+            if said["digest"] == _digest(tensors) and self._shapes == {s: t.shape for s, t in tensors.items()}:
+                return Learned(**tensors, optimizer_steps=said["optimizer_steps"], chosen=said["chosen"])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            _log.debug("%s: %s", path, error)
+        _log.warning("%s is not whole; its training is done again", path)
+        return None
+
+    def write(self, name: str, learned: Learned) -> None:
+        """Keep what a training has answered; equal answers give equal bytes."""
+        import numpy as np
+        from safetensors.numpy import save
+
+        # safetensors takes an array's memory as it lies
+        tensors = {split: np.ascontiguousarray(getattr(learned, split)) for split in self._shapes}
+        said = {"digest": _digest(tensors), "optimizer_steps": learned.optimizer_steps, "chosen": learned.chosen}
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # one key alone: safetensors writes several in any order
+        durable.write(path, save(tensors, {_SAID: json.dumps(said, sort_keys=True)}))
+
+
+def _digest(tensors: Mapping[str, Floats]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        digest.update(tensors[name].tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""Trains every adapter that a manifest asks for and that is not there yet; yields how far it is, and receipts."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from synthgen import adapters, runs
+from synthgen.errors import PlanMismatchError, StoppedError
+from synthgen.finetune.training import STOPPED, Step
+from synthgen.plan import Plan
+from synthgen.tunings import Tuning
+
+__all__ = ["Job", "Step", "Trained", "finetune", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """An adapter is finished and safely on disk.
+
+    Attributes:
+        adapter: Its name.
+        folder: Where it lies.
+        images: How many real images it was shown.
+        steps: Optimizer steps.
+        loss: The mean over the last tenth of them.
+        seconds: That they took in this process.
+    """
+
+    adapter: str
+    folder: Path
+    images: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The adapters of a run, and those of them that are to be trained."""
+
+    plan: Plan
+    root: Path
+    todo: tuple[Tuning, ...]
+    finished: tuple[str, ...]
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all that are to be trained, on one device."""
+        return sum(cast(Any, one.entry.settings).steps(len(one.pool)) for one in self.todo)
+
+
+def prepare(plan: Plan, root: Path) -> Job:
+    """Claim a folder for a plan and find the adapters that are not there.
+
+    Raises:
+        PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
+        InputError: The folder is not a run.
+    """
+    runs.claim(root, plan)
+    todo, finished, faults = list[Tuning](), list[str](), list[str]()
+    for name, tuning in plan.tunings.items():
+        folder = root / adapters.FOLDER / name
+        if not folder.exists():
+            todo.append(tuning)
+            continue
+        found = adapters.read(folder)["digest"]
+        finished.append(name)
+        if found != tuning.adapter.digest:
+            faults.append(
+                f"{folder} is an adapter of another recipe or of other images (there {found[:12]}, asked "
+                f"{tuning.adapter.digest[:12]}): use another --out, rename the entry, or undo the change"
+            )
+    if faults:
+        raise PlanMismatchError(*faults)
+    return Job(plan, root, tuple(todo), tuple(finished))
+
+
+def finetune(job: Job, device: str = "auto", *, stop: Callable[[], bool] = lambda: False) -> Iterator[Step | Trained]:
+    """Train the adapters of a job one after another; each takes up its own state where it was stopped.
+
+    Args:
+        job: What there is to do.
+        device: torch's device, or ``auto``.
+        stop: Whether a signal asked to stop.
+
+    Raises:
+        UnavailableError: The device, or a model, can't be had here.
+        StoppedError: ``stop`` said so; what was yielded is kept.
+    """
+    from synthgen.finetune import adapter
+
+    for tuning in job.todo:
+        if stop():
+            raise StoppedError(STOPPED)
+        folder = job.root / adapters.FOLDER / tuning.adapter.name
+        seconds = 0.0
+        for step in adapter.train(job.plan.manifest, tuning, job.root, device=device, stop=stop):
+            seconds += step.seconds
+            yield step
+        facts = adapters.read(folder)
+        yield Trained(tuning.adapter.name, folder, len(tuning.pool), facts["steps"], facts["loss"], seconds)

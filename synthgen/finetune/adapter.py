@@ -1,0 +1,240 @@
+"""One adapter from its recipe to its folder: model and images read, trained, drawn from, and written."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from synthgen import __version__, adapters, devices, durable, indexing, methods, photographs, pipelines
+from synthgen.errors import UnavailableError
+from synthgen.finetune import captions, curves, grids, material, prior, seeds
+from synthgen.finetune.training import Shown, Step, Training
+from synthgen.manifest import Manifest
+from synthgen.real import Source
+from synthgen.tunings import Tuning
+
+_PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
+_CURVE, _MADE = "losses.jsonl", "adapter"
+
+
+def train(manifest: Manifest, tuning: Tuning, root: Path, *, device: str, stop: Callable[[], bool]) -> Iterator[Step]:
+    """Train an adapter into its folder; yields how far it is.
+
+    Args:
+        manifest: The manifest.
+        tuning: What to train.
+        root: The run's folder.
+        device: torch's device, or ``auto``.
+        stop: Whether a signal asked to stop.
+
+    Raises:
+        UnavailableError: The device or the model can't be had, or the state is of another environment.
+        StoppedError: ``stop`` said so; the state is kept.
+    """
+    work = _Work(manifest, tuning, root, device)
+    if not (work.scratch / _MADE / adapters.FACTS).is_file():  # else killed between its last byte and its name
+        before = work.pictures(new=False)
+        training = work.training()
+        for step in training.run(stop):
+            work.note(step)
+            yield step
+        work.write(training, before)
+    work.publish()
+
+
+class _Work:
+    """The parts that a training takes, put together."""
+
+    def __init__(self, manifest: Manifest, tuning: Tuning, root: Path, device: str) -> None:
+        entry = tuning.entry
+        self._manifest, self._tuning, self._root, self._settings = manifest, tuning, root, cast(Any, entry.settings)
+        self.scratch = root / adapters.FOLDER / f".{tuning.adapter.name}"
+        described = devices.describe(device)
+        precision = _precision(self._settings.mixed_precision, described)
+        self._accelerator = _accelerator(precision, self._settings, described.kind)
+        self._revision = pipelines.resolve_revision(entry)
+        self.facts = _environment(tuning, described, precision, self._revision)
+        if self._accelerator.is_main_process:
+            _pin(self.scratch, self.facts)
+        self._accelerator.wait_for_everyone()
+        self._pipe = pipelines.read(entry.strategy, entry.model, self._revision, "float32")
+        for part in self._pipe.components.values():
+            if hasattr(part, "requires_grad_"):
+                part.requires_grad_(False)
+        self._pipe.to(self._accelerator.device)
+
+    def _read(self, source: Source) -> Any:
+        return photographs.open_photograph(self._bytes(source))
+
+    def _bytes(self, source: Source) -> bytes:
+        real = self._manifest.real
+        if real is None:
+            raise LookupError("no real images")
+        if not hasattr(self, "_open"):
+            self._open = indexing.open_images(real.source, real.settings, self._manifest.base, self._root)
+        return self._open(source)
+
+    def training(self) -> Training:
+        """Encode what is shown, and put what is trained onto the model."""
+        import torch
+
+        settings, digest, pipe = self._settings, self._tuning.adapter.digest, self._pipe
+        masked = self._tuning.entry.strategy == "inpaint"
+        kept = prior.images(pipe, settings, digest, within=self._accelerator.autocast, inpaint=masked)
+        torch.manual_seed(seeds.seed(digest, "first"))
+        learner = self._learner()
+        texts = captions.of(self._manifest, self._tuning)
+        pipelines.check_lengths(pipe, {text for some in texts for text in some})
+        images = [partial(self._read, source) for source in self._tuning.pool]
+        own = material.encode(pipe, images, texts, settings, masked=masked, digest=digest)
+        other = prior.encode(pipe, kept, settings, masked=masked, digest=digest)
+        every = [text for shown in (own, other) if shown for some in shown.texts for text in some]
+        embeddings = {} if learner.reads_text else material.embed(pipe, [*every, ""])
+        return Training(
+            self._tuning.adapter.name, digest, pipe=pipe, learner=learner, settings=settings,
+            shown=Shown(own, other, embeddings), accelerator=self._accelerator, folder=self.scratch,
+            facts=self.facts,
+        )  # fmt: skip
+
+    def _learner(self) -> Any:
+        import torch
+
+        pipe = self._pipe
+        denoiser = pipelines.denoiser(pipe)
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
+        if half and self._accelerator.device.type != "cpu":  # a CPU's kernels take no half weights beside fp32 inputs
+            denoiser.to(half)
+        learner = methods.method(self._tuning.entry.method).learner(pipe, self._settings, self._tuning.labels)
+        if self._settings.gradient_checkpointing:
+            denoiser.enable_gradient_checkpointing()
+        self._learned = learner
+        return learner
+
+    def pictures(self, *, new: bool) -> Any:
+        """The pictures of the grid; empty where none are wanted."""
+        count, side = self._settings.num_validation_images, self._settings.resolution
+        if not count:
+            return []
+        shown = self._examples(count)
+        prompts = captions.samples(self._manifest, self._tuning, count, new=new)
+        inpaint = self._tuning.entry.strategy == "inpaint"
+        return grids.draw(self._pipe, prompts, shown, side, inpaint=inpaint, within=self._accelerator.autocast())
+
+    def _examples(self, count: int) -> list[Any]:
+        side = self._settings.resolution
+        sources = captions.examples(self._tuning, count)
+        return [photographs.fit(self._read(one), side, side, "crop") for one in sources]
+
+    def note(self, step: Step) -> None:
+        """Keep a report for the curve."""
+        if self._accelerator.is_main_process:
+            with (self.scratch / _CURVE).open("a", encoding="utf-8") as file:
+                first = step.step - len(step.losses) + 1
+                file.writelines(f"{json.dumps([first + n, loss])}\n" for n, loss in enumerate(step.losses))
+
+    def write(self, training: Training, before: Sequence[Any]) -> None:
+        """Write the adapter's folder: weights, curve, grid and, last, its facts."""
+        if not self._accelerator.is_main_process:
+            return
+        folder, count = self.scratch / _MADE, self._settings.num_validation_images
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self._learned.save(folder)
+        losses = self._losses()
+        curves.write(losses, folder)
+        if count:
+            rows = [("shown", self._examples(count)), ("before", before), ("after", self.pictures(new=True))]
+            durable.write(folder / "samples.png", grids.sheet(rows))
+        tail = [loss for step, loss in losses if step > training.steps * 0.9]
+        for path in folder.rglob("*"):
+            if path.is_file():
+                shutil.copymode(self.scratch / "environment.json", path)  # safetensors writes for its owner alone
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+        adapters.write(folder, self._facts(training, sum(tail) / max(1, len(tail))))
+
+    def publish(self) -> None:
+        """Give the finished folder its name; what was kept to go on from goes."""
+        if self._accelerator.is_main_process:
+            durable.publish(self.scratch / _MADE, self.scratch.with_name(self._tuning.adapter.name))
+            shutil.rmtree(self.scratch)
+        self._accelerator.wait_for_everyone()
+
+    def _losses(self) -> list[tuple[int, float]]:
+        """The reports, those that were made twice once."""
+        path = self.scratch / _CURVE
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return sorted({int(step): float(loss) for step, loss in map(json.loads, lines)}.items())
+
+    def _facts(self, training: Training, loss: float) -> dict[str, Any]:
+        entry, adapter = self._tuning.entry, self._tuning.adapter
+        asked = "all" if entry.pool is None else entry.pool.model_dump()
+        return {
+            "generator": f"synthgen {__version__}",
+            "name": adapter.name,
+            "digest": adapter.digest,
+            "method": entry.method,
+            "strategy": entry.strategy,
+            "labels": dict(self._tuning.labels),
+            "words": dict(adapter.words),
+            "model": entry.model.name,
+            "model_revision": self._revision,
+            "seed": str(self._manifest.document.seed),
+            "settings": entry.settings.model_dump(mode="json"),
+            "pool": {"asked": asked, "ids": list(adapter.pool or ())},
+            "steps": training.steps,
+            "loss": round(loss, 6),
+            "environment": self.facts,
+        }
+
+
+def _environment(tuning: Tuning, device: devices.Device, precision: str, revision: str) -> dict[str, Any]:
+    """What the weights depend on beside the recipe."""
+    from importlib.metadata import version
+
+    return {
+        "digest": tuning.adapter.digest,
+        "device": device.kind,
+        "device_name": device.name,
+        "threads": device.threads,
+        "mixed_precision": precision,
+        "model_revision": revision,
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _pin(scratch: Path, facts: dict[str, Any]) -> None:
+    """Begin a training's state, or check that it is of this recipe and environment; another recipe's is begun anew."""
+    path = scratch / "environment.json"
+    begun = json.loads(path.read_bytes()) if path.is_file() else None
+    if begun is None or begun["digest"] != facts["digest"]:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        durable.write(path, json.dumps(facts, indent=1).encode())
+    elif begun != facts:
+        changed = ", ".join(f"{key} {begun[key]} then, {facts[key]} now" for key in facts if begun[key] != facts[key])
+        raise UnavailableError(f"{scratch} was begun in another environment ({changed}); restore it, or remove it")
+
+
+def _precision(asked: str, device: devices.Device) -> str:
+    """The precision of the forward pass: bf16 where the device has it, fp16 on other CUDA devices, else fp32."""
+    if asked == "fp16" and device.kind == "cpu":
+        raise UnavailableError("mixed_precision fp16: a CPU has no fast fp16 arithmetic; use bf16, no or auto")
+    if asked != "auto":
+        return asked
+    return "bf16" if device.bf16 else "fp16" if device.kind == "cuda" else "no"
+
+
+def _accelerator(precision: str, settings: Any, device: str) -> Any:
+    """accelerate's, fresh: in one process adapters of several precisions are trained one after another."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState
+
+    AcceleratorState._reset_state()
+    GradientState._reset_state()
+    return Accelerator(
+        mixed_precision=precision, gradient_accumulation_steps=settings.gradient_accumulation_steps, cpu=device == "cpu"
+    )

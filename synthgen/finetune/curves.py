@@ -1,0 +1,47 @@
+"""The loss of a training, a line a report, and drawn as a curve."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthgen import durable
+
+Losses = Sequence[tuple[int, float]]
+
+
+def write(losses: Losses, folder: Path) -> None:
+    """Write ``losses.csv`` and ``losses.png``.
+
+    Args:
+        losses: Optimizer step and loss, in order.
+        folder: Where to.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [("step", "loss"), *((step, f"{loss:.6g}") for step, loss in losses)]
+    )
+    durable.write(folder / "losses.csv", text.getvalue().encode())
+    durable.write(folder / "losses.png", _draw(losses))
+
+
+def smooth(values: Sequence[float], share: float = 0.05) -> list[float]:
+    """A running mean over a share of the values, so that a trend shows through the noise of single batches."""
+    width = max(1, int(len(values) * share))
+    return [sum(values[max(0, end - width) : end]) / min(width, end) for end in range(1, len(values) + 1)]
+
+
+def _draw(losses: Losses) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    steps, values = [step for step, _ in losses], [loss for _, loss in losses]
+    axes.plot(steps, values, color="0.75", linewidth=0.8, marker="." if len(losses) < 3 else "", label="one batch")
+    axes.plot(steps, smooth(values), color="tab:blue", label="running mean")
+    axes.set(xlabel="optimizer step", ylabel="loss", xlim=(0, max(steps, default=1)))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()

@@ -1,0 +1,89 @@
+"""Pictures of what a model draws before it is tuned and after, from the same seeds, beside what it was shown."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+_STEPS, _GUIDANCE, _STRENGTH = 20, 3.0, 0.97
+_SHOWN = 128  # pixels a side
+_MARGIN, _GAP = 78, 4
+
+
+def draw(
+    pipe: Any,
+    prompts: Sequence[str],
+    shown: Sequence[Pixels],
+    side: int,
+    *,
+    inpaint: bool,
+    within: AbstractContextManager[Any],
+    first_seed: int = 0,
+) -> Pixels:
+    """Images of prompts, each from a seed of its own; for inpainting the middle of the n-th image painted anew.
+
+    Args:
+        pipe: The pipeline.
+        prompts: The prompts.
+        shown: Photographs, uint8 RGB, shape (side, side, 3); one a prompt.
+        side: Height and width in pixels.
+        inpaint: Whether the pipeline paints into them.
+        within: The precision to compute in.
+        first_seed: The seed of the first; each has the next one.
+
+    Returns:
+        uint8 RGB, shape (prompts, side, side, 3).
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    options: dict[str, Any] = {}
+    if inpaint:
+        mask = np.zeros((side, side), np.uint8)
+        mask[side // 4 : side - side // 4, side // 4 : side - side // 4] = 255
+        options = {
+            "image": [Image.fromarray(one) for one in shown],
+            "mask_image": [Image.fromarray(mask)] * len(shown),
+            "strength": _STRENGTH,
+        }
+    scheduler = pipe.scheduler
+    with torch.inference_mode(), within:
+        made = pipe(
+            list(prompts),
+            height=side,
+            width=side,
+            num_inference_steps=_STEPS,
+            guidance_scale=_GUIDANCE,
+            generator=[torch.Generator("cpu").manual_seed(first_seed + place) for place in range(len(prompts))],
+            output_type="np",
+            **options,
+        ).images
+    pipe.scheduler = type(scheduler).from_config(scheduler.config)
+    found: Pixels = np.rint(np.nan_to_num(made) * 255).clip(0, 255).astype(np.uint8)
+    return found
+
+
+def sheet(rows: Sequence[tuple[str, Sequence[Pixels]]]) -> bytes:
+    """Rows of pictures with their names at the left, as a PNG."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    columns, step = max(len(row) for _, row in rows), _SHOWN + _GAP
+    whole = Image.new("RGB", (_MARGIN + columns * step, len(rows) * step), "white")
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
+    for y, (name, row) in enumerate(rows):
+        pen.text((6, y * step + _SHOWN // 2), name, fill="black", font=font, anchor="lm")
+        for x, pixels in enumerate(row):
+            picture = Image.fromarray(pixels).resize((_SHOWN, _SHOWN), Image.Resampling.BICUBIC)
+            whole.paste(picture, (_MARGIN + x * step, y * step))
+    content = io.BytesIO()
+    whole.save(content, format="png", optimize=True)
+    return content.getvalue()

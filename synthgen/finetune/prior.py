@@ -1,0 +1,65 @@
+"""Prior preservation (Ruiz et al. 2022): images that the model draws before it is tuned, shown to it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from synthgen.finetune import grids, material, seeds
+from synthgen.finetune.material import Material
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+_BATCH = 8
+Kept = Sequence[tuple[str, "Pixels"]]
+
+
+def images(
+    pipe: Any, settings: Any, digest: str, *, within: Callable[[], AbstractContextManager[Any]], inpaint: bool
+) -> Kept:
+    """Draw the images of ``class_prompts``, the prompts in turns, each with its prompt; none where none are wanted."""
+    if not settings.with_prior_preservation:
+        return []
+    source = _text_pipeline(pipe) if inpaint else pipe
+    prompts = [
+        settings.class_prompts[place % len(settings.class_prompts)] for place in range(settings.num_class_images)
+    ]
+    found: list[tuple[str, Pixels]] = []
+    for first in range(0, len(prompts), _BATCH):
+        batch = prompts[first : first + _BATCH]
+        start = seeds.seed(digest, "prior", first)
+        drawn = grids.draw(source, batch, [], settings.resolution, inpaint=False, within=within(), first_seed=start)
+        found += zip(batch, drawn, strict=True)
+    return found
+
+
+def encode(pipe: Any, kept: Kept, settings: Any, *, masked: bool, digest: str) -> Material | None:
+    """Encode them as the images to learn from are."""
+    if not kept:
+        return None
+    readers = [partial(_same, pixels) for _, pixels in kept]
+    return material.encode(
+        pipe, readers, [(text,) for text, _ in kept], settings, masked=masked, digest=f"{digest} prior"
+    )
+
+
+def _same(pixels: Pixels) -> Pixels:
+    return pixels
+
+
+def _text_pipeline(pipe: Any) -> Any:
+    """The same parts as a pipeline that draws from prompts alone."""
+    import diffusers
+
+    kind = getattr(diffusers, type(pipe).__name__.replace("Inpaint", ""))
+    found = kind(
+        **pipe.components, **({"requires_safety_checker": False} if "safety_checker" in pipe.components else {})
+    )
+    found.set_progress_bar_config(disable=True)
+    return found

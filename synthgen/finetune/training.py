@@ -1,0 +1,237 @@
+"""The training loop: batches of what was computed once, AdamW by accelerate, and a state on disk every few steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import pipelines
+from synthgen.errors import DamagedError, StoppedError
+from synthgen.finetune import checkpoints, denoising, noising, seeds
+from synthgen.finetune.material import Material
+from synthgen.methods import Learner
+
+CHECKPOINT = "checkpoint.safetensors"
+_TOLD_SECONDS = 2.0
+STOPPED = "stopped by a signal; run the same command again to go on"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a training is.
+
+    Attributes:
+        adapter: Its adapter's name.
+        step: Optimizer steps that are done.
+        steps: Of how many.
+        losses: The loss of each step since the last such report.
+        seconds: That the steps since the last such report took.
+    """
+
+    adapter: str
+    step: int
+    steps: int
+    losses: tuple[float, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a training shows its model, and what it has to predict of it.
+
+    Attributes:
+        own: The images to learn from.
+        prior: Images not to forget by; ``None`` for none.
+        embeddings: Every prompt's embeddings, by text; empty where a text encoder is trained.
+    """
+
+    own: Material
+    prior: Material | None
+    embeddings: Mapping[str, Mapping[str, Any]]
+
+
+class Training:
+    """One adapter on its way.
+
+    Args:
+        name: The adapter's name.
+        digest: Its digest, from which all chance follows.
+        pipe: The pipeline, on its device.
+        learner: What is trained of it.
+        settings: The method's settings.
+        shown: What it is shown.
+        accelerator: accelerate's; several devices where it was launched on several.
+        folder: Where its state lies.
+        facts: What has to be the same where it goes on, as plain values.
+    """
+
+    def __init__(
+        self, name: str, digest: str, *, pipe: Any, learner: Learner, settings: Any, shown: Shown, accelerator: Any,
+        folder: Path, facts: Any,
+    ) -> None:  # fmt: skip
+        import torch
+        from diffusers.optimization import get_scheduler
+        from diffusers.training_utils import EMAModel
+
+        self._name, self._digest, self._pipe, self._settings = name, digest, pipe, settings
+        self._shown, self._accelerator, self._folder, self._facts = shown, accelerator, folder, facts
+        self._noising = noising.noising(pipe.scheduler.config, settings.snr_gamma)
+        self.parameters = learner.parameters()
+        self.steps = settings.steps(len(shown.own), accelerator.num_processes)
+        values = list(self.parameters.values())
+        optimizer = torch.optim.AdamW(
+            values, settings.learning_rate, (settings.adam_beta1, settings.adam_beta2), settings.adam_epsilon,
+            settings.adam_weight_decay, fused=accelerator.device.type in ("cpu", "cuda"),
+        )  # fmt: skip
+        rate = get_scheduler(settings.lr_scheduler, optimizer, settings.lr_warmup_steps, self.steps)
+        self._rate: Callable[[int], float] = rate.lr_lambdas[0]
+        self._average = EMAModel(values, decay=0.9999, use_ema_warmup=True) if settings.use_ema else None
+        names = list(learner.networks)
+        *prepared, self._optimizer = accelerator.prepare(*learner.networks.values(), optimizer)
+        self._networks = dict(zip(names, prepared, strict=True))
+        state = {"optimizer": self._optimizer.optimizer, "average": self._average, "facts": facts}
+        self.done = checkpoints.restore(folder / CHECKPOINT, self.parameters, **state)
+
+    def run(self, stop: Callable[[], bool]) -> Iterator[Step]:
+        """Train to the last step; yields how far it is every few seconds, and the last step always.
+
+        Raises:
+            StoppedError: ``stop`` said so; the state is on disk.
+            DamagedError: The loss is not a number any more.
+        """
+        for network in self._networks.values():
+            network.train()
+        told, losses = time.perf_counter(), list[Any]()
+        for step in range(self.done, self.steps):
+            with _backward_friendly(self._accelerator.device.type):
+                losses.append(self._step(step))
+            self.done = step + 1
+            stopped, ended = stop() and self.done < self.steps, self.done == self.steps
+            saves = stopped or (self.done % self._settings.checkpointing_steps == 0 and not ended)
+            if saves or ended or time.perf_counter() - told >= _TOLD_SECONDS:
+                found = self._checked(losses)
+                yield Step(self._name, self.done, self.steps, found, time.perf_counter() - told)
+                told, losses = time.perf_counter(), []
+            if saves:  # what was told is kept by now, so a curve has no gap
+                self._save()
+            if stopped:
+                raise StoppedError(STOPPED)
+        self._finish()
+
+    def _step(self, step: int) -> Any:
+        """One optimizer step; returns its loss, not yet waited for."""
+        settings, total = self._settings, 0.0
+        for group in self._optimizer.param_groups:
+            group["lr"] = settings.learning_rate * self._rate(step)
+        for part in range(settings.gradient_accumulation_steps):
+            with self._accelerator.accumulate(*self._networks.values()):
+                loss = self._loss(step * settings.gradient_accumulation_steps + part)
+                self._accelerator.backward(loss)
+                if self._accelerator.sync_gradients:
+                    self._accelerator.clip_grad_norm_(list(self.parameters.values()), settings.max_grad_norm)
+                self._optimizer.step()
+                self._optimizer.zero_grad()
+            total = total + loss.detach() / settings.gradient_accumulation_steps
+        if self._average is not None:
+            self._average.step(self.parameters.values())
+        return total
+
+    def _loss(self, batch: int) -> Any:
+        import torch
+
+        process, settings = self._accelerator.process_index, self._settings
+        torch.manual_seed(seeds.seed(self._digest, "batch", batch, process))
+        loss = self._loss_of(self._shown.own, batch, "own")
+        if self._shown.prior is not None:
+            loss = loss + settings.prior_loss_weight * self._loss_of(self._shown.prior, batch, "prior")
+        return loss
+
+    def _loss_of(self, material: Material, batch: int, what: str) -> Any:
+        """The mean squared error of a batch, each image weighed by its timestep, and only what is painted counted."""
+        import torch
+
+        process, device = self._accelerator.process_index, self._accelerator.device
+        rng = seeds.generator(self._digest, what, batch, process)
+        images = self._chosen(material, batch, what)
+        rows = [image * material.variants + int(rng.integers(material.variants)) for image in images]
+        texts = [material.texts[image][int(rng.integers(len(material.texts[image])))] for image in images]
+        empty = rng.random(len(texts)) < self._settings.proportion_empty_prompts
+        texts = ["" if one else text for one, text in zip(empty, texts, strict=True)]
+        mean, deviation = material.mean[rows], material.deviation[rows]
+        clean = (mean + deviation * torch.randn(mean.shape)).to(device)
+        noised = self._noising(clean, torch.randn(mean.shape).to(device))
+        masks = None if material.masks is None else material.masks[rows].to(device)
+        inputs = noised.latents
+        if material.masked is not None and masks is not None:
+            inputs = torch.cat([inputs, masks, material.masked[rows].to(device)], dim=1)
+        with self._accelerator.autocast():
+            found = denoising.predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(texts))
+        error = (found.float() - noised.target.float()) ** 2
+        if masks is not None and material.masked is None:
+            error = error * masks / masks.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-3)
+        return (error.mean(dim=(1, 2, 3)) * noised.weights).mean()
+
+    def _chosen(self, material: Material, batch: int, what: str) -> list[int]:
+        """The images of a batch: passes over all of them, each in an order of its own, cut into batches."""
+        size, count = self._settings.train_batch_size, len(material)
+        first = (batch * self._accelerator.num_processes + self._accelerator.process_index) * size
+        passes = {place // count for place in range(first, first + size)}
+        order = {one: seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
+        return [int(order[place // count][place % count]) for place in range(first, first + size)]
+
+    @property
+    def _denoiser(self) -> Any:
+        name = "unet" if hasattr(self._pipe, "unet") else "transformer"
+        return self._networks.get(name, getattr(self._pipe, name))
+
+    def _conditions(self, texts: Sequence[str]) -> dict[str, Any]:
+        import torch
+
+        if not self._shown.embeddings:
+            return pipelines.encode(self._pipe, texts)
+        found = [self._shown.embeddings[text] for text in texts]
+        return {name: torch.stack([one[name] for one in found]).to(self._accelerator.device) for name in found[0]}
+
+    def _save(self) -> None:
+        if self._accelerator.is_main_process:
+            plain = self._optimizer.optimizer
+            checkpoints.save(
+                self._folder / CHECKPOINT,
+                self.done,
+                self.parameters,
+                optimizer=plain,
+                average=self._average,
+                facts=self._facts,
+            )
+        self._accelerator.wait_for_everyone()
+
+    def _finish(self) -> None:
+        """Leave the networks with their averaged weights, where they are averaged, and not learning any more."""
+        self._save()
+        if self._average is not None:
+            self._average.copy_to(self.parameters.values())
+        for name in self._networks:
+            getattr(self._pipe, name).eval()
+
+    def _checked(self, losses: Sequence[Any]) -> tuple[float, ...]:
+        """The losses as numbers; waits for the device, so it is not asked after every step."""
+        import torch
+
+        found = torch.stack(list(losses))
+        if not found.isfinite().all():
+            raise DamagedError(
+                f"adapter `{self._name}`: the loss is not a number after {self.done} steps; "
+                "take a smaller learning_rate, or mixed_precision `no`"
+            )
+        return tuple(found.tolist())
+
+
+def _backward_friendly(device: str) -> AbstractContextManager[Any]:
+    """On a CPU the backward pass of fused attention over few tokens takes longer than the plain one's."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel(SDPBackend.MATH) if device == "cpu" else nullcontext()

@@ -1,0 +1,191 @@
+"""The settings of a study, ``evaluate:`` of a manifest: which arms, at which sizes, over how many seeds, by what."""
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from synthgen.documents import Strict, near
+
+Arm = Literal[
+    "real",
+    "real+augment",
+    "real-duplicated",
+    "real-step-matched",
+    "real-more",
+    "real+synthetic",
+    "synthetic-only",
+    "substitute",
+]
+ARMS: tuple[Arm, ...] = (
+    "real",
+    "real+augment",
+    "real-duplicated",
+    "real-step-matched",
+    "real-more",
+    "real+synthetic",
+    "synthetic-only",
+    "substitute",
+)
+SMALL = "small-cnn"
+FIXED = ("gabor", "efficientnet-lite0")  # frozen features that ship or come from a package; nothing in them can train
+_Text = Annotated[str, Field(min_length=1)]
+_Count = Annotated[int, Field(ge=1, le=10**6)]
+
+
+class Share(Strict):
+    """A fixed share of every batch is synthetic, whatever the ratio; DA-Fusion's is 0.5."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
+def _mix(value: object) -> object:
+    """Say once what a mix can be, rather than once for each thing that it is not."""
+    share = value.get("share") if isinstance(value, dict) and len(value) == 1 else None
+    between = isinstance(share, float) and 0 < share < 1
+    if between or isinstance(value, Share) or value in ("union", "pretrain-then-real"):
+        return value
+    raise ValueError("must be union, pretrain-then-real, or {share: 0.5} with a share above 0 and below 1")
+
+
+class Learner(Strict):
+    """What learns in every trial, and for how long.
+
+    Attributes:
+        kind: ``probe`` trains a linear head on frozen features, ``finetune`` a network on pixels.
+        backbone: ``small-cnn`` is the honest default that ships: for ``finetune`` a small network that starts from
+            nothing in every trial, for ``probe`` fixed filters that were learned from nothing (``gabor``). Or
+            ``efficientnet-lite0`` (probe alone), or a folder or Hub id of a transformers vision model.
+        revision: The commit or branch of a Hub id.
+        batch_size: Images an optimizer step.
+        optimizer_steps: Of every trial, whatever its arm, in protocol ``equal-steps``.
+        epochs: Of every trial in protocol ``sagers2023``. Four in batches of 64 are 20 steps for 9 labels at n = 32 and
+            200 with ten synthetic images a real one; about 20 and 196 are told of Sagers et al. 2023, whose epochs are
+            not known here.
+        frozen: Whether the head alone learns, in ``finetune``.
+        learning_rate: AdamW's at its highest; the kind's own where left out.
+        patience: In ``finetune``: stop for good after so many of ten looks at validation without a better one. Left
+            out, the whole budget is spent, and the weights that did best on validation are kept.
+        image_size: The side in pixels that images are brought to, in ``finetune``; where left out, 64 for
+            ``small-cnn`` and 224 for a checkpoint.
+    """
+
+    kind: Literal["probe", "finetune"] = "probe"
+    backbone: _Text = SMALL
+    revision: str = ""
+    batch_size: _Count = 64
+    optimizer_steps: _Count = 500
+    epochs: _Count = 4
+    frozen: bool = False
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
+    patience: Annotated[int, Field(ge=1, le=10)] | None = None
+    image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Refuse a setting that its kind does not have."""
+        if self.kind == "finetune" and self.backbone in FIXED:
+            raise ValueError(
+                f"backbone `{self.backbone}` is for probe; finetune takes {SMALL}, or a folder or Hub id of a "
+                "transformers image classifier"
+            )
+        for name in ("frozen", "patience", "image_size"):
+            if self.kind == "probe" and name in self.model_fields_set and getattr(self, name):
+                raise ValueError(f"`{name}` is for finetune; a probe has none")
+        return self
+
+    @property
+    def network(self) -> str:
+        """The name of the backbone itself: what ``small-cnn`` stands for in a probe is ``gabor``."""
+        return FIXED[0] if self.kind == "probe" and self.backbone == SMALL else self.backbone
+
+    @property
+    def side(self) -> int:
+        """The side in pixels that images are brought to, in ``finetune``."""
+        return self.image_size or (64 if self.backbone == SMALL else 224)
+
+
+class Evaluate(Strict):
+    """A study of what synthetic images do for a classifier.
+
+    Attributes:
+        synthetic: Where the synthetic images are: ``this`` run, a run or dataset folder, or a Hub id.
+        n_real: Real training images a label.
+        ratios: Synthetic images a real one.
+        seeds: How many times the study is repeated, each time on another draw of images.
+        arms: What is compared; ``real`` is always one, for every other is compared with it.
+        generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
+        mix: How real and synthetic images meet in batches.
+        protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
+        learner: What learns.
+        labels: The labels that are told apart; all of the manifest's where left out.
+        strategies: Entries that count as one way of making images, by its name: those of one recipe whose generators
+            were trained on different draws of real images. An entry that is in none is a strategy of its own.
+    """
+
+    synthetic: _Text = "this"
+    n_real: Annotated[list[_Count], Field(min_length=1)] = [1, 8, 16, 32]
+    ratios: Annotated[list[_Count], Field(min_length=1)] = [1, 10]
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 5
+    arms: Annotated[list[Arm], Field(min_length=1)] = list(ARMS)
+    generator_pool: Literal["n", "all"] = "n"
+    mix: Annotated[Literal["union", "pretrain-then-real"] | Share, BeforeValidator(_mix)] = "union"
+    protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
+    learner: Learner = Learner()
+    labels: Annotated[list[_Text], Field(min_length=2)] | None = None
+    strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
+
+    @field_validator("n_real", "ratios", "arms", "labels")
+    @classmethod
+    def _once(cls, values: list[object] | None) -> list[object] | None:
+        given = values or []
+        for number, value in enumerate(given):
+            if value in given[:number]:
+                raise ValueError(f"{value} is given twice")
+        return values
+
+    @field_validator("arms")
+    @classmethod
+    def _compared(cls, arms: list[Arm]) -> list[Arm]:
+        if "real" not in arms:
+            raise ValueError("must have `real`, which every other arm is compared with")
+        return arms
+
+    @field_validator("strategies")
+    @classmethod
+    def _apart(cls, strategies: dict[str, list[str]]) -> dict[str, list[str]]:
+        owners: dict[str, str] = {}
+        for name, entries in strategies.items():
+            for entry in entries:
+                if entry in owners:
+                    raise ValueError(f"entry `{entry}` is named in `{owners[entry]}` and in `{name}`; once is enough")
+                owners[entry] = name
+        return strategies
+
+    @property
+    def strategy_of(self) -> Mapping[str, str]:
+        """The strategy of each entry that ``strategies`` names."""
+        return {entry: name for name, entries in self.strategies.items() for entry in entries}
+
+
+def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str], *, has_real: bool) -> list[str]:
+    """What is wrong with a study in view of the rest of its manifest.
+
+    Args:
+        settings: The study.
+        labels: The manifest's labels.
+        entries: The names of the manifest's ``generate`` entries.
+        has_real: Whether the manifest says where real images are.
+    """
+    found = [] if has_real else ["evaluate: needs real images to train and test on; say under `real:` where they are"]
+    unknown = [label for label in settings.labels or [] if label not in labels]
+    found += [f"evaluate.labels: no label `{label}` in `labels`; {near(label, labels)}" for label in unknown]
+    if len(labels) < 2:
+        found.append("evaluate: there is nothing to tell apart; `labels` has one label alone")
+    for name, members in settings.strategies.items():
+        path = f"evaluate.strategies.{name}"
+        if name in entries and name not in members:
+            found.append(f"{path}: is the name of an entry that is not in it; take another name")
+        if settings.synthetic == "this":
+            found += [f"{path}: no entry `{one}`; {near(one, entries)}" for one in members if one not in entries]
+    return found

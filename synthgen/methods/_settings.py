@@ -1,0 +1,90 @@
+"""What all methods of fine-tuning have in common: a training run's settings, under diffusers' scripts' own names."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from synthgen import pipelines
+from synthgen.doors import MethodSettings, Tunes
+from synthgen.errors import ManifestError, UnavailableError
+from synthgen.models import ModelFacts
+
+Precision = Literal["auto", "no", "bf16", "fp16"]
+Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
+_Positive = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(ge=1)]
+_Share = Annotated[float, Field(ge=0, lt=1)]
+_Scale = Annotated[float, Field(gt=0, le=2)]
+
+
+class TrainingSettings(MethodSettings):
+    """The settings that every method has.
+
+    Attributes:
+        num_train_epochs: Passes over the images, where ``max_train_steps`` does not say how many optimizer steps.
+        snr_gamma: Weighs each timestep's loss by min(SNR, gamma) (Hang et al. 2023); ``None`` weighs all the same.
+        use_ema: Whether the average of the weights over the steps is kept, and not the last ones.
+        variants: How often each image is encoded, each time augmented, and masked where masks are, anew.
+        proportion_empty_prompts: The share of images that are shown without their prompt.
+        with_prior_preservation: Whether as many images of ``class_prompts``, made by the model as it was, are shown
+            beside them, so that it forgets less (Ruiz et al. 2022).
+        num_validation_images: Pictures of the grid before and after; 0 draws none.
+    """
+
+    families: ClassVar[tuple[str, ...]] = ()
+
+    learning_rate: _Positive = 1e-4
+    lr_scheduler: Schedule = "constant"
+    lr_warmup_steps: Annotated[int, Field(ge=0)] = 0
+    max_train_steps: _Count | None = None
+    num_train_epochs: _Count = 100
+    train_batch_size: _Count = 4
+    gradient_accumulation_steps: _Count = 1
+    adam_beta1: _Share = 0.9
+    adam_beta2: _Share = 0.999
+    adam_weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    adam_epsilon: _Positive = 1e-8
+    max_grad_norm: _Positive = 1.0
+    mixed_precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    use_ema: bool = False
+    snr_gamma: _Positive | None = None
+    variants: _Count = 8
+    random_flip: bool = True
+    crop_scale: tuple[_Scale, _Scale] | None = None
+    color_jitter: _Share = 0.0
+    proportion_empty_prompts: _Share = 0.0
+    with_prior_preservation: bool = False
+    prior_loss_weight: _Positive = 1.0
+    class_prompts: list[Annotated[str, Field(min_length=1)]] = []
+    num_class_images: _Count = 64
+    checkpointing_steps: _Count = 500
+    num_validation_images: Annotated[int, Field(ge=0, le=64)] = 8
+
+    def fitted(self, facts: ModelFacts, strategy: Tunes) -> Self:
+        """These settings with the size filled in; a local model that can't be tuned so is refused here already."""
+        if self.with_prior_preservation and not self.class_prompts:
+            raise ManifestError("class_prompts: prior preservation needs them: what must not be forgotten, in prompts")
+        reads_mask = facts.in_channels not in (None, facts.latent_channels)
+        if self.with_prior_preservation and reads_mask:
+            raise ManifestError(
+                f"with_prior_preservation: draws from prompts alone, which `{facts.name}`, made for inpainting, can't"
+            )
+        if facts.folder is not None:
+            try:
+                kind = pipelines.pipeline_class(strategy, facts.class_name, facts.name)
+                pipelines.fits(strategy, facts.in_channels, facts.latent_channels, facts.name)
+            except UnavailableError as error:
+                raise ManifestError(f"model: {error}") from None
+            family = kind.removesuffix("Pipeline").removesuffix("Inpaint")
+            if family not in self.families:
+                known = ", ".join(self.families)
+                raise ManifestError(f"method: can't tune a {facts.class_name}; it is for: {known}")
+        return super().fitted(facts, strategy)
+
+    def steps(self, images: int, processes: int = 1) -> int:
+        """How many optimizer steps are made with so many images, on so many devices at once."""
+        if self.max_train_steps is not None:
+            return self.max_train_steps
+        at_once = self.train_batch_size * self.gradient_accumulation_steps * processes
+        return self.num_train_epochs * -(-images // at_once)

@@ -1,0 +1,45 @@
+"""Puts what a study found into the card of a packed dataset, between the two marks that the card's template has.
+
+The images come first and the study of them after, so the card is filled in later; no image, shard or digest changes.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from synthgen import datasets_on_disk, durable
+from synthgen.errors import InputError
+
+BEGIN, END = "<!-- augmentation results -->", "<!-- /augmentation results -->"
+_REPORT = "card.md"
+
+
+def add_report(dataset: Path, report: Path) -> bool:
+    """Put a report's block into a dataset's card, in place of what stood there; whether the card has a place for it.
+
+    The card's size and sha256 in ``provenance.json`` follow. Done again with the same report, it changes nothing.
+
+    Raises:
+        InputError: The folder is no packed dataset, or the report no report of `synthgen classifier-eval`.
+    """
+    provenance = datasets_on_disk.read_provenance(dataset)
+    block = _block(report)
+    path = dataset / datasets_on_disk.CARD
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        return False
+    content = f"{before}{BEGIN}\n{block}\n{END}{after}".encode()
+    facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    if provenance["files"][datasets_on_disk.CARD] != facts or path.read_bytes() != content:
+        provenance["files"][datasets_on_disk.CARD] = facts
+        durable.write(path, content)
+        durable.write(dataset / datasets_on_disk.PROVENANCE, json.dumps(provenance, indent=1).encode())
+    return True
+
+
+def _block(report: Path) -> str:
+    path = report / _REPORT
+    if not path.is_file():
+        raise InputError(f"{report}: no report here (no {_REPORT}); give the folder that `classifier-eval` wrote")
+    return path.read_text(encoding="utf-8").strip()

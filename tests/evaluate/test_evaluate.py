@@ -1,0 +1,234 @@
+"""A study is trained unit by unit, ends with the same bytes however it got there, and catches what leaks."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from synthgen import evaluate, manifest
+from synthgen.errors import InputError, StoppedError
+from synthgen.evaluate import inputs, report
+from synthgen.evaluate.comparisons import Analysis
+from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
+from synthgen.evaluate.predictions import Predictions
+
+REAL_ARMS = ["real", "real+augment"]
+
+
+@pytest.fixture(scope="session")
+def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with real images, and a second pool of real images as the synthetic dataset `second`."""
+    root = tmp_path_factory.mktemp("study")
+    drawn.write_real(root / "real")
+    drawn.write_dataset(root / "second", drawn.more_real(12))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep features from one test to the next."""
+    monkeypatch.setattr(inputs, "cache", lambda: base / "features")
+
+
+@pytest.fixture
+def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Callable[..., evaluate.Job]:
+    """Prepares a study of the second pool, or of another dataset, in the folder ``report``."""
+
+    def prepare(images: list[Any] | None = None, adapters: Any = None, **settings: Any) -> evaluate.Job:
+        given = base / "second"
+        if images is not None:
+            given = drawn.write_dataset(tmp_path / "images", images, adapters)
+        path = drawn.write_manifest(base / f"{tmp_path.name}.yaml", **settings)
+        return evaluate.prepare(manifest.read(path, doors), tmp_path / "report", doors, given=given)
+
+    return prepare
+
+
+def done(job: evaluate.Job, **options: Any) -> Analysis:
+    """What a study shows once it is trained."""
+    list(evaluate.evaluate(job, **({"workers": 1} | options)))
+    return Analysis(Predictions.read(job.out / "predictions.parquet"), draws=200)
+
+
+def files(root: Path) -> dict[str, str]:
+    """The sha256 of every file of a report."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "real")
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+@pytest.fixture(scope="session")
+def whole(drawn: ModuleType, base: Path, doors: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a small study that ran through; nobody changes it."""
+    out = tmp_path_factory.mktemp("whole") / "report"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs, "cache", lambda: base / "features")
+        read = manifest.read(drawn.write_manifest(base / "whole.yaml"), doors)
+        list(evaluate.evaluate(evaluate.prepare(read, out, doors, given=base / "second"), workers=1))
+    return out
+
+
+def test_a_study_leaves_the_promised_files(whole: Path) -> None:
+    """Tables, predictions, pictures, both reports and the card's block are there, and nothing half written."""
+    names = {path.name for path in whole.iterdir()}
+    promised = {"results.csv", "by_skin_tone.csv", "by_label.csv", "comparisons.csv", "predictions.parquet"}
+    assert promised | {"report.html", "report.md", "card.md", "plots", "trials", "study.json", "real"} == names
+    assert not [path for path in whole.rglob(".*") if path.name != ".lock"]
+
+
+def test_every_arm_takes_the_same_steps(whole: Path) -> None:
+    """`results.csv` proves it: one number of optimizer steps, in every row."""
+    header, *rows = (line.split(",") for line in (whole / "results.csv").read_text().splitlines())
+    assert {row[header.index("optimizer_steps")] for row in rows} == {"30"}
+    assert len({row[header.index("arm")] for row in rows}) == 7  # real-step-matched is real
+
+
+def test_trials_of_one_training_are_trained_once(whole: Path) -> None:
+    """Arms that are the same images and steps share one unit, and still have a row each."""
+    rows = (whole / "results.csv").read_text().splitlines()[1:]
+    assert len(list(whole.glob("trials/*/*.safetensors"))) < len(rows)
+
+
+def test_a_study_that_was_stopped_goes_on_where_it_was(whole: Path, prepared: Any) -> None:
+    """What was trained is not trained again, and all files end as those of one that ran through."""
+    trained, asked = list[str](), iter([False, False, False, True])
+    units = evaluate.evaluate(prepared(), workers=1, stop=lambda: next(asked))
+    with pytest.raises(StoppedError):
+        trained.extend(unit.name for unit in units)
+    job = prepared()
+    assert evaluate.finished(job) == 3
+    rest = [unit.name for unit in evaluate.evaluate(job, workers=1)]
+    assert not set(trained) & set(rest)
+    assert files(job.out) == files(whole)
+
+
+@pytest.mark.slow
+def test_processes_change_no_byte(whole: Path, prepared: Any) -> None:
+    """Two workers train what one does, to the last bit."""
+    job = prepared()
+    list(evaluate.evaluate(job, workers=2))
+    assert files(job.out) == files(whole)
+
+
+def test_a_rotten_unit_is_trained_again(whole: Path, prepared: Any) -> None:
+    """A file that is not what was written costs its own training and nothing else."""
+    job = prepared()
+    shutil.copytree(whole, job.out, dirs_exist_ok=True)
+    unit = sorted(job.out.glob("trials/*/*.safetensors"))[0]
+    unit.write_bytes(unit.read_bytes()[:-1])
+    assert [one.name for one in evaluate.evaluate(job, workers=1)] == [unit.stem]
+    assert files(job.out) == files(whole)
+
+
+def test_a_report_is_made_again_from_its_predictions(whole: Path, tmp_path: Path) -> None:
+    """Without a unit, an image or a manifest, the same files come out."""
+    (tmp_path / "again").mkdir()
+    shutil.copy(whole / report.FILE, tmp_path / "again")
+    evaluate.rescore(tmp_path / "again")
+    expected = files(whole)
+    assert {name: sha for name, sha in expected.items() if name in files(tmp_path / "again")} == files(
+        tmp_path / "again"
+    )
+    assert "report.html" in files(tmp_path / "again")
+
+
+def test_another_seed_or_arm_trains_what_is_new(whole: Path, prepared: Any) -> None:
+    """A study that grows keeps the trainings that it has."""
+    small = prepared(arms=["real", "real+synthetic"], seeds=1)
+    list(evaluate.evaluate(small, workers=1))
+    large = prepared()
+    assert evaluate.finished(large) == len(small.names)
+
+
+def test_a_folder_of_something_else_is_left_alone(prepared: Any, tmp_path: Path) -> None:
+    """Nothing is written where there is no report, nor over the report of another study."""
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not empty and not a report"):
+        prepared()
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["notes.txt"]
+
+
+def test_a_report_of_another_study_is_left_alone(whole: Path, prepared: Any, tmp_path: Path) -> None:
+    """The line names both."""
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report/study.json").write_text('{"name": "other"}')
+    with pytest.raises(InputError, match="holds the report of `other`, this is `study`"):
+        prepared()
+
+
+def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:
+    """A test image, made a little brighter and stored anew, trains nothing, is counted, and the report says so."""
+    pytest.importorskip("synthgen.near_copies")
+    test_image = drawn.picture("acne", 30)  # the first test image: training has 20, validation 10
+    brighter = (test_image.astype(int) + 2).clip(0, 255).astype("uint8")
+    images = [*drawn.more_real(12), drawn.made("acne", 9_999, brighter)]
+    job = prepared(images, arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1)
+    assert job.design.excluded == {NEAR: 1}
+    assert images[-1].record.key not in job.design.synthetic
+    done(job)
+    assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
+
+
+def test_planted_leaks_are_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:
+    """A child of a test image, and an image of a generator that saw one, train nothing and are counted."""
+    pytest.importorskip("synthgen.adapters")
+    images = drawn.more_real(12)
+    child = replace(images[0].record, source_id="acne-030")
+    seen = replace(images[1].record, adapter="leaky@1")
+    images[:2] = [replace(images[0], record=child), replace(images[1], record=seen)]
+    adapters = {"leaky@1": {"pool": ["acne-000", "eczema-031"]}}
+    job = prepared(images, adapters, arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1)
+    assert job.design.excluded == {CHILD: 1, SEEN: 1}
+
+
+def test_shuffled_labels_are_not_said_to_help(drawn: ModuleType, prepared: Any) -> None:
+    """Synthetic images whose labels were dealt round do harm, if anything."""
+    images = drawn.more_real(12, says=("eczema", "nevus", "acne"))
+    analysis = done(prepared(images, arms=["real", "real+synthetic"], n_real=[4], ratios=[2], seeds=3))
+    assert not any(one.significant and one.difference.value > 0 for one in analysis.primary)
+
+
+def test_a_second_pool_of_real_images_is_as_good_as_more(prepared: Any) -> None:
+    """Synthetic images that are real in truth come out no different from as many more real ones."""
+    analysis = done(prepared(arms=["real", "real-more", "real+synthetic"], n_real=[2], ratios=[4], seeds=4))
+    family = analysis.family("real-more")
+    assert len(family) == 1
+    assert not family[0].significant
+
+
+def test_a_dataset_without_tones_is_evaluated(drawn: ModuleType, doors: Any, tmp_path: Path) -> None:
+    """What can't be said of it is said."""
+    drawn.write_real(tmp_path / "real", each=4, held=3, tones=False)
+    read = manifest.read(drawn.write_manifest(tmp_path / "m.yaml", arms=REAL_ARMS, n_real=[2], seeds=1), doors)
+    job = evaluate.prepare(read, tmp_path / "report", doors)
+    list(evaluate.evaluate(job, workers=1))
+    assert "nothing can be said of light and dark skin" in (job.out / "report.md").read_text()
+
+
+def test_pixels_are_trained_from(drawn: ModuleType, prepared: Any) -> None:
+    """With `finetune` the small network learns inside each trial, from images of the size asked."""
+    learner = {"kind": "finetune", "optimizer_steps": 4, "batch_size": 8, "image_size": 16}
+    job = prepared(arms=["real", "real+augment", "real+synthetic"], n_real=[2], ratios=[1], seeds=1, learner=learner)
+    analysis = done(job)
+    assert {one.optimizer_steps for one in analysis.predictions.trials} == {4}
+    assert "small-cnn from pixels" in (job.out / "report.md").read_text()
+
+
+@pytest.mark.parametrize("mix", [{"share": 0.25}, "pretrain-then-real"])
+def test_every_mix_is_trained(prepared: Any, mix: Any) -> None:
+    """How real and synthetic images meet is handed to the learner and said in the report."""
+    job = prepared(arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1, mix=mix)
+    done(job)
+    said = "share 0.25" if isinstance(mix, dict) else mix
+    assert f"| mix | {said} |" in (job.out / "report.md").read_text()
+
+
+def test_some_labels_can_be_told_apart(prepared: Any) -> None:
+    """With `labels`, images of the others take no part."""
+    job = prepared(labels=["acne", "nevus"], arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1)
+    assert done(job).predictions.study.labels == ("acne", "nevus")

@@ -1,0 +1,90 @@
+"""Synthetic images are listed from a run or a dataset by their records, and read when they are asked for."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from synthgen import study
+from synthgen.errors import DamagedError, IncompleteError
+from synthgen.evaluate.pictures import Pictures
+from synthgen.evaluate.synthetic import Listed, listed
+
+
+@pytest.fixture(scope="session")
+def made(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_path_factory: Any) -> Path:
+    """The run of the small manifest, and the datasets packed from it."""
+    root: Path = tmp_path_factory.mktemp("synthetic")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        make_images(make_plan(), root / "work")
+        for layout in ("webdataset", "parquet", "imagefolder"):
+            list(study.pack(root / "work", root / layout, layout=layout))
+    return root
+
+
+def listing(root: Path, doors: Any, **changes: Any) -> Listed:
+    """The images of a folder on the Fitzpatrick scale."""
+    return listed(root, doors, **({"scale": "fitzpatrick", "strategy_of": {}, "pools": {}} | changes))
+
+
+def read(found: Listed) -> dict[str, bytes]:
+    """The pixels of every image, by key."""
+    pictures = Pictures(lambda _: b"", found.places)
+    return {one.key: pictures.synthetic(one.key).tobytes() for one in found.images}
+
+
+@pytest.mark.parametrize("layout", ["webdataset", "parquet", "imagefolder"])
+def test_a_dataset_lists_what_its_run_does(made: Path, doors: Any, layout: str) -> None:
+    """In every layout the same images are there, with the same facts and pixels."""
+    run, packed = listing(made / "work", doors), listing(made / layout, doors)
+    assert len(run.images) == 24
+    assert sorted(run.images, key=lambda one: one.key) == sorted(packed.images, key=lambda one: one.key)
+    assert read(run) == read(packed)
+
+
+def test_an_image_says_what_the_design_needs(made: Path, doors: Any) -> None:
+    """Label, tone, bytes and pool come from the record; a model without an adapter has seen none of the real images."""
+    found = listing(made / "work", doors)
+    one = next(image for image in found.images if image.key == "fake-healthy-3-0000000")
+    assert (one.entry, one.label, one.tone, one.source_id, one.pool) == ("fake", "healthy", 3, "", frozenset())
+    assert len(one.sha256) == 64
+
+
+def test_a_tone_on_another_scale_is_unknown(made: Path, doors: Any) -> None:
+    """A Fitzpatrick type is no Monk tone."""
+    assert {one.tone for one in listing(made / "work", doors, scale="monk").images} == {0}
+
+
+def test_entries_count_as_the_strategy_that_names_them(made: Path, doors: Any) -> None:
+    """Pooled entries have the strategy's name in the study."""
+    assert {one.entry for one in listing(made / "work", doors, strategy_of={"fake": "pooled"}).images} == {"pooled"}
+
+
+def test_the_pool_is_that_of_the_records_adapter(drawn: ModuleType, doors: Any, tmp_path: Path) -> None:
+    """What an adapter was trained on is looked up; of one that nobody knows it is unknown."""
+    pixels = drawn.picture("acne", 1)
+    pictures = [drawn.made("acne", number, pixels, adapter=name) for number, name in enumerate(("a@1", "b@2", ""))]
+    root = drawn.write_dataset(tmp_path / "d", pictures)
+    found = listing(root, doors, pools={"a@1": frozenset({"x"}), "b@2": None})
+    assert [one.pool for one in found.images] == [frozenset({"x"}), None, frozenset()]
+
+
+def test_a_run_that_lacks_images_is_refused(made: Path, doors: Any, tmp_path: Path) -> None:
+    """A study of half a run would be another study tomorrow."""
+    run = shutil.copytree(made / "work", tmp_path / "run")
+    (run / "fake/00001.tar").unlink()
+    with pytest.raises(IncompleteError, match="1 of 5 work shards are missing"):
+        listing(run, doors)
+
+
+def test_a_damaged_shard_is_said(drawn: ModuleType, doors: Any, tmp_path: Path) -> None:
+    """A tar cut short is damage, not a smaller study."""
+    root = drawn.write_dataset(tmp_path / "d", drawn.more_real(2))
+    shard = next(root.glob("data/*.tar"))
+    shard.write_bytes(shard.read_bytes()[:3000])
+    with pytest.raises(DamagedError, match="cut short"):
+        listing(root, doors)

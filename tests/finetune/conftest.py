@@ -1,0 +1,60 @@
+"""What the tests of fine-tuning share: a tiny model tuned by every method, and a way to tune it again."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from synthgen import finetune, planning
+from synthgen.all_doors import DOORS
+from synthgen.errors import StoppedError
+from synthgen.plan import Plan
+
+FEW = {"max_train_steps": 4, "train_batch_size": 2, "variants": 2, "num_validation_images": 2, "learning_rate": 0.01}
+METHODS: list[dict[str, Any]] = [
+    {"name": "lora-{label}", "method": "lora", "settings": FEW | {"rank": 2, "lora_alpha": 4.0, "use_ema": True}},
+    {"name": "full", "method": "full", "settings": FEW | {"snr_gamma": 5.0, "gradient_accumulation_steps": 2}},
+    {"name": "word", "method": "textual-inversion", "settings": FEW | {"num_vectors": 2}},
+]
+
+
+@pytest.fixture(scope="session")
+def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[Any]]]:
+    """Tunes a tiny model in a folder; returns the plan and what was yielded. ``stop_after`` steps, a signal comes."""
+
+    def run(root: Path, family: str, *entries: dict[str, Any], stop_after: int | None = None) -> tuple[Plan, list[Any]]:
+        document = {
+            "name": "tiny", "seed": 3, "model": str(tiny_model(family)), "prompts": "sagers2023",
+            "labels": {"melanoma": "melanoma", "vitiligo": "vitiligo"},
+            "skin_tones": {"scale": "fitzpatrick", "values": [1, 6]},
+            "real": {"source": "phantom", "count": 36, "splits": {"train": 1.0}},
+            "finetune": [{"generator_pool": {"n": 3}, **entry} for entry in entries],
+            "generate": [{"strategy": "fake", "per_cell": 1}],
+        }  # fmt: skip
+        path = root.with_suffix(".yaml")
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        plan = planning.read(path, DOORS, root)
+        asked = iter(range(10**6))
+        found = finetune.finetune(
+            finetune.prepare(plan, root), "cpu", stop=lambda: stop_after is not None and next(asked) >= stop_after
+        )
+        return plan, list(_until_stopped(found))
+
+    return run
+
+
+def _until_stopped(found: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from found
+    except StoppedError as error:
+        yield error
+
+
+@pytest.fixture(scope="session")
+def tuned(tune: Callable[..., tuple[Plan, list[Any]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which Stable Diffusion is tuned by every method; nobody changes it."""
+    root = tmp_path_factory.mktemp("tuned") / "run"
+    tune(root, "sd", *METHODS)
+    return root

@@ -1,0 +1,85 @@
+"""Every method leaves a folder that plain diffusers loads, and that changes what the model draws."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+PROMPT = "An image of melanoma, a skin disease"
+
+
+@pytest.fixture(scope="module")
+def load(tiny_model: Callable[[str], Path]) -> Callable[..., Any]:
+    """Loads the tiny model, or what lies in a folder, as anyone does."""
+    from diffusers import StableDiffusionPipeline
+
+    def pipe(folder: Path | None = None) -> Any:
+        found = StableDiffusionPipeline.from_pretrained(folder or tiny_model("sd"), safety_checker=None)
+        found.set_progress_bar_config(disable=True)
+        return found
+
+    return pipe
+
+
+def draw(pipe: Any, prompt: str = PROMPT) -> Any:
+    """A small picture, always from the same noise."""
+    import torch
+
+    noise = torch.Generator().manual_seed(0)
+    return pipe(prompt, height=32, width=32, num_inference_steps=2, generator=noise, output_type="np").images[0]
+
+
+def test_a_lora_loads_by_load_lora_weights(tuned: Path, load: Callable[..., Any]) -> None:
+    """The pipeline's own loader takes the folder, with rank and alpha, and the picture is another one."""
+    pipe = load()
+    before = draw(pipe)
+    pipe.load_lora_weights(tuned / "adapters" / "lora-melanoma")
+    config = pipe.unet.peft_config["default_0"]
+    assert (config.r, config.lora_alpha) == (2, 4.0)
+    assert np.abs(draw(pipe) - before).max() > 1e-3
+
+
+def test_a_full_model_loads_by_from_pretrained(tuned: Path, load: Callable[..., Any]) -> None:
+    """The folder is a whole model, whose denoiser alone has changed."""
+    before, after = load(), load(tuned / "adapters" / "full")
+    assert np.abs(draw(after) - draw(before)).max() > 1e-3
+    for part in ("vae", "text_encoder"):
+        old, new = getattr(before, part).state_dict(), getattr(after, part).state_dict()
+        assert all(bool((old[name] == new[name]).all()) for name in old)
+
+
+def test_a_word_loads_by_load_textual_inversion(tuned: Path, load: Callable[..., Any]) -> None:
+    """Each label's word has a file of its own; the prompts that hold it, and no others, are read otherwise."""
+    pipe, folder = load(), tuned / "adapters" / "word"
+    before = draw(pipe)
+    for label in ("melanoma", "vitiligo"):
+        pipe.load_textual_inversion(folder, weight_name=f"learned_embeds-{label}.safetensors")
+    assert pipe.tokenizer.tokenize("<melanoma>") == ["<melanoma>"]
+    assert pipe.maybe_convert_prompt("<melanoma>", pipe.tokenizer) == "<melanoma> <melanoma>_1"
+    assert np.array_equal(draw(pipe), before)
+    assert np.abs(draw(pipe, "An image of <melanoma>") - draw(pipe, "An image of <vitiligo>")).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["lora-melanoma", "full", "word"])
+def test_the_folder_tells_how_it_came_about(name: str, tuned: Path) -> None:
+    """Recipe, base model, steps and the images shown lie beside the weights, with a curve and a grid."""
+    folder = tuned / "adapters" / name
+    facts = json.loads((folder / "adapter.json").read_bytes())
+    assert (facts["name"], facts["steps"]) == (name, 4)
+    assert facts["model_revision"].startswith("sha256:")
+    assert len(facts["pool"]["ids"]) == (3 if name == "lora-melanoma" else 6)
+    assert (folder / "losses.csv").read_text().count("\n") == 1 + 4
+    assert Image.open(folder / "losses.png").width > 100
+    assert Image.open(folder / "samples.png").size == (78 + 2 * 132, 3 * 132)
+
+
+def test_only_safetensors_are_written(tuned: Path) -> None:
+    """No file of an adapter can run code when it is loaded."""
+    kinds = {path.suffix for path in (tuned / "adapters").rglob("*") if path.is_file()}
+    assert kinds <= {".safetensors", ".json", ".csv", ".png", ".txt"}
