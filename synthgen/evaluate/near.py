@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from synthgen import photographs
-from synthgen.evaluate.pictures import Pictures
 from synthgen.evaluate.trials import Synthetic
 from synthgen.real import Index, Source
+from synthgen.stored import Pictures
 
 if TYPE_CHECKING:
     import numpy as np
