@@ -17,6 +17,14 @@ NAMES: dict[str, dict[int, str]] = {
     "monk": {value: str(value) for value in range(1, 11)},
 }
 
+# Fitzpatrick's pairs are Stanford DDI's groups 12, 34 and 56. Monk's ten steps: 1-4 light, 5-7 medium, 8-10 dark
+# (C. Schumann et al., NeurIPS 2023, arXiv 2305.09073).
+GROUPS: dict[str, dict[str, tuple[int, ...]]] = {
+    "fitzpatrick": {"light": (1, 2), "medium": (3, 4), "dark": (5, 6)},
+    "fitzpatrick-groups": {"light": (12,), "medium": (34,), "dark": (56,)},
+    "monk": {"light": (1, 2, 3, 4), "medium": (5, 6, 7), "dark": (8, 9, 10)},
+}
+
 
 def name(scale: str, value: int) -> str:
     """How a record writes a value: ``V`` for Fitzpatrick 5, ``56`` for a group, ``7`` for Monk 7, ``unknown`` for 0."""

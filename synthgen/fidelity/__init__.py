@@ -5,9 +5,9 @@ that cut a set into disjoint parts (KID, and the draws of :func:`compare`) take 
 must therefore say nothing of them; no other measure changes with the order.
 """
 
-from synthgen.fidelity.measured import Measured
+from synthgen.fidelity.measured import MINIMUM, Measured
 from synthgen.fidelity.neighbours import Cloud, nearest
 from synthgen.fidelity.profile import MEASURES, Profile, compare
 from synthgen.fidelity.vendi import vendi_score
 
-__all__ = ["MEASURES", "Cloud", "Measured", "Profile", "compare", "nearest", "vendi_score"]
+__all__ = ["MEASURES", "MINIMUM", "Cloud", "Measured", "Profile", "compare", "nearest", "vendi_score"]

@@ -12,10 +12,11 @@ import pytest
 
 from synthgen import evaluate, manifest
 from synthgen.errors import InputError, StoppedError
-from synthgen.evaluate import inputs, report
+from synthgen.evaluate import report
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
+from synthgen.features import shared
 
 REAL_ARMS = ["real", "real+augment"]
 
@@ -32,7 +33,7 @@ def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep features from one test to the next."""
-    monkeypatch.setattr(inputs, "cache", lambda: base / "features")
+    monkeypatch.setattr(shared, "folder", lambda: base / "features")
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def whole(drawn: ModuleType, base: Path, doors: Any, tmp_path_factory: pytest.Te
     """The report of a small study that ran through; nobody changes it."""
     out = tmp_path_factory.mktemp("whole") / "report"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "cache", lambda: base / "features")
+        patch.setattr(shared, "folder", lambda: base / "features")
         read = manifest.read(drawn.write_manifest(base / "whole.yaml"), doors)
         list(evaluate.evaluate(evaluate.prepare(read, out, doors, given=base / "second"), workers=1))
     return out

@@ -1,0 +1,1 @@
+"""Judges what was made: how like real images it is."""
