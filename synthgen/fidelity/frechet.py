@@ -58,7 +58,7 @@ def frechet(first: Gaussian, second: Gaussian) -> Measured:
     within = float((first.factor**2).sum() + (second.factor**2).sum())
     shared = float(np.linalg.svd(first.factor @ second.factor.T, compute_uv=False).sum())
     fewest, dim = min(first.count, second.count), len(first.mean)
-    note = f"biased: {fewest} images for {dim} dimensions" if fewest <= dim else ""
+    note = f"biased upward, no more images than the features' {dim} dimensions" if fewest <= dim else ""
     return Measured(max(between + within - 2 * shared, 0.0), note=note)
 
 

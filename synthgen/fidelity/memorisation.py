@@ -24,7 +24,8 @@ class Memorisation:
     """A memorisation rate, and what it is held against.
 
     Attributes:
-        rate: The share of generated images below the threshold; its standard error is binomial.
+        rate: The share of generated images below the threshold; its standard error is the binomial one of Agresti and
+            Coull 1998, which adds two images on either side of the threshold, so it is not 0 where none is found.
         expected: The share that real images would have.
         threshold: The distance in feature space below which an image counts; NaN where there is none.
     """
@@ -47,5 +48,6 @@ def memorisation(generated: NDArray[np.float64], held_out: NDArray[np.float64]) 
     rank = math.floor((len(held_out) + 1) * EXPECTED + 1e-9)
     threshold = float(np.sort(held_out)[rank - 1])
     rate = float((generated < threshold).mean())
-    error = math.sqrt(rate * (1 - rate) / len(generated))
+    added = (rate * len(generated) + 2) / (len(generated) + 4)
+    error = math.sqrt(added * (1 - added) / (len(generated) + 4))
     return Memorisation(Measured(rate, error), Measured(rank / (len(held_out) + 1)), threshold)

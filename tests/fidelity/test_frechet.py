@@ -40,7 +40,7 @@ def test_equal_sets_are_at_no_distance_in_any_order_even_of_low_rank() -> None:
     wide = RNG.normal(size=(25, 40))
     found = frechet(Gaussian.of(wide), Gaussian.of(RNG.permutation(wide)))
     assert found.value == pytest.approx(0, abs=1e-10)
-    assert "25 images for 40 dimensions" in found.note
+    assert "40 dimensions" in found.note
 
 
 def test_too_few_images_give_no_distance_but_a_reason() -> None:

@@ -14,6 +14,11 @@ def test_the_threshold_is_a_rank_of_held_out_distances() -> None:
     assert (found.threshold, found.expected.value, found.rate.value) == (2, EXPECTED, 0.5)
 
 
+def test_no_copy_found_is_no_certainty() -> None:
+    """None of a hundred images leaves an error of about two in a hundred."""
+    assert memorisation(np.full(100, 99.0), np.arange(1.0, 40)).rate.standard_error == pytest.approx(0.0135, abs=1e-3)
+
+
 def test_images_of_the_real_distribution_are_at_the_expected_rate() -> None:
     """Over many calibrations of 50 images, real ones are below the threshold as often as is said."""
     rates = [memorisation(RNG.gamma(2, 1, 50), RNG.gamma(2, 1, 50)) for _ in range(400)]

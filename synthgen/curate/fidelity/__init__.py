@@ -8,28 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+from threadpoolctl import threadpool_limits
 
 from synthgen import blocks, durable, features, runs
-from synthgen.blocks import Figure
-from synthgen.curate.fidelity import inputs, page, panels, plots, reals, rows
+from synthgen.curate.fidelity import facts, groups, inputs, page, reals, rows
+from synthgen.curate.fidelity.facts import PANELS
 from synthgen.curate.fidelity.inputs import Described
+from synthgen.curate.fidelity.page import Facts
 from synthgen.curate.fidelity.rows import Distances, Row
 from synthgen.errors import InputError
 from synthgen.fidelity import MEASURES, nearest
-from synthgen.fidelity.memorisation import memorisation
 
 if TYPE_CHECKING:
-    from synthgen.curate.fidelity.reals import Reals
     from synthgen.doors import Doors
-    from synthgen.features import Backbone
     from synthgen.plan import Plan
 
 __all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "report"]
 
 BACKBONE = "gabor"  # as for classifier-eval: there offline, and learned from no image
 LIMIT = 10_000
-TABLE, PAGE, PANELS = "fidelity.csv", "report.html", "panels.png"
+TABLE, PAGE = "fidelity.csv", "report.html"
 Progress = Callable[[str, int, int], None]
 
 
@@ -77,14 +75,22 @@ def report(
     network = features.backbone(backbone, device=_device())
     plan, real = reals.find(root, doors, partial(tell, "indexing real images"))
     made, described = inputs.describe(root, doors, real, network, limit=limit, progress=tell)
-    distances = _distances(made, described)
-    found: list[Row] = []
-    for number, (_, of_group) in enumerate(rows.measure(made, described, distances, real.scale), 1):
-        found += of_group
-        tell("measuring groups", number, 0)
-    facts = _facts(plan, real, network, (made, described), distances)
-    _write(folder, plan, found, facts)
-    return Report(folder, found, facts.notes)
+    with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
+        distances = _distances(made, described)
+        found = _measured(made, described, distances, real.scale, partial(tell, "measuring groups"))
+    said = facts.gather(plan, real, network, (made, described), distances)
+    _write(folder, plan, found, said)
+    return Report(folder, found, said.notes)
+
+
+def _measured(
+    made: Described, real: Mapping[str, Described], far: Distances | None, scale: str, tell: Callable[[int, int], None]
+) -> list[Row]:
+    of_run, found = groups.groups(made.images, scale), list[Row]()
+    for number, group in enumerate(of_run, 1):
+        found += rows.measure(group, made, real, far)
+        tell(number, len(of_run))
+    return found
 
 
 def _folder(root: Path) -> Path:
@@ -107,55 +113,11 @@ def _distances(made: Described, real: Mapping[str, Described]) -> Distances | No
     return Distances(*nearest(made.features, training), nearest(real["test"].features, training)[0])
 
 
-def _facts(
-    plan: Plan, real: Reals, network: Backbone, sets: tuple[Described, Mapping[str, Described]], far: Distances | None
-) -> page.Facts:
-    """What the page says beside its rows."""
-    made, described = sets
-    settings = [
-        ("backbone", network.name),
-        ("its origin", network.origin),
-        ("features", f"{network.dim:,} an image, of images of {network.size} x {network.size}"),
-        ("generated images", f"{len(made.images):,} measured, {made.found:,} stored, {plan.samples:,} planned"),
-    ]
-    settings += [
-        (f"real {split} images", f"{len(one.images):,} measured, {one.found:,} usable")
-        for split, one in described.items()
-    ]
-    notes = []
-    if far is None:
-        why = real.reason or "no real training image is usable"
-        notes.append(f"Nothing could be held against real images: {why}. What needs none is here.")
-    if len(made.images) < made.found:
-        notes.append(f"A sample of {len(made.images):,} of {made.found:,} generated images was measured.")
-    warning = "This page and panels.png show real photographs: share them only as their licences allow."
-    figures = _figures(made, described, far, real.scale) if far else []
-    return page.Facts(settings, notes, warning if figures and real.photographs else "", figures)
-
-
-def _figures(made: Described, real: Mapping[str, Described], far: Distances, scale: str) -> list[Figure]:
-    threshold = memorisation(far.generated, far.held_out).threshold
-    chosen = panels.sides(made.images, real["train"].images, far, scale)
-    entries = np.array([one.entry for one in made.images])
-    by_entry = {str(name): far.generated[entries == name] for name in np.unique(entries)}
-    caption = (
-        "The generated images that are nearest to a training image, the nearest first, each beside that image. "
-        "A red distance is below the threshold of memorisation. A training image is shown once a side."
-    )
-    curve = (
-        "The share of images that are nearer to a training image than a distance: of generated and of real test ones."
-    )
-    return [
-        Figure(PANELS, caption, caption, panels.draw(chosen, threshold)),
-        Figure("distances.svg", curve, curve, plots.distances(by_entry, far, threshold)),
-    ]
-
-
-def _write(out: Path, plan: Plan, found: Sequence[Row], facts: page.Facts) -> None:
+def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
-    content = list(page.content(found, facts))
+    content = list(page.content(found, said))
     durable.write(out / TABLE, rows.table(found))
-    for figure in facts.figures:
+    for figure in said.figures:
         durable.write(out / figure.file, figure.content)
     durable.write(out / PAGE, blocks.html(title, content, "synthgen curate --report").encode())
 

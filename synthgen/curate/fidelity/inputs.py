@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from synthgen.doors import Doors
+    from synthgen.real import Source
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -36,6 +37,7 @@ class Image:
         entry: The entry that made it; empty for a real image.
         label: Its label.
         tone: Its skin tone, as the scale writes it.
+        source: The id of the real image that it was made from; empty for none.
         sha256: Of its file.
         read: Gives its pixels, uint8 (height, width, 3).
     """
@@ -44,6 +46,7 @@ class Image:
     entry: str
     label: str
     tone: str
+    source: str
     sha256: str
     read: Callable[[], NDArray[np.uint8]]
 
@@ -72,27 +75,29 @@ def describe(
         InputError: The folder is neither, or holds no image yet, or a real image can't be read.
         DamagedError: A shard can't be read.
     """
-    places, generated = {}, []
     records = list(stored.listed(root, doors, partial=True))
     if not records:
         raise InputError(f"{root}: no image here yet; run `synthgen generate`")
     places = {record.key: place for record, place in records}
-    pictures = Pictures(reals.read, places)
+    pictures, generated = Pictures(reals.read, places), []
     for record, _ in records:
         read = partial(pictures.synthetic, record.key)
-        image = Image(record.key, record.entry, record.label, record.skin_tone, record.image_sha256, read)
-        generated.append(image)
+        facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
+        generated.append(Image(*facts, read))
     made = _described(generated, backbone, limit, partial(progress, "describing generated images"))
-    real = {split: _described(_real(reals, split, pictures), backbone, limit,
-                              partial(progress, f"describing real images ({split})")) for split in SPLITS}  # fmt: skip
+    real = {}
+    for split in SPLITS:
+        told = partial(progress, f"describing real images ({split})")
+        real[split] = _described(_real(reals, split, pictures), backbone, limit, told)
     return made, real
 
 
 def _real(reals: Reals, split: str, pictures: Pictures) -> list[Image]:
-    return [
-        Image(one.id, "", one.label, skin_tones.name(reals.scale, one.tone), one.sha256, partial(pictures.real, one))
-        for one in reals.of(split)
-    ]
+    def image(one: Source) -> Image:
+        tone = skin_tones.name(reals.scale, one.tone)
+        return Image(one.id, "", one.label, tone, "", one.sha256, partial(pictures.real, one))
+
+    return [image(one) for one in reals.of(split)]
 
 
 def _described(

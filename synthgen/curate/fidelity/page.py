@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgen.blocks import Block, Figure, Heading, Paragraph, Table
-from synthgen.curate.fidelity.groups import ALL, CELL, LIGHTNESS, SCOPES
+from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, LIGHTNESS, SCOPES
 from synthgen.curate.fidelity.reading import READING
 from synthgen.curate.fidelity.rows import COLUMNS, MEMORISED, NONE, Row
 from synthgen.fidelity import MINIMUM, Measured
@@ -14,9 +14,9 @@ _TITLES = {
     "frechet": "Fréchet", "kid": "1000 KID", "precision": "precision", "recall": "recall", "density": "density",
     "coverage": "coverage", "vendi": "Vendi", MEMORISED: "memorised",
 }  # fmt: skip
-_FORMATS = {"frechet": "{:.4g}", "kid": "{:.3g}", "vendi": "{:.4g}", MEMORISED: "{:.1%}"}
+_FORMATS = {"frechet": "{:#.4g}", "kid": "{:.1f}", MEMORISED: "{:.1%}"}
 _HEADINGS = {
-    ALL: "All images", "entry": "By entry", "label": "By label", LIGHTNESS: "Light and dark skin",
+    ALL: "All images", ENTRY: "By entry", "label": "By label", LIGHTNESS: "Light and dark skin",
     "skin tone": "By skin tone", CELL: "By cell: entry, label and skin tone",
 }  # fmt: skip
 
@@ -101,9 +101,16 @@ def _tables(rows: Sequence[Row]) -> Iterator[Block]:
         header = ("group", "images", "n", "draws", *(_TITLES[name] for name in columns))
         lines = [line for group in dict.fromkeys(row.group for row in held)
                  for line in _lines([row for row in held if row.group == group], columns, reference)]  # fmt: skip
-        caption = "Without real images" if reference == NONE else f"Against real {reference} images of the same group"
-        yield Table(caption, header, lines, names=2)
+        yield Table(_caption(held[0].group.scope, reference), header, lines, names=2)
         yield from (Paragraph(text) for text in _reasons(held, columns))
+
+
+def _caption(scope: str, reference: str) -> str:
+    """What the images of a table are held against."""
+    if reference == NONE:
+        return "Without real images"
+    kind = "training" if reference == "train" else reference
+    return f"Against all real {kind} images" if scope in (ALL, ENTRY) else f"Against the group's real {kind} images"
 
 
 def _lines(rows: Sequence[Row], columns: Sequence[str], reference: str) -> Iterator[tuple[str, ...]]:
@@ -118,12 +125,12 @@ def _lines(rows: Sequence[Row], columns: Sequence[str], reference: str) -> Itera
 
 
 def _reasons(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
-    """Each note once, with the groups that it is about."""
+    """Each note once without its counts, which the table shows, and the groups that it is about."""
     about: dict[str, list[str]] = {}
     for row in rows:
         for found in (row.generated, row.real) if row.measure in columns else ():
             if found.note:
-                text = f"{_TITLES[row.measure]}: {found.note}"
+                text = f"{_TITLES[row.measure]}: {found.note.partition(', has')[0]}"
                 about.setdefault(text, []).append(row.group.name)
     for text, names in about.items():
         several = list(dict.fromkeys(names))
@@ -132,10 +139,12 @@ def _reasons(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
 
 
 def _text(name: str, found: Measured) -> str:
-    """A value and its standard error; a dash where there is none."""
+    """A value and its standard error, to as many places as that shows; a dash where there is none."""
     if math.isnan(found.value):
         return "-"
     form, factor = _FORMATS.get(name, "{:.3f}"), 1000 if name == "kid" else 1
-    text = form.format(found.value * factor)
-    error = found.standard_error
-    return text if math.isnan(error) else f"{text} ± {form.format(error * factor)}"
+    value, error = found.value * factor, found.standard_error * factor
+    if math.isnan(error) or name == MEMORISED:
+        return form.format(value) + ("" if math.isnan(error) else f" ± {form.format(error)}")
+    places = min(3, max(0, 1 - math.floor(math.log10(error)))) if error > 0 else 3
+    return f"{value:.{places}f} ± {error:.{places}f}"

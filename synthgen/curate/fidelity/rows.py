@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.curate.fidelity.groups import Group, groups
+from synthgen.curate.fidelity.groups import Group
 from synthgen.curate.fidelity.inputs import Described
 from synthgen.fidelity import MEASURES, Measured, Profile, compare
 from synthgen.fidelity.memorisation import memorisation
@@ -62,31 +62,25 @@ class Distances:
     held_out: NDArray[np.float64]
 
 
-def measure(
-    made: Described, real: Mapping[str, Described], distances: Distances | None, scale: str
-) -> Iterator[tuple[Group, list[Row]]]:
-    """Every group of the generated images, and its rows.
+def measure(group: Group, made: Described, real: Mapping[str, Described], distances: Distances | None) -> list[Row]:
+    """The rows of a group of the generated images.
 
     Args:
+        group: The group.
         made: The generated images.
         real: Real ones of ``train`` and ``test``.
         distances: To training images; ``None`` where there are none.
-        scale: The skin-tone scale.
     """
-    for group in groups(made.images, scale):
-        rows = group.rows(made.images)
-        members = {split: group.rows(one.images) for split, one in real.items()}
-        generated = made.features[rows]
-        features = {split: real[split].features[members[split]] for split in real}
-        if distances is None:
-            found, empty = compare(generated, generated[:0], generated[:0])
-            yield group, list(_rows(group, NONE, found, empty))
-            continue
-        of_group: list[Row] = []
-        for reference, yardstick in (("train", "test"), ("test", "train")):
-            profiles = compare(generated, features[yardstick], features[reference])
-            of_group += _rows(group, reference, *profiles)
-        yield group, [*of_group, _memorised(group, distances, rows, members["test"], len(real["train"].images))]
+    rows = group.rows(made.images)
+    generated = made.features[rows]
+    if distances is None:
+        return list(_rows(group, NONE, *compare(generated, generated[:0], generated[:0])))
+    members = {split: group.rows(one.images) for split, one in real.items()}
+    features = {split: real[split].features[members[split]] for split in real}
+    found = list[Row]()
+    for reference, yardstick in (("train", "test"), ("test", "train")):
+        found += _rows(group, reference, *compare(generated, features[yardstick], features[reference]))
+    return [*found, _memorised(group, distances, rows, members["test"], len(real["train"].images))]
 
 
 def table(rows: Sequence[Row]) -> bytes:

@@ -6,7 +6,7 @@ from synthgen.curate.fidelity.inputs import Image
 
 def image(entry: str = "text", label: str = "acne", tone: str = "I") -> Image:
     """An image that is never read."""
-    return Image("id", entry, label, tone, "0" * 64, lambda: None)  # type: ignore[arg-type, return-value]
+    return Image("id", entry, label, tone, "", "0" * 64, lambda: None)  # type: ignore[arg-type, return-value]
 
 
 def test_a_scope_of_one_group_is_left_out() -> None:

@@ -12,7 +12,7 @@ from synthgen.curate.fidelity.rows import Distances
 
 def image(name: str, tone: str, shade: int = 0) -> Image:
     """A plain image."""
-    return Image(name, "text", "acne", tone, "0" * 64, lambda: np.full((32, 32, 3), shade, np.uint8))
+    return Image(name, "text", "acne", tone, "a", "0" * 64, lambda: np.full((32, 32, 3), shade, np.uint8))
 
 
 MADE = [image("far", "I"), image("near", "II", 200), image("same", "I"), image("dark", "VI")]
@@ -25,6 +25,12 @@ def test_light_and_dark_are_apart_and_the_nearest_come_first() -> None:
     found = panels.sides(MADE, TRAINING, FAR, "fitzpatrick")
     names = {side: [(pair.generated.id, pair.real.id) for pair in pairs] for side, pairs in found.items()}
     assert names == {"light skin (I, II)": [("near", "a"), ("far", "b")], "dark skin (V, VI)": [("dark", "b")]}
+
+
+def test_a_pair_says_where_one_was_made_from_the_other() -> None:
+    """An inpainted image is near its own source by intent."""
+    light = next(iter(panels.sides(MADE, TRAINING, FAR, "fitzpatrick").values()))
+    assert [pair.words for pair in light] == ["distance 1.000, made from it", "distance 3.000"]
 
 
 def test_without_tones_all_images_are_on_one_side() -> None:
