@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def _record(shard: Path, stored: TarSample) -> Record:
 
 
 class Pictures:
-    """Reads images, each as uint8 sRGB of shape (height, width, 3); none is held.
+    """Reads images, each as uint8 sRGB of shape (height, width, 3); no more than two are held.
 
     Args:
         read_real: The bytes of an indexed real image.
@@ -89,7 +90,8 @@ class Pictures:
     """
 
     def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Place]) -> None:
-        self._read_real, self._places = read_real, places
+        self._places = places
+        self._real = lru_cache(maxsize=2)(lambda source: photographs.open_photograph(read_real(source)))
         self._held: tuple[Path, dict[str, bytes]] = (Path(), {})
 
     def real(self, source: Source) -> Pixels:
@@ -98,7 +100,8 @@ class Pictures:
         Raises:
             InputError: It is not the one that was indexed, or can't be read any more.
         """
-        return photographs.open_photograph(self._read_real(source))
+        found: Pixels = self._real(source)  # views of one image are asked for one after the other
+        return found
 
     def synthetic(self, key: str) -> Pixels:
         """A synthetic image.

@@ -245,6 +245,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"finetune": [tuned(name="a-{label}"), tuned(name="a-healthy")]}, "`a-healthy` is an adapter of an earlier"),
     ({"finetune": [tuned(generator_pool="some")]}, "finetune[0].generator_pool"),
     ({"finetune": [tuned(settings=PRIOR)]}, "finetune[0].settings.class_prompts: prior preservation needs them"),
+    (
+        {"finetune": [tuned(method="textual-inversion", settings={"placeholder_token": "<it>"})]},
+        "finetune[0].settings.placeholder_token: one word for 2 labels; put `{label}` into it",
+    ),
+    ({"finetune": [tuned(settings={"crop_scale": [0.9]})]}, "finetune[0].settings.crop_scale"),
     ({"real": None, "finetune": [tuned()]}, "finetune: needs real images"),
     ({"generate": [{**FAKE, "per_cell": 1, "adapter": "tuned"}]}, "no folder `tuned`; there are: tuned-{label}, word"),
     ({"generate": [{**FAKE, "per_cell": 1, "adapter": "word", "model": "org/x"}]}, "`word` is trained on `phantom`"),

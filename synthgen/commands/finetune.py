@@ -1,5 +1,6 @@
 """``synthgen finetune``: trains the adapters."""
 
+import os
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ def command(manifest: Path, *, out: Path, device: str, quiet: bool) -> int:
     """
     from synthgen import finetune
 
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
     job = finetune.prepare(_options.plan(manifest, out, quiet=quiet), out)
     steps, lines = _progress.Steps(), list[str]()
     with _progress.stoppable() as stop, _progress.Progress(job.steps, quiet=quiet, unit="steps") as progress:

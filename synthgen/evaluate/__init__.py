@@ -95,7 +95,8 @@ def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
     from synthgen.evaluate import inputs
 
     path.parent.mkdir(exist_ok=True)
-    durable.sweep(path.parent)
+    for folder in (path.parent, *path.parent.glob("*/"), job.out / "plots"):
+        durable.sweep(folder)
     frozen = job.network.frozen
     told = partial(progress, "computing features" if frozen else "reading pixels") if progress else None
     if frozen:

@@ -84,7 +84,7 @@ def design(
     found = faults.of_real(settings, index, labels)
     if arms.uses_synthetic(settings):
         found += faults.of_synthetic(settings, synthetic)
-    _refuse(found)
+    refuse(found)
     sound, excluded = _sieve(synthetic, Leaks(index, labels, near_copies))
     draws = [draw(index.usable("train"), labels, seed, number) for number in range(settings.seeds)]
     keys, entries = {image.key for image in sound}, sorted({one.entry for one in synthetic})
@@ -92,7 +92,7 @@ def design(
     study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
     seeds = [Seed(study, drawn) for drawn in draws]
     _set_aside(sound, seeds, excluded)
-    _refuse(_unusable(study, synthetic, seeds, excluded))
+    refuse(_unusable(study, synthetic, seeds, excluded))
     trials, left_out = _trials(study, seeds)
     return Design(
         trials,
@@ -104,7 +104,8 @@ def design(
     )
 
 
-def _refuse(found: Sequence[str]) -> None:
+def refuse(found: Sequence[str]) -> None:
+    """Raise InputError with the faults found, if any."""
     if found:
         raise InputError(*found)
 

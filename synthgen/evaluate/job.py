@@ -11,7 +11,7 @@ from synthgen.doors import Doors
 from synthgen.errors import InputError, PlanMismatchError
 from synthgen.evaluate import arms, backbones, faults, near, places, roll, synthetic
 from synthgen.evaluate.backbones import Network
-from synthgen.evaluate.design import Design, design
+from synthgen.evaluate.design import Design, design, refuse
 from synthgen.evaluate.near import Near
 from synthgen.evaluate.roll import Roll
 from synthgen.evaluate.synthetic import Listed
@@ -96,12 +96,12 @@ def prepare(
     index, home = _index(read, images, root, out, partial(tell, "indexing real images"))
     found = _listed(root, settings, doors, document.skin_tones.scale)
     pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
-    looked = (
-        near.look(index, found.images, labels, pictures, partial(tell, "looking for near-copies")) if root else None
-    )
-    designed = design(
-        settings, index, found.images, seed=document.seed, labels=labels, near_copies=looked.of_held if looked else ()
-    )
+    refuse(faults.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
+    tell_near = partial(tell, "looking for near-copies")
+    search = partial(near.look, threshold=settings.near_copies, progress=tell_near)
+    looked = search(_of(index, labels), found.images, pictures, out) if root else None
+    excluded = looked.of_held if looked else ()
+    designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
     called = roll.call(designed, index.sources, found.images, labels, pictures, side=side)
     return Job(read, settings, out, index, network, designed, looked, called)
@@ -123,9 +123,7 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
         return
     claim(out, read.document.name)
     backbones.load(settings.learner, read.base, len(labels))
-    found = faults.of_real(settings, index, labels) if index else []
-    if found:
-        raise InputError(*found)
+    refuse(faults.of_real(settings, index, labels) if index else [])
 
 
 def labels_of(read: Manifest) -> list[str]:
@@ -165,6 +163,11 @@ def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> 
         return Listed((), {})
     pools = adapters.pools(root)
     return synthetic.listed(root, doors, scale=scale, strategy_of=settings.strategy_of, pools=pools)
+
+
+def _of(index: Index, labels: Sequence[str]) -> Index:
+    """The real images of some labels."""
+    return Index(tuple(source for source in index.sources if source.label in labels))
 
 
 def _index(

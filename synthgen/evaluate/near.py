@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from synthgen import photographs
-from synthgen.evaluate.trials import Synthetic
+from synthgen import durable, near_copies, photographs
+from synthgen.evaluate.trials import Synthetic, digest
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
 
@@ -19,13 +21,11 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
     Pixels = npt.NDArray[np.uint8]
 
-try:  # built beside this module
-    near_copies: Any = import_module("synthgen.near_copies")
-except ModuleNotFoundError:
-    near_copies = None
+FILE = "near-copies.json"
 Progress = Callable[[int, int], None]
+Read = Callable[[], "Pixels"]
 _SIDE = 64
-_BATCH = 64
+_TOGETHER = 64  # images that are held at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,23 @@ class Near:
     """What was found to look like something else.
 
     Attributes:
+        threshold: The similarity from which on an image counted.
         of_held: The keys of synthetic images that look like a validation or test image.
         of_training: How many synthetic images look like a real training image.
         real: How many real training images look like a validation or test image.
     """
 
+    threshold: float
     of_held: frozenset[str]
     of_training: int
     real: int
 
     def notes(self) -> Iterator[str]:
         """What a reader of the report has to know of it, a sentence each."""
-        if near_copies is None:
-            yield "**Near-copies were not looked for.**"
-            return
-        threshold = f"similarity of at least {near_copies.THRESHOLD:.3g}"
         yield (
-            f"Near-copies ({threshold}) were looked for before training: {len(self.of_held)} synthetic images look "
-            f"like a validation or test image and train nothing; {self.of_training} look like a real training image."
+            f"Near-copies (similarity of at least {self.threshold:g}) were looked for before training: "
+            f"{len(self.of_held)} synthetic images look like a validation or test image and train nothing; "
+            f"{self.of_training} look like a real training image."
         )
         if self.real:
             yield (
@@ -62,76 +61,84 @@ class Near:
 def look(
     index: Index,
     images: Sequence[Synthetic],
-    labels: Sequence[str],
     pictures: Pictures,
+    out: Path,
+    *,
+    threshold: float | None = None,
     progress: Progress | None = None,
 ) -> Near:
-    """Compare every synthetic image, and every real training image, with those held out.
+    """Compare every synthetic image with the real ones, and every real training image with those held out.
+
+    What was found is kept in ``OUT/near-copies.json``, and read there while the images are the same.
 
     Args:
-        index: The real images.
+        index: The real images of the study's labels.
         images: The synthetic images.
-        labels: The study's labels; images of others are not looked at.
         pictures: What reads pixels.
+        out: The report's folder.
+        threshold: The similarity from which on an image counts; the detector's own where left out.
         progress: Told how many images have been looked at, and of how many.
     """
     import numpy as np
 
-    if near_copies is None:
-        return Near(frozenset(), 0, 0)
-    held = _of(labels, [*index.usable("validation"), *index.usable("test")])
-    training = _of(labels, index.usable("train"))
+    held, training = [*index.usable("validation"), *index.usable("test")], index.usable("train")
+    limit = near_copies.THRESHOLD if threshold is None else threshold
+    named = [near_copies.VERSION, str(limit), index.digest]
+    known = digest(named + [f"{one.key} {one.sha256}" for one in images])
+    found = _kept(out / FILE, known)
+    if found is not None:
+        return found
     total, seen = len(held) + len(training) + len(images), 0
-
-    def signed(read: Iterable[Callable[[], Pixels]]) -> Iterator[Floats]:
-        nonlocal seen
-        for batch in _batches(read):
-            seen += len(batch)
-            if progress:
-                progress(seen, total)
-            yield near_copies.signatures(batch)
-
-    references = list(signed(_real(held, pictures)))
-    if not references:
-        return Near(frozenset(), 0, 0)
-    held_out, trained = np.concatenate(references), list(signed(_real(training, pictures)))
-    known = np.concatenate(trained) if trained else held_out[:0]
-    found, like_training, place = set[str](), 0, 0
-    for signatures in signed(_made(images, pictures)):
-        near = near_copies.nearest(signatures, held_out).similarity >= near_copies.THRESHOLD
-        found |= {images[place + int(row)].key for row in np.flatnonzero(near)}
-        like_training += _count(signatures, known)
-        place += len(signatures)
-    return Near(frozenset(found), like_training, _count(known, held_out))
+    signed = []
+    for batch in _batches([*_real((*held, *training), pictures), *_made(images, pictures)]):
+        signed.append(near_copies.signatures(batch))
+        seen += len(batch)
+        if progress:
+            progress(seen, total)
+    if not held:
+        return Near(limit, frozenset(), 0, 0)
+    found = _compared(np.split(np.concatenate(signed), [len(held), len(held) + len(training)]), images, limit)
+    text = json.dumps({"digest": known, **asdict(found), "of_held": sorted(found.of_held)}, indent=1)
+    durable.write(out / FILE, text.encode())
+    return found
 
 
-def _count(queries: Floats, references: Floats) -> int:
-    if not len(queries) or not len(references):
-        return 0
-    return int((near_copies.nearest(queries, references).similarity >= near_copies.THRESHOLD).sum())
+def _compared(signed: Sequence[Floats], images: Sequence[Synthetic], limit: float) -> Near:
+    """What signatures say: of images held out, of real training images, and of synthetic ones, in this order."""
+    import numpy as np
+
+    held_out, known, made = signed
+
+    def alike(queries: Floats, references: Floats) -> npt.NDArray[np.bool_]:
+        return np.asarray(near_copies.nearest(queries, references).similarity >= limit)
+
+    keys = frozenset(images[int(row)].key for row in np.flatnonzero(alike(made, held_out)))
+    return Near(limit, keys, int(alike(made, known).sum()), int(alike(known, held_out).sum()))
 
 
-def _of(labels: Sequence[str], sources: Iterable[Source]) -> list[Source]:
-    return [source for source in sources if source.label in labels]
+def _kept(path: Path, known: str) -> Near | None:
+    """What an earlier search found of the same images."""
+    try:
+        said = json.loads(path.read_bytes())
+        if said.pop("digest") == known:
+            return Near(**said | {"of_held": frozenset(said["of_held"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
 
 
-def _real(sources: Iterable[Source], pictures: Pictures) -> Iterator[Callable[[], Pixels]]:
-    return (lambda source=source: pictures.real(source) for source in sources)  # type: ignore[misc]
+def _real(sources: Iterable[Source], pictures: Pictures) -> Iterator[Read]:
+    return (partial(pictures.real, source) for source in sources)
 
 
-def _made(images: Iterable[Synthetic], pictures: Pictures) -> Iterator[Callable[[], Pixels]]:
-    return (lambda key=image.key: pictures.synthetic(key) for image in images)  # type: ignore[misc]
+def _made(images: Iterable[Synthetic], pictures: Pictures) -> Iterator[Read]:
+    return (partial(pictures.synthetic, image.key) for image in images)
 
 
-def _batches(read: Iterable[Callable[[], Pixels]]) -> Iterator[Pixels]:
+def _batches(reads: Sequence[Read]) -> Iterator[Pixels]:
     """Pixels in batches, the middle square brought to one size: uint8, shape (n, 64, 64, 3)."""
     import numpy as np
 
-    batch: list[Pixels] = []
-    for one in read:
-        batch.append(photographs.fit(one(), _SIDE, _SIDE, "crop"))
-        if len(batch) == _BATCH:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
+    for start in range(0, len(reads), _TOGETHER):
+        pixels = (read() for read in reads[start : start + _TOGETHER])
+        yield np.stack([photographs.fit(one, _SIDE, _SIDE, "crop") for one in pixels])

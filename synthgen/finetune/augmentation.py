@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgen import photographs
@@ -42,12 +43,13 @@ def draw_mask(side: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     return Mask(shape="random", fraction=fraction).draw(side, side, int(rng.integers(2**62)))
 
 
-def _crop(pixels: Pixels, scale: tuple[float, float], rng: np.random.Generator) -> Pixels:
+def _crop(pixels: Pixels, scale: Sequence[float], rng: np.random.Generator) -> Pixels:
     """A part whose area and proportions are drawn from one range; the whole where ten draws don't fit into it."""
     height, width = pixels.shape[:2]
+    least, most = sorted(scale)
     for _ in range(10):
-        area = height * width * rng.uniform(*scale)
-        proportions = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
+        area = height * width * rng.uniform(least, most)
+        proportions = math.exp(rng.uniform(math.log(least), math.log(most)))
         wide, tall = round(math.sqrt(area * proportions)), round(math.sqrt(area / proportions))
         if 0 < wide <= width and 0 < tall <= height:
             top, left = int(rng.integers(height - tall + 1)), int(rng.integers(width - wide + 1))

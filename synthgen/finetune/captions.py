@@ -27,14 +27,12 @@ def samples(manifest: Manifest, tuning: Tuning, count: int, *, new: bool) -> lis
 
 
 def examples(tuning: Tuning, count: int) -> list[Source]:
-    """So many images of the pool, its labels and skin tones in turns; the pool's again where it has fewer."""
-    cells: dict[tuple[str, int], list[Source]] = {}
-    for source in tuning.pool:
-        cells.setdefault((source.label, source.tone), []).append(source)
-    turns = [cells[cell][turn] for turn in range(count) for cell in sorted(cells) if turn < len(cells[cell])]
-    step = max(1, len(cells) // count) if count else 1
-    spread = turns[:: step if len(cells) > count else 1]
-    return [spread[place % len(spread)] for place in range(count)]
+    """So many images of the pool, first one of each label and skin tone; the same again where the pool has fewer."""
+    first = {(source.label, source.tone): source for source in reversed(tuning.pool)}
+    order = [first[cell] for cell in sorted(first)]
+    order += [source for source in tuning.pool if first[source.label, source.tone] is not source]
+    apart = len(first) / count if count < len(first) else 1  # evenly over the cells where not each gets a picture
+    return [order[int(place * apart) % len(order)] for place in range(count)]
 
 
 def _prompts(manifest: Manifest, tuning: Tuning, source: Source, *, new: bool) -> tuple[str, ...]:

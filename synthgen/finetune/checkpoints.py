@@ -7,6 +7,7 @@ that goes on from here gives the weights of an unbroken one, to the byte.
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,53 +16,72 @@ from synthgen import durable
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def save(path: Path, step: int, parameters: Mapping[str, Any], *, optimizer: Any, average: Any, facts: Any) -> None:
-    """Write the state after a step, whole or not at all.
+@dataclass(frozen=True)
+class State:
+    """What of a training changes as it goes on.
 
-    Args:
-        path: The file.
-        step: Optimizer steps that are done.
+    Attributes:
         parameters: What is trained, by name.
         optimizer: Its AdamW.
         average: diffusers' EMAModel; ``None`` for none.
+        scaler: torch's GradScaler in fp16; ``None`` in other precisions.
         facts: What has to be the same where it is taken up again, as plain values.
     """
-    from safetensors.torch import save_file
 
-    tensors = {f"weight/{name}": value.detach() for name, value in parameters.items()}
-    for name, value in parameters.items():
-        for moment in _MOMENTS:
-            if value in optimizer.state:
-                tensors[f"{moment}/{name}"] = optimizer.state[value][moment]
-    if average is not None:
-        tensors |= {f"average/{name}": one for name, one in zip(parameters, average.shadow_params, strict=True)}
-    scratch = path.with_name(f".{path.name}.{durable.owner()}")
-    content = {name: value.cpu().contiguous() for name, value in tensors.items()}
-    save_file(content, scratch, {"step": str(step), "facts": json.dumps(facts, sort_keys=True)})
-    with scratch.open("rb+") as file:
-        os.fsync(file.fileno())
-    durable.publish(scratch, path)
+    parameters: Mapping[str, Any]
+    optimizer: Any
+    average: Any
+    scaler: Any
+    facts: Mapping[str, Any]
 
+    def save(self, path: Path, step: int) -> None:
+        """Write the state after so many optimizer steps, whole or not at all."""
+        from safetensors.torch import save_file
 
-def restore(path: Path, parameters: Mapping[str, Any], *, optimizer: Any, average: Any, facts: Any) -> int:
-    """Take a state up again; returns the steps that are done: 0 where there is none, or one of other facts."""
-    import torch
-    from safetensors import safe_open
+        scratch = path.with_name(f".{path.name}.{durable.owner()}")
+        content = {name: value.detach().cpu().contiguous() for name, value in self._tensors().items()}
+        scale = self.scaler.state_dict() if self.scaler is not None else {}
+        told = {"facts": dict(self.facts), "scaler": scale}
+        save_file(content, scratch, {"step": str(step), **{key: _text(value) for key, value in told.items()}})
+        with scratch.open("rb+") as file:
+            os.fsync(file.fileno())
+        durable.publish(scratch, path)
 
-    if not path.exists():
-        return 0
-    with safe_open(path, "pt") as file, torch.no_grad():
-        told, names = file.metadata(), set(file.keys())
-        if told["facts"] != json.dumps(facts, sort_keys=True):
+    def restore(self, path: Path) -> int:
+        """Take a state up again; returns the steps that are done: 0 where there is none, or one of other facts."""
+        import torch
+        from safetensors import safe_open
+
+        if not path.exists():
             return 0
-        step = int(told["step"])
-        for name, value in parameters.items():
-            value.copy_(file.get_tensor(f"weight/{name}"))
-            if f"{_MOMENTS[0]}/{name}" in names:
-                moments = {one: file.get_tensor(f"{one}/{name}").to(value.device) for one in _MOMENTS}
-                optimizer.state[value] = {"step": torch.tensor(float(step), device=value.device), **moments}
-        if average is not None:
-            average.optimization_step = step
-            for place, name in enumerate(parameters):
-                average.shadow_params[place].copy_(file.get_tensor(f"average/{name}"))
-    return step
+        with safe_open(path, "pt") as file, torch.no_grad():
+            told, names = file.metadata(), set(file.keys())
+            if told["facts"] != _text(dict(self.facts)):
+                return 0
+            step = int(told["step"])
+            for place, (name, value) in enumerate(self.parameters.items()):
+                value.copy_(file.get_tensor(f"weight/{name}"))
+                if f"{_MOMENTS[0]}/{name}" in names:
+                    moments = {one: file.get_tensor(f"{one}/{name}").to(value.device) for one in _MOMENTS}
+                    self.optimizer.state[value] = {"step": torch.tensor(float(step), device=value.device), **moments}
+                if self.average is not None:
+                    self.average.shadow_params[place].copy_(file.get_tensor(f"average/{name}"))
+        if self.average is not None:
+            self.average.optimization_step = step
+        if self.scaler is not None:
+            self.scaler.load_state_dict(json.loads(told["scaler"]))
+        return step
+
+    def _tensors(self) -> dict[str, Any]:
+        tensors = {f"weight/{name}": value for name, value in self.parameters.items()}
+        for name, value in self.parameters.items():
+            if value in self.optimizer.state:
+                tensors |= {f"{one}/{name}": self.optimizer.state[value][one] for one in _MOMENTS}
+        if self.average is not None:
+            shadows = zip(self.parameters, self.average.shadow_params, strict=True)
+            tensors |= {f"average/{name}": value for name, value in shadows}
+        return tensors
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -78,7 +78,7 @@ class Training:
         from diffusers.training_utils import EMAModel
 
         self._name, self._digest, self._pipe, self._settings = name, digest, pipe, settings
-        self._shown, self._accelerator, self._folder, self._facts = shown, accelerator, folder, facts
+        self._shown, self._accelerator, self._folder = shown, accelerator, folder
         self._noising = noising.noising(pipe.scheduler.config, settings.snr_gamma)
         self.parameters = learner.parameters()
         self.steps = settings.steps(len(shown.own), accelerator.num_processes)
@@ -87,14 +87,21 @@ class Training:
             values, settings.learning_rate, (settings.adam_beta1, settings.adam_beta2), settings.adam_epsilon,
             settings.adam_weight_decay, fused=accelerator.device.type in ("cpu", "cuda"),
         )  # fmt: skip
-        rate = get_scheduler(settings.lr_scheduler, optimizer, settings.lr_warmup_steps, self.steps)
+        rate = get_scheduler(
+            settings.lr_scheduler,
+            optimizer,
+            num_warmup_steps=settings.lr_warmup_steps,
+            num_training_steps=self.steps,
+        )
         self._rate: Callable[[int], float] = rate.lr_lambdas[0]
         self._average = EMAModel(values, decay=0.9999, use_ema_warmup=True) if settings.use_ema else None
         names = list(learner.networks)
         *prepared, self._optimizer = accelerator.prepare(*learner.networks.values(), optimizer)
         self._networks = dict(zip(names, prepared, strict=True))
-        state = {"optimizer": self._optimizer.optimizer, "average": self._average, "facts": facts}
-        self.done = checkpoints.restore(folder / CHECKPOINT, self.parameters, **state)
+        self._state = checkpoints.State(
+            self.parameters, self._optimizer.optimizer, self._average, accelerator.scaler, facts
+        )
+        self.done = self._state.restore(folder / CHECKPOINT)
 
     def run(self, stop: Callable[[], bool]) -> Iterator[Step]:
         """Train to the last step; yields how far it is every few seconds, and the last step always.
@@ -110,7 +117,8 @@ class Training:
             with _backward_friendly(self._accelerator.device.type):
                 losses.append(self._step(step))
             self.done = step + 1
-            stopped, ended = stop() and self.done < self.steps, self.done == self.steps
+            ended = self.done == self.steps
+            stopped = self._agreed(stop()) and not ended
             saves = stopped or (self.done % self._settings.checkpointing_steps == 0 and not ended)
             if saves or ended or time.perf_counter() - told >= _TOLD_SECONDS:
                 found = self._checked(losses)
@@ -198,15 +206,7 @@ class Training:
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:
-            plain = self._optimizer.optimizer
-            checkpoints.save(
-                self._folder / CHECKPOINT,
-                self.done,
-                self.parameters,
-                optimizer=plain,
-                average=self._average,
-                facts=self._facts,
-            )
+            self._state.save(self._folder / CHECKPOINT, self.done)
         self._accelerator.wait_for_everyone()
 
     def _finish(self) -> None:
@@ -216,6 +216,15 @@ class Training:
             self._average.copy_to(self.parameters.values())
         for name in self._networks:
             getattr(self._pipe, name).eval()
+
+    def _agreed(self, stop: bool) -> bool:
+        """Whether any process was asked to stop, so that all of them do after the same step."""
+        import torch
+
+        if self._accelerator.num_processes == 1:
+            return stop
+        asked = torch.tensor([float(stop)], device=self._accelerator.device)
+        return bool(self._accelerator.reduce(asked, "sum").item())
 
     def _checked(self, losses: Sequence[Any]) -> tuple[float, ...]:
         """The losses as numbers; waits for the device, so it is not asked after every step."""

@@ -119,6 +119,8 @@ class Evaluate(Strict):
         protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
         learner: What learns.
         labels: The labels that are told apart; all of the manifest's where left out.
+        near_copies: The similarity, from 0 to 1, from which on an image counts as a near-copy of another; the
+            detector's own, which suits photographs of skin, where left out.
         strategies: Entries that count as one way of making images, by its name: those of one recipe whose generators
             were trained on different draws of real images. An entry that is in none is a strategy of its own.
     """
@@ -133,6 +135,7 @@ class Evaluate(Strict):
     protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
     learner: Learner = Learner()
     labels: Annotated[list[_Text], Field(min_length=2)] | None = None
+    near_copies: Annotated[float, Field(gt=0, le=1)] | None = None
     strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
 
     @field_validator("n_real", "ratios", "arms", "labels")

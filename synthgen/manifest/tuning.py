@@ -115,6 +115,10 @@ def _entry(
             own = fault.startswith(("model: ", "method: "))
             faults.append(f"{path}.{fault}" if own else f"{path}.settings.{fault}")
         return None
+    labels = list(document.get("labels", {}))
+    words = {fitted.words(label) for label in labels}
+    if LABEL not in entry["name"] and 1 == len(words) < len(labels) and None not in words:
+        faults.append(f"{path}.settings.placeholder_token: one word for {len(labels)} labels; put `{LABEL}` into it")
     pool = None if entry["generator_pool"] == "all" else entry["generator_pool"]
     return FinetuneEntry(entry["name"], method, entry["strategy"], facts, revision, fitted, pool)
 

@@ -14,7 +14,7 @@ Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosi
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
-_Scale = Annotated[float, Field(gt=0, le=2)]
+Range = Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=2, max_length=2)]
 
 
 class TrainingSettings(MethodSettings):
@@ -24,6 +24,8 @@ class TrainingSettings(MethodSettings):
         num_train_epochs: Passes over the images, where ``max_train_steps`` does not say how many optimizer steps.
         snr_gamma: Weighs each timestep's loss by min(SNR, gamma) (Hang et al. 2023); ``None`` weighs all the same.
         use_ema: Whether the average of the weights over the steps is kept, and not the last ones.
+        crop_scale: Between which shares of its area, and which proportions, a part of each image is cut out by chance.
+        color_jitter: By how much brightness, contrast and saturation are changed by chance.
         variants: How often each image is encoded, each time augmented, and masked where masks are, anew.
         proportion_empty_prompts: The share of images that are shown without their prompt.
         with_prior_preservation: Whether as many images of ``class_prompts``, made by the model as it was, are shown
@@ -51,7 +53,7 @@ class TrainingSettings(MethodSettings):
     snr_gamma: _Positive | None = None
     variants: _Count = 8
     random_flip: bool = True
-    crop_scale: tuple[_Scale, _Scale] | None = None
+    crop_scale: Range | None = None
     color_jitter: _Share = 0.0
     proportion_empty_prompts: _Share = 0.0
     with_prior_preservation: bool = False

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.methods import _parts
+from synthgen.methods import _parts, _settings
 from synthgen.methods._settings import TrainingSettings
 
 __all__ = ["Settings", "learner"]
@@ -19,7 +19,7 @@ class Settings(TrainingSettings):
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-6
     num_train_epochs: Annotated[int, Field(ge=1)] = 4
-    crop_scale: tuple[Annotated[float, Field(gt=0, le=2)], Annotated[float, Field(gt=0, le=2)]] | None = (0.9, 1.1)
+    crop_scale: _settings.Range | None = [0.9, 1.1]
     color_jitter: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
 

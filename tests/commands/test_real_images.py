@@ -159,7 +159,10 @@ def test_sagers2023_makes_ten_of_each_training_image(synthgen: Synthgen, fitzpat
         labels[cell["entry"], cell["label"]] += cell["samples"]
     usable = planned["real"]["usable"]
     assert sum(usable.values()) == sum(fitzpatrick17k.values()) - 1 == 61
-    assert counts == {"text": 35300, "inpaint": 10 * usable["train"], "in-then-outpaint": 10 * usable["train"]}
+    for tuned in ("", "-tuned"):
+        assert counts[f"text{tuned}"] == 35300
+        assert counts[f"inpaint{tuned}"] == counts[f"in-then-outpaint{tuned}"] == 10 * usable["train"]
+    assert len(counts) == 6
     assert planned["real"]["left_out"] == {"no label of the manifest": 1}
     assert all(labels["inpaint", label] == labels["in-then-outpaint", label] for _, label in labels)
     assert {cell["skin_tone"] for cell in planned["cells"] if cell["entry"] == "inpaint"} >= {"unknown", "VI"}

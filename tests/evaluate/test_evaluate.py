@@ -2,6 +2,9 @@
 
 import hashlib
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +15,31 @@ import pytest
 
 from synthgen import evaluate, manifest
 from synthgen.errors import InputError, StoppedError
-from synthgen.evaluate import report
+from synthgen.evaluate import near, report
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
 from synthgen.features import shared
 
 REAL_ARMS = ["real", "real+augment"]
+RUN = """
+import os, signal, sys
+from pathlib import Path
+from synthgen import durable, evaluate, manifest
+from synthgen.all_doors import DOORS
+from synthgen.features import shared
+
+read, out, given, cache = map(Path, sys.argv[1:])
+shared.folder = lambda: cache
+publish, units = durable.publish, []
+def dying(scratch, path):
+    units.extend([path] * (path.suffix == ".safetensors"))
+    if len(units) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    publish(scratch, path)
+durable.publish = dying
+list(evaluate.evaluate(evaluate.prepare(manifest.read(read, DOORS), out, DOORS, given=given), workers=1))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +98,10 @@ def test_a_study_leaves_the_promised_files(whole: Path) -> None:
     """Tables, predictions, pictures, both reports and the card's block are there, and nothing half written."""
     names = {path.name for path in whole.iterdir()}
     promised = {"results.csv", "by_skin_tone.csv", "by_label.csv", "comparisons.csv", "predictions.parquet"}
-    assert promised | {"report.html", "report.md", "card.md", "plots", "trials", "study.json", "real"} == names
+    assert (
+        promised | {"report.html", "report.md", "card.md", "plots", "trials", "study.json", "real", "near-copies.json"}
+        == names
+    )
     assert not [path for path in whole.rglob(".*") if path.name != ".lock"]
 
 
@@ -104,6 +128,20 @@ def test_a_study_that_was_stopped_goes_on_where_it_was(whole: Path, prepared: An
     assert evaluate.finished(job) == 3
     rest = [unit.name for unit in evaluate.evaluate(job, workers=1)]
     assert not set(trained) & set(rest)
+    assert files(job.out) == files(whole)
+
+
+@pytest.mark.slow
+def test_a_study_that_was_killed_goes_on_where_it_was(
+    whole: Path, prepared: Any, drawn: ModuleType, base: Path, tmp_path: Path
+) -> None:
+    """Killed between writing a unit and its name, the study repeats that one alone and ends with the same bytes."""
+    read = drawn.write_manifest(base / f"{tmp_path.name}.yaml")
+    where = [read, tmp_path / "report", base / "second", base / "features"]
+    assert subprocess.run([sys.executable, "-c", RUN, *where], check=False).returncode == -signal.SIGKILL
+    job = prepared()
+    assert evaluate.finished(job) == 2
+    list(evaluate.evaluate(job, workers=1))
     assert files(job.out) == files(whole)
 
 
@@ -164,7 +202,6 @@ def test_a_report_of_another_study_is_left_alone(whole: Path, prepared: Any, tmp
 
 def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:
     """A test image, made a little brighter and stored anew, trains nothing, is counted, and the report says so."""
-    pytest.importorskip("synthgen.near_copies")
     test_image = drawn.picture("acne", 30)  # the first test image: training has 20, validation 10
     brighter = (test_image.astype(int) + 2).clip(0, 255).astype("uint8")
     images = [*drawn.more_real(12), drawn.made("acne", 9_999, brighter)]
@@ -175,9 +212,17 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
 
 
+def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is kept while the images are the same, and looked for again where one has changed."""
+    first = prepared().near
+    monkeypatch.setattr(near, "_compared", lambda *_: pytest.fail("looked again"))
+    assert prepared().near == first
+    with pytest.raises(pytest.fail.Exception, match="looked again"):
+        prepared(labels=["acne", "nevus"])
+
+
 def test_planted_leaks_are_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:
     """A child of a test image, and an image of a generator that saw one, train nothing and are counted."""
-    pytest.importorskip("synthgen.adapters")
     images = drawn.more_real(12)
     child = replace(images[0].record, source_id="acne-030")
     seen = replace(images[1].record, adapter="leaky@1")

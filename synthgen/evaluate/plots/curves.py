@@ -67,7 +67,8 @@ def _level(panel: Any, analysis: Analysis, cell: Cell, ratios: Sequence[float]) 
     known, ends = analysis.of(cell), [0, np.log1p(ratios[-1])]
     panel.plot(ends, [100 * known.value] * 2, color=colour, linestyle=dashes, linewidth=1.4, label=style.name(cell))
     if cell.arm == REAL:
-        panel.fill_between(ends, [100 * known.low] * 2, [100 * known.high] * 2, color=colour, alpha=0.1, linewidth=0)
+        low, high = (100 * float(np.clip(end, 0, 1)) for end in (known.low, known.high))
+        panel.fill_between(ends, [low] * 2, [high] * 2, color=colour, alpha=0.1, linewidth=0)
 
 
 def _line(panel: Any, analysis: Analysis, cells: Sequence[Cell], start: Cell) -> None:
@@ -77,7 +78,8 @@ def _line(panel: Any, analysis: Analysis, cells: Sequence[Cell], start: Cell) ->
     colour, dashes, marker, _ = style.drawn_as(analysis, cells[0])
     points = [start, *cells] if start in analysis.predictions.cells else list(cells)
     known, at = [analysis.of(cell) for cell in points], np.log1p([cell.ratio for cell in points])
-    low, middle, high = (100 * np.array([getattr(one, end) for one in known]) for end in ("low", "value", "high"))
+    ends = (100 * np.array([getattr(one, end) for one in known]) for end in ("low", "value", "high"))
+    low, middle, high = (np.clip(end, 0, 100) for end in ends)
     panel.plot(at, middle, color=colour, linestyle=dashes, marker=marker, markersize=4.5, label=style.name(cells[0]))
     panel.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
     panel.plot(at, np.array([low, high]).T, color=colour, linestyle=dashes, linewidth=0.5, alpha=0.6)
