@@ -3,7 +3,8 @@
 from synthgen import prompts, shipped
 from synthgen.doors import Doors
 from synthgen.methods import door as methods
+from synthgen.scorers import door as scorers
 from synthgen.sources import door as sources
 from synthgen.strategies import door as strategies
 
-DOORS = Doors(strategies, sources, methods, prompts.read, lambda name: shipped.find("prompts", name))
+DOORS = Doors(strategies, sources, methods, scorers, prompts.read, lambda name: shipped.find("prompts", name))

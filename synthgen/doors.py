@@ -198,6 +198,10 @@ class MethodSettings(Strict):
         return None
 
 
+class ScorerSettings(Strict):
+    """The settings of a scorer; each has its own."""
+
+
 class PromptsReader(Protocol):
     """Reads prompt templates from their text; ``where`` is what faults call it."""
 
@@ -212,5 +216,6 @@ class Doors:
     strategies: Door
     sources: Door
     methods: Door
+    scorers: Door
     prompts: PromptsReader
     find_shipped_prompts: Callable[[str], Path | None]

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, evaluate, finetune, generate, preview, runs
+from synthgen import curate as curating
+from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
+from synthgen.curate import Outcome, Scored
 from synthgen.devices import Wish
 from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
@@ -29,7 +31,7 @@ class Stage:
 
 
 def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
-    """Fine-tune, generate, pack, evaluate and preview into ``out``; yields each stage as it begins, and its receipts.
+    """Do all that a manifest asks for, into ``out``; yields each stage as it begins, and its receipts.
 
     Args:
         plan: The plan.
@@ -54,6 +56,8 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     yield from generate.generate(job, wish, stop=stop, **options)
     if stop():
         raise StoppedError("stopped by a signal; run the same command again to go on")
+    if plan.manifest.curation:
+        yield from curate(out / "work", plan, stop)
     yield Stage("pack", plan.samples)
     yield from pack(out / "work", out / "dataset")
     if plan.manifest.document.evaluate:
@@ -82,6 +86,24 @@ def add_report(dataset: Path, report: Path) -> bool:
     return packing.add_report(dataset, report)
 
 
+def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:
+    """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
+
+    Yields the stage, each shard as it is scored, and last the outcome.
+
+    Raises:
+        InputError: The manifest does not say what to keep.
+        StoppedError: ``stop`` said so; what was scored is kept.
+    """
+    job = curating.prepare(plan, root)
+    yield Stage("curate", job.images)
+    yield from curating.score(job, stop)
+    outcome = curating.judge(root, plan)
+    curating.write_table(outcome, root)
+    curating.draw(outcome, root)
+    yield outcome
+
+
 def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:
     """Pack a run into a dataset folder with a card and a contact sheet; options as of :func:`synthgen.pack.pack`."""
     yield from packing.pack(root, out, DOORS, _draw_sheet, **options)
@@ -98,6 +120,22 @@ def plan_of(root: Path) -> Plan:
     if datasets_on_disk.is_dataset(root):
         return datasets_on_disk.read_plan(root, DOORS)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+
+
+def plan_to_curate(root: Path, path: Path | None) -> Plan:
+    """The plan of a run, by the manifest that it keeps or by another one of the same images, which it then keeps.
+
+    Raises:
+        InputError: The folder is no run, or the manifest is at fault.
+        PlanMismatchError: The manifest plans other images.
+    """
+    held = runs.read_plan(root, DOORS)
+    if path is None:
+        return held
+    plan = planning.read(path, DOORS, root)
+    curating.curation_of(plan)
+    runs.claim(root, plan)
+    return plan
 
 
 def _draw_sheet(pairs: Sequence[tuple[Record, bytes]], path: Path, title: str) -> None:

@@ -15,8 +15,8 @@ from synthgen import __version__
 from synthgen.errors import SynthgenError
 
 COMMANDS = (
-    "run", "plan", "finetune", "generate", "verify", "reproduce", "pack", "publish", "classifier-eval", "preview",
-    "fetch", "phantom", "doctor",
+    "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "pack", "publish", "classifier-eval",
+    "preview", "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.commands import _options, _progress, _survivors
 
 
 @click.command("run")
@@ -23,6 +23,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen import manifest as manifests
     from synthgen import study
     from synthgen.all_doors import DOORS
+    from synthgen.curate import Outcome, Scored
     from synthgen.evaluate import Unit
     from synthgen.finetune import Step
     from synthgen.ledger import Receipt
@@ -31,7 +32,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
-    failed, progress, steps = 0, _progress.Progress(0, quiet=True), _progress.Steps()
+    progress, steps, outcome = _progress.Progress(0, quiet=True), _progress.Steps(), None
     with _progress.stoppable() as stop:
         parts = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
         for step in parts:
@@ -44,6 +45,10 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
             elif isinstance(step, Step):
                 progress.step(steps.more(step), step.adapter, step.seconds)
+            elif isinstance(step, Scored):
+                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
+            elif isinstance(step, Outcome):
+                outcome = step
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)
             elif isinstance(step, Unit):
@@ -52,7 +57,8 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     failed = study.failed(planned, out / "work")
     if not quiet:
         click.echo(_summary(out, planned.samples, failed))
-    return 1 if failed else 0
+    missed = _survivors.complain(outcome) if outcome else 0
+    return 1 if failed else missed
 
 
 def _summary(out: Path, planned: int, failed: int) -> str:

@@ -1,1 +1,20 @@
-"""Judges what was made: how like real images it is."""
+"""Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
+
+from synthgen.curate.chart import draw, write_table
+from synthgen.curate.job import Job, prepare, score
+from synthgen.curate.judge import curation_of, judge
+from synthgen.curate.outcome import Outcome, Survivors
+from synthgen.curate.scoring import Scored
+
+__all__ = [
+    "Job",
+    "Outcome",
+    "Scored",
+    "Survivors",
+    "curation_of",
+    "draw",
+    "judge",
+    "prepare",
+    "score",
+    "write_table",
+]

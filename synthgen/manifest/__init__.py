@@ -10,6 +10,7 @@ from synthgen.doors import Doors
 from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
+from synthgen.manifest.curation import Curate, Curation
 from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.evaluate import Evaluate
 from synthgen.manifest.tuning import Choice, FinetuneEntry
@@ -17,6 +18,8 @@ from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool
 
 __all__ = [
     "Choice",
+    "Curate",
+    "Curation",
     "Document",
     "Evaluate",
     "FinetuneEntry",
@@ -40,6 +43,7 @@ class Manifest:
     Attributes:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
+        curation: Which of its images are kept; ``None`` where it does not say.
         tunings: Its ``finetune`` entries, each checked against its method and model.
         real: Where its real images come from; ``None`` where it says nothing of any.
         prompts: Its prompt templates, as the prompts reader returned them.
@@ -56,6 +60,7 @@ class Manifest:
     text: str
     prompts_text: str
     base: Path
+    curation: Curation | None = None
 
     @property
     def starts_from_real(self) -> bool:
@@ -94,12 +99,20 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     document, faults = validate(Document, raw)
     checked = checks.check(raw, base, doors)
     prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
-    faults = [*map(checks.later, faults), *found, *checked.faults]
+    faults = [*faults, *found, *checked.faults]
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts
     return Manifest(
-        document, tuple(checked.entries), tuple(checked.tunings), checked.real, templates, text, source, base
+        document=document,
+        entries=tuple(checked.entries),
+        tunings=tuple(checked.tunings),
+        real=checked.real,
+        prompts=templates,
+        text=text,
+        prompts_text=source,
+        base=base,
+        curation=checked.curation,
     )
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from synthgen import adapters, documents, skin_tones
 from synthgen.documents import Strict, near, validate
 from synthgen.doors import Doors, SourceSettings
-from synthgen.manifest import evaluate, tuning
+from synthgen.manifest import curation, evaluate, tuning
+from synthgen.manifest.curation import Curation
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
 from synthgen.manifest.tuning import FinetuneEntry
 from synthgen.manifest.written import Document, Entry, Finetune, Output, Pack, SkinTones
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
-_LATER = ("curate",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Checked:
     entries: list[GenerateEntry] = field(default_factory=list)
     tunings: list[FinetuneEntry] = field(default_factory=list)
     real: RealImages | None = None
+    curation: Curation | None = None
 
 
 def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
@@ -58,6 +59,8 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
     checked.real = _real(document, doors, checked.faults)
     checked.faults += _evaluate(document, entries, has_real="real" in raw)
     checked.tunings = tuning.check(document, tunings, base, doors, checked.faults)
+    checked.curation, found_in_curate = curation.check(raw.get("curate"), doors.scorers)
+    checked.faults += found_in_curate
     for number in range(len(entries)):
         found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
         checked.faults += found_in.faults
@@ -69,15 +72,6 @@ def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
     """The sound fields of each entry of a list."""
     found = raw.get(key)
     return [documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
-
-
-def later(fault: str) -> str:
-    """Say of a key that is promised but not built yet that it is that, not a typing error."""
-    path, _, rest = fault.partition(": ")
-    last = path.rpartition(".")[2]
-    if rest.startswith("unknown key") and last in _LATER:
-        return f"{path}: this version of synthgen can't do `{last}` yet; take it out"
-    return fault
 
 
 def _names(document: Part, labels: object) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from synthgen import models, skin_tones
 from synthgen.documents import Strict
 from synthgen.doors import Split, Tunes
+from synthgen.manifest.curation import Curate
 from synthgen.manifest.evaluate import Evaluate
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
@@ -140,6 +141,7 @@ class Document(Strict):
     finetune: list[Finetune] = []
     generate: Annotated[list[Entry], Field(min_length=1)]
     output: Output = Output()
+    curate: Curate | None = None
     pack: Pack = Pack()
     publish: Publish = Publish()
     evaluate: Evaluate | None = None

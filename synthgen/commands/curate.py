@@ -1,0 +1,46 @@
+"""``synthgen curate``: scores what was made, and judges which images are kept."""
+
+from pathlib import Path
+
+import click
+
+from synthgen.commands import _options, _progress, _survivors
+
+
+@click.command("curate")
+@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.option(
+    "--manifest", type=_options.Manifest(), help="Judge by `curate:` of this manifest, and keep it in the run."
+)
+@click.option("--require-parity", is_flag=True, help="Fail where a rule rejects dark skin more often than light skin.")
+@_options.verbosity
+def command(directory: Path, *, manifest: Path | None, require_parity: bool, quiet: bool) -> int:
+    """Score every image of a run that is not scored yet, and judge all of them by the rules of its manifest.
+
+    No image is deleted: a rejected one is a row of verdicts.parquet with its reasons, and pack leaves it out. Change a
+    rule and judge again: no image is read. Exit code 1: a quota or parity was demanded and missed. 75: stopped by a
+    signal, resumable.
+
+    Example: synthgen curate runs/quickstart/work
+    """
+    from synthgen import study
+    from synthgen.curate import Outcome, Scored
+
+    planned = study.plan_to_curate(directory, manifest)
+    outcome: Outcome | None = None
+    progress = _progress.Progress(0, quiet=True)
+    with _progress.stoppable() as stop:
+        for step in study.curate(directory, planned, stop):
+            if isinstance(step, study.Stage):
+                progress = _progress.Progress(step.total, quiet=quiet or not step.total)
+            elif isinstance(step, Scored):
+                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
+            elif isinstance(step, Outcome):
+                outcome = step
+        progress.__exit__()
+    if outcome is None:
+        raise TypeError("curation ended without an outcome")
+    if not quiet:
+        _survivors.show(outcome)
+        click.echo(f"verdicts, survivors.csv and survivors.png in {directory}")
+    return _survivors.complain(outcome, parity=require_parity)

@@ -1,0 +1,92 @@
+"""Finds what of a run is to be scored, and scores it: what is scored already is not looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import indexing, made, photographs, planning
+from synthgen.curate.judge import curation_of
+from synthgen.curate.scoring import Scored, Scoring
+from synthgen.curate.shards import Shard, finished
+from synthgen.errors import IncompleteError, InputError
+from synthgen.plan import Plan
+from synthgen.real import Source
+from synthgen.scorers import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What there is to score in a run.
+
+    Attributes:
+        shards: The work shards that there are.
+        scorings: The scorers, ready.
+    """
+
+    shards: tuple[Shard, ...]
+    scorings: tuple[Scoring, ...]
+
+    @property
+    def images(self) -> int:
+        """How many times an image is to be scored."""
+        return sum(shard.images for each in self.scorings for shard in each.unscored(self.shards))
+
+
+def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> Job:
+    """Find what is to be scored.
+
+    Args:
+        plan: The run's plan.
+        root: The run.
+        progress: Told of real images as they are indexed, where that was not done yet.
+
+    Raises:
+        InputError: The manifest does not say what to keep, or a scorer can't be had here.
+        IncompleteError: The run holds no image yet.
+    """
+    curation, shards = curation_of(plan), tuple(finished(root, plan))
+    if not shards:
+        raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
+    context = _context(plan, root, shards, progress)
+    scorings = (Scoring(name, settings, context, root) for name, settings in curation.scorers.items())
+    return Job(shards, tuple(scorings))
+
+
+def score(job: Job, stop: Callable[[], bool]) -> Iterator[Scored]:
+    """Score what is unscored; yields each shard as it is scored.
+
+    Raises:
+        StoppedError: ``stop`` said so; what was scored is kept.
+    """
+    for scoring in job.scorings:
+        yield from scoring.score(scoring.unscored(job.shards), stop)
+        scoring.finish(job.shards)
+
+
+def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callable[[int, int], None] | None) -> Context:
+    """What scorers may look at beside the images."""
+    document, real = plan.manifest.document, plan.manifest.real
+    index = planning.index(plan.manifest, real, root, progress) if real else None
+    usable = [source for split in ("train", "validation", "test") for source in (index.usable(split) if index else ())]
+    settings = next(iter(plan.entries.values())).recipe.settings
+    height, width = settings.height or 64, settings.width or 64
+    opened = indexing.open_images(real.source, real.settings, plan.manifest.base, root) if real else None
+
+    def read(source: Source) -> Any:
+        if opened is None:
+            raise InputError("the manifest says nothing of real images")
+        return photographs.fit(photographs.open_photograph(opened(source)), height, width, "crop")
+
+    return Context(
+        labels=tuple(document.labels),
+        scale=document.skin_tones.scale,
+        seed=document.seed,
+        sources=tuple(usable),
+        read=read,
+        batches=lambda: (shard.batch() for shard in shards),
+        run_digest=made.digest(shard.sha256 for shard in shards),
+        cache=root / "scores" / ".features",
+    )

@@ -1,0 +1,106 @@
+"""The images of a run that there are to judge, by key and cell, kept in a file so that judging again is instant."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen import durable, made
+from synthgen.ledger import Ledger
+from synthgen.plan import Plan
+
+_FILE = ".samples.parquet"
+_META = b"synthgen"
+Cell = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The N images of a run that could be made, in the plan's order.
+
+    Attributes:
+        run: The digest of the work shards that hold them, as of :func:`synthgen.made.digest`.
+        cells: The entry, label and tone of each cell that the plan has, in its order.
+        keys: Their keys, an Arrow array of N texts.
+        cell: The number of each one's cell, N of them.
+    """
+
+    run: str
+    cells: tuple[Cell, ...]
+    keys: Any
+    cell: NDArray[np.int64]
+
+    def count(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """How many images each cell has, or how many of those that a mask of N has."""
+        chosen = self.cell if mask is None else self.cell[mask]
+        return np.bincount(chosen, minlength=len(self.cells))
+
+
+def take(root: Path, plan: Plan) -> Samples:
+    """The images that a run holds; reads its receipts only where one of them has changed since it was asked last."""
+    import pyarrow
+    import pyarrow.parquet
+
+    cells = tuple((name, cell.label, cell.tone) for name, entry in plan.entries.items() for cell in entry.cells)
+    path, held = root / "scores" / _FILE, _fingerprint(root, plan, cells)
+    try:
+        table = pyarrow.parquet.read_table(path)
+        kept = json.loads(table.schema.metadata[_META])
+        if kept["receipts"] == held:
+            return Samples(kept["run"], cells, table["key"].combine_chunks(), table["cell"].to_numpy())
+    except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError):
+        pass  # a cache that can't be read is made again
+    found = _read(root, plan, cells)
+    if len(found.cell) and _fingerprint(root, plan, cells) == held:  # no shard was made meanwhile
+        _keep(path, found, held)
+    return found
+
+
+def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
+    import pyarrow
+
+    numbers = {cell: number for number, cell in enumerate(cells)}
+    keys, cell, sha256s = list[str](), list[int](), list[str]()
+    for shard in made.shards(root, plan):
+        sha256s.append(shard.receipt.sha256)
+        name, places = shard.entry.name, shard.entry.places
+        for index, outcome in zip(shard.entry.places_of(shard.receipt.shard), shard.receipt.samples, strict=True):
+            if outcome.status == "made":
+                place = places[index]
+                keys.append(outcome.key)
+                cell.append(numbers[name, place.label, place.tone])
+    return Samples(made.digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64))
+
+
+def _keep(path: Path, samples: Samples, held: str) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"key": samples.keys, "cell": samples.cell})
+    meta = json.dumps({"run": samples.run, "receipts": held}).encode()
+    buffer = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table.replace_schema_metadata({_META: meta}), buffer)
+    path.parent.mkdir(exist_ok=True)
+    durable.write(path, buffer.getvalue().to_pybytes())
+
+
+def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> str:
+    """What changes whenever a receipt does: the size and time of each, and of its tar."""
+    found = hashlib.sha256(repr((plan.digest, plan.samples, cells)).encode())
+    for name, entry in plan.entries.items():
+        ledger = Ledger(root, name, entry.digest)
+        for number in range(entry.shards):
+            found.update(_stat(ledger.receipt_path(number)) + _stat(ledger.tar(number)))
+    return found.hexdigest()
+
+
+def _stat(path: Path) -> bytes:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return b"none;"
+    return f"{status.st_size} {status.st_mtime_ns};".encode()

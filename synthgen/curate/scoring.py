@@ -1,0 +1,137 @@
+"""Scoring: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import __version__, durable
+from synthgen.curate.shards import Shard
+from synthgen.doors import ScorerSettings
+from synthgen.errors import DamagedError, StoppedError, SynthgenError
+from synthgen.scorers import Batch, Context, Module, Scorer, module
+
+FOLDER = "scores"
+_FACTS = b"synthgen"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A work shard was scored: by which scorer, which shard, and how many images."""
+
+    scorer: str
+    entry: str
+    shard: int
+    images: int
+
+
+class Scoring:
+    """One scorer on a run.
+
+    Args:
+        name: The scorer.
+        settings: Its settings.
+        context: What it may look at.
+        root: The run.
+    """
+
+    def __init__(self, name: str, settings: ScorerSettings, context: Context, root: Path) -> None:
+        self.name, self._root = name, root
+        self._module: Module = module(name)
+        self._scorer: Scorer = self._module.open_scorer(settings, context)
+        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
+        self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
+
+    @property
+    def path(self) -> Path:
+        """The file of all its scores."""
+        return self._root / FOLDER / f"{self.name}.parquet"
+
+    def unscored(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards that it has not scored yet."""
+        return [shard for shard in shards if not self._part(shard).is_file()]
+
+    def score(self, todo: Sequence[Shard], stop: Callable[[], bool]) -> Iterator[Scored]:
+        """Score shards; yields each once its part is on disk.
+
+        Raises:
+            StoppedError: ``stop`` said so between two shards.
+            SynthgenError: The scorer does not give what it promises.
+        """
+        self._parts.mkdir(parents=True, exist_ok=True)
+        durable.sweep(self._parts)
+        score = self._scorer.load() if todo else None
+        for shard in todo:
+            if stop():
+                raise StoppedError("stopped by a signal; run the same command again to go on")
+            batch = shard.batch()
+            columns = dict(score(batch)) if score and batch.records else {}
+            durable.write(self._part(shard), _packed(self._table(batch, columns), {}))
+            yield Scored(self.name, shard.entry, shard.number, len(batch.records))
+
+    def finish(self, shards: Sequence[Shard]) -> Any:
+        """Put the parts of all shards together, write them where that is not done yet, and return the table."""
+        import pyarrow as pa
+
+        images = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
+        facts = self._facts | {"images": images}
+        if (held := self._held()) is not None and held[1] == facts:
+            return held[0]
+        table = pa.concat_tables([_unpacked(self._part(shard))[0] for shard in shards])
+        durable.write(self.path, _packed(table.combine_chunks(), facts))
+        return _unpacked(self.path)[0]
+
+    def _held(self) -> tuple[Any, Mapping[str, Any]] | None:
+        try:
+            return _unpacked(self.path) if self.path.is_file() else None
+        except DamagedError:
+            return None  # it is written anew from its parts
+
+    def _part(self, shard: Shard) -> Path:
+        return self._parts / f"{shard.entry}-{shard.number:05d}-{shard.sha256[:16]}.parquet"
+
+    def _table(self, batch: Batch, columns: Mapping[str, Any]) -> Any:
+        import numpy as np
+        import pyarrow as pa
+
+        found = {name: [getattr(record, name) for record in batch.records] for name in ("key", "label", "skin_tone")}
+        arrays = {name: pa.array(values, pa.string()) for name, values in found.items()}
+        promised = {**self._module.COLUMNS, **self._module.TEXTS}
+        if batch.records and set(columns) != set(promised):
+            raise SynthgenError(f"scorer {self.name}: gives {', '.join(columns)}; promised are {', '.join(promised)}")
+        for name in promised:
+            values = columns.get(name, [])
+            if len(values) != len(batch.records):
+                raise SynthgenError(f"scorer {self.name}: {len(values)} of {name} for {len(batch.records)} images")
+            text = name in self._module.TEXTS
+            arrays[name] = pa.array(list(values), pa.string()) if text else pa.array(np.asarray(values, np.float64))
+        return pa.table(arrays)
+
+
+def _packed(table: Any, facts: Mapping[str, Any]) -> bytes:
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(
+        table.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True)}), file, compression="zstd"
+    )
+    return file.getvalue()
+
+
+def _unpacked(path: Path) -> tuple[Any, Mapping[str, Any]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(path).read()
+        return table.replace_schema_metadata(None), json.loads(table.schema.metadata[_FACTS])
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedError(f"{path}: scores can't be read ({reason}); remove it and run `synthgen curate`") from None

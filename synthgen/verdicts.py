@@ -1,0 +1,186 @@
+"""The verdicts of a run, ``verdicts.parquet``: a row an image in the plan's order, whether it is kept, and why not.
+
+Rows have ``key``, ``accepted`` and ``reasons``. What they follow from, and what they add up to, is in the file's
+metadata. Nothing of it holds a time, so the same scores judged by the same rules give the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import durable
+from synthgen.errors import DamagedError, IncompleteError
+
+FILE = "verdicts.parquet"
+_META = b"synthgen"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One reason for which images were rejected.
+
+    Attributes:
+        reason: In words, as the rows have it.
+        rejected: How many images it rejected.
+        alone: How many of these nothing else rejected.
+    """
+
+    reason: str
+    rejected: int
+    alone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How often a filter rejects dark skin beside light skin.
+
+    Attributes:
+        reason: The filter's reason; empty for all rules together.
+        light: Images of light skin, judged.
+        light_rejected: Of these, rejected by it.
+        dark: Images of dark skin, judged.
+        dark_rejected: Of these, rejected by it.
+        ratio: Of the two rates, dark to light; ``None`` where no image of light skin was rejected.
+        low: Of its 95 % interval, the lower end.
+        high: The upper end.
+    """
+
+    reason: str
+    light: int
+    light_rejected: int
+    dark: int
+    dark_rejected: int
+    ratio: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What verdicts follow from, and what they add up to.
+
+    Attributes:
+        run: The digest of the run's work shards that were judged, as of :func:`synthgen.made.digest`.
+        scores: The sha256 of each scorer's file.
+        curate: The ``curate`` block of the manifest that was judged by.
+        judged: Images judged.
+        accepted: Images accepted.
+        filters: Every reason that there could be, in the order they are looked at.
+        parity: How often dark skin is rejected beside light skin.
+        audit: What the near-copy audit found; empty where near-copies were not looked for.
+    """
+
+    run: str
+    scores: Mapping[str, str]
+    curate: Mapping[str, Any]
+    judged: int
+    accepted: int
+    filters: Sequence[Filter]
+    parity: Sequence[Ratio]
+    audit: str
+
+
+def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: Facts) -> None:
+    """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
+    import pyarrow
+    import pyarrow.parquet
+
+    kept = json.dumps({"format": _FORMAT, **asdict(facts)}, sort_keys=True).encode()
+    table = pyarrow.table({"key": keys, "accepted": accepted, "reasons": reasons})
+    buffer = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table.replace_schema_metadata({_META: kept}), buffer, compression="zstd")
+    durable.write(root / FILE, buffer.getvalue().to_pybytes())
+
+
+def read_facts(root: Path) -> Facts | None:
+    """What a run's verdicts follow from; ``None`` where it has none.
+
+    Raises:
+        DamagedError: The file can't be read.
+    """
+    if not (root / FILE).exists():
+        return None
+    file = _open(root)
+    try:
+        document = json.loads(file.schema_arrow.metadata[_META])
+        if document.pop("format") != _FORMAT:
+            raise ValueError("written by another version of synthgen")
+        filters = [Filter(**one) for one in document.pop("filters")]
+        parity = [Ratio(**one) for one in document.pop("parity")]
+        return Facts(filters=filters, parity=parity, **document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(root, error) from None
+
+
+def check(root: Path, run: str, curate: Mapping[str, Any] | None) -> Facts | None:
+    """What a run's verdicts follow from, once it is sure that they are of this run, these scores and these rules.
+
+    Args:
+        root: The run.
+        run: The digest of its work shards that count.
+        curate: The ``curate`` block of its manifest; ``None`` where it has none.
+
+    Raises:
+        IncompleteError: They are missing where the manifest asks for some, or older than what they follow from.
+    """
+    facts, again = read_facts(root), f"run `synthgen curate {root}` again"
+    if facts is None:
+        if curate is None:
+            return None
+        raise IncompleteError(f"{root}: its manifest says what to keep, and nothing is judged yet; {again}")
+    if curate is None:
+        raise IncompleteError(
+            f"{root / FILE}: the manifest has no `curate:` any more; put it back, or move this file away to pack all"
+        )
+    if facts.run != run:
+        raise IncompleteError(f"{root / FILE}: the run has other images since it was judged; {again}")
+    if dict(facts.curate) != dict(curate):
+        raise IncompleteError(f"{root / FILE}: the manifest has other rules since it was judged; {again}")
+    if dict(facts.scores) != {name: score_digest(root, name) for name in facts.scores}:
+        raise IncompleteError(f"{root / FILE}: there are other scores since it was judged; {again}")
+    return facts
+
+
+def scores_path(root: Path, scorer: str) -> Path:
+    """Where the scores that a scorer gave a run's images lie."""
+    return root / "scores" / f"{scorer}.parquet"
+
+
+def score_digest(root: Path, scorer: str) -> str:
+    """The sha256 of a scorer's file; empty where there is none."""
+    path = scores_path(root, scorer)
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stream(root: Path) -> Iterator[tuple[str, bool]]:
+    """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
+    for batch in _open(root).iter_batches(columns=["key", "accepted"]):
+        yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+
+
+def read_reasons(root: Path) -> dict[str, str]:
+    """Why each image is rejected, by its key, in one text; empty for one that is accepted."""
+    table = _open(root).read(columns=["key", "reasons"])
+    return dict(zip(table["key"].to_pylist(), map("; ".join, table["reasons"].to_pylist()), strict=True))
+
+
+def _open(root: Path) -> Any:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(root / FILE)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise _damaged(root, error) from None
+
+
+def _damaged(root: Path, error: Exception) -> DamagedError:
+    reason = " ".join(str(error).split())
+    return DamagedError(f"{root / FILE}: can't be read ({reason}); run `synthgen curate {root}` again")

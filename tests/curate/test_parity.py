@@ -1,0 +1,68 @@
+"""A filter that rejects dark skin more often than light is found, with its interval."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats.contingency import relative_risk
+
+from synthgen.curate import judging, parity
+from synthgen.curate.samples import Samples
+from synthgen.manifest import Curation
+from synthgen.verdicts import Ratio
+
+SamplesOf = Callable[..., Samples]
+CurationOf = Callable[..., Curation]
+
+
+def ratios(samples: Samples, curation: Curation, value: list[float], scale: str = "fitzpatrick") -> list[Ratio]:
+    scores = {"fake.chance": np.array(value), "fake.brightness": np.zeros(len(value))}
+    return parity.ratios(judging.judge(curation, samples, scores), scale)
+
+
+def test_rates_are_of_light_and_of_dark_skin(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+    """Types I and II beside V and VI; those between count in neither."""
+    samples = samples_of({("a", "b", tone): 10 for tone in range(1, 7)})
+    value = [0.9] * 2 + [0.1] * 18 + [0.9] * 20 + [0.9] * 8 + [0.1] * 12
+    (found,) = ratios(samples, curation_of(keep=["fake.chance < 0.5"]), value)
+    assert (found.light, found.light_rejected, found.dark, found.dark_rejected) == (20, 2, 20, 8)
+    assert found.ratio == pytest.approx(4.0)
+    assert found.low < 4 < found.high
+
+
+def test_all_rules_together_have_a_ratio_of_their_own(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+    """An image that two rules reject is rejected once; what only counts images has no ratio."""
+    samples = samples_of({("a", "b", 1): 4, ("a", "b", 6): 4})
+    rules = ["fake.chance < 0.5", "fake.chance < 0.4"]
+    found = ratios(samples, curation_of(keep=rules, balance_skin_tones=True), [0.9, 0, 0, 0, 0.9, 0.45, 0, 0])
+    assert [(one.reason, one.light_rejected, one.dark_rejected) for one in found] == [
+        ("fails fake.chance < 0.5", 1, 1), ("fails fake.chance < 0.4", 1, 2), ("", 1, 2),
+    ]  # fmt: skip
+
+
+def test_one_group_alone_has_no_ratio(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+    """Without images of light or of dark skin there is nothing to compare."""
+    assert ratios(samples_of({("a", "b", 6): 2}), curation_of(keep=["fake.chance < 0.5"]), [0.1, 0.9]) == []
+
+
+def test_no_rejection_of_light_skin_has_an_interval_yet(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+    """Where the ratio itself would be infinite, its interval still says how much is known."""
+    samples = samples_of({("a", "b", 1): 50, ("a", "b", 6): 50})
+    (found,) = ratios(samples, curation_of(keep=["fake.chance < 0.5"]), [0.1] * 50 + [0.9] * 40 + [0.1] * 10)
+    assert found.ratio is None
+    assert 1 < found.low < found.high < float("inf")
+
+
+def test_the_interval_is_that_of_katz_where_counts_are_large() -> None:
+    """With many cases, half a case more makes no difference to scipy's log interval."""
+    expected = relative_risk(3000, 10_000, 2000, 10_000).confidence_interval(0.95)
+    assert parity.interval(3000, 10_000, 2000, 10_000) == pytest.approx((expected.low, expected.high), rel=1e-3)
+
+
+@pytest.mark.parametrize("counts", [(0, 5, 0, 5), (5, 5, 5, 5), (0, 1, 1, 1)])
+def test_the_interval_is_finite_and_holds_an_even_ratio_where_nothing_is_known(
+    counts: tuple[int, int, int, int],
+) -> None:
+    """Counts of 0 and of all give an interval too."""
+    low, high = parity.interval(*counts)
+    assert 0 < low <= 1 <= high < float("inf")
