@@ -14,7 +14,7 @@ from synthgen import blocks, durable, features, runs
 from synthgen.curate.fidelity import facts, groups, inputs, page, reals, rows
 from synthgen.curate.fidelity.facts import PANELS
 from synthgen.curate.fidelity.inputs import Described
-from synthgen.curate.fidelity.page import Facts
+from synthgen.curate.fidelity.page import Facts, overall
 from synthgen.curate.fidelity.rows import Distances, Row
 from synthgen.errors import InputError
 from synthgen.fidelity import MEASURES, nearest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from synthgen.doors import Doors
     from synthgen.plan import Plan
 
-__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "report"]
+__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "overall", "report"]
 
 BACKBONE = "gabor"  # as for classifier-eval: there offline, and learned from no image
 LIMIT = 10_000
@@ -71,9 +71,9 @@ def report(
         DamagedError: A shard can't be read.
     """
     tell, folder = progress or _silent, out or _folder(root)
-    _claim(folder)
     network = features.backbone(backbone, device=_device())
     plan, real = reals.find(root, doors, partial(tell, "indexing real images"))
+    _claim(folder)
     made, described = inputs.describe(root, doors, real, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)

@@ -60,6 +60,14 @@ def content(rows: Sequence[Row], facts: Facts) -> Iterator[Block]:
     yield Table("", ("setting", "value"), facts.settings, names=2)
 
 
+def overall(rows: Sequence[Row]) -> Iterator[str]:
+    """The measures of all images as lines of text, each beside its yardstick."""
+    for row in rows:
+        if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):
+            yardstick = "" if math.isnan(row.real.value) else f"  (real: {_text(row.measure, row.real)})"
+            yield f"{_TITLES[row.measure]:<10} {_text(row.measure, row.generated)}{yardstick}"
+
+
 def _in_short(rows: Sequence[Row]) -> Iterator[str]:
     """The measures of all images, and of light beside dark skin, in sentences."""
     overall = {row.measure: row for row in rows if row.group.scope == ALL and row.reference == "train"}

@@ -50,6 +50,8 @@ def find(root: Path, doors: Doors, progress: Callable[[int, int], None]) -> tupl
     Raises:
         InputError: The folder is neither, or its real images can't be had.
     """
+    if not runs.is_run(root) and not datasets_on_disk.is_dataset(root):
+        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
     if not runs.is_run(root):
         plan = datasets_on_disk.read_plan(root, doors)
         beside = root.resolve().parent / "work"

@@ -118,7 +118,7 @@ def test_a_sample_is_said_to_be_one(base: Path, doors: Any, tmp_path: Path) -> N
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(base: Path, doors: Any, tmp_path: Path) -> None:
-    """A folder with other files in it is refused before anything is read."""
+    """A folder with other files in it is refused, and nothing is written to it."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="no fidelity report"):
         fidelity.report(base / "work", doors, out=tmp_path)
