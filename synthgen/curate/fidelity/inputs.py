@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,18 @@ from synthgen import skin_tones, stored
 from synthgen.curate.fidelity.reals import Reals
 from synthgen.errors import InputError
 from synthgen.features import Backbone, shared
-from synthgen.stored import Pictures
+from synthgen.stored import Pictures, Place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from synthgen.doors import Doors
     from synthgen.real import Source
+    from synthgen.sample import Record
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
+Thing = TypeVar("Thing")
 SPLITS = ("train", "test")
 
 
@@ -75,39 +78,53 @@ def describe(
         InputError: The folder is neither, or holds no image yet, or a real image can't be read.
         DamagedError: A shard can't be read.
     """
-    records = list(stored.listed(root, doors, partial=True))
-    if not records:
+    places = dict[str, Place]()
+    pictures = Pictures(reals.read, places)
+    listed = ((_generated(record, pictures), place) for record, place in stored.listed(root, doors, partial=True))
+    chosen, found = _sample(((image.id, (image, place)) for image, place in listed), limit)
+    if not found:
         raise InputError(f"{root}: no image here yet; run `synthgen generate`")
-    places = {record.key: place for record, place in records}
-    pictures, generated = Pictures(reals.read, places), []
-    for record, _ in records:
-        read = partial(pictures.synthetic, record.key)
-        facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
-        generated.append(Image(*facts, read))
-    made = _described(generated, backbone, limit, partial(progress, "describing generated images"))
+    places |= {image.id: place for _, (image, place) in chosen}
+    images = [(order, image) for order, (image, _) in chosen]
+    made = _described(images, found, backbone, partial(progress, "describing generated images"))
     real = {}
     for split in SPLITS:
-        told = partial(progress, f"describing real images ({split})")
-        real[split] = _described(_real(reals, split, pictures), backbone, limit, told)
+        known, usable = _sample(((one.id, _real(one, reals.scale, pictures)) for one in reals.of(split)), limit)
+        real[split] = _described(known, usable, backbone, partial(progress, f"describing real images ({split})"))
     return made, real
 
 
-def _real(reals: Reals, split: str, pictures: Pictures) -> list[Image]:
-    def image(one: Source) -> Image:
-        tone = skin_tones.name(reals.scale, one.tone)
-        return Image(one.id, "", one.label, tone, "", one.sha256, partial(pictures.real, one))
+def _generated(record: Record, pictures: Pictures) -> Image:
+    facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
+    return Image(*facts, partial(pictures.synthetic, record.key))
 
-    return [image(one) for one in reals.of(split)]
+
+def _real(source: Source, scale: str, pictures: Pictures) -> Image:
+    tone = skin_tones.name(scale, source.tone)
+    return Image(source.id, "", source.label, tone, "", source.sha256, partial(pictures.real, source))
+
+
+def _sample(named: Iterable[tuple[str, Thing]], limit: int) -> tuple[list[tuple[int, Thing]], int]:
+    """Those whose names have the lowest hashes, lowest first, each with its place; and how many there were.
+
+    No more than ``limit`` are held, however many there are.
+    """
+    found = 0
+
+    def hashed() -> Iterator[tuple[bytes, int, Thing]]:
+        nonlocal found
+        for found, (name, thing) in enumerate(named, 1):
+            yield blake2b(name.encode(), digest_size=16).digest(), found, thing
+
+    return [(place, thing) for _, place, thing in heapq.nsmallest(limit, hashed())], found
 
 
 def _described(
-    images: Sequence[Image], backbone: Backbone, limit: int, progress: Callable[[int, int], None]
+    chosen: Sequence[tuple[int, Image]], found: int, backbone: Backbone, progress: Callable[[int, int], None]
 ) -> Described:
-    """A sample of images: those whose ids have the lowest hashes, whatever else there is."""
-    ranked = sorted(range(len(images)), key=lambda row: blake2b(images[row].id.encode(), digest_size=16).digest())
-    chosen = ranked[:limit]
-    stored_order = sorted(chosen)  # read as they lie on disk
-    rows = shared.describe([(images[row].sha256, images[row].read) for row in stored_order], backbone, progress)
-    place = {row: number for number, row in enumerate(stored_order)}
-    features = rows[[place[row] for row in chosen]] if chosen else rows
-    return Described(tuple(images[row] for row in chosen), features, len(images))
+    """The features of chosen images, read in the order in which they lie on disk."""
+    by_place = sorted(range(len(chosen)), key=lambda row: chosen[row][0])
+    items = [(chosen[row][1].sha256, chosen[row][1].read) for row in by_place]
+    features = np.empty((len(chosen), backbone.dim), np.float32)
+    features[by_place] = shared.describe(items, backbone, progress)
+    return Described(tuple(image for _, image in chosen), features, found)
