@@ -159,6 +159,9 @@ def test_pools_are_told_by_run_and_dataset(run: Path, plan: Plan, tmp_path: Path
     provenance = json.loads((tmp_path / "dataset" / "provenance.json").read_bytes())
     assert all(len(one["weights_sha256"]) == 64 for one in provenance["adapters"].values())
     assert {finding.state for finding in verify(tmp_path / "dataset", DOORS)} == {"whole"}
+    assert [one["dataset"] for one in provenance["sources"]] == [
+        "synthgen phantom"
+    ]  # by which the adapters were taught as well
     assert "phantom with tuned-psoriasis, tuned-healthy" in (tmp_path / "dataset" / "README.md").read_text()
 
 

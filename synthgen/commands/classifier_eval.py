@@ -20,7 +20,7 @@ from synthgen.commands import _options, _progress
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes that train; the numbers are the same. One a core if left out.",
+    help="Processes that train; the numbers are the same. Up to one a core if left out.",
 )
 @_options.verbosity
 def command(

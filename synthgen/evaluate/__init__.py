@@ -31,7 +31,7 @@ def evaluate(
 
     Args:
         job: The study.
-        workers: Processes that train; as many as there are cores where left out, one on a GPU.
+        workers: Processes that train; where left out as many as there are cores and it is worth starting, one on a GPU.
         stop: Whether a signal asked to stop.
         progress: Told of the images whose features or pixels are read.
 
@@ -45,7 +45,7 @@ def evaluate(
     if todo:
         _write_inputs(job, setup.inputs, progress)
         try:
-            yield from working.work(setup, todo, workers or _processes(setup.device), stop)
+            yield from working.work(setup, todo, workers or _processes(setup, len(todo)), stop)
         finally:
             setup.inputs.unlink(missing_ok=True)
     report.write(outcome.predictions(job, setup.units), job.out)
@@ -105,5 +105,9 @@ def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
         inputs.write_pixels(job.roll.items, job.settings.learner.side, path, told)
 
 
-def _processes(device: str) -> int:
-    return 1 if device != "cpu" else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+def _processes(setup: Setup, units: int) -> int:
+    """How many processes to train in: starting one takes as long as some ten probes."""
+    if setup.device != "cpu":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, -(-units // 20)) if setup.learner.kind == "probe" else cores

@@ -177,8 +177,10 @@ def _index(
     for home in _homes(root):
         try:
             return planning.index(read, images, home, progress), home
-        except PlanMismatchError:  # the synthetic images are of another study, which has other real images
-            continue
+        except PlanMismatchError:
+            if places.name_of(home) == read.document.name:
+                raise
+            continue  # the synthetic images are of another study, which has other real images
     home = out / "real"
     return planning.index(read, images, home, progress), home
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from synthgen import durable, near_copies, photographs
 from synthgen.evaluate.trials import Synthetic, digest
+from synthgen.features.threads import one_thread
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
 
@@ -25,7 +26,7 @@ FILE = "near-copies.json"
 Progress = Callable[[int, int], None]
 Read = Callable[[], "Pixels"]
 _SIDE = 64
-_TOGETHER = 64  # images that are held at a time
+_TOGETHER, _COMPARED = 64, 1024  # images that are held at a time, and compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +89,56 @@ def look(
     found = _kept(out / FILE, known)
     if found is not None:
         return found
-    total, seen = len(held) + len(training) + len(images), 0
-    signed = []
-    for batch in _batches([*_real((*held, *training), pictures), *_made(images, pictures)]):
-        signed.append(near_copies.signatures(batch))
-        seen += len(batch)
-        if progress:
-            progress(seen, total)
-    if not held:
-        return Near(limit, frozenset(), 0, 0)
-    found = _compared(np.split(np.concatenate(signed), [len(held), len(held) + len(training)]), images, limit)
+    reads = [*_real((*held, *training), pictures), *_made(images, pictures)]
+    steps = _Steps(len(reads) + len(training) + 2 * len(images), progress)  # read each, and compare
+    with one_thread():  # many small products: quicker so, and the same whatever else runs
+        signed = _signed(reads, steps)
+        parts = np.split(signed, [len(held), len(held) + len(training)])
+        found = _compared(parts, images, limit, steps)
     text = json.dumps({"digest": known, **asdict(found), "of_held": sorted(found.of_held)}, indent=1)
     durable.write(out / FILE, text.encode())
     return found
 
 
-def _compared(signed: Sequence[Floats], images: Sequence[Synthetic], limit: float) -> Near:
+class _Steps:
+    """Counts what is done of so much, and tells of it."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total, self._progress, self._done = total, progress, 0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+def _compared(parts: Sequence[Floats], images: Sequence[Synthetic], limit: float, steps: _Steps) -> Near:
     """What signatures say: of images held out, of real training images, and of synthetic ones, in this order."""
     import numpy as np
 
-    held_out, known, made = signed
+    held_out, known, made = parts
 
     def alike(queries: Floats, references: Floats) -> npt.NDArray[np.bool_]:
-        return np.asarray(near_copies.nearest(queries, references).similarity >= limit)
+        found = [np.empty(0, np.bool_)]
+        for start in range(0, len(queries), _COMPARED):
+            part = queries[start : start + _COMPARED]
+            found.append(near_copies.nearest(part, references).similarity >= limit)
+            steps.add(len(part))
+        return np.concatenate(found)
 
     keys = frozenset(images[int(row)].key for row in np.flatnonzero(alike(made, held_out)))
     return Near(limit, keys, int(alike(made, known).sum()), int(alike(known, held_out).sum()))
+
+
+def _signed(reads: Sequence[Read], steps: _Steps) -> Floats:
+    """The signatures of images, shape (n, ...)."""
+    import numpy as np
+
+    signed = []
+    for batch in _batches(reads):
+        signed.append(near_copies.signatures(batch))
+        steps.add(len(batch))
+    return np.concatenate(signed)
 
 
 def _kept(path: Path, known: str) -> Near | None:

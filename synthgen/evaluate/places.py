@@ -41,7 +41,7 @@ def _this(name: str, out: Path) -> Path:
     places = [out.resolve().parent, Path("runs") / name]
     for place in places:
         found = _of_study(place)
-        if found and _name(found) == name:
+        if found and name_of(found) == name:
             return found
     looked = " and ".join(str(place) for place in places)
     raise InputError(
@@ -61,7 +61,7 @@ def _of_study(folder: Path) -> Path | None:
     return next((place for place in (folder / "dataset", folder / "work") if _is_either(place)), None)
 
 
-def _name(folder: Path) -> str:
+def name_of(folder: Path) -> str:
     """The name of the manifest that a run or dataset was made by; empty where it can't be told."""
     file = folder / ("run.json" if runs.is_run(folder) else datasets_on_disk.PROVENANCE)
     try:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from synthgen import __version__, adapters, devices, durable, indexing, methods, photographs, pipelines
 from synthgen.errors import UnavailableError
-from synthgen.finetune import captions, curves, grids, material, prior, seeds
+from synthgen.finetune import captions, curves, grids, headers, material, prior, seeds
 from synthgen.finetune.training import Shown, Step, Training
 from synthgen.manifest import Manifest
 from synthgen.real import Source
@@ -143,6 +143,8 @@ class _Work:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self._learned.save(folder)
+        for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
+            headers.sort(path)
         losses = self._losses()
         curves.write(losses, folder)
         if count:

@@ -20,6 +20,7 @@ from synthgen.pack import inventory
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import CACHE_KIB
 from synthgen.pack.splits import SPLITS, group, split
+from synthgen.plan import Plan
 from synthgen.sample import FROM_REAL
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
@@ -92,7 +93,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     digest = hashlib.sha256()
     cells: dict[tuple[str, str, str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
-    sources: set[tuple[str, str]] = set()
+    sources, taught = set[tuple[str, str]](), _taught(found.plan)
     seed = found.plan.manifest.document.seed
     for tar, (path, receipt) in enumerate(inventory.trusted(found.root, found.plan)):
         digest.update(receipt.sha256.encode())
@@ -101,9 +102,10 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             record = _record(path, sample)
             cell = (record["label"], record["skin_tone"], record["entry"])
             number = cells.setdefault(cell, len(cells))
-            source = (record["source_dataset"], record["source_license"])
-            if any(record[name] for name in FROM_REAL):
-                sources.add(source)
+            if any(record[name] for name in FROM_REAL if name != "adapter"):
+                sources.add((record["source_dataset"], record["source_license"]))
+            if record["adapter"]:
+                sources |= taught.get(record["adapter"], {("", "")})
             shuffled = hashlib.blake2b(f"{seed}\0pack\0{sample.key}".encode(), digest_size=16).digest()
             place = SPLITS.index(split(seed, group(record), pack.splits))
             counts[place, number] += 1
@@ -113,6 +115,12 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
+
+
+def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
+    """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
+    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 
 def _record(path: Path, sample: tars.TarSample) -> dict[str, Any]:

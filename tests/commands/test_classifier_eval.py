@@ -83,6 +83,21 @@ def test_the_card_of_a_dataset_takes_what_the_study_found(
     assert (dataset / "README.md").read_bytes() == card
 
 
+def test_a_whole_study_ends_with_its_findings_in_the_card(
+    synthgen: Callable[..., Any], pictures: ModuleType, here: Path
+) -> None:
+    """`run` generates, packs, evaluates what was packed, and fills the card in; the dataset is whole afterwards."""
+    manifest = pictures.write_manifest(here / "study.yaml", **QUICK)
+    said = synthgen("run", manifest, "--out", "whole")
+    assert (said.code, "whole/report" in said.out) == (0, True)
+    assert b"4 classifiers were trained" in (here / "whole/dataset/README.md").read_bytes()
+    assert all(finding.state == "whole" for finding in verify.verify(here / "whole/dataset", DOORS))
+    card = (here / "whole/dataset/README.md").read_bytes()
+    again = synthgen("run", manifest, "--out", "whole")
+    assert (again.code, "training:" in again.err) == (0, False)
+    assert (here / "whole/dataset/README.md").read_bytes() == card
+
+
 def edited(table: Path, change: Callable[[list[str]], list[str]]) -> None:
     """Change the lines of a metadata table, its header left."""
     header, *rows = table.read_text().splitlines()

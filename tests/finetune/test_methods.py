@@ -75,8 +75,9 @@ def test_the_folder_tells_how_it_came_about(name: str, tuned: Path) -> None:
     assert facts["model_revision"].startswith("sha256:")
     assert len(facts["pool"]["ids"]) == (3 if name == "lora-melanoma" else 6)
     assert (folder / "losses.csv").read_text().count("\n") == 1 + 4
-    assert Image.open(folder / "losses.png").width > 100
-    assert Image.open(folder / "samples.png").size == (78 + 2 * 132, 3 * 132)
+    with Image.open(folder / "losses.png") as curve, Image.open(folder / "samples.png") as grid:
+        assert curve.width > 100
+        assert grid.size == (78 + 2 * 132, 3 * 132)
 
 
 def test_only_safetensors_are_written(tuned: Path) -> None:
