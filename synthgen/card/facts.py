@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthgen import verdicts
 from synthgen.manifest import Layout
 from synthgen.plan import Plan
 
@@ -48,6 +49,7 @@ class Facts:
         layout: How the dataset is laid out.
         audit: What the near-copy audit says.
         sources: The (dataset, licence) pairs of the real images that images were made from.
+        judged: What its filters rejected; ``None`` where nothing was filtered.
     """
 
     plan: Plan
@@ -58,6 +60,7 @@ class Facts:
     layout: Layout = "webdataset"
     audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
+    judged: verdicts.Facts | None = None
 
     @property
     def images(self) -> int:

@@ -9,6 +9,7 @@ from synthgen import __version__, skin_tones
 from synthgen import datasets_on_disk as layout
 from synthgen.card.escape import escape
 from synthgen.card.facts import Cell, Facts, Size, Summary
+from synthgen.card.filters import filters
 from synthgen.card.licences import licence
 from synthgen.images import EXTENSIONS
 from synthgen.models import BUNDLED
@@ -20,34 +21,38 @@ def values(facts: Facts) -> dict[str, Any]:
     document = facts.plan.manifest.document
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
     by_tone = _total(facts.counts, lambda cell: cell[1])
-    return _made(facts) | {
-        "name": document.name,
-        "title": escape(document.publish.pretty_name or document.name),
-        "citation_title": _plain(document.publish.pretty_name or document.name),
-        "repo": document.publish.repo or "path/to/this/folder",
-        "published": bool(document.publish.repo),
-        "images": facts.images,
-        "planned": facts.plan.samples,
-        "failed": sum(summary.failed for summary in facts.entries.values()),
-        "layout": facts.layout,
-        "splits": [{"name": n, "images": size.images, "shards": size.shards} for n, size in facts.splits.items()],
-        "split": next(iter(facts.splits)),
-        "tars": _tar_names(*next(iter(facts.splits.items()))),
-        "image_key": EXTENSIONS[document.output.image_format],
-        "image_column": EXTENSIONS[document.output.image_format] if facts.layout == "webdataset" else "image",
-        "sheet": layout.SHEET,
-        "scale": document.skin_tones.scale,
-        "tones": tones,
-        "tone_totals": [by_tone[tone] for tone in tones],
-        "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
-        "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
-        "license": escape(document.publish.license or "unknown"),
-        "audit": escape(facts.audit),
-        "sources": [
-            {"dataset": escape(name or "unnamed"), "license": escape(of or "unknown")} for name, of in facts.sources
-        ],
-        "version": __version__,
-    }
+    return (
+        _made(facts)
+        | filters(facts)
+        | {
+            "name": document.name,
+            "title": escape(document.publish.pretty_name or document.name),
+            "citation_title": _plain(document.publish.pretty_name or document.name),
+            "repo": document.publish.repo or "path/to/this/folder",
+            "published": bool(document.publish.repo),
+            "images": facts.images,
+            "planned": facts.plan.samples,
+            "failed": sum(summary.failed for summary in facts.entries.values()),
+            "layout": facts.layout,
+            "splits": [{"name": n, "images": size.images, "shards": size.shards} for n, size in facts.splits.items()],
+            "split": next(iter(facts.splits)),
+            "tars": _tar_names(*next(iter(facts.splits.items()))),
+            "image_key": EXTENSIONS[document.output.image_format],
+            "image_column": EXTENSIONS[document.output.image_format] if facts.layout == "webdataset" else "image",
+            "sheet": layout.SHEET,
+            "scale": document.skin_tones.scale,
+            "tones": tones,
+            "tone_totals": [by_tone[tone] for tone in tones],
+            "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
+            "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
+            "license": escape(document.publish.license or "unknown"),
+            "audit": escape(facts.audit),
+            "sources": [
+                {"dataset": escape(name or "unnamed"), "license": escape(of or "unknown")} for name, of in facts.sources
+            ],
+            "version": __version__,
+        }
+    )
 
 
 def _plain(text: str) -> str:

@@ -2,19 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from synthgen import verdicts
-from synthgen.curate import judging, parity, samples, scores
+from synthgen.curate import audit, judging, parity, samples, scores
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.outcome import Outcome, outcome
 from synthgen.errors import IncompleteError, InputError
 from synthgen.manifest import Curation
 from synthgen.plan import Plan
 from synthgen.verdicts import Facts
-
-_AUDIT = "near_copy"
-_SIMILARITY = f"{_AUDIT}.similarity"
 
 
 def curation_of(plan: Plan) -> Curation:
@@ -38,8 +33,7 @@ def judge(root: Path, plan: Plan) -> Outcome:
     curation, found = curation_of(plan), samples.take(root, plan)
     if not len(found.cell):
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    audited = {_SIMILARITY} if _AUDIT in curation.scorers else set[str]()
-    columns = curation.columns | audited
+    columns = curation.columns | (audit.COLUMNS if audit.SCORER in curation.scorers else frozenset())
     read = scores.read(root, found, columns)
     judged = judging.judge(curation, found, read)
     facts = Facts(
@@ -50,7 +44,7 @@ def judge(root: Path, plan: Plan) -> Outcome:
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
         parity=parity.ratios(judged, plan.manifest.document.skin_tones.scale),
-        audit=_audit(judged, read) if audited else "",
+        audit=audit.sentence(root, judged, read),
     )
     _write(root, judged, facts)
     return outcome(plan, curation, judged, facts)
@@ -61,18 +55,3 @@ def _write(root: Path, judged: Verdicts, facts: Facts) -> None:
     import pyarrow
 
     verdicts.write(root, judged.samples.keys, pyarrow.array(judged.accepted), judged.reasons(), facts)
-
-
-def _audit(judged: Verdicts, read: judging.Scores) -> str:
-    """What the comparison with real images found, in one sentence."""
-    values, accepted = read[_SIMILARITY], judged.accepted
-    rejected = [mask for reason, mask in judged.rejected.items() if _SIMILARITY in reason]
-    out = int(np.logical_or.reduce(rejected).sum()) if rejected else 0
-    known = values[accepted & ~np.isnan(values)]
-    closest = (
-        f"the closest of the {len(known):,} kept has similarity {known.max():.3f}" if len(known) else "none is kept"
-    )
-    return (
-        f"each of {len(values):,} images was compared with the real images (scorer `{_AUDIT}`); "
-        f"{out:,} were rejected as too close, and {closest}"
-    )

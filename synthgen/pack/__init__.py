@@ -8,6 +8,7 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from synthgen import __version__, card, datasets_on_disk, runs
@@ -96,6 +97,8 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "card": hashlib.sha256(template.encode()).hexdigest(),
         "generator": __version__,
     }
+    if found.judged:
+        content["verdicts"] = asdict(found.judged)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,13 +1,12 @@
 """What there is to pack: the receipts of a run, folded into sums as they are read, never held."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthgen import made, verdicts
 from synthgen.card import Summary
 from synthgen.errors import IncompleteError, InputError
-from synthgen.ledger import Ledger, Receipt
+from synthgen.ledger import Receipt
 from synthgen.plan import Plan
 
 
@@ -20,45 +19,41 @@ class Inventory:
         plan: Its plan.
         entries: What the receipts of each entry add up to.
         digest: The sha256 over the sha256 of every work shard, in the plan's order.
+        judged: What its verdicts follow from; ``None`` where it has none, so that every image is packed.
     """
 
     root: Path
     plan: Plan
     entries: dict[str, Summary]
     digest: str
+    judged: verdicts.Facts | None = None
 
 
 def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
     """Go through a run's receipts.
 
     Raises:
-        IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
-        InputError: There is no image at all.
+        IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for; or its verdicts are missing,
+            or older than its images, scores or rules.
+        InputError: There is no image at all, or none was accepted.
     """
     entries: dict[str, Summary] = {}
-    shards, digest = 0, hashlib.sha256()
-    for _, receipt in trusted(root, plan):
-        shards += 1
-        digest.update(receipt.sha256.encode())
-        _add(entries.setdefault(receipt.entry, Summary()), receipt)
-    if shards < plan.shards and not partial:
+    sha256s = list[str]()
+    for shard in made.shards(root, plan):
+        sha256s.append(shard.receipt.sha256)
+        _add(entries.setdefault(shard.entry.name, Summary()), shard.receipt)
+    if len(sha256s) < plan.shards and not partial:
         raise IncompleteError(
-            f"{root}: {plan.shards - shards} of {plan.shards} work shards are missing or damaged; "
+            f"{root}: {plan.shards - len(sha256s)} of {plan.shards} work shards are missing or damaged; "
             "run `synthgen generate` again, or pack what is there with --partial"
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    return Inventory(root, plan, entries, digest.hexdigest())
-
-
-def trusted(root: Path, plan: Plan) -> Iterator[tuple[Path, Receipt]]:
-    """The tar and the receipt of each work shard that counts, in the plan's order."""
-    for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
-            receipt = ledger.trusted(number)
-            if receipt:
-                yield ledger.tar(number), receipt
+    digest, curate = made.digest(sha256s), plan.manifest.document.curate
+    judged = verdicts.check(root, digest, curate.model_dump(mode="json") if curate else None)
+    if judged and not judged.accepted:
+        raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")
+    return Inventory(root, plan, entries, digest, judged)
 
 
 def _add(summary: Summary, receipt: Receipt) -> None:

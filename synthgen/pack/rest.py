@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class Dataset:
         self._digest = digest
         self._template = template
         self._draw_sheet = draw_sheet
-        card.render(Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format), template)
+        empty = Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged)
+        card.render(empty, template)
 
     def finish(self, job: Job, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
         """Write all files beside the shards; provenance last."""
@@ -101,9 +102,23 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit="not done" if sources else "not done: no real images were used",
+            audit=self._audit(real=bool(sources)),
             sources=sources,
+            judged=self.found.judged,
         )
+
+    def _audit(self, *, real: bool) -> str:
+        """What the near-copy audit found; a text that begins ``not done`` is none."""
+        if self.found.judged and self.found.judged.audit:
+            return self.found.judged.audit
+        return "not done" if real else "not done: no real images were used"
+
+    def _curation(self) -> dict[str, Any]:
+        """The filters with how many images each rejects, and what they follow from."""
+        if self.found.judged is None:
+            return {}
+        facts = asdict(self.found.judged)
+        return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
 
     def _adapters(self) -> dict[str, Any]:
         """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""
@@ -133,6 +148,7 @@ class Dataset:
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
             "near_copy_audit": facts.audit,
+            **self._curation(),
             "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
             "environments": {name: summary.environment for name, summary in entries.items()},

@@ -8,15 +8,14 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable, tars
+from synthgen import durable, made, tars, verdicts
 from synthgen.errors import DamagedError, InputError
 from synthgen.manifest import Pack
-from synthgen.pack import inventory
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import CACHE_KIB
 from synthgen.pack.splits import SPLITS, group, split
@@ -90,15 +89,18 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run, as it is stored there."""
-    digest = hashlib.sha256()
+    sha256s, accepted = list[str](), _verdicts(found)
     cells: dict[tuple[str, str, str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _taught(found.plan)
     seed = found.plan.manifest.document.seed
-    for tar, (path, receipt) in enumerate(inventory.trusted(found.root, found.plan)):
-        digest.update(receipt.sha256.encode())
+    for tar, shard in enumerate(made.shards(found.root, found.plan)):
+        path = shard.tar
+        sha256s.append(shard.receipt.sha256)
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
         for sample in tars.read(path, only={"json"}):
+            if not accepted(sample.key):
+                continue
             record = _record(path, sample)
             cell = (record["label"], record["skin_tone"], record["entry"])
             number = cells.setdefault(cell, len(cells))
@@ -110,7 +112,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             place = SPLITS.index(split(seed, group(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
-    if digest.hexdigest() != found.digest:
+    if made.digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
     connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
@@ -121,6 +123,21 @@ def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
     pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
+
+
+def _verdicts(found: Inventory) -> Callable[[str], bool]:
+    """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time."""
+    if found.judged is None:
+        return lambda _: True
+    rows = verdicts.stream(found.root)
+
+    def accepted(key: str) -> bool:
+        judged, kept = next(rows, ("", False))
+        if judged != key:
+            raise DamagedError(f"{found.root / verdicts.FILE}: has no verdict on `{key}`; run `synthgen curate` again")
+        return kept
+
+    return accepted
 
 
 def _record(path: Path, sample: tars.TarSample) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def write_gallery(
             count=len(shown),
             pairs=bool(originals),
             photographs=photographs,
+            judged=any(picture.rejected is not None for picture in pictures),
             data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
         )
     )
@@ -125,6 +126,7 @@ def _shown(
         "record": [_text(record[field]) if field in record else None for field in fields],
         "source": source,
         "original": None if picture.original is None else places[picture.original],
+        "rejected": picture.rejected,
         "size": size,
         "reduced": max(size) > thumbnail,
         "command": shlex.join(line),

@@ -21,11 +21,13 @@ class Picture:
 
     ``record`` is the sample's decoded JSON; ``image`` the bytes of its JPEG, PNG or WebP file; ``original`` those of
     the image that it starts from, at the size that was made; ``None`` where it starts from none, or none is shown.
+    ``rejected`` says why it is not kept, and is empty for one that is; ``None`` where nothing was judged.
     """
 
     record: Mapping[str, Any]
     image: bytes
     original: bytes | None = None
+    rejected: str | None = None
 
     @property
     def key(self) -> str:

@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthgen import datasets_on_disk, originals, runs
+from synthgen import datasets_on_disk, originals, runs, verdicts
 from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
@@ -23,7 +23,8 @@ Cell = tuple[str, str, str]
 class _Source:
     """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards.
 
-    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from.
+    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from. ``reasons`` says of each
+    image that was judged why it is rejected, and nothing of one that is accepted.
     """
 
     title: str
@@ -32,6 +33,7 @@ class _Source:
     shards: Sequence[Path]
     plan: Callable[[], Plan]
     find: Find
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool = True) -> Path:
@@ -66,7 +68,8 @@ def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool
         reproduce_dir=str(root),
         photographs=pairs.photographs,
     )
-    sheet.write_contact_sheet(pictures, sheet_path, title=source.title)
+    kept = [picture for picture in pictures if not picture.rejected]
+    sheet.write_contact_sheet(kept or pictures, sheet_path, title=source.title)
     return sheet_path
 
 
@@ -109,8 +112,11 @@ def _of_run(root: Path, plan: Plan) -> _Source:
     }
     if made < plan.samples:
         facts["made"] = f"{made:,} of {plan.samples:,} planned images"
+    reasons = verdicts.read_reasons(root) if (root / verdicts.FILE).exists() else {}
+    if reasons:
+        facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
     title = document.publish.pretty_name or document.name
-    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root))
+    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), reasons)
 
 
 def _of_dataset(root: Path, doors: Doors) -> _Source:
@@ -146,4 +152,4 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
-                yield Picture(record, sample.image)
+                yield Picture(record, sample.image, rejected=source.reasons.get(sample.key))

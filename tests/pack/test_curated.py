@@ -1,0 +1,97 @@
+"""Packing takes what was accepted, and says what the filters rejected."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import datasets_on_disk, study, verdicts, verify
+from synthgen.doors import Doors
+from synthgen.errors import IncompleteError, InputError, PlanMismatchError
+
+BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
+
+
+@pytest.fixture(scope="module")
+def judged(run_of: Callable[..., Path]) -> Path:
+    """A run of 24 images of which some are rejected; nobody changes it."""
+    root = run_of(curate=BLOCK, pack={"images_per_shard": 7}, publish={"license": "openrail"})
+    list(study.curate(root, study.plan_of(root), lambda: False))
+    return root
+
+
+@pytest.fixture
+def run(judged: Path, tmp_path: Path) -> Path:
+    """A copy of the run."""
+    return Path(shutil.copytree(judged, tmp_path / "run"))
+
+
+def test_only_what_is_accepted_is_packed(judged: Path, pack: Any, rows: Any, provenance: Any, doors: Doors) -> None:
+    """Keys in the dataset are those accepted; it verifies; provenance counts the rejected by reason."""
+    dataset = pack(judged)
+    accepted = {key for key, kept in verdicts.stream(judged) if kept}
+    assert 0 < len(accepted) < 24
+    assert {row["key"] for row in rows(dataset)} == accepted
+    assert {finding.state for finding in verify.verify(dataset, doors)} == {"whole"}
+    found = provenance(dataset)
+    assert (found["packed"], found["near_copy_audit"]) == (len(accepted), "not done: no real images were used")
+    assert found["curation"]["filters"] == [
+        {"reason": "fails fake.chance < 0.6", "rejected": 24 - len(accepted), "alone": 24 - len(accepted)}
+    ]
+
+
+def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -> None:
+    """A table of filters with what they rejected, and of dark beside light skin; nothing of it where none was asked."""
+    text = (pack(judged) / datasets_on_disk.CARD).read_text()
+    rejected = sum(not kept for _, kept in verdicts.stream(judged))
+    assert f"; {rejected} that were made are not here, since a filter rejected them." in text
+    assert f"| fails fake.chance &lt; 0.6 | {rejected} | {rejected} |" in text
+    assert "dark : light" in text
+    assert "Nothing was filtered" not in text
+    plain = (pack(small, "plain") / datasets_on_disk.CARD).read_text()
+    assert "Nothing was filtered" in plain
+    assert "### Filters" not in plain
+
+
+def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the near-copy audit found stands in provenance and in the card, so publish finds it."""
+    facts = verdicts.read_facts(run)
+    said = "each of 24 images was compared with 9 real images"
+    monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.Facts(**{**vars_of(facts), "audit": said}))
+    dataset = pack(run)
+    assert provenance(dataset)["near_copy_audit"] == said
+    assert f"Near-copy audit: {said}." in (dataset / datasets_on_disk.CARD).read_text()
+
+
+def vars_of(facts: Any) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in type(facts).__dataclass_fields__}
+
+
+def test_other_verdicts_make_another_dataset(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+    """Judged by another rule, the dataset that is there is not touched."""
+    pack(run)
+    other = write_manifest(
+        curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
+    )
+    list(study.curate(run, study.plan_to_curate(run, other), lambda: False))
+    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+        pack(run)
+
+
+def test_a_run_that_is_not_judged_is_refused(run: Path, pack: Any) -> None:
+    """Where the manifest says what to keep, nothing is packed before it is judged."""
+    (run / verdicts.FILE).unlink()
+    with pytest.raises(IncompleteError, match="nothing is judged yet; run `synthgen curate"):
+        pack(run)
+
+
+def test_a_run_that_keeps_nothing_is_refused(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+    """Rules that reject every image leave nothing to pack."""
+    none = write_manifest(
+        curate=BLOCK | {"keep": ["fake.chance < 0"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
+    )
+    list(study.curate(run, study.plan_to_curate(run, none), lambda: False))
+    with pytest.raises(InputError, match="no image was accepted"):
+        pack(run)

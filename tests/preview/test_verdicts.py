@@ -1,0 +1,54 @@
+"""A gallery of a run that was judged shows what is rejected, why, and lets one filter by it."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import preview, study, verdicts
+from synthgen.doors import Doors
+from synthgen.plan import Plan
+
+
+@pytest.fixture(scope="module")
+def judged(
+    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of 24 images of which some are rejected; nobody changes it."""
+    root = tmp_path_factory.mktemp("judged") / "run"
+    plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
+    make_images(plan, root)
+    list(study.curate(root, plan, lambda: False))
+    return root
+
+
+def pictures(page: Path) -> list[dict[str, Any]]:
+    block = re.search(r'<script id="data" type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert block
+    found: list[dict[str, Any]] = json.loads(block[1])["pictures"]
+    return found
+
+
+def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors: Doors) -> None:
+    """Rejected ones carry their reason, accepted ones an empty one, and the page can be filtered by it."""
+    out = tmp_path / "page.html"
+    preview.show(judged, out, doors)
+    accepted = sum(kept for _, kept in verdicts.stream(judged))
+    reasons = [picture["rejected"] for picture in pictures(out)]
+    assert reasons.count("") == accepted
+    assert reasons.count("fails fake.chance < 0.5") == 24 - accepted > 0
+    assert '<select id="verdict"' in out.read_text()
+    assert f"{accepted} of 24 judged images" in out.read_text()
+
+
+def test_a_run_that_was_not_judged_has_no_such_filter(
+    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path, doors: Doors
+) -> None:
+    """Where nothing was judged, no picture is called accepted."""
+    make_images(make_plan(), tmp_path / "run")
+    preview.show(tmp_path / "run", tmp_path / "page.html", doors)
+    assert {picture["rejected"] for picture in pictures(tmp_path / "page.html")} == {None}
+    assert '<select id="verdict"' not in (tmp_path / "page.html").read_text()
