@@ -1,7 +1,8 @@
 """Every measure of a set of images against a real one, and beside it the same of other real images: the yardstick.
 
 Most measures move with the number of images, so both are measured on equally many: the larger set is cut into disjoint
-draws of the smaller one's size, at most five, whose mean and spread are given.
+draws of the smaller one's size, at most five, whose mean and spread are given. A set that is too small to be measured
+cuts no other down.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from synthgen.fidelity.density_coverage import density_coverage
 from synthgen.fidelity.frechet import Gaussian, frechet
 from synthgen.fidelity.kid import kid
-from synthgen.fidelity.measured import Measured
+from synthgen.fidelity.measured import MINIMUM, Measured
 from synthgen.fidelity.neighbours import Cloud
 from synthgen.fidelity.precision_recall import precision_recall
 from synthgen.fidelity.vendi import vendi_score
@@ -46,13 +47,13 @@ def compare(generated: Floats, yardstick: Floats, references: Floats) -> tuple[P
 
     Args:
         generated: Shape (n, dim), in an order that says nothing of the images; so are the others.
-        yardstick: Real images that are not references, shape (m, dim); where there are none, generated images are
-            taken as one draw.
+        yardstick: Real images that are not references, shape (m, dim).
         references: Shape (r, dim).
     """
-    size = min(len(generated), len(yardstick)) if len(yardstick) and len(generated) else len(generated)
-    known = _Known(references)
-    return known.profile(_draws(generated, size)), known.profile(_draws(yardstick, size))
+    known, size = _Known(references), min(len(generated), len(yardstick))
+    both = (generated, yardstick)
+    first, second = (known.profile(_draws(one, size if size >= MINIMUM else len(one))) for one in both)
+    return first, second
 
 
 def _draws(features: Floats, size: int) -> Sequence[Floats]:

@@ -24,6 +24,14 @@ def test_without_a_yardstick_all_generated_images_are_one_draw() -> None:
     assert real.measures["kid"].note == "no images"
 
 
+def test_a_yardstick_too_small_to_be_measured_cuts_nothing_down() -> None:
+    """Beside nineteen real images all fifty generated ones are measured, and the yardstick says that it is too few."""
+    generated, real = compare(RNG.normal(size=(50, 4)), RNG.normal(size=(19, 4)), REFERENCES)
+    assert (generated.n, real.n) == (50, 19)
+    assert np.isfinite(generated.measures["kid"].value)
+    assert "has 19" in real.measures["kid"].note
+
+
 def test_without_references_the_vendi_score_is_left() -> None:
     """A run without real images gets what needs none, and a reason for each other measure."""
     generated, _ = compare(RNG.normal(size=(50, 4)), np.empty((0, 4)), np.empty((0, 4)))

@@ -77,9 +77,9 @@ def test_patterns_are_further_from_real_images_than_real_ones_are(written: fidel
 
 
 def test_groups_too_small_for_a_measure_say_why(written: fidelity.Report) -> None:
-    """A skin tone has 14 test images: no distance, and the reason with both numbers."""
+    """A skin tone has 16 training images: no distance, and the reason with both numbers."""
     row = next(row for row in read(written.out) if row["scope"] == "skin tone" and row["measure"] == "frechet")
-    assert (row["generated"], row["note"]) == ("", "needs 20 images on either side, has 14 and 16")
+    assert (row["generated"], row["note"]) == ("", "needs 20 images on either side, has 16 and 16")
 
 
 def test_the_page_is_whole_and_holds_its_pictures(written: fidelity.Report) -> None:
