@@ -39,6 +39,7 @@ def test_a_run_with_rules_is_judged_too(
     assert "of 24 images accepted" in said.out
     assert "report.html" in said.out
     assert (run / "verdicts.parquet").exists()
+    assert ",kept,none,vendi," in (run / "fidelity" / "fidelity.csv").read_text(encoding="utf-8")
 
 
 def test_a_backbone_without_a_report_is_refused(run: Path, synthgen: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from threadpoolctl import threadpool_limits
 
 from synthgen import blocks, durable, features, runs
-from synthgen.curate.fidelity import facts, groups, inputs, page, reals, rows
+from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
 from synthgen.curate.fidelity.facts import PANELS
 from synthgen.curate.fidelity.inputs import Described
 from synthgen.curate.fidelity.page import Facts, overall
@@ -72,14 +72,14 @@ def report(
     """
     tell, folder = progress or _silent, out or _folder(root)
     network = features.backbone(backbone, device=_device())
-    plan, real = reals.find(root, doors, partial(tell, "indexing real images"))
+    about = subject.read(root, doors, partial(tell, "indexing real images"))
     _claim(folder)
-    made, described = inputs.describe(root, doors, real, network, limit=limit, progress=tell)
+    made, described = inputs.describe(about, doors, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)
-        found = _measured(made, described, distances, real.scale, partial(tell, "measuring groups"))
-    said = facts.gather(plan, real, network, (made, described), distances)
-    _write(folder, plan, found, said)
+        found = _measured(made, described, distances, about.reals.scale, partial(tell, "measuring groups"))
+    said = facts.gather(about, network, made, described, distances)
+    _write(folder, about.plan, found, said)
     return Report(folder, found, said.notes)
 
 
@@ -117,6 +117,8 @@ def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
     content = list(page.content(found, said))
     durable.write(out / TABLE, rows.table(found))
+    for name in facts.PICTURES:
+        (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
     for figure in said.figures:
         durable.write(out / figure.file, figure.content)
     durable.write(out / PAGE, blocks.html(title, content, "synthgen curate --report").encode())

@@ -15,37 +15,36 @@ from synthgen.curate.fidelity.rows import Distances
 from synthgen.fidelity.memorisation import memorisation
 
 if TYPE_CHECKING:
-    from synthgen.curate.fidelity.reals import Reals
+    from synthgen.curate.fidelity.subject import Subject
     from synthgen.features import Backbone
-    from synthgen.plan import Plan
 
-PANELS = "panels.png"
+PANELS, DISTANCES = PICTURES = "panels.png", "distances.svg"
 
 
 def gather(
-    plan: Plan, real: Reals, network: Backbone, sets: tuple[Described, Mapping[str, Described]], far: Distances | None
+    subject: Subject, network: Backbone, made: Described, described: Mapping[str, Described], far: Distances | None
 ) -> Facts:
     """What the page says beside its rows.
 
     Args:
-        plan: The run's plan.
-        real: Its real images.
+        subject: What it is about.
         network: What gave the features.
-        sets: The generated images, and real ones by split.
+        made: The generated images.
+        described: Real ones by split.
         far: How far images are from training images; ``None`` where there are none.
     """
-    made, described = sets
+    real, why = subject.reals, subject.judged.reason
     settings = [
         ("backbone", network.name),
         ("its origin", network.origin),
         ("features", f"{network.dim:,} an image, of images of {network.size} x {network.size}"),
-        ("generated images", f"{len(made.images):,} measured, {made.found:,} stored, {plan.samples:,} planned"),
+        ("generated images", f"{len(made.images):,} measured, {made.found:,} stored, {subject.plan.samples:,} planned"),
     ]
     settings += [
         (f"real {split} images", f"{len(one.images):,} measured, {one.found:,} usable")
         for split, one in described.items()
     ]
-    notes = []
+    notes = [f"Kept and rejected images are not told apart: {why}."] if why else []
     if far is None:
         why = real.reason or "no real training image is usable"
         notes.append(f"Nothing could be held against real images: {why}. What needs none is here.")
@@ -70,5 +69,5 @@ def _figures(made: Described, real: Mapping[str, Described], far: Distances, sca
     )
     return [
         Figure(PANELS, caption, caption, panels.draw(chosen, threshold)),
-        Figure("distances.svg", curve, curve, plots.distances(by_entry, far, threshold)),
+        Figure(DISTANCES, curve, curve, plots.distances(by_entry, far, threshold)),
     ]

@@ -12,7 +12,8 @@ from synthgen.curate.fidelity.inputs import Image
 from synthgen.fidelity import MINIMUM
 
 ALL, ENTRY, LABEL, TONE, LIGHTNESS, CELL = "all", "entry", "label", "skin tone", "light and dark", "cell"
-SCOPES = (ALL, ENTRY, LABEL, LIGHTNESS, TONE, CELL)
+KEPT = "kept and rejected"
+SCOPES = (ALL, KEPT, ENTRY, LABEL, LIGHTNESS, TONE, CELL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Group:
         entry: The entry of generated ones; empty for any. A real image has none, so this leaves it in.
         label: Their label; empty for any.
         tones: Their tones; empty for any.
+        kept: Whether the run's rules keep them; ``None`` for either. Leaves real images in.
     """
 
     scope: str
@@ -32,6 +34,7 @@ class Group:
     entry: str = ""
     label: str = ""
     tones: tuple[str, ...] = ()
+    kept: bool | None = None
 
     def rows(self, images: Sequence[Image]) -> NDArray[np.int64]:
         """The rows of the images that belong to it."""
@@ -40,6 +43,7 @@ class Group:
     def _has(self, image: Image) -> bool:
         return (
             (not self.entry or image.entry in (self.entry, ""))
+            and (self.kept is None or image.kept in (self.kept, None))
             and (not self.label or image.label == self.label)
             and (not self.tones or image.tone in self.tones)
         )
@@ -48,7 +52,7 @@ class Group:
 def groups(images: Sequence[Image], scale: str) -> list[Group]:
     """Every group that generated images have, in the order of a report; a scope of one group alone is left out."""
     found = [Group(ALL, "all images")]
-    for scope in (_entries, _labels, _lightness, _tones, _cells):
+    for scope in (_kept, _entries, _labels, _lightness, _tones, _cells):
         of_scope = list(scope(images, scale))
         found += of_scope if len(of_scope) > 1 else []
     return found
@@ -58,6 +62,11 @@ def lightness(scale: str) -> dict[str, tuple[str, ...]]:
     """The tones of the light, the medium and the dark group, as the scale writes them."""
     found = skin_tones.GROUPS.get(scale, {})
     return {name: tuple(skin_tones.name(scale, value) for value in values) for name, values in found.items()}
+
+
+def _kept(images: Sequence[Image], _scale: str) -> Iterator[Group]:
+    present = {one.kept for one in images}
+    yield from (Group(KEPT, name, kept=kept) for name, kept in (("kept", True), ("rejected", False)) if kept in present)
 
 
 def _entries(images: Sequence[Image], _scale: str) -> Iterator[Group]:

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen import skin_tones, stored
-from synthgen.curate.fidelity.reals import Reals
+from synthgen.curate.fidelity.judged import Judged
+from synthgen.curate.fidelity.subject import Subject
 from synthgen.errors import InputError
 from synthgen.features import Backbone, shared
 from synthgen.stored import Pictures, Place
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from synthgen.doors import Doors
     from synthgen.real import Source
     from synthgen.sample import Record
@@ -43,6 +42,7 @@ class Image:
         source: The id of the real image that it was made from; empty for none.
         sha256: Of its file.
         read: Gives its pixels, uint8 (height, width, 3).
+        kept: Whether the run's rules keep it; ``None`` for a real image, and where nothing is judged.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Image:
     source: str
     sha256: str
     read: Callable[[], NDArray[np.uint8]]
+    kept: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Described:
 
 
 def describe(
-    root: Path, doors: Doors, reals: Reals, backbone: Backbone, *, limit: int, progress: Progress
+    subject: Subject, doors: Doors, backbone: Backbone, *, limit: int, progress: Progress
 ) -> tuple[Described, Mapping[str, Described]]:
     """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
 
@@ -79,14 +80,15 @@ def describe(
         DamagedError: A shard can't be read.
     """
     places = dict[str, Place]()
-    pictures = Pictures(reals.read, places)
-    listed = ((_generated(record, pictures), place) for record, place in stored.listed(root, doors, partial=True))
-    chosen, found = _sample(((image.id, (image, place)) for image, place in listed), limit)
+    root, reals, pictures = subject.root, subject.reals, Pictures(subject.reals.read, places)
+    listed = stored.listed(root, doors, partial=True)
+    images = ((_generated(record, pictures, subject.judged), place) for record, place in listed)
+    chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
     if not found:
         raise InputError(f"{root}: no image here yet; run `synthgen generate`")
     places |= {image.id: place for _, (image, place) in chosen}
-    images = [(order, image) for order, (image, _) in chosen]
-    made = _described(images, found, backbone, partial(progress, "describing generated images"))
+    generated = [(order, image) for order, (image, _) in chosen]
+    made = _described(generated, found, backbone, partial(progress, "describing generated images"))
     real = {}
     for split in SPLITS:
         known, usable = _sample(((one.id, _real(one, reals.scale, pictures)) for one in reals.of(split)), limit)
@@ -94,9 +96,9 @@ def describe(
     return made, real
 
 
-def _generated(record: Record, pictures: Pictures) -> Image:
+def _generated(record: Record, pictures: Pictures, judged: Judged) -> Image:
     facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
-    return Image(*facts, partial(pictures.synthetic, record.key))
+    return Image(*facts, partial(pictures.synthetic, record.key), judged.kept(record.key))
 
 
 def _real(source: Source, scale: str, pictures: Pictures) -> Image:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgen.blocks import Block, Figure, Heading, Paragraph, Table
-from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, LIGHTNESS, SCOPES
+from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
 from synthgen.curate.fidelity.reading import READING
 from synthgen.curate.fidelity.rows import COLUMNS, MEMORISED, NONE, Row
 from synthgen.fidelity import MINIMUM, Measured
@@ -16,8 +16,8 @@ _TITLES = {
 }  # fmt: skip
 _FORMATS = {"frechet": "{:#.4g}", "kid": "{:.1f}", MEMORISED: "{:.1%}"}
 _HEADINGS = {
-    ALL: "All images", ENTRY: "By entry", "label": "By label", LIGHTNESS: "Light and dark skin",
-    "skin tone": "By skin tone", CELL: "By cell: entry, label and skin tone",
+    ALL: "All images", KEPT: "Kept and rejected by the rules", ENTRY: "By entry", "label": "By label",
+    LIGHTNESS: "Light and dark skin", "skin tone": "By skin tone", CELL: "By cell: entry, label and skin tone",
 }  # fmt: skip
 
 
@@ -83,21 +83,21 @@ def _in_short(rows: Sequence[Row]) -> Iterator[str]:
             f"{_text(MEMORISED, memorised.generated)} of the generated images are closer to a training image than the "
             f"closest {_text(MEMORISED, memorised.real)} of real test images are."
         )
-    yield from _light_and_dark(rows)
+    yield from _groups_in_short(rows)
 
 
-def _light_and_dark(rows: Sequence[Row]) -> Iterator[str]:
-    of_tones = [row for row in rows if row.group.scope == LIGHTNESS and row.reference == "train"]
-    for name, words in (("kid", "1000 KID to real training images of the same tones"), (MEMORISED, "Memorised")):
-        found = [row for row in of_tones if row.measure == name and not math.isnan(row.generated.value)]
+def _groups_in_short(rows: Sequence[Row]) -> Iterator[str]:
+    """Kept beside rejected images, and light beside dark skin, in sentences."""
+    for scope, name, words in (
+        (KEPT, "kid", "1000 KID to real training images"),
+        (LIGHTNESS, "kid", "1000 KID to real training images of the same tones"),
+        (LIGHTNESS, MEMORISED, "Memorised"),
+    ):
+        of_scope = [row for row in rows if (row.group.scope, row.reference, row.measure) == (scope, "train", name)]
+        found = [row for row in of_scope if not math.isnan(row.generated.value)]
         if len(found) > 1:
-            yield (
-                f"{words}: "
-                + "; ".join(
-                    f"{row.group.name} {_text(name, row.generated)} (real {_text(name, row.real)})" for row in found
-                )
-                + "."
-            )
+            said = (f"{row.group.name} {_text(name, row.generated)} (real {_text(name, row.real)})" for row in found)
+            yield f"{words}: {'; '.join(said)}."
 
 
 def _tables(rows: Sequence[Row]) -> Iterator[Block]:
@@ -118,7 +118,9 @@ def _caption(scope: str, reference: str) -> str:
     if reference == NONE:
         return "Without real images"
     kind = "training" if reference == "train" else reference
-    return f"Against all real {kind} images" if scope in (ALL, ENTRY) else f"Against the group's real {kind} images"
+    return (
+        f"Against all real {kind} images" if scope in (ALL, KEPT, ENTRY) else f"Against the group's real {kind} images"
+    )
 
 
 def _lines(rows: Sequence[Row], columns: Sequence[str], reference: str) -> Iterator[tuple[str, ...]]:

@@ -4,9 +4,9 @@ from synthgen.curate.fidelity.groups import CELL, groups
 from synthgen.curate.fidelity.inputs import Image
 
 
-def image(entry: str = "text", label: str = "acne", tone: str = "I") -> Image:
+def image(entry: str = "text", label: str = "acne", tone: str = "I", kept: bool | None = None) -> Image:
     """An image that is never read."""
-    return Image("id", entry, label, tone, "", "0" * 64, lambda: None)  # type: ignore[arg-type, return-value]
+    return Image("id", entry, label, tone, "", "0" * 64, lambda: None, kept)  # type: ignore[arg-type, return-value]
 
 
 def test_a_scope_of_one_group_is_left_out() -> None:
@@ -27,3 +27,10 @@ def test_an_entry_is_held_against_all_real_images() -> None:
     images = [image(), image(entry="inpaint"), image(entry="", tone="II")]
     entry = next(one for one in groups(images[:2], "fitzpatrick") if one.name == "text")
     assert entry.rows(images).tolist() == [0, 2]
+
+
+def test_kept_and_rejected_images_are_held_against_all_real_ones() -> None:
+    """What the rules keep is a group beside what they reject; a real image is in both."""
+    images = [image(kept=True), image(kept=False), image(entry="")]
+    found = {one.name: one.rows(images).tolist() for one in groups(images[:2], "fitzpatrick")}
+    assert found == {"all images": [0, 1, 2], "kept": [0, 2], "rejected": [1, 2]}
