@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen import documents, embedded, manifest, real, tars
+from synthgen import documents, embedded, manifest, real, tars, top_ups
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.manifest import Layout
@@ -84,7 +84,11 @@ def read_plan(root: Path, doors: Doors) -> Plan:
     except ManifestError as error:
         raise InputError(*(f"{root}: {fault}" for fault in error.faults)) from None
     path = root / SOURCES
-    return Plan(read, Index.read(path) if read.starts_from_real and path.exists() else None)
+    index = Index.read(path) if read.starts_from_real and path.exists() else None
+    try:
+        return Plan(read, index, top_ups.parse(read_provenance(root).get("top_up", [])))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{root / PROVENANCE}: top_up: {error}") from None
 
 
 def layout_of(provenance: dict[str, Any]) -> Layout:

@@ -25,6 +25,8 @@ from synthgen.prompts import PromptSet
 from synthgen.real import Index, Source
 from synthgen.sample import Recipe, Sample, seed_of
 from synthgen.sequence import ByCell, ByParent, BySource, Place, Places, weigh
+from synthgen.top_ups import Round
+from synthgen.topped_up import Extended, extended, rounds_of
 from synthgen.tunings import Tuning
 
 _FORMAT = 1
@@ -69,7 +71,9 @@ class EntryPlan:
         self._labels = list(manifest.document.labels)
         self.name = entry.name
         self.parent = entry.parent
+        self.target_label = entry.target_label
         self.places = places
+        self.base = places.base if isinstance(places, Extended) else places
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
         self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
@@ -82,10 +86,13 @@ class EntryPlan:
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """How many samples each label and tone has."""
+        return self._cells(self.places)
+
+    def _cells(self, places: Places) -> tuple[Cell, ...]:
         words = self._manifest.document.labels
         return tuple(
             Cell(label, words[label], self._labels.index(label), tone, count)
-            for (label, tone), count in self.places.cells.items()
+            for (label, tone), count in places.cells.items()
         )
 
     def __len__(self) -> int:
@@ -133,7 +140,7 @@ class EntryPlan:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256, in hex, over everything in the manifest that decides this entry's images."""
+        """The sha256, in hex, over everything in the manifest that decides this entry's images, topped up or not."""
         document = self._manifest.document
         content = {
             "format": _FORMAT,
@@ -144,7 +151,7 @@ class EntryPlan:
             "model": [self.recipe.model.name, self.recipe.revision],
             "adapter": self._adapter_digests(),
             "skin_tone_scale": self._scale,
-            "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self.cells],
+            "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self._cells(self.base)],
             "prompts": self._prompts.model_dump(mode="json"),
             "output": document.output.model_dump(mode="json"),
             **self.places.content(),
@@ -189,28 +196,36 @@ class Plan:
     Args:
         manifest: The manifest.
         index: The real images that its entries may start from, and its adapters be trained on.
+        rounds: What a run makes beyond the manifest, as of :func:`synthgen.top_ups.read`.
 
     Raises:
         InputError: An entry or an adapter needs real images and there are none, or two images would have one key.
     """
 
-    def __init__(self, manifest: Manifest, index: Index | None = None) -> None:
+    def __init__(self, manifest: Manifest, index: Index | None = None, rounds: Sequence[Round] = ()) -> None:
         self.manifest = manifest
         self.index = index
+        self.rounds = rounds
         self.tunings = tunings_of.plan(manifest, index)
         self.entries: dict[str, EntryPlan] = {}
         for entry in manifest.entries:
-            places = self._places(entry)
             by_label = entry.adapter is not None and entry.adapter.by_label
-            ordered = ByLabel(places) if by_label else places
-            self.entries[entry.name] = EntryPlan(manifest, entry, ordered, self.tunings)
+            parts: list[Places] = [ByLabel(part) if by_label else part for part in self._parts(entry)]
+            places = extended(parts[0], parts[1:])
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.tunings)
         _check_keys(self.entries)
 
-    def _places(self, entry: GenerateEntry) -> Places:
-        document = self.manifest.document
+    def _parts(self, entry: GenerateEntry) -> list[Places]:
+        """The sequence of an entry that the manifest asks for, and one for each round beyond it."""
         if entry.parent is not None:
             parent = self.entries[entry.parent]
-            return ByParent(parent.name, parent.places, parent.digest, entry.target_label)
+            followed = parent.places.parts if isinstance(parent.places, Extended) else [parent.places]
+            return [ByParent(parent.name, part, parent.digest, entry.target_label) for part in followed]
+        whole = self._places(entry)
+        return [whole, *rounds_of(whole, [one.get(entry.name, {}) for one in self.rounds])]
+
+    def _places(self, entry: GenerateEntry) -> ByCell | BySource:
+        document = self.manifest.document
         if entry.per_source is not None:
             sources = self._pool(entry.source_pool)
             if not sources:
@@ -278,7 +293,7 @@ def _why_not(index: Index | None) -> str:
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
     """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
     for one, other in itertools.permutations(entries.values(), 2):
-        places = one.places.whole if isinstance(one.places, ByLabel) else one.places
+        places = one.base.whole if isinstance(one.base, ByLabel) else one.base
         if not other.name.startswith(f"{one.name}-") or not isinstance(places, BySource):
             continue
         rest = other.name.removeprefix(f"{one.name}-")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing, manifest, real, runs
+from synthgen import indexing, manifest, real, runs, top_ups
 from synthgen.doors import Doors
 from synthgen.errors import PlanMismatchError
 from synthgen.manifest import Manifest, RealImages
@@ -32,9 +32,10 @@ def read(path: Path, doors: Doors, root: Path | None = None, progress: Progress 
         PlanMismatchError: The folder holds the index of other real images.
     """
     read_manifest = manifest.read(path, doors)
+    rounds = top_ups.read(root) if root else ()
     if read_manifest.real is None or not read_manifest.starts_from_real:
-        return Plan(read_manifest)
-    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress))
+        return Plan(read_manifest, rounds=rounds)
+    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress), rounds)
 
 
 def index(read: Manifest, images: RealImages, root: Path | None, progress: Progress | None = None) -> Index:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, adapters, durable, manifest, real
+from synthgen import __version__, adapters, durable, manifest, real, top_ups
 from synthgen.devices import DTYPES, Environment, Wish
 from synthgen.doors import Doors
 from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
@@ -85,7 +85,8 @@ def read_plan(root: Path, doors: Doors) -> Plan:
     except ManifestError as error:
         raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
     path = root / real.FILE
-    plan = Plan(read, Index.read(path) if read.starts_from_real and path.exists() else None)
+    index = Index.read(path) if read.starts_from_real and path.exists() else None
+    plan = Plan(read, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
     return plan
 

@@ -84,22 +84,39 @@ class ByCell:
 
     def __getitem__(self, index: int) -> Place:
         """The place of sample ``index``."""
+        return self.nth(*self.turn(index))
+
+    def turn(self, index: int) -> tuple[tuple[str, int], int]:
+        """Which cell's turn it is, and for its how-manieth image, from 0."""
         level = self._levels[bisect.bisect_right(self._starts, index) - 1]
         turn, number = divmod(index - level.start, len(level.cells))
-        label, tone = self._order[level.cells[number]]
-        return Place(f"{label}-{tone}-{level.first + turn:07d}", label, tone)
+        return self._order[level.cells[number]], level.first + turn
+
+    def index(self, cell: tuple[str, int], nth: int) -> int | None:
+        """The index of a cell's image, as of :meth:`turn`; ``None`` if it has no such image."""
+        if not 0 <= nth < self.cells.get(cell, 0):
+            return None
+        number = self._order.index(cell)
+        level = next(level for level in reversed(self._levels) if level.first <= nth)
+        return level.start + (nth - level.first) * len(level.cells) + level.cells.index(number)
+
+    def nth(self, cell: tuple[str, int], number: int) -> Place:
+        """The place of a cell's image of that number, also of one beyond the last."""
+        label, tone = cell
+        return Place(f"{label}-{tone}-{number:07d}", label, tone)
+
+    def number(self, name: str) -> tuple[tuple[str, int], int] | None:
+        """The cell of a name and its number there, also beyond the last; ``None`` if no cell has such a name."""
+        match = _BY_CELL.fullmatch(name)
+        place = self._by_prefix.get(match["cell"]) if match else None
+        if match is None or place is None or name != f"{match['cell']}-{int(match['nth']):07d}":
+            return None
+        return self._order[place], int(match["nth"])
 
     def find(self, name: str) -> int | None:
         """The index of the place with that name; ``None`` if there is none."""
-        match = _BY_CELL.fullmatch(name)
-        number = self._by_prefix.get(match["cell"]) if match else None
-        if match is None or number is None:
-            return None
-        nth = int(match["nth"])
-        if nth >= self.cells[self._order[number]] or name != f"{match['cell']}-{nth:07d}":
-            return None
-        level = next(level for level in reversed(self._levels) if level.first <= nth)
-        return level.start + (nth - level.first) * len(level.cells) + level.cells.index(number)
+        found = self.number(name)
+        return self.index(*found) if found else None
 
     def content(self) -> dict[str, Any]:
         """Nothing beside the cells."""
@@ -181,6 +198,29 @@ class BySource:
         """The places of one label."""
         sources = [source for source in self._sources if (self._target or source.label) == label]
         return BySource(sources, self._per_source, self._target, self._seed)
+
+    def nth(self, cell: tuple[str, int], number: int) -> Place:
+        """The place of a cell's image of that number, also of one beyond the last: its sources take turns."""
+        turn, place = divmod(number, len(self._by_cell[cell]))
+        source = self._by_cell[cell][place]
+        return Place(f"{source.id}-{turn:03d}", self._target or source.label, source.tone, source)
+
+    def number(self, name: str) -> tuple[tuple[str, int], int] | None:
+        """The cell of a name and its number there, also beyond the last; ``None`` if no source has such a name."""
+        match = _BY_SOURCE.fullmatch(name)
+        place = self._numbers.get(match["source"]) if match else None
+        if match is None or place is None or name != f"{match['source']}-{int(match['nth']):03d}":
+            return None
+        source = self._sources[place]
+        cell = self._target or source.label, source.tone
+        return cell, int(match["nth"]) * len(self._by_cell[cell]) + self._by_cell[cell].index(source)
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, int], list[Source]]:
+        found: dict[tuple[str, int], list[Source]] = {}
+        for source in self._sources:
+            found.setdefault((self._target or source.label, source.tone), []).append(source)
+        return found
 
     def names(self, prefix: str) -> Iterator[str]:
         """The names of places that begin with a prefix and a hyphen."""

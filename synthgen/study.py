@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import curate as curating
-from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs
+from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs, top_ups
 from synthgen import pack as packing
 from synthgen.all_doors import DOORS
 from synthgen.curate import Outcome, Scored
@@ -18,6 +18,7 @@ from synthgen.pack import PackedShard
 from synthgen.plan import Plan
 from synthgen.preview import Picture
 from synthgen.sample import Record
+from synthgen.top_ups import Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,8 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         tuning = finetune.prepare(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune.finetune(tuning, wish.device, stop=stop)
-    job = generate.prepare(plan, out / "work", Selection())
-    yield Stage("generate", plan.samples, sum(job.finished))
-    yield from generate.generate(job, wish, stop=stop, **options)
-    if stop():
-        raise StoppedError("stopped by a signal; run the same command again to go on")
-    if plan.manifest.curation:
-        yield from curate(out / "work", plan, stop)
-    yield Stage("pack", plan.samples)
+    yield from fill(plan, out / "work", wish, stop=stop, **options)
+    yield Stage("pack", runs.read_plan(out / "work", DOORS).samples)
     yield from pack(out / "work", out / "dataset")
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
@@ -84,6 +79,40 @@ def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage
 def add_report(dataset: Path, report: Path) -> bool:
     """Put a report's findings into the card of a packed dataset; whether the card has a place for them."""
     return packing.add_report(dataset, report)
+
+
+def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
+    """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
+
+    Yields as its parts do; of each round an outcome. It ends too when the manifest's ``top_up_rounds`` are used up.
+
+    Args:
+        plan: The plan.
+        root: The run's folder.
+        wish: What was asked of the device.
+        stop: Whether a signal asked to stop.
+        options: As :func:`synthgen.generate.generate` takes them.
+
+    Raises:
+        StoppedError: ``stop`` said so; everything finished is kept.
+    """
+    while True:
+        job = generate.prepare(plan, root, Selection())
+        yield Stage("generate", plan.samples, sum(job.finished))
+        yield from generate.generate(job, wish, stop=stop, **options)
+        if stop():
+            raise StoppedError("stopped by a signal; run the same command again to go on")
+        if plan.manifest.curation is None:
+            return
+        more: Round = {}
+        for step in curate(root, plan, stop):
+            yield step
+            if isinstance(step, Outcome):
+                more = curating.next_round(plan, step)
+        if not more:
+            return
+        top_ups.add(root, more)
+        plan = runs.read_plan(root, DOORS)
 
 
 def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:

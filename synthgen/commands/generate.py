@@ -1,11 +1,14 @@
 """``synthgen generate``: makes the images."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.commands import _options, _progress, _survivors
+
+if TYPE_CHECKING:
+    from synthgen.plan import Plan
 
 
 class _Shards(click.ParamType[tuple[int | None, int | None]]):
@@ -43,17 +46,24 @@ class _Array(click.ParamType[tuple[int, int]]):
 @click.option("--shards", type=_Shards(), metavar="A:B", help="Only these work shards, counted over the whole plan.")
 @click.option("--array", type=_Array(), metavar="I/N", help="Only part I (from 0) of N, for job arrays.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N images more, in whole shards.")
+@click.option("--top-up", is_flag=True, help="Then curate, and make more of the cells that lack accepted images.")
 @_options.verbosity
-def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
+def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: Any) -> int:
     """Make every planned image that is not made yet. Kill it at any time; the same command goes on.
 
-    Exit code 1: some images could not be made, as their receipts say. 75: stopped by a signal, can be resumed.
+    With --top-up, images are curated too, and where a cell lacks accepted ones of the manifest's quota, more of it are
+    made, round after round, as often as `curate.top_up_rounds` allows.
+
+    Exit code 1: some images could not be made, as their receipts say, or the quota could not be filled. 75: stopped by
+    a signal, can be resumed.
 
     Example: synthgen generate quickstart --out runs/quickstart/work
     """
     from synthgen import generate
 
     planned = _options.plan(manifest, out, quiet=quiet)
+    if top_up:
+        return _fill(planned, out, quiet=quiet, **options)
     selection = generate.Selection(
         shards=options["shards"] or (None, None), array=options["array"] or (0, 1), limit=options["limit"]
     )
@@ -71,6 +81,43 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     if not quiet:
         click.echo(_summary(out, counts[0], counts[1], made, planned.samples))
     return 1 if counts[1] else 0
+
+
+def _fill(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
+    """Generate, curate and top up."""
+    from synthgen import study
+    from synthgen.curate import Outcome, Scored
+    from synthgen.errors import InputError
+    from synthgen.ledger import Receipt
+
+    if any(options.pop(name) for name in ("shards", "array", "limit")):
+        raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")
+    if planned.manifest.curation is None or planned.manifest.curation.written.quota is None:
+        raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
+    wish, outcome, progress = _options.wish(options), None, _progress.Progress(0, quiet=True)
+    with _progress.stoppable() as stop:
+        steps = study.fill(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
+        for step in steps:
+            if isinstance(step, study.Stage):
+                progress.__exit__()
+                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total)
+            elif isinstance(step, Receipt):
+                progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
+            elif isinstance(step, Scored):
+                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
+            elif isinstance(step, Outcome):
+                outcome = step
+        progress.__exit__()
+    filled = study.plan_of(out)
+    failed = study.failed(filled, out)
+    if outcome is None:
+        raise TypeError("curation ended without an outcome")
+    if not quiet:
+        _survivors.show(outcome)
+        rounds = f" in {len(filled.rounds)} rounds" if filled.rounds else ""
+        more = filled.samples - sum(entry.base.samples for entry in filled.entries.values())
+        click.echo(f"{more:,} images beyond the plan's{rounds}")
+    return _survivors.complain(outcome) or (1 if failed else 0)
 
 
 def _summary(out: Path, made: int, failed: int, before: int, planned: int) -> str:

@@ -54,6 +54,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
             elif isinstance(step, Unit):
                 progress.step(1, "training")
         progress.__exit__()
+    planned = study.plan_of(out / "work")  # what was topped up included
     failed = study.failed(planned, out / "work")
     if not quiet:
         click.echo(_summary(out, planned.samples, failed))

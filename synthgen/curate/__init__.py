@@ -4,6 +4,7 @@ from synthgen.curate.chart import draw, write_table
 from synthgen.curate.job import Job, prepare, score
 from synthgen.curate.judge import curation_of, judge
 from synthgen.curate.outcome import Outcome, Survivors
+from synthgen.curate.quota import next_round
 from synthgen.curate.scoring import Scored
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "curation_of",
     "draw",
     "judge",
+    "next_round",
     "prepare",
     "score",
     "write_table",

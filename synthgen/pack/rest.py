@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from synthgen import __version__, adapters, card, documents, durable
+from synthgen import __version__, adapters, card, documents, durable, top_ups
 from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
 from synthgen.errors import ManifestError
@@ -149,6 +149,7 @@ class Dataset:
             "failed": sum(summary.failed for summary in entries.values()),
             "near_copy_audit": facts.audit,
             **self._curation(),
+            **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
             "environments": {name: summary.environment for name, summary in entries.items()},

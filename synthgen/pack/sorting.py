@@ -119,12 +119,6 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
 
 
-def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
-    """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
-    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
-    return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
-
-
 def _verdicts(found: Inventory) -> Callable[[str], bool]:
     """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time."""
     if found.judged is None:
@@ -138,6 +132,12 @@ def _verdicts(found: Inventory) -> Callable[[str], bool]:
         return kept
 
     return accepted
+
+
+def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
+    """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
+    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 
 def _record(path: Path, sample: tars.TarSample) -> dict[str, Any]:

@@ -106,3 +106,36 @@ def test_what_is_no_curated_run_is_refused(
     assert "no run here" in refused("curate", made / "dataset")[0]
     assert "another plan" in refused("curate", run, "--manifest", write_manifest(seed=8, curate=BLOCK))[0]
     assert "has no `curate:`" in refused("curate", run, "--manifest", write_manifest())[0]
+
+
+def test_generate_fills_a_quota(
+    synthgen: Callable[..., Any], write_manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """`generate --top-up` ends well once every cell has its quota, and plain `generate` then finds nothing to do."""
+    manifest = write_manifest(curate=BLOCK | {"quota": 3})
+    said = synthgen("generate", manifest, "--out", tmp_path / "new", "--top-up")
+    assert said.code == 0
+    assert "images beyond the plan's in " in said.out
+    images = len(list((tmp_path / "new").rglob("*.tar")))
+    assert synthgen("generate", manifest, "--out", tmp_path / "new", "--quiet").code == 0
+    assert len(list((tmp_path / "new").rglob("*.tar"))) == images
+
+
+def test_a_quota_that_can_not_be_filled_is_said(
+    synthgen: Callable[..., Any], write_manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Each cell that lacks images is a line, and the exit code is 1."""
+    manifest = write_manifest(curate=BLOCK | {"keep": ["fake.chance < 0"], "quota": 1, "top_up_rounds": 0})
+    said = synthgen("generate", manifest, "--out", tmp_path / "new", "--top-up", "--quiet")
+    assert said.code == 1
+    assert said.err.count("error: quota: fake, ") == 6
+
+
+def test_topping_up_needs_a_quota_and_the_whole_run(
+    refused: Callable[..., list[str]], write_manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Without a quota, or on a part of the run, it is refused with what to do."""
+    out = tmp_path / "new"
+    assert "no `curate.quota`" in refused("generate", write_manifest(curate=BLOCK), "--out", out, "--top-up")[0]
+    manifest = write_manifest(curate=BLOCK | {"quota": 1})
+    assert "leave out --shards" in refused("generate", manifest, "--out", out, "--top-up", "--limit", 3)[0]

@@ -77,7 +77,9 @@ def report(
     made, described = inputs.describe(about, doors, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)
-        found = _measured(made, described, distances, about.reals.scale, partial(tell, "measuring groups"))
+        found = _measured(
+            made, described, distances, about.reals.scale, partial(tell, "measuring the images of each group")
+        )
     said = facts.gather(about, network, made, described, distances)
     _write(folder, about.plan, found, said)
     return Report(folder, found, said.notes)
@@ -86,10 +88,12 @@ def report(
 def _measured(
     made: Described, real: Mapping[str, Described], far: Distances | None, scale: str, tell: Callable[[int, int], None]
 ) -> list[Row]:
-    of_run, found = groups.groups(made.images, scale), list[Row]()
-    for number, group in enumerate(of_run, 1):
+    of_run, found, done = groups.groups(made.images, scale), list[Row](), 0
+    total = sum(len(group.rows(made.images)) for group in of_run)
+    for group in of_run:
         found += rows.measure(group, made, real, far)
-        tell(number, len(of_run))
+        done += len(group.rows(made.images))
+        tell(done, total)
     return found
 
 

@@ -1,0 +1,48 @@
+"""What to make next where a quota lacks images: a pure function of the plan and of what became of its images."""
+
+from collections.abc import Mapping
+
+from synthgen.curate.outcome import Outcome, Survivors
+from synthgen.plan import EntryPlan, Plan
+from synthgen.sequence import apportion
+from synthgen.top_ups import Round
+
+_MOST_FOR_ONE = 4  # images made for one that lacks, at the most, in one round
+Cell = tuple[str, int]
+
+
+def next_round(plan: Plan, outcome: Outcome) -> Round:
+    """How many more images of each cell to make; empty where none lacks any, or no round is left.
+
+    A cell of which half are kept gets twice what it lacks, but never more than four times. An entry that starts from
+    another's images gets one for each of that one's, so what it lacks is asked of that one.
+    """
+    curation = plan.manifest.curation
+    if curation is None or len(plan.rounds) >= curation.written.top_up_rounds:
+        return {}
+    needs: dict[str, dict[Cell, int]] = {name: {} for name in plan.entries}
+    for cell in outcome.lacking:
+        needs[cell.entry][cell.label, cell.tone] = _wanted(cell)
+    for name, entry in reversed(plan.entries.items()):  # one that others start from comes before them
+        if entry.parent:
+            for place, count in _asked_of(plan.entries[entry.parent], entry, needs.pop(name)).items():
+                needs[entry.parent][place] = max(count, needs[entry.parent].get(place, 0))
+    return {name: dict(sorted(cells.items())) for name, cells in needs.items() if cells}
+
+
+def _wanted(cell: Survivors) -> int:
+    """How many images to make so that as many as lack may be kept, by what was kept so far."""
+    if not cell.kept:
+        return cell.lacking * _MOST_FOR_ONE
+    return min(cell.lacking * _MOST_FOR_ONE, -(-cell.lacking * cell.planned // cell.kept))
+
+
+def _asked_of(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell, int]) -> dict[Cell, int]:
+    """What another entry has to make, so that this one can start from it."""
+    asked: dict[Cell, int] = {}
+    for (label, tone), count in needs.items():
+        cells = [cell for cell in parent.cells if cell.tone == tone and label in (cell.label, entry.target_label)]
+        for cell, share in zip(cells, apportion(count, [cell.count for cell in cells]), strict=True):
+            if share:
+                asked[cell.label, cell.tone] = asked.get((cell.label, cell.tone), 0) + share
+    return asked

@@ -1,0 +1,107 @@
+"""A quota is filled by making more of the cells that lack images, and no others, a bounded number of times."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import curate, reproduce, runs, study, tars, top_ups, verdicts, verify
+from synthgen.curate import Outcome
+from synthgen.devices import Wish
+from synthgen.doors import Doors
+from synthgen.plan import Plan
+
+BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}
+
+
+def fill(plan: Plan, root: Path) -> list[Outcome]:
+    """Generates, curates and tops up; returns what became of the images, round after round."""
+    return [step for step in study.fill(plan, root, Wish(), stop=lambda: False) if isinstance(step, Outcome)]
+
+
+@pytest.fixture(scope="module")
+def filled(make_plan: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose every cell has its quota; nobody changes it."""
+    root = tmp_path_factory.mktemp("filled") / "run"
+    fill(make_plan(curate=BLOCK), root)
+    return root
+
+
+def test_every_cell_gets_its_quota(filled: Path, doors: Doors) -> None:
+    """At the end each cell has four accepted images or more, and the run verifies with what was added."""
+    plan = runs.read_plan(filled, doors)
+    outcome = curate.judge(filled, plan)
+    assert plan.rounds
+    assert outcome.lacking == []
+    assert min(cell.accepted for cell in outcome.cells) >= 4
+    found = list(verify.verify(filled, doors))
+    assert {one.state for one in found} == {"whole"}
+    assert sum(one.samples for one in found) == plan.samples > 24
+
+
+def test_it_is_a_pure_function_of_the_manifest(filled: Path, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    """Made again elsewhere, rounds, images and verdicts are the same to the byte."""
+    fill(make_plan(curate=BLOCK), tmp_path / "run")
+    for name in (top_ups.FILE, verdicts.FILE, *(path.relative_to(filled) for path in filled.rglob("*.tar"))):
+        assert (tmp_path / "run" / name).read_bytes() == (filled / name).read_bytes()
+
+
+def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Doors) -> None:
+    """Topped up again, nothing is made and no round is added."""
+    before = {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")}
+    rounds = top_ups.read(filled)
+    fill(runs.read_plan(filled, doors), filled)
+    assert {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")} == before
+    assert top_ups.read(filled) == rounds
+
+
+def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, doors: Doors) -> None:
+    """The dataset knows the images beyond the plan: it verifies, and one of them is reproduced to the byte."""
+    dataset = tmp_path / "dataset"
+    list(study.pack(filled, dataset))
+    assert {one.state for one in verify.verify(dataset, doors)} == {"whole"}
+    last = max(path for path in filled.rglob("*.tar"))
+    accepted = {key for key, kept in verdicts.stream(filled) if kept}
+    key = next(sample.key for sample in tars.read(last) if sample.key in accepted)
+    assert reproduce.reproduce(dataset, key, doors).identical
+    assert reproduce.reproduce(filled, key, doors).identical
+
+
+def test_more_is_made_where_less_is_kept(make_plan: Callable[..., Plan], filled: Path) -> None:
+    """A cell gets what it lacks over the share that is kept of it, four times that at the most, and others nothing."""
+    plan = make_plan(curate=BLOCK)
+    outcome = curate.judge(filled, runs.read_plan(filled, study.DOORS))
+
+    def cell(**facts: Any) -> curate.Survivors:
+        given = {"entry": "fake", "label": "healthy", "skin_tone": "I", "judged": 8, "accepted": 0, "rejected": {}}
+        return curate.Survivors(**{**given, "planned": 8, **facts})
+
+    lacking = [
+        cell(tone=1, kept=4, lacking=3), cell(tone=3, kept=1, lacking=3), cell(tone=6, kept=0, lacking=2),
+        cell(tone=1, label="psoriasis", kept=9, lacking=0),
+    ]  # fmt: skip
+    found = curate.next_round(plan, Outcome(outcome.facts, lacking, 1.0, requires_parity=False))
+    assert found == {"fake": {("healthy", 1): 6, ("healthy", 3): 12, ("healthy", 6): 8}}
+
+
+def test_what_an_entry_lacks_is_asked_of_the_one_it_starts_from(make_plan: Callable[..., Plan], filled: Path) -> None:
+    """More of the first entry are made, label by label of it, since each gives one image of the second."""
+    entries = [
+        {"strategy": "fake", "per_cell": 4},
+        {"name": "turned", "strategy": "fake", "from": "fake", "target_label": "healthy"},
+    ]
+    plan = make_plan(generate=entries, curate=BLOCK)
+    facts = curate.judge(filled, runs.read_plan(filled, study.DOORS)).facts
+    lacking = curate.Survivors("turned", "healthy", 6, "VI", 8, 8, 4, 4, {}, 2)
+    found = curate.next_round(plan, Outcome(facts, [lacking], 1.0, requires_parity=False))
+    assert found == {"fake": {("healthy", 6): 2, ("psoriasis", 6): 2}}
+
+
+def test_a_cell_that_can_not_be_filled_ends_it(make_plan: Callable[..., Plan], tmp_path: Path, doors: Doors) -> None:
+    """After the rounds that the manifest allows, what is lacking is said, and what was made is kept."""
+    plan = make_plan(curate=BLOCK | {"keep": ["fake.chance < 0"], "quota": 1, "top_up_rounds": 2})
+    outcomes = fill(plan, tmp_path / "run")
+    assert len(outcomes) == 3
+    assert len(outcomes[-1].lacking) == 6
+    assert len(runs.read_plan(tmp_path / "run", doors).rounds) == 2
