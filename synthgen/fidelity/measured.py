@@ -9,6 +9,8 @@ import numpy as np
 
 MINIMUM = 20  # images on either side; with fewer, neighbours and covariances say more of chance than of the images
 
+_ENOUGH = 3  # draws whose spread tells of an error; that of two is any number
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -31,11 +33,11 @@ class Measured:
 
     @classmethod
     def mean(cls, draws: Sequence[Self]) -> Self:
-        """The mean over disjoint draws, and the standard error that their spread shows; of one draw, that draw."""
-        if len(draws) == 1:
-            return draws[0]
-        values = np.array([one.value for one in draws])
-        error = float(values.std(ddof=1) / math.sqrt(len(values)))
+        """The mean over disjoint draws, its standard error from theirs, or else from the spread of three or more."""
+        values, errors = (np.array([getattr(one, name) for one in draws]) for name in ("value", "standard_error"))
+        error = float(np.sqrt((errors**2).sum()) / len(draws))
+        if math.isnan(error) and len(draws) >= _ENOUGH:
+            error = float(values.std(ddof=1) / math.sqrt(len(draws)))
         return cls(float(values.mean()), error, draws[0].note)
 
 

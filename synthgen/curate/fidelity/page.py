@@ -96,8 +96,13 @@ def _groups_in_short(rows: Sequence[Row]) -> Iterator[str]:
         of_scope = [row for row in rows if (row.group.scope, row.reference, row.measure) == (scope, "train", name)]
         found = [row for row in of_scope if not math.isnan(row.generated.value)]
         if len(found) > 1:
-            said = (f"{row.group.name} {_text(name, row.generated)} (real {_text(name, row.real)})" for row in found)
-            yield f"{words}: {'; '.join(said)}."
+            yield f"{words}: {'; '.join(_beside(row) for row in found)}."
+
+
+def _beside(row: Row) -> str:
+    """A group's value, and the yardstick where there is one."""
+    yardstick = "" if math.isnan(row.real.value) else f" (real {_text(row.measure, row.real)})"
+    return f"{row.group.name} {_text(row.measure, row.generated)}{yardstick}"
 
 
 def _tables(rows: Sequence[Row]) -> Iterator[Block]:

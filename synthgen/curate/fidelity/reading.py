@@ -4,8 +4,8 @@ READING = (
     "Two rows belong together: the generated images, and below them other real images, held against the same real "
     "ones. The second row is the yardstick: what the first would be if the generated images were real. Where one set "
     "is larger it is cut into draws of the smaller one's size, at most five. Numbers are means over draws, and ± is "
-    "the standard error that their spread shows (of a single draw's KID, its blocks'); it does not cover what other "
-    "real images would have changed.",
+    "the standard error that the spread of three or more draws shows (for KID, of the blocks within them); it does "
+    "not cover what other real images would have changed.",
     "Fréchet distance (Heusel et al. 2017): how far the means and covariances of the two sets are apart; less is "
     "better. It is too large by an amount that shrinks as images grow in number, so compare it with the yardstick "
     "below it, never with a number from elsewhere: other features, other units.",
