@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import models, runners, sources, strategies
-from synthgen.doors import Door, SourceSettings, StrategySettings
+from synthgen import methods, models, runners, sources, strategies
+from synthgen.doors import Door, MethodSettings, SourceSettings, StrategySettings
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.models import ModelFacts
 from synthgen.runners import local
@@ -17,7 +17,9 @@ from synthgen.runners import local
 STRATEGIES = strategies.door.names()
 RUNNERS = runners.door.names()
 SOURCES = sources.door.names()
-EVERY = [(door, name) for door in (strategies.door, runners.door, sources.door) for name in door.names()]
+METHODS = methods.door.names()
+DOORS = (strategies.door, runners.door, sources.door, methods.door)
+EVERY = [(door, name) for door in DOORS for name in door.names()]
 
 
 def parameters(function: object) -> list[str]:
@@ -31,6 +33,7 @@ def test_the_doors_are_not_empty() -> None:
     assert {"fake", "text2img", "img2img", "inpaint", "outpaint"} <= set(STRATEGIES)
     assert set(SOURCES) == {"folder", "hub", "webdataset", "phantom"}
     assert {"local", "ray"} <= set(RUNNERS)
+    assert {"lora", "full", "textual-inversion"} <= set(METHODS)
 
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
@@ -43,10 +46,11 @@ def test_a_module_opens_with_its_help(door: Door, name: str) -> None:
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
 def test_a_name_can_be_written_in_a_manifest(door: Door, name: str) -> None:
-    """Module names are lower case, begin with a letter and are what the door finds them by."""
-    assert name.isidentifier()
+    """Names are lower case, begin with a letter and are what the door finds modules by, hyphens as underscores."""
+    module = name.replace("-", "_")
+    assert module.isidentifier()
     assert name == name.lower()
-    assert door.module(name).__name__.endswith(f".{name}")
+    assert door.module(name).__name__.endswith(f".{module}")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -77,6 +81,17 @@ def test_a_strategy_has_its_two_functions(name: str) -> None:
     module = strategies.door.module(name)
     assert parameters(module.environment) == ["recipe", "wish", "shard_samples"]
     assert parameters(module.maker) == ["recipe", "environment", "originals"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_its_settings_and_its_function(name: str) -> None:
+    """A method's settings fit the bundled model as they are, are strict, and `learner` takes what it is given."""
+    module = methods.door.module(name)
+    assert issubclass(module.Settings, MethodSettings)
+    assert module.Settings().fitted(models.describe("phantom", Path()), "text2img").resolution == 64
+    with pytest.raises(ValueError, match="validation error"):
+        module.Settings.model_validate({"learning_rate": "1e-4"})
+    assert parameters(module.learner) == ["pipe", "settings", "words"]
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -1,28 +1,25 @@
 """Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from synthgen import adapters, durable, indexing, planning, real
+from synthgen import adapters, indexing
 from synthgen.doors import Doors
-from synthgen.errors import InputError, PlanMismatchError
-from synthgen.evaluate import arms, backbones, faults, near, places, roll, synthetic
+from synthgen.errors import InputError
+from synthgen.evaluate import arms, backbones, faults, folder, indexes, near, places, roll, synthetic
 from synthgen.evaluate.backbones import Network
 from synthgen.evaluate.design import Design, design, refuse
 from synthgen.evaluate.near import Near
 from synthgen.evaluate.roll import Roll
 from synthgen.evaluate.synthetic import Listed
 from synthgen.evaluate.trials import Trial, digest
-from synthgen.manifest import Evaluate, Manifest, RealImages
+from synthgen.manifest import Evaluate, Manifest
 from synthgen.real import Index
 from synthgen.stored import Pictures
 
 Progress = Callable[[str, int, int], None]
-STUDY = "study.json"
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -89,11 +86,11 @@ def prepare(
     settings, images, document = read.document.evaluate, read.real, read.document
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
-    claim(out, document.name)
+    folder.claim(out, document.name)
     labels, tell = labels_of(read), progress or _silent
     network = backbones.load(settings.learner, read.base, len(labels))
     root = _synthetic_root(read, settings, given, out)
-    index, home = _index(read, images, root, out, partial(tell, "indexing real images"))
+    index, home = indexes.find(read, images, root, out, partial(tell, "indexing real images"))
     found = _listed(root, settings, doors, document.skin_tones.scale)
     pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
     refuse(faults.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
@@ -121,7 +118,7 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
     settings, labels = read.document.evaluate, labels_of(read)
     if settings is None:
         return
-    claim(out, read.document.name)
+    folder.claim(out, read.document.name)
     backbones.load(settings.learner, read.base, len(labels))
     refuse(faults.of_real(settings, index, labels) if index else [])
 
@@ -130,26 +127,6 @@ def labels_of(read: Manifest) -> list[str]:
     """The labels that a study tells apart, in the manifest's order."""
     known, asked = list(read.document.labels), read.document.evaluate
     return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
-
-
-def claim(out: Path, name: str) -> None:
-    """Make a folder this study's, or check that it is.
-
-    Raises:
-        InputError: It is not empty and no report, or the report of another study; nothing is written to it.
-    """
-    path = out / STUDY
-    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
-        try:
-            held = json.loads(path.read_bytes())["name"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{out} is not empty and not a report (no {STUDY}); choose another folder") from None
-        if held != name:
-            raise InputError(f"{out} holds the report of `{held}`, this is `{name}`; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    durable.sweep(out)
-    if not path.exists():
-        durable.write(path, json.dumps({"format": _FORMAT, "name": name}).encode())
 
 
 def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
@@ -168,27 +145,6 @@ def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> 
 def _of(index: Index, labels: Sequence[str]) -> Index:
     """The real images of some labels."""
     return Index(tuple(source for source in index.sources if source.label in labels))
-
-
-def _index(
-    read: Manifest, images: RealImages, root: Path | None, out: Path, progress: Callable[[int, int], None]
-) -> tuple[Index, Path]:
-    """The index of real images, and the folder that keeps it: the run's own where it has one, or else the report's."""
-    for home in _homes(root):
-        try:
-            return planning.index(read, images, home, progress), home
-        except PlanMismatchError:
-            if places.name_of(home) == read.document.name:
-                raise
-            continue  # the synthetic images are of another study, which has other real images
-    home = out / "real"
-    return planning.index(read, images, home, progress), home
-
-
-def _homes(root: Path | None) -> Sequence[Path]:
-    """The folders of runs that may have indexed the same real images: the run itself, or the one beside a dataset."""
-    found = [] if root is None else [root, root.parent / "work"]
-    return [home for home in found if (home / "run.json").is_file() and (home / real.FILE).is_file()]
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

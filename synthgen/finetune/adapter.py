@@ -1,23 +1,21 @@
 """One adapter from its recipe to its folder: model and images read, trained, drawn from, and written."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
 from synthgen import __version__, adapters, devices, durable, indexing, methods, photographs, pipelines
-from synthgen.errors import UnavailableError
-from synthgen.finetune import captions, curves, grids, headers, material, prior, seeds
-from synthgen.finetune.training import Shown, Step, Training
+from synthgen.finetune import captions, curves, environment, grids, headers, material, prior, seeds
+from synthgen.finetune.loss import Shown
+from synthgen.finetune.training import Step, Training
 from synthgen.manifest import Manifest
 from synthgen.real import Source
 from synthgen.tunings import Tuning
 
-_PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
-_CURVE, _MADE = "losses.jsonl", "adapter"
+_MADE = "adapter"
 
 
 def train(manifest: Manifest, tuning: Tuning, root: Path, *, device: str, stop: Callable[[], bool]) -> Iterator[Step]:
@@ -53,12 +51,13 @@ class _Work:
         self._manifest, self._tuning, self._root, self._settings = manifest, tuning, root, cast(Any, entry.settings)
         self.scratch = root / adapters.FOLDER / f".{tuning.adapter.name}"
         described = devices.describe(device)
-        precision = _precision(self._settings.mixed_precision, described)
-        self._accelerator = _accelerator(precision, self._settings, described.kind)
+        precision = environment.precision(self._settings.mixed_precision, described)
+        self._accelerator = environment.accelerator(precision, self._settings, described.kind)
         self._revision = pipelines.resolve_revision(entry)
-        self.facts = _environment(tuning, described, precision, self._revision)
+        self._facts = environment.facts(tuning, described, precision, self._revision)
+        self._losses = curves.Losses(self.scratch)
         if self._accelerator.is_main_process:
-            _pin(self.scratch, self.facts)
+            environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
         self._pipe = pipelines.read(entry.strategy, entry.model, self._revision, "float32")
         for part in self._pipe.components.values():
@@ -66,16 +65,15 @@ class _Work:
                 part.requires_grad_(False)
         self._pipe.to(self._accelerator.device)
 
-    def _read(self, source: Source) -> Any:
-        return photographs.open_photograph(self._bytes(source))
-
-    def _bytes(self, source: Source) -> bytes:
+    @cached_property
+    def _bytes(self) -> Callable[[Source], bytes]:
         real = self._manifest.real
         if real is None:
-            raise LookupError("no real images")
-        if not hasattr(self, "_open"):
-            self._open = indexing.open_images(real.source, real.settings, self._manifest.base, self._root)
-        return self._open(source)
+            raise LookupError("the manifest says nothing of real images")
+        return indexing.open_images(real.source, real.settings, self._manifest.base, self._root)
+
+    def _read(self, source: Source) -> Any:
+        return photographs.open_photograph(self._bytes(source))
 
     def training(self) -> Training:
         """Encode what is shown, and put what is trained onto the model."""
@@ -93,11 +91,18 @@ class _Work:
         other = prior.encode(pipe, kept, settings, masked=masked, digest=digest)
         every = [text for shown in (own, other) if shown for some in shown.texts for text in some]
         embeddings = {} if learner.reads_text else material.embed(pipe, [*every, ""])
+        if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
+            self._move("cpu")
         return Training(
             self._tuning.adapter.name, digest, pipe=pipe, learner=learner, settings=settings,
-            shown=Shown(own, other, embeddings), accelerator=self._accelerator, folder=self.scratch,
-            facts=self.facts,
+            shown=Shown(own, other, embeddings), accelerator=self._accelerator, folder=self.scratch, facts=self._facts,
         )  # fmt: skip
+
+    def _move(self, device: Any) -> None:
+        """Move what is not denoised by."""
+        for part in self._pipe.components.values():
+            if hasattr(part, "parameters") and part is not pipelines.denoiser(self._pipe):
+                part.to(device)
 
     def _learner(self) -> Any:
         import torch
@@ -131,9 +136,7 @@ class _Work:
     def note(self, step: Step) -> None:
         """Keep a report for the curve."""
         if self._accelerator.is_main_process:
-            with (self.scratch / _CURVE).open("a", encoding="utf-8") as file:
-                first = step.step - len(step.losses) + 1
-                file.writelines(f"{json.dumps([first + n, loss])}\n" for n, loss in enumerate(step.losses))
+            self._losses.note(step.step, step.losses)
 
     def write(self, training: Training, before: Sequence[Any]) -> None:
         """Write the adapter's folder: weights, curve, grid and, last, its facts."""
@@ -142,21 +145,26 @@ class _Work:
         folder, count = self.scratch / _MADE, self._settings.num_validation_images
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
+        self._move(self._accelerator.device)
         self._learned.save(folder)
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
             headers.sort(path)
-        losses = self._losses()
+        losses = self._losses.read()
         curves.write(losses, folder)
         if count:
             rows = [("shown", self._examples(count)), ("before", before), ("after", self.pictures(new=True))]
             durable.write(folder / "samples.png", grids.sheet(rows))
+        self._sync(folder)
         tail = [loss for step, loss in losses if step > training.steps * 0.9]
+        adapters.write(folder, self._told(training, sum(tail) / max(1, len(tail))))
+
+    def _sync(self, folder: Path) -> None:
+        """Have every file on disk, to be read by whoever may read the run: safetensors writes for its owner alone."""
         for path in folder.rglob("*"):
             if path.is_file():
-                shutil.copymode(self.scratch / "environment.json", path)  # safetensors writes for its owner alone
+                shutil.copymode(self.scratch / environment.FILE, path)
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
-        adapters.write(folder, self._facts(training, sum(tail) / max(1, len(tail))))
 
     def publish(self) -> None:
         """Give the finished folder its name; what was kept to go on from goes."""
@@ -165,13 +173,8 @@ class _Work:
             shutil.rmtree(self.scratch)
         self._accelerator.wait_for_everyone()
 
-    def _losses(self) -> list[tuple[int, float]]:
-        """The reports, those that were made twice once."""
-        path = self.scratch / _CURVE
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        return sorted({int(step): float(loss) for step, loss in map(json.loads, lines)}.items())
-
-    def _facts(self, training: Training, loss: float) -> dict[str, Any]:
+    def _told(self, training: Training, loss: float) -> dict[str, Any]:
+        """What lies beside the weights."""
         entry, adapter = self._tuning.entry, self._tuning.adapter
         asked = "all" if entry.pool is None else entry.pool.model_dump()
         return {
@@ -189,54 +192,5 @@ class _Work:
             "pool": {"asked": asked, "ids": list(adapter.pool or ())},
             "steps": training.steps,
             "loss": round(loss, 6),
-            "environment": self.facts,
+            "environment": self._facts,
         }
-
-
-def _environment(tuning: Tuning, device: devices.Device, precision: str, revision: str) -> dict[str, Any]:
-    """What the weights depend on beside the recipe."""
-    from importlib.metadata import version
-
-    return {
-        "digest": tuning.adapter.digest,
-        "device": device.kind,
-        "device_name": device.name,
-        "threads": device.threads,
-        "mixed_precision": precision,
-        "model_revision": revision,
-        "versions": {name: version(name) for name in _PACKAGES},
-    }
-
-
-def _pin(scratch: Path, facts: dict[str, Any]) -> None:
-    """Begin a training's state, or check that it is of this recipe and environment; another recipe's is begun anew."""
-    path = scratch / "environment.json"
-    begun = json.loads(path.read_bytes()) if path.is_file() else None
-    if begun is None or begun["digest"] != facts["digest"]:
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        durable.write(path, json.dumps(facts, indent=1).encode())
-    elif begun != facts:
-        changed = ", ".join(f"{key} {begun[key]} then, {facts[key]} now" for key in facts if begun[key] != facts[key])
-        raise UnavailableError(f"{scratch} was begun in another environment ({changed}); restore it, or remove it")
-
-
-def _precision(asked: str, device: devices.Device) -> str:
-    """The precision of the forward pass: bf16 where the device has it, fp16 on other CUDA devices, else fp32."""
-    if asked == "fp16" and device.kind == "cpu":
-        raise UnavailableError("mixed_precision fp16: a CPU has no fast fp16 arithmetic; use bf16, no or auto")
-    if asked != "auto":
-        return asked
-    return "bf16" if device.bf16 else "fp16" if device.kind == "cuda" else "no"
-
-
-def _accelerator(precision: str, settings: Any, device: str) -> Any:
-    """accelerate's, fresh: in one process adapters of several precisions are trained one after another."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState, GradientState
-
-    AcceleratorState._reset_state()
-    GradientState._reset_state()
-    return Accelerator(
-        mixed_precision=precision, gradient_accumulation_steps=settings.gradient_accumulation_steps, cpu=device == "cpu"
-    )

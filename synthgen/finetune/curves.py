@@ -1,16 +1,45 @@
-"""The loss of a training, a line a report, and drawn as a curve."""
+"""The loss of a training, kept step by step as it goes on, and drawn as a curve."""
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from synthgen import durable
 
-Losses = Sequence[tuple[int, float]]
+Curve = Sequence[tuple[int, float]]
 
 
-def write(losses: Losses, folder: Path) -> None:
+class Losses:
+    """The losses of a training that may be killed at any time, a line a step.
+
+    Args:
+        scratch: Where its state lies.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        self._path = scratch / "losses.jsonl"
+
+    def note(self, step: int, losses: Sequence[float]) -> None:
+        """Keep the losses of the last steps, up to this one."""
+        first = step - len(losses) + 1
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps([first + place, loss])}\n" for place, loss in enumerate(losses))
+
+    def read(self) -> list[tuple[int, float]]:
+        """All of them in order; of steps that were made twice, and half lines, what was written last."""
+        found: dict[int, float] = {}
+        for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else ():
+            try:
+                step, loss = json.loads(line)
+            except ValueError:  # killed while it was written; the step was made again
+                continue
+            found[int(step)] = float(loss)
+        return sorted(found.items())
+
+
+def write(losses: Curve, folder: Path) -> None:
     """Write ``losses.csv`` and ``losses.png``.
 
     Args:
@@ -31,7 +60,7 @@ def smooth(values: Sequence[float], share: float = 0.05) -> list[float]:
     return [sum(values[max(0, end - width) : end]) / min(width, end) for end in range(1, len(values) + 1)]
 
 
-def _draw(losses: Losses) -> bytes:
+def _draw(losses: Curve) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.2), layout="constrained")

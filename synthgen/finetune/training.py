@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import pipelines
-from synthgen.errors import DamagedError, StoppedError
-from synthgen.finetune import checkpoints, denoising, noising, seeds
-from synthgen.finetune.material import Material
+from synthgen.errors import DamagedError, StoppedError, UnavailableError
+from synthgen.finetune import checkpoints
+from synthgen.finetune.loss import Loss, Shown
 from synthgen.methods import Learner
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -39,21 +38,6 @@ class Step:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a training shows its model, and what it has to predict of it.
-
-    Attributes:
-        own: The images to learn from.
-        prior: Images not to forget by; ``None`` for none.
-        embeddings: Every prompt's embeddings, by text; empty where a text encoder is trained.
-    """
-
-    own: Material
-    prior: Material | None
-    embeddings: Mapping[str, Mapping[str, Any]]
-
-
 class Training:
     """One adapter on its way.
 
@@ -77,9 +61,10 @@ class Training:
         from diffusers.optimization import get_scheduler
         from diffusers.training_utils import EMAModel
 
-        self._name, self._digest, self._pipe, self._settings = name, digest, pipe, settings
-        self._shown, self._accelerator, self._folder = shown, accelerator, folder
-        self._noising = noising.noising(pipe.scheduler.config, settings.snr_gamma)
+        if learner.reads_text and accelerator.num_processes > 1:  # it is called outside of what sums gradients up
+            raise UnavailableError(f"adapter `{name}` trains a text encoder, which is done by one process; launch one")
+        self._name, self._pipe, self._settings = name, pipe, settings
+        self._accelerator, self._folder = accelerator, folder
         self.parameters = learner.parameters()
         self.steps = settings.steps(len(shown.own), accelerator.num_processes)
         values = list(self.parameters.values())
@@ -98,6 +83,9 @@ class Training:
         names = list(learner.networks)
         *prepared, self._optimizer = accelerator.prepare(*learner.networks.values(), optimizer)
         self._networks = dict(zip(names, prepared, strict=True))
+        name = "unet" if hasattr(pipe, "unet") else "transformer"
+        denoiser = self._networks.get(name, getattr(pipe, name))
+        self._loss = Loss(digest, pipe, denoiser=denoiser, settings=settings, shown=shown, accelerator=accelerator)
         self._state = checkpoints.State(
             self.parameters, self._optimizer.optimizer, self._average, accelerator.scaler, facts
         )
@@ -147,62 +135,6 @@ class Training:
         if self._average is not None:
             self._average.step(self.parameters.values())
         return total
-
-    def _loss(self, batch: int) -> Any:
-        import torch
-
-        process, settings = self._accelerator.process_index, self._settings
-        torch.manual_seed(seeds.seed(self._digest, "batch", batch, process))
-        loss = self._loss_of(self._shown.own, batch, "own")
-        if self._shown.prior is not None:
-            loss = loss + settings.prior_loss_weight * self._loss_of(self._shown.prior, batch, "prior")
-        return loss
-
-    def _loss_of(self, material: Material, batch: int, what: str) -> Any:
-        """The mean squared error of a batch, each image weighed by its timestep, and only what is painted counted."""
-        import torch
-
-        process, device = self._accelerator.process_index, self._accelerator.device
-        rng = seeds.generator(self._digest, what, batch, process)
-        images = self._chosen(material, batch, what)
-        rows = [image * material.variants + int(rng.integers(material.variants)) for image in images]
-        texts = [material.texts[image][int(rng.integers(len(material.texts[image])))] for image in images]
-        empty = rng.random(len(texts)) < self._settings.proportion_empty_prompts
-        texts = ["" if one else text for one, text in zip(empty, texts, strict=True)]
-        mean, deviation = material.mean[rows], material.deviation[rows]
-        clean = (mean + deviation * torch.randn(mean.shape)).to(device)
-        noised = self._noising(clean, torch.randn(mean.shape).to(device))
-        masks = None if material.masks is None else material.masks[rows].to(device)
-        inputs = noised.latents
-        if material.masked is not None and masks is not None:
-            inputs = torch.cat([inputs, masks, material.masked[rows].to(device)], dim=1)
-        with self._accelerator.autocast():
-            found = denoising.predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(texts))
-        error = (found.float() - noised.target.float()) ** 2
-        if masks is not None and material.masked is None:
-            error = error * masks / masks.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-3)
-        return (error.mean(dim=(1, 2, 3)) * noised.weights).mean()
-
-    def _chosen(self, material: Material, batch: int, what: str) -> list[int]:
-        """The images of a batch: passes over all of them, each in an order of its own, cut into batches."""
-        size, count = self._settings.train_batch_size, len(material)
-        first = (batch * self._accelerator.num_processes + self._accelerator.process_index) * size
-        passes = {place // count for place in range(first, first + size)}
-        order = {one: seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
-        return [int(order[place // count][place % count]) for place in range(first, first + size)]
-
-    @property
-    def _denoiser(self) -> Any:
-        name = "unet" if hasattr(self._pipe, "unet") else "transformer"
-        return self._networks.get(name, getattr(self._pipe, name))
-
-    def _conditions(self, texts: Sequence[str]) -> dict[str, Any]:
-        import torch
-
-        if not self._shown.embeddings:
-            return pipelines.encode(self._pipe, texts)
-        found = [self._shown.embeddings[text] for text in texts]
-        return {name: torch.stack([one[name] for one in found]).to(self._accelerator.device) for name in found[0]}
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:

@@ -89,9 +89,9 @@ def test_another_environment_is_refused(
     tune: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A training that was begun with other versions is not gone on with in silence."""
-    from synthgen.finetune import adapter
+    from synthgen.finetune import environment
 
     tune(tmp_path / "run", "sd", LORA, stop_after=2)
-    monkeypatch.setattr(adapter, "_PACKAGES", ("torch",))
+    monkeypatch.setattr(environment, "_PACKAGES", ("torch",))
     with pytest.raises(UnavailableError, match="begun in another environment"):
         tune(tmp_path / "run", "sd", LORA)

@@ -1,0 +1,67 @@
+"""Where a training runs: what its weights depend on beside the recipe, kept beside its state; and accelerate's part."""
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from synthgen import devices, durable
+from synthgen.errors import UnavailableError
+from synthgen.tunings import Tuning
+
+FILE = "environment.json"
+_PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
+
+
+def facts(tuning: Tuning, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
+    """What the weights depend on beside the recipe."""
+    return {
+        "digest": tuning.adapter.digest,
+        "device": device.kind,
+        "device_name": device.name,
+        "threads": device.threads,
+        "mixed_precision": mixed_precision,
+        "model_revision": revision,
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def pin(scratch: Path, now: dict[str, Any]) -> None:
+    """Begin a training's state, or check that it is of this recipe and environment; another recipe's is begun anew.
+
+    Raises:
+        UnavailableError: The state was begun in another environment.
+    """
+    path = scratch / FILE
+    begun = json.loads(path.read_bytes()) if path.is_file() else None
+    if begun is None or begun["digest"] != now["digest"]:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        durable.write(path, json.dumps(now, indent=1).encode())
+    elif begun != now:
+        changed = ", ".join(f"{key} {begun.get(key)} then, {now[key]} now" for key in now if begun.get(key) != now[key])
+        raise UnavailableError(f"{scratch} was begun in another environment ({changed}); restore it, or remove it")
+
+
+def precision(asked: str, device: devices.Device) -> str:
+    """The precision of the forward pass: bf16 where the device has it, fp16 on other CUDA devices, else fp32."""
+    if asked == "fp16" and device.kind == "cpu":
+        raise UnavailableError("mixed_precision fp16: a CPU has no fast fp16 arithmetic; use bf16, no or auto")
+    if asked != "auto":
+        return asked
+    return "bf16" if device.bf16 else "fp16" if device.kind == "cuda" else "no"
+
+
+def accelerator(mixed_precision: str, settings: Any, device: str) -> Any:
+    """accelerate's, fresh: in one process adapters of several precisions are trained one after another."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState
+
+    AcceleratorState._reset_state()
+    GradientState._reset_state()
+    return Accelerator(
+        mixed_precision=mixed_precision,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        cpu=device == "cpu",
+    )
