@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import datasets_on_disk, runs, skin_tones, tars
+from synthgen import datasets_on_disk, made, runs, skin_tones, tars, verdicts
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.evaluate.trials import Synthetic
-from synthgen.ledger import Ledger
+from synthgen.plan import Plan
 from synthgen.sample import Record
 from synthgen.tars import TarSample
 
@@ -38,7 +38,7 @@ class Listed:
 
 
 def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, str], pools: Pools) -> Listed:
-    """List the images of a run or a packed dataset by their records alone.
+    """List the images of a run or a packed dataset by their records alone; of a curated run those that are kept.
 
     Args:
         root: The folder.
@@ -49,7 +49,7 @@ def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, st
 
     Raises:
         InputError: The folder is neither.
-        IncompleteError: Work shards of the run are missing.
+        IncompleteError: Work shards of the run are missing, or it is not judged by its manifest's rules.
         DamagedError: A shard can't be read.
     """
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
@@ -65,26 +65,29 @@ def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, st
 
 
 def _samples(root: Path, doors: Doors) -> Iterator[tuple[Path, TarSample]]:
-    """Every stored sample and its shard; of those in tars the record alone is read."""
-    for shard in _shards_of_run(root, doors) if runs.is_run(root) else _shards_of_dataset(root):
+    """Every stored sample that counts, and its shard; of those in tars the record alone is read."""
+    rejected = frozenset[str]()
+    if runs.is_run(root):
+        shards, rejected = _shards_of_run(root, runs.read_plan(root, doors))
+    else:
+        shards = _shards_of_dataset(root)
+    for shard in shards:
         read = tars.read(shard, only=("json",)) if shard.suffix == ".tar" else datasets_on_disk.read_shard(shard)
-        yield from ((shard, stored) for stored in read)
+        yield from ((shard, stored) for stored in read if stored.key not in rejected)
 
 
-def _shards_of_run(root: Path, doors: Doors) -> list[Path]:
-    plan, found, missing = runs.read_plan(root, doors), [], 0
-    for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
-            if ledger.trusted(number):
-                found.append(ledger.tar(number))
-            else:
-                missing += 1
-    if missing:
+def _shards_of_run(root: Path, plan: Plan) -> tuple[list[Path], frozenset[str]]:
+    """The work shards of a run, and the keys of images that its verdicts reject."""
+    found, curate = list(made.shards(root, plan)), plan.manifest.document.curate
+    if len(found) < plan.shards:
+        missing = plan.shards - len(found)
         raise IncompleteError(
             f"{root}: {missing} of {plan.shards} work shards are missing or damaged; run `synthgen generate` again"
         )
-    return found
+    digest = made.digest(shard.receipt.sha256 for shard in found)
+    judged = verdicts.check(root, digest, curate.model_dump(mode="json") if curate else None)
+    rejected = frozenset(key for key, accepted in verdicts.stream(root) if not accepted) if judged else frozenset[str]()
+    return [shard.tar for shard in found], rejected
 
 
 def _shards_of_dataset(root: Path) -> list[Path]:
