@@ -6,13 +6,14 @@ metadata. Nothing of it holds a time, so the same scores judged by the same rule
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from synthgen import durable
 from synthgen.errors import DamagedError, IncompleteError
+from synthgen.manifest import Curate
 
 FILE = "verdicts.parquet"
 _META = b"synthgen"
@@ -116,7 +117,7 @@ def read_facts(root: Path) -> Facts | None:
         raise _damaged(root, error) from None
 
 
-def check(root: Path, run: str, curate: Mapping[str, Any] | None) -> Facts | None:
+def check(root: Path, run: str, curate: Curate | None) -> Facts | None:
     """What a run's verdicts follow from, once it is sure that they are of this run, these scores and these rules.
 
     Args:
@@ -138,7 +139,7 @@ def check(root: Path, run: str, curate: Mapping[str, Any] | None) -> Facts | Non
         )
     if facts.run != run:
         raise IncompleteError(f"{root / FILE}: the run has other images since it was judged; {again}")
-    if dict(facts.curate) != dict(curate):
+    if dict(facts.curate) != curate.model_dump(mode="json"):
         raise IncompleteError(f"{root / FILE}: the manifest has other rules since it was judged; {again}")
     if dict(facts.scores) != {name: score_digest(root, name) for name in facts.scores}:
         raise IncompleteError(f"{root / FILE}: there are other scores since it was judged; {again}")
@@ -163,6 +164,26 @@ def stream(root: Path) -> Iterator[tuple[str, bool]]:
     """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
     for batch in _open(root).iter_batches(columns=["key", "accepted"]):
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+
+
+def in_order(root: Path, facts: Facts | None) -> Callable[[str], bool]:
+    """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time.
+
+    Args:
+        root: The run.
+        facts: What its verdicts follow from, as of :func:`check`; every image is accepted where it has none.
+    """
+    if facts is None:
+        return lambda _: True
+    rows = stream(root)
+
+    def accepted(key: str) -> bool:
+        judged, kept = next(rows, ("", False))
+        if judged != key:
+            raise DamagedError(f"{root / FILE}: has no verdict on `{key}`; run `synthgen curate {root}` again")
+        return kept
+
+    return accepted
 
 
 def read_reasons(root: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Prints what became of a run's images: survivors by cell, by filter, and dark skin beside light."""
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,15 @@ if TYPE_CHECKING:
     from synthgen.curate import Outcome
     from synthgen.verdicts import Ratio
 
-_MOST_NAMED = 8
+_MOST_NAMED, _PIPED = 8, 240
 
 
 def show(outcome: "Outcome") -> None:
     """Print the tables."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else _PIPED  # a number that is cut off is worse than a long line
+    console = Console(highlight=False, soft_wrap=True, width=width)
     for entry in dict.fromkeys(cell.entry for cell in outcome.cells):
         console.print(_cells(outcome, entry))
     if outcome.facts.filters:
@@ -59,12 +61,12 @@ def _cells(outcome: "Outcome", entry: str) -> Any:
     """A row for each label, a column for each skin tone: how many of how many are accepted."""
     cells = [cell for cell in outcome.cells if cell.entry == entry]
     tones = list(dict.fromkeys(cell.skin_tone for cell in cells))
-    table = _table(f"{entry}: accepted of judged", ["label \\ skin tone"], [*tones, "all"])
+    table = _table(f"{entry}: accepted / judged", ["label \\ skin tone"], [*tones, "all"])
     for label in dict.fromkeys(cell.label for cell in cells):
         row = {cell.skin_tone: cell for cell in cells if cell.label == label}
         counts = [(row[tone].accepted, row[tone].judged) if tone in row else (0, 0) for tone in tones]
         counts.append((sum(one for one, _ in counts), sum(other for _, other in counts)))
-        table.add_row(label, *(f"{one:,} of {other:,}" if other else "-" for one, other in counts))
+        table.add_row(label, *(f"{one:,}/{other:,}" if other else "-" for one, other in counts))
     return table
 
 

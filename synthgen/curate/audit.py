@@ -1,12 +1,12 @@
 """The near-copy audit: what the comparison of every image with the real ones found, in one sentence."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from synthgen import near_copies, verdicts
+from synthgen import near_copies, real
 from synthgen.curate.judging import Scores, Verdicts
+from synthgen.real import Index
 
 SCORER = "near_copy"
 _TRAINING, _HELD_OUT = f"{SCORER}.train_similarity", f"{SCORER}.test_similarity"
@@ -17,17 +17,17 @@ def sentence(root: Path, judged: Verdicts, scores: Scores) -> str:
     """What was found among the images that are accepted; empty where there was nothing to compare them with.
 
     Args:
-        root: The run, whose file of scores says with how many real images they were compared.
+        root: The run, whose index has the real images.
         judged: What became of the images.
         scores: Their scores, :data:`COLUMNS` among them where near-copies were looked for.
     """
-    if not set(scores) >= COLUMNS or not (real := _real_images(root)):
+    if not set(scores) >= COLUMNS or not (known := _real_images(root)):
         return ""
     accepted = judged.accepted
     close = {name: int((scores[name][accepted] >= near_copies.THRESHOLD).sum()) for name in (_TRAINING, _HELD_OUT)}
     highest = np.fmax(scores[_TRAINING], scores[_HELD_OUT])[accepted].max(initial=0)
     return (
-        f"each of {len(accepted):,} images was compared with {real:,} real images by scorer {SCORER}, leaving out the "
+        f"each of {len(accepted):,} images was compared with {known:,} real images by scorer {SCORER}, leaving out the "
         f"one that it was made from; of the {int(accepted.sum()):,} accepted, {close[_TRAINING]:,} come as close to a "
         f"training image as a copy does (similarity {near_copies.THRESHOLD}), and {close[_HELD_OUT]:,} to a held-out "
         f"one; the closest has {highest:.3f}"
@@ -35,12 +35,6 @@ def sentence(root: Path, judged: Verdicts, scores: Scores) -> str:
 
 
 def _real_images(root: Path) -> int:
-    """How many real images the scorer had to compare with."""
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        schema = pyarrow.parquet.read_schema(verdicts.scores_path(root, SCORER))
-        return len(json.loads(schema.metadata[b"synthgen"])["real_images"])
-    except (OSError, pyarrow.ArrowException, ValueError, KeyError, TypeError):
-        return 0  # scores that do not say so are of no real image that we know of
+    """How many real images the run knows, of all splits: what the scorer had to compare with."""
+    path = root / real.FILE
+    return sum(Index.read(path).account()["usable"].values()) if path.exists() else 0

@@ -8,7 +8,6 @@ from synthgen import datasets_on_disk, made, runs, skin_tones, tars, verdicts
 from synthgen.doors import Doors
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.evaluate.trials import Synthetic
-from synthgen.plan import Plan
 from synthgen.sample import Record
 from synthgen.tars import TarSample
 
@@ -38,7 +37,7 @@ class Listed:
 
 
 def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, str], pools: Pools) -> Listed:
-    """List the images of a run or a packed dataset by their records alone; of a curated run those that are kept.
+    """List the images of a run or a packed dataset by their records alone; those that a run rejects are left out.
 
     Args:
         root: The folder.
@@ -49,7 +48,7 @@ def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, st
 
     Raises:
         InputError: The folder is neither.
-        IncompleteError: Work shards of the run are missing, or it is not judged by its manifest's rules.
+        IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
         DamagedError: A shard can't be read.
     """
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
@@ -65,29 +64,29 @@ def listed(root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, st
 
 
 def _samples(root: Path, doors: Doors) -> Iterator[tuple[Path, TarSample]]:
-    """Every stored sample that counts, and its shard; of those in tars the record alone is read."""
-    rejected = frozenset[str]()
+    """Every stored sample that is not rejected, and its shard; of those in tars the record alone is read."""
     if runs.is_run(root):
-        shards, rejected = _shards_of_run(root, runs.read_plan(root, doors))
-    else:
-        shards = _shards_of_dataset(root)
-    for shard in shards:
+        yield from _of_run(root, doors)
+        return
+    for shard in _shards_of_dataset(root):
         read = tars.read(shard, only=("json",)) if shard.suffix == ".tar" else datasets_on_disk.read_shard(shard)
-        yield from ((shard, stored) for stored in read if stored.key not in rejected)
+        yield from ((shard, stored) for stored in read)
 
 
-def _shards_of_run(root: Path, plan: Plan) -> tuple[list[Path], frozenset[str]]:
-    """The work shards of a run, and the keys of images that its verdicts reject."""
-    found, curate = list(made.shards(root, plan)), plan.manifest.document.curate
-    if len(found) < plan.shards:
-        missing = plan.shards - len(found)
+def _of_run(root: Path, doors: Doors) -> Iterator[tuple[Path, TarSample]]:
+    plan = runs.read_plan(root, doors)
+    shards = list(made.shards(root, plan))
+    if len(shards) < plan.shards:
         raise IncompleteError(
-            f"{root}: {missing} of {plan.shards} work shards are missing or damaged; run `synthgen generate` again"
+            f"{root}: {plan.shards - len(shards)} of {plan.shards} work shards are missing or damaged; "
+            "run `synthgen generate` again"
         )
-    digest = made.digest(shard.receipt.sha256 for shard in found)
-    judged = verdicts.check(root, digest, curate.model_dump(mode="json") if curate else None)
-    rejected = frozenset(key for key, accepted in verdicts.stream(root) if not accepted) if judged else frozenset[str]()
-    return [shard.tar for shard in found], rejected
+    run = made.digest(shard.receipt.sha256 for shard in shards)
+    accepted = verdicts.in_order(root, verdicts.check(root, run, plan.manifest.document.curate))
+    for shard in shards:
+        for stored in tars.read(shard.tar, only=("json",)):
+            if accepted(stored.key):
+                yield shard.tar, stored
 
 
 def _shards_of_dataset(root: Path) -> list[Path]:

@@ -116,7 +116,7 @@ class Crops:
             both = torch.cat([scores, found], 1)
             scores, place = both.topk(count, 1)
             rows = torch.cat([rows, numbers.expand(len(queries), -1)], 1).gather(1, place)
-        return rows
+        return torch.where(scores < -1.5, -1, rows)
 
     def _views(self, start: int) -> Any:
         """Unit vectors of each crop of a block of references, shape (crops, block, kept)."""

@@ -49,8 +49,8 @@ def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    digest, curate = made.digest(sha256s), plan.manifest.document.curate
-    judged = verdicts.check(root, digest, curate.model_dump(mode="json") if curate else None)
+    digest = made.digest(sha256s)
+    judged = verdicts.check(root, digest, plan.manifest.document.curate)
     if judged and not judged.accepted:
         raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")
     return Inventory(root, plan, entries, digest, judged)

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run, as it is stored there."""
-    sha256s, accepted = list[str](), _verdicts(found)
+    sha256s, accepted = list[str](), verdicts.in_order(found.root, found.judged)
     cells: dict[tuple[str, str, str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _taught(found.plan)
@@ -117,21 +117,6 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
-
-
-def _verdicts(found: Inventory) -> Callable[[str], bool]:
-    """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time."""
-    if found.judged is None:
-        return lambda _: True
-    rows = verdicts.stream(found.root)
-
-    def accepted(key: str) -> bool:
-        judged, kept = next(rows, ("", False))
-        if judged != key:
-            raise DamagedError(f"{found.root / verdicts.FILE}: has no verdict on `{key}`; run `synthgen curate` again")
-        return kept
-
-    return accepted
 
 
 def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"distance": "to the k-th nearest real image; 1 is what 99 of 100 real images keep within among themselves"}
 TEXTS: dict[str, str] = {}
-_LEAST, _FARTHEST = 30, 5.0
+_LEAST = 30
 
 
 class Settings(ScorerSettings):
@@ -67,7 +67,7 @@ class _Domain:
     def _standard(self, rows: Floats) -> Floats:
         import numpy as np
 
-        standard: Floats = np.clip((rows - self._mean) / self._deviation, -_FARTHEST, _FARTHEST)
+        standard: Floats = ((rows - self._mean) / self._deviation).astype(np.float32)
         return standard
 
     def _distances(self, rows: Floats) -> Floats:

@@ -35,7 +35,7 @@ def test_survivors_are_shown(run: Path, synthgen: Callable[..., Any]) -> None:
     assert said.code == 0
     facts = verdicts.read_facts(run)
     assert facts is not None
-    for text in ("fake: accepted of judged", "psoriasis", "fails fake.chance < 0.5", "beside light skin, ratio of"):
+    for text in ("fake: accepted / judged", "psoriasis", "fails fake.chance < 0.5", "beside light skin, ratio of"):
         assert text in said.out
     assert f"{facts.accepted} of 24 images accepted" in said.out
     assert {"verdicts.parquet", "survivors.csv", "survivors.png"} <= {path.name for path in run.iterdir()}

@@ -131,11 +131,12 @@ def test_verdicts_are_refused_once_they_are_old(
     """Other images, other rules, other scores, or no rules any more: each is said, with what to do."""
     plan = make_plan(**changes())
     facts = curate.judge(root, plan).facts
-    run, block = facts.run, facts.curate
+    run, block = facts.run, plan.manifest.document.curate
+    assert block is not None
     assert verdicts.check(root, run, block) == facts
     for arguments, message in (
         (("other", block), "other images since it was judged"),
-        ((run, {**block, "quota": 5}), "other rules since it was judged"),
+        ((run, block.model_copy(update={"quota": 5})), "other rules since it was judged"),
         ((run, None), "no `curate:` any more"),
     ):
         with pytest.raises(IncompleteError, match=message):

@@ -102,3 +102,18 @@ def test_a_damaged_shard_is_said(drawn: ModuleType, doors: Any, tmp_path: Path) 
     shard.write_bytes(shard.read_bytes()[:3000])
     with pytest.raises(DamagedError, match="cut short"):
         listing(root, doors)
+
+
+def test_what_a_run_rejects_is_left_out(
+    make_plan: Callable[..., Any], make_images: Callable[..., Any], doors: Any, tmp_path: Path
+) -> None:
+    """A study of a run takes the images that its packed dataset would have; one that is not judged yet is refused."""
+    plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
+    make_images(plan, tmp_path / "run")
+    with pytest.raises(IncompleteError, match="nothing is judged yet"):
+        listing(tmp_path / "run", doors)
+    list(study.curate(tmp_path / "run", plan, lambda: False))
+    list(study.pack(tmp_path / "run", tmp_path / "dataset"))
+    run, packed = listing(tmp_path / "run", doors), listing(tmp_path / "dataset", doors)
+    assert 0 < len(run.images) < 24
+    assert sorted(run.images, key=lambda one: one.key) == sorted(packed.images, key=lambda one: one.key)

@@ -1,0 +1,51 @@
+"""The near-copy audit counts, among the images that are accepted, those that come as close to a real one as a copy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synthgen import near_copies, real
+from synthgen.curate import audit, judging
+from synthgen.curate.judging import Verdicts
+from synthgen.curate.samples import Samples
+from synthgen.manifest import Curation
+from synthgen.real import Index, Source
+
+
+@pytest.fixture
+def judged(samples_of: Callable[..., Samples], curation_of: Callable[..., Curation]) -> Verdicts:
+    """Four images, the last of which is rejected."""
+    scores = {"fake.chance": np.array([0.0, 0.0, 0.0, 1.0])}
+    return judging.judge(curation_of(keep=["fake.chance < 0.5"]), samples_of({("a", "b", 1): 4}), scores)
+
+
+def similarities(training: list[float], held_out: list[float]) -> dict[str, Any]:
+    found = zip(sorted(audit.COLUMNS, reverse=True), (training, held_out), strict=True)
+    return {name: np.array(values) for name, values in found}
+
+
+def index(root: Path, splits: list[str]) -> None:
+    made = (Source(f"s{number}", "b", 1, "g", split, "", "p", "") for number, split in enumerate(splits))
+    Index(tuple(made)).write(root / real.FILE)
+
+
+def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
+    """Rejected images count in the comparison alone; training and held-out images are told apart."""
+    index(tmp_path, ["train", "validation", "test"])
+    copy = near_copies.THRESHOLD + 0.01
+    said = audit.sentence(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
+    assert said.startswith("each of 4 images was compared with 3 real images by scorer near_copy")
+    assert (
+        f"of the 3 accepted, 1 come as close to a training image as a copy does (similarity {copy - 0.01:.2f})" in said
+    )
+    assert f"and 0 to a held-out one; the closest has {copy:.3f}" in said
+
+
+def test_without_real_images_there_is_no_audit(judged: Verdicts, tmp_path: Path) -> None:
+    """Nothing to compare with, or nothing measured, is no result."""
+    assert audit.sentence(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) == ""
+    index(tmp_path, ["train"])
+    assert audit.sentence(tmp_path, judged, {}) == ""
