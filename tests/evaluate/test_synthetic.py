@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synthgen import study, verdicts
+from synthgen import study
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.evaluate.pictures import Pictures
 from synthgen.evaluate.synthetic import Listed, listed
@@ -71,20 +71,6 @@ def test_the_pool_is_that_of_the_records_adapter(drawn: ModuleType, doors: Any, 
     root = drawn.write_dataset(tmp_path / "d", pictures)
     found = listing(root, doors, pools={"a@1": frozenset({"x"}), "b@2": None})
     assert [one.pool for one in found.images] == [frozenset({"x"}), None, frozenset()]
-
-
-def test_a_curated_run_lists_what_is_kept(
-    make_plan: Callable[..., Any], make_images: Callable[..., Any], doors: Any, tmp_path: Path
-) -> None:
-    """An image that the verdicts reject trains nothing; a run that is not judged yet is refused."""
-    plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
-    make_images(plan, tmp_path / "run")
-    with pytest.raises(IncompleteError, match="nothing is judged yet"):
-        listing(tmp_path / "run", doors)
-    list(study.curate(tmp_path / "run", plan, lambda: False))
-    kept = {key for key, accepted in verdicts.stream(tmp_path / "run") if accepted}
-    assert {one.key for one in listing(tmp_path / "run", doors).images} == kept
-    assert 0 < len(kept) < plan.samples
 
 
 def test_a_run_that_lacks_images_is_refused(made: Path, doors: Any, tmp_path: Path) -> None:
