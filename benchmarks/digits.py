@@ -32,7 +32,7 @@ from synthgen.sample import Record
 ROOT = Path(__file__).parents[1]
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIZES, SEEDS, RATIO, SIDE = (8, 32), 3, 10, 32
-STEPS, BATCH, SAMPLING = 1500, 64, 40
+STEPS, BATCH, SAMPLING = 1200, 64, 30
 KEPT = ("report.md", "results.csv", "comparisons.csv", "by_label.csv")
 MANIFEST = """# What:   does a diffusion model trained on only the digits that a classifier sees help it?
 # Run:    python benchmarks/digits.py
@@ -93,7 +93,7 @@ def diffuse(images: NDArray[np.float32], labels: NDArray[np.int64], each: int, s
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     net = UNet2DModel(
-        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(48, 96),
+        sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(32, 64),
         down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
         norm_num_groups=16, num_class_embeds=10,
     )  # fmt: skip

@@ -113,6 +113,20 @@ def test_work_shards_have_one_adapter_each(plan: Plan) -> None:
         assert max(len(shard) for shard in shards) <= entry.shard_samples
 
 
+def test_what_is_topped_up_has_one_adapter_a_shard_too(plan: Plan) -> None:
+    """Images beyond the plan come after those planned, label after label again, and keep keys, shards and digest."""
+    text = plan.manifest.text.replace("adapter: word", "adapter: tuned-{label}")
+    read = planning.manifest.parse(text, DOORS, base=plan.manifest.base, where="m")
+    before = Plan(read, plan.index).entries["words"]
+    after = Plan(read, plan.index, ({"words": {("healthy", 3): 2, ("psoriasis", 1): 7}},)).entries["words"]
+    assert (after.samples, after.digest) == (before.samples + 9, before.digest)
+    shards = [after.shard(number) for number in range(after.shards)]
+    assert all(len({one.recipe.adapter for one in shard}) == 1 for shard in shards)
+    assert [one.key for shard in shards for one in shard][: before.samples] == [one.key for one in before]
+    assert all(after.find(one.key) == one.index for shard in shards for one in shard)
+    assert all(after.shard_of(one.index) == number for number, shard in enumerate(shards) for one in shard)
+
+
 def test_keys_are_those_of_an_entry_without_adapters(plan: Plan) -> None:
     """Putting an adapter on an entry renames no image and changes no seed."""
     plain, tuned = (plan.entries[name] for name in ("plain", "again"))
