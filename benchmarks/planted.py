@@ -140,9 +140,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--made", type=int, default=2000)
     parser.add_argument("--real", type=int, default=2160)
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    real, made = drawn(options.real, 1), drawn(options.made, 2)
-    images, labels, tones, kinds = plant(made, real, np.random.default_rng(0))
+    real, made = drawn(options.real, 2 * options.seed + 1), drawn(options.made, 2 * options.seed + 2)
+    images, labels, tones, kinds = plant(made, real, np.random.default_rng(options.seed))
     plain = blank()
     records = tuple(
         replace(plain, key=f"{number}", label=label, skin_tone=TONES[tone - 1], skin_tone_scale="fitzpatrick")
@@ -181,12 +182,13 @@ def show_parity(
 ) -> None:
     """Print how often each rule rejects sound images of dark and of light skin."""
     print("\n| rule | dark skin rejected | light skin rejected | ratio | 95 % interval |\n|---|---:|---:|---:|---:|")
-    groups = [sound & np.isin(tones, skin_tones.GROUPS["fitzpatrick"][name]) for name in ("dark", "light")]
+    groups = skin_tones.GROUPS["fitzpatrick"]
+    dark, light = (sound & np.isin(tones, groups[name]) for name in ("dark", "light"))
     for name, of in kept.items():
-        (dark, all_dark), (light, all_light) = ((int((group & ~of).sum()), int(group.sum())) for group in groups)
-        ratio = f"{dark * all_light / (all_dark * light):.2f}" if light else "-"
-        low, high = interval(dark, all_dark, light, all_light)
-        shares = f"{dark} of {all_dark} | {light} of {all_light}"
+        counts = [int(each.sum()) for group in (dark, light) for each in (group & ~of, group)]
+        ratio = f"{counts[0] / counts[1] / (counts[2] / counts[3]):.2f}" if counts[2] else "-"
+        low, high = interval(*counts)
+        shares = f"{counts[0]} of {counts[1]} | {counts[2]} of {counts[3]}"
         print(f"| `{RULES[name]}` | {shares} | {ratio} | {low:.2f} to {high:.2f} |")
 
 
