@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import methods, models, runners, sources, strategies
-from synthgen.doors import Door, MethodSettings, SourceSettings, StrategySettings
+from synthgen import methods, models, runners, scorers, sources, strategies
+from synthgen.doors import Door, MethodSettings, ScorerSettings, SourceSettings, StrategySettings
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.models import ModelFacts
 from synthgen.runners import local
@@ -18,7 +18,8 @@ STRATEGIES = strategies.door.names()
 RUNNERS = runners.door.names()
 SOURCES = sources.door.names()
 METHODS = methods.door.names()
-DOORS = (strategies.door, runners.door, sources.door, methods.door)
+SCORERS = scorers.door.names()
+DOORS = (strategies.door, runners.door, sources.door, methods.door, scorers.door)
 EVERY = [(door, name) for door in DOORS for name in door.names()]
 
 
@@ -102,6 +103,19 @@ def test_a_source_has_its_settings_and_its_function(name: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
         module.Settings.model_validate({"no_such_setting": 1})
     assert parameters(module.open_source) == ["settings", "base", "cache", "labels"]
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_has_its_settings_its_columns_and_its_function(name: str) -> None:
+    """A scorer's settings are strict, each column has a sentence, and `open_scorer` takes what it is given."""
+    module = scorers.door.module(name)
+    assert issubclass(module.Settings, ScorerSettings)
+    with pytest.raises(ValueError, match="validation error"):
+        module.Settings.model_validate({"no_such_setting": 1})
+    assert module.COLUMNS
+    assert all(column.isidentifier() and said for column, said in {**module.COLUMNS, **module.TEXTS}.items())
+    assert not set(module.COLUMNS) & {*module.TEXTS, "key", "label", "skin_tone"}
+    assert parameters(module.open_scorer) == ["settings", "context"]
 
 
 @pytest.mark.parametrize("name", RUNNERS)

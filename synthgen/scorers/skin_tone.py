@@ -8,10 +8,13 @@ of its lightness. Light and camera enter: two photographs of one arm can differ 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from synthgen import skin_tones
 from synthgen.doors import ScorerSettings
-from synthgen.scorers import Batch, Context, Scorer, Scores
+from synthgen.errors import UnavailableError
+from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,22 +33,46 @@ TEXTS: dict[str, str] = {}
 # del Bino & Bernerd 2013: very light, light, intermediate, tan, brown, dark; taken one to one as Fitzpatrick I to VI.
 # That is a convention of data sets, not physiology.
 CUT_OFFS = (55.0, 41.0, 28.0, 10.0, -30.0)
-_BORDER, _NEAR, _LEAST = 0.25, 12.0, 0.05
+_BORDER, _NEAR, _LEAST, _ENOUGH = 0.25, 12.0, 0.05, 20
 
 
 class Settings(ScorerSettings):
-    """Nothing can be set."""
+    """Whether to take out what camera and light add to all angles alike, as the real training images show it.
+
+    That is the shift by which their own angles fit the ranges of their tones best. It is of use where the images made
+    look as if taken by the same camera, so after fine-tuning on these very images, and misleads elsewhere.
+    """
+
+    calibrate: bool = False
 
 
 def open_scorer(settings: Settings, context: Context) -> Scorer:
-    """Nothing is loaded."""
-    facts = {"method": "ita-border-1", "cut_offs": list(CUT_OFFS), "table": "del Bino & Bernerd 2013"}
-    return Scorer(facts, lambda: score)
+    """With ``calibrate``, the real training images of known tone are measured when it is loaded.
+
+    Raises:
+        UnavailableError: There are fewer than 20 of them.
+    """
+    facts: dict[str, Any] = {"method": "ita-border-2", "cut_offs": list(CUT_OFFS), "table": "del Bino & Bernerd 2013"}
+    if not settings.calibrate:
+        return Scorer(facts, lambda: score)
+    known = [source for source in context.split("train") if source.tone]
+    wanted = [asked(context.scale, skin_tones.name(context.scale, source.tone)) for source in known]
+    if len(known) < _ENOUGH or None in wanted:
+        raise UnavailableError(
+            f"curate.scorers.skin_tone.calibrate: {len(known)} real training images whose tone has a range; it needs "
+            f"{_ENOUGH}, given under `real:`"
+        )
+
+    def load() -> Any:
+        shift = _shift([measure(context.read(source))[0] for source in known], wanted)
+        return lambda batch: score(batch, shift)
+
+    return Scorer(facts | {"real_images": digest(known)}, load)
 
 
-def score(batch: Batch) -> Scores:
-    """The columns of a batch."""
-    found = [measure(pixels) for pixels in batch.pixels]
+def score(batch: Batch, shift: float = 0.0) -> Scores:
+    """The columns of a batch; ``shift`` degrees are taken from every angle."""
+    found = [(angle - shift, share) for angle, share in map(measure, batch.pixels)]
     ranges = [asked(record.skin_tone_scale, record.skin_tone) for record in batch.records]
     return {
         "ita": [angle for angle, _ in found],
@@ -92,6 +119,16 @@ def distance(angle: float, wanted: tuple[float, float] | None) -> float:
     if wanted is None or math.isnan(angle):
         return math.nan
     return max(wanted[0] - angle, angle - wanted[1], 0.0)
+
+
+def _shift(angles: Sequence[float], wanted: Sequence[tuple[float, float] | None]) -> float:
+    """The shift, in half degrees from -40 to 40, that leaves angles nearest to their ranges in the mean."""
+    import numpy as np
+
+    def mean(shift: float) -> float:
+        return float(np.nanmean([distance(angle - shift, ends) for angle, ends in zip(angles, wanted, strict=True)]))
+
+    return min((number / 2 for number in range(-80, 81)), key=lambda shift: (mean(shift), abs(shift)))
 
 
 def _mask(height: int, width: int) -> npt.NDArray[np.bool_]:

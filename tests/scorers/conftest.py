@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.phantom.render import Phantoms, render
+from synthgen.phantom.render import Phantoms
 from synthgen.plan import Plan
 from synthgen.real import Source
 from synthgen.sample import Record, record
@@ -16,11 +16,6 @@ from synthgen.scorers import Batch, Context, module
 
 LABELS = ("psoriasis", "vitiligo", "healthy")
 NAMES = ("I", "II", "III", "IV", "V", "VI")
-
-
-def phantoms(count: int, seed: int, site: str = "b") -> Phantoms:
-    """Phantoms of each label in turn, on each type in turn."""
-    return render([LABELS[n % 3] for n in range(count)], [n // 3 % 6 + 1 for n in range(count)], site=site, seed=seed)
 
 
 @pytest.fixture(scope="session")

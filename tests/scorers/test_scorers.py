@@ -79,6 +79,17 @@ def test_a_wrong_tone_is_far_from_the_one_asked_for(batch_of: Batches, context_o
     assert np.median(wrong) > np.median(right) + 20
 
 
+def test_real_images_calibrate_the_camera(batch_of: Batches, context_of: Contexts, scores: Scores) -> None:
+    """Calibrated by real images of the same camera, angles are nearer to the truth; without such it is refused."""
+    drawn = phantoms(36, 4)
+    plain = scores("skin_tone", batch_of(drawn), context_of())
+    shifted = scores("skin_tone", batch_of(drawn), context_of(phantoms(72, 1)), calibrate=True)
+    errors = [np.median(np.abs(found["ita"] - drawn.ita)) for found in (plain, shifted)]
+    assert errors[1] < errors[0] / 2
+    with pytest.raises(UnavailableError, match="0 real training images whose tone has a range"):
+        module("skin_tone").open_scorer(module("skin_tone").Settings(calibrate=True), context_of())
+
+
 @pytest.mark.parametrize(
     ("scale", "tone", "angles"),
     [
