@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from synthgen.blocks import Paragraph
 from synthgen.evaluate import words
-from synthgen.evaluate.blocks import Paragraph
 from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.predictions import Predictions
 

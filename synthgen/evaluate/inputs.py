@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import features, photographs
+from synthgen import photographs
 from synthgen.evaluate.roll import Item
-from synthgen.evaluate.threads import one_thread
-from synthgen.features import Backbone
-from synthgen.features.backbones import GABOR
+from synthgen.features import Backbone, shared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,19 +19,11 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-def cache() -> Path:
-    """The folder that features are kept in, in the user's cache folder: studies share them."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("synthgen") / "features"
-
-
 def write_features(items: Sequence[Item], backbone: Backbone, path: Path, progress: Progress | None = None) -> None:
     """Write the features of every row: float32, shape (rows, dim)."""
     import numpy as np
 
-    with one_thread() if backbone.name == GABOR else nullcontext():
-        rows = features.extract(items, backbone, cache(), progress)
+    rows = shared.describe(items, backbone, progress)
     with path.open("wb") as file:
         np.save(file, rows, allow_pickle=False)
 

@@ -12,12 +12,12 @@ from synthgen.evaluate import arms, backbones, faults, folder, indexes, near, pl
 from synthgen.evaluate.backbones import Network
 from synthgen.evaluate.design import Design, design, refuse
 from synthgen.evaluate.near import Near
-from synthgen.evaluate.pictures import Pictures
 from synthgen.evaluate.roll import Roll
 from synthgen.evaluate.synthetic import Listed
 from synthgen.evaluate.trials import Trial, digest
 from synthgen.manifest import Evaluate, Manifest
 from synthgen.real import Index
+from synthgen.stored import Pictures
 
 Progress = Callable[[str, int, int], None]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen import durable, near_copies, photographs
-from synthgen.evaluate.pictures import Pictures
-from synthgen.evaluate.threads import one_thread
 from synthgen.evaluate.trials import Synthetic, digest
+from synthgen.features.threads import one_thread
 from synthgen.real import Index, Source
+from synthgen.stored import Pictures
 
 if TYPE_CHECKING:
     import numpy as np

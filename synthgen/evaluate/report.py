@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from synthgen import durable
+from synthgen import blocks, durable
+from synthgen.blocks import Block, Figure, Heading, Paragraph, Table
 from synthgen.errors import DamagedError
-from synthgen.evaluate import blocks, conclusions, plots, report_tables, tables, words
-from synthgen.evaluate.blocks import Block, Figure, Heading, Paragraph, Table
+from synthgen.evaluate import conclusions, plots, report_tables, tables, words
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.metrics import Metrics
 from synthgen.evaluate.predictions import FILE, Predictions
@@ -60,10 +60,10 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
     content = list(_content(analysis, scored))
     files = {out / name: text for name, text in tables.write_all(analysis, scored).items()}
-    files |= {out / one.file: one.svg for one in content if isinstance(one, Figure)}
+    files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
     files[out / CARD] = card(analysis).encode()
     files[out / "report.md"] = blocks.markdown(title, content).encode()
-    files[out / "report.html"] = blocks.html(title, content).encode()
+    files[out / "report.html"] = blocks.html(title, content, "synthgen classifier-eval").encode()
     for path, text in files.items():
         durable.write(path, text)
     return analysis

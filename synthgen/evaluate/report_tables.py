@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from synthgen.blocks import Table
 from synthgen.evaluate import tones, words
-from synthgen.evaluate.blocks import Table
 from synthgen.evaluate.comparisons import ADDED, GAP, PRIMARY, REAL, Analysis
 from synthgen.evaluate.metrics import Metrics
 from synthgen.evaluate.predictions import Cell

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthgen.evaluate.design import Design
-from synthgen.evaluate.pictures import Pictures
 from synthgen.evaluate.trials import Synthetic, Trial
 from synthgen.real import Source
+from synthgen.stored import Pictures
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.evaluate.threads import one_thread
 from synthgen.evaluate.units import Units
+from synthgen.features.threads import one_thread
 from synthgen.learners import Finetune, Learned, Probe, batches, finetune, probe
 from synthgen.manifest.evaluate import SMALL, Learner, Share
 

@@ -1,5 +1,6 @@
 """A quota is filled by making more of the cells that lack images, and no others, a bounded number of times."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,14 @@ def test_a_cell_that_can_not_be_filled_ends_it(make_plan: Callable[..., Plan], t
     assert len(outcomes) == 3
     assert len(outcomes[-1].lacking) == 6
     assert len(runs.read_plan(tmp_path / "run", doors).rounds) == 2
+
+
+def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, doors: Doors) -> None:
+    """Killed after a round was written and before it was made, the same command ends with the same bytes."""
+    run = Path(shutil.copytree(filled, tmp_path / "run"))
+    last = max(path for path in run.rglob("*.tar"))
+    for path in (last, last.with_suffix(".json"), run / verdicts.FILE):
+        path.unlink()
+    fill(runs.read_plan(run, doors), run)
+    for name in (top_ups.FILE, verdicts.FILE, last.relative_to(run)):
+        assert (run / name).read_bytes() == (filled / name).read_bytes()

@@ -15,10 +15,11 @@ import pytest
 
 from synthgen import evaluate, manifest
 from synthgen.errors import InputError, StoppedError
-from synthgen.evaluate import inputs, near, report
+from synthgen.evaluate import near, report
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
+from synthgen.features import shared
 
 REAL_ARMS = ["real", "real+augment"]
 RUN = """
@@ -26,10 +27,10 @@ import os, signal, sys
 from pathlib import Path
 from synthgen import durable, evaluate, manifest
 from synthgen.all_doors import DOORS
-from synthgen.evaluate import inputs
+from synthgen.features import shared
 
 read, out, given, cache = map(Path, sys.argv[1:])
-inputs.cache = lambda: cache
+shared.folder = lambda: cache
 publish, units = durable.publish, []
 def dying(scratch, path):
     units.extend([path] * (path.suffix == ".safetensors"))
@@ -53,7 +54,7 @@ def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep features from one test to the next."""
-    monkeypatch.setattr(inputs, "cache", lambda: base / "features")
+    monkeypatch.setattr(shared, "folder", lambda: base / "features")
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def whole(drawn: ModuleType, base: Path, doors: Any, tmp_path_factory: pytest.Te
     """The report of a small study that ran through; nobody changes it."""
     out = tmp_path_factory.mktemp("whole") / "report"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "cache", lambda: base / "features")
+        patch.setattr(shared, "folder", lambda: base / "features")
         read = manifest.read(drawn.write_manifest(base / "whole.yaml"), doors)
         list(evaluate.evaluate(evaluate.prepare(read, out, doors, given=base / "second"), workers=1))
     return out

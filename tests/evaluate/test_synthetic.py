@@ -10,8 +10,8 @@ import pytest
 
 from synthgen import study
 from synthgen.errors import DamagedError, IncompleteError
-from synthgen.evaluate.pictures import Pictures
 from synthgen.evaluate.synthetic import Listed, listed
+from synthgen.stored import Pictures
 
 
 @pytest.fixture(scope="session")

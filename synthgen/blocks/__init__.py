@@ -36,17 +36,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture: its file below the report, its caption, a text in its place, and its SVG."""
+    """A picture: its file below the report, SVG or PNG, its caption, a text in its place, and its content."""
 
     file: str
     caption: str
     alt: str
-    svg: bytes
+    content: bytes
 
     @property
     def uri(self) -> str:
         """The picture itself as a ``data:`` URI."""
-        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode()}"
+        kind = "png" if self.file.endswith(".png") else "svg+xml"
+        return f"data:image/{kind};base64,{base64.b64encode(self.content).decode()}"
 
 
 Block = Heading | Paragraph | Table | Figure
@@ -57,15 +58,21 @@ def markdown(title: str, blocks: Sequence[Block]) -> str:
     return "\n\n".join([f"# {escape(title)}", *map(_markdown, blocks)]) + "\n"
 
 
-def html(title: str, blocks: Sequence[Block]) -> str:
-    """A report as one page that holds its pictures: no script runs in it, and no style but its own (CSP level 2)."""
+def html(title: str, blocks: Sequence[Block], generator: str) -> str:
+    """A report as one page that holds its pictures: no script runs in it, and no style but its own (CSP level 2).
+
+    Args:
+        title: Its title.
+        blocks: What it says.
+        generator: The command that writes it, which the page names.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["csp_hash"] = _csp_hash
-    template = resources.files("synthgen.evaluate").joinpath("report.html.j2").read_text("utf-8")
+    template = resources.files("synthgen.blocks").joinpath("page.html.j2").read_text("utf-8")
     kinds = [(type(block).__name__, block) for block in blocks]
-    return environment.from_string(template).render(title=title, blocks=kinds)
+    return environment.from_string(template).render(title=title, blocks=kinds, generator=generator)
 
 
 def _markdown(block: Block) -> str:

@@ -1,0 +1,139 @@
+"""The fidelity report: how like the real images the generated ones are, straight from the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
+
+from synthgen import blocks, durable, features, runs
+from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
+from synthgen.curate.fidelity.facts import PANELS
+from synthgen.curate.fidelity.inputs import Described
+from synthgen.curate.fidelity.page import Facts, overall
+from synthgen.curate.fidelity.rows import Distances, Row
+from synthgen.errors import InputError
+from synthgen.fidelity import MEASURES, nearest
+
+if TYPE_CHECKING:
+    from synthgen.doors import Doors
+    from synthgen.plan import Plan
+
+__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "overall", "report"]
+
+BACKBONE = "gabor"  # as for classifier-eval: there offline, and learned from no image
+LIMIT = 10_000
+TABLE, PAGE = "fidelity.csv", "report.html"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report holds, and where it lies.
+
+    Attributes:
+        out: Its folder.
+        rows: Every measure of every group.
+        notes: Sentences that a reader must know.
+    """
+
+    out: Path
+    rows: Sequence[Row]
+    notes: Sequence[str]
+
+
+def report(
+    root: Path,
+    doors: Doors,
+    *,
+    backbone: str = BACKBONE,
+    out: Path | None = None,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+) -> Report:
+    """Measure a run or a packed dataset, and write ``fidelity.csv``, ``report.html`` and ``panels.png``.
+
+    Args:
+        root: The folder.
+        doors: The strategies and sources there are.
+        backbone: What gives the features, as for :func:`synthgen.features.backbone`.
+        out: The report's folder; ``fidelity`` in a run, or beside a packed dataset, where left out.
+        limit: Generated images, and real ones of a split, that are measured at most; a sample by a hash of their ids.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The folder is neither or holds no image, the real images can't be had, or ``out`` is not ours.
+        UnavailableError: There is no such backbone here.
+        DamagedError: A shard can't be read.
+    """
+    tell, folder = progress or _silent, out or _folder(root)
+    network = features.backbone(backbone, device=_device())
+    about = subject.read(root, doors, partial(tell, "indexing real images"))
+    _claim(folder)
+    made, described = inputs.describe(about, doors, network, limit=limit, progress=tell)
+    with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
+        distances = _distances(made, described)
+        found = _measured(
+            made, described, distances, about.reals.scale, partial(tell, "measuring the images of each group")
+        )
+    said = facts.gather(about, network, made, described, distances)
+    _write(folder, about.plan, found, said)
+    return Report(folder, found, said.notes)
+
+
+def _measured(
+    made: Described, real: Mapping[str, Described], far: Distances | None, scale: str, tell: Callable[[int, int], None]
+) -> list[Row]:
+    of_run, found, done = groups.groups(made.images, scale), list[Row](), 0
+    total = sum(len(group.rows(made.images)) for group in of_run)
+    for group in of_run:
+        found += rows.measure(group, made, real, far)
+        done += len(group.rows(made.images))
+        tell(done, total)
+    return found
+
+
+def _folder(root: Path) -> Path:
+    """In a run; beside a dataset, whose own files are all listed in it."""
+    return root / "fidelity" if runs.is_run(root) else root.resolve().parent / "fidelity"
+
+
+def _claim(out: Path) -> None:
+    """Check that a folder is a report's, or free."""
+    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()) and not (out / TABLE).exists():
+        raise InputError(f"{out} is not empty and no fidelity report (no {TABLE}); choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    durable.sweep(out)
+
+
+def _distances(made: Described, real: Mapping[str, Described]) -> Distances | None:
+    training = real["train"].features
+    if not len(training):
+        return None
+    return Distances(*nearest(made.features, training), nearest(real["test"].features, training)[0])
+
+
+def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
+    title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
+    content = list(page.content(found, said))
+    durable.write(out / TABLE, rows.table(found))
+    for name in facts.PICTURES:
+        (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
+    for figure in said.figures:
+        durable.write(out / figure.file, figure.content)
+    durable.write(out / PAGE, blocks.html(title, content, "synthgen curate --report").encode())
+
+
+def _device() -> str:
+    """Torch's device for networks: the GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return

@@ -1,0 +1,73 @@
+"""What a fidelity report says beside its numbers: how they came about, what a reader must know, and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgen.blocks import Figure
+from synthgen.curate.fidelity import panels, plots
+from synthgen.curate.fidelity.inputs import Described
+from synthgen.curate.fidelity.page import Facts
+from synthgen.curate.fidelity.rows import Distances
+from synthgen.fidelity.memorisation import memorisation
+
+if TYPE_CHECKING:
+    from synthgen.curate.fidelity.subject import Subject
+    from synthgen.features import Backbone
+
+PANELS, DISTANCES = PICTURES = "panels.png", "distances.svg"
+
+
+def gather(
+    subject: Subject, network: Backbone, made: Described, described: Mapping[str, Described], far: Distances | None
+) -> Facts:
+    """What the page says beside its rows.
+
+    Args:
+        subject: What it is about.
+        network: What gave the features.
+        made: The generated images.
+        described: Real ones by split.
+        far: How far images are from training images; ``None`` where there are none.
+    """
+    real, why = subject.reals, subject.judged.reason
+    settings = [
+        ("backbone", network.name),
+        ("its origin", network.origin),
+        ("features", f"{network.dim:,} an image, of images of {network.size} x {network.size}"),
+        ("generated images", f"{len(made.images):,} measured, {made.found:,} stored, {subject.plan.samples:,} planned"),
+    ]
+    settings += [
+        (f"real {split} images", f"{len(one.images):,} measured, {one.found:,} usable")
+        for split, one in described.items()
+    ]
+    notes = [f"Kept and rejected images are not told apart: {why}."] if why else []
+    if far is None:
+        why = real.reason or "no real training image is usable"
+        notes.append(f"Nothing could be held against real images: {why}. What needs none is here.")
+    if len(made.images) < made.found:
+        notes.append(f"A sample of {len(made.images):,} of {made.found:,} generated images was measured.")
+    warning = "This page and panels.png show real photographs: share them only as their licences allow."
+    figures = _figures(made, described, far, real.scale) if far else []
+    return Facts(settings, notes, warning if figures and real.photographs else "", figures)
+
+
+def _figures(made: Described, real: Mapping[str, Described], far: Distances, scale: str) -> list[Figure]:
+    threshold = memorisation(far.generated, far.held_out).threshold
+    chosen = panels.sides(made.images, real["train"].images, far, scale)
+    entries = np.array([one.entry for one in made.images])
+    by_entry = {str(name): far.generated[entries == name] for name in np.unique(entries)}
+    caption = (
+        "The generated images that are nearest to a training image, the nearest first, each beside that image. "
+        "A red distance is below the threshold of memorisation. A training image is shown once a side."
+    )
+    curve = (
+        "The share of images that are nearer to a training image than a distance: of generated and of real test ones."
+    )
+    return [
+        Figure(PANELS, caption, caption, panels.draw(chosen, threshold)),
+        Figure(DISTANCES, curve, curve, plots.distances(by_entry, far, threshold)),
+    ]

@@ -1,0 +1,132 @@
+"""What a fidelity report is made of: a sample of the generated and of the real images, and the features of each."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen import skin_tones, stored
+from synthgen.curate.fidelity.judged import Judged
+from synthgen.curate.fidelity.subject import Subject
+from synthgen.errors import InputError
+from synthgen.features import Backbone, shared
+from synthgen.stored import Pictures, Place
+
+if TYPE_CHECKING:
+    from synthgen.doors import Doors
+    from synthgen.real import Source
+    from synthgen.sample import Record
+
+Floats = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+Thing = TypeVar("Thing")
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image, generated or real.
+
+    Attributes:
+        id: Its key, or the real image's id.
+        entry: The entry that made it; empty for a real image.
+        label: Its label.
+        tone: Its skin tone, as the scale writes it.
+        source: The id of the real image that it was made from; empty for none.
+        sha256: Of its file.
+        read: Gives its pixels, uint8 (height, width, 3).
+        kept: Whether the run's rules keep it; ``None`` for a real image, and where nothing is judged.
+    """
+
+    id: str
+    entry: str
+    label: str
+    tone: str
+    source: str
+    sha256: str
+    read: Callable[[], NDArray[np.uint8]]
+    kept: bool | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """Images and their features, row by row, in an order that says nothing of them: by a hash of their ids.
+
+    Attributes:
+        images: The images.
+        features: float32, shape (images, dim).
+        found: How many there were to choose these from.
+    """
+
+    images: tuple[Image, ...]
+    features: Floats
+    found: int
+
+
+def describe(
+    subject: Subject, doors: Doors, backbone: Backbone, *, limit: int, progress: Progress
+) -> tuple[Described, Mapping[str, Described]]:
+    """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
+
+    Raises:
+        InputError: The folder is neither, or holds no image yet, or a real image can't be read.
+        DamagedError: A shard can't be read.
+    """
+    places = dict[str, Place]()
+    root, reals, pictures = subject.root, subject.reals, Pictures(subject.reals.read, places)
+    listed = stored.listed(root, doors, partial=True)
+    images = ((_generated(record, pictures, subject.judged), place) for record, place in listed)
+    chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
+    if not found:
+        raise InputError(f"{root}: no image here yet; run `synthgen generate`")
+    places |= {image.id: place for _, (image, place) in chosen}
+    generated = [(order, image) for order, (image, _) in chosen]
+    made = _described(generated, found, backbone, partial(progress, "describing generated images"))
+    real = {}
+    for split in SPLITS:
+        known, usable = _sample(((one.id, _real(one, reals.scale, pictures)) for one in reals.of(split)), limit)
+        real[split] = _described(known, usable, backbone, partial(progress, f"describing real images ({split})"))
+    return made, real
+
+
+def _generated(record: Record, pictures: Pictures, judged: Judged) -> Image:
+    facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
+    return Image(*facts, partial(pictures.synthetic, record.key), judged.kept(record.key))
+
+
+def _real(source: Source, scale: str, pictures: Pictures) -> Image:
+    tone = skin_tones.name(scale, source.tone)
+    return Image(source.id, "", source.label, tone, "", source.sha256, partial(pictures.real, source))
+
+
+def _sample(named: Iterable[tuple[str, Thing]], limit: int) -> tuple[list[tuple[int, Thing]], int]:
+    """Those whose names have the lowest hashes, lowest first, each with its place; and how many there were.
+
+    No more than ``limit`` are held, however many there are.
+    """
+    found = 0
+
+    def hashed() -> Iterator[tuple[bytes, int, Thing]]:
+        nonlocal found
+        for found, (name, thing) in enumerate(named, 1):
+            yield blake2b(name.encode(), digest_size=16).digest(), found, thing
+
+    return [(place, thing) for _, place, thing in heapq.nsmallest(limit, hashed())], found
+
+
+def _described(
+    chosen: Sequence[tuple[int, Image]], found: int, backbone: Backbone, progress: Callable[[int, int], None]
+) -> Described:
+    """The features of chosen images, read in the order in which they lie on disk."""
+    by_place = sorted(range(len(chosen)), key=lambda row: chosen[row][0])
+    items = [(chosen[row][1].sha256, chosen[row][1].read) for row in by_place]
+    features = np.empty((len(chosen), backbone.dim), np.float32)
+    features[by_place] = shared.describe(items, backbone, progress)
+    return Described(tuple(image for _, image in chosen), features, found)

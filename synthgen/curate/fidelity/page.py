@@ -1,0 +1,101 @@
+"""What a fidelity report says, in sentences, tables and pictures."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from synthgen.blocks import Block, Figure, Heading, Paragraph, Table
+from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
+from synthgen.curate.fidelity.reading import READING
+from synthgen.curate.fidelity.rows import MEMORISED, NONE, Row
+from synthgen.curate.fidelity.tables import TITLES, shown, tables
+from synthgen.fidelity import MINIMUM
+
+_HEADINGS = {
+    ALL: "All images", KEPT: "Kept and rejected by the rules", ENTRY: "By entry", "label": "By label",
+    LIGHTNESS: "Light and dark skin", "skin tone": "By skin tone", CELL: "By cell: entry, label and skin tone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report knows beside its rows.
+
+    Attributes:
+        settings: Names and values of what was measured, and how.
+        notes: Sentences that a reader must know.
+        warning: One that must not be missed; empty for none.
+        figures: Its pictures.
+    """
+
+    settings: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    warning: str
+    figures: Sequence[Figure]
+
+
+def content(rows: Sequence[Row], facts: Facts) -> Iterator[Block]:
+    """The report, block by block."""
+    if facts.warning:
+        yield Paragraph(facts.warning, strong=True)
+    yield Heading("In short")
+    yield from (Paragraph(sentence) for sentence in (*_in_short(rows), *facts.notes))
+    if facts.figures:
+        yield Heading("Nearest training images")
+        yield from facts.figures
+    for scope in SCOPES:
+        of_scope = [row for row in rows if row.group.scope == scope]
+        if of_scope:
+            yield Heading(_HEADINGS[scope])
+            yield from tables(of_scope)
+    if not any(row.group.scope == CELL for row in rows):
+        yield Paragraph(f"No two cells (entry, label and skin tone) have {MINIMUM} images, so none is measured alone.")
+    yield Heading("How to read it")
+    yield from (Paragraph(text) for text in READING)
+    yield Heading("How it was done")
+    yield Table("", ("setting", "value"), facts.settings, names=2)
+
+
+def overall(rows: Sequence[Row]) -> Iterator[str]:
+    """The measures of all images as lines of text, each beside its yardstick."""
+    for row in rows:
+        if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):
+            yardstick = "" if math.isnan(row.real.value) else f"  (real: {shown(row.measure, row.real)})"
+            yield f"{TITLES[row.measure]:<10} {shown(row.measure, row.generated)}{yardstick}"
+
+
+def _in_short(rows: Sequence[Row]) -> Iterator[str]:
+    """The measures of all images, and of light beside dark skin, in sentences."""
+    overall = {row.measure: row for row in rows if row.group.scope == ALL and row.reference == "train"}
+    distance, memorised = overall.get("frechet"), overall.get(MEMORISED)
+    if distance and not math.isnan(distance.generated.value) and not math.isnan(distance.real.value):
+        yield (
+            f"{distance.n:,} generated images are at a Fréchet distance of {shown('frechet', distance.generated)} from "
+            f"{distance.references:,} real training images; {distance.real_n:,} real test images are at "
+            f"{shown('frechet', distance.real)}."
+        )
+    if memorised and not math.isnan(memorised.generated.value):
+        yield (
+            f"{shown(MEMORISED, memorised.generated)} of the generated images are closer to a training image than the "
+            f"closest {shown(MEMORISED, memorised.real)} of real test images are."
+        )
+    yield from _groups_in_short(rows)
+
+
+def _groups_in_short(rows: Sequence[Row]) -> Iterator[str]:
+    """Kept beside rejected images, and light beside dark skin, in sentences."""
+    for scope, name, words in (
+        (KEPT, "kid", "1000 KID to real training images"),
+        (LIGHTNESS, "kid", "1000 KID to real training images of the same tones"),
+        (LIGHTNESS, MEMORISED, "Memorised"),
+    ):
+        of_scope = [row for row in rows if (row.group.scope, row.reference, row.measure) == (scope, "train", name)]
+        found = [row for row in of_scope if not math.isnan(row.generated.value)]
+        if len(found) > 1:
+            yield f"{words}: {'; '.join(_beside(row) for row in found)}."
+
+
+def _beside(row: Row) -> str:
+    """A group's value, and the yardstick where there is one."""
+    yardstick = "" if math.isnan(row.real.value) else f" (real {shown(row.measure, row.real)})"
+    return f"{row.group.name} {shown(row.measure, row.generated)}{yardstick}"

@@ -1,0 +1,74 @@
+"""The real images that generated ones are held against: those of the run's own index, or why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen import datasets_on_disk, indexing, planning, runs
+from synthgen.errors import InputError
+from synthgen.real import Index, Source
+
+if TYPE_CHECKING:
+    from synthgen.doors import Doors
+    from synthgen.plan import Plan
+
+_DRAWN = "phantom"  # the source whose images are no photographs
+
+
+@dataclass(frozen=True)
+class Reals:
+    """Real images, and what reads them.
+
+    Attributes:
+        scale: The skin-tone scale of their tones.
+        index: Their index; ``None`` where there are none.
+        read: The bytes of one.
+        photographs: Whether they are photographs, not drawn.
+        reason: Why there are none; empty where there are.
+    """
+
+    scale: str
+    index: Index | None
+    read: Callable[[Source], bytes]
+    photographs: bool
+    reason: str = ""
+
+    def of(self, split: str) -> tuple[Source, ...]:
+        """The usable images of a split."""
+        return self.index.usable(split) if self.index else ()
+
+
+def find(root: Path, doors: Doors, progress: Callable[[int, int], None]) -> tuple[Plan, Reals]:
+    """The plan of a run or a packed dataset, and the real images of its manifest.
+
+    A run that starts from no real image has not indexed them yet: they are now, into its own ``sources.parquet``. A
+    packed dataset keeps none, so those of the run beside it are taken (``work``), where it was packed from that.
+
+    Raises:
+        InputError: The folder is neither, or its real images can't be had.
+    """
+    if not runs.is_run(root) and not datasets_on_disk.is_dataset(root):
+        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+    if not runs.is_run(root):
+        plan = datasets_on_disk.read_plan(root, doors)
+        beside = root.resolve().parent / "work"
+        if not runs.is_run(beside) or runs.read_plan(beside, doors).digest != plan.digest:
+            return plan, _none(plan, "a packed dataset keeps no real images; give the run that it was packed from")
+        root = beside
+    plan = runs.read_plan(root, doors)
+    images = plan.manifest.real
+    if images is None:
+        return plan, _none(plan, "the manifest names no real images (`real:`)")
+    index = planning.index(plan.manifest, images, root, progress)
+    read = indexing.open_images(images.source, images.settings, plan.manifest.base, root)
+    return plan, Reals(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
+
+
+def _none(plan: Plan, reason: str) -> Reals:
+    def read(source: Source) -> bytes:
+        raise InputError(f"real image {source.id}: {reason}")
+
+    return Reals(plan.manifest.document.skin_tones.scale, None, read, False, reason)

@@ -1,0 +1,117 @@
+"""The images that a run or a packed dataset stores: where each lies, and its pixels when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen import datasets_on_disk, images, made, photographs, runs, tars
+from synthgen.errors import DamagedError, IncompleteError
+from synthgen.sample import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.doors import Doors
+    from synthgen.real import Source
+    from synthgen.tars import TarSample
+
+    Pixels = npt.NDArray[np.uint8]
+
+_BESIDE_THE_IMAGE = ("json", "cls")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stored sample lies: its shard, and its first byte and length in a tar."""
+
+    shard: Path
+    offset: int
+    size: int
+
+
+def listed(root: Path, doors: Doors, *, partial: bool = False) -> Iterator[tuple[Record, Place]]:
+    """The record of every stored image and where it lies, none of them decoded; of tars the records alone are read.
+
+    Args:
+        root: A run or a packed dataset.
+        doors: The strategies there are.
+        partial: Whether a run may lack work shards.
+
+    Raises:
+        InputError: The folder is neither.
+        IncompleteError: Work shards of the run are missing.
+        DamagedError: A shard can't be read.
+    """
+    for shard in _shards_of_run(root, doors, partial) if runs.is_run(root) else _shards_of_dataset(root):
+        read = tars.read(shard, only=("json",)) if shard.suffix == ".tar" else datasets_on_disk.read_shard(shard)
+        for stored in read:
+            yield _record(shard, stored), Place(shard, stored.offset, stored.size)
+
+
+def _shards_of_run(root: Path, doors: Doors, partial: bool) -> list[Path]:
+    plan = runs.read_plan(root, doors)
+    found = [shard.tar for shard in made.shards(root, plan)]
+    if len(found) < plan.shards and not partial:
+        raise IncompleteError(
+            f"{root}: {plan.shards - len(found)} of {plan.shards} work shards are missing or damaged; "
+            "run `synthgen generate` again"
+        )
+    return found
+
+
+def _shards_of_dataset(root: Path) -> list[Path]:
+    return [root / name for name in datasets_on_disk.shards(datasets_on_disk.read_provenance(root))]
+
+
+def _record(shard: Path, stored: TarSample) -> Record:
+    try:
+        return Record.from_json(stored.files["json"])
+    except (KeyError, ValueError) as error:
+        raise DamagedError(f"{shard}: {stored.key}: {error}; run `synthgen verify`") from None
+
+
+class Pictures:
+    """Reads images, each as uint8 sRGB of shape (height, width, 3); no more than two are held.
+
+    Args:
+        read_real: The bytes of an indexed real image.
+        places: Where each synthetic image lies, by key.
+    """
+
+    def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Place]) -> None:
+        self._places = places
+        self._real = lru_cache(maxsize=2)(lambda source: photographs.open_photograph(read_real(source)))
+        self._held: tuple[Path, dict[str, bytes]] = (Path(), {})
+
+    def real(self, source: Source) -> Pixels:
+        """A real image.
+
+        Raises:
+            InputError: It is not the one that was indexed, or can't be read any more.
+        """
+        found: Pixels = self._real(source)  # views of one image are asked for one after the other
+        return found
+
+    def synthetic(self, key: str) -> Pixels:
+        """A synthetic image.
+
+        Raises:
+            DamagedError: It can't be read.
+        """
+        place = self._places[key]
+        if place.shard.suffix == ".tar":
+            with place.shard.open("rb") as file:
+                file.seek(place.offset)
+                files = tars.unpack(file.read(place.size))
+            return images.decode(next(files[name] for name in files if name not in _BESIDE_THE_IMAGE))
+        if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
+            stored = datasets_on_disk.read_shard(place.shard)
+            self._held = place.shard, {sample.key: sample.image for sample in stored}
+        if key not in self._held[1]:
+            raise DamagedError(f"{place.shard}: {key} is gone; run `synthgen verify`")
+        return images.decode(self._held[1][key])
