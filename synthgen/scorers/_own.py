@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synthgen.documents import near
 from synthgen.doors import ScorerSettings
@@ -25,6 +25,7 @@ from synthgen.errors import InputError
 from synthgen.scorers import Batch, Context, Scorer, Scores
 
 GROUP = "synthgen.scorers"
+_TAKEN = {"key", "label", "skin_tone"}  # columns of every file of scores
 Function = Callable[[Any, Any], Scores]
 _Columns = Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]], Field(min_length=1)]
 
@@ -33,6 +34,13 @@ class InstalledSettings(ScorerSettings):
     """The columns that an installed function gives."""
 
     columns: _Columns
+
+    @field_validator("columns")
+    @classmethod
+    def _apart(cls, columns: list[str]) -> list[str]:
+        if taken := sorted({*columns} & _TAKEN) or sorted(name for name in columns if columns.count(name) > 1):
+            raise ValueError(f"`{taken[0]}` is there already; give each column a name of its own")
+        return columns
 
     def faults(self, name: str, base: Path) -> list[str]:
         """That nothing is installed under that name."""

@@ -58,6 +58,7 @@ class _Search:
         self._train = _References(context, context.split("train"))
         self._test = _References(context, context.split("validation", "test"))
         self._keys: list[str] = []
+        self._places: dict[str, int] = {}
         self._others = self._all(context) if settings.others else None
 
     def _all(self, context: Context) -> near_copies.References:
@@ -67,6 +68,7 @@ class _Search:
         for batch in context.batches():
             self._keys += [record.key for record in batch.records]
             parts.append(near_copies.signatures(batch.pixels))
+        self._places = {key: place for place, key in enumerate(self._keys)}
         return near_copies.References(np.concatenate(parts) if parts else np.empty((0, 1024), np.float32))
 
     def score(self, batch: Batch) -> Scores:
@@ -93,8 +95,7 @@ class _Search:
 
         if self._others is None:
             return {"other_similarity": np.zeros(len(rows)), "other_key": [""] * len(rows)}
-        places = {key: place for place, key in enumerate(self._keys)}
-        own = np.array([places.get(key, -1) for key in keys], np.int64)
+        own = np.array([self._places.get(key, -1) for key in keys], np.int64)
         found = self._others.nearest(rows, exclude=own)
         names = [self._keys[place] if place >= 0 else "" for place in found.index]
         return {"other_similarity": found.similarity, "other_key": names}

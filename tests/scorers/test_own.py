@@ -87,6 +87,7 @@ def test_an_installed_function_scores(
         ({"columns": COLUMNS}, "curate.scorers.red: no scorer `red` is installed"),
         ({"file": "gone.py"}, "curate.scorers.red.columns"),
         ({"file": "gone.py", "columns": ["green"]}, "curate.keep[0]: scorer `red` has no column `redness`"),
+        ({"file": "gone.py", "columns": ["redness", "key"]}, "curate.scorers.red.columns: `key` is there already"),
         ({}, "curate.scorers: no scorer `red`"),
     ],
 )
