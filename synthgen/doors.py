@@ -50,6 +50,14 @@ class Door:
             raise InputError(f"no {self.kind} `{name}`; {near(name, self.names())}")
         return import_module(f"{self._package}.{name.replace(self._joint, '_')}")
 
+    def chosen(self, name: str, given: object) -> Any:
+        """The module that a name chooses, or what stands under the name, as parsed.
+
+        Raises:
+            InputError: There is none.
+        """
+        return self.module(name)
+
     def help(self, name: str) -> str:
         """The first line of a module's docstring."""
         return (self.module(name).__doc__ or "").strip().partition("\n")[0]
@@ -200,6 +208,10 @@ class MethodSettings(Strict):
 
 class ScorerSettings(Strict):
     """The settings of a scorer; each has its own."""
+
+    def faults(self, name: str, base: Path) -> list[str]:
+        """What is not there of it, ``.key: message`` or ``: message``; not asked of a manifest that a run keeps."""
+        return []
 
 
 class PromptsReader(Protocol):

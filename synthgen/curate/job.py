@@ -89,4 +89,6 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
         batches=lambda: (shard.batch() for shard in shards),
         run_digest=made.digest(shard.sha256 for shard in shards),
         cache=root / "scores" / ".features",
+        base=plan.manifest.base,
+        images=sum(shard.images for shard in shards),
     )

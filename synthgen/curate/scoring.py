@@ -42,7 +42,7 @@ class Scoring:
 
     def __init__(self, name: str, settings: ScorerSettings, context: Context, root: Path) -> None:
         self.name, self._root = name, root
-        self._module: Module = module(name)
+        self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
         told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
         self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

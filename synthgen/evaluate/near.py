@@ -119,10 +119,10 @@ def _compared(parts: Sequence[Floats], images: Sequence[Synthetic], limit: float
     held_out, known, made = parts
 
     def alike(queries: Floats, references: Floats) -> npt.NDArray[np.bool_]:
-        found = [np.empty(0, np.bool_)]
+        found, ready = [np.empty(0, np.bool_)], near_copies.References(references)
         for start in range(0, len(queries), _COMPARED):
             part = queries[start : start + _COMPARED]
-            found.append(near_copies.nearest(part, references).similarity >= limit)
+            found.append(ready.nearest(part).similarity >= limit)
             steps.add(len(part))
         return np.concatenate(found)
 

@@ -100,6 +100,8 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     checked = checks.check(raw, base, doors)
     prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
     faults = [*faults, *found, *checked.faults]
+    if prompts_text is None and checked.curation:
+        faults += checked.curation.faults(base)  # what a run was scored by may be gone since
     if document is None or prompts is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
     source, templates = prompts

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from synthgen import rules
 from synthgen.documents import Strict, near, sound, validate
 from synthgen.doors import Door, ScorerSettings
-from synthgen.errors import ManifestError
+from synthgen.errors import InputError, ManifestError
 from synthgen.rules import Rule
 
 _Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -72,6 +73,14 @@ class Curation:
     scorers: Mapping[str, ScorerSettings]
     rules: tuple[tuple[str, Rule], ...]
 
+    def faults(self, base: Path) -> list[str]:
+        """What scorers name that is not there, seen from the manifest's folder."""
+        return [
+            f"curate.scorers.{name}{fault}"
+            for name, settings in self.scorers.items()
+            for fault in settings.faults(name, base)
+        ]
+
     @property
     def columns(self) -> frozenset[str]:
         """Every column that judging reads, ``scorer.column`` each."""
@@ -92,9 +101,8 @@ def check(block: object, scorers: Door) -> tuple[Curation | None, list[str]]:
     written, faults = validate(Curate, block)
     types = len(faults)  # the types' own faults are the document's to say
     found = sound(Curate, block)
-    settings, faults_of_scorers = _scorers(found.get("scorers", {}), scorers)
+    settings, columns, faults_of_scorers = _scorers(found.get("scorers", {}), scorers)
     faults += faults_of_scorers
-    columns = _columns(found.get("scorers", {}), scorers)
     parsed = [
         _rule(f"curate.keep[{number}]", text, columns, faults) for number, text in enumerate(found.get("keep", []))
     ]
@@ -108,23 +116,23 @@ def check(block: object, scorers: Door) -> tuple[Curation | None, list[str]]:
     return Curation(written, settings, tuple(one for one in parsed if one)), []
 
 
-def _scorers(written: Mapping[str, Any], door: Door) -> tuple[dict[str, ScorerSettings], list[str]]:
-    """The settings of each scorer, and what is wrong with them."""
-    settings, faults = dict[str, ScorerSettings](), list[str]()
+def _scorers(
+    written: Mapping[str, Any], door: Door
+) -> tuple[dict[str, ScorerSettings], dict[str, list[str]], list[str]]:
+    """The settings and columns of each scorer that there is, and what is wrong with the others."""
+    settings, columns, faults = dict[str, ScorerSettings](), dict[str, list[str]](), list[str]()
     for name, given in written.items():
-        if name not in door.names():
-            faults.append(f"curate.scorers: no scorer `{name}`; {near(name, door.names())}")
+        try:
+            module = door.chosen(name, given)
+        except InputError as error:
+            faults.append(f"curate.scorers: {error}")
             continue
-        read, found = validate(door.module(name).Settings, given, f"curate.scorers.{name}")
+        columns[name] = list(module.COLUMNS)
+        read, found = validate(module.Settings, given, f"curate.scorers.{name}")
         faults += found
         if read is not None:
             settings[name] = read
-    return settings, faults
-
-
-def _columns(written: Mapping[str, Any], door: Door) -> dict[str, list[str]]:
-    """The columns of each scorer that is asked for, those there are none of left out."""
-    return {name: list(door.module(name).COLUMNS) for name in written if name in door.names()}
+    return settings, columns, faults
 
 
 def _rule(path: str, text: str, columns: Mapping[str, Sequence[str]], faults: list[str]) -> tuple[str, Rule] | None:

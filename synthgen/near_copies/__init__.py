@@ -11,10 +11,10 @@ reference down to half its side. ``benchmarks/copies.py`` measures what that fin
 (True, 0)
 """
 
-from synthgen.near_copies.search import Nearest, nearest
+from synthgen.near_copies.search import Nearest, References, method, nearest
 from synthgen.near_copies.signatures import signatures
 from synthgen.near_copies.spectrum import VERSION
 
 THRESHOLD: float = 0.86  # between what unrelated phantoms of one condition and type reach and what copies keep
 
-__all__ = ["THRESHOLD", "VERSION", "Nearest", "nearest", "signatures"]
+__all__ = ["THRESHOLD", "VERSION", "Nearest", "References", "method", "nearest", "signatures"]

@@ -6,16 +6,21 @@ Each module has:
 * ``Settings``, a :class:`synthgen.doors.ScorerSettings`, valid before anything runs;
 * ``COLUMNS``, what it measures: names, each with a sentence; and ``TEXTS``, the same for columns of text;
 * ``open_scorer(settings, context) -> Scorer``.
+
+Beside them there are scorers of one's own, which are one function: see ``_own.py``. They are found through entry points
+of the group ``synthgen.scorers``, or by ``file`` under their name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from synthgen.doors import Door, ScorerSettings
+from synthgen.errors import InputError
 from synthgen.real import Source
 from synthgen.sample import Record
 
@@ -25,7 +30,31 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-door = Door(__name__)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+class ScorerDoor(Door):
+    """The modules of this folder, and scorers of one's own."""
+
+    def chosen(self, name: str, given: object) -> Any:
+        """The module of that name, the file that stands under it, or what is installed under it.
+
+        Raises:
+            InputError: There is none.
+        """
+        from synthgen.scorers import _own
+
+        under = given if isinstance(given, Mapping) else {}
+        if name in self.names() or not {"file", "columns"} & set(under):
+            return self.module(name)
+        if not _NAME.fullmatch(name):
+            raise InputError(f"`{name}` can't name a scorer; use lower-case letters, digits and underscores")
+        if "file" in under:
+            return _own.from_file(str(under["file"]), under.get("columns"))
+        return _own.installed(name, under.get("columns"))
+
+
+door = ScorerDoor(__name__)
 Scores = Mapping[str, "Sequence[float] | Sequence[str] | npt.NDArray[Any]"]
 
 
@@ -55,6 +84,8 @@ class Context:
         batches: Reads every image of the run, shard after shard.
         run_digest: Names all images of the run.
         cache: A folder for features.
+        base: The manifest's folder, which a file of one's own starts from.
+        images: How many images the run has.
     """
 
     labels: tuple[str, ...]
@@ -65,6 +96,8 @@ class Context:
     batches: Callable[[], Iterator[Batch]]
     run_digest: str
     cache: Path
+    base: Path = Path()
+    images: int = 0
 
     def split(self, *names: str) -> tuple[Source, ...]:
         """The real images of some splits."""
@@ -103,10 +136,10 @@ class Module(Protocol):
         """Make a scorer ready; raises UnavailableError where it can't be had here."""
 
 
-def module(name: str) -> Module:
-    """The scorer of that name.
+def module(name: str, settings: ScorerSettings | None = None) -> Module:
+    """The scorer of that name, or of the file that its settings name.
 
     Raises:
         InputError: There is none.
     """
-    return cast(Module, door.module(name))
+    return cast(Module, door.chosen(name, settings.model_dump() if settings else {}))

@@ -38,9 +38,14 @@ class Settings(ScorerSettings):
 
 
 def open_scorer(settings: Settings, context: Context) -> Scorer:
-    """The signatures of real images and, with ``others``, of the whole run are made when it is loaded."""
+    """The signatures of real images and, with ``others``, of the whole run are made when it is loaded.
+
+    Raises:
+        UnavailableError: There are more images to compare with than are compared exactly, and faiss is not installed.
+    """
     facts: dict[str, Any] = {"method": near_copies.VERSION, "threshold": near_copies.THRESHOLD}
     facts["real_images"] = digest(context.sources)
+    facts["search"] = near_copies.method(max(len(context.sources), context.images if settings.others else 0))
     if settings.others:
         facts["run"] = context.run_digest
     return Scorer(facts, lambda: _Search(settings, context).score)
@@ -53,18 +58,16 @@ class _Search:
         self._train = _References(context, context.split("train"))
         self._test = _References(context, context.split("validation", "test"))
         self._keys: list[str] = []
-        self._others: Floats | None = None
-        if settings.others:
-            self._others = self._all(context)
+        self._others = self._all(context) if settings.others else None
 
-    def _all(self, context: Context) -> Floats:
+    def _all(self, context: Context) -> near_copies.References:
         import numpy as np
 
         parts = []
         for batch in context.batches():
             self._keys += [record.key for record in batch.records]
             parts.append(near_copies.signatures(batch.pixels))
-        return np.concatenate(parts) if parts else np.empty((0, 1024), np.float32)
+        return near_copies.References(np.concatenate(parts) if parts else np.empty((0, 1024), np.float32))
 
     def score(self, batch: Batch) -> Scores:
         """The columns of a batch."""
@@ -92,7 +95,7 @@ class _Search:
             return {"other_similarity": np.zeros(len(rows)), "other_key": [""] * len(rows)}
         places = {key: place for place, key in enumerate(self._keys)}
         own = np.array([places.get(key, -1) for key in keys], np.int64)
-        found = near_copies.nearest(rows, self._others, exclude=own)
+        found = self._others.nearest(rows, exclude=own)
         names = [self._keys[place] if place >= 0 else "" for place in found.index]
         return {"other_similarity": found.similarity, "other_key": names}
 
@@ -106,13 +109,13 @@ class _References:
         self._ids = [source.id for source in sources]
         self._places = {name: place for place, name in enumerate(self._ids)}
         rows = [near_copies.signatures(context.read(source)[None]) for source in sources]
-        self._rows = np.concatenate(rows) if rows else np.empty((0, 1024), np.float32)
+        self._known = near_copies.References(np.concatenate(rows) if rows else np.empty((0, 1024), np.float32))
 
     def nearest(self, rows: Floats, exclude: Sequence[str]) -> tuple[Any, list[str]]:
         import numpy as np
 
         own = np.array([self._places.get(name, -1) for name in exclude], np.int64)
-        found = near_copies.nearest(rows, self._rows, exclude=own)
+        found = self._known.nearest(rows, exclude=own)
         return found.similarity, [self._ids[place] if place >= 0 else "" for place in found.index]
 
     def own(self, rows: Floats, names: Sequence[str]) -> Any:
@@ -122,6 +125,6 @@ class _References:
         found = np.zeros(len(rows), np.float32)
         for place, name in enumerate(names):
             if name in self._places:
-                reference = self._rows[self._places[name]][None]
+                reference = self._known.rows[self._places[name]][None]
                 found[place] = near_copies.nearest(rows[place][None], reference).similarity[0]
         return found

@@ -1,6 +1,7 @@
 """Near-copies: copies that were changed on the way are found, other images are not taken for copies."""
 
 import io
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from synthgen import near_copies, photographs
-from synthgen.errors import InputError
+from synthgen.errors import InputError, UnavailableError
 from synthgen.near_copies import THRESHOLD, nearest, signatures
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import render
@@ -99,11 +100,35 @@ def test_blocks_change_nothing(phantoms: Pixels, monkeypatch: pytest.MonkeyPatch
     """The same neighbours are found whatever is compared at a time."""
     rows, mirrored = signatures(phantoms), signatures(phantoms[:, :, ::-1])
     whole = nearest(mirrored, rows)
-    monkeypatch.setattr("synthgen.near_copies.search._REFERENCES", 3)
+    monkeypatch.setattr("synthgen.near_copies.crops._REFERENCES", 3)
     monkeypatch.setattr("synthgen.near_copies.search._QUERIES", 5)
     blocks = nearest(mirrored, rows)
     assert blocks.index.tolist() == whole.index.tolist()
     assert blocks.similarity == pytest.approx(whole.similarity, abs=1e-4)
+
+
+def test_an_index_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies, cropped and mirrored too, have the same neighbour and similarity above the limit; none names itself."""
+    pytest.importorskip("faiss")
+    drawn = render(["psoriasis", "vitiligo"] * 45, [1, 6, 3] * 30, site="b", seed=5).images
+    rows, copies = signatures(drawn), signatures(np.stack([*drawn[:30, :, ::-1], *map(cropped, drawn[30:60])]))
+    exact, others = nearest(copies, rows), nearest(rows, rows, exclude=np.arange(90))
+    monkeypatch.setattr("synthgen.near_copies.search.EXACT", 50)
+    found = nearest(copies, rows)
+    assert found.index.tolist() == exact.index.tolist() == list(range(60))
+    assert found.similarity == pytest.approx(exact.similarity, abs=1e-4)
+    again = nearest(rows, rows, exclude=np.arange(90))
+    assert (again.index != np.arange(90)).all()
+    assert (again.index == others.index).mean() > 0.8
+    assert nearest(rows, rows, exclude=np.arange(90)).similarity.tolist() == again.similarity.tolist()
+
+
+def test_without_faiss_more_are_refused(phantoms: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit, the line says what to install."""
+    monkeypatch.setattr("synthgen.near_copies.search.EXACT", 3)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(UnavailableError, match=r"pip install 'synthgen\[faiss\]'"):
+        nearest(signatures(phantoms), signatures(phantoms))
 
 
 def test_a_signature_is_of_norm_one_unless_its_image_is_flat(phantoms: Pixels) -> None:

@@ -1,0 +1,106 @@
+"""Scorers of one's own are one function, in a file or installed, and judged like those that ship."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen import manifest, scorers, study
+from synthgen.doors import Doors
+from synthgen.errors import ManifestError
+from synthgen.plan import Plan
+from synthgen.scorers import _own
+
+FUNCTION = (
+    "def score(records, pixels):\n    return {'redness': pixels[..., 0].mean((1, 2)) - pixels[..., 1].mean((1, 2))}\n"
+)
+COLUMNS = ["redness"]
+
+
+def curate(block: dict[str, Any]) -> dict[str, Any]:
+    """A `curate:` block with that scorer, and a rule on its column."""
+    return {"scorers": {"red": block}, "keep": ["red.redness < 0"]}
+
+
+@pytest.fixture
+def run_of(make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
+    """Makes a run that is curated so."""
+
+    def make(block: dict[str, Any]) -> Path:
+        make_images(make_plan(curate=curate(block)), tmp_path / "run")
+        return tmp_path / "run"
+
+    return make
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The file of a scorer."""
+    path = tmp_path / "red.py"
+    path.write_text(FUNCTION)
+    return path
+
+
+def test_a_file_scores_and_judges(file: Path, run_of: Callable[..., Path]) -> None:
+    """Its column stands among the scores, and a rule over it decides."""
+    from pyarrow import parquet
+
+    run = run_of({"file": str(file), "columns": COLUMNS})
+    (outcome,) = [each for each in study.curate(run, study.plan_of(run), lambda: False) if hasattr(each, "facts")]
+    found = parquet.read_table(run / "scores" / "red.parquet").to_pydict()
+    assert outcome.facts.accepted == sum(value < 0 for value in found["redness"])
+    assert outcome.facts.judged == len(found["key"]) > 0
+
+
+def test_another_function_is_another_scorer(file: Path, context_of: Callable[..., Any]) -> None:
+    """Scores are kept by the file's content, so they are made again when it has changed."""
+    own = scorers.module("red", _own.FileSettings(file=str(file), columns=COLUMNS))
+    before = own.open_scorer(None, context_of()).facts
+    file.write_text(FUNCTION.replace("0]", "2]"))
+    assert own.open_scorer(None, context_of()).facts != before
+
+
+def test_an_installed_function_scores(
+    file: Path, monkeypatch: pytest.MonkeyPatch, batch_of: Callable[..., Any], context_of: Callable[..., Any]
+) -> None:
+    """An entry point of the group is found by its name."""
+    from synthgen.phantom.render import render
+
+    monkeypatch.syspath_prepend(str(file.parent))
+    monkeypatch.setattr(
+        _own, "entry_points", lambda group: [EntryPoint("red", "red:score", group)] if group == _own.GROUP else []
+    )
+    batch = batch_of(render(["psoriasis"], [1], site="b", seed=1))
+    own = scorers.module("red", _own.InstalledSettings(columns=COLUMNS))
+    found = own.open_scorer(None, context_of()).load()(batch)
+    assert found["redness"][0] == pytest.approx(batch.pixels[0, ..., 0].mean() - batch.pixels[0, ..., 1].mean())
+    sys.modules.pop("red")
+
+
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        ({"file": "gone.py", "columns": COLUMNS}, "curate.scorers.red.file: "),
+        ({"columns": COLUMNS}, "curate.scorers.red: no scorer `red` is installed"),
+        ({"file": "gone.py"}, "curate.scorers.red.columns"),
+        ({"file": "gone.py", "columns": ["green"]}, "curate.keep[0]: scorer `red` has no column `redness`"),
+        ({}, "curate.scorers: no scorer `red`"),
+    ],
+)
+def test_what_is_no_scorer_is_said(
+    block: dict[str, Any], fault: str, doors: Doors, write_manifest: Callable[..., Path]
+) -> None:
+    """A manifest that names a scorer that is not there is refused before anything is made."""
+    with pytest.raises(ManifestError) as told:
+        manifest.read(write_manifest(curate=curate(block)), doors)
+    assert any(line.startswith(fault) for line in told.value.faults)
+
+
+def test_a_run_outlives_its_scorer(file: Path, run_of: Callable[..., Path]) -> None:
+    """Once the file is gone its run is still read; only scoring needs it."""
+    run = run_of({"file": str(file), "columns": COLUMNS})
+    file.unlink()
+    assert study.plan_of(run).manifest.curation
