@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from synthgen import durable, near_copies, photographs
 from synthgen.evaluate.trials import Synthetic, digest
-from synthgen.features.threads import one_thread
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
+from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.evaluate.units import Units
-from synthgen.features.threads import one_thread
 from synthgen.learners import Finetune, Learned, Probe, batches, finetune, probe
 from synthgen.manifest.evaluate import SMALL, Learner, Share
+from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

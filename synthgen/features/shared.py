@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from synthgen.features.backbones import GABOR, Backbone
 from synthgen.features.cache import extract
-from synthgen.features.threads import one_thread
+from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

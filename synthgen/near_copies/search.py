@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from synthgen.near_copies import alignment
 from synthgen.near_copies.crops import Crops
 from synthgen.near_copies.index import Index
 from synthgen.near_copies.signatures import SIDE
+from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +48,7 @@ class References:
 
     def __init__(self, rows: Floats) -> None:
         self.rows = rows
-        with _one_thread():
+        with one_thread():  # the same bits whatever the number of cores; products this small gain none by more
             self._coarse = Index(rows) if len(rows) > EXACT else Crops(rows)
 
     def nearest(self, queries: Floats, *, exclude: Rows | None = None) -> Nearest:
@@ -63,7 +62,7 @@ class References:
 
         if not len(queries) or not len(self.rows):
             return Nearest(np.zeros(len(queries), np.float32), np.full(len(queries), -1, np.int64))
-        with _one_thread():
+        with one_thread():
             return self._nearest(queries, exclude)
 
     def _nearest(self, queries: Floats, exclude: Rows | None) -> Nearest:
@@ -110,16 +109,3 @@ def method(references: int) -> str:
     from synthgen.near_copies import index
 
     return "exact" if references <= EXACT else f"{index.METHOD}-{index.demand().__version__}"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute in one thread: the same bits whatever the number of cores, and products this small gain none by more."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
