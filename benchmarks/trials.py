@@ -28,8 +28,9 @@ from synthgen.manifest.evaluate import Learner
 def probe_seconds(job: evaluate.Job) -> float:
     """How long the whole study by probe takes, once it is prepared."""
     began = time.perf_counter()
-    for _ in evaluate.evaluate(job, workers=1):
-        pass
+    for count, _ in enumerate(evaluate.evaluate(job, workers=1), start=1):
+        if count % 50 == 0:
+            print(f"{count} of {len(job.names)} trainings by probe, {time.perf_counter() - began:.0f} s", flush=True)
     return time.perf_counter() - began
 
 
@@ -48,7 +49,9 @@ def pixel_seconds(job: evaluate.Job, count: int) -> Iterator[float]:
         unit = Unit(name, *job.roll.rows(trial), trial.optimizer_steps, trial.augmented)
         began = time.perf_counter()
         training.train(setup, unit)
-        yield time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        print(f"from pixels: {seconds:.0f} s", flush=True)
+        yield seconds
 
 
 def main(manifest: Path, synthetic: Path, sample: int) -> None:

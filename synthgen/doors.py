@@ -207,7 +207,13 @@ class MethodSettings(Strict):
 
 
 class ScorerSettings(Strict):
-    """The settings of a scorer; each has its own."""
+    """The settings of a scorer; each has its own.
+
+    Attributes:
+        learns_labels: Whether it learns from real images with their labels, as a classifier does.
+    """
+
+    learns_labels: ClassVar[bool] = False
 
     def faults(self, name: str, base: Path) -> list[str]:
         """What is not there of it, ``.key: message`` or ``: message``; not asked of a manifest that a run keeps."""

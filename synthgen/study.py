@@ -69,8 +69,10 @@ def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage
             raise StoppedError(f"stopped by a signal while {what}; run the same command again to go on")
 
     yield Stage("classifier-eval")
-    this = plan.manifest.document.evaluate and plan.manifest.document.evaluate.synthetic == "this"
-    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=out / "dataset" if this else None, progress=heed)
+    settings = plan.manifest.document.evaluate
+    this = settings is not None and settings.synthetic == "this"
+    made = out / ("work" if settings and settings.uncurated else "dataset")  # a dataset holds no rejected image
+    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=made if this else None, progress=heed)
     yield Stage("classifier-eval", len(job.names), evaluate.finished(job), "trainings")
     yield from evaluate.evaluate(job, stop=stop, progress=heed)
     packing.add_report(out / "dataset", out / "report")

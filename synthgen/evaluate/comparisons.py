@@ -11,6 +11,7 @@ from synthgen.evaluate import curves, statistics, tones
 from synthgen.evaluate.metrics import top_k
 from synthgen.evaluate.predictions import Cell, Predictions
 from synthgen.evaluate.statistics import Estimate
+from synthgen.evaluate.trials import UNCURATED
 
 REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
@@ -154,8 +155,14 @@ class Analysis:
         return statistics.spread(self._scores(cell, seeds=seeds), self.drawn)
 
     def _pairs(self) -> Iterator[tuple[Cell, Cell]]:
-        """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images."""
+        """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images.
+
+        And images that curation kept with all that were planned, in every arm that has both.
+        """
         for cell in self.predictions.cells:
+            uncurated = replace(cell, strategy=UNCURATED + cell.strategy)
+            if uncurated in self.predictions.cells and self._shared([cell, uncurated]):
+                yield cell, uncurated
             for arm in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._cell(arm, cell.n_real, cell.ratio)
                 if against is None or cell.arm == arm or (arm != REAL and cell.arm != ADDED):

@@ -38,6 +38,7 @@ def shown(analysis: Analysis) -> list[str]:
         *_studied(analysis.predictions),
         *_helped(analysis),
         *_controls(analysis),
+        *_curated(analysis),
         *_worth(analysis),
         *_tones(analysis),
     ]
@@ -123,6 +124,15 @@ def _controls(analysis: Analysis) -> Iterator[str]:
         for strategy in sorted({one.cell.strategy for one in found}):
             chosen = [one for one in found if one.cell.strategy == strategy]
             yield from _verdict(f"Adding images of {strategy} to real ones", chosen, name)
+
+
+def _curated(analysis: Analysis) -> Iterator[str]:
+    """What leaving out rejected images did, in every arm that has synthetic ones."""
+    for arm in (ADDED, "synthetic-only", "substitute"):
+        found = analysis.family(arm)
+        for strategy in sorted({one.cell.strategy for one in found}):
+            chosen = [one for one in found if one.cell.strategy == strategy]
+            yield from _verdict(f"{arm}: images of {strategy} that curation kept", chosen, "all that were planned")
 
 
 def _worth(analysis: Analysis) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from synthgen import adapters, indexing
 from synthgen.doors import Doors
 from synthgen.errors import InputError
-from synthgen.evaluate import arms, backbones, faults, folder, indexes, near, places, roll, synthetic
+from synthgen.evaluate import arms, backbones, faults, folder, indexes, near, notes, places, roll, synthetic
 from synthgen.evaluate.backbones import Network
 from synthgen.evaluate.design import Design, design, refuse
 from synthgen.evaluate.near import Near
@@ -35,6 +36,7 @@ class Job:
         design: Its trials.
         near: What was found to look like something else.
         roll: Its images in rows.
+        curated: What a reader has to know of how synthetic images were chosen.
     """
 
     read: Manifest
@@ -45,6 +47,7 @@ class Job:
     design: Design
     near: Near | None
     roll: Roll
+    curated: tuple[str, ...]
 
     @cached_property
     def names(self) -> dict[str, Trial]:
@@ -64,7 +67,7 @@ class Job:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the report has to know."""
         learner = f"The learner, {self.network.words}: {self.network.origin}"
-        return (*self.design.notes, learner, *(self.near.notes() if self.near else ()))
+        return (*self.design.notes, *self.curated, learner, *(self.near.notes() if self.near else ()))
 
 
 def prepare(
@@ -101,7 +104,8 @@ def prepare(
     designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
     called = roll.call(designed, index.sources, found.images, labels, pictures, side=side)
-    return Job(read, settings, out, index, network, designed, looked, called)
+    curated = tuple(notes.of_curation(found.curation, _learned(found.curation, doors)))
+    return Job(read, settings, out, index, network, designed, looked, called, curated)
 
 
 def check(read: Manifest, out: Path, index: Index | None) -> None:
@@ -118,6 +122,10 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
     settings, labels = read.document.evaluate, labels_of(read)
     if settings is None:
         return
+    if settings.uncurated and settings.synthetic == "this" and read.curation is None:
+        raise InputError(
+            "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
+        )
     folder.claim(out, read.document.name)
     backbones.load(settings.learner, read.base, len(labels))
     refuse(faults.of_real(settings, index, labels) if index else [])
@@ -129,17 +137,24 @@ def labels_of(read: Manifest) -> list[str]:
     return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
 
 
+def _learned(curation: Mapping[str, Any], doors: Doors) -> list[str]:
+    """The scorers that images were chosen by and that learned from real images with their labels."""
+    used = [name for name in curation.get("scores", ()) if name in doors.scorers.names()]
+    return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
+
+
 def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
     if not arms.uses_synthetic(settings):
         return None
-    return places.find(settings.synthetic, given, name=read.document.name, base=read.base, out=out)
+    name, run = read.document.name, settings.uncurated
+    return places.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
 
 
 def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> Listed:
     if root is None:
         return Listed((), {})
-    pools = adapters.pools(root)
-    return synthetic.listed(root, doors, scale=scale, strategy_of=settings.strategy_of, pools=pools)
+    pools, strategy_of, uncurated = adapters.pools(root), settings.strategy_of, settings.uncurated
+    return synthetic.listed(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
 
 
 def _of(index: Index, labels: Sequence[str]) -> Index:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen import durable, near_copies, photographs
-from synthgen.evaluate.trials import Synthetic, digest
+from synthgen.evaluate.trials import UNCURATED, Synthetic, digest
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
 from synthgen.threads import one_thread
@@ -36,7 +36,7 @@ class Near:
     Attributes:
         threshold: The similarity from which on an image counted.
         of_held: The keys of synthetic images that look like a validation or test image.
-        of_training: How many synthetic images look like a real training image.
+        of_training: How many files of synthetic images look like a real training image.
         real: How many real training images look like a validation or test image.
     """
 
@@ -47,9 +47,10 @@ class Near:
 
     def notes(self) -> Iterator[str]:
         """What a reader of the report has to know of it, a sentence each."""
+        held_out = len({key.removeprefix(UNCURATED) for key in self.of_held})
         yield (
             f"Near-copies (similarity of at least {self.threshold:g}) were looked for before training: "
-            f"{len(self.of_held)} synthetic images look like a validation or test image and train nothing; "
+            f"{held_out} synthetic images look like a validation or test image and train nothing; "
             f"{self.of_training} look like a real training image."
         )
         if self.real:
@@ -89,12 +90,15 @@ def look(
     found = _kept(out / FILE, known)
     if found is not None:
         return found
-    reads = [*_real((*held, *training), pictures), *_made(images, pictures)]
-    steps = _Steps(len(reads) + len(training) + 2 * len(images), progress)  # read each, and compare
+    files = tuple({one.sha256: one for one in images}.values())  # an image may be one of an uncurated strategy as well
+    reads = [*_real((*held, *training), pictures), *_made(files, pictures)]
+    steps = _Steps(len(reads) + len(training) + 2 * len(files), progress)  # read each, and compare
     with one_thread():  # many small products: quicker so, and the same whatever else runs
         signed = _signed(reads, steps)
         parts = np.split(signed, [len(held), len(held) + len(training)])
-        found = _compared(parts, images, limit, steps)
+        found = _compared(parts, files, limit, steps)
+    alike = {one.sha256 for one in files if one.key in found.of_held}
+    found = replace(found, of_held=frozenset(one.key for one in images if one.sha256 in alike))
     text = json.dumps({"digest": known, **asdict(found), "of_held": sorted(found.of_held)}, indent=1)
     durable.write(out / FILE, text.encode())
     return found

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from synthgen.draws import Draw, cut
 from synthgen.evaluate.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
@@ -29,6 +30,27 @@ def of_shortages(short: Mapping[str, Sequence[float]]) -> Iterator[str]:
             f"{len(shares)} trials with images of `{entry}` have up to {100 * max(shares):.0f} % fewer of a label than "
             "n x ratio: the others were set aside or could not be made. n_train counts those there are."
         )
+
+
+def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator[str]:
+    """The notes of how synthetic images were chosen.
+
+    Args:
+        curation: What verdicts follow from; empty where nothing was judged.
+        learned: The scorers it went by that learned from real images with their labels.
+    """
+    if not curation:
+        return
+    if learned:
+        yield (
+            f"**Curation by {_list(learned)} learned from real images with their labels, which may be more than a "
+            "trial's classifier sees; what is gained by curated images may be those labels.**"
+        )
+    rules = ", ".join(f"`{one['reason']}` ({one['rejected']:,})" for one in curation["filters"])
+    yield (
+        f"Curation kept {curation['accepted']:,} of {curation['judged']:,} images. How many each reason rejected: "
+        f"{rules or 'there was none'}."
+    )
 
 
 def _pools(study: Study) -> Iterator[str]:

@@ -11,7 +11,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
 
 
-def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path) -> Path:
+def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path, run: bool = False) -> Path:
     """The folder of a run or a packed dataset; of a study's own folder, its dataset before its run.
 
     Args:
@@ -20,27 +20,28 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
         name: The manifest's name: ``this`` run is looked for beside the report, and then in ``runs/NAME``.
         base: The folder that relative paths start from.
         out: The report's folder.
+        run: Whether of a study's own folder its run comes before its dataset.
 
     Raises:
         InputError: There is no such folder, or it is neither a run nor a dataset.
         UnavailableError: A Hub id can't be had.
     """
     if given is not None:
-        return _inside(given, "--synthetic")
+        return _inside(given, "--synthetic", run)
     if synthetic == "this":
-        return _this(name, out)
+        return _this(name, out, run)
     folder = base / Path(synthetic).expanduser()
     if folder.is_dir():
-        return _inside(folder, "evaluate.synthetic")
+        return _inside(folder, "evaluate.synthetic", run)
     if not _HUB_ID.fullmatch(synthetic):
         raise InputError(f"evaluate.synthetic: no folder {folder}, and `{synthetic}` is no Hub id (org/name)")
     return _downloaded(synthetic)
 
 
-def _this(name: str, out: Path) -> Path:
+def _this(name: str, out: Path, run: bool) -> Path:
     places = [out.resolve().parent, Path("runs") / name]
     for place in places:
-        found = _of_study(place)
+        found = _of_study(place, run)
         if found and name_of(found) == name:
             return found
     looked = " and ".join(str(place) for place in places)
@@ -50,15 +51,16 @@ def _this(name: str, out: Path) -> Path:
     )
 
 
-def _inside(folder: Path, where: str) -> Path:
-    found = folder if _is_either(folder) else _of_study(folder)
+def _inside(folder: Path, where: str, run: bool) -> Path:
+    found = folder if _is_either(folder) else _of_study(folder, run)
     if found is None:
         raise InputError(f"{where}: {folder} is {_KINDS}")
     return found
 
 
-def _of_study(folder: Path) -> Path | None:
-    return next((place for place in (folder / "dataset", folder / "work") if _is_either(place)), None)
+def _of_study(folder: Path, run: bool) -> Path | None:
+    names = ("work", "dataset") if run else ("dataset", "work")
+    return next((folder / name for name in names if _is_either(folder / name)), None)
 
 
 def name_of(folder: Path) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from synthgen.draws import Draw, point
-from synthgen.evaluate.trials import Synthetic
+from synthgen.evaluate.trials import UNCURATED, Synthetic
 
 NEVER = 2**62  # no n is as large
 
@@ -30,7 +30,9 @@ Chosen = dict[tuple[int, int], frozenset[str]]
 def arrange(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> Cells:
     """The candidates of each entry and label, in the order that one seed takes them.
 
-    Every seed takes them in another order, so that what is found holds for more than one set of synthetic images.
+    Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
+    uncurated strategy takes the images that it shares with the curated one in the same order, so that the two differ by
+    what was rejected and by little else.
 
     Args:
         images: Those that carry nothing of an image held out.
@@ -40,13 +42,16 @@ def arrange(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> C
     """
     strata: dict[tuple[str, str, str, int], list[tuple[bytes, Synthetic]]] = defaultdict(list)
     for image in images:
-        place = point(seed, "synthetic", drawn.number, image.key)
+        place = point(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
         tone = 0 if image.source_id else image.tone
         strata[image.entry, image.label, image.source_id, tone].append((place, image))
     least = _least(drawn, pool)
     turns: dict[tuple[str, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (entry, label, source, tone), members in strata.items():
-        start = int.from_bytes(point(seed, "start", drawn.number, entry, label, tone), "big") / 2**64
+        start = (
+            int.from_bytes(point(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone), "big")
+            / 2**64
+        )
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start
             turns[entry, label].append((turn, place, Candidate(image.key, least(image))))

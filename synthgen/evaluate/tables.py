@@ -12,8 +12,11 @@ from synthgen.evaluate.predictions import Predictions, Trained
 _FIGURES = tuple(one.name for one in fields(Scores) if one.name != "n")
 _TRIAL = ("arm", "strategy", "n_real", "ratio", "seed")
 _RESULTS = (*_TRIAL, "optimizer_steps", "n_train", *_FIGURES, "worst_group", "worst_group_top1", "light_dark_gap")
-_COMPARED = ("arm", "strategy", "n_real", "ratio", "against", "against_ratio", "metric", "subset", "mean")
-_ESTIMATED = ("mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom", "seeds", "p")
+_COMPARED = ("arm", "strategy", "n_real", "ratio", "against", "against_strategy", "against_ratio")
+_ESTIMATED = (
+    "metric", "subset", "mean", "mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom",
+    "seeds", "p",
+)  # fmt: skip
 
 
 def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
@@ -53,7 +56,8 @@ def _by(trials: Sequence[Trained], scored: Sequence[Metrics], labels: Sequence[s
 
 def _compared(one: Comparison) -> list[object]:
     known = one.difference
-    named = [one.cell.arm, one.cell.strategy, one.cell.n_real, one.cell.ratio, one.against.arm, one.against.ratio]
+    named = [one.cell.arm, one.cell.strategy, one.cell.n_real, one.cell.ratio]
+    named += [one.against.arm, one.against.strategy, one.against.ratio]
     of_seeds = [known.standard_error, known.degrees_of_freedom, known.seeds]
     difference = [known.value, known.low, known.high, *of_seeds, known.p]
     return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, one.p_holm, one.family]

@@ -3,8 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
+
+UNCURATED = "uncurated "  # of a strategy: all its images as they were planned and made, what was rejected among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,7 @@ class Synthetic:
     """One synthetic image, as far as a study's design depends on it.
 
     Attributes:
-        key: Unique in the study.
+        key: Unique in the study; that of an image of an uncurated strategy begins with ``uncurated``.
         entry: The ``generate`` entry that made it: its strategy in the study.
         label: What it shows, which is what a classifier learns of it.
         tone: On the manifest's scale; 0 is unknown.
@@ -28,6 +31,11 @@ class Synthetic:
     source_id: str
     sha256: str
     pool: frozenset[str] | None
+
+    @property
+    def uncurated(self) -> Self:
+        """The same image as one of an uncurated strategy."""
+        return replace(self, key=UNCURATED + self.key, entry=UNCURATED + self.entry)
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,8 @@ class Evaluate(Strict):
             detector's own, which suits photographs of skin, where left out.
         strategies: Entries that count as one way of making images, by its name: those of one recipe whose generators
             were trained on different draws of real images. An entry that is in none is a strategy of its own.
+        uncurated: Whether each strategy is studied without curation too: all the images that its entries planned, what
+            ``curate`` rejects among them, as a strategy whose name has ``uncurated`` before it.
     """
 
     synthetic: _Text = "this"
@@ -137,6 +139,7 @@ class Evaluate(Strict):
     labels: Annotated[list[_Text], Field(min_length=2)] | None = None
     near_copies: Annotated[float, Field(gt=0, le=1)] | None = None
     strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
+    uncurated: bool = False
 
     @field_validator("n_real", "ratios", "arms", "labels")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -34,6 +34,8 @@ class Settings(ScorerSettings):
     ``n`` and ``draw`` limit the pool to the draw that a generator or a classifier of the study sees; ``n`` left out
     takes the whole training split.
     """
+
+    learns_labels: ClassVar[bool] = True
 
     backbone: str = "gabor"
     revision: str | None = None

@@ -58,6 +58,19 @@ def test_tones_are_taken_in_proportion(counts: list[int], seed: int, data: st.Da
         assert abs(found[tone] - taken * count / len(images)) < len(counts)
 
 
+@given(rejected=st.sets(st.integers(0, 59), max_size=20), seed=st.integers(0, 9))
+def test_an_uncurated_strategy_differs_by_what_was_rejected(rejected: set[int], seed: int) -> None:
+    """Both take the images that they share in one order: what was kept, and the uncurated one has, both have."""
+    images = [Synthetic(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(60)]
+    kept = [image for nth, image in enumerate(images) if nth not in rejected]
+    cells = arrange([*kept, *(image.uncurated for image in images)], Draw(0, {"acne": ()}), "n", seed)
+    curated = choose(cells["e", "acne"], {4}, {5})[4, 5]
+    uncurated = choose(cells["uncurated e", "acne"], {4}, {5})[4, 5]
+    shared = {key.removeprefix("uncurated ") for key in uncurated} & {image.key for image in kept}
+    assert len(curated) == len(uncurated) == 20
+    assert shared <= curated
+
+
 def test_seeds_take_other_images() -> None:
     """Where there are more than enough, two seeds do not share all of their synthetic images."""
     images = [Synthetic(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(100)]

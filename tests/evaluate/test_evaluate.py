@@ -9,17 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from synthgen import evaluate, manifest
 from synthgen.errors import InputError, StoppedError
-from synthgen.evaluate import near, report
+from synthgen.evaluate import near, notes, report
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
+from synthgen.evaluate.trials import Synthetic
 from synthgen.features import shared
+from synthgen.real import Index, Source
 
 REAL_ARMS = ["real", "real+augment"]
 RUN = """
@@ -210,6 +212,49 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert images[-1].record.key not in job.design.synthetic
     done(job)
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
+
+
+def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType, tmp_path: Path) -> None:
+    """A file is looked at once, counted once, and kept from training as either."""
+    index = Index((Source("t", "acne", 1, "g", "test", "", "d", "t", sha256="t"),))
+    shown = {"copy": drawn.picture("acne", 30), "other": drawn.picture("nevus", 7)}
+    made = [Synthetic(key, "text", "acne", 1, "", key, frozenset()) for key in shown]
+
+    class Pictures:
+        asked: ClassVar[list[str]] = []
+
+        def real(self, _source: Source) -> Any:
+            return shown["copy"]
+
+        def synthetic(self, key: str) -> Any:
+            self.asked.append(key)
+            return shown[key.removeprefix("uncurated ")]
+
+    pictures: Any = Pictures()
+    found = near.look(index, [*made, *(image.uncurated for image in made)], pictures, tmp_path)
+    assert found.of_held == {"copy", "uncurated copy"}
+    assert len(pictures.asked) == 2
+    assert "1 synthetic images look like a validation or test image" in next(found.notes())
+
+
+def test_curation_by_classifiers_is_in_bold() -> None:
+    """Who chose images by what it learned of real labels may have passed these on; other rules are told plainly."""
+    facts = {"judged": 10, "accepted": 7, "filters": [{"reason": "fails x.y > 1", "rejected": 3}]}
+    told = list(notes.of_curation(facts, []))
+    assert told == ["Curation kept 7 of 10 images. How many each reason rejected: `fails x.y > 1` (3)."]
+    strong, *rest = notes.of_curation(facts, ["agreement"])
+    assert strong.startswith("**Curation by `agreement` learned from real images with their labels")
+    assert rest == told
+    assert list(notes.of_curation({}, [])) == []
+
+
+def test_nothing_is_uncurated_where_nothing_is_rejected(
+    drawn: ModuleType, base: Path, doors: Any, tmp_path: Path
+) -> None:
+    """Said before any image is made."""
+    path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True)
+    with pytest.raises(InputError, match=r"evaluate\.uncurated: nothing is rejected without `curate:`"):
+        evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
 
 
 def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,3 +66,12 @@ def test_a_hub_id_that_cannot_be_had_is_one_line(root: Path) -> None:
     with pytest.raises(UnavailableError, match=r"evaluate.synthetic: `org/name` can't be had from the Hub: ") as caught:
         find("org/name", None, name="x", base=root, out=root / "r")
     assert "\n" not in str(caught.value)
+
+
+def test_a_study_without_curation_needs_the_run(root: Path) -> None:
+    """Rejected images are in the run alone, so it comes before the dataset there."""
+    run = root / "runs/study/work"
+    run.mkdir()
+    (run / "run.json").write_text('{"name": "study"}')
+    assert find("this", None, name="study", base=root, out=root / "runs/study/report", run=True) == run
+    assert find("x", root / "runs/study", name="study", base=root, out=root / "r", run=True) == run

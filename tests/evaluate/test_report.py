@@ -102,6 +102,24 @@ def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> 
     assert "**Optimizer steps differ between trials, from 400 to 900" in (tmp_path / "report.md").read_text()
 
 
+def test_curated_images_are_compared_with_all_that_were_planned(simulated: ModuleType, tmp_path: Path) -> None:
+    """In pairs of one arm, n and ratio, as a family of their own, and the report says what came of it."""
+    cells = {Cell("real", "", 8, 0): 0.4}
+    for strategy, accuracy in (("text", 0.9), ("uncurated text", 0.5)):
+        cells |= {Cell(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
+    analysis = report.write(simulated.study(cells, images=400), tmp_path)
+    pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm)]
+    named = [(one.cell.strategy, one.against.strategy, one.family) for one in pairs]
+    assert named == [("text", "uncurated text", 1)] * 2
+    assert len(analysis.primary) == 4
+    said = (tmp_path / "report.md").read_text()
+    kept = "images of text that curation kept, against all that were planned: significantly better in 1"
+    assert said.count(kept) == 2
+    with (tmp_path / "comparisons.csv").open() as file:
+        against = {row["against_strategy"] for row in csv.DictReader(file)}
+    assert against == {"", "uncurated text"}
+
+
 def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:
     """A dataset without skin tones is evaluated, and the report says what can't be told."""
     report.write(simulated.study(CELLS, seeds=2, images=60, scale=""), tmp_path)

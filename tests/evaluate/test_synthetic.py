@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from synthgen import study
-from synthgen.errors import DamagedError, IncompleteError
+from synthgen.devices import Wish
+from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.evaluate.synthetic import Listed, listed
 from synthgen.stored import Pictures
 
@@ -103,3 +104,28 @@ def test_what_a_run_rejects_is_left_out(
     run, packed = listing(tmp_path / "run", doors), listing(tmp_path / "dataset", doors)
     assert 0 < len(run.images) < 24
     assert sorted(run.images, key=lambda one: one.key) == sorted(packed.images, key=lambda one: one.key)
+
+
+def test_all_that_was_planned_is_listed_without_curation(
+    make_plan: Callable[..., Any], doors: Any, tmp_path: Path
+) -> None:
+    """Rejected images are there as those of an uncurated strategy, and what was made beyond the plan is not."""
+    plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4})
+    list(study.fill(plan, tmp_path / "run", Wish(), stop=lambda: False))
+    found = listing(tmp_path / "run", doors, uncurated=True)
+    names = {"fake", "uncurated fake"}
+    by_entry = {name: {one.key for one in found.images if one.entry == name} for name in names}
+    planned = {f"uncurated {sample.key}" for sample in make_plan().entries["fake"]}
+    assert {one.entry for one in found.images} == names
+    assert by_entry["uncurated fake"] == planned
+    assert {one.key for one in listing(tmp_path / "run", doors).images} == by_entry["fake"]
+    pixels = read(found)
+    assert all(pixels[key] == pixels[f"uncurated {key}"] for key in by_entry["fake"] if f"uncurated {key}" in planned)
+
+
+def test_a_dataset_holds_nothing_uncurated(made: Path, doors: Any) -> None:
+    """What was rejected is not packed; a run without rules rejects nothing."""
+    with pytest.raises(InputError, match="is a dataset, which holds no rejected image; give the run"):
+        listing(made / "webdataset", doors, uncurated=True)
+    with pytest.raises(InputError, match="has no `curate:`, so nothing of it is rejected"):
+        listing(made / "work", doors, uncurated=True)
