@@ -57,15 +57,18 @@ class _LoRA:
         return _parts.trained(self.networks)
 
     def save(self, folder: Path) -> None:
-        """Write what ``load_lora_weights`` loads, rank and alpha with it."""
-        from diffusers.utils import convert_state_dict_to_diffusers
+        """Write what ``load_lora_weights`` loads, rank and alpha with it.
+
+        Under peft's own names: diffusers' older ones exist for attention alone, and its loader takes a file that has
+        both kinds for one that has the kind of its first layer, and leaves the others out.
+        """
         from peft.utils import get_peft_model_state_dict
 
         layers: dict[str, Any] = {}
         for name, network in self.networks.items():
             config = network.peft_config["default"].to_dict()
             ordered = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
-            layers[f"{name}_lora_layers"] = convert_state_dict_to_diffusers(get_peft_model_state_dict(network))
+            layers[f"{name}_lora_layers"] = get_peft_model_state_dict(network)
             layers[f"{name}_lora_adapter_metadata"] = ordered
         self._pipe.save_lora_weights(folder, safe_serialization=True, **layers)
 

@@ -4,6 +4,7 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 """
 
 import logging
+import warnings
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
@@ -148,11 +149,23 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
 
 
 def put_on(pipe: Any, adapter: Adapter) -> None:
-    """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders."""
+    """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders.
+
+    Raises:
+        UnavailableError: Layers of a LoRA would be left out.
+    """
     if adapter.folder is None:
         raise LookupError(f"nobody has said where adapter {adapter} lies")
     if adapter.method == "lora":
-        pipe.load_lora_weights(adapter.folder, weight_name=adapters.LORA)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "While injecting the PEFT adapters", RuntimeWarning)
+            try:
+                pipe.load_lora_weights(adapter.folder, weight_name=adapters.LORA)
+            except RuntimeWarning as error:
+                said = " ".join(str(error).split())[:200]
+                raise UnavailableError(
+                    f"adapter {adapter}: not all layers of its weights can be loaded, and none is left out: {said}"
+                ) from None
         return
     for path in sorted(adapter.folder.glob(adapters.EMBEDDINGS)):
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)

@@ -1,6 +1,7 @@
 """Every method leaves a folder that plain diffusers loads, and that changes what the model draws."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from synthgen import adapters
+from synthgen.errors import UnavailableError
+from synthgen.pipelines.loading import put_on
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +48,48 @@ def test_a_lora_loads_by_load_lora_weights(tuned: Path, load: Callable[..., Any]
     config = pipe.unet.peft_config["default_0"]
     assert (config.r, config.lora_alpha) == (2, 4.0)
     assert np.abs(draw(pipe) - before).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("error:While injecting the PEFT adapters")
+def test_every_layer_of_a_wider_lora_is_loaded(
+    tune: Callable[..., Any], load: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Attention, feed-forward and convolutions alike: none of what was trained is left in the file."""
+    from peft.utils import get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    wide = ["to_k", "to_out.0", "ff.net.2", "conv1"]
+    few = {"rank": 2, "target_modules": wide, "train_text_encoder": True, "num_validation_images": 0}
+    settings = {"max_train_steps": 2, "train_batch_size": 2, "variants": 1, "learning_rate": 0.01} | few
+    tune(tmp_path / "run", "sd", {"name": "wide", "method": "lora", "settings": settings})
+    folder = tmp_path / "run/adapters/wide"
+    saved = load_file(folder / "pytorch_lora_weights.safetensors")
+    pipe = load()
+    pipe.load_lora_weights(folder)
+    networks = {"unet": pipe.unet, "text_encoder": pipe.text_encoder}
+    loaded = {
+        f"{name}.{key}": value
+        for name, network in networks.items()
+        for key, value in get_peft_model_state_dict(network, adapter_name="default_0").items()
+    }
+    assert {name.split(".")[-3] for name in saved} >= {"to_k", "0", "2", "conv1", "q_proj"}
+    assert loaded.keys() == saved.keys()
+    assert all(bool((loaded[name] == saved[name]).all()) for name in saved)
+
+
+def test_a_lora_that_loads_in_part_is_refused(tuned: Path, load: Callable[..., Any], tmp_path: Path) -> None:
+    """Layers under names of two kinds: diffusers' loader would leave the ones of the second kind out."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tuned / "adapters/lora-melanoma", tmp_path / "mixed")
+    file = folder / "pytorch_lora_weights.safetensors"
+    renamed = {
+        name.replace("lora_A", "lora.down").replace("lora_B", "lora.up") if "up_blocks" in name else name: value
+        for name, value in load_file(file).items()
+    }
+    save_file(renamed, file, {"format": "pt"})
+    with pytest.raises(UnavailableError, match="not all layers of its weights can be loaded, and none is left out"):
+        put_on(load(), adapters.describe(folder))
 
 
 def test_a_full_model_loads_by_from_pretrained(tuned: Path, load: Callable[..., Any]) -> None:
