@@ -24,6 +24,13 @@ NAMES, ROMAN = list(LABELS), ("I", "II", "III", "IV", "V", "VI")
 STEPS, GUIDANCE, BATCH = 20, 1.5, 48
 JUDGE_SEED, HELD_SEED, OTHER_SEED = 1001, 1002, 1003
 PROMPT = "An image of {}, a skin disease, Fitzpatrick skin type {}"
+_OWN = (
+    "Made by `make model-report`: every figure and picture here comes from that one command. It judges the model in",
+    "`synthgen/phantom/weights` with",
+)
+_OTHER = (
+    "Made by `python benchmarks/model_report.py --weights FOLDER --out FOLDER`, which judges a model's folder with",
+)
 
 
 class Set(NamedTuple):
@@ -150,7 +157,7 @@ def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list
 class Model:
     """The bundled model, as diffusers loads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Path) -> None:
         from synthgen import devices
 
         device = devices.describe()
@@ -158,7 +165,7 @@ class Model:
         from diffusers import AutoPipelineForInpainting, AutoPipelineForText2Image
 
         self.dtype = "bfloat16" if device.bf16 else "float32"
-        self.pipe = AutoPipelineForText2Image.from_pretrained(WEIGHTS, dtype=getattr(torch, self.dtype))
+        self.pipe = AutoPipelineForText2Image.from_pretrained(weights, dtype=getattr(torch, self.dtype))
         self.pipe.vae.to(memory_format=torch.channels_last)
         self.inpainting = AutoPipelineForInpainting.from_pipe(self.pipe)
         for pipe in (self.pipe, self.inpainting):
@@ -244,29 +251,29 @@ def grid(rows: list[Any], path: Path, left: list[str], top: list[str], scale: in
     sheet.save(path, optimize=True)
 
 
-def draw_grids(model: Model, judge: Any, made: Set, real: Set) -> None:
-    """Every picture of the report."""
+def draw_grids(model: Model, judge: Any, made: Set, real: Set, out: Path) -> None:
+    """Every picture of the report but the curves."""
     cell = {
         (label, tone): np.flatnonzero((made.labels == label) & (made.tones == tone))
         for label in range(8)
         for tone in TONES
     }
     rows = [[made.images[i] for tone in TONES for i in cell[label, tone][:2]] for label in range(8)]
-    grid(rows, DOCS / "model_grid.png", NAMES, list(ROMAN))
+    grid(rows, out / "model_grid.png", NAMES, list(ROMAN))
     prompts = [PROMPT.format(LABELS[name], tone) for name, tone in zip(NAMES, (*ROMAN, "II", "V"), strict=True)]
     guided = [model.draw(prompts, guidance_scale=scale) for scale in (1, 2, 3, 4, 5)]
-    grid(guided, DOCS / "model_guidance.png", [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)], NAMES, 2)
+    grid(guided, out / "model_guidance.png", [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)], NAMES, 2)
     stepped = [model.draw(prompts, num_inference_steps=steps) for steps in (5, 10, 20, 50)]
-    grid(stepped, DOCS / "model_steps.png", [f"{steps} steps" for steps in (5, 10, 20, 50)], NAMES, 2)
+    grid(stepped, out / "model_steps.png", [f"{steps} steps" for steps in (5, 10, 20, 50)], NAMES, 2)
     bare = np.flatnonzero(real.labels == NAMES.index("healthy"))
     healthy = real.images[bare[np.linspace(0, len(bare) - 1, len(NAMES)).astype(int)]]
     painted = model.inpaint(healthy, [f"An image of {LABELS[name]}, a skin disease" for name in NAMES])
-    grid([list(healthy), list(painted)], DOCS / "model_inpainting.png", ["healthy phantom", "inpainted"], NAMES, 2)
+    grid([list(healthy), list(painted)], out / "model_inpainting.png", ["healthy phantom", "inpainted"], NAMES, 2)
     scores = look(judge, made.images)[0]
     least = scores[np.arange(len(made.labels)), made.labels]
     worst = [np.flatnonzero(made.labels == label)[np.argsort(least[made.labels == label])][:8] for label in range(8)]
     failures = [[made.images[i] for i in row] for row in worst]
-    grid(failures, DOCS / "model_failures.png", NAMES, [f"worst {place}" for place in range(1, 9)])
+    grid(failures, out / "model_failures.png", NAMES, [f"worst {place}" for place in range(1, 9)])
 
 
 def table(judge: Any, images: Set) -> tuple[Any, Any]:
@@ -279,11 +286,13 @@ def table(judge: Any, images: Set) -> tuple[Any, Any]:
 def report(found: dict[str, Any]) -> str:
     """The report in Markdown."""
     lines = [
-        "# The bundled model",
+        "# The bundled model"
+        if found["ships"]
+        else f"# A model trained as the bundled one, from seed {found['recipe'].seed}",
         "",
-        "Made by `make model-report`: every figure and picture here comes from that one command. It judges the model",
-        "in `synthgen/phantom/weights` with a classifier that was trained on phantoms of site a alone. The model draws",
-        "phantoms, not people: nothing here says anything about real disease.",
+        *(_OWN if found["ships"] else _OTHER),
+        "a classifier that was trained on phantoms of site a alone. The model draws phantoms, not people: nothing here",
+        "says anything about real disease.",
         "",
         f"{found['images']} images, {STEPS} steps (`dpm++2m`), guidance_scale {GUIDANCE}, {found['dtype']}:",
         "",
@@ -404,12 +413,14 @@ def main() -> None:
     parser.add_argument("--judge-steps", type=int, default=1500, help="the judge's training steps of 64 images")
     parser.add_argument("--judge-per-cell", type=int, default=170, help="its training phantoms a condition and type")
     parser.add_argument("--work", type=Path, default=Path("build/weights"), help="where the training kept its phantoms")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the model's folder; the one that ships")
+    parser.add_argument("--out", type=Path, default=DOCS, help="the folder of model.md and its pictures")
     arguments = parser.parse_args()
     began = time.perf_counter()
     training, held = phantoms(arguments.judge_per_cell, JUDGE_SEED), phantoms(arguments.per_cell, HELD_SEED)
     judge = train_judge(training, arguments.judge_steps)
     other = look(judge, phantoms(arguments.per_cell, OTHER_SEED).images)[1]
-    model = Model()
+    model = Model(arguments.weights)
     made = model.cells(arguments.per_cell)
     found: dict[str, Any] = {"images": len(made.labels), "dtype": model.dtype, "guidance": {}, "ita": {}}
     sets = {
@@ -417,11 +428,12 @@ def main() -> None:
         "round trip of the autoencoder": held._replace(images=model.round_trip(held.images)),
         "generated": made,
     }
-    history = json.loads((WEIGHTS / export.TRAINING).read_text(encoding="utf-8"))
+    history = json.loads((arguments.weights / export.TRAINING).read_text(encoding="utf-8"))
     recipe = Recipe(
         **{key: tuple(value) if isinstance(value, list) else value for key, value in history["recipe"].items()}
     )
-    found["recipe"], found["bytes"] = recipe, sum(path.stat().st_size for path in WEIGHTS.rglob("*.safetensors"))
+    found["recipe"], found["ships"] = recipe, arguments.weights == WEIGHTS
+    found["bytes"] = sum(path.stat().st_size for path in arguments.weights.rglob("*.safetensors"))
     learned = learned_from(judge, recipe, arguments.work)
     for name, one in sets.items():
         found[name] = measure(judge, one, learned, other)
@@ -433,12 +445,13 @@ def main() -> None:
         part = model.cells(max(1, arguments.per_cell // 2), guidance_scale=scale)
         found["guidance"][scale] = measure(judge, part, learned, other) | {"spread": spread(part, held)}
         found["fewer"] = len(part.labels)
-    draw_grids(model, judge, made, held)
-    draw_curves(history, DOCS / "model_training.png")
-    (DOCS / "model.md").write_text(report(found), encoding="utf-8")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    draw_grids(model, judge, made, held, arguments.out)
+    draw_curves(history, arguments.out / "model_training.png")
+    (arguments.out / "model.md").write_text(report(found), encoding="utf-8")
     summary = {name: found[name] for name in sets}
     print(json.dumps(summary, indent=1))
-    print(f"docs/model.md written in {time.perf_counter() - began:.0f} s")
+    print(f"{arguments.out / 'model.md'} written in {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":
