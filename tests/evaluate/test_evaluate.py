@@ -310,6 +310,24 @@ def test_pixels_are_trained_from(drawn: ModuleType, prepared: Any) -> None:
     assert "small-cnn from pixels" in (job.out / "report.md").read_text()
 
 
+@pytest.mark.parametrize("kind", ["probe", "finetune"])
+def test_a_checkpoint_of_ones_own_is_what_learns(kind: str, prepared: Any, tmp_path: Path) -> None:
+    """A folder of transformers' is probed, or trained from its own weights in every trial, by the same settings."""
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
+
+    torch.manual_seed(0)
+    folder = tmp_path / "vit"
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    ViTForImageClassification(ViTConfig(**sizes, image_size=16, patch_size=8)).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+    learner: dict[str, Any] = {"kind": kind, "backbone": str(folder), "optimizer_steps": 4, "batch_size": 8}
+    learner |= {"image_size": 16, "frozen": True} if kind == "finetune" else {}
+    job = prepared(arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1, learner=learner)
+    assert len(done(job).predictions.trials) == 2
+    assert "vit" in job.network.words
+
+
 @pytest.mark.parametrize("mix", [{"share": 0.25}, "pretrain-then-real"])
 def test_every_mix_is_trained(prepared: Any, mix: Any) -> None:
     """How real and synthetic images meet is handed to the learner and said in the report."""
