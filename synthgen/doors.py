@@ -70,9 +70,11 @@ class StrategySettings(Strict):
 
     Attributes:
         reads_source: Whether the strategy starts from another image; ``None`` for one that can do either.
+        reads_prompt: Whether what it draws follows a prompt.
     """
 
     reads_source: ClassVar[bool | None] = False
+    reads_prompt: ClassVar[bool] = False
 
     height: int | None = Field(default=None, ge=8, le=8192)
     width: int | None = Field(default=None, ge=8, le=8192)

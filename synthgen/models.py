@@ -13,6 +13,11 @@ from typing import Any, Literal
 from synthgen.errors import ManifestError
 
 BUNDLED = "phantom"
+LEARNED = (
+    "psoriasis", "basal cell carcinoma", "melanoma", "vitiligo", "folliculitis", "lichen planus",
+    "squamous cell carcinoma", "healthy skin",
+)  # fmt: skip
+"""The conditions that the bundled model has learned, in the words that name them."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 

@@ -21,6 +21,7 @@ from synthgen.by_label import ByLabel
 from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.manifest import GenerateEntry, Manifest, SourcePool
+from synthgen.models import LEARNED
 from synthgen.prompts import PromptSet
 from synthgen.real import Index, Source
 from synthgen.sample import Recipe, Sample, seed_of
@@ -263,6 +264,17 @@ class Plan:
     def shards(self) -> int:
         """How many work shards in all."""
         return sum(entry.shards for entry in self.entries.values())
+
+    @property
+    def strange_words(self) -> list[str]:
+        """The words of labels that the bundled model has not learned and is asked for as it ships, each once."""
+        asked = (
+            words
+            for entry in self.entries.values()
+            for label, words in self.manifest.document.labels.items()
+            if entry.recipe.model.kind == "bundled" and entry.recipe.settings.reads_prompt and not entry.adapters[label]
+        )
+        return [words for words in dict.fromkeys(asked) if not any(known in words.casefold() for known in LEARNED)]
 
     def refs(self) -> Iterator[ShardRef]:
         """Every work shard, entry after entry."""

@@ -352,3 +352,20 @@ def test_planning_imports_no_model_library() -> None:
     code = "import sys, synthgen.plan; print(sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words", "strange"),
+    [
+        ("text2img", "acne vulgaris", ["acne vulgaris"]),
+        ("text2img", "Psoriasis of the elbow", []),
+        ("fake", "acne vulgaris", []),
+    ],
+)
+def test_words_that_the_bundled_model_has_not_learned_are_told(
+    strategy: str, words: str, strange: list[str], make_plan: MakePlan
+) -> None:
+    """It draws something for any word; who asks for one that it does not know is told so. Patterns know none."""
+    entry = {"name": "e", "strategy": strategy, "per_cell": 1, "settings": {"height": 64, "width": 64}}
+    plan = make_plan(labels={"a": words, "healthy": "healthy skin"}, model="phantom", generate=[entry])
+    assert plan.strange_words == strange

@@ -1,7 +1,8 @@
 """Says in a few plain lines what has become of the real images that a plan starts from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from synthgen.models import LEARNED
 from synthgen.real import SAME_FILE
 
 Account = Mapping[str, Mapping[str, int]]
@@ -24,6 +25,21 @@ def lines(account: Account, *, opened: bool) -> list[str]:
     if same:
         said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}")
     return said
+
+
+def of_words(strange: Sequence[str]) -> list[str]:
+    """The line that says which labels the bundled model does not know; none where it knows all.
+
+    Args:
+        strange: Their words, as of :attr:`synthgen.plan.Plan.strange_words`.
+    """
+    if not strange:
+        return []
+    listed = ", ".join(f"`{words}`" for words in strange)
+    return [
+        f"the bundled model has not learned {listed}, and draws something else; it knows {', '.join(LEARNED)}. Teach "
+        "it with `finetune:`, or take another model"
+    ]
 
 
 def _counted(counts: Mapping[str, int]) -> str:

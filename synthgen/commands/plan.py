@@ -34,6 +34,8 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 def _show(planned: Any, forecast: Any) -> None:
     from rich.console import Console
 
+    from synthgen.commands import _account
+
     console = Console(highlight=False, soft_wrap=True)
     for name, tuning in planned.tunings.items():
         seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
@@ -42,9 +44,9 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
             console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
+    for line in _account.of_words(planned.strange_words):
+        console.print(line, markup=False)
     if forecast.real:
-        from synthgen.commands import _account
-
         console.print("\n".join(_account.lines(forecast.real, opened=False)), markup=False)
     time = "not measured on this machine yet" if forecast.seconds is None else _progress.duration(forecast.seconds)
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")

@@ -23,6 +23,7 @@ class SamplerSettings(StrategySettings):
     """The sampler's settings, under diffusers' own names; guidance_scale of 1 or less samples without guidance."""
 
     task: ClassVar[Task] = "text2img"
+    reads_prompt: ClassVar[bool] = True
 
     scheduler: Scheduler = "dpm++2m"
     num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 25

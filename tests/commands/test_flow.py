@@ -544,3 +544,16 @@ def test_piped_output_of_a_process_is_plain(write_manifest: Any, tmp_path: Path)
     assert out.startswith("24 images\n")
     assert err.startswith("generate ...\nfake 00000: 5 of 24 images")
     assert not {"\r", "\x1b"} & set(out + err)
+
+
+def test_a_label_that_the_bundled_model_does_not_know_is_told(
+    synthgen: Synthgen, write_manifest: Callable[..., Path]
+) -> None:
+    """In the dry run, before anybody waits for images of something else."""
+    entry = {"strategy": "text2img", "per_cell": 1, "settings": {"height": 64, "width": 64}}
+    path = write_manifest(labels={"tinea": "tinea corporis"}, model="phantom", generate=[entry])
+    told = synthgen("plan", path)
+    assert told.code == 0
+    assert (
+        "the bundled model has not learned `tinea corporis`, and draws something else; it knows psoriasis" in told.out
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from synthgen import models
 from synthgen.phantom.training import autoencoder, data, networks
 from synthgen.phantom.training.loop import Machine, Stage, curve
 from synthgen.phantom.training.recipe import LABELS, MAX_TOKENS, Recipe
@@ -133,3 +134,8 @@ def test_it_trains_a_model_that_diffusers_loads(tmp_path: Path) -> None:
     image = pipe("An image of psoriasis", num_inference_steps=2, output_type="np").images[0]
     assert image.shape == (64, 64, 3)
     assert sum(path.stat().st_size for path in (tmp_path / "model").rglob("*")) < 16 * 2**20
+
+
+def test_what_is_trained_on_is_what_the_model_is_said_to_know() -> None:
+    """Whoever asks the bundled model for another condition is told so by this list."""
+    assert tuple(LABELS.values()) == models.LEARNED
