@@ -46,6 +46,7 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     """
     datasets_on_disk.check_ours(out / "dataset")  # before anything is made, which may take days
     preview.check_own(out / "preview.html")
+    curating.check(plan, out / "work")
     if plan.manifest.document.evaluate:
         evaluate.check(plan.manifest, out / "report", plan.index)
     if plan.tunings:
@@ -98,6 +99,7 @@ def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **opti
     Raises:
         StoppedError: ``stop`` said so; everything finished is kept.
     """
+    curating.check(plan, root)
     while True:
         job = generate.prepare(plan, root, Selection())
         yield Stage("generate", plan.samples, sum(job.finished))

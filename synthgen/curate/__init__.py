@@ -1,7 +1,7 @@
 """Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
 
 from synthgen.curate.chart import draw, write_table
-from synthgen.curate.job import Job, prepare, score
+from synthgen.curate.job import Job, check, prepare, score
 from synthgen.curate.judge import curation_of, judge
 from synthgen.curate.outcome import Outcome, Survivors
 from synthgen.curate.quota import next_round
@@ -12,6 +12,7 @@ __all__ = [
     "Outcome",
     "Scored",
     "Survivors",
+    "check",
     "curation_of",
     "draw",
     "judge",

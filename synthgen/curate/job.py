@@ -35,6 +35,24 @@ class Job:
         return sum(shard.images for each in self.scorings for shard in each.unscored(self.shards))
 
 
+def check(plan: Plan, root: Path) -> None:
+    """Refuse scorers that can't be had here, before any image is made; nothing is done where nothing is curated.
+
+    Args:
+        plan: The plan.
+        root: The run's folder, where real images are indexed.
+
+    Raises:
+        InputError: A scorer needs what the manifest does not say.
+        UnavailableError: A model, a package or real images that a scorer needs are not there.
+    """
+    if plan.manifest.curation is None:
+        return
+    context = _context(plan, root, (), None)
+    for name, settings in plan.manifest.curation.scorers.items():
+        Scoring(name, settings, context, root)
+
+
 def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> Job:
     """Find what is to be scored.
 

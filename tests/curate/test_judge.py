@@ -9,9 +9,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from synthgen import curate, made, verdicts
+from synthgen import curate, made, study, verdicts
 from synthgen.curate import chart, samples
-from synthgen.errors import DamagedError, IncompleteError, InputError
+from synthgen.devices import Wish
+from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
 
 MakePlan = Callable[..., Plan]
@@ -166,3 +167,11 @@ def test_the_chart_is_the_same_to_the_byte(root: Path, make_plan: MakePlan) -> N
     first = chart.draw(found, root).read_bytes()
     assert first.startswith(b"\x89PNG")
     assert chart.draw(found, root).read_bytes() == first
+
+
+def test_a_scorer_that_cannot_be_had_is_said_before_any_image(make_plan: MakePlan, tmp_path: Path) -> None:
+    """Not after hours of generating."""
+    plan = make_plan(curate={"scorers": {"domain": {"backbone": str(tmp_path)}}, "keep": ["domain.distance < 1"]})
+    with pytest.raises(UnavailableError):
+        list(study.run(plan, tmp_path / "study", Wish(), stop=lambda: False))
+    assert not list((tmp_path / "study").rglob("*.tar"))
