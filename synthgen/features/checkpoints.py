@@ -28,21 +28,24 @@ def loading(name: str) -> Iterator[None]:
         UnavailableError: It is not there, has no safetensors, or is of a kind that transformers does not know.
     """
     _check(name)
+    from huggingface_hub.utils import logging as hub
     from transformers.utils import logging
 
-    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    verbosity, shown, told = logging.get_verbosity(), logging.is_progress_bar_enabled(), hub.get_verbosity()
     logging.set_verbosity_error()
+    hub.set_verbosity_error()  # it says each of its retries
     logging.disable_progress_bar()
     try:
         yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
         raise UnavailableError(
             f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with config.json, "
             "preprocessor_config.json and model.safetensors, or a Hub id that has them"
         ) from error
     finally:
         logging.set_verbosity(verbosity)
+        hub.set_verbosity(told)
         if shown:
             logging.enable_progress_bar()
 
