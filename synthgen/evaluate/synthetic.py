@@ -1,6 +1,5 @@
 """The synthetic images of a run or a packed dataset: what a study's design knows of each, and where its bytes lie."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,18 +61,24 @@ def listed(
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
         return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
 
-    images, all_planned, places = list[Synthetic](), list[Synthetic](), dict[str, Place]()
-    judged, seen = None, Counter[str]()
+    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Place](), None
     for record, place in stored.listed(root, doors):
         judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
-        image, seen[record.entry] = design_of(record), seen[record.entry] + 1
+        image = design_of(record)
         if judged.accepted(record.key):
             images.append(image)
             places[image.key] = place
-        if uncurated and plan and seen[record.entry] <= plan.entries[record.entry].base.samples:
+        if uncurated and plan and _planned(plan, record):
             all_planned.append(image.uncurated)
             places[image.uncurated.key] = place
     return Listed((*images, *all_planned), places, judged.facts if judged else {})
+
+
+def _planned(plan: Plan, record: Record) -> bool:
+    """Whether an image was planned, and not made beyond the plan to make up for rejected ones."""
+    entry = plan.entries[record.entry]
+    index = entry.find(record.key)
+    return index is not None and index < entry.base.samples
 
 
 class _Judged:
