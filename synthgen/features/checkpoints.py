@@ -28,12 +28,14 @@ def loading(name: str) -> Iterator[None]:
         UnavailableError: It is not there, has no safetensors, or is of a kind that transformers does not know.
     """
     _check(name)
+    from logging import ERROR
+
     from huggingface_hub.utils import logging as hub
     from transformers.utils import logging
 
     verbosity, shown, told = logging.get_verbosity(), logging.is_progress_bar_enabled(), hub.get_verbosity()
     logging.set_verbosity_error()
-    hub.set_verbosity_error()  # it says each of its retries
+    hub.set_verbosity(ERROR)  # it says each of its retries
     logging.disable_progress_bar()
     try:
         yield
