@@ -11,6 +11,8 @@ from defusedxml import ElementTree
 
 from synthgen.errors import DamagedError
 from synthgen.evaluate import report
+from synthgen.evaluate.comparisons import Analysis
+from synthgen.evaluate.plots import curves
 from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
@@ -171,3 +173,18 @@ def test_a_study_and_a_trial_are_plain() -> None:
     """What the evaluation hands over needs no more than names and counts."""
     assert Study("s", ("a", "b")).generator_pool == "n"
     assert Trained("k", "real", "", 8, 0, 0, 500, 16).n_train == 16
+
+
+def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleType) -> None:
+    """One degree of freedom makes an interval ten times as long; the picture shows what the others say."""
+    added = {Cell("real+synthetic", strategy, 8, 1): 0.5 for strategy in ("text", "few")}
+    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.4} | added)
+    kept = [row for row, one in enumerate(whole.trials) if one.strategy != "few" or one.seed < 2]
+    trials = tuple(whole.trials[row] for row in kept)
+    few = dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept])
+    chosen = Analysis(few).primary
+    wide = next(one.difference for one in chosen if one.cell.strategy == "few")
+    low, high = curves._limits(chosen)
+    assert wide.high - wide.low > (high - low) / 100
+    others = [one.difference for one in chosen if one.cell.strategy == "text"]
+    assert all(low < 100 * end < high for one in others for end in (one.low, one.high))

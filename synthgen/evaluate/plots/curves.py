@@ -10,6 +10,8 @@ from synthgen.evaluate.plots import style
 from synthgen.evaluate.plots.style import Plot
 from synthgen.evaluate.predictions import Cell
 
+_FEW = 3
+
 
 def dose_response(analysis: Analysis) -> Plot | None:
     """Top-1 by synthetic:real ratio, a panel for each number of real images; ``None`` where nothing is added."""
@@ -52,11 +54,26 @@ def gain(analysis: Analysis) -> Plot | None:
         panel.grid(visible=False, axis="x")
         panel.set_xlabel("real images a class")
     panels[0].set_ylabel("gain over real, points of top-1")
+    panels[0].set_ylim(*_limits(chosen))
     caption = (
         "Gain over real images alone. Bars are 95 % intervals of one comparison; a filled marker is significant after "
         "Holm's correction, a hollow one is not."
     )
+    if any(one.difference.seeds < _FEW for one in chosen):
+        caption += f" Bars of fewer than {_FEW} seeds are long, and may end beyond the picture."
     return style.finished(figure, panels, "gain", caption)
+
+
+def _limits(found: Sequence[Comparison]) -> tuple[float, float]:
+    """Between which points the intervals of enough seeds lie, and every mean, with a margin.
+
+    The interval of two seeds has one degree of freedom, and can be ten times as long as all others.
+    """
+    known = [one.difference for one in found]
+    ends = [end for one in known if one.seeds >= _FEW for end in (one.low, one.high)]
+    inside = [end for end in [0.0, *(one.value for one in known), *ends] if np.isfinite(end)]
+    margin = 0.05 * (max(inside) - min(inside)) or 0.01
+    return 100 * (min(inside) - margin), 100 * (max(inside) + margin)
 
 
 def _level(panel: Any, analysis: Analysis, cell: Cell, ratios: Sequence[float]) -> None:
