@@ -272,6 +272,7 @@ class Plan:
             words
             for entry in self.entries.values()
             for label, words in self.manifest.document.labels.items()
+            if label in {cell.label for cell in entry.cells if cell.count}
             if entry.recipe.model.kind == "bundled" and entry.recipe.settings.reads_prompt and not entry.adapters[label]
         )
         return [words for words in dict.fromkeys(asked) if not any(known in words.casefold() for known in LEARNED)]

@@ -369,3 +369,10 @@ def test_words_that_the_bundled_model_has_not_learned_are_told(
     entry = {"name": "e", "strategy": strategy, "per_cell": 1, "settings": {"height": 64, "width": 64}}
     plan = make_plan(labels={"a": words, "healthy": "healthy skin"}, model="phantom", generate=[entry])
     assert plan.strange_words == strange
+
+
+def test_a_label_that_is_never_drawn_is_not_strange(make_plan: MakePlan) -> None:
+    """Only what is asked of the model counts."""
+    entry = {"name": "e", "strategy": "text2img", "total": 4, "weights": {"label": {"acne": 0, "melanoma": 1}}}
+    plan = make_plan(labels={"acne": "acne", "melanoma": "melanoma"}, model="phantom", generate=[entry])
+    assert plan.strange_words == []

@@ -148,6 +148,6 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
         planned = planning.read(manifest, DOORS, root, progress)
     if planned.index and done[-1] and not quiet:  # some were opened just now
         click.echo("\n".join(_account.lines(planned.index.account(), opened=True)), err=True)
-    for line in _account.of_words(planned.strange_words):
+    for line in [] if quiet else _account.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

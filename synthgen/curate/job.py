@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def check(plan: Plan, root: Path) -> None:
     """
     if plan.manifest.curation is None:
         return
-    context = _context(plan, root, (), None)
+    context = replace(_context(plan, root, (), None), images=plan.samples)
     for name, settings in plan.manifest.curation.scorers.items():
         Scoring(name, settings, context, root)
 

@@ -1,5 +1,6 @@
 """Which arms a study compares, and the families that Holm's correction is over."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,8 +34,9 @@ class Comparison:
         mean: The arm's own figure.
         mean_against: That of the arm that it is compared with.
         difference: The first less the second.
-        p_holm: Corrected over the family: every comparison with the same ``against``, ``metric`` and kind of subset.
-        family: How many comparisons are in it.
+        p_holm: Corrected over the family: every comparison with the same ``against``, ``metric`` and kind of subset;
+            NaN where one seed of several is left.
+        family: How many comparisons are in it that have a p value.
     """
 
     cell: Cell
@@ -87,14 +89,14 @@ class Analysis:
 
     def of(self, cell: Cell, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
-        return statistics.estimate(self._scores(cell, metric, subset), self.drawn)
+        return self._told(statistics.estimate(self._scores(cell, metric, subset), self.drawn))
 
     def of_images(self, cell: Cell, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
         rows = list(self.predictions.cells[cell].values())
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
         drawn = self.drawn.images[:, members]
-        return statistics.estimate(statistics.accuracy(drawn, right.astype(np.float64)), self.drawn)
+        return self._told(statistics.estimate(statistics.accuracy(drawn, right.astype(np.float64)), self.drawn))
 
     @property
     def shown(self) -> tuple[Cell, ...]:
@@ -134,17 +136,19 @@ class Analysis:
         cells = [cell for cell in cells if cell.n_real == n_real]
         if real is None or len(cells) < 2:
             return None
-        seeds = self._shared([real, *cells])
+        seeds = self._enough([real, *cells])
+        if not seeds:
+            return None
         base = self._scores(real, seeds=seeds)
         gains = [statistics.spread(self._scores(cell, seeds=seeds) - base, self.drawn) for cell in cells]
-        return curves.saturation(np.array([cell.ratio for cell in cells]), np.array(gains).T) if seeds else None
+        return curves.saturation(np.array([cell.ratio for cell in cells]), np.array(gains).T)
 
     def exchange(self, cell: Cell) -> curves.Exchange | None:
         """What one of a cell's synthetic images is worth in real ones; ``None`` without a curve of real ones."""
         by_number = {one.n_real: one for one in self.predictions.cells if one.arm == REAL}
         more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.cells if one.arm == MORE}
         points = dict(sorted((more | by_number).items()))
-        seeds = self._shared([cell, *points.values()])
+        seeds = self._enough([cell, *points.values()])
         if cell.n_real not in by_number or len(points) < 2 or not seeds:
             return None
         draws = [self._spread(one, seeds) for one in (*points.values(), cell)]
@@ -179,7 +183,13 @@ class Analysis:
         seeds = self._shared([cell, against])
         a, b = (self._scores(one, metric, subset, seeds) for one in (cell, against))
         means = float(a[0].mean()), float(b[0].mean())
-        return Comparison(cell, against, metric, subset, *means, statistics.compare(a, b, self.drawn))
+        return Comparison(cell, against, metric, subset, *means, self._told(statistics.compare(a, b, self.drawn)))
+
+    def _told(self, known: Estimate) -> Estimate:
+        """A figure without an interval where one seed of several is left: it tells nothing of other draws."""
+        if known.seeds > 1 or len({one.seed for one in self.predictions.trials}) == 1:
+            return known
+        return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
 
     def _scores(
         self, cell: Cell, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
@@ -187,10 +197,16 @@ class Analysis:
         rows = self.predictions.cells[cell]
         return self.scores[metric, subset][:, [rows[seed] for seed in (rows if seeds is None else seeds)]]
 
+    def _enough(self, cells: list[Cell]) -> tuple[int, ...]:
+        """The seeds that cells share; none where one of several is left."""
+        seeds = self._shared(cells)
+        return seeds if len(seeds) > 1 or len({one.seed for one in self.predictions.trials}) == 1 else ()
+
     def _shared(self, cells: list[Cell]) -> tuple[int, ...]:
         return tuple(sorted(set.intersection(*(set(self.predictions.cells[cell]) for cell in cells))))
 
 
 def _corrected(family: list[Comparison]) -> list[Comparison]:
     adjusted = statistics.holm([one.difference.p for one in family])
-    return [replace(one, p_holm=p, family=len(family)) for one, p in zip(family, adjusted, strict=True)]
+    tested = sum(not math.isnan(p) for p in adjusted)
+    return [replace(one, p_holm=p, family=tested) for one, p in zip(family, adjusted, strict=True)]

@@ -61,7 +61,7 @@ def _studied(predictions: Predictions) -> Iterator[str]:
 
 
 def _helped(analysis: Analysis) -> Iterator[str]:
-    family = analysis.primary
+    family = [one for one in analysis.primary if not math.isnan(one.p_holm)]
     if not family:
         yield "No arm could be compared with real images alone, so nothing about a gain was shown."
         return
@@ -87,6 +87,9 @@ def _verdict(
     with_what: str = "real images alone",
     words_for: tuple[str, str] = ("better", "worse"),
 ) -> Iterator[str]:
+    found = [one for one in found if not math.isnan(one.p_holm)]
+    if not found:
+        return
     higher = [one for one in found if one.significant and one.difference.value > 0]
     lower = [one for one in found if one.significant and one.difference.value < 0]
     of = words.count(len(found), "comparison")

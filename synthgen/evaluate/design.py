@@ -10,7 +10,7 @@ from synthgen.errors import InputError
 from synthgen.evaluate import arms, faults, notes
 from synthgen.evaluate.leaks import Leaks
 from synthgen.evaluate.seeds import Seed, Study
-from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.evaluate.trials import UNCURATED, Synthetic, Trial
 from synthgen.manifest.evaluate import Evaluate
 from synthgen.real import Index
 
@@ -85,18 +85,20 @@ def design(
     if arms.uses_synthetic(settings):
         found += faults.of_synthetic(settings, synthetic)
     refuse(found)
-    sound, excluded = _sieve(synthetic, Leaks(index, labels, near_copies))
+    reasons = _sieve(synthetic, Leaks(index, labels, near_copies))
+    sound = [image for image in synthetic if image.key not in reasons]
     draws = [draw(index.usable("train"), labels, seed, number) for number in range(settings.seeds)]
-    keys, entries = {image.key for image in sound}, sorted({one.entry for one in synthetic})
-    aside = tuple(image for image in synthetic if image.key not in keys)
+    entries = sorted({one.entry for one in synthetic})
+    aside = tuple(image for image in synthetic if image.key in reasons)
     study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
     seeds = [Seed(study, drawn) for drawn in draws]
-    _set_aside(sound, seeds, excluded)
-    refuse(_unusable(study, synthetic, seeds, excluded))
+    allowed = frozenset().union(*(seed.allowed for seed in seeds))
+    reasons |= {image.key: OUTSIDE for image in sound if image.key not in allowed}
+    refuse(_unusable(study, synthetic, seeds, _by_entry(synthetic, reasons)))
     trials, left_out = _trials(study, seeds)
     return Design(
         trials,
-        dict(sum(excluded.values(), Counter[str]()).most_common()),
+        dict(Counter({key.removeprefix(UNCURATED): reason for key, reason in reasons.items()}.values()).most_common()),
         left_out,
         (*notes.of(study, draws, left_out), *notes.of_shortages(_short(study, seeds))),
         tuple(one.id for one in study.held("validation")),
@@ -110,25 +112,19 @@ def refuse(found: Sequence[str]) -> None:
         raise InputError(*found)
 
 
-def _sieve(synthetic: Sequence[Synthetic], leaks: Leaks) -> tuple[list[Synthetic], Excluded]:
-    """The images that carry nothing of one held out, and how many of each entry do, by what."""
-    sound = []
+def _sieve(synthetic: Sequence[Synthetic], leaks: Leaks) -> dict[str, str]:
+    """Why images that carry something of one held out may train nothing, by key."""
+    found = ((image.key, leaks.reason(image)) for image in synthetic)
+    return {key: reason for key, reason in found if reason}
+
+
+def _by_entry(synthetic: Sequence[Synthetic], reasons: Mapping[str, str]) -> Excluded:
+    """How many images of each entry train nothing, by reason."""
     excluded: Excluded = {image.entry: Counter() for image in synthetic}
     for image in synthetic:
-        reason = leaks.reason(image)
-        if reason:
-            excluded[image.entry][reason] += 1
-        else:
-            sound.append(image)
-    return sound, excluded
-
-
-def _set_aside(sound: Sequence[Synthetic], seeds: Sequence[Seed], excluded: Excluded) -> None:
-    """Count the images that no seed's real images allow."""
-    allowed = frozenset().union(*(seed.allowed for seed in seeds))
-    for image in sound:
-        if image.key not in allowed:
-            excluded[image.entry][OUTSIDE] += 1
+        if image.key in reasons:
+            excluded[image.entry][reasons[image.key]] += 1
+    return excluded
 
 
 def _unusable(study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[Seed], excluded: Excluded) -> list[str]:

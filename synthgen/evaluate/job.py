@@ -126,6 +126,10 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
         raise InputError(
             "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
         )
+    if settings.uncurated and settings.synthetic != "this" and not places.holds_run(read.base / settings.synthetic):
+        raise InputError(
+            f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
+        )
     folder.claim(out, read.document.name)
     backbones.load(settings.learner, read.base, len(labels))
     refuse(faults.of_real(settings, index, labels) if index else [])

@@ -38,6 +38,11 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
     return _downloaded(synthetic)
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is a run, or a study's own with a run in it."""
+    return runs.is_run(folder) or runs.is_run(folder / "work")
+
+
 def _this(name: str, out: Path, run: bool) -> Path:
     places = [out.resolve().parent, Path("runs") / name]
     for place in places:

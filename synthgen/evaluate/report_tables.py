@@ -18,16 +18,17 @@ def arms(analysis: Analysis, scored: Sequence[Metrics]) -> Table:
     compared = {one.cell: one for one in analysis.primary}
     rows = []
     for cell in sorted(analysis.predictions.cells, key=lambda cell: (cell.n_real, cell)):
-        means = _means(analysis, cell, scored)
+        means, known = _means(analysis, cell, scored), analysis.of(cell)
         one = compared.get(cell)
         against = (words.points(one.difference), words.p_value(one.p_holm)) if one else (words.NONE, words.NONE)
-        rows.append((*_named(cell), words.percent(analysis.of(cell)), *means, *against))
+        rows.append((*_named(cell), str(known.seeds), words.percent(known), *means, *against))
     caption = (
         "Every arm, percent: means over seeds, with 95 % intervals of top-1 and of its paired difference from real "
-        "images alone, each of one comparison; p after Holm's correction."
+        "images alone, each of one comparison; p after Holm's correction. Where one seed of several is left there is "
+        "neither."
     )
     figures = ("top-1", "top-3", "balanced acc.", "macro F1", "macro AUROC", "ECE", "difference, points", "p (Holm)")
-    return Table(caption, ("arm", "strategy", "n", "ratio", *figures), rows, names=2)
+    return Table(caption, ("arm", "strategy", "n", "ratio", "seeds", *figures), rows, names=2)
 
 
 def by_tone(analysis: Analysis) -> Table | None:

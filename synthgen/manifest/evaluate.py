@@ -162,6 +162,8 @@ class Evaluate(Strict):
     def _apart(cls, strategies: dict[str, list[str]]) -> dict[str, list[str]]:
         owners: dict[str, str] = {}
         for name, entries in strategies.items():
+            if name.startswith("uncurated "):
+                raise ValueError(f"`{name}`: names that begin with `uncurated ` are for `uncurated`; take another")
             for entry in entries:
                 if entry in owners:
                     raise ValueError(f"entry `{entry}` is named in `{owners[entry]}` and in `{name}`; once is enough")

@@ -441,3 +441,18 @@ def test_a_large_study_is_designed_in_a_moment() -> None:
     found = designed(images, index, n_real=[1, 8, 16, 32, 64], ratios=[1, 4, 8], seeds=5)
     assert len({one.key for one in found.trials}) == len(found.trials)
     assert time.process_time() - began < 10
+
+
+def test_an_image_set_aside_is_counted_once() -> None:
+    """Also where it is an image of an uncurated strategy too."""
+    images = text()
+    near = {image.key for image in images[:3]} | {image.uncurated.key for image in images[:3]}
+    found = design(
+        study(),
+        Index(tuple(real())),
+        [*images, *(one.uncurated for one in images)],
+        seed=7,
+        labels=LABELS,
+        near_copies=near,
+    )
+    assert found.excluded == {NEAR: 3}

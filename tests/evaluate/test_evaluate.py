@@ -255,6 +255,9 @@ def test_nothing_is_uncurated_where_nothing_is_rejected(
     path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True)
     with pytest.raises(InputError, match=r"evaluate\.uncurated: nothing is rejected without `curate:`"):
         evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
+    path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True, synthetic="org/dataset")
+    with pytest.raises(InputError, match=r"evaluate\.uncurated: `org/dataset` holds no run"):
+        evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
 
 
 def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,22 +313,36 @@ def test_pixels_are_trained_from(drawn: ModuleType, prepared: Any) -> None:
     assert "small-cnn from pixels" in (job.out / "report.md").read_text()
 
 
-@pytest.mark.parametrize("kind", ["probe", "finetune"])
-def test_a_checkpoint_of_ones_own_is_what_learns(kind: str, prepared: Any, tmp_path: Path) -> None:
-    """A folder of transformers' is probed, or trained from its own weights in every trial, by the same settings."""
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A small vision transformer of random weights, by seed, as a folder of transformers'."""
     import torch
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
-    torch.manual_seed(0)
-    folder = tmp_path / "vit"
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    ViTForImageClassification(ViTConfig(**sizes, image_size=16, patch_size=8)).save_pretrained(folder)
-    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
-    learner: dict[str, Any] = {"kind": kind, "backbone": str(folder), "optimizer_steps": 4, "batch_size": 8}
-    learner |= {"image_size": 16, "frozen": True} if kind == "finetune" else {}
-    job = prepared(arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1, learner=learner)
-    assert len(done(job).predictions.trials) == 2
-    assert "vit" in job.network.words
+    def make(seed: int) -> Path:
+        torch.manual_seed(seed)
+        folder = tmp_path_factory.mktemp(f"vit-{seed}")
+        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+        ViTForImageClassification(ViTConfig(**sizes, image_size=16, patch_size=8)).save_pretrained(folder)
+        ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize("learner", [{}, {"kind": "finetune", "frozen": True}, {"kind": "finetune"}])
+def test_a_checkpoint_of_ones_own_is_what_learns(
+    learner: dict[str, Any], prepared: Any, checkpoint: Callable[[int], Path]
+) -> None:
+    """A folder of transformers' is probed, or trained from its own weights: from other weights it answers otherwise."""
+    answers = []
+    for seed in (0, 1):
+        given = learner | {"backbone": str(checkpoint(seed)), "optimizer_steps": 4, "batch_size": 8}
+        given |= {"image_size": 16} if learner else {}
+        job = prepared(arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1, learner=given)
+        answers.append(done(job).predictions.probabilities)
+    assert answers[0].shape[0] == 2
+    assert (answers[0] != answers[1]).any()
 
 
 @pytest.mark.parametrize("mix", [{"share": 0.25}, "pretrain-then-real"])

@@ -188,3 +188,29 @@ def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleT
     assert wide.high - wide.low > (high - low) / 100
     others = [one.difference for one in chosen if one.cell.strategy == "text"]
     assert all(low < 100 * end < high for one in others for end in (one.low, one.high))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds: int) -> None:
+    """Where no arm has more seeds, the picture is as high as the intervals are."""
+    cells = {Cell("real", "", 8, 0): 0.4, Cell("real+synthetic", "text", 8, 1): 0.5}
+    chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
+    low, high = curves._limits(chosen)
+    assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
+
+
+def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType, tmp_path: Path) -> None:
+    """Its figure is shown without an interval and p value, and no claim is made from it."""
+    added = {Cell("real+synthetic", "text", 8, ratio): 0.9 for ratio in (1, 10)}
+    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.2} | added)
+    kept = [row for row, one in enumerate(whole.trials) if one.arm == "real" or one.seed == 0]
+    trials = tuple(whole.trials[row] for row in kept)
+    analysis = report.write(
+        dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept]), tmp_path
+    )
+    for one in analysis.primary:
+        assert one.difference.value > 0.3
+        assert not one.significant
+        assert (one.difference.seeds, one.family) == (1, 0)
+    assert analysis.saturation("text", 8) is None
+    assert "No arm could be compared with real images alone" in (tmp_path / "report.md").read_text()

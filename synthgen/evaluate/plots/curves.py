@@ -10,7 +10,7 @@ from synthgen.evaluate.plots import style
 from synthgen.evaluate.plots.style import Plot
 from synthgen.evaluate.predictions import Cell
 
-_FEW = 3
+_TWO = 2
 
 
 def dose_response(analysis: Analysis) -> Plot | None:
@@ -59,18 +59,21 @@ def gain(analysis: Analysis) -> Plot | None:
         "Gain over real images alone. Bars are 95 % intervals of one comparison; a filled marker is significant after "
         "Holm's correction, a hollow one is not."
     )
-    if any(one.difference.seeds < _FEW for one in chosen):
-        caption += f" Bars of fewer than {_FEW} seeds are long, and may end beyond the picture."
+    low, high = panels[0].get_ylim()
+    if any(100 * one.difference.low < low or 100 * one.difference.high > high for one in chosen):
+        caption += " Bars of two seeds are long, and may end beyond the picture."
     return style.finished(figure, panels, "gain", caption)
 
 
 def _limits(found: Sequence[Comparison]) -> tuple[float, float]:
-    """Between which points the intervals of enough seeds lie, and every mean, with a margin.
+    """Between which points all intervals lie but those of two seeds, and every mean, with a margin.
 
-    The interval of two seeds has one degree of freedom, and can be ten times as long as all others.
+    The interval of two seeds has one degree of freedom, and can be ten times as long as all others. Where there are no
+    others, these count.
     """
     known = [one.difference for one in found]
-    ends = [end for one in known if one.seeds >= _FEW for end in (one.low, one.high)]
+    others = [one for one in known if one.seeds != _TWO and np.isfinite(one.low)] or known
+    ends = [end for one in others for end in (one.low, one.high)]
     inside = [end for end in [0.0, *(one.value for one in known), *ends] if np.isfinite(end)]
     margin = 0.05 * (max(inside) - min(inside)) or 0.01
     return 100 * (min(inside) - margin), 100 * (max(inside) + margin)
