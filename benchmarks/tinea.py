@@ -35,6 +35,7 @@ WIDE = ["to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1"
 PRIOR = {"with_prior_preservation": True, "num_class_images": 240, "class_prompts": CLASS_PROMPTS}
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {"rank": 32, "target_modules": WIDE, "learning_rate": 3e-3, "max_train_steps": 2000},
+    "lora-prior": {"rank": 32, "target_modules": WIDE, "learning_rate": 3e-3, "max_train_steps": 2000, **PRIOR},
     "full": {"learning_rate": 1e-3, "max_train_steps": 2000},
     "full-prior": {"learning_rate": 1e-3, "max_train_steps": 2000, **PRIOR},
     "textual-inversion": {"learning_rate": 5e-3, "num_vectors": 8, "max_train_steps": 600},
@@ -43,6 +44,7 @@ SHARED = {"train_batch_size": 16, "lr_scheduler": "cosine", "checkpointing_steps
 TITLES = {
     "before": "the model as it ships",
     "lora": "`lora`, in attention, feed-forward layers and convolutions",
+    "lora-prior": "the same, with prior preservation",
     "full": "`full`",
     "full-prior": "`full`, with prior preservation",
     "textual-inversion": "`textual-inversion`",
@@ -155,7 +157,7 @@ def pictures(shown: dict[str, tuple[Any, list[str]]], path: Path) -> None:
     for drawn, labels in shown.values():
         of = {label: [image for image, name in zip(drawn, labels, strict=True) if name == label] for label in NAMES}
         step = len(of[NEW]) // len(TONES)
-        rows.append([*of[NEW][::step][: len(TONES)], *(of[label][2 * step] for label in KNOWN)])
+        rows.append([*of[NEW][::step][: len(TONES)], *(of[label][len(of[label]) // 2] for label in KNOWN)])
     grid(rows, path, list(shown), [*(f"tinea {tone}" for tone in ROMAN), *KNOWN], 1)
 
 
@@ -181,7 +183,7 @@ def report(found: dict[str, Measured], ceiling: float, settings: dict[str, dict[
         lines.append(f"| {TITLES[name]} | {one.new:.3f} | {one.known:.3f} | {rest} |")
     lines += [
         "",
-        "Seconds are those of the steps, in one thread beside other programs; megabytes those of the weights.",
+        "Seconds are those of the steps, on a machine that other programs used too; megabytes those of the weights.",
         "",
         "![The phantoms, the model as it ships, and after each method, from the same seeds](finetune_grid.png)",
         "",
@@ -208,7 +210,7 @@ def main() -> None:
     """Train, draw, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("build/tinea"), help="adapters, images and the classifier")
-    parser.add_argument("--per-cell", type=int, default=4, help="generated images a condition and type")
+    parser.add_argument("--per-cell", type=int, default=10, help="generated images a condition and type")
     parser.add_argument("--judge-per-cell", type=int, default=100, help="its phantoms a condition, type and camera")
     parser.add_argument("--judge-steps", type=int, default=2500, help="its steps of 64 images")
     arguments = parser.parse_args()

@@ -81,3 +81,25 @@ def test_what_a_family_can_not_do_is_refused_at_once(
             real={"source": "phantom", "count": 4},
             finetune=[{"name": "tuned", **changes}],
         )
+
+
+def test_an_adapter_for_few_steps_is_sampled_by_its_scheduler(
+    tuned: Path, tiny_model: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As LCM, Turbo and Lightning adapters are: a LoRA from a folder, four steps without guidance; another picture."""
+    digests = []
+    for adapter in ({"adapter": str(tuned / "adapters/lora-melanoma")}, {}):
+        settings = {"scheduler": "lcm", "num_inference_steps": 4, "guidance_scale": 1.0, "height": 32, "width": 32}
+        document = {
+            "name": "few", "seed": 3, "model": str(tiny_model("sd")), "prompts": "sagers2023",
+            "labels": {"melanoma": "melanoma"}, "skin_tones": {"scale": "fitzpatrick", "values": [2]},
+            "generate": [{"name": "made", "strategy": "text2img", "per_cell": 2, "settings": settings, **adapter}],
+        }  # fmt: skip
+        path, root = tmp_path / "manifest.yaml", tmp_path / f"run-{len(digests)}"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        job = generate.prepare(planning.read(path, DOORS, root), root)
+        assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
+        records = [json.loads(one.files["json"]) for one in tars.read(root / "made" / "00000.tar")]
+        assert {(one["scheduler"], one["num_inference_steps"]) for one in records} == {("lcm", 4)}
+        digests.append([one["image_sha256"] for one in records])
+    assert digests[0] != digests[1]
