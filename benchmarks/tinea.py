@@ -179,7 +179,7 @@ def report(found: dict[str, Measured], ceiling: float, settings: dict[str, dict[
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in found.items():
-        rest = f"{one.steps:,} | {one.seconds:,.0f} | {one.megabytes:.2f}" if one.steps else "| |"
+        rest = f"{one.steps:,} | {one.seconds:,.0f} | {one.megabytes:.3f}" if one.steps else "| |"
         lines.append(f"| {TITLES[name]} | {one.new:.3f} | {one.known:.3f} | {rest} |")
     lines += [
         "",
