@@ -12,7 +12,7 @@ from defusedxml import ElementTree
 from synthgen.errors import DamagedError
 from synthgen.evaluate import report
 from synthgen.evaluate.comparisons import Analysis
-from synthgen.evaluate.plots import curves
+from synthgen.evaluate.plots import curves, style
 from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
@@ -214,3 +214,20 @@ def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType,
         assert (one.difference.seeds, one.family) == (1, 0)
     assert analysis.saturation("text", 8) is None
     assert "No arm could be compared with real images alone" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3])
+@pytest.mark.parametrize("name", ["text", "uncurated text", "in-then-outpaint-tuned"])
+def test_a_legend_lies_within_its_picture(panels: int, name: str) -> None:
+    """However few panels there are and however long a strategy's name is, no entry is cut off."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure, shown = style.panels(panels)
+    for number in range(5):
+        shown[0].plot([0, 1], [0, number], marker="o", label=f"real + {name}{' ' * number}")
+    style.finished(figure, shown, "plot", "caption")
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    extent = legend.get_window_extent()
+    assert extent.x0 >= 0
+    assert extent.x1 <= figure.bbox.width

@@ -49,7 +49,7 @@ def gain(analysis: Analysis) -> Plot | None:
         for place, line in enumerate(lines):
             here = [one for one in chosen if (one.cell.arm, one.cell.strategy) == line]
             here = [one for one in here if one.cell.ratio == ratio or one.cell.arm == AUGMENT]
-            _bars(panel, analysis, here, sizes, (place - (len(lines) - 1) / 2) * 0.14)
+            _bars(panel, analysis, here, sizes, (place - (len(lines) - 1) / 2) * min(0.14, 0.8 / len(lines)))
         panel.set_xticks(range(len(sizes)), [str(n) for n in sizes])
         panel.grid(visible=False, axis="x")
         panel.set_xlabel("real images a class")

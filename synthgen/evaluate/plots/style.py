@@ -70,7 +70,9 @@ def finished(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plo
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
     if entries:
-        figure.legend(entries.values(), entries, loc="outside lower center", ncols=min(len(entries), 4), frameon=False)
+        inches = 0.7 + 0.07 * max(map(len, entries))  # of one entry, with what stands between
+        columns = max(1, min(len(entries), 4, int(figure.get_figwidth() / inches)))
+        figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns, frameon=False)
     sink = io.BytesIO()
     with rc_context(_RC):
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
