@@ -46,7 +46,8 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     """
     datasets_on_disk.check_ours(out / "dataset")  # before anything is made, which may take days
     preview.check_own(out / "preview.html")
-    curating.check(plan, out / "work")
+    if plan.tunings:
+        curating.check(plan, out / "work")  # before trainings; `fill` does before images
     if plan.manifest.document.evaluate:
         evaluate.check(plan.manifest, out / "report", plan.index)
     if plan.tunings:
@@ -72,8 +73,7 @@ def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage
     yield Stage("classifier-eval")
     settings = plan.manifest.document.evaluate
     this = settings is not None and settings.synthetic == "this"
-    made = out / ("work" if settings and settings.uncurated else "dataset")  # a dataset holds no rejected image
-    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=made if this else None, progress=heed)
+    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=out if this else None, progress=heed)
     yield Stage("classifier-eval", len(job.names), evaluate.finished(job), "trainings")
     yield from evaluate.evaluate(job, stop=stop, progress=heed)
     packing.add_report(out / "dataset", out / "report")

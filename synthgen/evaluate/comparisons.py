@@ -136,8 +136,8 @@ class Analysis:
         cells = [cell for cell in cells if cell.n_real == n_real]
         if real is None or len(cells) < 2:
             return None
-        seeds = self._enough([real, *cells])
-        if not seeds:
+        seeds = self._shared([real, *cells])
+        if not self._enough(len(seeds)):
             return None
         base = self._scores(real, seeds=seeds)
         gains = [statistics.spread(self._scores(cell, seeds=seeds) - base, self.drawn) for cell in cells]
@@ -148,8 +148,8 @@ class Analysis:
         by_number = {one.n_real: one for one in self.predictions.cells if one.arm == REAL}
         more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.cells if one.arm == MORE}
         points = dict(sorted((more | by_number).items()))
-        seeds = self._enough([cell, *points.values()])
-        if cell.n_real not in by_number or len(points) < 2 or not seeds:
+        seeds = self._shared([cell, *points.values()])
+        if cell.n_real not in by_number or len(points) < 2 or not self._enough(len(seeds)):
             return None
         draws = [self._spread(one, seeds) for one in (*points.values(), cell)]
         real = np.array(draws[:-1]).T
@@ -187,20 +187,19 @@ class Analysis:
 
     def _told(self, known: Estimate) -> Estimate:
         """A figure without an interval where one seed of several is left: it tells nothing of other draws."""
-        if known.seeds > 1 or len({one.seed for one in self.predictions.trials}) == 1:
+        if self._enough(known.seeds):
             return known
         return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
+
+    def _enough(self, seeds: int) -> bool:
+        """Whether so many seeds tell anything of this study: one of several does not."""
+        return seeds > 1 or seeds == len({one.seed for one in self.predictions.trials})
 
     def _scores(
         self, cell: Cell, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
     ) -> Array:
         rows = self.predictions.cells[cell]
         return self.scores[metric, subset][:, [rows[seed] for seed in (rows if seeds is None else seeds)]]
-
-    def _enough(self, cells: list[Cell]) -> tuple[int, ...]:
-        """The seeds that cells share; none where one of several is left."""
-        seeds = self._shared(cells)
-        return seeds if len(seeds) > 1 or len({one.seed for one in self.predictions.trials}) == 1 else ()
 
     def _shared(self, cells: list[Cell]) -> tuple[int, ...]:
         return tuple(sorted(set.intersection(*(set(self.predictions.cells[cell]) for cell in cells))))

@@ -48,10 +48,8 @@ def arrange(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> C
     least = _least(drawn, pool)
     turns: dict[tuple[str, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (entry, label, source, tone), members in strata.items():
-        start = (
-            int.from_bytes(point(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone), "big")
-            / 2**64
-        )
+        first = point(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
+        start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start
             turns[entry, label].append((turn, place, Candidate(image.key, least(image))))
