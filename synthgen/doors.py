@@ -84,6 +84,11 @@ class StrategySettings(Strict):
         """Whether these settings need a mask that comes with the real image."""
         return False
 
+    @property
+    def passes(self) -> int:
+        """How often a model is asked for one image, which the time that it takes is in proportion to."""
+        return 1
+
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in, once the model is known.
 

@@ -26,7 +26,7 @@ def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stor
         _name(recipe, image_format): {
             "seconds": seconds / images,
             "bytes": stored / images,
-            "steps": _passes(recipe),
+            "steps": recipe.settings.passes,
             "when": int(time.time()),
         }
     }
@@ -38,12 +38,12 @@ def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stor
 def seconds(recipe: Recipe, image_format: str, images: int) -> float | None:
     """Expected seconds for so many images; ``None`` where this machine measured nothing like it.
 
-    Time is taken as proportional to the passes through the denoiser: steps, twice with guidance.
+    Time is taken as proportional to the passes through the denoiser: a step is one, or two where it is guided.
     """
     measured = _load().get(_name(recipe, image_format))
     if measured is None:
         return None
-    return float(measured["seconds"]) * images * _passes(recipe) / float(measured["steps"])
+    return float(measured["seconds"]) * images * recipe.settings.passes / float(measured["steps"])
 
 
 def stored(recipe: Recipe, image_format: str, images: int) -> int:
@@ -53,11 +53,6 @@ def stored(recipe: Recipe, image_format: str, images: int) -> int:
         return int(float(measured["bytes"]) * images)
     pixels = (recipe.settings.height or 0) * (recipe.settings.width or 0)
     return int((pixels * _BYTES_A_PIXEL[image_format] + _BYTES_A_SAMPLE) * images)
-
-
-def _passes(recipe: Recipe) -> int:
-    steps = int(getattr(recipe.settings, "num_inference_steps", 1))
-    return steps * (2 if float(getattr(recipe.settings, "guidance_scale", 0.0)) > 1 else 1)
 
 
 def _name(recipe: Recipe, image_format: str) -> str:

@@ -124,11 +124,16 @@ def field_types() -> dict[str, type]:
     return {field.name: field.type for field in fields(Record)}  # type: ignore[misc]
 
 
+# Settings that the record has no field for: they are told among its attributes, where they say anything.
+_WITHOUT_A_FIELD = {"guidance_start", "guidance_stop"}
+
+
 def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
     """The record of a sample once its image is made."""
     settings = sample.recipe.settings
     source = sample.source
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
+    attributes |= settings.model_dump(include=_WITHOUT_A_FIELD)
     mask = getattr(settings, "mask", None)
     return Record(
         key=sample.key,

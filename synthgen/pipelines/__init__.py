@@ -1,6 +1,7 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
 from synthgen.pipelines.batches import SCHEDULERS, Pipeline
+from synthgen.pipelines.guidance import check as check_guidance
 from synthgen.pipelines.latents import denoiser, reads_mask
 from synthgen.pipelines.loading import (
     CLASSES,
@@ -19,6 +20,7 @@ __all__ = [
     "SCHEDULERS",
     "Pipeline",
     "Task",
+    "check_guidance",
     "check_lengths",
     "check_scheduler",
     "denoiser",

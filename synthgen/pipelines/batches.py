@@ -7,6 +7,7 @@ What is done here and not left to the pipeline, and why:
 * Prompts are encoded once a distinct text, in batches of one fixed shape, so an embedding depends on its text alone.
 * The images that samples start from are encoded as a batch, which diffusers does one at a time where every sample has a
   generator; what is random about it is drawn per sample, as the noise is.
+* Guidance can be left out of the first and the last steps, for the time and the spread of images that it costs.
 * Images become uint8 on the device, which moves a quarter of the bytes.
 * The decoder's raw output is checked for NaN and infinity before the pipeline clamps it.
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.attempts import Painted
 from synthgen.errors import OutOfMemoryError
-from synthgen.pipelines import latents, prompts
+from synthgen.pipelines import guidance, latents, prompts
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
@@ -157,14 +158,15 @@ class Pipeline:
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
-            output = self._pipe(
-                **self._prompts(samples, guided=settings.guidance_scale > 1),
-                **arguments,
-                num_inference_steps=settings.num_inference_steps,
-                guidance_scale=settings.guidance_scale,
-                generator=generators,
-                output_type="pt",
-            )
+            with guidance.only_in(self._pipe, settings.guided_steps, settings.num_inference_steps):
+                output = self._pipe(
+                    **self._prompts(samples, guided=settings.guidance_scale > 1),
+                    **arguments,
+                    num_inference_steps=settings.num_inference_steps,
+                    guidance_scale=settings.guidance_scale,
+                    generator=generators,
+                    output_type="pt",
+                )
             return self._painted(output.images)
 
     def _encode_images(self, originals: Any, generators: list[Any]) -> Any:

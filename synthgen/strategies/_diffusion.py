@@ -20,7 +20,12 @@ Fit = Literal["crop", "stretch", "pad"]
 
 
 class SamplerSettings(StrategySettings):
-    """The sampler's settings, under diffusers' own names; guidance_scale of 1 or less samples without guidance."""
+    """The sampler's settings, under diffusers' own names; guidance_scale of 1 or less samples without guidance.
+
+    Attributes:
+        guidance_start: The share of the steps after which guidance starts, as of diffusers' guiders.
+        guidance_stop: The share of the steps after which it stops.
+    """
 
     task: ClassVar[Task] = "text2img"
     reads_prompt: ClassVar[bool] = True
@@ -28,6 +33,35 @@ class SamplerSettings(StrategySettings):
     scheduler: Scheduler = "dpm++2m"
     num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 25
     guidance_scale: Annotated[float, Field(ge=0, le=100)] = 3.0
+    # Left out of what decides a run's images where they say nothing, so that runs that began without them go on.
+    guidance_start: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda start: start == 0)] = 0.0
+    guidance_stop: Annotated[float, Field(gt=0, le=1, exclude_if=lambda stop: stop == 1)] = 1.0
+
+    @property
+    def steps(self) -> range:
+        """The steps that are done, of those that the scheduler counts from 0."""
+        return range(self.num_inference_steps)
+
+    @property
+    def guided_steps(self) -> range:
+        """The steps with guidance, whether they are done or not; none where nothing is guided."""
+        count = self.num_inference_steps if self.guidance_scale > 1 else 0
+        return range(int(self.guidance_start * count), int(self.guidance_stop * count))
+
+    @property
+    def passes(self) -> int:
+        """Passes through the denoiser: one a step, and another one where it is guided."""
+        return len(self.steps) + len(set(self.steps) & set(self.guided_steps))
+
+    @model_validator(mode="after")
+    def _guides_a_step(self) -> Self:
+        if self.steps and self.guidance_scale > 1 and self.passes == len(self.steps):
+            raise ValueError(
+                f"guidance_start {self.guidance_start} to guidance_stop {self.guidance_stop} guides none of the steps "
+                f"that are done, {self.steps[0]} to {self.steps[-1]} of {self.num_inference_steps} counted from 0; "
+                "widen it, or set guidance_scale to 1"
+            )
+        return self
 
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in; a local model that can't do the task is refused here already."""
@@ -36,8 +70,10 @@ class SamplerSettings(StrategySettings):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.fits(self.task, facts.in_channels, facts.latent_channels, facts.name)
                 pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
+                if 0 < len(self.guided_steps) < self.num_inference_steps:
+                    pipelines.check_guidance(facts.class_name, facts.name)
             except UnavailableError as error:
-                key = "scheduler" if "scheduler" in str(error) else "model"
+                key = next((key for key in ("scheduler", "guidance_start") if key in str(error)), "model")
                 raise ManifestError(f"{key}: {error}") from None
         return super().fitted(facts)
 
@@ -56,6 +92,12 @@ class FromImageSettings(SamplerSettings):
 
     strength: Annotated[float, Field(gt=0, le=1)] = 0.8
     fit: Fit = "crop"
+
+    @property
+    def steps(self) -> range:
+        """The steps that are done: the last ones, as many as strength says."""
+        count = self.num_inference_steps
+        return range(count - int(count * self.strength), count)
 
     @model_validator(mode="after")
     def _does_a_step(self) -> Self:

@@ -1,0 +1,212 @@
+"""Guidance in a part of the steps: which ones, what the denoiser is spared, and that the rest is diffusers' own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from synthgen import generate, planning
+from synthgen.all_doors import DOORS
+from synthgen.devices import Wish
+from synthgen.errors import ManifestError, UnavailableError
+from synthgen.pipelines import denoiser, guidance
+from synthgen.plan import Plan
+from synthgen.sample import record
+from synthgen.strategies import img2img, text2img
+from synthgen.strategies._diffusion import Scheduler
+
+pytestmark = [
+    pytest.mark.slow,
+    # diffusers' schedulers hand torch tensors to numpy in two ways that numpy 2 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning"),
+]
+
+MakePlan = Callable[..., Plan]
+MIDDLE: dict[str, Any] = {
+    "num_inference_steps": 4,
+    "guidance_scale": 3.0,
+    "guidance_start": 0.25,
+    "guidance_stop": 0.75,
+}
+CASES = [("sd", "img2img"), ("sd", "inpaint"), ("sd-inpainting", "inpaint"), ("sdxl", "text2img"), ("sdxl", "inpaint")]
+CASES += [("sd3", "text2img"), ("sd3", "img2img"), ("sd3", "inpaint")]
+SIZE = {"height": 64, "width": 64}
+
+
+def entry(**settings: Any) -> dict[str, Any]:
+    """A manifest's change: one text2img entry."""
+    return {"generate": [{"name": "text", "strategy": "text2img", "per_cell": 1, "settings": SIZE | settings}]}
+
+
+def watch(pipe: Any, patch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
+    """A list that each pass through a pipeline's denoiser adds its timestep and the size of its batch to."""
+    seen: list[tuple[float, int]] = []
+    real = denoiser(pipe).forward
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        timestep = kwargs["timestep"] if "timestep" in kwargs else args[1]
+        seen.append((float(timestep.flatten()[0]), len(args[0] if args else kwargs["hidden_states"])))
+        return real(*args, **kwargs)
+
+    patch.setattr(denoiser(pipe), "forward", forward)
+    return seen
+
+
+def maker_of(plan: Plan, batch_size: int) -> tuple[Any, Any]:
+    """A plan's maker of images in fp32 on the CPU, and the diffusers pipeline within."""
+    recipe = plan.entries["text"].recipe
+    maker = text2img.maker(recipe, text2img.environment(recipe, Wish("cpu", "fp32", batch_size=batch_size), 4))
+    return maker, maker.__self__._pipe
+
+
+@pytest.mark.parametrize("scheduler", get_args(Scheduler))
+def test_steps_outside_see_half_the_batch(scheduler: str, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each scheduler the first and the last of four steps are without guidance, and pass half the batch."""
+    plan = make_plan(**entry(**MIDDLE, scheduler=scheduler))
+    maker, pipe = maker_of(plan, 2)
+    seen = watch(pipe, monkeypatch)
+    assert maker([plan.entries["text"].sample(index) for index in (0, 1)]).finite.all()
+    steps = sorted({timestep for timestep, _ in seen}, reverse=True)
+    assert len(steps) == 4
+    assert [size for _, size in seen] == [4 if steps.index(timestep) in (1, 2) else 2 for timestep, _ in seen]
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_what_comes_out_is_what_diffusers_makes(after: int, make_plan: MakePlan) -> None:
+    """Guidance that stops is the image of diffusers' own callback that cuts it off, within a grey level."""
+    from diffusers.callbacks import SDCFGCutoffCallback
+
+    plan = make_plan(**entry(num_inference_steps=4, guidance_scale=3.0, guidance_stop=after / 4))
+    sample = plan.entries["text"].sample(0)
+    maker, pipe = maker_of(plan, 1)
+    found = maker([sample]).pixels[0]
+    import torch
+
+    plain = pipe(
+        [sample.prompt],
+        negative_prompt=[sample.negative_prompt],
+        generator=[torch.Generator().manual_seed(sample.seed)],
+        callback_on_step_end=SDCFGCutoffCallback(cutoff_step_ratio=None, cutoff_step_index=after - 1),
+        num_inference_steps=4,
+        guidance_scale=3.0,
+        output_type="np",
+        **SIZE,
+    ).images[0]
+    assert np.abs(found.astype(int) - np.rint(plain * 255).astype(int)).max() <= 1
+
+
+def test_guidance_throughout_is_as_it_was(make_plan: MakePlan) -> None:
+    """From 0 to 1 is what is done where nothing is said, and no step of it is spared."""
+    said, unsaid = (
+        make_plan(**entry(num_inference_steps=4, guidance_scale=3.0, **more))
+        for more in ({"guidance_start": 0.0, "guidance_stop": 1.0}, {})
+    )
+    assert said.digest == unsaid.digest
+    assert make_plan(**entry(**MIDDLE)).digest != unsaid.digest
+    assert said.entries["text"].recipe.settings.passes == 8
+
+
+def test_a_pipeline_keeps_nothing_of_it(make_plan: MakePlan) -> None:
+    """After a batch with guidance in the middle the next one is guided throughout, as before it."""
+    throughout = MIDDLE | {"guidance_start": 0.0, "guidance_stop": 1.0}
+    samples = [make_plan(**entry(**settings)).entries["text"].sample(0) for settings in (throughout, MIDDLE)]
+    maker, _ = maker_of(make_plan(**entry(**throughout)), 1)
+    before, between, after = (maker([sample]).pixels for sample in (*samples, samples[0]))
+    assert np.array_equal(before, after)
+    assert not np.array_equal(before, between)
+
+
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_every_family_and_task(
+    case: tuple[str, str],
+    tiny_model: Callable[[str], Path],
+    write_manifest: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every family whose guidance is two predictions can do without the second one, in every task."""
+    family, strategy = case
+    more = {"scheduler": "default"} if family == "sd3" else {}
+    more |= {} if strategy == "text2img" else {"strength": 0.75}
+    start = {"total": 2} if strategy == "text2img" else {"per_source": 1}
+    path = write_manifest(
+        labels={"melanoma": "melanoma"},
+        skin_tones={"scale": "fitzpatrick", "values": [1, 2, 3, 4, 5, 6]},
+        model=str(tiny_model(family)),
+        real={"source": "phantom", "count": 6, "splits": {"train": 1.0}},
+        generate=[{"strategy": strategy, "settings": MIDDLE | {"height": 32, "width": 32} | more, **start}],
+        output={"image_format": "png", "shard_samples": 2},
+    )
+    calls: list[tuple[range, list[tuple[float, int]]]] = []
+    honest = guidance.only_in
+
+    def watched(pipe: Any, guided: range, count: int) -> Any:
+        calls.append((guided, watch(pipe, monkeypatch)))
+        return honest(pipe, guided, count)
+
+    monkeypatch.setattr(guidance, "only_in", watched)
+    job = generate.prepare(planning.read(path, DOORS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2))
+    list(generate.generate(job, Wish("cpu", "fp32", batch_size=2)))
+    ((guided, seen),) = calls
+    assert guided == range(1, 3)
+    assert [size for _, size in seen] == ([2, 4, 4, 2] if strategy == "text2img" else [4, 4, 2])
+
+
+def test_a_number_in_every_step_is_refused(tiny_model: Callable[[str], Path], make_plan: MakePlan) -> None:
+    """Flux, and a UNet that was distilled, read guidance_scale in every step, so nothing could be left out."""
+    with pytest.raises(ManifestError, match=r"settings.guidance_start: .* reads guidance_scale as a number in every"):
+        make_plan(model=str(tiny_model("flux")), **entry(**MIDDLE, scheduler="default"))
+    with pytest.raises(UnavailableError, match="leave guidance_start and guidance_stop out"):
+        guidance.check("StableDiffusionPipeline", "a distilled model", distilled=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "phrase"),
+    [
+        (MIDDLE | {"guidance_stop": 0.25}, "guidance_start 0.25 to guidance_stop 0.25 guides none of the steps"),
+        (MIDDLE | {"num_inference_steps": 1}, "done, 0 to 0 of 1 counted from 0; widen it"),
+        (MIDDLE | {"guidance_start": 1.0}, "less than 1"),
+        (MIDDLE | {"guidance_stop": 0.0}, "greater than 0"),
+    ],
+)
+def test_an_interval_without_a_step_is_refused(settings: dict[str, Any], phrase: str, make_plan: MakePlan) -> None:
+    """What would guide nothing, though guidance was asked for, is a fault of the manifest."""
+    with pytest.raises(ManifestError, match=phrase):
+        make_plan(**entry(**settings))
+
+
+def test_strength_leaves_out_the_first_steps() -> None:
+    """An image that is painted over in its last steps alone can only be guided in those."""
+    with pytest.raises(ValueError, match="guides none of the steps that are done, 3 to 3 of 4 counted from 0"):
+        img2img.Settings(**MIDDLE, strength=0.25)
+    assert img2img.Settings(**MIDDLE, strength=0.5).passes == 3
+
+
+def test_without_guidance_the_interval_says_nothing() -> None:
+    """At a guidance_scale of 1 there is one pass a step, whatever the interval."""
+    assert text2img.Settings(**MIDDLE | {"guidance_scale": 1.0, "guidance_stop": 0.25}).passes == 4
+
+
+def test_a_record_tells_the_interval(make_plan: MakePlan) -> None:
+    """What the record has no field for stands among its attributes, and nothing does where nothing was said."""
+    said, unsaid = (
+        json.loads(record(made, image_sha256="", model_revision="", generator="").attributes)
+        for made in (make_plan(**entry(**one)).entries["text"].sample(0) for one in (MIDDLE, {}))
+    )
+    assert {name: said[name] for name in said if name not in unsaid} == {"guidance_start": 0.25, "guidance_stop": 0.75}
+
+
+def test_the_time_expected_counts_what_is_spared(make_plan: MakePlan) -> None:
+    """A plan expects six passes of eight to take six eighths of the time."""
+    from synthgen import rates
+
+    middle, throughout = (
+        make_plan(**entry(**one)).entries["text"].recipe
+        for one in (MIDDLE, {"num_inference_steps": 4, "guidance_scale": 3.0})
+    )
+    rates.note(throughout, "png", images=10, seconds=8.0, stored=1000)
+    assert rates.seconds(middle, "png", 10) == pytest.approx(6.0)
