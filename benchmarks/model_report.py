@@ -21,7 +21,10 @@ HERE = Path(__file__).parent
 WEIGHTS = HERE.parent / "synthgen" / "phantom" / "weights"
 DOCS = HERE.parent / "docs"
 NAMES, ROMAN = list(LABELS), ("I", "II", "III", "IV", "V", "VI")
-STEPS, GUIDANCE, BATCH = 20, 1.5, 48
+BATCH = 48
+# guidance_scale, guidance_start and guidance_stop of a row each: throughout, and in some steps alone.
+THROUGHOUT = [(scale, 0.0, 1.0) for scale in (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)]
+INTERVALS = [(2.5, 0.0, 0.4), (2.5, 0.6, 1.0), (2.5, 0.4, 1.0), (2.5, 0.4, 0.6), (2.0, 0.4, 0.6)]
 JUDGE_SEED, HELD_SEED, OTHER_SEED = 1001, 1002, 1003
 PROMPT = "An image of {}, a skin disease, Fitzpatrick skin type {}"
 _OWN = (
@@ -154,8 +157,17 @@ def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list
     return [step for step, _ in found], [value for _, value in found]
 
 
+def sampler(**changes: Any) -> Any:
+    """The settings by which the quickstart samples, with changes."""
+    from synthgen import planning, shipped
+    from synthgen.all_doors import DOORS
+
+    settings = planning.read(shipped.find("manifests", "quickstart"), DOORS).entries["text"].recipe.settings
+    return type(settings)(**settings.model_dump() | changes)
+
+
 class Model:
-    """The bundled model, as diffusers loads it."""
+    """The bundled model, as diffusers loads it, sampled as the quickstart samples it unless told otherwise."""
 
     def __init__(self, weights: Path) -> None:
         from synthgen import devices
@@ -171,24 +183,38 @@ class Model:
         for pipe in (self.pipe, self.inpainting):
             pipe.set_progress_bar_config(disable=True)
 
-    def draw(self, prompts: list[str], first_seed: int = 0, **options: Any) -> Any:
-        """Images of prompts, one seed each; options as the pipeline's."""
+    def draw(self, prompts: list[str], first_seed: int = 0, **changes: Any) -> Any:
+        """Images of prompts, one seed each; with changes to the sampler's settings."""
         import torch
 
-        settings = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "height": 64, "width": 64, **options}
         made = []
         for first in range(0, len(prompts), BATCH):
             part = prompts[first : first + BATCH]
             seeds = [torch.Generator().manual_seed(first_seed + first + place) for place in range(len(part))]
-            made.append(self.pipe(part, generator=seeds, output_type="np", **settings).images)
+            made.append(self._call(self.pipe, sampler(**changes), prompt=part, generator=seeds))
         return np.rint(np.concatenate(made) * 255).astype(np.uint8)
 
-    def cells(self, per_cell: int, **options: Any) -> Set:
+    @staticmethod
+    def _call(pipe: Any, settings: Any, **inputs: Any) -> Any:
+        """What a pipeline makes of inputs, values 0 to 1, shape (n, 64, 64, 3)."""
+        from synthgen.pipelines import guidance
+
+        with guidance.only_in(pipe, settings.guided_steps, settings.num_inference_steps):
+            return pipe(
+                **inputs,
+                num_inference_steps=settings.num_inference_steps,
+                guidance_scale=settings.guidance_scale,
+                height=settings.height,
+                width=settings.width,
+                output_type="np",
+            ).images
+
+    def cells(self, per_cell: int, **changes: Any) -> Set:
         """So many images of each condition and type."""
         cells = [(label, tone) for label in range(len(NAMES)) for tone in TONES for _ in range(per_cell)]
         labels, tones = np.array(cells).T
         prompts = [PROMPT.format(LABELS[NAMES[label]], ROMAN[tone - 1]) for label, tone in cells]
-        return Set(self.draw(prompts, **options), labels, tones)
+        return Set(self.draw(prompts, **changes), labels, tones)
 
     def round_trip(self, images: Any) -> Any:
         """Images through the autoencoder and back."""
@@ -209,21 +235,16 @@ class Model:
 
         mask = np.zeros((64, 64), np.uint8)
         mask[16:48, 16:48] = 255
-        return np.rint(
-            255
-            * self.inpainting(
-                prompts,
-                image=[Image.fromarray(image) for image in images],
-                mask_image=[Image.fromarray(mask)] * len(images),
-                strength=0.97,
-                num_inference_steps=STEPS,
-                guidance_scale=GUIDANCE,
-                height=64,
-                width=64,
-                generator=[torch.Generator().manual_seed(seed) for seed in range(len(images))],
-                output_type="np",
-            ).images
-        ).astype(np.uint8)
+        made = self._call(
+            self.inpainting,
+            sampler(),
+            prompt=prompts,
+            image=[Image.fromarray(image) for image in images],
+            mask_image=[Image.fromarray(mask)] * len(images),
+            strength=0.97,
+            generator=[torch.Generator().manual_seed(seed) for seed in range(len(images))],
+        )
+        return np.rint(made * 255).astype(np.uint8)
 
 
 def image_ita(images: Any) -> Any:
@@ -251,6 +272,11 @@ def grid(rows: list[Any], path: Path, left: list[str], top: list[str], scale: in
     sheet.save(path, optimize=True)
 
 
+def _settings(scale: float, start: float, stop: float) -> dict[str, float]:
+    """Guidance as changes to the sampler's settings."""
+    return {"guidance_scale": scale, "guidance_start": start, "guidance_stop": stop}
+
+
 def draw_grids(model: Model, judge: Any, made: Set, real: Set, out: Path) -> None:
     """Every picture of the report but the curves."""
     cell = {
@@ -261,8 +287,9 @@ def draw_grids(model: Model, judge: Any, made: Set, real: Set, out: Path) -> Non
     rows = [[made.images[i] for tone in TONES for i in cell[label, tone][:2]] for label in range(8)]
     grid(rows, out / "model_grid.png", NAMES, list(ROMAN))
     prompts = [PROMPT.format(LABELS[name], tone) for name, tone in zip(NAMES, (*ROMAN, "II", "V"), strict=True)]
-    guided = [model.draw(prompts, guidance_scale=scale) for scale in (1, 2, 3, 4, 5)]
-    grid(guided, out / "model_guidance.png", [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)], NAMES, 2)
+    guided = [model.draw(prompts, **_settings(scale, 0.0, 1.0)) for scale in (1, 2, 3, 4, 5)]
+    names = [f"guidance_scale {scale}" for scale in (1, 2, 3, 4, 5)]
+    grid([*guided, model.draw(prompts)], out / "model_guidance.png", [*names, "as the\nquickstart"], NAMES, 2)
     stepped = [model.draw(prompts, num_inference_steps=steps) for steps in (5, 10, 20, 50)]
     grid(stepped, out / "model_steps.png", [f"{steps} steps" for steps in (5, 10, 20, 50)], NAMES, 2)
     bare = np.flatnonzero(real.labels == NAMES.index("healthy"))
@@ -285,6 +312,7 @@ def table(judge: Any, images: Set) -> tuple[Any, Any]:
 
 def report(found: dict[str, Any]) -> str:
     """The report in Markdown."""
+    own = sampler()
     lines = [
         "# The bundled model"
         if found["ships"]
@@ -294,7 +322,9 @@ def report(found: dict[str, Any]) -> str:
         "a classifier that was trained on phantoms of site a alone. The model draws phantoms, not people: nothing here",
         "says anything about real disease.",
         "",
-        f"{found['images']} images, {STEPS} steps (`dpm++2m`), guidance_scale {GUIDANCE}, {found['dtype']}:",
+        f"{found['images']} images as the quickstart samples them: {own.num_inference_steps} steps (`dpm++2m`), "
+        f"guidance_scale {own.guidance_scale}",
+        f"from {own.guidance_start} to {own.guidance_stop} of the steps, {found['dtype']}:",
         "",
         "| set | label accuracy | types V and VI | Fréchet distance | nearest training image | 1st percentile |",
         "|---|---:|---:|---:|---:|---:|",
@@ -339,17 +369,20 @@ def report(found: dict[str, Any]) -> str:
         "",
         "## Guidance, steps, inpainting",
         "",
-        f"{found['fewer']} images at each guidance_scale. Spread is the standard deviation of the images' ITA within a",
-        "type as a share of the phantoms' own, mean over types: guidance sharpens the condition and narrows the tones.",
+        f"{found['fewer']} images in each row. An image's passes through the denoiser are one a step, and another",
+        "where it is guided. Spread is the standard deviation of the images' ITA within a type as a share of the",
+        "phantoms' own, mean over types: guidance sharpens the condition and narrows the tones, and it is the first",
+        "steps that narrow them.",
         "",
-        "| guidance_scale | label accuracy | types V and VI | Fréchet distance | spread of ITA |",
-        "|---:|---:|---:|---:|---:|",
+        "| guidance_scale | of the steps | passes | label accuracy | types V and VI | Fréchet distance | spread |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
         *(
-            f"| {scale} | {one['accuracy']:.3f} | {one['dark']:.3f} | {one['frechet']:.1f} | {one['spread']:.2f} |"
-            for scale, one in found["guidance"].items()
+            f"| {scale} | {start} to {stop} | {one['passes']} | {one['accuracy']:.3f} | {one['dark']:.3f} "
+            f"| {one['frechet']:.1f} | {one['spread']:.2f} |"
+            for (scale, start, stop), one in found["guidance"].items()
         ),
         "",
-        "![guidance_scale 1 to 5](model_guidance.png)",
+        "![guidance_scale 1 to 5 in all steps, and as the quickstart has it](model_guidance.png)",
         "",
         "![5 to 50 steps](model_steps.png)",
         "",
@@ -441,9 +474,11 @@ def main() -> None:
     for name, one in (("phantoms", held), ("generated", made)):
         ita = image_ita(one.images)
         found["ita"][name] = [np.percentile(ita[one.tones == tone], (10, 50, 90)) for tone in TONES]
-    for scale in (1.0, 1.25, 1.5, 2.0, 3.0, 5.0):
-        part = model.cells(max(1, arguments.per_cell // 2), guidance_scale=scale)
-        found["guidance"][scale] = measure(judge, part, learned, other) | {"spread": spread(part, held)}
+    for guidance in THROUGHOUT + INTERVALS:
+        changes = _settings(*guidance)
+        part = model.cells(max(1, arguments.per_cell // 2), **changes)
+        more = {"spread": spread(part, held), "passes": sampler(**changes).passes}
+        found["guidance"][guidance] = measure(judge, part, learned, other) | more
         found["fewer"] = len(part.labels)
     arguments.out.mkdir(parents=True, exist_ok=True)
     draw_grids(model, judge, made, held, arguments.out)

@@ -29,8 +29,8 @@ software, and for trying a study out.
   the recipe and the curves are in `{training}`.
 - Prompts as `An image of psoriasis, a skin disease, Fitzpatrick skin type V`, up to {tokens} tokens; paraphrases, body
   sites and attributes as in `prompts/dermatology.yaml`.
-- It predicts v, with zero terminal SNR. guidance_scale 1 to 5: about 1.5 names the condition clearly; less keeps
-  more of the spread of tones within a type.
+- It predicts v, with zero terminal SNR. guidance_scale 1 to 5: in all steps, about 1.5 names the condition clearly;
+  2.5 in steps 0.4 to 0.6 of the way names it as clearly, and keeps more of the spread of tones within a type.
 - How well it does, with its failures: `docs/model.md`, written by `make model-report`.
 """
 
