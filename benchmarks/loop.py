@@ -6,9 +6,8 @@ Whole processes, start-up and loading included, making the 480 images of ``loop.
 * ``bare``      the diffusers pipeline alone at its own best batch size and dtype (tried first, not counted), the same
                 prompts, settings and seeds, its output thrown away;
 * ``usual``     the usual script: one prompt at a time, fp32, a PNG each. A part of the images is made, and its time for
-                all 480 follows from its start-up and its rate.
-
-* ``quickstart``  as ``generate``, the manifest that ships: guided in the middle steps alone, so fewer passes.
+                all 480 follows from its start-up and its rate;
+* ``quickstart``  as ``generate``, by the manifest that ships: guided in the middle steps alone, so with fewer passes.
 
 They take turns. Run with ``make bench``; ``--rounds 3`` for a steadier figure.
 """
