@@ -36,6 +36,8 @@ class ModelFacts:
         in_channels: Channels that its UNet reads, more than the latents' where it was made for inpainting; ``None``
             where it has none, or is not known.
         latent_channels: Channels of its latents.
+        distilled: Whether its denoiser reads guidance_scale as a number, as Flux's and those of latent consistency
+            models do; false where that is not known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModelFacts:
     sample_size: int | None = None
     in_channels: int | None = None
     latent_channels: int = 4
+    distilled: bool = False
 
 
 def bundled() -> Path:
@@ -113,15 +116,17 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
     factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
     config = _json(folder / backbone / "config.json") if backbone else {}
     side, channels = config.get("sample_size"), config.get("in_channels")
+    class_name = str(index.get("_class_name", ""))
     return ModelFacts(
         name=name,
         kind=kind,
         folder=folder,
-        class_name=str(index.get("_class_name", "")),
-        multiple=max(8, factor) * (2 if str(index.get("_class_name")).startswith("Flux") else 1),
+        class_name=class_name,
+        multiple=max(8, factor) * (2 if class_name.startswith("Flux") else 1),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
         latent_channels=int(vae.get("latent_channels", 4)),
+        distilled=class_name.startswith("Flux") or config.get("time_cond_proj_dim") is not None,
     )
 
 

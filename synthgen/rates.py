@@ -26,7 +26,7 @@ def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stor
         _name(recipe, image_format): {
             "seconds": seconds / images,
             "bytes": stored / images,
-            "steps": recipe.settings.passes,
+            "passes": recipe.settings.passes,
             "when": int(time.time()),
         }
     }
@@ -41,9 +41,9 @@ def seconds(recipe: Recipe, image_format: str, images: int) -> float | None:
     Time is taken as proportional to the passes through the denoiser: a step is one, or two where it is guided.
     """
     measured = _load().get(_name(recipe, image_format))
-    if measured is None:
+    if measured is None or "passes" not in measured:
         return None
-    return float(measured["seconds"]) * images * recipe.settings.passes / float(measured["steps"])
+    return float(measured["seconds"]) * images * recipe.settings.passes / float(measured["passes"])
 
 
 def stored(recipe: Recipe, image_format: str, images: int) -> int:

@@ -1,6 +1,7 @@
 """Guidance in a part of the steps: which ones, what the denoiser is spared, and that the rest is diffusers' own."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -32,8 +33,8 @@ MIDDLE: dict[str, Any] = {
     "guidance_start": 0.25,
     "guidance_stop": 0.75,
 }
-CASES = [("sd", "img2img"), ("sd", "inpaint"), ("sd-inpainting", "inpaint"), ("sdxl", "text2img"), ("sdxl", "inpaint")]
-CASES += [("sd3", "text2img"), ("sd3", "img2img"), ("sd3", "inpaint")]
+CASES = [("sd", "img2img"), ("sd", "inpaint"), ("sd-inpainting", "inpaint"), ("sdxl", "text2img"), ("sdxl", "img2img")]
+CASES += [("sdxl", "inpaint"), ("sd3", "text2img"), ("sd3", "img2img"), ("sd3", "inpaint")]
 SIZE = {"height": 64, "width": 64}
 
 
@@ -42,14 +43,13 @@ def entry(**settings: Any) -> dict[str, Any]:
     return {"generate": [{"name": "text", "strategy": "text2img", "per_cell": 1, "settings": SIZE | settings}]}
 
 
-def watch(pipe: Any, patch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """A list that each pass through a pipeline's denoiser adds its timestep and the size of its batch to."""
-    seen: list[tuple[float, int]] = []
+def watch(pipe: Any, patch: pytest.MonkeyPatch) -> list[Any]:
+    """A list that each pass through a pipeline's denoiser adds the batch of embeddings to that it read."""
+    seen: list[Any] = []
     real = denoiser(pipe).forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        timestep = kwargs["timestep"] if "timestep" in kwargs else args[1]
-        seen.append((float(timestep.flatten()[0]), len(args[0] if args else kwargs["hidden_states"])))
+        seen.append(kwargs["encoder_hidden_states"])
         return real(*args, **kwargs)
 
     patch.setattr(denoiser(pipe), "forward", forward)
@@ -65,14 +65,27 @@ def maker_of(plan: Plan, batch_size: int) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("scheduler", get_args(Scheduler))
 def test_steps_outside_see_half_the_batch(scheduler: str, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With each scheduler the first and the last of four steps are without guidance, and pass half the batch."""
+    """With each scheduler the first and the last of four steps are without guidance, and pass half the batch.
+
+    Heun's passes twice in all but the last step, and PNDM's comes back to its first one.
+    """
     plan = make_plan(**entry(**MIDDLE, scheduler=scheduler))
     maker, pipe = maker_of(plan, 2)
     seen = watch(pipe, monkeypatch)
     assert maker([plan.entries["text"].sample(index) for index in (0, 1)]).finite.all()
-    steps = sorted({timestep for timestep, _ in seen}, reverse=True)
-    assert len(steps) == 4
-    assert [size for _, size in seen] == [4 if steps.index(timestep) in (1, 2) else 2 for timestep, _ in seen]
+    expected = {"heun": [2, 2, 4, 4, 4, 4, 2], "pndm": [2, 2, 4, 4, 2]}
+    assert [len(batch) for batch in seen] == expected.get(scheduler, [2, 4, 4, 2])
+
+
+def test_timesteps_that_repeat_are_steps_of_their_own(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Karras's sigmas round to one timestep more than once; the steps that were asked for are guided all the same."""
+    settings = {"num_inference_steps": 20, "guidance_start": 0.4, "guidance_stop": 0.6, "scheduler": "dpm++2m-karras"}
+    plan = make_plan(**entry(**settings))
+    maker, pipe = maker_of(plan, 1)
+    seen = watch(pipe, monkeypatch)
+    maker([plan.entries["text"].sample(0)])
+    assert len(set(pipe.scheduler.timesteps.tolist())) < 20
+    assert [len(batch) for batch in seen] == [1] * 8 + [2] * 4 + [1] * 8
 
 
 @pytest.mark.parametrize("after", [1, 2])
@@ -100,7 +113,7 @@ def test_what_comes_out_is_what_diffusers_makes(after: int, make_plan: MakePlan)
 
 
 def test_guidance_throughout_is_as_it_was(make_plan: MakePlan) -> None:
-    """From 0 to 1 is what is done where nothing is said, and no step of it is spared."""
+    """From 0 to 1 is what a run decides where nothing is said, and what it decided before it could be said."""
     said, unsaid = (
         make_plan(**entry(num_inference_steps=4, guidance_scale=3.0, **more))
         for more in ({"guidance_start": 0.0, "guidance_stop": 1.0}, {})
@@ -141,7 +154,7 @@ def test_every_family_and_task(
         generate=[{"strategy": strategy, "settings": MIDDLE | {"height": 32, "width": 32} | more, **start}],
         output={"image_format": "png", "shard_samples": 2},
     )
-    calls: list[tuple[range, list[tuple[float, int]]]] = []
+    calls: list[tuple[range, list[Any]]] = []
     honest = guidance.only_in
 
     def watched(pipe: Any, guided: range, count: int) -> Any:
@@ -153,21 +166,42 @@ def test_every_family_and_task(
     list(generate.generate(job, Wish("cpu", "fp32", batch_size=2)))
     ((guided, seen),) = calls
     assert guided == range(1, 3)
-    assert [size for _, size in seen] == ([2, 4, 4, 2] if strategy == "text2img" else [4, 4, 2])
+    assert [len(batch) for batch in seen] == ([2, 4, 4, 2] if strategy == "text2img" else [4, 4, 2])
+    assert bool((seen[-1] == seen[-2][2:]).all())  # of the batch it is the half that reads the prompt
+    assert not bool((seen[-1] == seen[-2][:2]).all())
 
 
 def test_a_number_in_every_step_is_refused(tiny_model: Callable[[str], Path], make_plan: MakePlan) -> None:
-    """Flux, and a UNet that was distilled, read guidance_scale in every step, so nothing could be left out."""
-    with pytest.raises(ManifestError, match=r"settings.guidance_start: .* reads guidance_scale as a number in every"):
-        make_plan(model=str(tiny_model("flux")), **entry(**MIDDLE, scheduler="default"))
-    with pytest.raises(UnavailableError, match="leave guidance_start and guidance_stop out"):
-        guidance.check("StableDiffusionPipeline", "a distilled model", distilled=True)
+    """Flux reads guidance_scale in every step, so that there is nothing to leave out."""
+    model, scheduler = str(tiny_model("flux")), {"scheduler": "default"}
+    with pytest.raises(ManifestError, match=r"settings.guidance_start: .* can be left out of none"):
+        make_plan(model=model, **entry(**MIDDLE | scheduler))
+    with pytest.raises(ManifestError, match=r"settings.guidance_stop: .* can be left out of none"):
+        make_plan(model=model, **entry(**MIDDLE | scheduler | {"guidance_start": 0.0}))
+
+
+def test_a_distilled_unet_is_refused(
+    tiny_model: Callable[[str], Path], make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do the UNets of latent consistency models; of one from the Hub a plan knows nothing, and its call says so."""
+    shutil.copytree(tiny_model("sd"), tmp_path / "distilled")
+    config = tmp_path / "distilled" / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"time_cond_proj_dim": 32}))
+    with pytest.raises(ManifestError, match=r"settings.guidance_start: .* can be left out of none"):
+        make_plan(model=str(tmp_path / "distilled"), **entry(**MIDDLE))
+    maker, pipe = maker_of(make_plan(**entry(**MIDDLE)), 1)
+    monkeypatch.setattr(guidance, "distilled", lambda _: True)
+    with pytest.raises(UnavailableError, match="a StableDiffusionPipeline reads guidance_scale as a number"):
+        maker([make_plan(**entry(**MIDDLE)).entries["text"].sample(0)])
+    assert not pipe.unet._forward_hooks
 
 
 @pytest.mark.parametrize(
     ("settings", "phrase"),
     [
-        (MIDDLE | {"guidance_stop": 0.25}, "guidance_start 0.25 to guidance_stop 0.25 guides none of the steps"),
+        (MIDDLE | {"guidance_stop": 0.3}, "guidance_start 0.25 to guidance_stop 0.3 guides none of the steps"),
+        (MIDDLE | {"guidance_stop": 0.25}, "guidance_start 0.25 must be below guidance_stop 0.25"),
+        (MIDDLE | {"guidance_scale": 1.0, "guidance_stop": 0.2}, "must be below guidance_stop 0.2"),
         (MIDDLE | {"num_inference_steps": 1}, "done, 0 to 0 of 1 counted from 0; widen it"),
         (MIDDLE | {"guidance_start": 1.0}, "less than 1"),
         (MIDDLE | {"guidance_stop": 0.0}, "greater than 0"),
@@ -188,7 +222,13 @@ def test_strength_leaves_out_the_first_steps() -> None:
 
 def test_without_guidance_the_interval_says_nothing() -> None:
     """At a guidance_scale of 1 there is one pass a step, whatever the interval."""
-    assert text2img.Settings(**MIDDLE | {"guidance_scale": 1.0, "guidance_stop": 0.25}).passes == 4
+    assert text2img.Settings(**MIDDLE | {"guidance_scale": 1.0, "guidance_stop": 0.3}).passes == 4
+
+
+def test_shares_are_not_lost_to_rounding() -> None:
+    """0.57 of 100 steps are 57, though 0.57 * 100 is a little less in floating point."""
+    settings = text2img.Settings(num_inference_steps=100, guidance_start=0.29, guidance_stop=0.57)
+    assert settings.guided_steps == range(29, 57)
 
 
 def test_a_record_tells_the_interval(make_plan: MakePlan) -> None:

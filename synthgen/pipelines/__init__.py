@@ -1,7 +1,7 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
 from synthgen.pipelines.batches import SCHEDULERS, Pipeline
-from synthgen.pipelines.guidance import check as check_guidance
+from synthgen.pipelines.guidance import DISTILLED
 from synthgen.pipelines.latents import denoiser, reads_mask
 from synthgen.pipelines.loading import (
     CLASSES,
@@ -17,10 +17,10 @@ from synthgen.pipelines.prompts import check_lengths, encode
 
 __all__ = [
     "CLASSES",
+    "DISTILLED",
     "SCHEDULERS",
     "Pipeline",
     "Task",
-    "check_guidance",
     "check_lengths",
     "check_scheduler",
     "denoiser",

@@ -208,17 +208,14 @@ class Pipeline:
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
         """The prompts as the pipeline takes them: embeddings."""
         texts = [sample.prompt for sample in samples]
-        negative = [sample.negative_prompt for sample in samples] if guided and not self._distilled else []
+        negative = (
+            [sample.negative_prompt for sample in samples] if guided and not guidance.distilled(self._pipe) else []
+        )
         prompts.check_lengths(self._pipe, {*texts, *negative})
         arguments = self._encode(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self._encode(negative).items()}
         return arguments
-
-    @property
-    def _distilled(self) -> bool:
-        """Whether guidance is an input of the denoiser, which then knows no negative prompt."""
-        return type(self._pipe).__name__.startswith("Flux")
 
     def _encode(self, texts: list[str]) -> dict[str, Any]:
         """Embeddings of texts, each distinct text encoded once."""

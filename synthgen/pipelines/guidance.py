@@ -12,6 +12,8 @@ from typing import Any
 from synthgen.errors import UnavailableError
 from synthgen.pipelines.latents import denoiser
 
+DISTILLED = "reads guidance_scale as a number in every step, so it can be left out of none"
+
 
 @contextmanager
 def only_in(pipe: Any, guided: range, num_inference_steps: int) -> Iterator[None]:
@@ -31,13 +33,17 @@ def only_in(pipe: Any, guided: range, num_inference_steps: int) -> Iterator[None
     if len(guided) in (0, num_inference_steps):
         yield
         return
-    kind = type(pipe).__name__
-    check(kind, f"a {kind}", distilled=getattr(denoiser(pipe).config, "time_cond_proj_dim", None) is not None)
-    alone = False
+    if distilled(pipe):
+        raise UnavailableError(f"guidance_start, guidance_stop: a {type(pipe).__name__} {DISTILLED}")
+    passes, alone = 0, False
 
     def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        nonlocal alone
-        alone = _step(pipe.scheduler, kwargs["timestep"] if "timestep" in kwargs else args[1]) not in guided
+        nonlocal passes, alone
+        timesteps = len(pipe.scheduler.timesteps)
+        place = timesteps - pipe.num_timesteps + passes  # strength leaves out the first ones
+        passes += 1
+        # A scheduler of a higher order passes more than once a step, and lists the timestep of each.
+        alone = place * num_inference_steps // timesteps not in guided
         return (_prompted(args), _prompted(kwargs)) if alone else (args, kwargs)
 
     def after(_module: Any, _args: Any, output: tuple[Any]) -> tuple[Any]:
@@ -54,26 +60,10 @@ def only_in(pipe: Any, guided: range, num_inference_steps: int) -> Iterator[None
             hook.remove()
 
 
-def check(class_name: str, model: str, *, distilled: bool = False) -> None:
-    """Check that guidance of a model of a class can be left out of a step.
-
-    Args:
-        class_name: The class of its pipeline.
-        model: What it is called.
-        distilled: Its UNet reads guidance_scale, as those of latent consistency models do.
-
-    Raises:
-        UnavailableError: It can't.
-    """
-    if distilled or class_name.startswith("Flux"):
-        raise UnavailableError(
-            f"{model} reads guidance_scale as a number in every step; leave guidance_start and guidance_stop out"
-        )
-
-
-def _step(scheduler: Any, timestep: Any) -> int:
-    """The step of a timestep, counted from 0; schedulers of a higher order come to a timestep more than once."""
-    return int((scheduler.timesteps.unique() > timestep.flatten()[0]).sum())
+def distilled(pipe: Any) -> bool:
+    """Whether guidance_scale is a number that a pipeline's denoiser reads, and not a step between two predictions."""
+    config = denoiser(pipe).config
+    return type(pipe).__name__.startswith("Flux") or getattr(config, "time_cond_proj_dim", None) is not None
 
 
 def _prompted(inputs: Any) -> Any:

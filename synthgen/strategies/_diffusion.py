@@ -1,5 +1,6 @@
 """What strategies that call a diffusion model have in common: the sampler's settings, and where and how they load."""
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,7 +47,7 @@ class SamplerSettings(StrategySettings):
     def guided_steps(self) -> range:
         """The steps with guidance, whether they are done or not; none where nothing is guided."""
         count = self.num_inference_steps if self.guidance_scale > 1 else 0
-        return range(int(self.guidance_start * count), int(self.guidance_stop * count))
+        return range(*(math.floor(round(share * count, 6)) for share in (self.guidance_start, self.guidance_stop)))
 
     @property
     def passes(self) -> int:
@@ -55,6 +56,8 @@ class SamplerSettings(StrategySettings):
 
     @model_validator(mode="after")
     def _guides_a_step(self) -> Self:
+        if self.guidance_start >= self.guidance_stop:
+            raise ValueError(f"guidance_start {self.guidance_start} must be below guidance_stop {self.guidance_stop}")
         if self.steps and self.guidance_scale > 1 and self.passes == len(self.steps):
             raise ValueError(
                 f"guidance_start {self.guidance_start} to guidance_stop {self.guidance_stop} guides none of the steps "
@@ -70,11 +73,12 @@ class SamplerSettings(StrategySettings):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.fits(self.task, facts.in_channels, facts.latent_channels, facts.name)
                 pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
-                if 0 < len(self.guided_steps) < self.num_inference_steps:
-                    pipelines.check_guidance(facts.class_name, facts.name)
             except UnavailableError as error:
-                key = next((key for key in ("scheduler", "guidance_start") if key in str(error)), "model")
+                key = "scheduler" if "scheduler" in str(error) else "model"
                 raise ManifestError(f"{key}: {error}") from None
+        if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
+            key = "guidance_start" if self.guidance_start else "guidance_stop"
+            raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")
         return super().fitted(facts)
 
 
