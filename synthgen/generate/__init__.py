@@ -1,0 +1,63 @@
+"""Makes every planned image that is not made yet, shard by shard, and yields their receipts."""
+
+from collections.abc import Callable, Iterator
+
+from synthgen import rates
+from synthgen.devices import Wish
+from synthgen.generate.job import Job, Selection, prepare
+from synthgen.generate.work import Work, never
+from synthgen.ledger import Receipt
+from synthgen.plan import Plan, ShardRef
+from synthgen.runners import runner
+
+__all__ = ["Job", "Selection", "generate", "prepare"]
+
+
+def generate(
+    job: Job,
+    wish: Wish | None = None,
+    *,
+    runner_name: str = "local",
+    workers: int | None = None,
+    stop: Callable[[], bool] = never,
+) -> Iterator[Receipt]:
+    """Make the shards of a job; yields each receipt once its shard is safely on disk.
+
+    Raises:
+        UnavailableError: What was asked for can't be had on this device.
+        StoppedError: ``stop`` said so; what was yielded is kept.
+    """
+    if not job.todo:
+        return
+    local = runner_name == "local"
+    work = Work(job.plan, job.root, wish or Wish(), stop if local else never)
+    measured: dict[str, list[Receipt]] = {}
+    for todo in _in_turn(job):
+        for receipt in runner(runner_name).run(work, todo, workers, stop):
+            measured.setdefault(receipt.entry, []).append(receipt)
+            yield receipt
+    for name, receipts in measured.items():
+        _note_rate(job.plan, name, receipts)
+
+
+def _in_turn(job: Job) -> Iterator[list[ShardRef]]:
+    """The shards to make, in groups of which each starts from nothing that a later one makes."""
+    depths: dict[str, int] = {}
+    for name, entry in job.plan.entries.items():
+        depths[name] = depths[entry.parent] + 1 if entry.parent else 0
+    for depth in range(max(depths.values()) + 1):
+        todo = [ref for ref in job.todo if depths[ref.entry] == depth]
+        if todo:
+            yield todo
+
+
+def _note_rate(plan: Plan, name: str, receipts: list[Receipt]) -> None:
+    made = sum(receipt.count for receipt in receipts)
+    if made:
+        rates.note(
+            plan.entries[name].recipe,
+            plan.manifest.document.output.image_format,
+            images=made,
+            seconds=sum(receipt.timing["seconds"] for receipt in receipts),
+            stored=sum(receipt.size for receipt in receipts),
+        )

@@ -1,0 +1,61 @@
+"""One entry of a plan at work: its model loaded, its environment pinned."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen import runs, strategies
+from synthgen.attempts import Maker
+from synthgen.devices import Environment, Wish
+from synthgen.images import Encoding
+from synthgen.ledger import Ledger
+from synthgen.manifest import Output
+from synthgen.originals import Originals
+from synthgen.plan import EntryPlan
+from synthgen.sample import Recipe
+
+
+@dataclass
+class Entry:
+    """One entry at work; ``started`` counts the shards that this process has denoised."""
+
+    plan: EntryPlan
+    recipe: Recipe
+    ledger: Ledger
+    environment: Environment
+    maker: Maker
+    encoding: Encoding
+    started: int = 0
+
+
+def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Output, originals: Originals) -> Entry:
+    """Load the model of an entry, in the environment that its run pins or, where it pins none yet, that is pinned now.
+
+    Args:
+        plan: The entry.
+        recipe: How the samples at hand are made; of an entry with several adapters, with one of them.
+        root: The run's folder.
+        wish: What the user asks of the environment.
+        output: How images are stored.
+        originals: Reads the images that samples start from.
+
+    Raises:
+        PlanMismatchError: The wish is another than the run was begun with.
+        UnavailableError: What was asked for can't be had on this device.
+    """
+    strategy = strategies.strategy(recipe.strategy)
+    honoured = runs.honour(runs.pinned(root, plan.name), wish)
+    environment = strategy.environment(recipe, honoured, plan.shard_samples)
+    environment = dataclasses.replace(environment, adapters=runs.weights_of(plan, root))
+    environment = runs.pin(root, plan.name, environment)
+    runs.honour(environment, wish)  # another process may have pinned in between
+    ledger = Ledger(root, plan.name, plan.digest)
+    ledger.sweep()
+    return Entry(
+        plan=plan,
+        recipe=recipe,
+        ledger=ledger,
+        environment=environment,
+        maker=strategy.maker(runs.located(recipe, root), environment, originals),
+        encoding=Encoding(output.image_format, output.quality or 95),
+    )

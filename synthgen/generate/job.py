@@ -1,0 +1,101 @@
+"""What there is to do in a run: the planned work shards that are not made yet."""
+
+import logging
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen import runs
+from synthgen.errors import InputError
+from synthgen.ledger import Ledger
+from synthgen.plan import EntryPlan, Plan, ShardRef
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which work shards to look at, counted over the whole plan.
+
+    Attributes:
+        shards: ``(first, stop)``: only these, ``stop`` left out, as in a Python slice.
+        array: ``(i, n)``: only every n-th shard, from the i-th on, for job arrays.
+        limit: Stop once this many images are planned to be made, rounded up to whole shards.
+    """
+
+    shards: tuple[int | None, int | None] = (None, None)
+    array: tuple[int, int] = (0, 1)
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What there is to do in a run.
+
+    Attributes:
+        plan: The plan.
+        root: The run's folder.
+        todo: The work shards to make.
+        finished: Receipts of selected shards that are there already, as ``(made, failed)`` samples.
+        waiting: Selected work shards that can't be made yet, since those that they start from are neither there nor
+            selected.
+    """
+
+    plan: Plan
+    root: Path
+    todo: tuple[ShardRef, ...]
+    finished: tuple[int, int]
+    waiting: int = 0
+
+    @property
+    def samples(self) -> int:
+        """How many samples are to be made."""
+        return sum(_size(self.plan.entries[ref.entry], ref.number) for ref in self.todo)
+
+
+def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
+    """Claim a folder for a plan and find the shards that are not finished.
+
+    Raises:
+        PlanMismatchError: The folder holds another plan.
+        InputError: The folder is not a run, or the selection selects nothing there is.
+        IncompleteError: An adapter is not trained yet.
+    """
+    selection = selection or Selection()
+    refs = list(plan.refs())[slice(*selection.shards)]
+    part, parts = selection.array
+    if not refs:
+        raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
+    runs.claim(root, plan)
+    ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    todo, made, failed, planned = list[ShardRef](), 0, 0, 0
+    begun, waiting = set[ShardRef](), 0
+    for ref in refs[part::parts]:
+        entry, receipt = plan.entries[ref.entry], ledgers[ref.entry].trusted(ref.number)
+        if receipt is not None:
+            made, failed = made + receipt.count, failed + receipt.failed
+        elif selection.limit is not None and planned >= selection.limit:
+            continue
+        elif entry.parent and not _there(ledgers[entry.parent], entry, plan.entries[entry.parent], ref.number, begun):
+            waiting += 1
+        else:
+            todo.append(ref)
+            begun.add(ref)
+            planned += _size(entry, ref.number)
+    for name in dict.fromkeys(ref.entry for ref in todo):
+        runs.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
+    if waiting:
+        _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
+    return Job(plan, root, tuple(todo), (made, failed), waiting)
+
+
+def _there(ledger: Ledger, entry: EntryPlan, parent: EntryPlan, number: int, begun: Set[ShardRef]) -> bool:
+    """Whether all shards that another starts from are made, or are to be made before it."""
+    return all(
+        ShardRef(parent.name, one) in begun or ledger.trusted(one) is not None
+        for one in entry.starts_from(number, parent)
+    )
+
+
+def _size(entry: EntryPlan, number: int) -> int:
+    return len(entry.places_of(number))

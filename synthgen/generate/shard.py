@@ -1,0 +1,71 @@
+"""The end of a work shard: its images encoded and hashed, its tar written, read back and committed."""
+
+import hashlib
+import time
+from collections import deque
+from concurrent.futures import Future
+from pathlib import Path
+from typing import BinaryIO
+
+from synthgen import __version__, images, tars
+from synthgen.attempts import Made
+from synthgen.devices import Environment
+from synthgen.errors import DamagedError
+from synthgen.generate.entry import Entry
+from synthgen.ledger import Outcome, Receipt
+from synthgen.sample import record
+
+Files = tuple[Outcome, dict[str, bytes]]
+
+
+def encode(entry: Entry, made: Made) -> Files:
+    """Encode and hash one image, and write its record."""
+    sample = made.sample
+    if made.pixels is None:
+        return Outcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
+    origin = images.COMPOSITE if sample.source else images.GENERATED
+    content = images.encode(made.pixels, entry.encoding, origin)
+    sha256 = hashlib.sha256(content).hexdigest()
+    metadata = record(
+        sample,
+        image_sha256=sha256,
+        model_revision=entry.environment.model_revision,
+        generator=f"synthgen {__version__}",
+    )
+    outcome = Outcome(sample.key, "made", sample.attempt, made.tries, sha256)
+    files = {
+        entry.encoding.extension: content,
+        "json": metadata.to_json(),
+        "cls": str(sample.label_id).encode(),
+    }
+    return outcome, files
+
+
+def commit(
+    entry: Entry,
+    number: int,
+    files: list[Future[Files]],
+    environment: Environment,
+    seconds: float,
+) -> Receipt:
+    """Write a shard in the plan's order, whatever order its images were settled in."""
+    results = {future.result()[0].key: future.result() for future in files}
+    ordered = [results[sample.key] for sample in entry.plan.shard(number)]
+    outcomes = tuple(outcome for outcome, _ in ordered)
+    members = [(outcome.key, content) for outcome, content in ordered if content]
+
+    def write(file: BinaryIO) -> None:
+        deque(tars.write(file, members), maxlen=0)
+
+    def check(path: Path) -> None:
+        if [(sample.key, dict(sample.files)) for sample in tars.read(path)] != members:
+            raise DamagedError(f"{path}: what was read back is not what was written; is the disk sound?")
+
+    return entry.ledger.commit(
+        number,
+        write,
+        check,
+        samples=outcomes,
+        environment=environment.to_dict(),
+        timing={"seconds": round(seconds, 3), "finished": round(time.time(), 3)},
+    )
