@@ -1,0 +1,159 @@
+"""The plan: from a manifest to sample i and work shard k; lazy, random access, pure.
+
+A plan holds its cells and real images, never its samples: ten million cost no more than ten. Importing it imports
+neither torch nor diffusers. An entry's digest covers everything that decides its images, so two plans of one digest
+make one dataset.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from synthgen import tunings as tunings_of
+from synthgen.adapters import Adapter
+from synthgen.by_label import ByLabel
+from synthgen.draws import draw
+from synthgen.errors import InputError
+from synthgen.manifest import GenerateEntry, Manifest, SourcePool
+from synthgen.models import LEARNED
+from synthgen.plan.entry import Cell, EntryPlan, sha256
+from synthgen.real import Index, Source
+from synthgen.sample import Sample
+from synthgen.sequence import ByCell, ByParent, BySource, Places, weigh
+from synthgen.top_ups import Round
+from synthgen.topped_up import Extended, extended, rounds_of
+
+__all__ = ["Cell", "EntryPlan", "Plan", "ShardRef"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRef:
+    """One work shard: the entry's name and the shard's number within it."""
+
+    entry: str
+    number: int
+
+
+class Plan:
+    """All entries of a manifest, planned.
+
+    Args:
+        manifest: The manifest.
+        index: The real images that its entries may start from, and its adapters be trained on.
+        rounds: What a run makes beyond the manifest, as of :func:`synthgen.top_ups.read`.
+
+    Raises:
+        InputError: An entry or an adapter needs real images and there are none, or two images would have one key.
+    """
+
+    def __init__(self, manifest: Manifest, index: Index | None = None, rounds: Sequence[Round] = ()) -> None:
+        self.manifest = manifest
+        self.index = index
+        self.rounds = rounds
+        self.tunings = tunings_of.plan(manifest, index)
+        self.entries: dict[str, EntryPlan] = {}
+        for entry in manifest.entries:
+            by_label = entry.adapter is not None and entry.adapter.by_label
+            parts: list[Places] = [ByLabel(part) if by_label else part for part in self._parts(entry)]
+            places = extended(parts[0], parts[1:])
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.tunings)
+        _check_keys(self.entries)
+
+    def _parts(self, entry: GenerateEntry) -> list[Places]:
+        """The sequence of an entry that the manifest asks for, and one for each round beyond it."""
+        if entry.parent is not None:
+            parent = self.entries[entry.parent]
+            followed = parent.places.parts if isinstance(parent.places, Extended) else [parent.places]
+            return [ByParent(parent.name, part, parent.digest, entry.target_label) for part in followed]
+        whole = self._places(entry)
+        return [whole, *rounds_of(whole, [one.get(entry.name, {}) for one in self.rounds])]
+
+    def _places(self, entry: GenerateEntry) -> ByCell | BySource:
+        document = self.manifest.document
+        if entry.per_source is not None:
+            sources = self._pool(entry.source_pool)
+            if not sources:
+                raise InputError(
+                    f"entry `{entry.name}`: `real:` gives no usable image in the training split{_why_not(self.index)}"
+                )
+            return BySource(sources, entry.per_source, entry.target_label, document.seed)
+        labels, tones = document.labels, document.skin_tones.values
+        if entry.total is None:
+            return ByCell(dict.fromkeys(itertools.product(labels, tones), entry.per_cell or 0))
+        return ByCell(weigh(labels, tones, entry.total, entry.weights))
+
+    def _pool(self, pool: SourcePool | None) -> Sequence[Source]:
+        """The real training images, or those of them that some draws of a study have."""
+        sources = self.index.usable("train") if self.index else ()
+        if pool is None:
+            return sources
+        document = self.manifest.document
+        drawn = [draw(sources, list(document.labels), document.seed, number) for number in range(pool.draws)]
+        ids = set[str]().union(*(one.first(pool.n) for one in drawn))
+        return [source for source in sources if source.id in ids]
+
+    @cached_property
+    def adapters(self) -> dict[str, Adapter]:
+        """Every adapter that images are made with, by what records call it."""
+        found = (one for entry in self.entries.values() for one in entry.adapters.values() if one)
+        return {str(one): one for one in found}
+
+    @property
+    def samples(self) -> int:
+        """How many images in all."""
+        return sum(entry.samples for entry in self.entries.values())
+
+    @property
+    def shards(self) -> int:
+        """How many work shards in all."""
+        return sum(entry.shards for entry in self.entries.values())
+
+    @property
+    def strange_words(self) -> list[str]:
+        """The words of labels that the bundled model has not learned and is asked for as it ships, each once."""
+        asked = (
+            words
+            for entry in self.entries.values()
+            for label, words in self.manifest.document.labels.items()
+            if label in {cell.label for cell in entry.cells if cell.count}
+            if entry.recipe.model.kind == "bundled" and entry.recipe.settings.reads_prompt and not entry.adapters[label]
+        )
+        return [words for words in dict.fromkeys(asked) if not any(known in words.casefold() for known in LEARNED)]
+
+    def refs(self) -> Iterator[ShardRef]:
+        """Every work shard, entry after entry."""
+        for entry in self.entries.values():
+            for number in range(entry.shards):
+                yield ShardRef(entry.name, number)
+
+    def find(self, key: str) -> Sample | None:
+        """The sample with that key at its first attempt; ``None`` if the plan has none."""
+        for entry in self.entries.values():
+            index = entry.find(key)
+            if index is not None:
+                return entry.sample(index)
+        return None
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256, in hex, over the digests of all entries: the name of the whole plan."""
+        return sha256({name: entry.digest for name, entry in self.entries.items()})
+
+
+def _why_not(index: Index | None) -> str:
+    """What has become of the real images instead, as far as there are any."""
+    counts = {**index.left_out, **index.faults} if index else {}
+    return f" ({', '.join(f'{count:,} {reason}' for reason, count in counts.items())})" if counts else ""
+
+
+def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
+    """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
+    for one, other in itertools.permutations(entries.values(), 2):
+        places = one.base.whole if isinstance(one.base, ByLabel) else one.base
+        if not other.name.startswith(f"{one.name}-") or not isinstance(places, BySource):
+            continue
+        rest = other.name.removeprefix(f"{one.name}-")
+        clash = next((name for name in places.names(rest) if other.find(f"{one.name}-{name}") is not None), None)
+        if clash:
+            raise InputError(f"entries `{one.name}` and `{other.name}` both make `{one.name}-{clash}`; rename one")

@@ -1,0 +1,177 @@
+"""One entry of a plan: its samples, its work shards, its digest."""
+
+import bisect
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from synthgen import skin_tones
+from synthgen import tunings as tunings_of
+from synthgen.manifest import GenerateEntry, Manifest
+from synthgen.prompts import PromptSet
+from synthgen.sample import Recipe, Sample, seed_of
+from synthgen.sequence import Place, Places
+from synthgen.topped_up import Extended
+from synthgen.tunings import Tuning
+
+_FORMAT = 1
+_NONE: Mapping[str, Tuning] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A label on a skin tone, and how many images of it an entry makes."""
+
+    label: str
+    words: str
+    label_id: int
+    tone: int
+    count: int
+
+
+class EntryPlan:
+    """The samples of one ``generate`` entry, in the order of its sequence of places.
+
+    Args:
+        manifest: The manifest.
+        entry: The entry.
+        places: In which order its samples come.
+        tunings: The adapters that the manifest trains, by name.
+    """
+
+    def __init__(
+        self, manifest: Manifest, entry: GenerateEntry, places: Places, tunings: Mapping[str, Tuning] = _NONE
+    ) -> None:
+        self._manifest = manifest
+        self._prompts: PromptSet = manifest.prompts
+        self._scale: skin_tones.Scale = manifest.document.skin_tones.scale
+        self._labels = list(manifest.document.labels)
+        self.name = entry.name
+        self.parent = entry.parent
+        self.target_label = entry.target_label
+        self.places = places
+        self.base = places.base if isinstance(places, Extended) else places
+        self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
+        self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
+        self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
+        self.shard_samples = manifest.document.output.shard_samples
+        self.samples = places.samples
+        self._cuts = list(itertools.accumulate((-(-size // self.shard_samples) for size in places.sizes), initial=0))
+        self._starts = list(itertools.accumulate(places.sizes, initial=0))
+        self.shards = self._cuts[-1]
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """How many samples each label and tone has."""
+        return self._cells(self.places)
+
+    def _cells(self, places: Places) -> tuple[Cell, ...]:
+        words = self._manifest.document.labels
+        return tuple(
+            Cell(label, words[label], self._labels.index(label), tone, count)
+            for (label, tone), count in places.cells.items()
+        )
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample(index)
+
+    def sample(self, index: int, attempt: int = 0) -> Sample:
+        """Sample ``index`` (0-based within the entry), at its n-th attempt.
+
+        Raises:
+            IndexError: The entry has no such sample.
+        """
+        if not 0 <= index < self.samples:
+            raise IndexError(f"entry `{self.name}` has {self.samples} samples, no number {index}")
+        return self._make(index, self.places[index], attempt)
+
+    def shard(self, number: int) -> list[Sample]:
+        """The samples of one work shard, each at its first attempt; all are made with one adapter, or with none."""
+        return [self.sample(index) for index in self.places_of(number)]
+
+    def places_of(self, number: int) -> range:
+        """The indices of the samples of one work shard."""
+        run = bisect.bisect_right(self._cuts, number) - 1
+        first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
+        return range(first, min(first + self.shard_samples, self._starts[run + 1]))
+
+    def shard_of(self, index: int) -> int:
+        """The number of the work shard that holds a sample."""
+        run = bisect.bisect_right(self._starts, index) - 1
+        return self._cuts[run] + (index - self._starts[run]) // self.shard_samples
+
+    def starts_from(self, number: int, parent: "EntryPlan") -> set[int]:
+        """The numbers of the work shards of another entry that one of this entry's starts from."""
+        if self.places.sizes == parent.places.sizes:
+            return {number}
+        found = (parent.find(self.places[index].parent) for index in self.places_of(number))
+        return {parent.shard_of(index) for index in found if index is not None}
+
+    def find(self, key: str) -> int | None:
+        """The index of the sample with that key, without looking through them; ``None`` if none has it."""
+        prefix = f"{self.name}-"
+        return self.places.find(key.removeprefix(prefix)) if key.startswith(prefix) else None
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256, in hex, over everything in the manifest that decides this entry's images, topped up or not."""
+        document = self._manifest.document
+        content = {
+            "format": _FORMAT,
+            "seed": document.seed,
+            "entry": self.name,
+            "strategy": self.recipe.strategy,
+            "settings": self.recipe.settings.model_dump(mode="json"),
+            "model": [self.recipe.model.name, self.recipe.revision],
+            "adapter": self._adapter_digests(),
+            "skin_tone_scale": self._scale,
+            "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self._cells(self.base)],
+            "prompts": self._prompts.model_dump(mode="json"),
+            "output": document.output.model_dump(mode="json"),
+            **self.places.content(),
+        }
+        return sha256(content)
+
+    def _adapter_digests(self) -> dict[str, list[str]] | str:
+        """What is loaded on top of the model for each label; empty where nothing is."""
+        found = {label: [one.name, one.digest] for label, one in self.adapters.items() if one}
+        return found or ""
+
+    def _make(self, index: int, place: Place, attempt: int) -> Sample:
+        key = f"{self.name}-{place.name}"
+        seed = seed_of(self._manifest.document.seed, key, attempt)
+        written = skin_tones.name(self._scale, place.tone)
+        words = self._manifest.document.labels[place.label]
+        adapter = self.adapters[place.label]
+        words = adapter.word(place.label, words) if adapter else words
+        prompt = self._prompts.render(place.label, words, (self._scale, place.tone, written), seed)
+        return Sample(
+            key=key,
+            index=index,
+            recipe=self._recipes[place.label],
+            label=place.label,
+            label_id=self._labels.index(place.label),
+            skin_tone=written,
+            skin_tone_scale=self._scale,
+            fitzpatrick=skin_tones.fitzpatrick(self._scale, place.tone),
+            prompt=prompt.text,
+            negative_prompt=prompt.negative,
+            attributes=prompt.attributes,
+            seed=seed,
+            attempt=attempt,
+            source=place.source,
+            parent=place.parent,
+        )
+
+
+def sha256(content: Any) -> str:
+    """The sha256, in hex, of plain values."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
