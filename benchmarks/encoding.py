@@ -38,6 +38,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     from synthgen.all_doors import DOORS
     from synthgen.devices import Wish
     from synthgen.originals import of_run
+    from synthgen.pipelines import latents
     from synthgen.strategies import inpaint
     from synthgen.strategies._diffusion import load
 
@@ -66,7 +67,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
 
     def ours() -> None:
         with torch.inference_mode():
-            pipeline._encode_images(pixels, generators())
+            latents.of_images(pipe, pixels, generators())
 
     masks = torch.zeros(batch_size, 1, *pixels.shape[1:3])
     masks[:, :, 16:48, 16:48] = 1

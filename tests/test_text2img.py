@@ -17,6 +17,7 @@ import pytest
 from synthgen import attempts, devices, generate, images, ledger, models, pipelines, plan, study
 from synthgen.devices import Environment, Wish
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
+from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
 from synthgen.sample import Sample
@@ -265,8 +266,8 @@ def test_reproduce_says_identical(unbroken: Path, plan_of_six: Plan) -> None:
 
 def test_reproduce_says_how_far_off(unbroken: Path, plan_of_six: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made with another number of steps, an image is not called the same, and the PSNR says how far it is."""
-    honest = pipelines.Pipeline._set_scheduler
-    monkeypatch.setattr(pipelines.Pipeline, "_set_scheduler", lambda self, _: honest(self, "lcm"))
+    honest = schedulers.fresh
+    monkeypatch.setattr(schedulers, "fresh", lambda _, own: honest("lcm", own))
     made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.DOORS)
     assert not made.identical
     assert not made.within_tolerance

@@ -1,12 +1,11 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
-from synthgen.pipelines.batches import SCHEDULERS, Pipeline
+from synthgen.pipelines.batches import Pipeline
 from synthgen.pipelines.guidance import DISTILLED
 from synthgen.pipelines.latents import denoiser, reads_mask
 from synthgen.pipelines.loading import (
     CLASSES,
     Task,
-    check_scheduler,
     fits,
     load,
     pipeline_class,
@@ -14,6 +13,7 @@ from synthgen.pipelines.loading import (
     resolve_revision,
 )
 from synthgen.pipelines.prompts import check_lengths, encode
+from synthgen.pipelines.schedulers import SCHEDULERS, check_scheduler
 
 __all__ = [
     "CLASSES",

@@ -1,6 +1,6 @@
 """Calls a diffusers pipeline in batches in which every sample has its own noise.
 
-What is done here and not left to the pipeline, and why:
+What is done here and beside it, not left to the pipeline, and why:
 
 * The first noise is drawn in fp32 from each sample's CPU generator and only then cast: torch draws other numbers (and
   in bf16 coarse ones) for other dtypes from the same seed.
@@ -14,14 +14,13 @@ What is done here and not left to the pipeline, and why:
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.attempts import Painted
 from synthgen.errors import OutOfMemoryError
-from synthgen.pipelines import guidance, latents, prompts
+from synthgen.pipelines import guidance, latents, prompts, schedulers
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
@@ -30,26 +29,7 @@ if TYPE_CHECKING:
 
     from synthgen.images import Pixels
 
-# diffusers' schedulers by the short names in use; `default` keeps the model's own.
-SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ddim": ("DDIMScheduler", {}),
-    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis", "solver_type": "logrho"}),
-    "dpm++2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
-    "dpm++2m-karras": (
-        "DPMSolverMultistepScheduler",
-        {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_karras_sigmas": True},
-    ),
-    "euler": ("EulerDiscreteScheduler", {}),
-    "euler-a": ("EulerAncestralDiscreteScheduler", {}),
-    "heun": ("HeunDiscreteScheduler", {}),
-    "lcm": ("LCMScheduler", {}),
-    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
-    "unipc": ("UniPCMultistepScheduler", {}),
-}
-
-_TEXTS = 16
 _SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
-_EMBEDDINGS_KEPT = 2048
 _SLICE_PIXELS = 1024 * 1024
 
 
@@ -64,7 +44,7 @@ class Pipeline:
     def __init__(self, pipe: Any, dtype: str) -> None:
         self._pipe = pipe
         self._dtype = dtype
-        self._embeddings: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._embeddings = prompts.Embeddings(pipe)
         self._finite: list[Any] = []
         self._own_scheduler = pipe.scheduler
         pipe.vae.decoder.register_forward_hook(self._note_finite)
@@ -101,7 +81,7 @@ class Pipeline:
         """
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = self._encode_images(originals, generators)
+            encoded = latents.of_images(self._pipe, originals, generators)
             arguments = latents.from_image(self._pipe, encoded, self._noise(settings, generators))
             return arguments | {"strength": settings.strength}
 
@@ -126,10 +106,10 @@ class Pipeline:
         import torch
 
         def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = self._encode_images(originals, generators)
+            encoded = latents.of_images(self._pipe, originals, generators)
             noise = self._noise(settings, generators)
             grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = self._encode_images(grey, generators) if latents.reads_mask(self._pipe) else encoded
+            masked = latents.of_images(self._pipe, grey, generators) if latents.reads_mask(self._pipe) else encoded
             return latents.from_masked(self._pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
@@ -151,7 +131,7 @@ class Pipeline:
 
         with self._precision(precise), torch.inference_mode(), _out_of_memory(len(samples)):
             settings: Any = samples[0].recipe.settings
-            self._set_scheduler(settings.scheduler)
+            self._pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
@@ -169,42 +149,6 @@ class Pipeline:
                 )
             return self._painted(output.images)
 
-    def _encode_images(self, originals: Any, generators: list[Any]) -> Any:
-        """Latents of images, each drawn from its posterior by its own generator, as the denoiser takes them.
-
-        Args:
-            originals: uint8 RGB, or values from 0 to 1, shape (batch, height, width, 3).
-            generators: One a sample.
-        """
-        import torch
-
-        vae = self._pipe.vae
-        pixels = torch.from_numpy(originals).to(self._pipe.device).permute(0, 3, 1, 2).float()
-        pixels = pixels / (255 if originals.dtype == "uint8" else 1) * 2 - 1
-        with self._vae_that_encodes():
-            posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
-        mean, deviation = posterior.mean.float(), posterior.std.float()
-        drawn = torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generators]).to(mean.device)
-        shift = getattr(vae.config, "shift_factor", None) or 0.0
-        found = (mean + deviation * drawn - shift) * vae.config.scaling_factor
-        return found.to(latents.denoiser(self._pipe).dtype)
-
-    @contextmanager
-    def _vae_that_encodes(self) -> Iterator[None]:
-        """Hold SDXL's autoencoder, which overflows in fp16, in fp32 while it encodes."""
-        import torch
-
-        vae = self._pipe.vae
-        overflows = vae.dtype == torch.float16 and hasattr(self._pipe, "upcast_vae") and vae.config.force_upcast
-        if not overflows:
-            yield
-            return
-        vae.to(dtype=torch.float32)
-        try:
-            yield
-        finally:
-            vae.to(dtype=torch.float16)
-
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
         """The prompts as the pipeline takes them: embeddings."""
         texts = [sample.prompt for sample in samples]
@@ -212,27 +156,10 @@ class Pipeline:
             [sample.negative_prompt for sample in samples] if guided and not guidance.distilled(self._pipe) else []
         )
         prompts.check_lengths(self._pipe, {*texts, *negative})
-        arguments = self._encode(texts)
+        arguments = self._embeddings(texts)
         if negative:
-            arguments |= {f"negative_{name}": value for name, value in self._encode(negative).items()}
+            arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}
         return arguments
-
-    def _encode(self, texts: list[str]) -> dict[str, Any]:
-        """Embeddings of texts, each distinct text encoded once."""
-        import torch
-
-        dtype = str(self._pipe.dtype)
-        new = [text for text in dict.fromkeys(texts) if (dtype, text) not in self._embeddings]
-        for first in range(0, len(new), _TEXTS):
-            batch = new[first : first + _TEXTS]
-            padded = [*batch, *[batch[-1]] * (_TEXTS - len(batch))]
-            encoded = prompts.encode(self._pipe, padded)
-            for place, text in enumerate(batch):
-                self._embeddings[dtype, text] = {name: value[place] for name, value in encoded.items()}
-        found = [self._embeddings[dtype, text] for text in texts]
-        while len(self._embeddings) > _EMBEDDINGS_KEPT:
-            self._embeddings.popitem(last=False)
-        return {name: torch.stack([one[name] for one in found]) for name in found[0]}
 
     def _noise(self, settings: Any, generators: list[Any]) -> Any:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
@@ -243,17 +170,6 @@ class Pipeline:
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
         return noise.to(self._pipe.device, latents.denoiser(self._pipe).dtype)
-
-    def _set_scheduler(self, name: str) -> None:
-        """Give the pipeline a fresh scheduler of that name, with the model's own training schedule."""
-        import diffusers
-
-        if name == "default":
-            self._pipe.scheduler = type(self._own_scheduler).from_config(self._own_scheduler.config)
-            return
-        class_name, options = SCHEDULERS[name]
-        kind = getattr(diffusers, class_name)
-        self._pipe.scheduler = kind.from_config(self._own_scheduler.config, **options)
 
     def _set_slicing(self, pixels: int) -> None:
         """Decode image by image where a whole batch would take gigabytes."""

@@ -1,15 +1,56 @@
-"""What a pipeline begins from, as each family takes it: noise, an image's latents with noise on them, or with a mask.
+"""The latents of images, and what a pipeline begins from, as each family takes it: noise, an image, one with a mask.
 
 diffusers' own ways draw all noise of a batch at once, or encode images one at a time; these take what was drawn and
 encoded for each sample by itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
 def denoiser(pipe: Any) -> Any:
     """The pipeline's UNet or transformer."""
     return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+
+
+def of_images(pipe: Any, images: Any, generators: list[Any]) -> Any:
+    """Latents of images, each drawn from its posterior by its own generator, as the denoiser takes them.
+
+    Args:
+        pipe: A diffusers pipeline.
+        images: uint8 RGB, or values from 0 to 1, shape (batch, height, width, 3).
+        generators: One an image.
+    """
+    import torch
+
+    vae = pipe.vae
+    pixels = torch.from_numpy(images).to(pipe.device).permute(0, 3, 1, 2).float()
+    pixels = pixels / (255 if images.dtype == "uint8" else 1) * 2 - 1
+    with _that_encodes(pipe):
+        posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
+    mean, deviation = posterior.mean.float(), posterior.std.float()
+    drawn = torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generators]).to(mean.device)
+    shift = getattr(vae.config, "shift_factor", None) or 0.0
+    found = (mean + deviation * drawn - shift) * vae.config.scaling_factor
+    return found.to(denoiser(pipe).dtype)
+
+
+@contextmanager
+def _that_encodes(pipe: Any) -> Iterator[None]:
+    """Hold SDXL's autoencoder, which overflows in fp16, in fp32 while it encodes."""
+    import torch
+
+    vae = pipe.vae
+    overflows = vae.dtype == torch.float16 and hasattr(pipe, "upcast_vae") and vae.config.force_upcast
+    if not overflows:
+        yield
+        return
+    vae.to(dtype=torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(dtype=torch.float16)
 
 
 def from_noise(pipe: Any, noise: Any) -> dict[str, Any]:

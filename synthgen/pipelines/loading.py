@@ -31,7 +31,6 @@ _TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inp
 CLASSES: dict[tuple[Task, str], str] = {
     (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
 }
-_FLOWS = ("StableDiffusion3", "Flux")
 _UNCHECKED = ("StableDiffusionXL", "StableDiffusion3")  # families that have no safety checker
 _log = logging.getLogger(__name__)
 
@@ -194,16 +193,6 @@ def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) 
             f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
             "use it with inpaint or outpaint, or another model"
         )
-
-
-def check_scheduler(scheduler: str, class_name: str, model: str) -> None:
-    """Check that a model of a class can be sampled by a scheduler.
-
-    Raises:
-        UnavailableError: It matches a flow, and the scheduler takes noise off on a schedule of betas.
-    """
-    if class_name.startswith(_FLOWS) and scheduler != "default":
-        raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")
 
 
 def _check_channels(task: Task, pipe: Any, model: str) -> None:

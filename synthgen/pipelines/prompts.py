@@ -1,9 +1,43 @@
 """Prompts as each family of models reads them: one embedding, or one and a pooled one, of one encoder or several."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from synthgen.errors import InputError
+
+_BATCH = 16
+_KEPT = 2048
+
+
+class Embeddings:
+    """Embeddings of texts for one pipeline: each distinct text is encoded once, in batches of one fixed shape.
+
+    An embedding then depends on its text alone.
+
+    Args:
+        pipe: A diffusers pipeline.
+    """
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self._kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    def __call__(self, texts: Sequence[str]) -> dict[str, Any]:
+        """The embeddings of texts in the pipeline's dtype, as of :func:`encode`."""
+        import torch
+
+        dtype = str(self._pipe.dtype)
+        new = [text for text in dict.fromkeys(texts) if (dtype, text) not in self._kept]
+        for first in range(0, len(new), _BATCH):
+            batch = new[first : first + _BATCH]
+            encoded = encode(self._pipe, [*batch, *[batch[-1]] * (_BATCH - len(batch))])
+            for place, text in enumerate(batch):
+                self._kept[dtype, text] = {name: value[place] for name, value in encoded.items()}
+        found = [self._kept[dtype, text] for text in texts]
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return {name: torch.stack([one[name] for one in found]) for name in found[0]}
 
 
 def encode(pipe: Any, texts: Sequence[str]) -> dict[str, Any]:

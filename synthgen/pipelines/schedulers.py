@@ -1,0 +1,49 @@
+"""diffusers' schedulers, by the names that a manifest gives them."""
+
+from typing import Any
+
+from synthgen.errors import UnavailableError
+
+# diffusers' schedulers by the short names in use; `default` keeps the model's own.
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis", "solver_type": "logrho"}),
+    "dpm++2m": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+    "dpm++2m-karras": (
+        "DPMSolverMultistepScheduler",
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_karras_sigmas": True},
+    ),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler-a": ("EulerAncestralDiscreteScheduler", {}),
+    "heun": ("HeunDiscreteScheduler", {}),
+    "lcm": ("LCMScheduler", {}),
+    "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+}
+
+_FLOWS = ("StableDiffusion3", "Flux")
+
+
+def fresh(name: str, own: Any) -> Any:
+    """A scheduler that has sampled nothing yet, on a model's own training schedule.
+
+    Args:
+        name: One of ``SCHEDULERS``, or ``default`` for the model's own.
+        own: The model's own.
+    """
+    import diffusers
+
+    if name == "default":
+        return type(own).from_config(own.config)
+    class_name, options = SCHEDULERS[name]
+    return getattr(diffusers, class_name).from_config(own.config, **options)
+
+
+def check_scheduler(scheduler: str, class_name: str, model: str) -> None:
+    """Check that a model of a class can be sampled by a scheduler.
+
+    Raises:
+        UnavailableError: It matches a flow, and the scheduler takes noise off on a schedule of betas.
+    """
+    if class_name.startswith(_FLOWS) and scheduler != "default":
+        raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")
