@@ -1,0 +1,51 @@
+"""``run.json`` itself: read, written, and locked while it changes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from synthgen import durable
+from synthgen.devices import Environment
+from synthgen.errors import InputError
+
+FORMAT = 1
+
+
+def is_run(root: Path) -> bool:
+    """Whether a folder is a run."""
+    return (root / "run.json").is_file()
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the run's lock, which the system lets go of when a process dies."""
+    from filelock import FileLock
+
+    with FileLock(root / ".lock"):
+        yield
+
+
+def read(root: Path) -> dict[str, Any]:
+    """The file's content.
+
+    Raises:
+        InputError: It is no run's file, or another version's.
+    """
+    path = root / "run.json"
+    try:
+        document = json.loads(path.read_bytes())
+        if document["format"] != FORMAT:
+            raise InputError(f"{path}: written by another version of synthgen")
+        for entry in document["entries"].values():
+            if entry["environment"]:
+                Environment(**entry["environment"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a run's file: {error}") from None
+    return dict(document)
+
+
+def write(root: Path, document: dict[str, Any]) -> None:
+    """Replace the file, so that it is whole whenever it is read."""
+    durable.write(root / "run.json", json.dumps(document, indent=1).encode())

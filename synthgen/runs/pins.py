@@ -1,0 +1,97 @@
+"""The environment that a run pins for each entry, since another would make other bytes."""
+
+import logging
+from pathlib import Path
+
+from synthgen.devices import DTYPES, Environment, Wish
+from synthgen.errors import PlanMismatchError, UnavailableError
+from synthgen.runs.file import locked, read, write
+
+_log = logging.getLogger(__name__)
+
+
+def pinned(root: Path, entry: str) -> Environment | None:
+    """The environment that a run pins for an entry; ``None`` before its first image."""
+    environment = read(root)["entries"][entry]["environment"]
+    return Environment(**environment) if environment else None
+
+
+def honour(pin: Environment | None, wish: Wish) -> Wish:
+    """The wish with everything that was left open set as the run pins it.
+
+    Raises:
+        PlanMismatchError: Something was asked for that the run does not have; mixing them would change bytes.
+    """
+    if pin is None:
+        return wish
+    asked = {
+        "--device": (wish.device, pin.device, "auto"),
+        "--dtype": (DTYPES.get(wish.dtype, wish.dtype), pin.dtype, "auto"),
+        "--attention": (wish.attention, pin.attention, "auto"),
+        "--batch-size": (wish.batch_size, pin.batch_size, None),
+    }
+    faults = [
+        f"{option} {value}: this run was begun with {begun}; leave it out, or use another --out"
+        for option, (value, begun, unset) in asked.items()
+        if value not in (unset, begun)
+    ]
+    if faults:
+        raise PlanMismatchError(*faults)
+    return Wish(device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size)
+
+
+def pin(root: Path, entry: str, environment: Environment) -> Environment:
+    """Pin an environment for an entry, or check that it is the one pinned; returns the pinned one.
+
+    Raises:
+        UnavailableError: Versions, device or model are not those that the run was begun with.
+    """
+    with locked(root):
+        document = read(root)
+        begun = document["entries"][entry]["environment"]
+        if begun is None:
+            document["entries"][entry]["environment"] = environment.to_dict()
+            write(root, document)
+            return environment
+    begun = Environment(**begun)
+    faults = _drift(root, begun, environment)
+    if faults:
+        raise UnavailableError(*faults)
+    if begun.device_name != environment.device_name:
+        _log.warning(
+            "run was begun on %s, this is %s: images will be equal within a PSNR tolerance, not to the byte",
+            begun.device_name, environment.device_name,
+        )  # fmt: skip
+    return begun
+
+
+def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
+    """Pin a smaller batch, where the first one did not fit and nothing has been made with it."""
+    with locked(root):
+        document = read(root)
+        document["entries"][entry]["environment"]["batch_size"] = batch_size
+        write(root, document)
+
+
+def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
+    faults = []
+    for package, version in begun.versions.items():
+        if now.versions.get(package) != version:
+            faults.append(
+                f"{root} was begun with {package} {version}, here is {now.versions.get(package)}; "
+                f"install that version, or use another --out"
+            )
+    if begun.device != now.device:
+        faults.append(f"{root} was begun on {begun.device}, this is {now.device}; use another --out")
+    for name, sha256 in begun.adapters.items():
+        if now.adapters.get(name) != sha256:
+            faults.append(
+                f"{root}: adapter {name} is not the one that the run was begun with (weights {sha256[:12]} then, "
+                f"{now.adapters.get(name, 'none')[:12]} now); restore it, or use another --out"
+            )
+    if begun.model_revision != now.model_revision:
+        faults.append(
+            f"{root}: the model has changed since the run was begun "
+            f"({begun.model_revision} then, {now.model_revision} now); restore it, or use another --out"
+        )
+    return faults
