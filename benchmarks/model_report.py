@@ -34,6 +34,8 @@ _OWN = (
 _OTHER = (
     "Made by `python benchmarks/model_report.py --weights FOLDER --out FOLDER`, which judges a model's folder with",
 )
+_OTHERS = "Another seed, the same recipe: [another model](model-seed-1/model.md), judged in the same way."
+_SHIPPED = "The one that ships, judged in the same way: [model.md](../model.md)."
 
 
 class Set(NamedTuple):
@@ -396,7 +398,10 @@ def report(found: dict[str, Any]) -> str:
         "",
         "`make weights` trains it from nothing, or goes on where it was stopped; from another seed by",
         "`make weights WEIGHTS_ARGS='--seed 1'`. The recipe is `synthgen/phantom/training/recipe.py`; what was",
-        "trained, with every curve, is in `synthgen/phantom/weights/training.json`.",
+        f"trained, with every curve, is in `{'synthgen/phantom/weights/' if found['ships'] else ''}training.json`"
+        f"{'' if found['ships'] else ' of its folder, which is not kept here'}.",
+        "",
+        _OTHERS if found["ships"] else _SHIPPED,
         "",
         "## Failures",
         "",

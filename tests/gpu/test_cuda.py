@@ -88,9 +88,10 @@ def test_neighbours_are_not_seen(make_plan: MakePlan) -> None:
     assert np.array_equal(paint(plan, CUDA, [0, 1, 2, 3])[1], paint(plan, CUDA, [6, 5, 4, 1])[3])
 
 
-def test_cuda_and_cpu_draw_the_same_picture(make_plan: MakePlan) -> None:
+@pytest.mark.parametrize("interval", [{}, {"guidance_start": 0.25, "guidance_stop": 0.75}], ids=["guided", "in-part"])
+def test_cuda_and_cpu_draw_the_same_picture(interval: dict[str, float], make_plan: MakePlan) -> None:
     """Noise comes from the CPU's generator, so in fp32 a GPU paints what a CPU paints, within 30 dB."""
-    plan = make_plan(generate=entry())
+    plan = make_plan(generate=entry(**interval))
     on_cuda, on_cpu = (paint(plan, Wish(kind, "fp32"), [0, 1])[0] for kind in ("cuda", "cpu"))
     assert images.psnr(on_cuda, on_cpu) >= 30
 
