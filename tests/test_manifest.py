@@ -377,6 +377,9 @@ EVALUATE: list[tuple[dict[str, Any], str, str]] = [
     (STUDY | {"evaluate": {"strategies": {"all": ["fak"]}}}, "evaluate.strategies.all", "did you mean `fake`?"),
     (STUDY | {"evaluate": {"strategies": {"a": ["b", "b"]}}}, "evaluate.strategies", "once is enough"),
     (STUDY | {"evaluate": {"strategies": {"fake": ["x"]}}}, "evaluate.strategies.fake", "take another name"),
+    (STUDY | {"evaluate": {"against": {"fake": "fak"}}}, "evaluate.against", "no strategy `fak`; did you mean `fake`?"),
+    (STUDY | {"evaluate": {"strategies": {"all": ["fake"]}, "against": {"all": "fake"}}}, "evaluate.against",
+     "no strategy `fake`"),
 ]  # fmt: skip
 
 

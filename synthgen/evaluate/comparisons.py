@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ PRIMARY = "top1"
 ALL, GAP = "all", "light-dark gap"
 
 Array = NDArray[np.float64]
+Sort = Literal["arms", "strategies", "curation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Comparison:
         mean: The arm's own figure.
         mean_against: That of the arm that it is compared with.
         difference: The first less the second.
-        p_holm: Corrected over the family: every comparison with the same ``against``, ``metric`` and kind of subset;
-            NaN where one seed of several is left.
+        p_holm: Corrected over the family: every comparison with the same arm in ``against``, as one of the same
+            :attr:`sort`, in the same metric and kind of subset; NaN where one seed of several is left.
         family: How many comparisons are in it that have a p value.
     """
 
@@ -48,6 +50,13 @@ class Comparison:
     difference: Estimate
     p_holm: float = float("nan")
     family: int = 0
+
+    @property
+    def sort(self) -> Sort:
+        """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
+        if self.against.arm != self.cell.arm:
+            return "arms"
+        return "curation" if self.against.strategy.startswith(UNCURATED) else "strategies"
 
     @property
     def significant(self) -> bool:
@@ -111,12 +120,12 @@ class Analysis:
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
         """Every comparison, Holm-corrected within its family; those against ``real`` in top-1 on all images first."""
-        families: dict[tuple[str, str, str], list[Comparison]] = {}
+        families: dict[tuple[str, ...], list[Comparison]] = {}
         for metric, subset in self.scores:
             for cell, against in self._pairs():
                 kind = "group" if subset in self.tone_groups else subset
                 one = self._compared(cell, against, metric, subset)
-                families.setdefault((against.arm, metric, kind), []).append(one)
+                families.setdefault((against.arm, one.sort, metric, kind), []).append(one)
         return tuple(one for family in families.values() for one in _corrected(family))
 
     @property
@@ -124,10 +133,12 @@ class Analysis:
         """The family that the report's claims are made from: every arm against ``real``, top-1, all test images."""
         return self.family(REAL)
 
-    def family(self, against: str, metric: str = PRIMARY, subset: str = ALL) -> tuple[Comparison, ...]:
-        """The comparisons with one arm, in one metric, on one subset."""
-        chosen = (against, metric, subset)
-        return tuple(one for one in self.comparisons if (one.against.arm, one.metric, one.subset) == chosen)
+    def family(
+        self, against: str, metric: str = PRIMARY, subset: str = ALL, sort: Sort = "arms"
+    ) -> tuple[Comparison, ...]:
+        """The comparisons of one sort with one arm, in one metric, on one subset."""
+        chosen = (against, metric, subset, sort)
+        return tuple(one for one in self.comparisons if (one.against.arm, one.metric, one.subset, one.sort) == chosen)
 
     def saturation(self, strategy: str, n_real: int) -> curves.Saturation | None:
         """Where the gain of one strategy's images saturates; ``None`` for fewer than two ratios or no ``real``."""
@@ -161,12 +172,15 @@ class Analysis:
     def _pairs(self) -> Iterator[tuple[Cell, Cell]]:
         """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images.
 
-        And images that curation kept with all that were planned, in every arm that has both.
+        And in every arm that has both: images that curation kept with all that were planned, and those of a strategy
+        with those of the one that it is to be compared with.
         """
+        of_strategy = self.predictions.study.against
         for cell in self.predictions.cells:
-            uncurated = replace(cell, strategy=UNCURATED + cell.strategy)
-            if uncurated in self.predictions.cells and self._shared([cell, uncurated]):
-                yield cell, uncurated
+            for name in (UNCURATED + cell.strategy, of_strategy.get(cell.strategy)):
+                other = replace(cell, strategy=name) if name else cell
+                if other != cell and other in self.predictions.cells and self._shared([cell, other]):
+                    yield cell, other
             for arm in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._cell(arm, cell.n_real, cell.ratio)
                 if against is None or cell.arm == arm or (arm != REAL and cell.arm != ADDED):

@@ -8,6 +8,7 @@ from synthgen.evaluate import words
 from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.predictions import Predictions
 
+_WITH_SYNTHETIC = (ADDED, "synthetic-only", "substitute")
 _POOL = (
     "generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a trial gains "
     "may be those images, not synthesis."
@@ -39,6 +40,7 @@ def shown(analysis: Analysis) -> list[str]:
         *_helped(analysis),
         *_controls(analysis),
         *_curated(analysis),
+        *_strategies(analysis),
         *_worth(analysis),
         *_tones(analysis),
     ]
@@ -131,11 +133,20 @@ def _controls(analysis: Analysis) -> Iterator[str]:
 
 def _curated(analysis: Analysis) -> Iterator[str]:
     """What leaving out rejected images did, in every arm that has synthetic ones."""
-    for arm in (ADDED, "synthetic-only", "substitute"):
-        found = analysis.family(arm)
+    for arm in _WITH_SYNTHETIC:
+        found = analysis.family(arm, sort="curation")
         for strategy in sorted({one.cell.strategy for one in found}):
             chosen = [one for one in found if one.cell.strategy == strategy]
             yield from _verdict(f"{arm}: images of {strategy} that curation kept", chosen, "all that were planned")
+
+
+def _strategies(analysis: Analysis) -> Iterator[str]:
+    """What one way of making images did beside another, in every arm that has synthetic ones."""
+    for arm in _WITH_SYNTHETIC:
+        found = analysis.family(arm, sort="strategies")
+        for strategy, other in sorted({(one.cell.strategy, one.against.strategy) for one in found}):
+            chosen = [one for one in found if one.cell.strategy == strategy]
+            yield from _verdict(f"{arm}: images of {strategy}", chosen, f"as many of {other}")
 
 
 def _worth(analysis: Analysis) -> Iterator[str]:

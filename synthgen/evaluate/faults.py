@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from synthgen.evaluate.trials import Synthetic
-from synthgen.manifest.evaluate import Evaluate
+from synthgen.manifest.evaluate import Evaluate, against_faults
 from synthgen.real import SPLITS, Index
 
 _BY_GROUP = "group "  # how the index says of an image that its group is in another split too
@@ -31,13 +31,13 @@ def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str
 
 
 def of_synthetic(settings: Evaluate, images: Sequence[Synthetic]) -> list[str]:
-    """The faults of the list of synthetic images: there are none at all, or two of one name."""
+    """The faults of the list of synthetic images: none at all, two of one name, none of a strategy that is named."""
     if not images:
         return [f"evaluate.synthetic: no image in `{settings.synthetic}`; make some, or ask for real arms alone"]
     twice = [key for key, count in Counter(image.key for image in images).items() if count > 1]
     if twice:
         return [f"evaluate.synthetic: key `{min(twice)}` is there twice ({len(twice)} such); name each image once"]
-    return []
+    return against_faults(settings, {image.entry for image in images})
 
 
 def of_entries(entries: Iterable[str], reasons: Mapping[str, Counter[str]]) -> list[str]:

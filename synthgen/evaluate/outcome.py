@@ -49,4 +49,5 @@ def _study(job: Job, has_tones: bool) -> Study:
         learner=job.network.words,
         notes=job.notes,
         excluded=job.design.excluded,
+        against=settings.against,
     )

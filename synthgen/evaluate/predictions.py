@@ -31,6 +31,7 @@ class Study:
         learner: The classifier, in words.
         notes: Sentences that the design has to say to a reader.
         excluded: How many synthetic images no trial used, by reason.
+        against: For a strategy, another that it is compared with in pairs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Study:
     learner: str = ""
     notes: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
+    against: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ _METHODS = (
     "the normal distribution. Test images of one group (a patient, a lesion) are drawn as wholes.",
     "Many comparisons: p values are corrected by Holm's method (1979) over a family, which is all comparisons with one "
     "arm in one metric: those with real images alone in top-1 are the family that this report's claims are made from. "
+    "Comparisons of two strategies in one arm, and of images before and after curation, are families of their own. "
     "Bands and intervals in plots and tables are not corrected; several of many will miss what is true.",
     "Pictures and tables of one size show the most real images and the greatest ratio, whatever came out there.",
     "Intervals hold for test images like these and for draws of training images like these; they say nothing of other "

@@ -125,6 +125,8 @@ class Evaluate(Strict):
             were trained on different draws of real images. An entry that is in none is a strategy of its own.
         uncurated: Whether each strategy is studied without curation too: all the images that its entries planned, what
             ``curate`` rejects among them, as a strategy whose name has ``uncurated`` before it.
+        against: For a strategy, another that it is compared with in pairs too, arm by arm: for images of a tuned
+            model, those of the model that was tuned.
     """
 
     synthetic: _Text = "this"
@@ -140,6 +142,7 @@ class Evaluate(Strict):
     near_copies: Annotated[float, Field(gt=0, le=1)] | None = None
     strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
     uncurated: bool = False
+    against: dict[_Text, _Text] = {}
 
     @field_validator("n_real", "ratios", "arms", "labels")
     @classmethod
@@ -170,6 +173,14 @@ class Evaluate(Strict):
                 owners[entry] = name
         return strategies
 
+    @field_validator("against")
+    @classmethod
+    def _another(cls, against: dict[str, str]) -> dict[str, str]:
+        for name, other in against.items():
+            if name == other:
+                raise ValueError(f"`{name}` can't be compared with itself; name another strategy")
+        return against
+
     @property
     def strategy_of(self) -> Mapping[str, str]:
         """The strategy of each entry that ``strategies`` names."""
@@ -196,4 +207,13 @@ def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str]
             found.append(f"{path}: is the name of an entry that is not in it; take another name")
         if settings.synthetic == "this":
             found += [f"{path}: no entry `{one}`; {near(one, entries)}" for one in members if one not in entries]
+    known = {settings.strategy_of.get(entry, entry) for entry in entries}
+    if settings.synthetic == "this":
+        found += against_faults(settings, known)
     return found
+
+
+def against_faults(settings: Evaluate, known: Collection[str]) -> list[str]:
+    """The faults of ``against`` in view of the strategies that there are."""
+    named = dict.fromkeys(name for pair in settings.against.items() for name in pair)
+    return [f"evaluate.against: no strategy `{name}`; {near(name, known)}" for name in named if name not in known]

@@ -433,6 +433,11 @@ def test_a_key_given_twice_is_refused() -> None:
     assert refused([*text(), text()[0]])[0].startswith("evaluate.synthetic: key `text-acne-000` is there twice")
 
 
+def test_a_strategy_to_compare_with_has_images() -> None:
+    """One that no image is of is refused, and not passed over."""
+    assert refused(text(), against={"text": "txt"}) == ["evaluate.against: no strategy `txt`; did you mean `text`?"]
+
+
 def test_a_large_study_is_designed_in_a_moment() -> None:
     """Five seeds, five sizes, all arms and three ratios over 20,000 images take seconds at the most."""
     index = real(400, 40)

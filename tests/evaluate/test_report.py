@@ -110,7 +110,7 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     for strategy, accuracy in (("text", 0.9), ("uncurated text", 0.5)):
         cells |= {Cell(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
     analysis = report.write(simulated.study(cells, images=400), tmp_path)
-    pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm)]
+    pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm, sort="curation")]
     named = [(one.cell.strategy, one.against.strategy, one.family) for one in pairs]
     assert named == [("text", "uncurated text", 1)] * 2
     assert len(analysis.primary) == 4
@@ -120,6 +120,22 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     with (tmp_path / "comparisons.csv").open() as file:
         against = {row["against_strategy"] for row in csv.DictReader(file)}
     assert against == {"", "uncurated text"}
+
+
+def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path) -> None:
+    """One way of making images with another: pairs of one arm, n and ratio, apart from curation and from ``real``."""
+    accuracies = {"tuned": 0.9, "plain": 0.5, "uncurated tuned": 0.5}
+    cells = {Cell("real", "", 8, 0): 0.4}
+    cells |= {Cell("real+synthetic", name, 8, ratio): at for name, at in accuracies.items() for ratio in (1, 10)}
+    analysis = report.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
+    pairs = analysis.family("real+synthetic", sort="strategies")
+    named = [(one.cell.strategy, one.against.strategy, one.cell.ratio, one.against.ratio, one.family) for one in pairs]
+    assert named == [("tuned", "plain", 1, 1, 2), ("tuned", "plain", 10, 10, 2)]
+    assert len(analysis.family("real+synthetic", sort="curation")) == 2
+    assert analysis.family("real+synthetic") == ()
+    text = (tmp_path / "report.md").read_text()
+    assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
+    assert report.rescore(tmp_path).family("real+synthetic", sort="strategies") == pairs
 
 
 def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:

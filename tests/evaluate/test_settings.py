@@ -78,6 +78,7 @@ def test_a_mix_is_a_name_or_a_share() -> None:
         ({"learner": {"backbone": ""}}, "evaluate.learner.backbone: "),
         ({"learner": {"optimizer_steps": 0}}, "evaluate.learner.optimizer_steps: "),
         ({"strategies": {"uncurated x": ["x"]}}, "evaluate.strategies: `uncurated x`: names that begin with"),
+        ({"against": {"a": "a"}}, "evaluate.against: `a` can't be compared with itself"),
         ({"seed": 5}, "evaluate.seed: unknown key; did you mean `seeds`?"),
     ],
 )
