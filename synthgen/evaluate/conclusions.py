@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from synthgen.blocks import Paragraph
 from synthgen.evaluate import words
-from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis, Comparison
+from synthgen.evaluate.comparison import Comparison
+from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis
 from synthgen.evaluate.predictions import Predictions
 
 _WITH_SYNTHETIC = (ADDED, "synthetic-only", "substitute")
