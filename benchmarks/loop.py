@@ -1,6 +1,6 @@
 """How fast `synthgen generate` is beside the bare diffusers pipeline and beside the usual script, in one run.
 
-Whole processes, start-up and loading included, making 480 images, those of ``loop.yaml`` but for the last one:
+Whole processes, start-up and loading included, making 480 images; those of ``loop.yaml``, in all but the last of these:
 
 * ``generate``  labelled, checked, encoded, hashed, written and verified shards;
 * ``bare``      the diffusers pipeline alone at its own best batch size and dtype (tried first, not counted), the same

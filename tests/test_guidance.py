@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import generate, planning
+from synthgen import generate, planning, rates
 from synthgen.all_doors import DOORS
 from synthgen.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
@@ -190,7 +190,8 @@ def test_a_distilled_unet_is_refused(
     with pytest.raises(ManifestError, match=r"settings.guidance_start: .* can be left out of none"):
         make_plan(model=str(tmp_path / "distilled"), **entry(**MIDDLE))
     maker, pipe = maker_of(make_plan(**entry(**MIDDLE)), 1)
-    monkeypatch.setattr(guidance, "distilled", lambda _: True)
+    config = type(pipe.unet.config)({**pipe.unet.config, "time_cond_proj_dim": 32})
+    monkeypatch.setattr(pipe.unet, "_internal_dict", config)
     with pytest.raises(UnavailableError, match="a StableDiffusionPipeline reads guidance_scale as a number"):
         maker([make_plan(**entry(**MIDDLE)).entries["text"].sample(0)])
     assert not pipe.unet._forward_hooks
@@ -242,11 +243,17 @@ def test_a_record_tells_the_interval(make_plan: MakePlan) -> None:
 
 def test_the_time_expected_counts_what_is_spared(make_plan: MakePlan) -> None:
     """A plan expects six passes of eight to take six eighths of the time."""
-    from synthgen import rates
-
     middle, throughout = (
         make_plan(**entry(**one)).entries["text"].recipe
         for one in (MIDDLE, {"num_inference_steps": 4, "guidance_scale": 3.0})
     )
     rates.note(throughout, "png", images=10, seconds=8.0, stored=1000)
     assert rates.seconds(middle, "png", 10) == pytest.approx(6.0)
+
+
+def test_what_was_measured_in_other_terms_is_not_used(make_plan: MakePlan) -> None:
+    """A measurement that an older version noted, by steps, tells nothing of the time that passes take."""
+    recipe = make_plan(**entry(**MIDDLE)).entries["text"].recipe
+    rates.note(recipe, "png", images=10, seconds=8.0, stored=1000)
+    rates.path().write_text(rates.path().read_text().replace('"passes"', '"steps"'))
+    assert rates.seconds(recipe, "png", 10) is None

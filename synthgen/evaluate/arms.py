@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synthgen.manifest.evaluate import Arm, Evaluate
+from synthgen.manifest.evaluate import SYNTHETIC, Arm, Evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
 
 def uses_synthetic(settings: Evaluate) -> bool:
     """Whether an arm trains on synthetic images."""
-    return not {"real+synthetic", "synthetic-only", "substitute"}.isdisjoint(settings.arms)
+    return not set(SYNTHETIC).isdisjoint(settings.arms)
 
 
 def optimizer_steps(settings: Evaluate, images: int) -> int:

@@ -6,7 +6,7 @@ from typing import Literal
 from synthgen.evaluate import statistics
 from synthgen.evaluate.predictions import Cell
 from synthgen.evaluate.statistics import Estimate
-from synthgen.evaluate.trials import UNCURATED
+from synthgen.manifest.evaluate import UNCURATED
 
 Sort = Literal["arms", "strategies", "curation"]
 

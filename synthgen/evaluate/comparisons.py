@@ -13,7 +13,7 @@ from synthgen.evaluate.comparison import Comparison, Sort
 from synthgen.evaluate.metrics import top_k
 from synthgen.evaluate.predictions import Cell, Predictions
 from synthgen.evaluate.statistics import Estimate
-from synthgen.evaluate.trials import UNCURATED
+from synthgen.manifest.evaluate import UNCURATED
 
 REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
@@ -78,7 +78,7 @@ class Analysis:
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Every comparison, Holm-corrected within its family; those against ``real`` in top-1 on all images first."""
+        """Every comparison, Holm-corrected within its family."""
         families: dict[tuple[str, ...], list[Comparison]] = {}
         for metric, subset in self.scores:
             for cell, against in self._pairs():

@@ -8,8 +8,8 @@ from synthgen.evaluate import words
 from synthgen.evaluate.comparison import Comparison
 from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis
 from synthgen.evaluate.predictions import Predictions
+from synthgen.manifest.evaluate import SYNTHETIC
 
-_WITH_SYNTHETIC = (ADDED, "synthetic-only", "substitute")
 _POOL = (
     "generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a trial gains "
     "may be those images, not synthesis."
@@ -134,7 +134,7 @@ def _controls(analysis: Analysis) -> Iterator[str]:
 
 def _curated(analysis: Analysis) -> Iterator[str]:
     """What leaving out rejected images did, in every arm that has synthetic ones."""
-    for arm in _WITH_SYNTHETIC:
+    for arm in SYNTHETIC:
         found = analysis.family(arm, sort="curation")
         for strategy in sorted({one.cell.strategy for one in found}):
             chosen = [one for one in found if one.cell.strategy == strategy]
@@ -143,7 +143,7 @@ def _curated(analysis: Analysis) -> Iterator[str]:
 
 def _strategies(analysis: Analysis) -> Iterator[str]:
     """What one way of making images did beside another, in every arm that has synthetic ones."""
-    for arm in _WITH_SYNTHETIC:
+    for arm in SYNTHETIC:
         found = analysis.family(arm, sort="strategies")
         for strategy, other in sorted({(one.cell.strategy, one.against.strategy) for one in found}):
             chosen = [one for one in found if one.cell.strategy == strategy]

@@ -10,8 +10,8 @@ from synthgen.errors import InputError
 from synthgen.evaluate import arms, faults, notes
 from synthgen.evaluate.leaks import Leaks
 from synthgen.evaluate.seeds import Seed, Study
-from synthgen.evaluate.trials import UNCURATED, Synthetic, Trial
-from synthgen.manifest.evaluate import Evaluate
+from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.manifest.evaluate import UNCURATED, Evaluate
 from synthgen.real import Index
 
 OUTSIDE = "made from real images, or by a generator that saw some, beyond those of every trial"

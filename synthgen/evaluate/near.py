@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen import durable, near_copies, photographs
-from synthgen.evaluate.trials import UNCURATED, Synthetic, digest
+from synthgen.evaluate.trials import Synthetic, digest
+from synthgen.manifest.evaluate import UNCURATED
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
 from synthgen.threads import one_thread

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from synthgen.draws import Draw, point
-from synthgen.evaluate.trials import UNCURATED, Synthetic
+from synthgen.evaluate.trials import Synthetic
+from synthgen.manifest.evaluate import UNCURATED
 
 NEVER = 2**62  # no n is as large
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
-UNCURATED = "uncurated "  # of a strategy: all its images as they were planned and made, what was rejected among them
+from synthgen.manifest.evaluate import UNCURATED
 
 
 @dataclass(frozen=True, slots=True)

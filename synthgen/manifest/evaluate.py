@@ -27,8 +27,10 @@ ARMS: tuple[Arm, ...] = (
     "synthetic-only",
     "substitute",
 )
+SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
 SMALL = "small-cnn"
 FIXED = ("gabor", "efficientnet-lite0")  # frozen features that ship or come from a package; nothing in them can train
+UNCURATED = "uncurated "  # how the names of strategies begin that `uncurated` adds
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
 
@@ -165,7 +167,7 @@ class Evaluate(Strict):
     def _apart(cls, strategies: dict[str, list[str]]) -> dict[str, list[str]]:
         owners: dict[str, str] = {}
         for name, entries in strategies.items():
-            if name.startswith("uncurated "):
+            if name.startswith(UNCURATED):
                 raise ValueError(f"`{name}`: names that begin with `uncurated ` are for `uncurated`; take another")
             for entry in entries:
                 if entry in owners:
@@ -179,7 +181,17 @@ class Evaluate(Strict):
         for name, other in against.items():
             if name == other:
                 raise ValueError(f"`{name}` can't be compared with itself; name another strategy")
+            if against.get(other) == name:
+                raise ValueError(f"`{name}` and `{other}` are compared both ways; leave one out")
+            if name.startswith(UNCURATED) or other.startswith(UNCURATED):
+                raise ValueError("what curation does is compared by `uncurated: true`; name strategies as they are")
         return against
+
+    @model_validator(mode="after")
+    def _has_synthetic(self) -> Self:
+        if self.against and set(SYNTHETIC).isdisjoint(self.arms):
+            raise ValueError(f"against: compares synthetic images, and no arm has any; add {' or '.join(SYNTHETIC)}")
+        return self
 
     @property
     def strategy_of(self) -> Mapping[str, str]:
@@ -216,4 +228,5 @@ def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str]
 def against_faults(settings: Evaluate, known: Collection[str]) -> list[str]:
     """The faults of ``against`` in view of the strategies that there are."""
     named = dict.fromkeys(name for pair in settings.against.items() for name in pair)
-    return [f"evaluate.against: no strategy `{name}`; {near(name, known)}" for name in named if name not in known]
+    there = sorted(known)
+    return [f"evaluate.against: no strategy `{name}`; {near(name, there)}" for name in named if name not in known]
