@@ -189,11 +189,11 @@ class Model:
         """Images of prompts, one seed each; with changes to the sampler's settings."""
         import torch
 
-        made = []
+        made, settings = [], sampler(**changes)
         for first in range(0, len(prompts), BATCH):
             part = prompts[first : first + BATCH]
             seeds = [torch.Generator().manual_seed(first_seed + first + place) for place in range(len(part))]
-            made.append(self._call(self.pipe, sampler(**changes), prompt=part, generator=seeds))
+            made.append(self._call(self.pipe, settings, prompt=part, generator=seeds))
         return np.rint(np.concatenate(made) * 255).astype(np.uint8)
 
     @staticmethod

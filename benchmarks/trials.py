@@ -22,7 +22,7 @@ from synthgen import manifest as manifests
 from synthgen.all_doors import DOORS
 from synthgen.evaluate import inputs, training
 from synthgen.evaluate.training import Setup, Unit
-from synthgen.manifest.evaluate import Learner
+from synthgen.manifest.learner import Learner
 
 
 def probe_seconds(job: evaluate.Job) -> float:

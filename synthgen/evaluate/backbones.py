@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthgen.evaluate.trials import digest
 from synthgen.features import Backbone, backbone, checkpoints
-from synthgen.manifest.evaluate import FIXED, SMALL, Learner
+from synthgen.manifest.learner import FIXED, SMALL, Learner
 
 _SMALL_VERSION = "small-cnn-1"  # another layout, another number
 

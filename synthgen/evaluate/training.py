@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.evaluate.units import Units
 from synthgen.learners import Finetune, Learned, Probe, batches, finetune, probe
-from synthgen.manifest.evaluate import SMALL, Learner, Share
+from synthgen.manifest.evaluate import Share
+from synthgen.manifest.learner import SMALL, Learner
 from synthgen.threads import one_thread
 
 if TYPE_CHECKING:

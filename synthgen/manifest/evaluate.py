@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from synthgen.documents import Strict, near
+from synthgen.manifest.learner import Learner
 
 Arm = Literal[
     "real",
@@ -28,8 +29,6 @@ ARMS: tuple[Arm, ...] = (
     "substitute",
 )
 SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
-SMALL = "small-cnn"
-FIXED = ("gabor", "efficientnet-lite0")  # frozen features that ship or come from a package; nothing in them can train
 UNCURATED = "uncurated "  # how the names of strategies begin that `uncurated` adds
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
@@ -48,63 +47,6 @@ def _mix(value: object) -> object:
     if between or isinstance(value, Share) or value in ("union", "pretrain-then-real"):
         return value
     raise ValueError("must be union, pretrain-then-real, or {share: 0.5} with a share above 0 and below 1")
-
-
-class Learner(Strict):
-    """What learns in every trial, and for how long.
-
-    Attributes:
-        kind: ``probe`` trains a linear head on frozen features, ``finetune`` a network on pixels.
-        backbone: ``small-cnn`` is the honest default that ships: for ``finetune`` a small network that starts from
-            nothing in every trial, for ``probe`` fixed filters that were learned from nothing (``gabor``). Or
-            ``efficientnet-lite0`` (probe alone), or a folder or Hub id of a transformers vision model.
-        revision: The commit or branch of a Hub id.
-        batch_size: Images an optimizer step.
-        optimizer_steps: Of every trial, whatever its arm, in protocol ``equal-steps``.
-        epochs: Of every trial in protocol ``sagers2023``. Four in batches of 64 are 20 steps for 9 labels at n = 32 and
-            200 with ten synthetic images a real one; about 20 and 196 are told of Sagers et al. 2023, whose epochs are
-            not known here.
-        frozen: Whether the head alone learns, in ``finetune``.
-        learning_rate: AdamW's at its highest; the kind's own where left out.
-        patience: In ``finetune``: stop for good after so many of ten looks at validation without a better one. Left
-            out, the whole budget is spent, and the weights that did best on validation are kept.
-        image_size: The side in pixels that images are brought to, in ``finetune``; where left out, 64 for
-            ``small-cnn`` and 224 for a checkpoint.
-    """
-
-    kind: Literal["probe", "finetune"] = "probe"
-    backbone: _Text = SMALL
-    revision: str = ""
-    batch_size: _Count = 64
-    optimizer_steps: _Count = 500
-    epochs: _Count = 4
-    frozen: bool = False
-    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
-    patience: Annotated[int, Field(ge=1, le=10)] | None = None
-    image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        """Refuse a setting that its kind does not have."""
-        if self.kind == "finetune" and self.backbone in FIXED:
-            raise ValueError(
-                f"backbone `{self.backbone}` is for probe; finetune takes {SMALL}, or a folder or Hub id of a "
-                "transformers image classifier"
-            )
-        for name in ("frozen", "patience", "image_size"):
-            if self.kind == "probe" and name in self.model_fields_set and getattr(self, name):
-                raise ValueError(f"`{name}` is for finetune; a probe has none")
-        return self
-
-    @property
-    def network(self) -> str:
-        """The name of the backbone itself: what ``small-cnn`` stands for in a probe is ``gabor``."""
-        return FIXED[0] if self.kind == "probe" and self.backbone == SMALL else self.backbone
-
-    @property
-    def side(self) -> int:
-        """The side in pixels that images are brought to, in ``finetune``."""
-        return self.image_size or (64 if self.backbone == SMALL else 224)
 
 
 class Evaluate(Strict):

@@ -152,9 +152,8 @@ class Pipeline:
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
         """The prompts as the pipeline takes them: embeddings."""
         texts = [sample.prompt for sample in samples]
-        negative = (
-            [sample.negative_prompt for sample in samples] if guided and not guidance.distilled(self._pipe) else []
-        )
+        reads_negative = guided and not guidance.distilled(self._pipe)
+        negative = [sample.negative_prompt for sample in samples] if reads_negative else []
         prompts.check_lengths(self._pipe, {*texts, *negative})
         arguments = self._embeddings(texts)
         if negative:
