@@ -1,4 +1,4 @@
-"""What the choices in ``synthgen/devices.py`` rest on: the bundled UNet's time under each way to compute, in one run.
+"""What the choices of ``synthgen/core/devices.py`` rest on: the bundled UNet's time under each way to compute.
 
 For each dtype and memory format, and for threads that spin or sleep while they wait, with none and with two other
 programs that keep a core busy each: the median milliseconds of a step for 48 images with guidance. Takes turns, so that

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import children, draws, durable, planning, tars
+from synthgen import draws, planning, tars
 from synthgen import manifest as manifests
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core import atomic, processes
 from synthgen.sample import Record
 
 ROOT = Path(__file__).parents[1]
@@ -134,7 +135,7 @@ def make(home: Path, n: int, seed: int, chosen: Mapping[str, Sequence[str]]) -> 
         labels = np.repeat(np.arange(10), [len(chosen[word]) for word in WORDS])
         file = io.BytesIO()
         np.save(file, diffuse(images, labels, n * RATIO, 1000 * n + seed))
-        durable.write(path, file.getvalue())
+        atomic.write(path, file.getvalue())
     return path
 
 
@@ -165,7 +166,7 @@ def write_dataset(home: Path, pools: Mapping[tuple[int, int], Sequence[str]]) ->
             files[name] = {"samples": sum(1 for _ in tars.write(file, records(n, seed, images)))}
     adapters = {f"diffusion-{n}-{seed}": {"pool": list(ids)} for (n, seed), ids in pools.items()}
     provenance = {"name": "digits", "files": files, "adapters": adapters}
-    durable.write(home / "dataset/provenance.json", json.dumps(provenance).encode())
+    atomic.write(home / "dataset/provenance.json", json.dumps(provenance).encode())
 
 
 def write_sheet(home: Path, path: Path) -> None:
@@ -193,13 +194,13 @@ def study(home: Path, out: Path) -> None:
         shutil.rmtree(home / "real", ignore_errors=True)
         write_real(home / "real")
     (home / "manifest.yaml").write_text(MANIFEST.format(labels=labels, entries=", ".join(entries)))
-    read = manifests.read(home / "manifest.yaml", DOORS)
+    read = manifests.read(home / "manifest.yaml", EXTENSIONS)
     assert read.real is not None  # noqa: S101 - the manifest above has it
     train = planning.index(read, read.real, home / "index").usable("train")
     orders = [draws.draw(train, WORDS, read.document.seed, seed) for seed in range(SEEDS)]
     chosen = {(n, s): {word: orders[s].order[word][:n] for word in WORDS} for n in SIZES for s in range(SEEDS)}
     (home / "made").mkdir(exist_ok=True)
-    with children.pool(2) as pool:
+    with processes.pool(2) as pool:
         for done in [pool.submit(make, home, n, seed, ids) for (n, seed), ids in chosen.items()]:
             print(done.result(), flush=True)
     write_dataset(home, {place: [one for ids in by.values() for one in ids] for place, by in chosen.items()})

@@ -35,8 +35,8 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     import torch
 
     from synthgen import planning
-    from synthgen.all_doors import DOORS
-    from synthgen.devices import Wish
+    from synthgen.all_doors import EXTENSIONS
+    from synthgen.core.devices import Wish
     from synthgen.originals import of_run
     from synthgen.pipelines import latents
     from synthgen.strategies import inpaint
@@ -44,7 +44,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
 
     path = folder / "encoding.yaml"
     path.write_text(MANIFEST, encoding="utf-8")
-    plan = planning.read(path, DOORS, folder / "run")
+    plan = planning.read(path, EXTENSIONS, folder / "run")
     entry = plan.entries["inpaint"]
     wish = Wish("cpu", "fp32", batch_size=batch_size)
     environment = dataclasses.replace(inpaint.environment(entry.recipe, wish, batch_size), batch_size=batch_size)

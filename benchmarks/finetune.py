@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from synthgen import devices, finetune, indexing, models, photographs, planning
-from synthgen.all_doors import DOORS
+from synthgen import finetune, indexing, photographs, planning
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core import devices, model_folder
 from synthgen.plan import Plan
 
 SIDE, RATE = 64, 1e-4
@@ -36,7 +37,7 @@ def planned(folder: Path, steps: int, batch: int, precision: str) -> Plan:
     }  # fmt: skip
     path = folder / "bench.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return planning.read(path, DOORS, folder / "run")
+    return planning.read(path, EXTENSIONS, folder / "run")
 
 
 def ours(plan: Plan, root: Path) -> float:
@@ -52,7 +53,7 @@ def plain(plan: Plan, root: Path, steps: int, batch: int, precision: str) -> flo
     from diffusers import DDPMScheduler, StableDiffusionPipeline
     from peft import LoraConfig
 
-    pipe = StableDiffusionPipeline.from_pretrained(models.bundled(), dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(model_folder.bundled(), dtype=torch.float32)
     for part in (pipe.vae, pipe.text_encoder, pipe.unet):
         part.requires_grad_(False)
     targets = ["to_k", "to_q", "to_v", "to_out.0"]

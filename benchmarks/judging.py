@@ -17,7 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from synthgen import curate, manifest, runs, verdicts
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
 from synthgen.ledger import Ledger, Outcome
 from synthgen.plan import Plan
 
@@ -38,7 +38,7 @@ def planned(images: int, limit: float) -> Plan:
             "curate": {"scorers": {"fake": {}}, "keep": [f"fake.chance < {limit}", "not fake.brightness > 0.99"]},
         }
     )
-    return Plan(manifest.parse(text, DOORS, base=Path(), where="judging"))
+    return Plan(manifest.parse(text, EXTENSIONS, base=Path(), where="judging"))
 
 
 def make(root: Path, plan: Plan) -> None:

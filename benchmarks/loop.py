@@ -33,9 +33,9 @@ BATCHES = (16, 24, 48)
 def samples() -> list[Any]:
     """The samples of the benchmark's manifest."""
     from synthgen import planning
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
 
-    entry = planning.read(MANIFEST, DOORS).entries["text"]
+    entry = planning.read(MANIFEST, EXTENSIONS).entries["text"]
     return [entry.sample(index) for index in range(entry.samples)]
 
 
@@ -70,7 +70,7 @@ def call(pipe: Any, batch: list[Any], output_type: str) -> Any:
 
 def tune() -> None:
     """Child: find the bare pipeline's best dtype and batch size; prints them as JSON."""
-    from synthgen import devices
+    from synthgen.core import devices
 
     device, todo, best = devices.describe(), samples(), (0.0, "", 0)
     dtypes = ("float16",) if device.kind == "cuda" else ("float32", "bfloat16") if device.bf16 else ("float32",)
@@ -133,7 +133,7 @@ def main() -> None:
         name, *rest = arguments.child
         {"tune": tune, "bare": lambda: bare(rest[0], int(rest[1])), "usual": lambda: usual(int(rest[0]))}[name]()
         return
-    from synthgen import devices
+    from synthgen.core import devices
 
     me = str(Path(__file__))
     images = len(samples())

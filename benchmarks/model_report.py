@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synthgen.phantom import colour, render
+from synthgen.phantom import render
 from synthgen.phantom.training import data, export
 from synthgen.phantom.training.recipe import LABELS, TONES, Recipe
+from synthgen.vision import colour
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE.parent / "synthgen" / "phantom" / "weights"
@@ -161,10 +162,11 @@ def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list
 
 def sampler(**changes: Any) -> Any:
     """The settings by which the quickstart samples, with changes."""
-    from synthgen import planning, shipped
-    from synthgen.all_doors import DOORS
+    from synthgen import planning
+    from synthgen.all_doors import EXTENSIONS
+    from synthgen.core import resources
 
-    settings = planning.read(shipped.find("manifests", "quickstart"), DOORS).entries["text"].recipe.settings
+    settings = planning.read(resources.find("manifests", "quickstart"), EXTENSIONS).entries["text"].recipe.settings
     return type(settings)(**settings.model_dump() | changes)
 
 
@@ -172,7 +174,7 @@ class Model:
     """The bundled model, as diffusers loads it, sampled as the quickstart samples it unless told otherwise."""
 
     def __init__(self, weights: Path) -> None:
-        from synthgen import devices
+        from synthgen.core import devices
 
         device = devices.describe()
         import torch

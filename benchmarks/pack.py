@@ -39,10 +39,10 @@ A_TAR = 5000
 def plan_of(samples: int) -> Any:
     """The plan of a run of so many samples."""
     from synthgen import manifest
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
     from synthgen.plan import Plan
 
-    return Plan(manifest.parse(MANIFEST % samples, DOORS, base=Path(), where="manifest.yaml"))
+    return Plan(manifest.parse(MANIFEST % samples, EXTENSIONS, base=Path(), where="manifest.yaml"))
 
 
 def write_run(root: Path, samples: int) -> None:

@@ -14,15 +14,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from synthgen.phantom import colour
+from synthgen.phantom import skin_colour
 from synthgen.phantom.camera import SITES
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import Phantoms, render
+from synthgen.vision import colour
 
 SIZES = {16: 3, 64: 2, 250: 1, 1000: 1}  # images a class: training sets to average over
 EPOCHS, LEAST_STEPS, BATCH = 12, 300, 64
 HELD_OUT = 144  # images a class
-TONES = [tone.name for tone in colour.TONES.values()]
+TONES = [tone.name for tone in skin_colour.TONES.values()]
 
 
 def draw(per_class: int, site: str, seed: int) -> Phantoms:
@@ -143,7 +144,7 @@ def curve() -> None:
 
 def line(name: str, hits: np.ndarray, drawn: Phantoms, seconds: float | None = None) -> None:
     """Print a row of the learning curve."""
-    tones = "".join(f"{hits[drawn.tones == tone].mean():>7.1%}" for tone in colour.TONES)
+    tones = "".join(f"{hits[drawn.tones == tone].mean():>7.1%}" for tone in skin_colour.TONES)
     spent = "" if seconds is None else f"{seconds:>9.0f}"
     print(f"{name:<14}{hits.mean():>8.1%}{tones}{spent}", flush=True)
 

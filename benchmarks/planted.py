@@ -15,7 +15,7 @@ from copies import CHANGES
 from PIL import Image, ImageFilter
 
 from synthgen import rules, skin_tones
-from synthgen.curate.parity import interval
+from synthgen.curate.judging import interval
 from synthgen.near_copies import THRESHOLD
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import Phantoms, render

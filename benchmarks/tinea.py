@@ -16,8 +16,9 @@ import numpy as np
 import yaml
 from model_report import ROMAN, grid, look, new_judge, train_judge
 
-from synthgen import adapters, finetune, generate, images, planning, tars
-from synthgen.all_doors import DOORS
+from synthgen import finetune, generate, images, planning, tars
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core import adapter_folder
 from synthgen.phantom import render
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.training.recipe import LABELS, TONES
@@ -74,7 +75,7 @@ def tuned(work: Path, methods: dict[str, dict[str, Any]]) -> None:
         "generate": [{"strategy": "text2img", "per_cell": 1, "settings": SAMPLER}],
     }  # fmt: skip
     path = written(work / "tune.yaml", document)
-    job = finetune.prepare(planning.read(path, DOORS, work / "tune"), work / "tune")
+    job = finetune.prepare(planning.read(path, EXTENSIONS, work / "tune"), work / "tune")
     for made in finetune.finetune(job):
         if isinstance(made, finetune.Trained):
             note(work, made.adapter, made.seconds)
@@ -99,13 +100,13 @@ def made(work: Path, name: str, per_cell: int) -> tuple[Any, list[str]]:
     """Images of all nine conditions by one adapter, or by none: uint8 (n, 64, 64, 3), and the label of each."""
     entry: dict[str, Any] = {"name": "text", "strategy": "text2img", "per_cell": per_cell, "settings": SAMPLER}
     if name != "before":
-        entry["adapter"] = f"tune/{adapters.FOLDER}/{name}"
+        entry["adapter"] = f"tune/{adapter_folder.FOLDER}/{name}"
     document = {
         "name": f"made-{name}", "seed": 11, "model": "phantom", "labels": {label: WORDS[label] for label in NAMES},
         "prompts": "sagers2023", "skin_tones": {"scale": "fitzpatrick", "values": list(TONES)}, "generate": [entry],
         "output": {"image_format": "png", "shard_samples": 54},
     }  # fmt: skip
-    plan = planning.read(written(work / f"made-{name}.yaml", document), DOORS)
+    plan = planning.read(written(work / f"made-{name}.yaml", document), EXTENSIONS)
     root = work / f"made-{name}"
     list(generate.generate(generate.prepare(plan, root)))
     samples = [one for path in sorted((root / "text").glob("*.tar")) for one in tars.read(path)]
@@ -225,9 +226,9 @@ def main() -> None:
     for name in ("before", *METHODS):
         shown[name] = made(work, name, arguments.per_cell)
         new, known = accuracy(network, *shown[name])
-        folder = work / "tune" / adapters.FOLDER / name
+        folder = work / "tune" / adapter_folder.FOLDER / name
         size = sum(path.stat().st_size for path in folder.rglob("*.safetensors")) / 1e6
-        steps = adapters.read(folder)["steps"] if folder.is_dir() else 0
+        steps = adapter_folder.read(folder)["steps"] if folder.is_dir() else 0
         found[name] = Measured(new, known, seconds.get(name, 0.0), steps, size)
         print(f"{name}: tinea corporis {new:.3f}, others {known:.3f}", flush=True)
     pictures(shown, DOCS / "finetune_grid.png")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from synthgen import evaluate
 from synthgen import manifest as manifests
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
 from synthgen.evaluate import inputs, training
 from synthgen.evaluate.training import Setup, Unit
 from synthgen.manifest.learner import Learner
@@ -58,7 +58,7 @@ def main(manifest: Path, synthetic: Path, sample: int) -> None:
     """Time both and print the table."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_CACHE_HOME"] = home
-        job = evaluate.prepare(manifests.read(manifest, DOORS), Path(home) / "report", DOORS, given=synthetic)
+        job = evaluate.prepare(manifests.read(manifest, EXTENSIONS), Path(home) / "report", EXTENSIONS, given=synthetic)
         whole, each = probe_seconds(job), list(pixel_seconds(job, sample))
         expected = statistics.mean(each) * len(job.names)
     print(f"| study of {len(job.names)} trainings, one thread | time |\n|---|---:|")

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from synthgen.documents import Strict
+from synthgen.core.yaml_documents import Strict
 
 _Text = Annotated[str, Field(min_length=1)]
 _Texts = _Text | Annotated[list[_Text], Field(min_length=1)]

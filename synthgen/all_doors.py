@@ -1,10 +1,13 @@
 """All the doors there are, as whoever reads a manifest hands them over."""
 
-from synthgen import prompts, shipped
-from synthgen.doors import Doors
+from synthgen import prompts
+from synthgen.core import resources
 from synthgen.methods import door as methods
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.scorers import door as scorers
 from synthgen.sources import door as sources
 from synthgen.strategies import door as strategies
 
-DOORS = Doors(strategies, sources, methods, scorers, prompts.read, lambda name: shipped.find("prompts", name))
+EXTENSIONS = Extensions(
+    strategies, sources, methods, scorers, prompts.read, lambda name: resources.find("prompts", name)
+)

@@ -8,69 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from synthgen import images
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from synthgen.images import Pixels
+from synthgen.diffusion.maker import ImageMaker, MadeImages
 
 MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
-    """What a maker gives back for a batch.
-
-    Attributes:
-        pixels: uint8 RGB, shape (batch, height, width, 3).
-        finite: bool, shape (batch,): False where the model's output held NaN or infinity.
-        faults: Why an image can't be made at all, whatever the attempt, one word each; empty where it can.
-    """
-
-    pixels: Pixels
-    finite: npt.NDArray[np.bool_]
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """The image that a sample starts from, at the size that is made.
-
-    Attributes:
-        pixels: uint8 RGB, shape (height, width, 3).
-        mask: True where its own mask is set, shape (height, width); ``None`` where it has none.
-    """
-
-    pixels: Pixels
-    mask: npt.NDArray[np.bool_] | None = None
-
-
-Originals = Callable[[Sample], Original]
-
-
-def no_originals(sample: Sample) -> Original:
-    """The originals of samples that start from no image.
-
-    Raises:
-        LookupError: Always; nothing should ask.
-    """
-    raise LookupError(f"{sample.key} starts from no image")
-
-
-class Maker(Protocol):
-    """Makes the images of a batch of samples; what one looks like depends on no other."""
-
-    def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
-        """Make one image a sample; ``precise`` computes in fp32 whatever the dtype is otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
+class MadeSample:
     """A sample at the attempt that was kept, its image (``None`` where all failed), and what each try gave."""
 
     sample: Sample
@@ -87,11 +38,11 @@ class _Try:
 
 def make(
     samples: Sequence[Sample],
-    maker: Maker,
+    maker: ImageMaker,
     batch_size: int,
     again: Callable[[Sample, int], Sample],
     max_attempts: int = MAX_ATTEMPTS,
-) -> Iterator[Made]:
+) -> Iterator[MadeSample]:
     """Make every sample; yields each once, as it is settled, the repeated ones last.
 
     Args:
@@ -111,7 +62,7 @@ def make(
                 painted = maker(pad([one.sample for one in batch], batch_size), precise=precise)
                 for place, one in enumerate(batch):
                     settled = _settle(one, painted, place, again, max_attempts)
-                    if isinstance(settled, Made):
+                    if isinstance(settled, MadeSample):
                         yield settled
                     else:
                         later.append(settled)
@@ -125,22 +76,22 @@ def pad(samples: Sequence[Sample], size: int) -> list[Sample]:
 
 def _settle(
     one: _Try,
-    painted: Painted,
+    painted: MadeImages,
     place: int,
     again: Callable[[Sample, int], Sample],
     max_attempts: int,
-) -> Made | _Try:
+) -> MadeSample | _Try:
     """Decide what follows from one image: keep it, try it once more, or give it up."""
     pixels = painted.pixels[place]
     if painted.faults and painted.faults[place]:
-        return Made(one.sample, None, (*one.tries, painted.faults[place], "failed"))
+        return MadeSample(one.sample, None, (*one.tries, painted.faults[place], "failed"))
     fault = images.blank(pixels) if painted.finite[place] else "nonfinite"
     if not fault:
-        return Made(one.sample, pixels, (*one.tries, "made"))
+        return MadeSample(one.sample, pixels, (*one.tries, "made"))
     tries = (*one.tries, fault)
     if fault == "nonfinite" and not one.precise:
         return _Try(one.sample, tries, precise=True)
     attempt = one.sample.attempt + 1
     if attempt == max_attempts:
-        return Made(one.sample, None, (*tries, "failed"))
+        return MadeSample(one.sample, None, (*tries, "failed"))
     return _Try(again(one.sample, attempt), tries)

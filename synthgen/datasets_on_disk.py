@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen import documents, embedded, manifest, real, tars, top_ups
-from synthgen.doors import Doors
+from synthgen import embedded, manifest, real, tars, top_ups
+from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.manifest import Layout
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.real import Index
 from synthgen.tars import TarSample
 
@@ -67,7 +68,7 @@ def read_provenance(root: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
-def read_plan(root: Path, doors: Doors) -> Plan:
+def read_plan(root: Path, doors: Extensions) -> Plan:
     """The plan of the run that a dataset was packed from.
 
     Raises:
@@ -75,11 +76,11 @@ def read_plan(root: Path, doors: Doors) -> Plan:
     """
     try:
         read = manifest.parse(
-            documents.read_text(root / MANIFEST),
+            yaml_documents.read_text(root / MANIFEST),
             doors,
             base=root.resolve(),
             where=str(root / MANIFEST),
-            prompts_text=documents.read_text(root / PROMPTS),
+            prompts_text=yaml_documents.read_text(root / PROMPTS),
         )
     except ManifestError as error:
         raise InputError(*(f"{root}: {fault}" for fault in error.faults)) from None

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from synthgen import durable
+from synthgen.core import atomic
 
 State = Literal["whole", "missing", "damaged"]
 _FORMAT = 1
@@ -121,7 +121,7 @@ class Ledger:
     def sweep(self) -> None:
         """Remove what processes of this host left half written when they died."""
         for folder in (self._scratch, self._folder, *self._folder.glob("[0-9]*/")):
-            durable.sweep(folder)
+            atomic.sweep(folder)
 
     def trusted(self, number: int) -> Receipt | None:
         """The receipt of a finished shard; ``None`` where the shard has to be made.
@@ -143,7 +143,7 @@ class Ledger:
             return None
         receipt = dataclasses.replace(receipt, mtime_ns=status.st_mtime_ns)
         with contextlib.suppress(OSError):  # of a run that can't be written to, its bytes are read each time
-            durable.write(self.receipt_path(number), receipt.to_json())
+            atomic.write(self.receipt_path(number), receipt.to_json())
         return receipt
 
     def inspect(self, number: int) -> tuple[State, Receipt | None, str]:
@@ -166,7 +166,7 @@ class Ledger:
         """Make a damaged shard count no more, so that it is made again; its bytes stay."""
         path = self.receipt_path(number)
         if path.exists():
-            durable.publish(path, self.rotten_path(number))
+            atomic.publish(path, self.rotten_path(number))
 
     def batch_size(self, number: int) -> int | None:
         """The batch size a shard that has to be made again was made at, where that is known."""
@@ -200,15 +200,15 @@ class Ledger:
         for folder in (path.parent, self._scratch):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
-                durable.sync_folder(folder.parent)
-        scratch = self._scratch / f".{self.entry}-{number:05d}.tar.{durable.owner()}"
+                atomic.sync_folder(folder.parent)
+        scratch = self._scratch / f".{self.entry}-{number:05d}.tar.{atomic.owner()}"
         with scratch.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         check(scratch)
         sha256 = _sha256(scratch)
-        durable.publish(scratch, path)
+        atomic.publish(scratch, path)
         status = path.stat()
         receipt = Receipt(
             entry=self.entry,
@@ -222,7 +222,7 @@ class Ledger:
             environment=environment,
             timing=timing,
         )
-        durable.write(self.receipt_path(number), receipt.to_json())
+        atomic.write(self.receipt_path(number), receipt.to_json())
         self.rotten_path(number).unlink(missing_ok=True)
         return receipt
 

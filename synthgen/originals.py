@@ -6,18 +6,22 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen import datasets_on_disk, images, indexing, photographs, tars
-from synthgen.attempts import Original
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan, Plan
 from synthgen.sample import Sample
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.images import Pixels
     from synthgen.real import Source
 
 ReadParent = Callable[[EntryPlan, Sample], bytes | None]
@@ -25,7 +29,7 @@ _READERS = 4
 _SHARDS_HELD = 16  # of an entry whose samples come in another order
 
 
-class Originals:
+class StartImages:
     """Finds the image that a sample starts from; call it with a sample that was fetched, and not released since.
 
     Args:
@@ -36,9 +40,9 @@ class Originals:
 
     def __init__(self, plan: Plan, root: Path, read_parent: ReadParent) -> None:
         self._plan, self._root, self._read_parent = plan, root, read_parent
-        self._found: dict[str, Original | None] = {}
+        self._found: dict[str, StartImage | None] = {}
 
-    def __call__(self, sample: Sample) -> Original:
+    def __call__(self, sample: Sample) -> StartImage:
         """The image that a sample starts from.
 
         Raises:
@@ -70,7 +74,7 @@ class Originals:
         for sample in samples:
             self._found.pop(sample.key, None)
 
-    def _read(self, sample: Sample) -> Original | None:
+    def _read(self, sample: Sample) -> StartImage | None:
         entry = self._plan.entries[sample.recipe.entry]
         if sample.parent:
             content = self._read_parent(entry, sample)
@@ -82,7 +86,7 @@ class Originals:
         else:
             raise LookupError(f"{sample.key} starts from no image")
         masked = sample.source if sample.recipe.settings.reads_mask else None
-        return Original(photographs.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
+        return StartImage(photographs.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
 
     def _mask(self, entry: EntryPlan, source: Source) -> photographs.Mask | None:
         """A real image's mask, brought to an entry's size by the way that its image went there."""
@@ -108,7 +112,7 @@ class Originals:
         return real.source, real.settings, self._plan.manifest.base
 
 
-def of_run(plan: Plan, root: Path) -> Originals:
+def of_run(plan: Plan, root: Path) -> StartImages:
     """The originals of a run's samples: what earlier entries made is in its work shards."""
     shards: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()
     lock = threading.Lock()
@@ -128,10 +132,10 @@ def of_run(plan: Plan, root: Path) -> Originals:
                 shards.popitem(last=False)
             return shards[place].get(sample.parent)
 
-    return Originals(plan, root, read_parent)
+    return StartImages(plan, root, read_parent)
 
 
-def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> Originals:
+def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> StartImages:
     """The originals of some samples of a packed dataset: what earlier entries made is in its shards.
 
     Finding one raises InputError where the dataset does not hold the image that a sample was made from.
@@ -145,7 +149,7 @@ def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> Originals:
             )
         return stored[sample.parent]
 
-    return Originals(plan, root, read_parent)
+    return StartImages(plan, root, read_parent)
 
 
 def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:
@@ -168,3 +172,28 @@ def _size(entry: EntryPlan) -> tuple[int, int, photographs.Fit]:
 
 def _starts(sample: Sample) -> bool:
     return bool(sample.source or sample.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class StartImage:
+    """The image that a sample starts from, at the size that is made.
+
+    Attributes:
+        pixels: uint8 RGB, shape (height, width, 3).
+        mask: True where its own mask is set, shape (height, width); ``None`` where it has none.
+    """
+
+    pixels: Pixels
+    mask: npt.NDArray[np.bool_] | None = None
+
+
+FindStartImage = Callable[[Sample], StartImage]
+
+
+def no_start_image(sample: Sample) -> StartImage:
+    """The originals of samples that start from no image.
+
+    Raises:
+        LookupError: Always; nothing should ask.
+    """
+    raise LookupError(f"{sample.key} starts from no image")

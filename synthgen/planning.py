@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import indexing, manifest, real, runs, top_ups
-from synthgen.doors import Doors
 from synthgen.errors import PlanMismatchError
 from synthgen.manifest import Manifest, RealImages
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.real import Index
 
 Progress = Callable[[int, int], None]
 
 
-def read(path: Path, doors: Doors, root: Path | None = None, progress: Progress | None = None) -> Plan:
+def read(path: Path, doors: Extensions, root: Path | None = None, progress: Progress | None = None) -> Plan:
     """Read a manifest file and plan it.
 
     Args:

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from synthgen import documents
-from synthgen.documents import Strict, near, validate
+from synthgen.core import yaml_documents
+from synthgen.core.yaml_documents import Strict, near, validate
 from synthgen.errors import ManifestError
-from synthgen.sample import draw
+from synthgen.plan.seeding import draw
 from synthgen.skin_tones import Scale
 
 _ALWAYS = ("label", "skin_tone")
@@ -102,7 +102,7 @@ def read(text: str, where: str) -> PromptSet:
     Raises:
         ManifestError: Every fault, as ``where: path: message``; an unknown placeholder is one.
     """
-    document, faults = validate(PromptSet, documents.parse(text, where))
+    document, faults = validate(PromptSet, yaml_documents.parse(text, where))
     if document is not None:
         faults = _check_placeholders(document)
     if document is None or faults:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.sample import Recipe
 
 # Bytes a pixel where nothing was measured: upper ends of what photographs of skin take in each format.
@@ -32,7 +32,7 @@ def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stor
     }
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
-    durable.write(file, json.dumps(rates, indent=1, sort_keys=True).encode())
+    atomic.write(file, json.dumps(rates, indent=1, sort_keys=True).encode())
 
 
 def seconds(recipe: Recipe, image_format: str, images: int) -> float | None:

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from synthgen import durable
-from synthgen.doors import Split
+from synthgen.core import atomic
 from synthgen.errors import DamagedError
+from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -135,7 +135,7 @@ class Index:
         arrays = [pa.array([getattr(source, one.name) for source in self.sources], one.type) for one in schema]
         sink = pa.BufferOutputStream()
         parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
-        durable.write(path, sink.getvalue().to_pybytes())
+        atomic.write(path, sink.getvalue().to_pybytes())
 
     @classmethod
     def read(cls, path: Path) -> Self:

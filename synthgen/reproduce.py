@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import adapters, datasets_on_disk, images, originals, runs, strategies, tars
+from synthgen import datasets_on_disk, images, originals, runs, strategies, tars
 from synthgen.attempts import pad
-from synthgen.devices import Environment, Wish
-from synthgen.doors import Doors
+from synthgen.core import adapter_folder
+from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, UnavailableError
 from synthgen.images import Encoding
 from synthgen.ledger import Ledger
-from synthgen.originals import Originals
+from synthgen.originals import StartImages
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.sample import Record, Sample
 from synthgen.tars import TarSample
 
@@ -44,7 +45,7 @@ class Reproduction:
         return self.identical or self.psnr >= TOLERANCE
 
 
-def reproduce(root: Path, key: str, doors: Doors, work: Path | None = None) -> Reproduction:
+def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
 
     Args:
@@ -108,7 +109,7 @@ def _planned(plan: Plan, record: Record) -> Sample:
     return sample
 
 
-def _make(plan: Plan, sample: Sample, pin: Environment, found: Originals) -> bytes:
+def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     strategy = strategies.strategy(sample.recipe.strategy)
     shard_samples = plan.manifest.document.output.shard_samples
     wish = Wish(pin.device, pin.dtype, pin.attention, pin.batch_size)
@@ -135,7 +136,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: Originals) -> byt
 def _weights(sample: Sample, pin: Environment) -> dict[str, str]:
     """The pinned weights of adapters, that of the sample's own as it lies here."""
     adapter = sample.recipe.adapter
-    own = {str(adapter): adapters.weights_sha256(adapter.folder)} if adapter and adapter.folder else {}
+    own = {str(adapter): adapter_folder.weights_sha256(adapter.folder)} if adapter and adapter.folder else {}
     return pin.adapters | own
 
 

@@ -3,12 +3,11 @@
 import json
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from hashlib import blake2b
 from typing import Any
 
-from synthgen.adapters import Adapter
-from synthgen.doors import StrategySettings
-from synthgen.models import ModelFacts
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.model_folder import ModelFacts
+from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.real import Source
 
 
@@ -167,23 +166,3 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         image_sha256=image_sha256,
         generator=generator,
     )
-
-
-def seed_of(manifest_seed: int, key: str, attempt: int) -> int:
-    """The seed of one attempt at one sample: 63 bits of BLAKE2b, so torch and JSON both hold it."""
-    digest = blake2b(f"{manifest_seed}\0{key}\0{attempt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def draw(seed: int, what: str, weights: tuple[float, ...]) -> int:
-    """Draw an index in proportion to its weight, from a sample's seed and the name of what is drawn.
-
-    Independent of torch and of Python's ``random``, so a plan draws the same everywhere, always.
-    """
-    digest = blake2b(f"{seed}\0{what}".encode(), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / 2**64 * sum(weights)
-    for index, weight in enumerate(weights):
-        point -= weight
-        if point < 0:
-            return index
-    return max(index for index, weight in enumerate(weights) if weight > 0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from synthgen.doors import Doors
+    from synthgen.plan.manifest.settings import Extensions
     from synthgen.real import Source
     from synthgen.tars import TarSample
 
@@ -34,7 +34,7 @@ class Place:
     size: int
 
 
-def listed(root: Path, doors: Doors, *, partial: bool = False) -> Iterator[tuple[Record, Place]]:
+def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[tuple[Record, Place]]:
     """The record of every stored image and where it lies, none of them decoded; of tars the records alone are read.
 
     Args:
@@ -53,7 +53,7 @@ def listed(root: Path, doors: Doors, *, partial: bool = False) -> Iterator[tuple
             yield _record(shard, stored), Place(shard, stored.offset, stored.size)
 
 
-def _shards_of_run(root: Path, doors: Doors, partial: bool) -> list[Path]:
+def _shards_of_run(root: Path, doors: Extensions, partial: bool) -> list[Path]:
     plan = runs.read_plan(root, doors)
     found = [shard.tar for shard in made.shards(root, plan)]
     if len(found) < plan.shards and not partial:

@@ -8,9 +8,9 @@ from typing import Any
 from synthgen import curate as curating
 from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs, top_ups
 from synthgen import pack as packing
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core.devices import Wish
 from synthgen.curate import Outcome, Scored
-from synthgen.devices import Wish
 from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
 from synthgen.ledger import Ledger
@@ -55,12 +55,12 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune.finetune(tuning, wish.device, stop=stop)
     yield from fill(plan, out / "work", wish, stop=stop, **options)
-    yield Stage("pack", runs.read_plan(out / "work", DOORS).samples)
+    yield Stage("pack", runs.read_plan(out / "work", EXTENSIONS).samples)
     yield from pack(out / "work", out / "dataset")
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
     yield Stage("preview")
-    yield preview.show(out / "work", out / "preview.html", DOORS)
+    yield preview.show(out / "work", out / "preview.html", EXTENSIONS)
 
 
 def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage | object]:
@@ -73,7 +73,7 @@ def _evaluate(plan: Plan, out: Path, stop: Callable[[], bool]) -> Iterator[Stage
     yield Stage("classifier-eval")
     settings = plan.manifest.document.evaluate
     this = settings is not None and settings.synthetic == "this"
-    job = evaluate.prepare(plan.manifest, out / "report", DOORS, given=out if this else None, progress=heed)
+    job = evaluate.prepare(plan.manifest, out / "report", EXTENSIONS, given=out if this else None, progress=heed)
     yield Stage("classifier-eval", len(job.names), evaluate.finished(job), "trainings")
     yield from evaluate.evaluate(job, stop=stop, progress=heed)
     packing.add_report(out / "dataset", out / "report")
@@ -116,7 +116,7 @@ def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **opti
         if not more:
             return
         top_ups.add(root, more)
-        plan = runs.read_plan(root, DOORS)
+        plan = runs.read_plan(root, EXTENSIONS)
 
 
 def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:
@@ -139,7 +139,7 @@ def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage |
 
 def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:
     """Pack a run into a dataset folder with a card and a contact sheet; options as of :func:`synthgen.pack.pack`."""
-    yield from packing.pack(root, out, DOORS, _draw_sheet, **options)
+    yield from packing.pack(root, out, EXTENSIONS, _draw_sheet, **options)
 
 
 def plan_of(root: Path) -> Plan:
@@ -149,9 +149,9 @@ def plan_of(root: Path) -> Plan:
         InputError: The folder is neither.
     """
     if runs.is_run(root):
-        return runs.read_plan(root, DOORS)
+        return runs.read_plan(root, EXTENSIONS)
     if datasets_on_disk.is_dataset(root):
-        return datasets_on_disk.read_plan(root, DOORS)
+        return datasets_on_disk.read_plan(root, EXTENSIONS)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
 
@@ -162,10 +162,10 @@ def plan_to_curate(root: Path, path: Path | None) -> Plan:
         InputError: The folder is no run, or the manifest is at fault.
         PlanMismatchError: The manifest plans other images.
     """
-    held = runs.read_plan(root, DOORS)
+    held = runs.read_plan(root, EXTENSIONS)
     if path is None:
         return held
-    plan = planning.read(path, DOORS, root)
+    plan = planning.read(path, EXTENSIONS, root)
     curating.curation_of(plan)
     runs.claim(root, plan)
     return plan

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.errors import InputError
 
 FILE = "top_up.json"
@@ -39,7 +39,7 @@ def read(root: Path) -> tuple[Round, ...]:
 def add(root: Path, more: Round) -> None:
     """Add a round to a run, durably."""
     rounds = [*read(root), more]
-    durable.write(root / FILE, json.dumps({"format": _FORMAT, "rounds": plain(rounds)}, indent=1).encode())
+    atomic.write(root / FILE, json.dumps({"format": _FORMAT, "rounds": plain(rounds)}, indent=1).encode())
 
 
 def plain(rounds: Iterable[Round]) -> list[dict[str, list[list[Any]]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgen import draws
-from synthgen.adapters import Adapter
+from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import InputError
 from synthgen.manifest import Choice, FinetuneEntry, Manifest
 from synthgen.real import Index, Source

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.manifest import Curate
 
@@ -94,7 +94,7 @@ def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: Facts) -> N
     table = pyarrow.table({"key": keys, "accepted": accepted, "reasons": reasons})
     buffer = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table.replace_schema_metadata({_META: kept}), buffer, compression="zstd")
-    durable.write(root / FILE, buffer.getvalue().to_pybytes())
+    atomic.write(root / FILE, buffer.getvalue().to_pybytes())
 
 
 def read_facts(root: Path) -> Facts | None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from synthgen import datasets_on_disk, images, runs, tars
-from synthgen.doors import Doors
 from synthgen.errors import DamagedError, InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.sample import Record
 from synthgen.tars import TarSample
 
@@ -34,7 +34,7 @@ class Finding:
     message: str = ""
 
 
-def verify(root: Path, doors: Doors) -> Iterator[Finding]:
+def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
     """Verify a run or a packed dataset; yields a finding for each shard and file.
 
     A run's damaged shards are marked, so that the next ``generate`` makes them again; their bytes stay until then.
@@ -50,7 +50,7 @@ def verify(root: Path, doors: Doors) -> Iterator[Finding]:
         raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
 
-def _verify_run(root: Path, doors: Doors) -> Iterator[Finding]:
+def _verify_run(root: Path, doors: Extensions) -> Iterator[Finding]:
     plan = runs.read_plan(root, doors)
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)

@@ -11,14 +11,16 @@ import yaml
 from hypothesis import settings
 
 from synthgen import generate, manifest, plan
-from synthgen.all_doors import DOORS
-from synthgen.devices import Wish
-from synthgen.doors import Doors
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core.devices import Wish
 from synthgen.ledger import Receipt
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as synthgen.devices does; here torch may be imported before it
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # as synthgen.core.devices does; here torch may be imported before it
 settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
 settings.load_profile("synthgen")
 
@@ -59,9 +61,9 @@ def _isolated_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="session")
-def doors() -> Doors:
+def doors() -> Extensions:
     """The doors as the commands open them."""
-    return DOORS
+    return EXTENSIONS
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +94,7 @@ def write_manifest(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def make_plan(doors: Doors, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
+def make_plan(doors: Extensions, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
     """Plans the small manifest; keywords as of ``write_manifest``, and ``prompts_text`` for templates of one's own."""
     base = tmp_path_factory.mktemp("base")
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from synthgen import adapters, draws, generate, planning, runs, study
-from synthgen.adapters import Adapter
-from synthgen.all_doors import DOORS
+from synthgen import draws, generate, planning, runs, study
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core import adapter_folder
+from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import DamagedError, IncompleteError, ManifestError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
@@ -39,16 +40,16 @@ STUDY: dict[str, Any] = {
 @pytest.fixture
 def plan(write_manifest: Callable[..., Path], tmp_path: Path) -> Plan:
     """A study with adapters, planned in a folder."""
-    return planning.read(write_manifest(**STUDY), DOORS, tmp_path / "run")
+    return planning.read(write_manifest(**STUDY), EXTENSIONS, tmp_path / "run")
 
 
 def write(root: Path, adapter: Adapter, value: float = 0.0) -> Path:
     """An adapter's folder as training leaves it, its weights a single number."""
-    folder = root / adapters.FOLDER / adapter.name
+    folder = root / adapter_folder.FOLDER / adapter.name
     folder.mkdir(parents=True)
-    save_file({"x": np.array([value], np.float32)}, folder / adapters.LORA)
+    save_file({"x": np.array([value], np.float32)}, folder / adapter_folder.LORA)
     facts = {"name": adapter.name, "digest": adapter.digest, "words": {}, "pool": {"ids": list(adapter.pool or ())}}
-    adapters.write(folder, facts)
+    adapter_folder.write(folder, facts)
     return folder
 
 
@@ -80,7 +81,7 @@ def test_pools_nest(write_manifest: Callable[..., Path], tmp_path: Path) -> None
     def pool(n: int) -> set[str]:
         path = write_manifest(**STUDY | {"finetune": [{"name": "a", "method": "full", "generator_pool": {"n": n}}],
                                          "generate": [{**FAKE, "per_cell": 1}]})  # fmt: skip
-        return set(planning.read(path, DOORS, tmp_path / "run").tunings["a"].adapter.pool or ())
+        return set(planning.read(path, EXTENSIONS, tmp_path / "run").tunings["a"].adapter.pool or ())
 
     assert pool(1) < pool(2) < pool(5)
 
@@ -89,7 +90,7 @@ def test_a_plan_knows_adapters_before_they_are_trained(plan: Plan) -> None:
     """Planning needs no weights; what decides them decides the digests of adapter and entry, and nothing else does."""
     text = plan.manifest.text
     other = text.replace("draw: 1", "draw: 0")
-    changed = Plan(planning.manifest.parse(other, DOORS, base=plan.manifest.base, where="m"), plan.index)
+    changed = Plan(planning.manifest.parse(other, EXTENSIONS, base=plan.manifest.base, where="m"), plan.index)
     assert set(plan.adapters) != set(changed.adapters)
     same = [name for name in plan.entries if plan.entries[name].digest == changed.entries[name].digest]
     assert same == ["plain", "words"]
@@ -116,7 +117,7 @@ def test_work_shards_have_one_adapter_each(plan: Plan) -> None:
 def test_what_is_topped_up_has_one_adapter_a_shard_too(plan: Plan) -> None:
     """Images beyond the plan come after those planned, label after label again, and keep keys, shards and digest."""
     text = plan.manifest.text.replace("adapter: word", "adapter: tuned-{label}")
-    read = planning.manifest.parse(text, DOORS, base=plan.manifest.base, where="m")
+    read = planning.manifest.parse(text, EXTENSIONS, base=plan.manifest.base, where="m")
     before = Plan(read, plan.index).entries["words"]
     after = Plan(read, plan.index, ({"words": {("healthy", 3): 2, ("psoriasis", 1): 7}},)).entries["words"]
     assert (after.samples, after.digest) == (before.samples + 9, before.digest)
@@ -137,7 +138,7 @@ def test_keys_are_those_of_an_entry_without_adapters(plan: Plan) -> None:
 
 def test_an_entry_starts_from_the_images_named_in_its_own_order(run: Path, plan: Plan) -> None:
     """One that goes label after label finds its originals in one that does not, and the other way round."""
-    assert {finding.state for finding in verify(run, DOORS)} == {"whole"}
+    assert {finding.state for finding in verify(run, EXTENSIONS)} == {"whole"}
     again = plan.entries["again"]
     parents = set().union(*(again.starts_from(number, plan.entries["plain"]) for number in range(again.shards)))
     assert parents == set(range(plan.entries["plain"].shards))
@@ -164,15 +165,15 @@ def test_records_name_the_adapter_and_prompts_the_word(run: Path, plan: Plan) ->
 def test_pools_are_told_by_run_and_dataset(run: Path, plan: Plan, tmp_path: Path) -> None:
     """What each record's adapter has seen is the same for a run and for the dataset packed from it."""
     list(study.pack(run, tmp_path / "dataset"))
-    told = adapters.pools(run)
-    assert told == adapters.pools(tmp_path / "dataset")
+    told = adapter_folder.pools(run)
+    assert told == adapter_folder.pools(tmp_path / "dataset")
     assert told[str(plan.tunings["tuned-healthy"].adapter)] == frozenset(
         plan.tunings["tuned-healthy"].adapter.pool or ()
     )
     assert set(told) == {one["adapter"] for entry in plan.entries for one in records(run, entry)} - {""}
     provenance = json.loads((tmp_path / "dataset" / "provenance.json").read_bytes())
     assert all(len(one["weights_sha256"]) == 64 for one in provenance["adapters"].values())
-    assert {finding.state for finding in verify(tmp_path / "dataset", DOORS)} == {"whole"}
+    assert {finding.state for finding in verify(tmp_path / "dataset", EXTENSIONS)} == {"whole"}
     assert [one["dataset"] for one in provenance["sources"]] == [
         "synthgen phantom"
     ]  # by which the adapters were taught as well
@@ -183,16 +184,16 @@ def test_reproduce_needs_the_adapter(run: Path, tmp_path: Path) -> None:
     """From a run it is there; from a dataset, which holds none, the run is asked for and named."""
     list(study.pack(run, tmp_path / "dataset"))
     key = records(run, "words")[0]["key"]
-    assert reproduce(run, key, DOORS).identical
+    assert reproduce(run, key, EXTENSIONS).identical
     with pytest.raises(IncompleteError, match="never packed; say which run has it: --work RUN"):
-        reproduce(tmp_path / "dataset", key, DOORS)
-    assert reproduce(tmp_path / "dataset", key, DOORS, run).identical
+        reproduce(tmp_path / "dataset", key, EXTENSIONS)
+    assert reproduce(tmp_path / "dataset", key, EXTENSIONS, run).identical
 
 
 def test_other_weights_are_refused_on_resume(run: Path, plan: Plan) -> None:
     """Weights that changed since the run was begun are refused, by the adapter's own file and by what the run pins."""
     (run / "words" / "00000.json").unlink()
-    save_file({"x": np.array([1], np.float32)}, run / "adapters" / "word" / adapters.LORA)
+    save_file({"x": np.array([1], np.float32)}, run / "adapters" / "word" / adapter_folder.LORA)
     with pytest.raises(DamagedError, match="its weights have changed"):
         generate.prepare(plan, run)
     adapter = plan.tunings["word"].adapter
@@ -210,27 +211,27 @@ def test_a_folder_from_elsewhere_is_an_adapter(
     """A LoRA that lies anywhere can be named; nobody knows what it has seen, unless it was trained here."""
     folder = tmp_path / "lcm-lora"
     folder.mkdir()
-    save_file({"x": np.array([0], np.float32)}, folder / adapters.LORA)
+    save_file({"x": np.array([0], np.float32)}, folder / adapter_folder.LORA)
     own = run / "adapters" / "tuned-{label}"
     generate_ = [
         {**FAKE, "per_cell": 1, "adapter": str(folder)},
         {**FAKE, "name": "b", "per_cell": 1, "adapter": str(own)},
     ]
-    found = planning.read(write_manifest(generate=generate_), DOORS)
+    found = planning.read(write_manifest(generate=generate_), EXTENSIONS)
     [lcm, *others] = found.adapters.values()
     assert (lcm.name, lcm.method, lcm.pool, lcm.folder) == ("lcm-lora", "lora", None, folder)
     assert {one.pool for one in others} == {
         plan.tunings[f"tuned-{label}"].adapter.pool for label in ("psoriasis", "healthy")
     }
     list(generate.generate(generate.prepare(found, tmp_path / "other")))
-    assert adapters.pools(tmp_path / "other")[str(lcm)] is None
+    assert adapter_folder.pools(tmp_path / "other")[str(lcm)] is None
 
 
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
         (["pytorch_lora_weights.bin"], "holds code or pickled weights (pytorch_lora_weights.bin)"),
-        ([adapters.LORA, "pipeline.py"], "holds code or pickled weights (pipeline.py)"),
+        ([adapter_folder.LORA, "pipeline.py"], "holds code or pickled weights (pipeline.py)"),
         (["model_index.json"], "is a whole model, not an adapter; name it under `model`"),
         (["notes.txt"], "is no adapter: it has neither"),
     ],

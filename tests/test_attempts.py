@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from synthgen.attempts import Made, Painted, make, pad
+from synthgen.attempts import MadeSample, make, pad
+from synthgen.diffusion.maker import MadeImages
 from synthgen.plan import Plan
 from synthgen.sample import Sample
 
@@ -23,7 +24,7 @@ class Script:
     faults: dict[int, list[str]] = field(default_factory=dict)
     batches: list[tuple[list[tuple[int, int, int]], bool]] = field(default_factory=list)
 
-    def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         """Make a batch by the script."""
         self.batches.append(([(one.index, one.attempt, one.seed) for one in samples], precise))
         verdicts: dict[int, str] = {}
@@ -35,10 +36,10 @@ class Script:
         pictures = {"flat": np.full((8, 8, 3), 99, np.uint8), "black": np.zeros((8, 8, 3), np.uint8)}
         picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
         pixels = np.stack([pictures.get(kind, picture) for kind in kinds])
-        return Painted(pixels, np.array([kind != "nonfinite" for kind in kinds]))
+        return MadeImages(pixels, np.array([kind != "nonfinite" for kind in kinds]))
 
 
-Run = Callable[..., list[Made]]
+Run = Callable[..., list[MadeSample]]
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def run(make_plan: Callable[..., Plan]) -> Run:
     """Makes the first samples of the small plan."""
     entry = make_plan().entries["fake"]
 
-    def go(maker: Script, count: int = 5, batch_size: int = 2, **options: int) -> list[Made]:
+    def go(maker: Script, count: int = 5, batch_size: int = 2, **options: int) -> list[MadeSample]:
         samples = [entry.sample(index) for index in range(count)]
-        made: Iterator[Made] = make(
+        made: Iterator[MadeSample] = make(
             samples, maker, batch_size, lambda one, attempt: entry.sample(one.index, attempt), **options
         )
         return list(made)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import webdataset
 
-from synthgen import durable, ledger, runs
-from synthgen.doors import Doors
+from synthgen import ledger, runs
+from synthgen.core import atomic
 from synthgen.ledger import Ledger, Receipt
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.verify import verify
 
 Check = Callable[[Path], int]
@@ -67,7 +68,7 @@ def dying_at(operation: int) -> Iterator[None]:
 
 
 def check_crash_safe(
-    plan: Plan, folder: Path, doors: Doors, make_images: Callable[..., list[Receipt]], tars_in: Callable[..., Any]
+    plan: Plan, folder: Path, doors: Extensions, make_images: Callable[..., list[Receipt]], tars_in: Callable[..., Any]
 ) -> int:
     """Crash a run at each of its durable operations, and check what is left and what a resumed run makes of it.
 
@@ -98,7 +99,7 @@ def check_crash_safe(
 
 
 @pytest.fixture
-def check(make_plan: Any, tmp_path: Path, doors: Doors, make_images: Any, tars_in: Any) -> Callable[[], int]:
+def check(make_plan: Any, tmp_path: Path, doors: Extensions, make_images: Any, tars_in: Any) -> Callable[[], int]:
     """The check of a plan of three shards, one of them with a fault to repeat."""
     plan = make_plan(
         generate=[{"strategy": "fake", "per_cell": 2, "settings": {"height": 32, "width": 32, "flat": [5]}}],
@@ -129,7 +130,7 @@ def test_a_second_crash_loses_nothing_either(make_plan: Any, tmp_path: Path, mak
 
 
 def test_a_crash_while_a_rotten_shard_is_made_again(
-    make_plan: Any, tmp_path: Path, doors: Doors, make_images: Any, tars_in: Any
+    make_plan: Any, tmp_path: Path, doors: Extensions, make_images: Any, tars_in: Any
 ) -> None:
     """A rotten shard stays to be made until it is made, wherever making it dies."""
     plan = make_plan(output={"image_format": "png", "shard_samples": 24})
@@ -150,7 +151,7 @@ def test_the_check_finds_a_receipt_written_too_early(check: Callable[[], int], m
     """Were the receipt written before the tar is published, a crash between them would be found."""
 
     def commit(self: Ledger, number: int, write: Any, check: Any, **said: Any) -> Receipt:
-        scratch = self._scratch / f"{number}.tar.{durable.owner()}"
+        scratch = self._scratch / f"{number}.tar.{atomic.owner()}"
         for folder in (scratch.parent, self.tar(number).parent):
             folder.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
@@ -161,8 +162,8 @@ def test_the_check_finds_a_receipt_written_too_early(check: Callable[[], int], m
         made = sum(one.status == "made" for one in said["samples"])
         sha256 = ledger._sha256(scratch)
         receipt = Receipt(self.entry, number, self.digest, made, status.st_size, status.st_mtime_ns, sha256, **said)
-        durable.write(self.receipt_path(number), receipt.to_json())
-        durable.publish(scratch, self.tar(number))
+        atomic.write(self.receipt_path(number), receipt.to_json())
+        atomic.publish(scratch, self.tar(number))
         return receipt
 
     monkeypatch.setattr(Ledger, "commit", commit)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import devices
-from synthgen.devices import Device, Environment, Wish, auto_batch_size, decide
+from synthgen.core import devices
+from synthgen.core.devices import Device, Environment, Wish, auto_batch_size, decide
 from synthgen.errors import UnavailableError
 
 GIB = 2**30

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from synthgen import documents
-from synthgen.documents import Strict
+from synthgen.core import yaml_documents
+from synthgen.core.yaml_documents import Strict
 from synthgen.errors import ManifestError
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
@@ -36,7 +36,7 @@ class Outer(Strict):
 @given(st.dictionaries(st.text(max_size=8), _values, max_size=4))
 def test_parse_returns_what_was_dumped(document: dict[str, Any]) -> None:
     """A mapping that PyYAML writes is read back equal."""
-    assert documents.parse(yaml.safe_dump(document), "x.yaml") == document
+    assert yaml_documents.parse(yaml.safe_dump(document), "x.yaml") == document
 
 
 @given(st.text(alphabet="ab01:-{}[]!&*?|>'\"# \n\t,.<=%@`~", max_size=60))
@@ -44,7 +44,7 @@ def test_parse_of_any_text_gives_a_mapping_or_a_fault(text: str) -> None:
     """No text makes the parser raise anything but a fault that names the document."""
     faults: tuple[str, ...] = ()
     try:
-        document = documents.parse(text, "x.yaml")
+        document = yaml_documents.parse(text, "x.yaml")
     except ManifestError as error:
         document, faults = {}, error.faults
     assert isinstance(document, dict)
@@ -77,7 +77,7 @@ def test_parse_of_any_text_gives_a_mapping_or_a_fault(text: str) -> None:
 def test_parse_faults(text: str, fault: str) -> None:
     """What is not one mapping without repeated keys is refused, with its place."""
     with pytest.raises(ManifestError) as caught:
-        documents.parse(text, "x.yaml")
+        yaml_documents.parse(text, "x.yaml")
     assert str(caught.value).startswith(fault)
 
 
@@ -85,25 +85,25 @@ def test_parse_faults(text: str, fault: str) -> None:
 def test_a_tag_that_its_value_does_not_fit_is_a_fault(value: str) -> None:
     """An explicit tag on a value of another kind is a fault of the YAML, not a crash of its parser."""
     with pytest.raises(ManifestError, match="not valid YAML"):
-        documents.parse(f"a: {value}\n", "x.yaml")
+        yaml_documents.parse(f"a: {value}\n", "x.yaml")
 
 
 def test_merge_keys_are_allowed_and_overridden() -> None:
     """A merged mapping's key may be given again, which is what merging is for."""
     text = "base: &base {a: 1, b: 2}\nown: {<<: *base, b: 3}\n"
-    assert documents.parse(text, "x.yaml")["own"] == {"a": 1, "b": 3}
+    assert yaml_documents.parse(text, "x.yaml")["own"] == {"a": 1, "b": 3}
 
 
 def test_same_key_in_two_mappings_is_no_fault() -> None:
     """A key is given twice only if both stand in one mapping."""
-    assert documents.parse("a: {k: 1}\nb: {k: 1}\n", "x.yaml") == {"a": {"k": 1}, "b": {"k": 1}}
+    assert yaml_documents.parse("a: {k: 1}\nb: {k: 1}\n", "x.yaml") == {"a": {"k": 1}, "b": {"k": 1}}
 
 
 def test_read_text_reads_utf8(tmp_path: Path) -> None:
     """Text beyond ASCII is read as written."""
     path = tmp_path / "x.yaml"
     path.write_bytes("a: Ödem\n".encode())
-    assert documents.read_text(path) == "a: Ödem\n"
+    assert yaml_documents.read_text(path) == "a: Ödem\n"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_read_text_refuses(tmp_path: Path, content: bytes, fault: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(content)
     with pytest.raises(ManifestError) as caught:
-        documents.read_text(path)
+        yaml_documents.read_text(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert fault in str(caught.value)
 
@@ -122,18 +122,18 @@ def test_read_text_refuses(tmp_path: Path, content: bytes, fault: str) -> None:
 def test_read_text_of_no_file(tmp_path: Path) -> None:
     """A file that is not there is a fault that says so."""
     with pytest.raises(ManifestError, match="No such file"):
-        documents.read_text(tmp_path / "none.yaml")
+        yaml_documents.read_text(tmp_path / "none.yaml")
 
 
 def test_read_text_of_a_folder(tmp_path: Path) -> None:
     """A folder in a file's place is a fault that says so."""
     with pytest.raises(ManifestError, match="Is a directory"):
-        documents.read_text(tmp_path)
+        yaml_documents.read_text(tmp_path)
 
 
 def test_validate_returns_the_model() -> None:
     """A right document is returned typed, without faults."""
-    assert documents.validate(Outer, {"name": "a", "parts": [{"size": 2}]}) == (
+    assert yaml_documents.validate(Outer, {"name": "a", "parts": [{"size": 2}]}) == (
         Outer(name="a", parts=[Inner(size=2)]),
         [],
     )
@@ -162,7 +162,7 @@ def test_validate_returns_the_model() -> None:
 )
 def test_validate_lists_every_fault(document: object, faults: list[str]) -> None:
     """Each fault gives the path, what is wrong, and where it can the word that was meant."""
-    model, found = documents.validate(Outer, document)
+    model, found = yaml_documents.validate(Outer, document)
     assert model is None
     assert len(found) == len(faults)
     assert all(one.startswith(fault) for one, fault in zip(found, faults, strict=True))
@@ -185,9 +185,11 @@ def test_a_read_document_is_frozen() -> None:
 )
 def test_near(word: object, known: list[object], advice: str) -> None:
     """A mistyped word is met with the nearest known one, or all of them."""
-    assert documents.near(word, known) == advice
+    assert yaml_documents.near(word, known) == advice
 
 
 def test_path_of() -> None:
     """Places are drawn as one would write them, below the prefix."""
-    assert documents.path_of(("settings", "parts", 2, "size"), "generate[0]") == "generate[0].settings.parts[2].size"
+    assert (
+        yaml_documents.path_of(("settings", "parts", 2, "size"), "generate[0]") == "generate[0].settings.parts[2].size"
+    )

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import methods, models, runners, scorers, sources, strategies
-from synthgen.doors import Door, MethodSettings, ScorerSettings, SourceSettings, StrategySettings
+from synthgen import methods, runners, scorers, sources, strategies
+from synthgen.core import model_folder
+from synthgen.core.model_folder import ModelFacts
+from synthgen.core.plugins import PluginFolder
 from synthgen.errors import InputError, ManifestError, StoppedError
-from synthgen.models import ModelFacts
+from synthgen.plan.manifest.settings import MethodSettings, ScorerSettings, SourceSettings, StrategySettings
 from synthgen.runners import local
 
 STRATEGIES = strategies.door.names()
@@ -38,7 +40,7 @@ def test_the_doors_are_not_empty() -> None:
 
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
-def test_a_module_opens_with_its_help(door: Door, name: str) -> None:
+def test_a_module_opens_with_its_help(door: PluginFolder, name: str) -> None:
     """The first docstring line is one sentence that tells the way."""
     text = door.help(name)
     assert text.endswith(".")
@@ -46,7 +48,7 @@ def test_a_module_opens_with_its_help(door: Door, name: str) -> None:
 
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
-def test_a_name_can_be_written_in_a_manifest(door: Door, name: str) -> None:
+def test_a_name_can_be_written_in_a_manifest(door: PluginFolder, name: str) -> None:
     """Names are lower case, begin with a letter and are what the door finds modules by, hyphens as underscores."""
     module = name.replace("-", "_")
     assert module.isidentifier()
@@ -59,7 +61,7 @@ def test_settings_are_valid_for_the_bundled_model_as_they_are(name: str) -> None
     """A strategy's settings have a default each, and fitted to the bundled model they have a size."""
     kind = strategies.strategy(name).Settings
     assert issubclass(kind, StrategySettings)
-    facts = models.describe("phantom", Path())
+    facts = model_folder.describe("phantom", Path())
     fitted = kind().fitted(facts)
     assert isinstance(fitted, kind)
     assert isinstance(fitted.height, int)
@@ -89,7 +91,7 @@ def test_a_method_has_its_settings_and_its_function(name: str) -> None:
     """A method's settings fit the bundled model as they are, are strict, and `learner` takes what it is given."""
     module = methods.door.module(name)
     assert issubclass(module.Settings, MethodSettings)
-    assert module.Settings().fitted(models.describe("phantom", Path()), "text2img").resolution == 64
+    assert module.Settings().fitted(model_folder.describe("phantom", Path()), "text2img").resolution == 64
     with pytest.raises(ValueError, match="validation error"):
         module.Settings.model_validate({"learning_rate": "1e-4"})
     assert parameters(module.learner) == ["pipe", "settings", "words"]
@@ -127,7 +129,7 @@ def test_a_runner_has_its_function(name: str) -> None:
 
 
 @pytest.mark.parametrize(("door", "name"), EVERY, ids=[name for _, name in EVERY])
-def test_importing_a_module_loads_no_model_library(door: Door, name: str) -> None:
+def test_importing_a_module_loads_no_model_library(door: PluginFolder, name: str) -> None:
     """Settings can be checked and help printed without torch, diffusers, transformers or ray."""
     module = door.module(name).__name__
     heavy = "{'torch', 'diffusers', 'transformers', 'ray'}"
@@ -140,7 +142,7 @@ def test_importing_a_module_loads_no_model_library(door: Door, name: str) -> Non
     ("door", "message"),
     [(strategies.door, "no strategy `fkae`"), (runners.door, "no runner `fkae`"), (sources.door, "no source `fkae`")],
 )
-def test_an_unknown_name_is_refused(door: Door, message: str) -> None:
+def test_an_unknown_name_is_refused(door: PluginFolder, message: str) -> None:
     """A name that is not behind a door is bad input, called what it was meant to be."""
     with pytest.raises(InputError, match=message):
         door.module("fkae")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthgen import planning, shipped, study
-from synthgen.all_doors import DOORS
-from synthgen.devices import Wish
+from synthgen import planning, study
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core import resources
+from synthgen.core.devices import Wish
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,12 +20,12 @@ ROOT = Path(__file__).parent.parent
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The quickstart with 2 images a cell in 2 steps, packed."""
     folder = tmp_path_factory.mktemp("quickstart")
-    document = yaml.safe_load(shipped.find("manifests", "quickstart").read_text(encoding="utf-8"))
+    document = yaml.safe_load(resources.find("manifests", "quickstart").read_text(encoding="utf-8"))
     document["generate"][0] |= {"per_cell": 2}
     document["generate"][0]["settings"] |= {"num_inference_steps": 2}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    list(study.run(planning.read(path, DOORS), folder / "run", Wish(), stop=lambda: False))
+    list(study.run(planning.read(path, EXTENSIONS), folder / "run", Wish(), stop=lambda: False))
     return folder / "run" / "dataset"
 
 

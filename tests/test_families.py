@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from synthgen import generate, images, planning, tars
-from synthgen.all_doors import DOORS
-from synthgen.devices import Wish
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_a_family_generates(
         output={"image_format": "png", "shard_samples": 4},
     )
     for batch_size in (4, 1):
-        plan = planning.read(path, DOORS, tmp_path / str(batch_size))
+        plan = planning.read(path, EXTENSIONS, tmp_path / str(batch_size))
         job = generate.prepare(plan, tmp_path / str(batch_size), generate.Selection(limit=4))
         list(generate.generate(job, Wish("cpu", "fp32", batch_size=batch_size)))
     for four, one in zip(*(tars.read(tmp_path / size / strategy / "00000.tar") for size in "41"), strict=True):

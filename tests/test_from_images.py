@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from synthgen import datasets_on_disk, generate, images, planning, real, reproduce, runs, study, tars
-from synthgen.devices import Wish
-from synthgen.doors import Doors
+from synthgen.core.devices import Wish
 from synthgen.errors import InputError, PlanMismatchError
 from synthgen.ledger import Ledger
 from synthgen.originals import of_run
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.verify import verify
 
 Write = Callable[..., Path]
@@ -56,7 +56,7 @@ def every(write_manifest: Write) -> Path:
     return write_manifest(**CELLS | {"real": REAL | {"count": 6}}, generate=EVERY)
 
 
-def made_in(root: Path, doors: Doors, path: Path, wish: Wish | None = None, **selection: Any) -> Plan:
+def made_in(root: Path, doors: Extensions, path: Path, wish: Wish | None = None, **selection: Any) -> Plan:
     """Plan a manifest and make its images."""
     plan = planning.read(path, doors, root)
     job = generate.prepare(plan, root, generate.Selection(**selection))
@@ -72,7 +72,7 @@ def stored(root: Path, plan: Plan) -> dict[str, tars.TarSample]:
     return {sample.key: sample for path in paths for sample in tars.read(path)}
 
 
-def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, doors: Doors) -> None:
+def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """Label, tone, group, split and dataset of an image are its source's, down a chain of entries."""
     plan = made_in(tmp_path / "run", doors, fakes)
     sources = {source.id: source for source in real.Index.read(tmp_path / "run" / real.FILE).usable("train")}
@@ -92,14 +92,14 @@ def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: P
         ].removeprefix(record["entry"]) * (record["entry"] != "first")
 
 
-def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, doors: Doors) -> None:
+def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """The IPTC source type of an image that is partly a real photograph says so."""
     plan = made_in(tmp_path / "run", doors, fakes, limit=4)
     content = Ledger(tmp_path / "run", "first", plan.entries["first"].digest).tar(0).read_bytes()
     assert content.count(images.COMPOSITE.encode()) == 4
 
 
-def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Doors) -> None:
+def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """A run goes on with the index that it keeps; a manifest that asks for another is refused."""
     plan = made_in(tmp_path / "run", doors, fakes, limit=4)
     assert planning.read(fakes, doors, tmp_path / "run").digest == plan.digest
@@ -109,7 +109,7 @@ def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Doors) -> None:
         planning.read(fakes, doors, tmp_path / "run")
 
 
-def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, doors: Doors) -> None:
+def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """Real images are not indexed in a folder that is neither empty nor a run."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
@@ -118,7 +118,7 @@ def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
-def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
     """A file that is not the one indexed any more stops the run with its name; what was made is kept."""
     photographs = tmp_path / "photographs"
     subprocess.run(
@@ -137,7 +137,7 @@ def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, 
         list(generate.generate(generate.prepare(plan, tmp_path / "run")))
 
 
-def test_an_image_that_could_not_be_made_has_no_child(write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+def test_an_image_that_could_not_be_made_has_no_child(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
     """A failed sample's child is a failed sample too, with its reason, and not a hole."""
     chain = [dict(FAKES[0], settings={"flat": [1], "flat_attempts": 9}), FAKES[1]]
     path = write_manifest(**CELLS, generate=chain)
@@ -149,7 +149,7 @@ def test_an_image_that_could_not_be_made_has_no_child(write_manifest: Write, tmp
 
 
 def test_a_shard_waits_for_the_one_that_it_starts_from(
-    fakes: Path, tmp_path: Path, doors: Doors, caplog: pytest.LogCaptureFixture
+    fakes: Path, tmp_path: Path, doors: Extensions, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Selected without their parents, shards are left for later, and that is said."""
     plan = planning.read(fakes, doors, tmp_path / "run")
@@ -160,7 +160,9 @@ def test_a_shard_waits_for_the_one_that_it_starts_from(
     assert job.waiting == plan.shards - first
 
 
-def test_a_chain_killed_in_the_middle_ends_the_same(fakes: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+def test_a_chain_killed_in_the_middle_ends_the_same(
+    fakes: Path, tmp_path: Path, doors: Extensions, tars_in: Any
+) -> None:
     """Killed again and again, a chain of entries ends byte-equal with an unbroken one."""
     text = fakes.read_text().replace("strategy: fake", "strategy: fake\n  settings: {seconds: 0.02}", 1)
     fakes.write_text(text)
@@ -180,7 +182,7 @@ def test_a_chain_killed_in_the_middle_ends_the_same(fakes: Path, tmp_path: Path,
     assert {finding.state for finding in verify(tmp_path / "run", doors)} == {"whole"}
 
 
-def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Doors) -> None:
+def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """A packed dataset keeps what its plan needs of the real images that it starts from, and of no others."""
     plan = made_in(tmp_path / "run", doors, fakes)
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
@@ -196,7 +198,7 @@ def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Doors
 class TestDiffusion:
     """Every strategy that starts from an image, by real diffusion."""
 
-    def test_only_the_mask_is_painted(self, every: Path, tmp_path: Path, doors: Doors) -> None:
+    def test_only_the_mask_is_painted(self, every: Path, tmp_path: Path, doors: Extensions) -> None:
         """Stored without loss, every pixel outside the mask is the source's own, and inside it is another."""
         plan = made_in(tmp_path / "run", doors, every)
         found, read = stored(tmp_path / "run", plan), of_run(plan, tmp_path / "run")
@@ -209,7 +211,7 @@ class TestDiffusion:
                 assert (made[~mask] == original[~mask]).all()
                 assert (made[mask] != original[mask]).mean() > 0.5
 
-    def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+    def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
         """A second run gives the same bytes; batches of one give the same images to 40 dB."""
         plan = made_in(tmp_path / "one", doors, every, Wish("cpu", "fp32", batch_size=4))
         made_in(tmp_path / "two", doors, every, Wish("cpu", "fp32", batch_size=4))
@@ -220,7 +222,7 @@ class TestDiffusion:
         worst = min(images.psnr(images.decode(batched[key].image), images.decode(single[key].image)) for key in batched)
         assert worst >= 40
 
-    def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, doors: Doors) -> None:
+    def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, doors: Extensions) -> None:
         """One image is made again to the byte, from its real image or from the image that it started from."""
         plan = made_in(tmp_path / "run", doors, every)
         list(study.pack(tmp_path / "run", tmp_path / "dataset"))
@@ -229,7 +231,7 @@ class TestDiffusion:
             assert reproduce.reproduce(tmp_path / "run", key, doors).identical
             assert reproduce.reproduce(tmp_path / "dataset", key, doors).identical
 
-    def test_strength_is_how_far_it_goes(self, write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+    def test_strength_is_how_far_it_goes(self, write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
         """The less the strength, the nearer an image stays to its source."""
         strengths = [0.25, 0.5, 1.0]
         entries = [
@@ -248,7 +250,7 @@ class TestDiffusion:
         assert distances == sorted(distances)
         assert distances[0] < 0.8 * distances[-1]
 
-    def test_a_lesion_s_own_mask(self, write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+    def test_a_lesion_s_own_mask(self, write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
         """The mask that comes with a real image is painted over; one that is empty is a failed sample."""
         entry = {"strategy": "inpaint", "per_source": 1, "settings": SAMPLER | {"mask": {"shape": "source"}}}
         labels = {"melanoma": "melanoma", "healthy": "healthy skin"}

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from synthgen import generate, images, rates, runs, tars
-from synthgen.attempts import Maker, Originals, Painted
-from synthgen.devices import Environment, Wish
-from synthgen.doors import Doors
+from synthgen.core.devices import Environment, Wish
+from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
 from synthgen.ledger import Outcome, Receipt
+from synthgen.originals import FindStartImage
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.sample import Recipe, Record, Sample
 from synthgen.strategies import fake
 from synthgen.verify import verify
@@ -35,13 +36,13 @@ def outcomes(receipts: list[Receipt]) -> dict[int, Outcome]:
     return dict(enumerate(one for receipt in sorted(receipts, key=lambda r: r.shard) for one in receipt.samples))
 
 
-def states(root: Path, doors: Doors) -> set[str]:
+def states(root: Path, doors: Extensions) -> set[str]:
     """The states that verify finds."""
     return {finding.state for finding in verify(root, doors)}
 
 
 def test_everything_planned_is_made(
-    make_plan: MakePlan, make_images: MakeImages, doors: Doors, tmp_path: Path, tars_in: TarsIn
+    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path, tars_in: TarsIn
 ) -> None:
     """One receipt a shard, in order, and every byte is found whole."""
     receipts = make_images(make_plan(), tmp_path)
@@ -86,7 +87,7 @@ def test_a_stored_sample_has_three_files(make_plan: MakePlan, make_images: MakeI
 
 @pytest.mark.parametrize("image_format", ["jpeg", "png", "webp"])
 def test_every_format_is_stored_under_its_ending(
-    make_plan: MakePlan, make_images: MakeImages, doors: Doors, tmp_path: Path, image_format: str
+    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path, image_format: str
 ) -> None:
     """Each image format is written, verified, and said by the member's name."""
     make_images(make_plan(output={"image_format": image_format}), tmp_path)
@@ -179,7 +180,9 @@ def test_an_array_cuts_the_selected_shards(make_plan: MakePlan, make_images: Mak
     assert [one.shard for one in made] == [2, 4]
 
 
-def test_several_entries_are_made(make_plan: MakePlan, make_images: MakeImages, doors: Doors, tmp_path: Path) -> None:
+def test_several_entries_are_made(
+    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path
+) -> None:
     """Each entry has a folder and an environment of its own."""
     plan = make_plan(generate=[{"name": name, "strategy": "fake", "per_cell": 2} for name in ("a", "b")])
     assert {one.entry for one in make_images(plan, tmp_path)} == {"a", "b"}
@@ -198,7 +201,7 @@ def test_a_new_entry_is_made_beside_the_old(
     assert before.items() <= tars_in(tmp_path).items()
 
 
-def test_faults_are_recorded(make_plan: MakePlan, make_images: MakeImages, doors: Doors, tmp_path: Path) -> None:
+def test_faults_are_recorded(make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path) -> None:
     """The receipt tells every try: NaN made again precisely, a flat image at the next attempt."""
     made = outcomes(make_images(make_plan(**faulty(nonfinite=[2], flat=[3, 12], flat_attempts=2)), tmp_path))
     assert (made[2].tries, made[2].attempt) == (("nonfinite", "made"), 0)
@@ -218,7 +221,7 @@ def test_a_kept_attempt_has_its_own_seed(make_plan: MakePlan, make_images: MakeI
 
 
 def test_a_sample_that_fails_for_good_is_in_the_receipt_alone(
-    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Doors, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Extensions, tmp_path: Path
 ) -> None:
     """It is a failed sample, its tar lacks it, everybody else is what they were, and it is not tried for ever."""
     plan = make_plan(**faulty(flat=[6], flat_attempts=99))
@@ -243,7 +246,7 @@ def test_a_failure_changes_no_other_image(make_plan: MakePlan, make_images: Make
 
 
 def test_a_shard_of_failures_is_an_empty_tar(
-    make_plan: MakePlan, make_images: MakeImages, doors: Doors, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path
 ) -> None:
     """A shard of which nothing could be made is finished, and whole."""
     plan = make_plan(**faulty(flat=list(range(5)), flat_attempts=99))
@@ -268,7 +271,7 @@ def test_a_stopped_run_is_resumed_to_the_same_bytes(
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "whole")
 
 
-def test_a_stop_leaves_nothing_damaged(make_plan: MakePlan, doors: Doors, tmp_path: Path) -> None:
+def test_a_stop_leaves_nothing_damaged(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
     """What a stopped run leaves is whole or missing."""
     asked = iter(range(4))
     with pytest.raises(StoppedError):
@@ -298,7 +301,7 @@ def test_a_deleted_file_is_made_again_and_no_other(
 
 
 def test_a_rotten_shard_is_found_and_made_again(
-    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Doors, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Extensions, tmp_path: Path
 ) -> None:
     """Verify marks a shard of which a byte changed, keeps its bytes, and the next run makes it anew."""
     make_images(make_plan(), tmp_path)
@@ -350,8 +353,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Small:
     """Sets how many images of a batch the device has room for."""
 
     def set_room(images_at_once: int) -> None:
-        def maker(recipe: Recipe, environment: Environment, originals: Originals) -> Maker:
-            def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+        def maker(recipe: Recipe, environment: Environment, originals: FindStartImage) -> ImageMaker:
+            def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
                 if len(samples) > images_at_once:
                     raise OutOfMemoryError("no memory")
                 return fake._paint(originals, samples, precise=precise)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from synthgen import generate, planning, rates
-from synthgen.all_doors import DOORS
-from synthgen.devices import Wish
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.pipelines import denoiser, guidance
 from synthgen.plan import Plan
@@ -162,7 +162,9 @@ def test_every_family_and_task(
         return honest(pipe, guided, count)
 
     monkeypatch.setattr(guidance, "only_in", watched)
-    job = generate.prepare(planning.read(path, DOORS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2))
+    job = generate.prepare(
+        planning.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2)
+    )
     list(generate.generate(job, Wish("cpu", "fp32", batch_size=2)))
     ((guided, seen),) = calls
     assert guided == range(1, 3)

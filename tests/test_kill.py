@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.doors import Doors
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ def short(write_manifest: Callable[..., Path]) -> Path:
     return write_manifest()
 
 
-def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
     """After a dozen kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
     unbroken = start(manifest, tmp_path / "unbroken")
     moments, killed = random.Random(0), 0
@@ -100,7 +100,7 @@ def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Doors, 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", ["00001.tar", "00001.json", "run.json"])
-def test_killed_at_a_rename(short: Path, doors: Doors, name: str, when: str) -> None:
+def test_killed_at_a_rename(short: Path, doors: Extensions, name: str, when: str) -> None:
     """Killed just before or after a file gets its name, a run leaves nothing that the next does not put right."""
     run = short.with_name("run")
     assert start(short, run, name, when).wait(timeout=60) == -signal.SIGKILL
@@ -109,7 +109,7 @@ def test_killed_at_a_rename(short: Path, doors: Doors, name: str, when: str) -> 
     assert leftovers(run) == []
 
 
-def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, doors: Doors, tars_in: Any) -> None:
+def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
     """Two processes that make the same shards in one folder end with the bytes of one."""
     both = [start(short, tmp_path / "two") for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.errors import DamagedError
 from synthgen.ledger import Ledger, Outcome, Receipt
 
@@ -268,9 +268,9 @@ def test_a_shards_files_do_not_take_anothers_place(ledger: Ledger) -> None:
 
 def test_sweep_takes_only_scratch_of_dead_processes_here(tmp_path: Path) -> None:
     """Scratch of a living process, of another host, and the user's files stay."""
-    host, _, me = durable.owner().rpartition(".")
+    host, _, me = atomic.owner().rpartition(".")
     names = [f".a.json.{host}.{me}", f".a.json.{host}.999999999", ".a.json.elsewhere.999999999", "a.json", f".{host}.x"]
     for name in names:
         (tmp_path / name).write_text("")
-    durable.sweep(tmp_path)
+    atomic.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*names} - {names[1]}

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import manifest, shipped
-from synthgen.doors import Doors
+from synthgen import manifest
+from synthgen.core import resources
 from synthgen.errors import ManifestError
 from synthgen.manifest import Manifest
+from synthgen.plan.manifest.settings import Extensions
 
 GOOD = """\
 name: good
@@ -23,12 +24,12 @@ generate:
 Write = Callable[..., Path]
 
 
-def read(text: str, doors: Doors, base: Path, prompts_text: str | None = None) -> Manifest:
+def read(text: str, doors: Extensions, base: Path, prompts_text: str | None = None) -> Manifest:
     """Read a manifest from its text."""
     return manifest.parse(text, doors, base=base, where="m.yaml", prompts_text=prompts_text)
 
 
-def faults_of(text: str, doors: Doors, base: Path) -> tuple[str, ...]:
+def faults_of(text: str, doors: Extensions, base: Path) -> tuple[str, ...]:
     """The faults of a manifest that has some."""
     with pytest.raises(ManifestError) as caught:
         read(text, doors, base)
@@ -45,7 +46,7 @@ def total(**keys: Any) -> dict[str, Any]:
     return {"generate": [{"strategy": "fake", "total": 8} | keys]}
 
 
-def test_a_small_manifest_is_read(doors: Doors, tmp_path: Path) -> None:
+def test_a_small_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
     """What is left out has its default: the bundled model, shipped prompts, JPEG, shards of 48."""
     found = read(GOOD, doors, tmp_path)
     assert [(one.name, one.strategy, one.model.name, one.per_cell) for one in found.entries] == [
@@ -55,7 +56,7 @@ def test_a_small_manifest_is_read(doors: Doors, tmp_path: Path) -> None:
     assert found.text == GOOD
 
 
-def test_a_file_is_read_with_its_folder_as_base(doors: Doors, write_manifest: Write) -> None:
+def test_a_file_is_read_with_its_folder_as_base(doors: Extensions, write_manifest: Write) -> None:
     """Relative paths start from the manifest's own folder."""
     path = write_manifest(prompts="own.yaml")
     path.with_name("own.yaml").write_text("templates: ['my {label}']")
@@ -66,7 +67,7 @@ def test_a_file_is_read_with_its_folder_as_base(doors: Doors, write_manifest: Wr
 
 @pytest.mark.parametrize("name", ["smallest", "smallest.yaml"])
 def test_a_manifest_that_ships_starts_from_the_current_folder(
-    doors: Doors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    doors: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """By its bare name its relative paths are the caller's; a file of that name in the current folder wins over it."""
     monkeypatch.chdir(tmp_path)
@@ -76,28 +77,28 @@ def test_a_manifest_that_ships_starts_from_the_current_folder(
 
 
 @pytest.mark.parametrize("name", ["dermatology", "dermatology.yaml"])
-def test_shipped_prompts_are_found_by_name(doors: Doors, write_manifest: Write, name: str) -> None:
+def test_shipped_prompts_are_found_by_name(doors: Extensions, write_manifest: Write, name: str) -> None:
     """Prompts that ship are named with or without their ending."""
     found = manifest.read(write_manifest(prompts=name), doors)
-    path = shipped.find("prompts", "dermatology")
+    path = resources.find("prompts", "dermatology")
     assert path is not None
     assert found.prompts_text == path.read_text(encoding="utf-8")
 
 
-def test_a_file_beside_the_manifest_wins_over_a_shipped_one(doors: Doors, write_manifest: Write) -> None:
+def test_a_file_beside_the_manifest_wins_over_a_shipped_one(doors: Extensions, write_manifest: Write) -> None:
     """A file named like shipped prompts is the one that is meant."""
     path = write_manifest(prompts="dermatology")
     path.with_name("dermatology").write_text("templates: [mine]")
     assert manifest.read(path, doors).prompts_text == "templates: [mine]"
 
 
-def test_kept_prompts_are_used_in_place_of_the_file(doors: Doors, tmp_path: Path) -> None:
+def test_kept_prompts_are_used_in_place_of_the_file(doors: Extensions, tmp_path: Path) -> None:
     """A run reads the templates that it kept, even where their file is gone."""
     found = read(GOOD + "prompts: gone.yaml\n", doors, tmp_path, prompts_text="templates: [kept]")
     assert found.prompts_text == "templates: [kept]"
 
 
-def test_an_entry_may_have_its_own_model_and_no_inherited_revision(doors: Doors, tmp_path: Path) -> None:
+def test_an_entry_may_have_its_own_model_and_no_inherited_revision(doors: Extensions, tmp_path: Path) -> None:
     """The manifest's revision belongs to the manifest's model and is not taken over by an entry's own."""
     own_model = "  - {name: own, strategy: fake, total: 1, model: phantom}"
     text = GOOD.replace("generate:", f"model: org/big\nrevision: v1\ngenerate:\n{own_model}")
@@ -106,16 +107,16 @@ def test_an_entry_may_have_its_own_model_and_no_inherited_revision(doors: Doors,
     assert (inherited.model.name, inherited.revision) == ("org/big", "v1")
 
 
-def test_sizes_left_out_come_from_the_model(doors: Doors, tmp_path: Path) -> None:
+def test_sizes_left_out_come_from_the_model(doors: Extensions, tmp_path: Path) -> None:
     """Without height and width, an image has the size that the model was trained for."""
     [one] = read(GOOD.replace("fake", "text2img"), doors, tmp_path).entries
     assert one.settings.height == one.settings.width == one.model.sample_size
 
 
-@pytest.mark.parametrize("name", shipped.names("manifests"))
-def test_shipped_manifests_are_valid(doors: Doors, name: str) -> None:
+@pytest.mark.parametrize("name", resources.names("manifests"))
+def test_shipped_manifests_are_valid(doors: Extensions, name: str) -> None:
     """Every manifest that ships is read without faults and opens with what, how, how long and what to expect."""
-    path = shipped.find("manifests", name)
+    path = resources.find("manifests", name)
     assert path is not None
     found = manifest.read(path, doors)
     assert found.document.name == name
@@ -229,7 +230,9 @@ def base(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("changes", "path", "phrase"), BAD, ids=[f"{path}-{n}" for n, (_, path, _) in enumerate(BAD)])
-def test_a_fault_is_said_by_path(changes: dict[str, Any], path: str, phrase: str, doors: Doors, base: Path) -> None:
+def test_a_fault_is_said_by_path(
+    changes: dict[str, Any], path: str, phrase: str, doors: Extensions, base: Path
+) -> None:
     """Each bad manifest is refused with the path of what is wrong and the words to put it right."""
     document = {key: value for key, value in (yaml.safe_load(GOOD) | changes).items() if value is not None}
     faults = faults_of(yaml.safe_dump(document, sort_keys=False), doors, base)
@@ -247,7 +250,7 @@ def test_a_fault_is_said_by_path(changes: dict[str, Any], path: str, phrase: str
         ("1: 2\n", "[1]: Keys should be strings"),
     ],
 )
-def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Doors, tmp_path: Path) -> None:
+def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Extensions, tmp_path: Path) -> None:
     """Keys given twice, and what is not plain YAML, are refused with their line."""
     assert faults_of(GOOD + addition, doors, tmp_path)[0].startswith(fault)
 
@@ -257,7 +260,7 @@ def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Doors, tmp_
     [("a", "a-b", ["b-c", "c"]), ("text", "text-skin", ["skin-x", "x"]), ("x-y", "x", ["z", "y-z"])],
 )
 def test_entries_whose_keys_could_meet_are_refused(
-    first: str, second: str, labels: list[str], doors: Doors, tmp_path: Path
+    first: str, second: str, labels: list[str], doors: Extensions, tmp_path: Path
 ) -> None:
     """Two entries may not be able to give two images one key, as `a` with `b-c` and `a-b` with `c` do."""
     entries = [{"name": name, "strategy": "fake", "per_cell": 1} for name in (first, second)]
@@ -267,14 +270,14 @@ def test_entries_whose_keys_could_meet_are_refused(
     assert f"those of `{first}` too" in fault
 
 
-def test_two_entries_of_one_name_are_refused(doors: Doors, tmp_path: Path) -> None:
+def test_two_entries_of_one_name_are_refused(doors: Extensions, tmp_path: Path) -> None:
     """A strategy used twice needs names, since without one an entry is called like its strategy."""
     [fault] = faults_of(GOOD + "  - {strategy: fake, total: 3}\n", doors, tmp_path)
     assert fault == "generate[1].name: `fake` names an earlier entry too; each needs its own"
 
 
 @pytest.mark.parametrize("weight", ["1.0e+200", "1.0e-200"])
-def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Doors, tmp_path: Path) -> None:
+def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Extensions, tmp_path: Path) -> None:
     """Weights whose products leave the range of a float neither crash the plan nor lose an image."""
     from synthgen.plan import Plan
 
@@ -359,7 +362,7 @@ FROM_IMAGES: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("changes", "path", "phrase"), FROM_IMAGES)
 def test_faults_of_real_images_are_said_by_path(
-    doors: Doors, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
+    doors: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
 ) -> None:
     """What is wrong with real images, or with an entry that starts from some, is said where it stands."""
     faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), doors, tmp_path)
@@ -385,7 +388,7 @@ EVALUATE: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("changes", "path", "phrase"), EVALUATE)
 def test_faults_of_a_study_are_said_by_path(
-    doors: Doors, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
+    doors: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
 ) -> None:
     """What is wrong with `evaluate:` is said where it stands, as of every other part."""
     document = yaml.safe_load(GOOD) | {"generate": [{"strategy": "fake", "per_cell": 1}]} | changes
@@ -393,7 +396,7 @@ def test_faults_of_a_study_are_said_by_path(
     assert [fault for fault in faults if fault.startswith(f"{path}:") and phrase in fault], faults
 
 
-def test_a_study_decides_no_image(doors: Doors, tmp_path: Path) -> None:
+def test_a_study_decides_no_image(doors: Extensions, tmp_path: Path) -> None:
     """Entry digests are the same with `evaluate:` and without, so a study can be added to a finished run."""
     from synthgen.plan import Plan
 
@@ -401,7 +404,7 @@ def test_a_study_decides_no_image(doors: Doors, tmp_path: Path) -> None:
     assert Plan(read(with_study, doors, tmp_path)).digest == Plan(read(GOOD, doors, tmp_path)).digest
 
 
-def test_all_faults_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
+def test_all_faults_are_listed_at_once(doors: Extensions, tmp_path: Path) -> None:
     """Faults of types, names, settings, strategies and prompts stand in one list."""
     text = """\
 name: Bad Name
@@ -419,7 +422,7 @@ sede: 4
     assert [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)] == paths
 
 
-def test_faults_beyond_types_are_listed_at_once(doors: Doors, tmp_path: Path) -> None:
+def test_faults_beyond_types_are_listed_at_once(doors: Extensions, tmp_path: Path) -> None:
     """Where the types are right, faults of names, tones, models, counts and settings stand in one list."""
     text = """\
 name: Bad Name
@@ -437,7 +440,7 @@ generate:
     assert found == names | {"generate[0]", "generate[1]", "generate[0].settings.heigth", "generate[1].name"}
 
 
-def test_a_fault_of_type_hides_no_other_fault(doors: Doors, tmp_path: Path) -> None:
+def test_a_fault_of_type_hides_no_other_fault(doors: Extensions, tmp_path: Path) -> None:
     """Beside a key of the wrong type, what is wrong elsewhere is said too, in sound parts of the same entry also."""
     text = """\
 name: good
@@ -474,13 +477,13 @@ generate:
     ]
 
 
-def test_one_fault_is_said_once(doors: Doors, tmp_path: Path) -> None:
+def test_one_fault_is_said_once(doors: Extensions, tmp_path: Path) -> None:
     """A model at fault that several entries share, or settings that two checks meet, is one line."""
     text = GOOD.replace("generate:", "model: ./none\ngenerate:\n  - {name: b, strategy: fake, total: 1}")
     assert len(faults_of(text, doors, tmp_path)) == 1
 
 
-def test_a_fault_of_type_hides_no_fault_beside_it(doors: Doors, tmp_path: Path) -> None:
+def test_a_fault_of_type_hides_no_fault_beside_it(doors: Extensions, tmp_path: Path) -> None:
     """A value of the wrong type in a list or a mapping leaves its neighbours checked."""
     text = """\
 name: good

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen import models
+from synthgen.core import model_folder
 from synthgen.errors import ManifestError
 
 
@@ -17,13 +17,13 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / "model" / part / "config.json").write_text(json.dumps(config))
         (tmp_path / "model" / part / "diffusion_pytorch_model.safetensors").write_bytes(part.encode())
     (tmp_path / "model" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
-    models.fingerprint.cache_clear()
+    model_folder.fingerprint.cache_clear()
     return tmp_path / "model"
 
 
 def test_the_bundled_model(tmp_path: Path) -> None:
     """`phantom` is found from anywhere and says its class, its size and the multiple of it."""
-    facts = models.describe("phantom", tmp_path)
+    facts = model_folder.describe("phantom", tmp_path)
     assert (facts.kind, facts.class_name, facts.multiple) == ("bundled", "StableDiffusionPipeline", 8)
     assert facts.sample_size is not None
     assert facts.sample_size % facts.multiple == 0
@@ -31,38 +31,38 @@ def test_the_bundled_model(tmp_path: Path) -> None:
 
 def test_a_folder(folder: Path) -> None:
     """A folder is described from its JSON: eight pixels a latent, 64 latents, so 512 pixels."""
-    facts = models.describe("model", folder.parent)
+    facts = model_folder.describe("model", folder.parent)
     assert (facts.kind, facts.folder, facts.multiple, facts.sample_size) == ("folder", folder, 8, 512)
 
 
 def test_a_folder_of_a_deeper_autoencoder(folder: Path) -> None:
     """An autoencoder of six levels takes sizes that are multiples of 32."""
     (folder / "vae" / "config.json").write_text('{"block_out_channels": [1, 1, 1, 1, 1, 1]}')
-    assert models.describe(str(folder), Path("/")).multiple == 32
+    assert model_folder.describe(str(folder), Path("/")).multiple == 32
 
 
 def test_a_folder_with_a_transformer(folder: Path) -> None:
     """The size is read from a transformer where there is no U-Net."""
     (folder / "unet").rename(folder / "transformer")
-    assert models.describe(str(folder), Path("/")).sample_size == 512
+    assert model_folder.describe(str(folder), Path("/")).sample_size == 512
 
 
 def test_a_folder_that_does_not_say_its_size(folder: Path) -> None:
     """A backbone without a plain sample size leaves it open."""
     (folder / "unet" / "config.json").write_text('{"sample_size": [64, 32]}')
-    assert models.describe(str(folder), Path("/")).sample_size is None
+    assert model_folder.describe(str(folder), Path("/")).sample_size is None
 
 
 @pytest.mark.parametrize("name", ["org/name", "CompVis/stable-diffusion-v1-4", "sdxl-turbo", "a/b.c_d-e"])
 def test_a_hub_id_is_not_checked(name: str, tmp_path: Path) -> None:
     """A Hub id is taken at its word, without a folder."""
-    facts = models.describe(name, tmp_path)
+    facts = model_folder.describe(name, tmp_path)
     assert (facts.kind, facts.name, facts.folder) == ("hub", name, None)
 
 
 def test_a_folder_wins_over_a_hub_id(folder: Path) -> None:
     """A name that is a folder here is that folder, also where it could be a Hub id."""
-    assert models.describe("model", folder.parent).kind == "folder"
+    assert model_folder.describe("model", folder.parent).kind == "folder"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_folder_wins_over_a_hub_id(folder: Path) -> None:
 def test_what_is_no_model_is_refused(name: str, fault: str, tmp_path: Path) -> None:
     """A name that is neither bundled, a folder nor a Hub id is a fault."""
     with pytest.raises(ManifestError, match=fault):
-        models.describe(name, tmp_path)
+        model_folder.describe(name, tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt", ".pth", ".pkl"])
@@ -89,13 +89,13 @@ def test_pickled_weights_alone_are_refused(suffix: str, folder: Path) -> None:
     """A part that has only pickled weights is never loaded."""
     (folder / "unet" / "diffusion_pytorch_model.safetensors").rename(folder / "unet" / f"weights{suffix}")
     with pytest.raises(ManifestError, match=rf"pickled weights \(unet/weights{suffix}\)"):
-        models.describe(str(folder), Path("/"))
+        model_folder.describe(str(folder), Path("/"))
 
 
 def test_pickled_weights_beside_safetensors_are_left_alone(folder: Path) -> None:
     """Pickled weights do no harm where safetensors are there to be read instead."""
     (folder / "unet" / "weights.bin").write_bytes(b"")
-    assert models.describe(str(folder), Path("/")).kind == "folder"
+    assert model_folder.describe(str(folder), Path("/")).kind == "folder"
 
 
 @pytest.mark.parametrize("name", ["pipeline.py", "unet/model.py", "unet/deep/er/x.py"])
@@ -104,7 +104,7 @@ def test_code_anywhere_is_refused(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("")
     with pytest.raises(ManifestError, match=name):
-        models.describe(str(folder), Path("/"))
+        model_folder.describe(str(folder), Path("/"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "\x00"])
@@ -112,21 +112,21 @@ def test_a_folder_with_a_broken_index_is_refused(content: str, folder: Path) -> 
     """An index that is no JSON object is a fault that names the file."""
     (folder / "model_index.json").write_text(content)
     with pytest.raises(ManifestError, match=r"model_index\.json"):
-        models.describe(str(folder), Path("/"))
+        model_folder.describe(str(folder), Path("/"))
 
 
 def test_the_fingerprint_is_of_names_and_bytes(folder: Path) -> None:
     """A changed weight changes the fingerprint, a README beside it does not."""
-    before = models.fingerprint(folder)
+    before = model_folder.fingerprint(folder)
     (folder / "README.md").write_text("words")
-    models.fingerprint.cache_clear()
-    assert models.fingerprint(folder) == before
+    model_folder.fingerprint.cache_clear()
+    assert model_folder.fingerprint(folder) == before
     (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"other")
-    models.fingerprint.cache_clear()
-    assert models.fingerprint(folder) != before
+    model_folder.fingerprint.cache_clear()
+    assert model_folder.fingerprint(folder) != before
 
 
 def test_the_fingerprint_does_not_depend_on_the_place(folder: Path) -> None:
     """A model moved elsewhere is the same model."""
-    before = models.fingerprint(folder)
-    assert models.fingerprint(folder.rename(folder.with_name("moved"))) == before
+    before = model_folder.fingerprint(folder)
+    assert model_folder.fingerprint(folder.rename(folder.with_name("moved"))) == before

@@ -16,10 +16,10 @@ import pyarrow.parquet
 import pytest
 
 from synthgen import card, datasets_on_disk, pack, planning, study, tars
-from synthgen.devices import Wish
-from synthgen.doors import Doors
+from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.sample import Record
 from synthgen.tars import TarSample
 
@@ -266,7 +266,7 @@ class _PowerCut(BaseException):
 
 
 @pytest.mark.parametrize("when", ["after a tar", "in the sheet"])
-def test_a_crash_leaves_no_dataset(when: str, small: Path, doors: Doors, tmp_path: Path) -> None:
+def test_a_crash_leaves_no_dataset(when: str, small: Path, doors: Extensions, tmp_path: Path) -> None:
     """A pack that dies midway leaves no folder of the dataset's name, and the next one in this process works."""
     out = tmp_path / "dataset"
 
@@ -387,7 +387,7 @@ def test_files_are_those_promised(big: tuple[Path, Path]) -> None:
     ],
 )
 def test_the_dataset_s_manifest_stands_on_its_own(
-    line: str, make_plan: MakePlan, make_images: Callable[..., Any], doors: Doors, tmp_path: Path
+    line: str, make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
 ) -> None:
     """However its prompts were written, the dataset's manifest plans the same images from the dataset's folder."""
     (tmp_path / "own.yaml").write_text('templates: ["a photo of {label}, type {skin_tone}"]\n')
@@ -402,7 +402,7 @@ def test_the_dataset_s_manifest_stands_on_its_own(
 
 
 def test_the_dataset_s_manifest_keeps_its_comments(
-    make_plan: MakePlan, make_images: Callable[..., Any], doors: Doors, tmp_path: Path
+    make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
 ) -> None:
     """What a person wrote beside the keys is still there."""
     path = tmp_path / "manifest.yaml"
@@ -413,12 +413,13 @@ def test_the_dataset_s_manifest_keeps_its_comments(
 
 
 def test_a_dataset_needs_its_model_only_to_make_an_image_again(
-    make_plan: MakePlan, make_images: Callable[..., Any], doors: Doors, tmp_path: Path
+    make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
 ) -> None:
     """A dataset shows without the model that made it, and says which folder making an image again would need."""
-    from synthgen import models, preview
+    from synthgen import preview
+    from synthgen.core import model_folder
 
-    weights = models.describe(models.BUNDLED, tmp_path).folder
+    weights = model_folder.describe(model_folder.BUNDLED, tmp_path).folder
     assert weights is not None
     shutil.copytree(weights, tmp_path / "study" / "weights")
     path = tmp_path / "study" / "manifest.yaml"

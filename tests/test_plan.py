@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from synthgen import skin_tones
 from synthgen.plan import EntryPlan, Plan, ShardRef
-from synthgen.sample import seed_of
+from synthgen.plan.seeding import seed_of
 from synthgen.sequence import apportion
 
 MakePlan = Callable[..., Plan]

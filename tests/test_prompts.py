@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import prompts, shipped, skin_tones
+from synthgen import prompts, skin_tones
+from synthgen.core import resources
 from synthgen.errors import ManifestError
 
 TEXT = """
@@ -138,10 +139,10 @@ def test_all_faults_are_listed() -> None:
     assert len(caught.value.faults) == 3
 
 
-@pytest.mark.parametrize("name", shipped.names("prompts"))
+@pytest.mark.parametrize("name", resources.names("prompts"))
 def test_shipped_prompts_are_valid_and_say_the_tone(name: str) -> None:
     """Every set of templates that ships is read without faults, and each template names label and skin tone."""
-    path = shipped.find("prompts", name)
+    path = resources.find("prompts", name)
     assert path is not None
     read = prompts.read(path.read_text(encoding="utf-8"), name)
     own = [template for label in read.labels.values() for template in label.templates or []]
@@ -151,7 +152,7 @@ def test_shipped_prompts_are_valid_and_say_the_tone(name: str) -> None:
 @pytest.mark.parametrize("scale", skin_tones.NAMES)
 def test_shipped_prompts_render_on_every_scale(scale: str) -> None:
     """The shipped templates have words for every tone of every scale."""
-    path = shipped.find("prompts", "dermatology")
+    path = resources.find("prompts", "dermatology")
     assert path is not None
     read = prompts.read(path.read_text(encoding="utf-8"), "dermatology")
     for value, written in skin_tones.NAMES[scale].items():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from synthgen import real
 from synthgen.errors import DamagedError
-from synthgen.pack import splits
+from synthgen.pack import order
 from synthgen.real import Index, Source
 
 ONE = Source("a-1", "melanoma", 3, "p1", "train", "CC0-1.0", "d", "images/a.jpg", "m/a.png", "0f" * 32, 30, 20)
@@ -123,7 +123,7 @@ def test_packing_splits_as_the_index_does() -> None:
     halves: Any = {"train": 0.5, "validation": 0.25, "test": 0.25}
     found = [real.split_of(7, f"patient-{number}", halves) for number in range(8)]
     assert found == GOLDEN
-    assert splits.split is real.split_of
+    assert order.split_of is real.split_of
 
 
 @given(st.integers(0, 2**63 - 1), st.text(), st.permutations(real.SPLITS))

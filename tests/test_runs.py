@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from synthgen import runs
-from synthgen.devices import Environment, Wish
-from synthgen.doors import Doors
+from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 
 MakePlan = Callable[..., Plan]
 HERE = Environment("cuda", "A100", "float16", "sdpa", 8, 4, "r1", {"synthgen": "0.1", "torch": "2.6", "numpy": "2.0"})
@@ -135,7 +135,7 @@ def test_a_broken_run_file_is_bad_input(make_plan: MakePlan, tmp_path: Path, con
     assert (tmp_path / "run.json").read_text() == content
 
 
-def test_the_plan_is_read_back(make_plan: MakePlan, doors: Doors, tmp_path: Path) -> None:
+def test_the_plan_is_read_back(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
     """A run alone gives back its plan, also where manifest and prompts are gone."""
     plan = make_plan("templates: ['my {label}']", prompts="gone.yaml")
     runs.claim(tmp_path, plan)
@@ -144,13 +144,15 @@ def test_the_plan_is_read_back(make_plan: MakePlan, doors: Doors, tmp_path: Path
     assert list(found.entries["fake"]) == list(plan.entries["fake"])
 
 
-def test_no_run_no_plan(doors: Doors, tmp_path: Path) -> None:
+def test_no_run_no_plan(doors: Extensions, tmp_path: Path) -> None:
     """A folder without a `run.json` is bad input."""
     with pytest.raises(InputError, match="no run here"):
         runs.read_plan(tmp_path, doors)
 
 
-def test_a_run_whose_manifest_plans_otherwise_is_refused(make_plan: MakePlan, doors: Doors, tmp_path: Path) -> None:
+def test_a_run_whose_manifest_plans_otherwise_is_refused(
+    make_plan: MakePlan, doors: Extensions, tmp_path: Path
+) -> None:
     """Where this version plans other images from the kept manifest, that is said and not mixed."""
     runs.claim(tmp_path, make_plan())
     found = document(tmp_path)
@@ -160,7 +162,7 @@ def test_a_run_whose_manifest_plans_otherwise_is_refused(make_plan: MakePlan, do
         runs.read_plan(tmp_path, doors)
 
 
-def test_a_run_whose_manifest_is_at_fault_says_where(make_plan: MakePlan, doors: Doors, tmp_path: Path) -> None:
+def test_a_run_whose_manifest_is_at_fault_says_where(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
     """Faults in the kept manifest come with the name of the file that keeps it."""
     runs.claim(tmp_path, make_plan())
     found = document(tmp_path)

@@ -73,10 +73,10 @@ def plan_of(make_plan: Any, *ids: str, names: tuple[str, ...] = ("fake",), **mor
     import yaml
 
     from synthgen import manifest
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
 
     text = yaml.safe_dump(document | {"generate": entries})
-    parsed = manifest.parse(text, DOORS, base=read.base, where="m.yaml")
+    parsed = manifest.parse(text, EXTENSIONS, base=read.base, where="m.yaml")
     return Plan(parsed, Index(tuple(source(one) for one in sorted(ids))))
 
 

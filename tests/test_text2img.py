@@ -14,8 +14,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import attempts, devices, generate, images, ledger, models, pipelines, plan, study
-from synthgen.devices import Environment, Wish
+from synthgen import attempts, generate, images, ledger, pipelines, plan, study
+from synthgen.core import devices, model_folder
+from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
 from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
@@ -82,7 +83,7 @@ def test_the_weights_are_a_plain_diffusers_folder() -> None:
     """`AutoPipelineForText2Image.from_pretrained` and a call work, without synthgen."""
     import diffusers
 
-    folder = models.describe(models.BUNDLED, Path()).folder
+    folder = model_folder.describe(model_folder.BUNDLED, Path()).folder
     pipe = diffusers.AutoPipelineForText2Image.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
     image = pipe("A photo of psoriasis, Fitzpatrick skin type V", num_inference_steps=2, height=64, width=64).images[0]
@@ -259,7 +260,7 @@ def test_other_parts_in_another_order_give_the_same_bytes(
 
 def test_reproduce_says_identical(unbroken: Path, plan_of_six: Plan) -> None:
     """An image of a whole run, made again alone, is the same to the byte."""
-    made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.DOORS)
+    made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.EXTENSIONS)
     assert made.identical
     assert made.psnr == float("inf")
 
@@ -268,7 +269,7 @@ def test_reproduce_says_how_far_off(unbroken: Path, plan_of_six: Plan, monkeypat
     """Made with another number of steps, an image is not called the same, and the PSNR says how far it is."""
     honest = schedulers.fresh
     monkeypatch.setattr(schedulers, "fresh", lambda _, own: honest("lcm", own))
-    made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.DOORS)
+    made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.EXTENSIONS)
     assert not made.identical
     assert not made.within_tolerance
     assert made.psnr < 40
@@ -287,7 +288,7 @@ def test_a_dtype_that_is_not_here_is_said(
 
     monkeypatch.setattr(text2img, "environment", environment)
     with caplog.at_level(logging.WARNING, "synthgen"):
-        made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.DOORS)
+        made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.EXTENSIONS)
     assert made.within_tolerance
     assert "torch finds none here; made with float32 on cpu" in caplog.text
 
@@ -410,13 +411,13 @@ def test_a_broken_model_folder_is_bad_input(make_plan: MakePlan, pinned: Environ
     """Weights that can't be read are an error that names the model."""
     import shutil
 
-    folder = models.describe(models.BUNDLED, Path()).folder
+    folder = model_folder.describe(model_folder.BUNDLED, Path()).folder
     assert folder is not None
     shutil.copytree(folder, tmp_path / "weights")
     weights = tmp_path / "weights" / "unet" / "diffusion_pytorch_model.safetensors"
     os.truncate(weights, 1000)
     planned = plan.Plan(dataclasses.replace(make_plan(generate=entry()).manifest)).entries["text"]
-    facts = models.describe(str(tmp_path / "weights"), tmp_path)
+    facts = model_folder.describe(str(tmp_path / "weights"), tmp_path)
     recipe = dataclasses.replace(planned.recipe, model=facts)
     with pytest.raises(UnavailableError, match="can't be loaded"):
         text2img.maker(recipe, dataclasses.replace(pinned, model_revision="broken"))

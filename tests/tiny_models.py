@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from synthgen import models
+from synthgen.core import model_folder
 
-WEIGHTS = models.describe(models.BUNDLED, Path()).folder
+WEIGHTS = model_folder.describe(model_folder.BUNDLED, Path()).folder
 
 
 def tokenizer() -> Any:

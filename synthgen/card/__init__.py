@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from synthgen import documents, shipped
-from synthgen.card.escape import escape
 from synthgen.card.facts import Facts, Size, Summary
 from synthgen.card.header import header
 from synthgen.card.values import values
+from synthgen.core import resources, yaml_documents
+from synthgen.core.report.markdown import escape
 from synthgen.errors import InputError, ManifestError
 
 __all__ = ["Facts", "Size", "Summary", "Template", "escape", "render"]
@@ -29,9 +29,9 @@ class Template:
     def __init__(self, path: Path | None = None) -> None:
         import jinja2.meta
 
-        self.path = path or shipped.card_template()
+        self.path = path or resources.card_template()
         try:
-            self.text = documents.read_text(self.path)
+            self.text = yaml_documents.read_text(self.path)
             tree = jinja2.Environment(autoescape=True).parse(self.text)
             self._names = jinja2.meta.find_undeclared_variables(tree)
         except ManifestError as error:

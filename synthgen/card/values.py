@@ -3,17 +3,69 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from synthgen import __version__, skin_tones
 from synthgen import datasets_on_disk as layout
-from synthgen.card.escape import escape
 from synthgen.card.facts import Cell, Facts, Size, Summary
-from synthgen.card.filters import filters
-from synthgen.card.licences import licence
+from synthgen.core import yaml_documents
+from synthgen.core.model_folder import BUNDLED, ModelFacts
+from synthgen.core.report.markdown import escape
+from synthgen.errors import ManifestError
 from synthgen.images import EXTENSIONS
-from synthgen.models import BUNDLED
 from synthgen.plan import EntryPlan
+from synthgen.verdicts import Ratio
+
+
+def licence(model: ModelFacts) -> str:
+    """What a model says of its licence; never a guess."""
+    match model.kind:
+        case "bundled":
+            return "Apache-2.0, as synthgen"
+        case "hub":
+            return f"see https://huggingface.co/{model.name}"
+        case _:
+            return _stated(model.folder) or "not stated in its folder"
+
+
+def _stated(folder: Path | None) -> str:
+    """The licence in the header of a model folder's README.md; empty where there is none."""
+    path = folder / "README.md" if folder else None
+    if path is None or not path.is_file():
+        return ""
+    try:
+        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
+        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
+    except (ManifestError, ValueError):
+        return ""
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+
+
+def filters(facts: Facts) -> dict[str, Any]:
+    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
+    judged = facts.judged
+    if judged is None:
+        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
+    return {
+        "curated": True,
+        "judged": judged.judged,
+        "rejected": judged.judged - judged.accepted,
+        "filters": [
+            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
+        ],
+        "parity": [_parity(ratio) for ratio in judged.parity],
+    }
+
+
+def _parity(ratio: Ratio) -> dict[str, str]:
+    return {
+        "reason": escape(ratio.reason) or "all rules together",
+        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
+        "light": f"{ratio.light_rejected} of {ratio.light}",
+        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
+        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
+    }
 
 
 def values(facts: Facts) -> dict[str, Any]:

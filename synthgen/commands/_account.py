@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from synthgen.models import LEARNED
+from synthgen.core.model_folder import LEARNED
 from synthgen.real import SAME_FILE
 
 Account = Mapping[str, Mapping[str, int]]

@@ -39,11 +39,11 @@ class Manifest(click.ParamType[Path]):
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path or the name as given; raises InputError where there is no such file and none ships."""
-        from synthgen import shipped
+        from synthgen.core import resources
 
         path = Path(value)
-        if not shipped.manifest(path)[0].is_file():
-            names = ", ".join(shipped.names("manifests"))
+        if not resources.manifest(path)[0].is_file():
+            names = ", ".join(resources.names("manifests"))
             raise InputError(f"MANIFEST: no file {value}, and none that ships has that name (there are: {names})")
         return path
 
@@ -65,7 +65,7 @@ def verbosity(function: Function) -> Function:
 
 
 def device(function: Function) -> Function:
-    """Give a command the options of a :class:`synthgen.devices.Wish` and of the runner."""
+    """Give a command the options of a :class:`synthgen.core.devices.Wish` and of the runner."""
     for option in reversed(_DEVICE_OPTIONS):
         function = option(function)
     return function
@@ -116,7 +116,7 @@ _DEVICE_OPTIONS = (
 
 def wish(options: dict[str, Any]) -> Any:
     """Take the options that make a Wish out of a command's options."""
-    from synthgen.devices import Wish
+    from synthgen.core.devices import Wish
 
     return Wish(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})
 
@@ -128,7 +128,7 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
     what has become of them is said.
     """
     from synthgen import planning
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
     from synthgen.commands import _account, _progress
     from synthgen.errors import StoppedError
 
@@ -145,7 +145,7 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
                 bars[0].step(opened - done[0], "indexing real images")
                 done[:] = [opened]
 
-        planned = planning.read(manifest, DOORS, root, progress)
+        planned = planning.read(manifest, EXTENSIONS, root, progress)
     if planned.index and done[-1] and not quiet:  # some were opened just now
         click.echo("\n".join(_account.lines(planned.index.account(), opened=True)), err=True)
     for line in [] if quiet else _account.of_words(planned.strange_words):

@@ -36,14 +36,14 @@ def command(
     """
     from synthgen import evaluate
     from synthgen import manifest as manifests
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
 
     if rescore:
         evaluate.rescore(out)
     else:
-        read = manifests.read(manifest, DOORS)
+        read = manifests.read(manifest, EXTENSIONS)
         with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
-            job = evaluate.prepare(read, out, DOORS, given=synthetic, progress=stages)
+            job = evaluate.prepare(read, out, EXTENSIONS, given=synthetic, progress=stages)
             with _progress.Progress(len(job.names), evaluate.finished(job), quiet=quiet, unit="trainings") as bar:
                 for _ in evaluate.evaluate(job, workers=workers, stop=stop, progress=stages):
                     stages.close()

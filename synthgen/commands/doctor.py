@@ -15,7 +15,7 @@ def command(*, quiet: bool) -> None:
 
     Example: synthgen doctor
     """
-    from synthgen import devices
+    from synthgen.core import devices
 
     device = devices.describe()
     choice = devices.decide(device, devices.Wish(), pixels=512 * 512, shard_samples=48, model_revision="")

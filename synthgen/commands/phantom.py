@@ -42,8 +42,8 @@ def command(
     Example: synthgen phantom --out data/phantoms --per-cell 20 --seed 1 --site b
     """
     from synthgen.phantom import folder
-    from synthgen.phantom.colour import TONES
     from synthgen.phantom.conditions import CONDITIONS
+    from synthgen.phantom.skin_colour import TONES
 
     wish = folder.Wish(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
     job = folder.prepare(out, wish)

@@ -21,9 +21,9 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
     Example: synthgen plan quickstart
     """
     from synthgen import estimate, planning
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
 
-    planned = planning.read(manifest, DOORS)
+    planned = planning.read(manifest, EXTENSIONS)
     forecast = estimate.forecast(planned)
     if as_json:
         click.echo(json.dumps(forecast.to_dict()))

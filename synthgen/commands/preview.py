@@ -26,11 +26,11 @@ def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
     from synthgen import preview
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
     from synthgen.errors import InputError
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
-    sheet = preview.show(directory, out, DOORS, limit, starts=not no_originals)
+    sheet = preview.show(directory, out, EXTENSIONS, limit, starts=not no_originals)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

@@ -20,16 +20,16 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: b
 
     Example: synthgen reproduce runs/quickstart/dataset text-melanoma-5-0000003 --out again.jpg
     """
-    from synthgen import durable
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
+    from synthgen.core import atomic
     from synthgen.errors import InputError
     from synthgen.reproduce import TOLERANCE, reproduce
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")
-    made = reproduce(directory, key, DOORS, work)
+    made = reproduce(directory, key, EXTENSIONS, work)
     out.parent.mkdir(parents=True, exist_ok=True)
-    durable.write(out, made.content)
+    atomic.write(out, made.content)
     if not quiet:
         same = "identical" if made.identical else f"PSNR {made.psnr:.1f} dB (tolerance {TOLERANCE:.0f} dB)"
         click.echo(f"{key}: {same}; written to {out}")

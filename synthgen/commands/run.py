@@ -22,14 +22,14 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     """
     from synthgen import manifest as manifests
     from synthgen import study
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
     from synthgen.curate import Outcome, Scored
     from synthgen.evaluate import Unit
     from synthgen.finetune import Step
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
 
-    out = out or Path("runs") / manifests.read(manifest, DOORS).document.name
+    out = out or Path("runs") / manifests.read(manifest, EXTENSIONS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)
     wish = _options.wish(options)
     progress, steps, outcome = _progress.Progress(0, quiet=True), _progress.Steps(), None

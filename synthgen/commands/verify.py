@@ -30,12 +30,12 @@ def command(directory: Path, *, quiet: bool) -> int:
 
     Example: synthgen verify runs/quickstart/work
     """
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
     from synthgen.verify import verify
 
     states: Counter[str] = Counter()
     images = failed = 0
-    for place, found in itertools.groupby(verify(directory, DOORS), _place):
+    for place, found in itertools.groupby(verify(directory, EXTENSIONS), _place):
         findings = list(found)
         states.update(finding.state for finding in findings)
         images += sum(finding.samples for finding in findings)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.curate.outcome import Outcome, Survivors
 
 FILE, TABLE = "survivors.png", "survivors.csv"
@@ -28,7 +28,7 @@ def write_table(outcome: Outcome, root: Path) -> Path:
     for cell in outcome.cells:
         numbers = [getattr(cell, name) for name in counts] + [cell.rejected[reason] for reason in reasons]
         writer.writerow([cell.entry, cell.label, cell.skin_tone, *numbers])
-    durable.write(root / TABLE, text.getvalue().encode())
+    atomic.write(root / TABLE, text.getvalue().encode())
     return root / TABLE
 
 
@@ -54,7 +54,7 @@ def draw(outcome: Outcome, root: Path) -> Path:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": "synthgen curate"})
-    durable.write(root / FILE, buffer.getvalue())
+    atomic.write(root / FILE, buffer.getvalue())
     return root / FILE
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from synthgen import indexing, made, photographs, planning
 from synthgen.curate.judge import curation_of
-from synthgen.curate.scoring import Scored, Scoring
-from synthgen.curate.shards import Shard, finished
+from synthgen.curate.scoring import Scored, Scoring, Shard, finished
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.real import Source

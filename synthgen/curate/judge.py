@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthgen import verdicts
-from synthgen.curate import audit, judging, parity, samples, scores
+from synthgen.curate import audit, judging, samples, scores
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.outcome import Outcome, outcome
 from synthgen.errors import IncompleteError, InputError
@@ -43,7 +43,7 @@ def judge(root: Path, plan: Plan) -> Outcome:
         judged=len(found.cell),
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
-        parity=parity.ratios(judged, plan.manifest.document.skin_tones.scale),
+        parity=judging.ratios(judged, plan.manifest.document.skin_tones.scale),
         audit=audit.sentence(root, judged, read),
     )
     _write(root, judged, facts)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import durable, made
+from synthgen import made
+from synthgen.core import atomic
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 
@@ -85,7 +86,7 @@ def _keep(path: Path, samples: Samples, held: str) -> None:
     buffer = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table.replace_schema_metadata({_META: meta}), buffer)
     path.parent.mkdir(exist_ok=True)
-    durable.write(path, buffer.getvalue().to_pybytes())
+    atomic.write(path, buffer.getvalue().to_pybytes())
 
 
 def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> str:

@@ -10,11 +10,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, durable
-from synthgen.curate.shards import Shard
-from synthgen.doors import ScorerSettings
+from synthgen import __version__, images, tars
+from synthgen.core import atomic
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
+from synthgen.ledger import Ledger
+from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import ScorerSettings
+from synthgen.sample import Record
 from synthgen.scorers import Batch, Context, Module, Scorer, module
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A finished work shard: its entry, its number there, its tar, the tar's sha256, and how many images it holds."""
+
+    entry: str
+    number: int
+    path: Path
+    sha256: str
+    images: int
+
+    def batch(self) -> Batch:
+        """Its images.
+
+        Raises:
+            DamagedError: It can't be read.
+        """
+        import numpy as np
+
+        records, pixels = list[Record](), []
+        for sample in tars.read(self.path):
+            try:
+                records.append(Record.from_json(sample.files["json"]))
+                pixels.append(images.decode(sample.image))
+            except (ValueError, LookupError, StopIteration, DamagedError) as error:
+                raise DamagedError(f"{self.path}: {sample.key}: {error}; run `synthgen verify`") from None
+        shape = pixels[0].shape if pixels else (1, 1, 3)
+        return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
+
+
+def finished(root: Path, plan: Plan) -> Iterator[Shard]:
+    """Every finished shard, in the plan's order."""
+    for name, entry in plan.entries.items():
+        ledger = Ledger(root, name, entry.digest)
+        for number in range(entry.shards):
+            receipt = ledger.trusted(number)
+            if receipt is not None:
+                yield Shard(name, number, ledger.tar(number), receipt.sha256, receipt.count)
+
 
 FOLDER = "scores"
 _FACTS = b"synthgen"
@@ -66,14 +109,14 @@ class Scoring:
             SynthgenError: The scorer does not give what it promises.
         """
         self._parts.mkdir(parents=True, exist_ok=True)
-        durable.sweep(self._parts)
+        atomic.sweep(self._parts)
         score = self._scorer.load() if todo else None
         for shard in todo:
             if stop():
                 raise StoppedError("stopped by a signal; run the same command again to go on")
             batch = shard.batch()
             columns = dict(score(batch)) if score and batch.records else {}
-            durable.write(self._part(shard), _packed(self._table(batch, columns), {}))
+            atomic.write(self._part(shard), _packed(self._table(batch, columns), {}))
             yield Scored(self.name, shard.entry, shard.number, len(batch.records))
 
     def finish(self, shards: Sequence[Shard]) -> Any:
@@ -85,7 +128,7 @@ class Scoring:
         if (held := self._held()) is not None and held[1] == facts:
             return held[0]
         table = pa.concat_tables([_unpacked(self._part(shard))[0] for shard in shards])
-        durable.write(self.path, _packed(table.combine_chunks(), facts))
+        atomic.write(self.path, _packed(table.combine_chunks(), facts))
         return _unpacked(self.path)[0]
 
     def _held(self) -> tuple[Any, Mapping[str, Any]] | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.evaluate.job import Job, Progress, check, prepare
 from synthgen.evaluate.training import Setup, Unit
 
@@ -79,7 +79,7 @@ def _setup(job: Job) -> Setup:
         labels=job.roll.labels,
         held=job.roll.held,
         classes=len(job.labels),
-        inputs=folder / f".inputs.{durable.owner()}",
+        inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
         device="cpu" if job.network.frozen else backbones.device(),
     )
@@ -96,7 +96,7 @@ def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
 
     path.parent.mkdir(exist_ok=True)
     for folder in (path.parent, *path.parent.glob("*/"), job.out / "plots"):
-        durable.sweep(folder)
+        atomic.sweep(folder)
     frozen = job.network.frozen
     told = partial(progress, "computing features" if frozen else "reading pixels") if progress else None
     if frozen:

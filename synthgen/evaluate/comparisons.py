@@ -2,18 +2,61 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.evaluate import curves, statistics, tones
-from synthgen.evaluate.comparison import Comparison, Sort
+from synthgen.evaluate import curves, metrics, statistics
 from synthgen.evaluate.metrics import top_k
 from synthgen.evaluate.predictions import Cell, Predictions
 from synthgen.evaluate.statistics import Estimate
 from synthgen.manifest.evaluate import UNCURATED
+
+Sort = Literal["arms", "strategies", "curation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm against another at the same number of real images.
+
+    Attributes:
+        cell: The arm that is compared.
+        against: The arm that it is compared with.
+        metric: Of :class:`~synthgen.evaluate.metrics.Scores`.
+        subset: ``all`` test images, those of one tone group, or the gap between light and dark.
+        mean: The arm's own figure.
+        mean_against: That of the arm that it is compared with.
+        difference: The first less the second.
+        p_holm: Corrected over the family: every comparison with the same arm in ``against``, as one of the same
+            :attr:`sort`, in the same metric and kind of subset; NaN where one seed of several is left.
+        family: How many comparisons are in it that have a p value.
+    """
+
+    cell: Cell
+    against: Cell
+    metric: str
+    subset: str
+    mean: float
+    mean_against: float
+    difference: Estimate
+    p_holm: float = float("nan")
+    family: int = 0
+
+    @property
+    def sort(self) -> Sort:
+        """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
+        if self.against.arm != self.cell.arm:
+            return "arms"
+        return "curation" if self.against.strategy.startswith(UNCURATED) else "strategies"
+
+    @property
+    def significant(self) -> bool:
+        """Whether it is significant at 5 % after Holm's correction."""
+        return self.p_holm < 1 - statistics.LEVEL
+
 
 REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
@@ -35,7 +78,7 @@ class Analysis:
     def __init__(self, predictions: Predictions, draws: int = statistics.DRAWS, seed: int = 0) -> None:
         self.predictions = predictions
         self.drawn = statistics.resampling(predictions.groups, draws, seed)
-        self.tone_groups = tones.by_group(predictions.study.scale, predictions.tones)
+        self.tone_groups = metrics.members_by_group(predictions.study.scale, predictions.tones)
 
     @cached_property
     def scores(self) -> Mapping[tuple[str, str], Array]:
@@ -51,8 +94,8 @@ class Analysis:
         }
         for name, members in self.tone_groups.items():
             found["top1", name] = statistics.accuracy(images[:, members], right[0][:, members])
-        if {tones.LIGHT, tones.DARK} <= set(self.tone_groups):
-            found["top1", GAP] = found["top1", tones.LIGHT] - found["top1", tones.DARK]
+        if {metrics.LIGHT, metrics.DARK} <= set(self.tone_groups):
+            found["top1", GAP] = found["top1", metrics.LIGHT] - found["top1", metrics.DARK]
         return found
 
     def of(self, cell: Cell, metric: str = PRIMARY, subset: str = ALL) -> Estimate:

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from synthgen.blocks import Paragraph
+from synthgen.core.report import Paragraph
 from synthgen.evaluate import words
-from synthgen.evaluate.comparison import Comparison
-from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis
+from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.predictions import Predictions
 from synthgen.manifest.evaluate import SYNTHETIC
 

@@ -1,15 +1,16 @@
 """Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from synthgen import adapters, indexing
-from synthgen.doors import Doors
+from synthgen import indexing
+from synthgen.core import adapter_folder, atomic
 from synthgen.errors import InputError
-from synthgen.evaluate import arms, backbones, faults, folder, indexes, near, notes, places, roll, synthetic
+from synthgen.evaluate import arms, backbones, faults, near, notes, places, roll, synthetic
 from synthgen.evaluate.backbones import Network
 from synthgen.evaluate.design import Design, design, refuse
 from synthgen.evaluate.near import Near
@@ -17,8 +18,33 @@ from synthgen.evaluate.roll import Roll
 from synthgen.evaluate.synthetic import Listed
 from synthgen.evaluate.trials import Trial, digest
 from synthgen.manifest import Evaluate, Manifest
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.real import Index
 from synthgen.stored import Pictures
+
+STUDY = "study.json"
+_FORMAT = 1
+
+
+def claim(out: Path, name: str) -> None:
+    """Make a folder this study's, or check that it is.
+
+    Raises:
+        InputError: It is not empty and no report, or the report of another study; nothing is written to it.
+    """
+    path = out / STUDY
+    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+        try:
+            held = json.loads(path.read_bytes())["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{out} is not empty and not a report (no {STUDY}); choose another folder") from None
+        if held != name:
+            raise InputError(f"{out} holds the report of `{held}`, this is `{name}`; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    atomic.sweep(out)
+    if not path.exists():
+        atomic.write(path, json.dumps({"format": _FORMAT, "name": name}).encode())
+
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,7 +97,7 @@ class Job:
 
 
 def prepare(
-    read: Manifest, out: Path, doors: Doors, *, given: Path | None = None, progress: Progress | None = None
+    read: Manifest, out: Path, doors: Extensions, *, given: Path | None = None, progress: Progress | None = None
 ) -> Job:
     """Prepare a study, and refuse one that can't be done.
 
@@ -89,11 +115,11 @@ def prepare(
     settings, images, document = read.document.evaluate, read.real, read.document
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
-    folder.claim(out, document.name)
+    claim(out, document.name)
     labels, tell = labels_of(read), progress or _silent
     network = backbones.load(settings.learner, read.base, len(labels))
     root = _synthetic_root(read, settings, given, out)
-    index, home = indexes.find(read, images, root, out, partial(tell, "indexing real images"))
+    index, home = places.find_index(read, images, root, out, partial(tell, "indexing real images"))
     found = _listed(root, settings, doors, document.skin_tones.scale)
     pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
     refuse(faults.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
@@ -130,7 +156,7 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )
-    folder.claim(out, read.document.name)
+    claim(out, read.document.name)
     backbones.load(settings.learner, read.base, len(labels))
     refuse(faults.of_real(settings, index, labels) if index else [])
 
@@ -141,7 +167,7 @@ def labels_of(read: Manifest) -> list[str]:
     return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
 
 
-def _learned(curation: Mapping[str, Any], doors: Doors) -> list[str]:
+def _learned(curation: Mapping[str, Any], doors: Extensions) -> list[str]:
     """The scorers that images were chosen by and that learned from real images with their labels."""
     used = [name for name in curation.get("scores", ()) if name in doors.scorers.names()]
     return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
@@ -154,10 +180,10 @@ def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out:
     return places.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
 
 
-def _listed(root: Path | None, settings: Evaluate, doors: Doors, scale: str) -> Listed:
+def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> Listed:
     if root is None:
         return Listed((), {})
-    pools, strategy_of, uncurated = adapters.pools(root), settings.strategy_of, settings.uncurated
+    pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
     return synthetic.listed(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
 
 

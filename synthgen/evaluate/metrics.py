@@ -6,7 +6,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.evaluate import tones as tones_of
+from synthgen import skin_tones
+
+LIGHT, DARK = "light", "dark"
+
+
+def members_by_group(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Which of N images each tone group has, light first; only groups that have any, and none without a scale."""
+    groups = {name: np.isin(tones, values) for name, values in skin_tones.GROUPS.get(scale, {}).items()}
+    return {name: members for name, members in groups.items() if members.any()}
+
+
+def members_by_tone(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Which of N images each tone of the scale has, in its order; ``unknown`` last; only tones that have any."""
+    if scale not in skin_tones.NAMES:
+        return {}
+    order = [*skin_tones.NAMES[scale], 0]
+    masks = {skin_tones.name(scale, value): np.asarray(tones == value) for value in order}
+    return {name: members for name, members in masks.items() if members.any()}
+
+
+def of_group(scale: str, group: str) -> str:
+    """The tones of a group as the scale writes them: ``I-II``; empty where the scale has no such group."""
+    values = skin_tones.GROUPS.get(scale, {}).get(group, ())
+    names = [skin_tones.name(scale, value) for value in values]
+    return names[0] if len(names) == 1 else "-".join((names[0], names[-1])) if names else ""
+
 
 ECE_BINS = 15  # as Guo et al. 2017 have them
 
@@ -82,10 +107,10 @@ def metrics(labels: Labels, probabilities: Probabilities, tones: Labels, scale: 
     def scored(members: NDArray[np.bool_]) -> Scores:
         return score(labels[members], probabilities[members])
 
-    by_tone = {name: scored(members) for name, members in tones_of.by_tone(scale, tones).items()}
-    by_group = {name: scored(members) for name, members in tones_of.by_group(scale, tones).items()}
+    by_tone = {name: scored(members) for name, members in members_by_tone(scale, tones).items()}
+    by_group = {name: scored(members) for name, members in members_by_group(scale, tones).items()}
     worst = min(by_group, key=lambda name: by_group[name].top1, default="")
-    ends = [by_group[name].top1 if name in by_group else np.nan for name in (tones_of.LIGHT, tones_of.DARK)]
+    ends = [by_group[name].top1 if name in by_group else np.nan for name in (LIGHT, DARK)]
     return Metrics(
         score(labels, probabilities), per_class(labels, probabilities), by_tone, by_group, worst, ends[0] - ends[1]
     )

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import durable, near_copies, photographs
+from synthgen import near_copies, photographs
+from synthgen.core import atomic
+from synthgen.core.processes import one_thread
 from synthgen.evaluate.trials import Synthetic, digest
 from synthgen.manifest.evaluate import UNCURATED
 from synthgen.real import Index, Source
 from synthgen.stored import Pictures
-from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +102,7 @@ def look(
     alike = {one.sha256 for one in files if one.key in found.of_held}
     found = replace(found, of_held=frozenset(one.key for one in images if one.sha256 in alike))
     text = json.dumps({"digest": known, **asdict(found), "of_held": sorted(found.of_held)}, indent=1)
-    durable.write(out / FILE, text.encode())
+    atomic.write(out / FILE, text.encode())
     return found
 
 

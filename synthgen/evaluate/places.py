@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen import datasets_on_disk, runs
-from synthgen.errors import InputError, UnavailableError
+from synthgen import datasets_on_disk, planning, real, runs
+from synthgen.errors import InputError, PlanMismatchError, UnavailableError
+from synthgen.manifest import Manifest, RealImages
+from synthgen.real import Index
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
@@ -105,3 +108,36 @@ def _downloaded(name: str) -> Path:
     if not datasets_on_disk.is_dataset(folder):
         raise InputError(f"evaluate.synthetic: `{name}` is no dataset that synthgen packed (it has no provenance.json)")
     return folder
+
+
+def find_index(
+    read: Manifest, images: RealImages, root: Path | None, out: Path, progress: Callable[[int, int], None]
+) -> tuple[Index, Path]:
+    """The index of real images, and the folder that keeps it: the run's own where it has one, or else the report's.
+
+    Args:
+        read: The manifest.
+        images: Where its real images come from.
+        root: The run or dataset of synthetic images; ``None`` for none.
+        out: The report's folder.
+        progress: Told how many images have been opened, and of how many.
+
+    Raises:
+        PlanMismatchError: The study's own run, or report, has indexed other real images.
+        InputError: The real images can't be had.
+    """
+    for home in _homes(root):
+        try:
+            return planning.index(read, images, home, progress), home
+        except PlanMismatchError:
+            if name_of(home) == read.document.name:
+                raise
+            continue  # the synthetic images are of another study, which has other real images
+    home = out / "real"
+    return planning.index(read, images, home, progress), home
+
+
+def _homes(root: Path | None) -> Sequence[Path]:
+    """The folders of runs that may have indexed the same real images: the run itself, or the one beside a dataset."""
+    found = [] if root is None else [root, root.parent / "work"]
+    return [home for home in found if (home / "run.json").is_file() and (home / real.FILE).is_file()]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.errors import DamagedError
 
 FILE = "predictions.parquet"
@@ -140,7 +140,7 @@ class Predictions:
         table = pa.table(columns).replace_schema_metadata({"study": json.dumps(asdict(self.study))})
         sink = pa.BufferOutputStream()
         parquet.write_table(table, sink, compression="zstd")
-        durable.write(path, sink.getvalue().to_pybytes())
+        atomic.write(path, sink.getvalue().to_pybytes())
 
     @classmethod
     def read(cls, path: Path) -> Self:

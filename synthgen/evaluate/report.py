@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from synthgen import blocks, durable
-from synthgen.blocks import Block, Figure, Heading, Paragraph, Table
+from synthgen.core import atomic, report
+from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.errors import DamagedError
 from synthgen.evaluate import conclusions, plots, report_tables, tables, words
 from synthgen.evaluate.comparisons import Analysis
@@ -52,7 +52,7 @@ def card(analysis: Analysis) -> str:
     found: list[Block] = [Heading("What it does for a classifier")]
     found += [one for one in conclusions.warnings(analysis.predictions) if one.strong]
     found += [Paragraph(" ".join(conclusions.shown(analysis)))]
-    return "\n\n".join(blocks.markdown("", found).split("\n\n")[1:])
+    return "\n\n".join(report.markdown("", found).split("\n\n")[1:])
 
 
 def _write_rest(predictions: Predictions, out: Path) -> Analysis:
@@ -63,10 +63,10 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     files = {out / name: text for name, text in tables.write_all(analysis, scored).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
     files[out / CARD] = card(analysis).encode()
-    files[out / "report.md"] = blocks.markdown(title, content).encode()
-    files[out / "report.html"] = blocks.html(title, content, "synthgen classifier-eval").encode()
+    files[out / "report.md"] = report.markdown(title, content).encode()
+    files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
     for path, text in files.items():
-        durable.write(path, text)
+        atomic.write(path, text)
     return analysis
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from synthgen.blocks import Table
-from synthgen.evaluate import tones, words
+from synthgen.core.report import Table
+from synthgen.evaluate import metrics, words
 from synthgen.evaluate.comparisons import ADDED, GAP, PRIMARY, REAL, Analysis
 from synthgen.evaluate.metrics import Metrics
 from synthgen.evaluate.predictions import Cell
@@ -36,7 +36,7 @@ def by_tone(analysis: Analysis) -> Table | None:
     if not analysis.tone_groups:
         return None
     scale = analysis.predictions.study.scale
-    heads = [f"{name} {tones.of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()]
+    heads = [f"{name} {metrics.of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()]
     gaps = {one.cell: one for one in analysis.family(REAL, PRIMARY, GAP)}
     rows = []
     for cell in analysis.shown:

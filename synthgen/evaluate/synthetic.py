@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import datasets_on_disk, made, runs, skin_tones, stored, verdicts
-from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.evaluate.trials import Synthetic
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.sample import Record
 from synthgen.stored import Place
 
@@ -33,7 +33,7 @@ class Listed:
 
 
 def listed(
-    root: Path, doors: Doors, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
+    root: Path, doors: Extensions, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
 ) -> Listed:
     """List the images of a run or a packed dataset by their records alone; those that a run rejects are left out.
 

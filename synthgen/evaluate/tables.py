@@ -5,8 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 
-from synthgen.evaluate.comparison import Comparison
-from synthgen.evaluate.comparisons import Analysis
+from synthgen.evaluate.comparisons import Analysis, Comparison
 from synthgen.evaluate.metrics import Metrics, OfClass, Scores, metrics
 from synthgen.evaluate.predictions import Predictions, Trained
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthgen.core.processes import one_thread
 from synthgen.evaluate.units import Units
 from synthgen.learners import Finetune, Learned, Probe, batches, finetune, probe
 from synthgen.manifest.evaluate import Share
 from synthgen.manifest.learner import SMALL, Learner
-from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

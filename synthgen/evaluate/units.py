@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import durable
+from synthgen.core import atomic
 from synthgen.learners.outcome import Learned
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Units:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # one key alone: safetensors writes several in any order
-        durable.write(path, save(tensors, {_SAID: json.dumps(said, sort_keys=True)}))
+        atomic.write(path, save(tensors, {_SAID: json.dumps(said, sort_keys=True)}))
 
 
 def _digest(tensors: Mapping[str, Floats]) -> str:

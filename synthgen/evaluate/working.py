@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
-from synthgen import children
+from synthgen.core import processes
 from synthgen.errors import StoppedError
 from synthgen.evaluate.training import Setup, Unit, train
 
@@ -23,7 +23,7 @@ def work(setup: Setup, units: Sequence[Unit], workers: int, stop: Callable[[], b
                 raise StoppedError(_STOPPED)
             yield _make(setup, unit)
         return
-    with children.pool(min(workers, len(units))) as pool:
+    with processes.pool(min(workers, len(units))) as pool:
         yield from _in(pool, setup, units, workers, stop)
 
 

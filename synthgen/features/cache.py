@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import durable, photographs
+from synthgen import photographs
+from synthgen.core import atomic
 from synthgen.errors import DamagedError, InputError
 from synthgen.features.backbones import Backbone
 
@@ -51,14 +52,14 @@ def extract(
     readers = {_checked(sha256): read for sha256, read in items}
     folder = cache / hashlib.sha256(backbone.digest.encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
-    durable.sweep(folder)
+    atomic.sweep(folder)
     known = {name: row for name, row in _cached(folder, backbone.dim) if name in readers}
     todo = [name for name in readers if name not in known]
     _tell(progress, len(known), len(readers))
     for start in range(0, len(todo), PART):
         names = todo[start : start + PART]
         rows = _computed(names, readers, backbone)
-        durable.write(folder / _part_name(names), _packed(names, rows))
+        atomic.write(folder / _part_name(names), _packed(names, rows))
         known |= zip(names, rows, strict=True)
         _tell(progress, len(known), len(readers))
     if not items:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen import models
+from synthgen.core import model_folder
 from synthgen.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def processor(name: str, revision: str | None) -> Callable[[Pixels], Any]:
 
 def digest(name: str, commit: str | None) -> str:
     """What a checkpoint is told apart by: a folder's fingerprint, or the commit of a Hub id."""
-    return models.fingerprint(Path(name).resolve()) if Path(name).is_dir() else f"{name}@{commit}"
+    return model_folder.fingerprint(Path(name).resolve()) if Path(name).is_dir() else f"{name}@{commit}"
 
 
 def _check(name: str) -> None:

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from synthgen.core.processes import one_thread
 from synthgen.features.backbones import GABOR, Backbone
 from synthgen.features.cache import extract
-from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

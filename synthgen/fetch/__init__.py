@@ -11,13 +11,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import durable
 from synthgen.addresses import Fetch
+from synthgen.core import atomic
 from synthgen.errors import StoppedError
 from synthgen.fetch import report
 from synthgen.fetch.report import OUTCOMES, PRESENT, REPORT, Fetched
-from synthgen.fetch.rows import read
-from synthgen.fetch.targets import Target, targets
+from synthgen.fetch.targets import Target, read, targets
 
 if TYPE_CHECKING:
     import httpx2
@@ -101,4 +100,4 @@ def _sweep(folder: Path, wanted: list[Target]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for place in {(folder / target.file).parent for target in wanted if not target.fault} | {folder}:
         if place.is_dir():
-            durable.sweep(place)
+            atomic.sweep(place)

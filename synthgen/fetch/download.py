@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx2
 
-from synthgen import __version__, durable, photographs
+from synthgen import __version__, photographs
 from synthgen.addresses import Fetch
+from synthgen.core import atomic
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.fetch import faults
 from synthgen.fetch.faults import FetchError, GoneError, NoImageError, PassingError, RefusedError, WrongMD5Error
@@ -118,7 +119,7 @@ class Downloader:
             raise WrongMD5Error(f"it has {_md5(content)}")
         path = self._folder / target.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(path, content)
+        atomic.write(path, content)
 
     @staticmethod
     def _said(target: Target, outcome: str, reason: str = "") -> Fetched:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from synthgen import durable
+from synthgen.core import atomic
 
 REPORT = "fetch.csv"
 PRESENT = ("fetched", "there already")
@@ -31,7 +31,7 @@ def write(path: Path, outcomes: Iterable[Fetched]) -> None:
     table = csv.writer(file, lineterminator="\n")
     table.writerow(Fetched._fields)
     table.writerows([_plain(cell) for cell in outcome] for outcome in outcomes)
-    durable.write(path, file.getvalue().encode("utf-8", "replace"))
+    atomic.write(path, file.getvalue().encode("utf-8", "replace"))
 
 
 def _plain(cell: str) -> str:

@@ -2,13 +2,55 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from synthgen import sources
 from synthgen.addresses import COLUMN, Fetch
+from synthgen.core import resources, yaml_documents
+from synthgen.errors import ManifestError
 from synthgen.fetch.report import NOT_TRIED, Fetched
+from synthgen.sources import folder
+
+Rows = list[Mapping[str, Any]]
+
+
+def read(manifest: Path) -> tuple[Rows, Fetch, Path]:
+    """Read a manifest's ``real:``, and the metadata that it names; nothing else of the manifest has to be right.
+
+    The folder of the images need not be there yet, where the metadata lie beside the manifest.
+
+    Args:
+        manifest: The file, or the bare name of one that ships.
+
+    Raises:
+        ManifestError: It names nothing to fetch; one line a fault.
+    """
+    path, base = resources.manifest(manifest)
+    real = yaml_documents.parse(yaml_documents.read_text(path), path.name).get("real")
+    if not isinstance(real, dict) or real.get("source") != "folder" or not real.get("fetch"):
+        raise ManifestError(f"{path.name}: real.fetch: missing; fetch needs `real: {{source: folder, fetch: ...}}`")
+    written = {key: value for key, value in real.items() if key != "source"}
+    settings, faults = yaml_documents.validate(folder.Settings, written, "real")
+    if settings is None or settings.fetch is None:
+        raise ManifestError(*faults)
+    rows = _rows(settings, settings.fetch, base)
+    return rows, settings.fetch, folder.folder_of(settings, base)
+
+
+def _rows(settings: folder.Settings, wanted: Fetch, base: Path) -> Rows:
+    """The rows of the metadata, in which every column that is asked for is there."""
+    if settings.metadata is None and not folder.folder_of(settings, base).is_dir():
+        raise ManifestError(f"real.path: no folder `{settings.path}`, and `real.metadata` names no file elsewhere")
+    reader = folder.FolderReader(settings, base)
+    missing = [name for name in wanted.columns if name not in reader.columns]
+    if missing:
+        raise ManifestError(
+            *(f"real.fetch: no column `{name}`; {yaml_documents.near(name, reader.columns)}" for name in missing)
+        )
+    return [row.values for row in reader.rows()]
+
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 _MD5 = re.compile(r"[0-9a-f]{32}")

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.fidelity.density_coverage import density_coverage
 from synthgen.fidelity.frechet import Gaussian, frechet
 from synthgen.fidelity.kid import kid
 from synthgen.fidelity.measured import MINIMUM, Measured
 from synthgen.fidelity.neighbours import Cloud
-from synthgen.fidelity.precision_recall import precision_recall
+from synthgen.fidelity.precision_recall import density_coverage, precision_recall
 from synthgen.fidelity.vendi import vendi_score
 
 Floats = NDArray[np.floating[Any]]

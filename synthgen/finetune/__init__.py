@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import adapters, runs
+from synthgen import runs
+from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
@@ -60,11 +61,11 @@ def prepare(plan: Plan, root: Path) -> Job:
     runs.claim(root, plan)
     todo, finished, faults = list[Tuning](), list[str](), list[str]()
     for name, tuning in plan.tunings.items():
-        folder = root / adapters.FOLDER / name
+        folder = root / adapter_folder.FOLDER / name
         if not folder.exists():
             todo.append(tuning)
             continue
-        found = adapters.read(folder)["digest"]
+        found = adapter_folder.read(folder)["digest"]
         finished.append(name)
         if found != tuning.adapter.digest:
             faults.append(
@@ -93,10 +94,10 @@ def finetune(job: Job, device: str = "auto", *, stop: Callable[[], bool] = lambd
     for tuning in job.todo:
         if stop():
             raise StoppedError(STOPPED)
-        folder = job.root / adapters.FOLDER / tuning.adapter.name
+        folder = job.root / adapter_folder.FOLDER / tuning.adapter.name
         seconds = 0.0
         for step in adapter.train(job.plan.manifest, tuning, job.root, device=device, stop=stop):
             seconds += step.seconds
             yield step
-        facts = adapters.read(folder)
+        facts = adapter_folder.read(folder)
         yield Trained(tuning.adapter.name, folder, len(tuning.pool), facts["steps"], facts["loss"], seconds)

@@ -7,8 +7,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import __version__, adapters, devices, durable, indexing, methods, photographs, pipelines
-from synthgen.finetune import captions, curves, environment, grids, headers, material, prior, seeds
+from synthgen import __version__, indexing, methods, photographs, pipelines
+from synthgen.core import adapter_folder, atomic, devices
+from synthgen.finetune import checkpoints, curves, environment, grids, material, prior, seeds
 from synthgen.finetune.loss import Shown
 from synthgen.finetune.training import Step, Training
 from synthgen.manifest import Manifest
@@ -33,7 +34,7 @@ def train(manifest: Manifest, tuning: Tuning, root: Path, *, device: str, stop: 
         StoppedError: ``stop`` said so; the state is kept.
     """
     work = _Work(manifest, tuning, root, device)
-    if not (work.scratch / _MADE / adapters.FACTS).is_file():  # else killed between its last byte and its name
+    if not (work.scratch / _MADE / adapter_folder.FACTS).is_file():  # else killed between its last byte and its name
         before = work.pictures(new=False)
         training = work.training()
         for step in training.run(stop):
@@ -49,7 +50,7 @@ class _Work:
     def __init__(self, manifest: Manifest, tuning: Tuning, root: Path, device: str) -> None:
         entry = tuning.entry
         self._manifest, self._tuning, self._root, self._settings = manifest, tuning, root, cast(Any, entry.settings)
-        self.scratch = root / adapters.FOLDER / f".{tuning.adapter.name}"
+        self.scratch = root / adapter_folder.FOLDER / f".{tuning.adapter.name}"
         described = devices.describe(device)
         precision = environment.precision(self._settings.mixed_precision, described)
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
@@ -84,7 +85,7 @@ class _Work:
         kept = prior.images(pipe, settings, digest, within=self._accelerator.autocast, inpaint=masked)
         torch.manual_seed(seeds.seed(digest, "first"))
         learner = self._learner()
-        texts = captions.of(self._manifest, self._tuning)
+        texts = material.of(self._manifest, self._tuning)
         pipelines.check_lengths(pipe, {text for some in texts for text in some})
         images = [partial(self._read, source) for source in self._tuning.pool]
         own = material.encode(pipe, images, texts, settings, masked=masked, digest=digest)
@@ -124,13 +125,13 @@ class _Work:
         if not count:
             return []
         shown = self._examples(count)
-        prompts = captions.samples(self._manifest, self._tuning, count, new=new)
+        prompts = material.samples(self._manifest, self._tuning, count, new=new)
         inpaint = self._tuning.entry.strategy == "inpaint"
         return grids.draw(self._pipe, prompts, shown, side, inpaint=inpaint, within=self._accelerator.autocast())
 
     def _examples(self, count: int) -> list[Any]:
         side = self._settings.resolution
-        sources = captions.examples(self._tuning, count)
+        sources = material.examples(self._tuning, count)
         return [photographs.fit(self._read(one), side, side, "crop") for one in sources]
 
     def note(self, step: Step) -> None:
@@ -148,15 +149,15 @@ class _Work:
         self._move(self._accelerator.device)
         self._learned.save(folder)
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
-            headers.sort(path)
+            checkpoints.sort(path)
         losses = self._losses.read()
         curves.write(losses, folder)
         if count:
             rows = [("shown", self._examples(count)), ("before", before), ("after", self.pictures(new=True))]
-            durable.write(folder / "samples.png", grids.sheet(rows))
+            atomic.write(folder / "samples.png", grids.sheet(rows))
         self._sync(folder)
         tail = [loss for step, loss in losses if step > training.steps * 0.9]
-        adapters.write(folder, self._told(training, sum(tail) / max(1, len(tail))))
+        adapter_folder.write(folder, self._told(training, sum(tail) / max(1, len(tail))))
 
     def _sync(self, folder: Path) -> None:
         """Have every file on disk, to be read by whoever may read the run: safetensors writes for its owner alone."""
@@ -169,7 +170,7 @@ class _Work:
     def publish(self) -> None:
         """Give the finished folder its name; what was kept to go on from goes."""
         if self._accelerator.is_main_process:
-            durable.publish(self.scratch / _MADE, self.scratch.with_name(self._tuning.adapter.name))
+            atomic.publish(self.scratch / _MADE, self.scratch.with_name(self._tuning.adapter.name))
             shutil.rmtree(self.scratch)
         self._accelerator.wait_for_everyone()
 

@@ -11,7 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
+from synthgen.core import atomic
+
+
+def sort(path: Path) -> None:
+    """Write a safetensors file's header anew, its metadata sorted, so that the same tensors give the same bytes.
+
+    The format is 8 bytes with the header's length, the header as JSON padded with blanks, and the tensors.
+    """
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    if len(header.get("__metadata__", {})) < 2:
+        return
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    atomic.write(path, len(text).to_bytes(8, "little") + text + content[8 + length :])
+
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -38,14 +55,14 @@ class State:
         """Write the state after so many optimizer steps, whole or not at all."""
         from safetensors.torch import save_file
 
-        scratch = path.with_name(f".{path.name}.{durable.owner()}")
+        scratch = path.with_name(f".{path.name}.{atomic.owner()}")
         content = {name: value.detach().cpu().contiguous() for name, value in self._tensors().items()}
         scale = self.scaler.state_dict() if self.scaler is not None else {}
         told = {"facts": dict(self.facts), "scaler": scale}
         save_file(content, scratch, {"step": str(step), **{key: _text(value) for key, value in told.items()}})
         with scratch.open("rb+") as file:
             os.fsync(file.fileno())
-        durable.publish(scratch, path)
+        atomic.publish(scratch, path)
 
     def restore(self, path: Path) -> int:
         """Take a state up again; returns the steps that are done: 0 where there is none, or one of other facts."""

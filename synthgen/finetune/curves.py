@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthgen import durable
+from synthgen.core import atomic
 
 Curve = Sequence[tuple[int, float]]
 
@@ -50,8 +50,8 @@ def write(losses: Curve, folder: Path) -> None:
     csv.writer(text, lineterminator="\n").writerows(
         [("step", "loss"), *((step, f"{loss:.6g}") for step, loss in losses)]
     )
-    durable.write(folder / "losses.csv", text.getvalue().encode())
-    durable.write(folder / "losses.png", _draw(losses))
+    atomic.write(folder / "losses.csv", text.getvalue().encode())
+    atomic.write(folder / "losses.png", _draw(losses))
 
 
 def smooth(values: Sequence[float], share: float = 0.05) -> list[float]:

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from synthgen import devices, durable
+from synthgen.core import atomic, devices
 from synthgen.errors import UnavailableError
 from synthgen.tunings import Tuning
 
@@ -38,7 +38,7 @@ def pin(scratch: Path, now: dict[str, Any]) -> None:
     if begun is None or begun["digest"] != now["digest"]:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        durable.write(path, json.dumps(now, indent=1).encode())
+        atomic.write(path, json.dumps(now, indent=1).encode())
     elif begun != now:
         changed = ", ".join(f"{key} {begun.get(key)} then, {now[key]} now" for key in now if begun.get(key) != now[key])
         raise UnavailableError(f"{scratch} was begun in another environment ({changed}); restore it, or remove it")

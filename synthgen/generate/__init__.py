@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from synthgen import rates
-from synthgen.devices import Wish
+from synthgen.core.devices import Wish
 from synthgen.generate.job import Job, Selection, prepare
 from synthgen.generate.work import Work, never
 from synthgen.ledger import Receipt

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen import runs, strategies
-from synthgen.attempts import Maker
-from synthgen.devices import Environment, Wish
+from synthgen.core.devices import Environment, Wish
+from synthgen.diffusion.maker import ImageMaker
 from synthgen.images import Encoding
 from synthgen.ledger import Ledger
 from synthgen.manifest import Output
-from synthgen.originals import Originals
+from synthgen.originals import StartImages
 from synthgen.plan import EntryPlan
 from synthgen.sample import Recipe
 
@@ -23,12 +23,12 @@ class Entry:
     recipe: Recipe
     ledger: Ledger
     environment: Environment
-    maker: Maker
+    maker: ImageMaker
     encoding: Encoding
     started: int = 0
 
 
-def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Output, originals: Originals) -> Entry:
+def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Output, originals: StartImages) -> Entry:
     """Load the model of an entry, in the environment that its run pins or, where it pins none yet, that is pinned now.
 
     Args:

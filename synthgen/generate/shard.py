@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from synthgen import __version__, images, tars
-from synthgen.attempts import Made
-from synthgen.devices import Environment
+from synthgen.attempts import MadeSample
+from synthgen.core.devices import Environment
 from synthgen.errors import DamagedError
 from synthgen.generate.entry import Entry
 from synthgen.ledger import Outcome, Receipt
@@ -18,7 +18,7 @@ from synthgen.sample import record
 Files = tuple[Outcome, dict[str, bytes]]
 
 
-def encode(entry: Entry, made: Made) -> Files:
+def encode(entry: Entry, made: MadeSample) -> Files:
     """Encode and hash one image, and write its record."""
     sample = made.sample
     if made.pixels is None:

@@ -12,13 +12,14 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from synthgen import attempts, originals, runs
-from synthgen.attempts import Made, Maker, Painted
-from synthgen.devices import Wish
+from synthgen.attempts import MadeSample
+from synthgen.core.devices import Wish
+from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import OutOfMemoryError, StoppedError
 from synthgen.generate.entry import Entry, begin
 from synthgen.generate.shard import Files, commit, encode
 from synthgen.ledger import Receipt
-from synthgen.originals import Originals
+from synthgen.originals import StartImages
 from synthgen.plan import Plan, ShardRef
 from synthgen.sample import Sample
 
@@ -79,7 +80,7 @@ class Work:
         self.originals.fetch(self.plan.entries[ref.entry].shard(ref.number))
 
     @cached_property
-    def originals(self) -> Originals:
+    def originals(self) -> StartImages:
         """Reads the images that samples start from."""
         return originals.of_run(self.plan, self.root)
 
@@ -104,12 +105,12 @@ class Work:
         ready = [sample for sample in samples if self.originals.has(sample)]
         maker = partial(self._paint, entry.maker)
         made = attempts.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
-        lost = (Made(one, None, ("no-original", "failed")) for one in samples if not self.originals.has(one))
+        lost = (MadeSample(one, None, ("no-original", "failed")) for one in samples if not self.originals.has(one))
         files = [encoders.submit(encode, entry, one) for one in itertools.chain(made, lost)]
         self.originals.release(samples)
         return files
 
-    def _paint(self, maker: Maker, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    def _paint(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         if self.stop():
             raise StoppedError(_STOPPED)
         return maker(samples, precise=precise)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthgen import real, sources
-from synthgen.doors import SourceSettings
 from synthgen.errors import DamagedError, InputError
-from synthgen.indexing import duplicates, grouping, rows
+from synthgen.indexing import grouping, rows
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real import Index, Source
 from synthgen.sources import Reader
 
@@ -81,7 +81,7 @@ def build(
     """
     reader = sources.source(source).open_source(settings, base, root / _CACHE, labels=labels)
     listed = _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
-    images = duplicates.marked(_opened(reader, _kept(reader, listed.sources), progress))
+    images = grouping.marked(_opened(reader, _kept(reader, listed.sources), progress))
     index = Index(tuple(images), listed.left_out, recipe)
     root.mkdir(parents=True, exist_ok=True)
     index.write(root / real.FILE)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from synthgen import skin_tones
-from synthgen.doors import Split
+from synthgen.plan.manifest.settings import Split
 from synthgen.sources import text
 
 _LONGEST_LITERAL = 100_000

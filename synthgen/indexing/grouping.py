@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from synthgen.doors import Split
 from synthgen.indexing.rows import Draft
+from synthgen.plan.manifest.settings import Split
 from synthgen.real import Source, split_of
 from synthgen.sources import text
 
@@ -90,3 +90,31 @@ def _apart(found: Iterable[Source]) -> list[Source]:
         else replace(source, fault=f"group `{source.group}` is in {kept[source.group]} too")
         for source in images
     ]
+
+
+def marked(sources: Iterable[Source]) -> list[Source]:
+    """The same images, where of those with equal bytes only one is without a fault.
+
+    It is one that is in test, or else in validation, so that nothing that a model is judged on is trained on too.
+    """
+    images = list(sources)
+    first: dict[str, Source] = {}
+    for source in sorted(images, key=_preference):
+        if not source.fault:
+            first.setdefault(source.sha256, source)
+    return [
+        source if source.fault or first[source.sha256].id == source.id else _same(source, first[source.sha256])
+        for source in images
+    ]
+
+
+def _preference(source: Source) -> tuple[int, str]:
+    return [*HELD_BACK, source.split].index(source.split), source.id
+
+
+def _same(source: Source, kept: Source) -> Source:
+    fault = f"same file as {kept.id}"
+    differing = [name for name in ("label", "tone", "group") if getattr(source, name) != getattr(kept, name)]
+    if differing:
+        fault += f", with another {' and '.join(differing)}"
+    return replace(source, fault=fault)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import documents, shipped
-from synthgen.documents import validate
-from synthgen.doors import Doors
+from synthgen.core import resources, yaml_documents
+from synthgen.core.yaml_documents import validate
 from synthgen.errors import ManifestError
 from synthgen.manifest import checks
 from synthgen.manifest.checks import RealImages
@@ -15,6 +14,7 @@ from synthgen.manifest.entries import GenerateEntry
 from synthgen.manifest.evaluate import Evaluate
 from synthgen.manifest.tuning import Choice, FinetuneEntry
 from synthgen.manifest.written import Document, Layout, Output, Pack, SourcePool, Weights
+from synthgen.plan.manifest.settings import Extensions
 
 __all__ = [
     "Choice",
@@ -68,7 +68,7 @@ class Manifest:
         return bool(self.tunings) or any(entry.per_source for entry in self.entries)
 
 
-def read(path: Path, doors: Doors) -> Manifest:
+def read(path: Path, doors: Extensions) -> Manifest:
     """Read a manifest and the prompt templates that it names.
 
     Args:
@@ -78,11 +78,11 @@ def read(path: Path, doors: Doors) -> Manifest:
     Raises:
         ManifestError: Every fault found, each as ``path: message``.
     """
-    file, base = shipped.manifest(path)
-    return parse(documents.read_text(file), doors, base=base, where=file.name)
+    file, base = resources.manifest(path)
+    return parse(yaml_documents.read_text(file), doors, base=base, where=file.name)
 
 
-def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str | None = None) -> Manifest:
+def parse(text: str, doors: Extensions, *, base: Path, where: str, prompts_text: str | None = None) -> Manifest:
     """Read a manifest from its text.
 
     Args:
@@ -95,7 +95,7 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     Raises:
         ManifestError: Every fault found, each as ``path: message``.
     """
-    raw = documents.parse(text, where)
+    raw = yaml_documents.parse(text, where)
     document, faults = validate(Document, raw)
     checked = checks.check(raw, base, doors)
     prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
@@ -118,7 +118,9 @@ def parse(text: str, doors: Doors, *, base: Path, where: str, prompts_text: str 
     )
 
 
-def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> tuple[tuple[str, Any] | None, list[str]]:
+def _read_prompts(
+    name: object, kept: str | None, base: Path, doors: Extensions
+) -> tuple[tuple[str, Any] | None, list[str]]:
     if not isinstance(name, str):
         return None, []
     path = base / name
@@ -128,7 +130,7 @@ def _read_prompts(name: object, kept: str | None, base: Path, doors: Doors) -> t
             return None, [f"prompts: no file {path}, and none that ships is called `{name}`"]
         path = found
     try:
-        text = documents.read_text(path) if kept is None else kept
+        text = yaml_documents.read_text(path) if kept is None else kept
         return (text, doors.prompts(text, f"prompts: {path.name}")), []
     except ManifestError as error:
         return None, list(error.faults)

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen import adapters, documents, skin_tones
-from synthgen.documents import Strict, near, validate
-from synthgen.doors import Doors, SourceSettings
+from synthgen import skin_tones
+from synthgen.core import adapter_folder, yaml_documents
+from synthgen.core.yaml_documents import Strict, near, validate
 from synthgen.manifest import curation, evaluate, tuning
 from synthgen.manifest.curation import Curation
 from synthgen.manifest.entries import EntryCheck, GenerateEntry, Part, entry_name
 from synthgen.manifest.tuning import FinetuneEntry
 from synthgen.manifest.written import Document, Entry, Finetune, Output, Pack, SkinTones
+from synthgen.plan.manifest.settings import Extensions, SourceSettings
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
@@ -41,7 +42,7 @@ class Checked:
     curation: Curation | None = None
 
 
-def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
+def check(raw: Mapping[str, Any], base: Path, doors: Extensions) -> Checked:
     """Check what is sound of a document.
 
     Args:
@@ -49,7 +50,7 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
         base: The folder that its relative paths start from.
         doors: The strategies and sources there are.
     """
-    document = documents.sound(Document, raw)
+    document = yaml_documents.sound(Document, raw)
     entries, tunings = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
     document["finetune"] = tunings
     checked = Checked()
@@ -71,7 +72,7 @@ def check(raw: Mapping[str, Any], base: Path, doors: Doors) -> Checked:
 def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
     """The sound fields of each entry of a list."""
     found = raw.get(key)
-    return [documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
+    return [yaml_documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
 
 
 def _names(document: Part, labels: object) -> list[str]:
@@ -86,7 +87,7 @@ def _names(document: Part, labels: object) -> list[str]:
 
 def _skin_tones(written: object) -> list[str]:
     """Values that are not on the scale, or given twice; those of another type are the types' own fault."""
-    scale = documents.sound(SkinTones, written).get("scale")
+    scale = yaml_documents.sound(SkinTones, written).get("scale")
     values = written.get("values") if isinstance(written, dict) else None
     if scale is None or not isinstance(values, list):
         return []
@@ -103,14 +104,14 @@ def _skin_tones(written: object) -> list[str]:
 
 
 def _output(written: object) -> list[str]:
-    output = documents.sound(Output, written)
+    output = yaml_documents.sound(Output, written)
     if output.get("quality") is None or output.get("image_format", "jpeg") == "jpeg":
         return []
     return [f"output.quality: is for jpeg; {output['image_format']} is written without loss"]
 
 
 def _pack(written: object) -> list[str]:
-    splits = documents.sound(Pack, written).get("splits", {"train": 1.0})
+    splits = yaml_documents.sound(Pack, written).get("splits", {"train": 1.0})
     if abs(sum(splits.values()) - 1) <= 1e-9:
         return []
     return [f"pack.splits: must add up to 1, found {sum(splits.values())}"]
@@ -124,7 +125,7 @@ def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> lis
     return evaluate.faults(settings, document["labels"], names, has_real=has_real)
 
 
-def _real(document: Part, doors: Doors, faults: list[str]) -> RealImages | None:
+def _real(document: Part, doors: Extensions, faults: list[str]) -> RealImages | None:
     written = document.get("real")
     if written is None:
         return None
@@ -157,7 +158,7 @@ def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
             continue
         if not _SLUG.fullmatch(name):
             faults.append(f"{path}: `{name}` can't name an entry; {_SLUG_HELP}")
-        if name == adapters.FOLDER:
+        if name == adapter_folder.FOLDER:
             faults.append(f"{path}: `{name}` is where a run keeps its adapters; choose another")
         if name in names[:number]:
             faults.append(f"{path}: `{name}` names an earlier entry too; each needs its own")

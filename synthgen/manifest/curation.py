@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from synthgen import rules
-from synthgen.documents import Strict, near, sound, validate
-from synthgen.doors import Door, ScorerSettings
+from synthgen.core.plugins import PluginFolder
+from synthgen.core.yaml_documents import Strict, near, sound, validate
 from synthgen.errors import InputError, ManifestError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.rules import Rule
 
 _Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -89,7 +90,7 @@ class Curation:
         return found | {best.by} if best else found
 
 
-def check(block: object, scorers: Door) -> tuple[Curation | None, list[str]]:
+def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[str]]:
     """Check the block as parsed; returns it where it is sound, and what is wrong with it beside its types.
 
     Args:
@@ -117,7 +118,7 @@ def check(block: object, scorers: Door) -> tuple[Curation | None, list[str]]:
 
 
 def _scorers(
-    written: Mapping[str, Any], door: Door
+    written: Mapping[str, Any], door: PluginFolder
 ) -> tuple[dict[str, ScorerSettings], dict[str, list[str]], list[str]]:
     """The settings and columns of each scorer that there is, and what is wrong with the others."""
     settings, columns, faults = dict[str, ScorerSettings](), dict[str, list[str]](), list[str]()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.documents import near, validate
-from synthgen.doors import Doors, StrategySettings
+from synthgen.core.model_folder import ModelFacts
+from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import ManifestError
 from synthgen.manifest import tuning as tuning_checks
 from synthgen.manifest.tuning import Choice, FinetuneEntry
 from synthgen.manifest.written import SkinTones, SourcePool, Weights
-from synthgen.models import ModelFacts
+from synthgen.plan.manifest.settings import Extensions, StrategySettings
 
 Part = dict[str, Any]
 
@@ -78,7 +78,7 @@ class EntryCheck:
         number: int,
         *,
         base: Path,
-        doors: Doors,
+        doors: Extensions,
         tunings: Sequence[FinetuneEntry] = (),
     ) -> None:
         self.faults: list[str] = []

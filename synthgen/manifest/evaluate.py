@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from synthgen.documents import Strict, near
+from synthgen.core.yaml_documents import Strict, near
 from synthgen.manifest.learner import Learner
 
 Arm = Literal[

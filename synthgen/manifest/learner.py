@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from synthgen.documents import Strict
+from synthgen.core.yaml_documents import Strict
 
 SMALL = "small-cnn"
 FIXED = ("gabor", "efficientnet-lite0")  # frozen features that ship or come from a package; nothing in them can train

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import adapters, models
-from synthgen.adapters import Adapter
-from synthgen.documents import near, validate
-from synthgen.doors import Doors, MethodSettings, Tunes
+from synthgen.core import adapter_folder, model_folder
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.model_folder import ModelFacts
+from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import ManifestError, SynthgenError
 from synthgen.manifest.written import Pool
-from synthgen.models import ModelFacts
+from synthgen.plan.manifest.settings import Extensions, MethodSettings, Tunes
 
 LABEL = "{label}"
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
@@ -69,7 +69,9 @@ class Choice:
         return LABEL in self.name
 
 
-def check(document: Part, written: Sequence[Part], base: Path, doors: Doors, faults: list[str]) -> list[FinetuneEntry]:
+def check(
+    document: Part, written: Sequence[Part], base: Path, doors: Extensions, faults: list[str]
+) -> list[FinetuneEntry]:
     """Check every entry of ``finetune``; returns those that are sound, and adds what is at fault to ``faults``."""
     labels = list(document.get("labels", {}))
     owners: dict[str, str] = {}
@@ -96,7 +98,7 @@ def _name_faults(path: str, name: str | None, labels: Sequence[str], owners: dic
 
 
 def _entry(
-    document: Part, entry: Part, path: str, *, base: Path, doors: Doors, faults: list[str]
+    document: Part, entry: Part, path: str, *, base: Path, doors: Extensions, faults: list[str]
 ) -> FinetuneEntry | None:
     method, names = entry.get("method"), doors.methods.names()
     if method is not None and method not in names:
@@ -132,7 +134,7 @@ def model(document: Part, entry: Part, path: str, base: Path, faults: list[str])
     if name is None or "model" not in entry:
         return None, revision
     try:
-        facts = models.describe(name, base)
+        facts = model_folder.describe(name, base)
     except ManifestError as error:
         faults += [f"{key}: {fault}" for fault in error.faults]
         return None, revision
@@ -158,7 +160,7 @@ def choose(
     if not _looks_like_a_folder(base, name):
         raise ManifestError(f"no entry of `finetune` and no folder `{name}`; {near(name, known)}")
     try:
-        folders = {label: adapters.describe(_folder(base, name.replace(LABEL, label))) for label in labels}
+        folders = {label: adapter_folder.describe(_folder(base, name.replace(LABEL, label))) for label in labels}
     except SynthgenError as error:
         raise ManifestError(*error.faults) from None
     return Choice(name, None, folders)

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from synthgen import models, skin_tones
-from synthgen.documents import Strict
-from synthgen.doors import Split, Tunes
+from synthgen import skin_tones
+from synthgen.core import model_folder
+from synthgen.core.yaml_documents import Strict
 from synthgen.manifest.curation import Curate
 from synthgen.manifest.evaluate import Evaluate
+from synthgen.plan.manifest.settings import Split, Tunes
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
@@ -132,7 +133,7 @@ class Document(Strict):
 
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**63)]
-    model: str = models.BUNDLED
+    model: str = model_folder.BUNDLED
     revision: str = ""
     labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     skin_tones: SkinTones

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from synthgen.doors import Door, MethodSettings
+from synthgen.core.plugins import PluginFolder
+from synthgen.plan.manifest.settings import MethodSettings
 
-door = Door(__name__, joint="-")
+door = PluginFolder(__name__, joint="-")
 
 
 class Learner(Protocol):

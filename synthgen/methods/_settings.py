@@ -1,13 +1,32 @@
 """What all methods of fine-tuning have in common: a training run's settings, under diffusers' scripts' own names."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from synthgen import pipelines
-from synthgen.doors import MethodSettings, Tunes
+from synthgen.core.model_folder import ModelFacts
 from synthgen.errors import ManifestError, UnavailableError
-from synthgen.models import ModelFacts
+from synthgen.plan.manifest.settings import MethodSettings, Tunes
+
+FAMILIES = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
+
+
+def denoiser_name(pipe: Any) -> str:
+    """What the pipeline calls its denoiser: ``unet``, or ``transformer``."""
+    return "unet" if hasattr(pipe, "unet") else "transformer"
+
+
+def trained(networks: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of networks that are trained, by network and name."""
+    return {
+        f"{network}.{name}": value
+        for network, module in networks.items()
+        for name, value in module.named_parameters()
+        if value.requires_grad
+    }
+
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]

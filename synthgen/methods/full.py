@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.methods import _parts, _settings
+from synthgen.methods import _settings
 from synthgen.methods._settings import TrainingSettings
 
 __all__ = ["Settings", "learner"]
@@ -15,7 +15,7 @@ __all__ = ["Settings", "learner"]
 class Settings(TrainingSettings):
     """The settings of a training run; the defaults are those of the paper (arXiv 2308.12453)."""
 
-    families: ClassVar[tuple[str, ...]] = _parts.FAMILIES
+    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-6
     num_train_epochs: Annotated[int, Field(ge=1)] = 4
@@ -31,12 +31,12 @@ class _Full:
     def __init__(self, pipe: Any) -> None:
         import torch
 
-        self._pipe, name = pipe, _parts.denoiser_name(pipe)
+        self._pipe, name = pipe, _settings.denoiser_name(pipe)
         self.networks = {name: getattr(pipe, name).to(torch.float32).requires_grad_(True)}
 
     def parameters(self) -> dict[str, Any]:
         """Every weight of the denoiser."""
-        return _parts.trained(self.networks)
+        return _settings.trained(self.networks)
 
     def save(self, folder: Path) -> None:
         """Write the whole model, which ``from_pretrained`` loads."""

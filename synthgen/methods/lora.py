@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.methods import _parts
+from synthgen.methods import _settings
 from synthgen.methods._settings import TrainingSettings
 
 __all__ = ["Settings", "learner"]
@@ -25,7 +25,7 @@ class Settings(TrainingSettings):
         train_text_encoder: Whether the first text encoder is changed as well.
     """
 
-    families: ClassVar[tuple[str, ...]] = _parts.FAMILIES
+    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
 
     rank: Annotated[int, Field(ge=1, le=1024)] = 8
     lora_alpha: Annotated[float, Field(gt=0)] | None = None
@@ -42,7 +42,7 @@ class _LoRA:
     def __init__(self, pipe: Any, settings: Settings) -> None:
         from diffusers.training_utils import cast_training_params
 
-        self._pipe, self._denoiser = pipe, _parts.denoiser_name(pipe)
+        self._pipe, self._denoiser = pipe, _settings.denoiser_name(pipe)
         self.reads_text = settings.train_text_encoder
         targets = {self._denoiser: settings.target_modules}
         if settings.train_text_encoder:
@@ -54,7 +54,7 @@ class _LoRA:
 
     def parameters(self) -> dict[str, Any]:
         """The low-rank matrices."""
-        return _parts.trained(self.networks)
+        return _settings.trained(self.networks)
 
     def save(self, folder: Path) -> None:
         """Write what ``load_lora_weights`` loads, rank and alpha with it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synthgen.core.processes import one_thread
 from synthgen.near_copies import alignment
 from synthgen.near_copies.crops import Crops
 from synthgen.near_copies.index import Index
 from synthgen.near_copies.signatures import SIDE
-from synthgen.threads import one_thread
 
 if TYPE_CHECKING:
     import numpy as np

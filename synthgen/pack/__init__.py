@@ -12,17 +12,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from synthgen import __version__, card, datasets_on_disk, runs
-from synthgen.doors import Doors
 from synthgen.errors import PlanMismatchError
 from synthgen.manifest import Layout, Pack
 from synthgen.pack import inventory, parts, scratch, sorting, work
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.job import Job
 from synthgen.pack.order import Order
 from synthgen.pack.rest import Dataset, DrawSheet
 from synthgen.pack.results import add_report
-from synthgen.pack.scratch import Scratch
+from synthgen.pack.scratch import Job, Scratch
 from synthgen.pack.work import PackedShard
+from synthgen.plan.manifest.settings import Extensions
 
 __all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 
@@ -30,7 +29,7 @@ __all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 def pack(
     root: Path,
     out: Path,
-    doors: Doors,
+    doors: Extensions,
     draw_sheet: DrawSheet,
     *,
     partial: bool = False,

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, durable, embedded
-from synthgen.pack.job import Job
+from synthgen import datasets_on_disk, embedded
+from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed
+from synthgen.pack.scratch import Job
 from synthgen.sample import field_types
 
 _ROWS = 5000  # rows a row group, at the most
@@ -63,7 +64,7 @@ def _write(job: Job, name: str, schema: Any, tables: Iterator[Any]) -> None:
                 writer.write_table(table)
         file.flush()
         os.fsync(file.fileno())
-    durable.publish(scratch, job.scratch.dataset / name)
+    atomic.publish(scratch, job.scratch.dataset / name)
 
 
 def _read(job: Job, part: Part) -> Iterator[Any]:

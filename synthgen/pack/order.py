@@ -1,13 +1,19 @@
 """The order of a dataset's samples, read from the file that they were sorted in."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from synthgen.pack.splits import SPLITS
+from synthgen.real import SPLITS
+
+
+def group(record: Mapping[str, Any]) -> str:
+    """What has to stay together: the source's group, or else the source itself, or else the sample alone."""
+    return str(record["source_group"] or record["source_id"] or record["key"])
+
 
 CACHE_KIB = 16 * 1024
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import yaml
 
-from synthgen import __version__, adapters, card, documents, durable, top_ups
+from synthgen import __version__, card, top_ups
 from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
+from synthgen.core import adapter_folder, atomic, yaml_documents
 from synthgen.errors import ManifestError
 from synthgen.manifest import Pack
 from synthgen.pack import metadata, sample
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.job import Job
 from synthgen.pack.order import Order
 from synthgen.pack.parts import Part
+from synthgen.pack.scratch import Job
 from synthgen.pack.work import PackedShard, weigh
 from synthgen.sample import Record
 
@@ -60,7 +61,7 @@ class Dataset:
         }
         for name, text in texts.items():
             (folder / name).parent.mkdir(exist_ok=True)
-            durable.write(folder / name, text.encode())
+            atomic.write(folder / name, text.encode())
         index = [layout.SOURCES] if self._write_index(folder) else []
         metadata.write(job, parts)
         self._draw(job, order)
@@ -73,7 +74,7 @@ class Dataset:
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
-        durable.write(folder / layout.PROVENANCE, self._provenance(facts, files))
+        atomic.write(folder / layout.PROVENANCE, self._provenance(facts, files))
 
     def _write_index(self, folder: Path) -> bool:
         """Keep what the plan knows of the real images that it starts from, and of no other; whether there are any."""
@@ -122,7 +123,7 @@ class Dataset:
 
     def _adapters(self) -> dict[str, Any]:
         """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""
-        found = adapters.table(self.found.plan.adapters.values())
+        found = adapter_folder.table(self.found.plan.adapters.values())
         for summary in self.found.entries.values():
             for name, sha256 in summary.environment.get("adapters", {}).items():
                 found[name]["weights_sha256"] = sha256
@@ -163,9 +164,9 @@ def _repoint_prompts(manifest: str) -> str:
     line = f"prompts: {layout.PROMPTS}"
     text, found = re.subn(r"(?m)^prompts:.*$", line, manifest, count=1)
     text = text if found else f"{manifest.rstrip()}\n{line}\n"
-    document = documents.parse(manifest, layout.MANIFEST) | {"prompts": layout.PROMPTS}
+    document = yaml_documents.parse(manifest, layout.MANIFEST) | {"prompts": layout.PROMPTS}
     try:
-        if documents.parse(text, layout.MANIFEST) == document:
+        if yaml_documents.parse(text, layout.MANIFEST) == document:
             return text
     except ManifestError:  # written in a way that a line can't replace: keep the content, lose the comments
         pass

@@ -7,7 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from synthgen import datasets_on_disk, durable
+from synthgen import datasets_on_disk
+from synthgen.core import atomic
 from synthgen.errors import InputError
 
 BEGIN, END = "<!-- augmentation results -->", "<!-- /augmentation results -->"
@@ -33,8 +34,8 @@ def add_report(dataset: Path, report: Path) -> bool:
     facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
     if provenance["files"][datasets_on_disk.CARD] != facts or path.read_bytes() != content:
         provenance["files"][datasets_on_disk.CARD] = facts
-        durable.write(path, content)
-        durable.write(dataset / datasets_on_disk.PROVENANCE, json.dumps(provenance, indent=1).encode())
+        atomic.write(path, content)
+        atomic.write(dataset / datasets_on_disk.PROVENANCE, json.dumps(provenance, indent=1).encode())
     return True
 
 

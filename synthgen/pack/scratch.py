@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, durable
+from synthgen import datasets_on_disk
+from synthgen.core import atomic
 from synthgen.errors import InputError
+from synthgen.manifest import Layout
 
 _DIGITS = 32
 
@@ -58,7 +60,7 @@ class Scratch:
         try:
             if self.out.exists():
                 self.out.rmdir()  # empty, or it would have been refused
-            durable.publish(self.dataset, self.out)
+            atomic.publish(self.dataset, self.out)
         except OSError as error:
             raise InputError(
                 f"{self.out}: can't become the dataset ({str(error.strerror).lower()}); clear it away and run the same "
@@ -127,3 +129,20 @@ def _locked(out: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
         lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One dataset to write.
+
+    Attributes:
+        scratch: Where it is written.
+        root: The run that its samples come from.
+        layout: How it is laid out.
+        labels: Its classes, in the order of their numbers.
+    """
+
+    scratch: Scratch
+    root: Path
+    layout: Layout
+    labels: tuple[str, ...]

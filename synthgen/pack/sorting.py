@@ -13,13 +13,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable, made, tars, verdicts
+from synthgen import made, tars, verdicts
+from synthgen.core import atomic
 from synthgen.errors import DamagedError, InputError
 from synthgen.manifest import Pack
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.order import CACHE_KIB
-from synthgen.pack.splits import SPLITS, group, split
+from synthgen.pack.order import CACHE_KIB, group
 from synthgen.plan import Plan
+from synthgen.real import SPLITS, split_of
 from synthgen.sample import FROM_REAL
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
@@ -60,7 +61,7 @@ def build(path: Path, found: Inventory, pack: Pack) -> None:
     _check_splits(held, pack)
     with scratch.open("rb") as file:
         os.fsync(file.fileno())
-    durable.publish(scratch, path)
+    atomic.publish(scratch, path)
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
             shuffled = hashlib.blake2b(f"{seed}\0pack\0{sample.key}".encode(), digest_size=16).digest()
-            place = SPLITS.index(split(seed, group(record), pack.splits))
+            place = SPLITS.index(split_of(seed, group(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
     if made.digest(sha256s) != found.digest:

@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from synthgen import children, durable
+from synthgen.core import atomic, processes
 from synthgen.pack import formats, metadata, sample
-from synthgen.pack.job import Job
 from synthgen.pack.order import Order
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Sample
+from synthgen.pack.scratch import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]
         yield from (make(job, part) for part in parts)
         return
     waiting: deque[Future[PackedShard]] = deque()
-    with children.pool(workers) as pool:
+    with processes.pool(workers) as pool:
         for part in parts:
             waiting.append(pool.submit(make, job, part))
             if len(waiting) > 2 * workers:
@@ -65,7 +65,7 @@ def make(job: Job, part: Part) -> PackedShard:
     shard = PackedShard(path, part.count, sizes["images"])
     if (job.scratch.dataset / path).is_file():
         shard = PackedShard(path, part.count, *weigh(job.scratch.dataset / path))
-    durable.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())
+    atomic.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())
     return shard
 
 

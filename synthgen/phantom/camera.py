@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.phantom import colour, shapes
-from synthgen.phantom.colour import Array, Range
+from synthgen.phantom import shapes
 from synthgen.phantom.shapes import PIXEL, SIDE, X, Y
 from synthgen.phantom.skin import Skin
+from synthgen.phantom.skin_colour import Range
+from synthgen.vision import colour
+from synthgen.vision.colour import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from synthgen import durable, images, skin_tones
+from synthgen import images, skin_tones
+from synthgen.core import atomic
 from synthgen.errors import InputError, StoppedError
 from synthgen.phantom import render
 
@@ -113,19 +114,19 @@ def write(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
     left = [row for row in job.rows if row not in job.finished]
     finished = set(job.finished)
     job.out.mkdir(parents=True, exist_ok=True)
-    durable.sweep(job.out, _METADATA)
+    atomic.sweep(job.out, _METADATA)
     if not (job.out / _METADATA).exists():
-        durable.write(job.out / _METADATA, _table([]))  # from here on the folder is known as ours
+        atomic.write(job.out / _METADATA, _table([]))  # from here on the folder is known as ours
     for folder in ("images", "masks") if job.masks else ("images",):
         (job.out / folder).mkdir(exist_ok=True)
-        durable.sweep(job.out / folder)
+        atomic.sweep(job.out / folder)
     for first in range(0, len(left), BATCH):
         if stop():
             raise StoppedError(f"stopped with {len(finished):,} of {len(job.rows):,} phantoms in {job.out}; resumable")
         batch = left[first : first + BATCH]
-        durable.write_all(file for row in batch for file in _draw(job, row))
+        atomic.write_all(file for row in batch for file in _draw(job, row))
         finished.update(batch)
-        durable.write(job.out / _METADATA, _table([row for row in job.rows if row in finished]))
+        atomic.write(job.out / _METADATA, _table([row for row in job.rows if row in finished]))
         yield len(batch)
 
 

@@ -6,9 +6,9 @@ Each function draws one condition on a piece of skin by the cues a textbook name
 import numpy as np
 
 from synthgen.phantom import shapes
-from synthgen.phantom.colour import Array
 from synthgen.phantom.shapes import PIXEL
 from synthgen.phantom.skin import Skin
+from synthgen.vision.colour import Array
 
 SILVER = (226.0, 222.0, 216.0)
 PUS = (232.0, 218.0, 160.0)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthgen.errors import InputError
-from synthgen.phantom import camera, colour
+from synthgen.phantom import camera, skin_colour
 from synthgen.phantom import skin as bare
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.shapes import SIDE
@@ -93,7 +93,7 @@ def paint(label: str, tone: int, site: str, seed: int) -> Phantom:
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     where = camera.SITES[site]
-    angle, base = colour.base(rng, tone)
+    angle, base = skin_colour.base(rng, tone)
     depth = float(np.clip((55 - angle) / 110, 0, 1))
     skin = bare.Skin(rng, base, depth, size=float(rng.uniform(*where.size)))
     bare.grain(skin)
@@ -110,7 +110,7 @@ def check(labels: Sequence[str], tones: Sequence[int], site: str) -> None:
         InputError: There is no such condition, type or site; one line a fault.
     """
     faults = [f"no condition `{label}`; there are: {', '.join(CONDITIONS)}" for label in set(labels) - set(CONDITIONS)]
-    faults += [f"no Fitzpatrick type {tone}; there are: 1 to 6" for tone in set(tones) - set(colour.TONES)]
+    faults += [f"no Fitzpatrick type {tone}; there are: 1 to 6" for tone in set(tones) - set(skin_colour.TONES)]
     if site not in camera.SITES:
         faults.append(f"no site `{site}`; there are: {', '.join(camera.SITES)}")
     if faults:

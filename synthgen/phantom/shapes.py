@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from synthgen.phantom.colour import Array
+from synthgen.vision.colour import Array
 
 SIDE = 64
 PIXEL = 2 / SIDE

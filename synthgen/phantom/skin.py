@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from synthgen.phantom import colour, shapes
-from synthgen.phantom.colour import Array
+from synthgen.phantom import shapes
 from synthgen.phantom.shapes import PIXEL, SIDE, Rng
+from synthgen.vision import colour
+from synthgen.vision.colour import Array
 
 # How much a unit of each absorbs of red, green and blue light.
 BLOOD = np.array([0.18, 1.0, 0.75])[:, None, None]

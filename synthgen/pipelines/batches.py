@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from synthgen.attempts import Painted
+from synthgen.diffusion.maker import MadeImages
 from synthgen.errors import OutOfMemoryError
 from synthgen.pipelines import guidance, latents, prompts, schedulers
 from synthgen.sample import Sample
@@ -49,7 +49,7 @@ class Pipeline:
         self._own_scheduler = pipe.scheduler
         pipe.vae.decoder.register_forward_hook(self._note_finite)
 
-    def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt alone.
 
         Args:
@@ -67,7 +67,7 @@ class Pipeline:
             sized=True,
         )
 
-    def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> Painted:
+    def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt and the image that it starts from.
 
         Args:
@@ -89,7 +89,7 @@ class Pipeline:
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
-    ) -> Painted:
+    ) -> MadeImages:
         """Paint the masked part of the image that each sample starts from anew; what lies outside is approximate.
 
         Args:
@@ -125,7 +125,7 @@ class Pipeline:
         begin: Callable[[Any, list[Any]], dict[str, Any]],
         *,
         sized: bool = False,
-    ) -> Painted:
+    ) -> MadeImages:
         """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
         import torch
 
@@ -178,14 +178,14 @@ class Pipeline:
     def _note_finite(self, _module: Any, _inputs: Any, output: Any) -> None:
         self._finite.append(output.isfinite().flatten(1).all(1))
 
-    def _painted(self, pixels: Any) -> Painted:
+    def _painted(self, pixels: Any) -> MadeImages:
         """To uint8 on the device: values 0 to 1, shape (batch, 3, height, width), become 0 to 255, channels last."""
         import torch
 
         finite = pixels.isfinite().flatten(1).all(1) & torch.cat(self._finite)
         pixels = (pixels.float().nan_to_num() * 255).round().clamp(0, 255).to(torch.uint8)
         array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return Painted(array, finite.cpu().numpy())
+        return MadeImages(array, finite.cpu().numpy())
 
     @contextmanager
     def _precision(self, precise: bool) -> Iterator[None]:

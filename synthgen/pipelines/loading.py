@@ -8,9 +8,9 @@ import warnings
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from synthgen import adapters, devices, models
-from synthgen.adapters import Adapter
-from synthgen.devices import Environment
+from synthgen.core import adapter_folder, devices, model_folder
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.devices import Environment
 from synthgen.errors import UnavailableError
 from synthgen.pipelines.batches import Pipeline
 from synthgen.sample import Recipe
@@ -39,7 +39,7 @@ class Named(Protocol):
     """What names a model: a recipe, or an entry that tunes one."""
 
     @property
-    def model(self) -> models.ModelFacts:
+    def model(self) -> model_folder.ModelFacts:
         """What is known of it."""
 
     @property
@@ -54,7 +54,7 @@ def resolve_revision(recipe: Named) -> str:
         UnavailableError: The Hub can't be reached and nothing is downloaded, or it has no such model.
     """
     if recipe.model.folder is not None:
-        return models.fingerprint(recipe.model.folder)
+        return model_folder.fingerprint(recipe.model.folder)
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -76,7 +76,7 @@ def resolve_revision(recipe: Named) -> str:
     return str(folder).replace("\\", "/").rpartition("/")[2]
 
 
-def read(task: Task, model: models.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None) -> Any:
+def read(task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
     Args:
@@ -114,7 +114,7 @@ def read(task: Task, model: models.ModelFacts, revision: str, dtype: str, adapte
 
 @lru_cache(maxsize=1)
 def _load(
-    task: Task, model: models.ModelFacts, revision: str, on: tuple[str, str, str], adapter: Adapter | None
+    task: Task, model: model_folder.ModelFacts, revision: str, on: tuple[str, str, str], adapter: Adapter | None
 ) -> Pipeline:
     device, dtype, attention = on
     import torch
@@ -159,14 +159,14 @@ def put_on(pipe: Any, adapter: Adapter) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "While injecting the PEFT adapters", RuntimeWarning)
             try:
-                pipe.load_lora_weights(adapter.folder, weight_name=adapters.LORA)
+                pipe.load_lora_weights(adapter.folder, weight_name=adapter_folder.LORA)
             except RuntimeWarning as error:
                 said = " ".join(str(error).split())[:200]
                 raise UnavailableError(
                     f"adapter {adapter}: not all layers of its weights can be loaded, and none is left out: {said}"
                 ) from None
         return
-    for path in sorted(adapter.folder.glob(adapters.EMBEDDINGS)):
+    for path in sorted(adapter.folder.glob(adapter_folder.EMBEDDINGS)):
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)
 
 
@@ -200,7 +200,7 @@ def _check_channels(task: Task, pipe: Any, model: str) -> None:
         fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
-def _class_name(model: models.ModelFacts, revision: str) -> str:
+def _class_name(model: model_folder.ModelFacts, revision: str) -> str:
     if model.folder is not None:
         return model.class_name
     import diffusers

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from synthgen import tunings as tunings_of
-from synthgen.adapters import Adapter
-from synthgen.by_label import ByLabel
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.model_folder import LEARNED
 from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.manifest import GenerateEntry, Manifest, SourcePool
-from synthgen.models import LEARNED
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.real import Index, Source
 from synthgen.sample import Sample
 from synthgen.sequence import ByCell, ByParent, BySource, Places, weigh
 from synthgen.top_ups import Round
-from synthgen.topped_up import Extended, extended, rounds_of
+from synthgen.topped_up import ByLabel, Extended, extended, rounds_of
 
 __all__ = ["Cell", "EntryPlan", "Plan", "ShardRef"]
 

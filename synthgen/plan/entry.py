@@ -12,8 +12,9 @@ from typing import Any
 from synthgen import skin_tones
 from synthgen import tunings as tunings_of
 from synthgen.manifest import GenerateEntry, Manifest
+from synthgen.plan.seeding import seed_of
 from synthgen.prompts import PromptSet
-from synthgen.sample import Recipe, Sample, seed_of
+from synthgen.sample import Recipe, Sample
 from synthgen.sequence import Place, Places
 from synthgen.topped_up import Extended
 from synthgen.tunings import Tuning

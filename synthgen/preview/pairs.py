@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.originals import Originals
+from synthgen.originals import StartImages
 from synthgen.plan import Plan
 from synthgen.preview.picture import THUMBNAIL, Picture
 from synthgen.sample import Sample
 
-Find = Callable[[Plan, Sequence[Sample]], Originals]
+Find = Callable[[Plan, Sequence[Sample]], StartImages]
 _DRAWN = "phantom"  # the source whose images are no photographs
 _log = logging.getLogger(__name__)
 

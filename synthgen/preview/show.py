@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen import datasets_on_disk, originals, runs, verdicts
-from synthgen.doors import Doors
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import gallery, sheet
 from synthgen.preview.pairs import Find, Pairs, pair
 from synthgen.preview.picture import Picture
@@ -36,7 +36,7 @@ class _Source:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def show(root: Path, out: Path, doors: Doors, limit: int = 5000, *, starts: bool = True) -> Path:
+def show(root: Path, out: Path, doors: Extensions, limit: int = 5000, *, starts: bool = True) -> Path:
     """Write the gallery of a run or a dataset, and the contact sheet beside it as ``.png``; returns the sheet's path.
 
     Args:
@@ -84,7 +84,7 @@ def check_own(out: Path) -> Path:
     return out.with_suffix(".png")
 
 
-def _source(root: Path, doors: Doors) -> _Source:
+def _source(root: Path, doors: Extensions) -> _Source:
     if runs.is_run(root):
         return _of_run(root, runs.read_plan(root, doors))
     if datasets_on_disk.is_dataset(root):
@@ -119,7 +119,7 @@ def _of_run(root: Path, plan: Plan) -> _Source:
     return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), reasons)
 
 
-def _of_dataset(root: Path, doors: Doors) -> _Source:
+def _of_dataset(root: Path, doors: Extensions) -> _Source:
     provenance = datasets_on_disk.read_provenance(root)
     facts = {
         "manifest": provenance["name"],

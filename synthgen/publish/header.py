@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from synthgen import documents
+from synthgen.core import yaml_documents
 from synthgen.errors import ManifestError
 
 _HEADER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -30,7 +30,7 @@ def faults(text: str, provenance: dict[str, Any], *, real_sources: bool) -> Iter
 
 def _header_faults(header: str) -> Iterator[str]:
     try:
-        document = documents.parse(header, "header")
+        document = yaml_documents.parse(header, "header")
     except ManifestError as error:
         yield from error.faults
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import datasets_on_disk as layout
-from synthgen import documents
+from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.publish import header, leaks, loader
 from synthgen.publish.changes import LocalFile
@@ -178,7 +178,7 @@ class Preflight:
 def repo_of(root: Path) -> str | None:
     """The repository that the dataset's manifest names, ``publish.repo``; ``None`` where it names none."""
     try:
-        document = documents.parse(documents.read_text(root / layout.MANIFEST), layout.MANIFEST)
+        document = yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST)
     except ManifestError:
         return None
     publish = document.get("publish")

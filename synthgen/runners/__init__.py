@@ -7,9 +7,9 @@ in any order. ``work`` takes an iterable of items and can be pickled.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
-from synthgen.doors import Door
+from synthgen.core.plugins import PluginFolder
 
-door = Door(__name__)
+door = PluginFolder(__name__)
 
 
 class Runner(Protocol):

@@ -1,16 +1,46 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests it was claimed for, the environment it pins."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, adapters, durable, manifest, real, top_ups
-from synthgen.doors import Doors
-from synthgen.errors import InputError, ManifestError, PlanMismatchError
-from synthgen.plan import Plan
+from synthgen import __version__, manifest, real, top_ups
+from synthgen.core import adapter_folder, atomic
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
+from synthgen.plan import EntryPlan, Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.real import Index
 from synthgen.runs.file import FORMAT, is_run, locked, read, write
 from synthgen.runs.pins import honour, lower_batch_size, pin, pinned
-from synthgen.runs.weights import located, weights_of
+from synthgen.sample import Recipe
+
+
+def located(recipe: Recipe, root: Path | None) -> Recipe:
+    """The recipe with the folder that its adapter lies in, in a run or elsewhere.
+
+    Raises:
+        IncompleteError: The adapter is not trained yet, or nobody says which run holds it.
+        DamagedError: Another lies in its place.
+    """
+    if recipe.adapter is None:
+        return recipe
+    if root is None and recipe.adapter.folder is None:
+        raise IncompleteError(
+            f"made by adapter {recipe.adapter}, which is never packed; say which run has it: --work RUN"
+        )
+    return replace(recipe, adapter=recipe.adapter.located(root or Path()))
+
+
+def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
+    """The sha256 of the weights of every adapter that an entry's images are made with, by what records call it.
+
+    Raises:
+        IncompleteError: One of them is not trained yet.
+        DamagedError: Another lies in its place.
+    """
+    used = {str(one): one.located(root) for one in entry.adapters.values() if one}
+    return {name: adapter_folder.weights_sha256(one.folder) for name, one in used.items() if one.folder}
+
 
 __all__ = [
     "check_ours",
@@ -38,7 +68,7 @@ def claim(root: Path, plan: Plan) -> None:
         check_ours(root)
     with locked(root):
         check_ours(root)
-        durable.sweep(root, "run.json")
+        atomic.sweep(root, "run.json")
         old = read(root)["entries"] if is_run(root) else {}
         _check_same(root, _begun(root, old), plan)
         entries = {
@@ -58,14 +88,14 @@ def claim(root: Path, plan: Plan) -> None:
             "manifest": plan.manifest.text,
             "prompts": plan.manifest.prompts_text,
             "base": str(plan.manifest.base),
-            "adapters": adapters.table(plan.adapters.values()),
+            "adapters": adapter_folder.table(plan.adapters.values()),
             "entries": entries,
         }
         if not is_run(root) or read(root) != document:
             write(root, document)
 
 
-def read_plan(root: Path, doors: Doors) -> Plan:
+def read_plan(root: Path, doors: Extensions) -> Plan:
     """The plan that a run follows, from the manifest that it keeps.
 
     Raises:

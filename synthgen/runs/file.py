@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import durable
-from synthgen.devices import Environment
+from synthgen.core import atomic
+from synthgen.core.devices import Environment
 from synthgen.errors import InputError
 
 FORMAT = 1
@@ -48,4 +48,4 @@ def read(root: Path) -> dict[str, Any]:
 
 def write(root: Path, document: dict[str, Any]) -> None:
     """Replace the file, so that it is whole whenever it is read."""
-    durable.write(root / "run.json", json.dumps(document, indent=1).encode())
+    atomic.write(root / "run.json", json.dumps(document, indent=1).encode())

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from synthgen.devices import DTYPES, Environment, Wish
+from synthgen.core.devices import DTYPES, Environment, Wish
 from synthgen.errors import PlanMismatchError, UnavailableError
 from synthgen.runs.file import locked, read, write
 

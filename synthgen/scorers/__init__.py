@@ -3,7 +3,7 @@
 Each module has:
 
 * a docstring whose first line is its help;
-* ``Settings``, a :class:`synthgen.doors.ScorerSettings`, valid before anything runs;
+* ``Settings``, a :class:`synthgen.plan.manifest.settings.ScorerSettings`, valid before anything runs;
 * ``COLUMNS``, what it measures: names, each with a sentence; and ``TEXTS``, the same for columns of text;
 * ``open_scorer(settings, context) -> Scorer``.
 
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from synthgen.doors import Door, ScorerSettings
+from synthgen.core.plugins import PluginFolder
 from synthgen.errors import InputError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.real import Source
 from synthgen.sample import Record
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
-class ScorerDoor(Door):
+class ScorerDoor(PluginFolder):
     """The modules of this folder, and scorers of one's own."""
 
     def chosen(self, name: str, given: object) -> Any:

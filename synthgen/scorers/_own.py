@@ -19,9 +19,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from synthgen.documents import near
-from synthgen.doors import ScorerSettings
+from synthgen.core.yaml_documents import near
 from synthgen.errors import InputError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores
 
 GROUP = "synthgen.scorers"

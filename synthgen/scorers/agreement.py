@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from synthgen import draws, features
-from synthgen.doors import ScorerSettings
 from synthgen.errors import UnavailableError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.real import Source
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 

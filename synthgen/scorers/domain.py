@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from synthgen import features
-from synthgen.doors import ScorerSettings
 from synthgen.errors import UnavailableError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from synthgen.doors import ScorerSettings
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores
 
 COLUMNS = {"brightness": "the mean of all values, 0 to 255", "chance": "from 0 to 1, drawn from the image's seed"}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from synthgen.doors import ScorerSettings
 from synthgen.errors import UnavailableError
 from synthgen.features import checkpoints
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores
 
 if TYPE_CHECKING:

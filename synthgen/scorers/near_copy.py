@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgen import near_copies
-from synthgen.doors import ScorerSettings
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.real import Source
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 

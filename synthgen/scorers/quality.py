@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from synthgen.doors import ScorerSettings
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def measure(pixels: Pixels) -> dict[str, float]:
     """What is measured of one image, uint8 RGB (height, width, 3)."""
     import numpy as np
 
-    from synthgen.phantom import colour
+    from synthgen.vision import colour
 
     lab = colour.linear_to_lab(colour.to_linear(np.moveaxis(pixels, -1, 0) / 255))
     light, chroma = lab[0], np.hypot(lab[1], lab[2])

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgen import skin_tones
-from synthgen.doors import ScorerSettings
 from synthgen.errors import UnavailableError
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def measure(pixels: Pixels) -> tuple[float, float]:
     """The ITA of an image's skin in degrees, and the share of its border that is skin; NaN and 0 where none is."""
     import numpy as np
 
-    from synthgen.phantom import colour
+    from synthgen.vision import colour
 
     border = pixels[_mask(*pixels.shape[:2])]
     lab = colour.linear_to_lab(colour.to_linear(border.T / 255))

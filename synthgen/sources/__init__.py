@@ -3,7 +3,7 @@
 Each module has:
 
 * a docstring whose first line is its help;
-* ``Settings``, a :class:`synthgen.doors.SourceSettings`, valid before anything is opened;
+* ``Settings``, a :class:`synthgen.plan.manifest.settings.SourceSettings`, valid before anything is opened;
 * ``open_source(settings, base, cache, *, labels) -> Reader``, which lists the images and reads their bytes.
 """
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from synthgen.doors import Door, SourceSettings
+from synthgen.core.plugins import PluginFolder
+from synthgen.plan.manifest.settings import SourceSettings
 
-door = Door(__name__)
+door = PluginFolder(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from synthgen.documents import near
+from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
 from synthgen.sources import text
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.documents import near
+from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
 
 Values = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from synthgen.addresses import Fetch
-from synthgen.doors import SourceSettings
 from synthgen.errors import ManifestError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row, _patterns, _tables
 from synthgen.sources._files import Files
 from synthgen.sources._tables import Table

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from synthgen import durable
-from synthgen.documents import near
-from synthgen.doors import SourceSettings
+from synthgen.core import atomic
+from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row, _loading, _opened
 from synthgen.sources._opened import Opened
 
@@ -87,7 +87,7 @@ class HubReader:
             return {}
         wanted = set(locations)
         self._cache.mkdir(parents=True, exist_ok=True)
-        durable.sweep(self._cache)
+        atomic.sweep(self._cache)
         moved: dict[str, str] = {}
         for split, number, row in self._data.streamed():
             for name in self._data.pictures:
@@ -126,7 +126,7 @@ class HubReader:
             return {}
         digest = hashlib.sha256(content).hexdigest()
         if not (self._cache / digest).exists():
-            durable.write(self._cache / digest, content)
+            atomic.write(self._cache / digest, content)
         return {place: _KEPT + digest}
 
     def _images(self, asked: str | list[str] | None) -> list[str]:

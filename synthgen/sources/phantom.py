@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from synthgen import images, skin_tones
-from synthgen.documents import near
-from synthgen.doors import SourceSettings
+from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from synthgen.documents import near
-from synthgen.doors import SourceSettings
+from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row, _tars
 from synthgen.sources._files import EXTENSIONS
 from synthgen.sources._tars import Sample

@@ -3,7 +3,7 @@
 Each module has:
 
 * a docstring whose first line is its help;
-* ``Settings``, a :class:`synthgen.doors.StrategySettings`, valid before anything runs;
+* ``Settings``, a :class:`synthgen.plan.manifest.settings.StrategySettings`, valid before anything runs;
 * ``environment(recipe, wish, shard_samples) -> Environment``, what its images will be made with and on;
 * ``maker(recipe, environment, originals) -> Maker``, loaded and ready; ``originals`` gives the image that a sample
   starts from, for a strategy whose ``Settings.reads_source`` says that it does.
@@ -11,12 +11,14 @@ Each module has:
 
 from typing import Protocol, cast
 
-from synthgen.attempts import Maker, Originals, no_originals
-from synthgen.devices import Environment, Wish
-from synthgen.doors import Door, StrategySettings
+from synthgen.core.devices import Environment, Wish
+from synthgen.core.plugins import PluginFolder
+from synthgen.diffusion.maker import ImageMaker
+from synthgen.originals import FindStartImage, no_start_image
+from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.sample import Recipe
 
-door = Door(__name__)
+door = PluginFolder(__name__)
 
 
 class Strategy(Protocol):
@@ -27,7 +29,7 @@ class Strategy(Protocol):
     def environment(self, recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
         """Decide what a recipe's images are made with and on; raises UnavailableError for a wish that can't be had."""
 
-    def maker(self, recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+    def maker(self, recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
         """Load what making the images takes."""
 
 

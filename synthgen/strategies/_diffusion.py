@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from synthgen import devices, pipelines
-from synthgen.devices import Environment, Wish
-from synthgen.doors import StrategySettings
+from synthgen import pipelines
+from synthgen.core import devices
+from synthgen.core.devices import Environment, Wish
+from synthgen.core.model_folder import ModelFacts
 from synthgen.errors import ManifestError, UnavailableError
-from synthgen.models import ModelFacts
 from synthgen.pipelines import Pipeline, Task
+from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.sample import Recipe
 
 Scheduler = Literal[

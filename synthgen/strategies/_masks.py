@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from synthgen.documents import Strict
+from synthgen.core.yaml_documents import Strict
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from synthgen import __version__, devices
-from synthgen.attempts import Maker, Originals, Painted, no_originals
-from synthgen.devices import Environment, Wish
-from synthgen.doors import StrategySettings
-from synthgen.models import ModelFacts
+from synthgen import __version__
+from synthgen.core import devices
+from synthgen.core.devices import Environment, Wish
+from synthgen.core.model_folder import ModelFacts
+from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.originals import FindStartImage, no_start_image
+from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.sample import Recipe, Sample
 
 _Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)]
@@ -52,22 +54,22 @@ def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
     )
 
 
-def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
     """The pattern's painter; nothing is loaded."""
     return partial(_paint, originals)
 
 
-def _paint(originals: Originals, samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+def _paint(originals: FindStartImage, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
     settings = samples[0].recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
     time.sleep(settings.seconds)
     pixels = np.stack([_picture(sample, settings, originals) for sample in samples])
     finite = [precise or sample.index not in settings.nonfinite for sample in samples]
-    return Painted(pixels, np.array(finite))
+    return MadeImages(pixels, np.array(finite))
 
 
-def _picture(sample: Sample, settings: Settings, originals: Originals) -> npt.NDArray[np.uint8]:
+def _picture(sample: Sample, settings: Settings, originals: FindStartImage) -> npt.NDArray[np.uint8]:
     """The pattern, half seen through where there is an image to start from; or a flat picture where one is wanted."""
     if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
         return np.full((settings.height or 64, settings.width or 64, 3), 128, np.uint8)

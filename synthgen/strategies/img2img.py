@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from synthgen.attempts import Maker, Originals, Painted, no_originals
-from synthgen.devices import Environment
+from synthgen.core.devices import Environment
+from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.originals import FindStartImage, no_start_image
 from synthgen.pipelines import Task
 from synthgen.sample import Recipe, Sample
 from synthgen.strategies._diffusion import FromImageSettings, environment, load
@@ -20,11 +21,11 @@ class Settings(FromImageSettings):
     task: ClassVar[Task] = "img2img"
 
 
-def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
     """Load the pipeline; returns its call for a batch."""
     pipeline = load("img2img", recipe, environment)
 
-    def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         return pipeline.img2img(samples, np.stack([originals(one).pixels for one in samples]), precise=precise)
 
     return paint

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from synthgen.attempts import Maker, Original, Originals, Painted, no_originals
-from synthgen.devices import Environment
+from synthgen.core.devices import Environment
+from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.originals import FindStartImage, StartImage, no_start_image
 from synthgen.pipelines import Task
 from synthgen.sample import Recipe, Sample
 from synthgen.strategies._diffusion import FromImageSettings, environment, load
@@ -28,11 +29,11 @@ class Settings(FromImageSettings):
         return self.mask.shape == "source"
 
 
-def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
     """Load the pipeline; returns its call for a batch."""
     pipeline = load("inpaint", recipe, environment)
 
-    def paint(samples: Sequence[Sample], *, precise: bool = False) -> Painted:
+    def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         found = [originals(sample) for sample in samples]
         pixels = np.stack([one.pixels for one in found])
         masks = np.stack([_mask(sample, one) for sample, one in zip(samples, found, strict=True)])
@@ -40,12 +41,12 @@ def maker(recipe: Recipe, environment: Environment, originals: Originals = no_or
         faults = tuple("" if mask.any() else "empty-mask" for mask in masks)
         settings = samples[0].recipe.settings
         feather = settings.mask.feather if isinstance(settings, Settings) else 0.0
-        return Painted(blend(pixels, painted.pixels, masks, feather), painted.finite, faults)
+        return MadeImages(blend(pixels, painted.pixels, masks, feather), painted.finite, faults)
 
     return paint
 
 
-def _mask(sample: Sample, original: Original) -> Bools:
+def _mask(sample: Sample, original: StartImage) -> Bools:
     settings = sample.recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")

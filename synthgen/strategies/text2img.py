@@ -1,7 +1,8 @@
 """An image from its prompt alone, by any text-to-image diffusion model."""
 
-from synthgen.attempts import Maker, Originals, no_originals
-from synthgen.devices import Environment
+from synthgen.core.devices import Environment
+from synthgen.diffusion.maker import ImageMaker
+from synthgen.originals import FindStartImage, no_start_image
 from synthgen.sample import Recipe
 from synthgen.strategies._diffusion import SamplerSettings, environment, load
 
@@ -12,6 +13,6 @@ class Settings(SamplerSettings):
     """The sampler's settings and the image's size."""
 
 
-def maker(recipe: Recipe, environment: Environment, originals: Originals = no_originals) -> Maker:
+def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
     """Load the pipeline; returns its call for a batch."""
     return load("text2img", recipe, environment).text2img

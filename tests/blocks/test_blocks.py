@@ -2,8 +2,8 @@
 
 import base64
 
-from synthgen import blocks
-from synthgen.blocks import Figure, Heading, Paragraph, Table
+from synthgen.core import report
+from synthgen.core.report import Figure, Heading, Paragraph, Table
 
 EVIL = "<script>alert(1)</script>"
 
@@ -11,7 +11,7 @@ EVIL = "<script>alert(1)</script>"
 def test_every_text_is_escaped() -> None:
     """Whatever a title, a sentence, a cell or a caption says, it shows as itself."""
     table = Table(EVIL, (EVIL, "n"), [(EVIL, "1")])
-    page = blocks.html(EVIL, [Heading(EVIL), Paragraph(EVIL), table, Figure("a.svg", EVIL, EVIL, b"")], EVIL)
+    page = report.html(EVIL, [Heading(EVIL), Paragraph(EVIL), table, Figure("a.svg", EVIL, EVIL, b"")], EVIL)
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 8
 
@@ -24,6 +24,6 @@ def test_a_picture_is_in_the_page_as_what_it_is() -> None:
 
 def test_the_page_names_its_command_and_allows_its_own_style_alone() -> None:
     """The policy forbids all that is not named in it."""
-    page = blocks.html("title", [], "synthgen curate --report")
+    page = report.html("title", [], "synthgen curate --report")
     assert '<meta name="generator" content="synthgen curate --report">' in page
     assert "default-src 'none'; img-src data:; style-src 'sha256-" in page

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from synthgen import shipped
+from synthgen.core import resources
 
 Refused = Callable[..., list[str]]
 TEXT2IMG = [{"strategy": "text2img", "per_cell": 1, "settings": {"height": 64, "width": 64, "num_inference_steps": 1}}]
@@ -140,7 +140,7 @@ def test_an_unknown_manifest_names_those_that_ship(command: str, refused: Refuse
     options = [] if command == "plan" else ["--out", tmp_path / "run"]
     (found,) = refused(command, "quickstrat", *options)
     assert found.startswith("MANIFEST: no file quickstrat, and none that ships has that name")
-    assert all(name in found for name in shipped.names("manifests"))
+    assert all(name in found for name in resources.names("manifests"))
 
 
 @pytest.mark.parametrize("command", ["plan", "run", "generate"])

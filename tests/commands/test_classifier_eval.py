@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from synthgen import verify
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
 
 QUICK: dict[str, Any] = {
     "arms": ["real", "real+synthetic"],
@@ -78,7 +78,7 @@ def test_the_card_of_a_dataset_takes_what_the_study_found(
     assert b"12 classifiers" not in card
     assert b"4 classifiers were trained" in card
     assert b"Not measured" not in card
-    assert all(finding.state == "whole" for finding in verify.verify(dataset, DOORS))
+    assert all(finding.state == "whole" for finding in verify.verify(dataset, EXTENSIONS))
     assert synthgen("pack", run, "--out", dataset, "--report", "report").code == 0
     assert (dataset / "README.md").read_bytes() == card
 
@@ -91,7 +91,7 @@ def test_a_whole_study_ends_with_its_findings_in_the_card(
     said = synthgen("run", manifest, "--out", "whole")
     assert (said.code, "whole/report" in said.out) == (0, True)
     assert b"4 classifiers were trained" in (here / "whole/dataset/README.md").read_bytes()
-    assert all(finding.state == "whole" for finding in verify.verify(here / "whole/dataset", DOORS))
+    assert all(finding.state == "whole" for finding in verify.verify(here / "whole/dataset", EXTENSIONS))
     card = (here / "whole/dataset/README.md").read_bytes()
     again = synthgen("run", manifest, "--out", "whole")
     assert (again.code, "training:" in again.err) == (0, False)

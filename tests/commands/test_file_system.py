@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from synthgen import durable
+from synthgen.core import atomic
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_full_disk_says_what_to_do(
         def no_room(path: Path, _content: bytes) -> None:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-        full.setattr(durable, "write", no_room)
+        full.setattr(atomic, "write", no_room)
         said = synthgen(*command)
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1
@@ -75,6 +75,6 @@ def test_a_fault_that_is_ours_shows_its_traceback(
     def broken(_path: Path, _content: bytes) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
 
-    monkeypatch.setattr(durable, "write", broken)
+    monkeypatch.setattr(atomic, "write", broken)
     with pytest.raises(OSError, match="Bad file descriptor"):
         synthgen("generate", write_manifest(), "--out", tmp_path / "run")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import __version__, shipped
+from synthgen import __version__
 from synthgen.commands import COMMANDS
+from synthgen.core import resources
 
 README = Path(__file__).parents[2] / "README.md"
 HEAVY = (
@@ -94,10 +95,10 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert json.loads(done.stderr) == [0, []]
 
 
-@pytest.mark.parametrize("name", shipped.names("manifests"))
+@pytest.mark.parametrize("name", resources.names("manifests"))
 def test_a_shipped_manifest_says_what_it_is_for(name: str) -> None:
     """The first lines say what, how to run it, how long it takes and what to expect."""
-    path = shipped.find("manifests", name)
+    path = resources.find("manifests", name)
     assert path is not None
     lines = path.read_text(encoding="utf-8").splitlines()
     head = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
@@ -108,13 +109,13 @@ def test_a_shipped_manifest_says_what_it_is_for(name: str) -> None:
 
 def needs_data(name: str) -> bool:
     """Whether a shipped manifest starts from images that its user has to get first."""
-    path = shipped.find("manifests", name)
+    path = resources.find("manifests", name)
     assert path is not None
     real = yaml.safe_load(path.read_text(encoding="utf-8")).get("real") or {}
     return real.get("source") == "folder"
 
 
-@pytest.mark.parametrize("name", [name for name in shipped.names("manifests") if needs_data(name)])
+@pytest.mark.parametrize("name", [name for name in resources.names("manifests") if needs_data(name)])
 def test_a_shipped_manifest_says_where_its_data_belong(
     name: str, synthgen: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,14 +123,14 @@ def test_a_shipped_manifest_says_where_its_data_belong(
     monkeypatch.chdir(tmp_path)
     said = synthgen("plan", name)
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
-    path = shipped.find("manifests", name)
+    path = resources.find("manifests", name)
     assert path is not None
     folder = said.err.partition("`")[2].partition("`")[0]
     assert f"{folder}/" in path.read_text(encoding="utf-8").partition("\nname:")[0]
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in shipped.names("manifests") if not needs_data(name)])
+@pytest.mark.parametrize("name", [name for name in resources.names("manifests") if not needs_data(name)])
 def test_a_shipped_manifest_plans_by_its_bare_name(name: str, synthgen: Callable[..., Any]) -> None:
     """`synthgen plan NAME` finds it, finds no fault, and counts at least one image a cell."""
     said = synthgen("plan", name, "--json")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from synthgen import images, shipped
+from synthgen import images
+from synthgen.core import resources
 
 Synthgen = Callable[..., Any]
 COLUMNS = "md5hash,fitzpatrick_scale,fitzpatrick_centaur,label,nine_partition_label,three_partition_label,qc,url"
@@ -181,9 +182,9 @@ def test_sagers2023_prompts_in_proportion_to_the_paper(synthgen: Synthgen, fitzp
 def test_sagers2023_reads_no_image_and_its_own_prompt(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
     """Its prompt is the paper's to the letter, Arabic numerals and `unknown` included, without a negative one."""
     from synthgen import planning
-    from synthgen.all_doors import DOORS
+    from synthgen.all_doors import EXTENSIONS
 
-    plan = planning.read(Path("sagers2023"), DOORS)
+    plan = planning.read(Path("sagers2023"), EXTENSIONS)
     said = {plan.entries["inpaint"].sample(index).prompt for index in range(plan.entries["inpaint"].samples)}
     types = {prompt.rpartition(" ")[2] for prompt in said}
     assert types == {"1", "2", "3", "4", "5", "6", "unknown"}
@@ -195,7 +196,7 @@ def test_a_bare_name_starts_from_the_current_folder(
     synthgen: Synthgen, fitzpatrick17k: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy reads its own folder's data wherever it is called from; the name reads the current folder's."""
-    found = shipped.find("manifests", "sagers2023")
+    found = resources.find("manifests", "sagers2023")
     assert found is not None
     copy = tmp_path / "mine.yaml"
     copy.write_bytes(found.read_bytes())

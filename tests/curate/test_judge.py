@@ -10,8 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from synthgen import curate, made, study, verdicts
+from synthgen.core.devices import Wish
 from synthgen.curate import chart, samples
-from synthgen.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
 

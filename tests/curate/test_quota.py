@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from synthgen import curate, reproduce, runs, study, tars, top_ups, verdicts, verify
+from synthgen.core.devices import Wish
 from synthgen.curate import Outcome
-from synthgen.devices import Wish
-from synthgen.doors import Doors
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}
 
@@ -29,7 +29,7 @@ def filled(make_plan: Callable[..., Plan], tmp_path_factory: pytest.TempPathFact
     return root
 
 
-def test_every_cell_gets_its_quota(filled: Path, doors: Doors) -> None:
+def test_every_cell_gets_its_quota(filled: Path, doors: Extensions) -> None:
     """At the end each cell has four accepted images or more, and the run verifies with what was added."""
     plan = runs.read_plan(filled, doors)
     outcome = curate.judge(filled, plan)
@@ -48,7 +48,7 @@ def test_it_is_a_pure_function_of_the_manifest(filled: Path, make_plan: Callable
         assert (tmp_path / "run" / name).read_bytes() == (filled / name).read_bytes()
 
 
-def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Doors) -> None:
+def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Extensions) -> None:
     """Topped up again, nothing is made and no round is added."""
     before = {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")}
     rounds = top_ups.read(filled)
@@ -57,7 +57,7 @@ def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Doors) -> None:
     assert top_ups.read(filled) == rounds
 
 
-def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, doors: Doors) -> None:
+def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, doors: Extensions) -> None:
     """The dataset knows the images beyond the plan: it verifies, and one of them is reproduced to the byte."""
     dataset = tmp_path / "dataset"
     list(study.pack(filled, dataset))
@@ -72,7 +72,7 @@ def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, d
 def test_more_is_made_where_less_is_kept(make_plan: Callable[..., Plan], filled: Path) -> None:
     """A cell gets what it lacks over the share that is kept of it, four times that at the most, and others nothing."""
     plan = make_plan(curate=BLOCK)
-    outcome = curate.judge(filled, runs.read_plan(filled, study.DOORS))
+    outcome = curate.judge(filled, runs.read_plan(filled, study.EXTENSIONS))
 
     def cell(**facts: Any) -> curate.Survivors:
         given = {"entry": "fake", "label": "healthy", "skin_tone": "I", "judged": 8, "accepted": 0, "rejected": {}}
@@ -93,13 +93,15 @@ def test_what_an_entry_lacks_is_asked_of_the_one_it_starts_from(make_plan: Calla
         {"name": "turned", "strategy": "fake", "from": "fake", "target_label": "healthy"},
     ]
     plan = make_plan(generate=entries, curate=BLOCK)
-    facts = curate.judge(filled, runs.read_plan(filled, study.DOORS)).facts
+    facts = curate.judge(filled, runs.read_plan(filled, study.EXTENSIONS)).facts
     lacking = curate.Survivors("turned", "healthy", 6, "VI", 8, 8, 4, 4, {}, 2)
     found = curate.next_round(plan, Outcome(facts, [lacking], 1.0, requires_parity=False))
     assert found == {"fake": {("healthy", 6): 2, ("psoriasis", 6): 2}}
 
 
-def test_a_cell_that_can_not_be_filled_ends_it(make_plan: Callable[..., Plan], tmp_path: Path, doors: Doors) -> None:
+def test_a_cell_that_can_not_be_filled_ends_it(
+    make_plan: Callable[..., Plan], tmp_path: Path, doors: Extensions
+) -> None:
     """After the rounds that the manifest allows, what is lacking is said, and what was made is kept."""
     plan = make_plan(curate=BLOCK | {"keep": ["fake.chance < 0"], "quota": 1, "top_up_rounds": 2})
     outcomes = fill(plan, tmp_path / "run")
@@ -108,7 +110,7 @@ def test_a_cell_that_can_not_be_filled_ends_it(make_plan: Callable[..., Plan], t
     assert len(runs.read_plan(tmp_path / "run", doors).rounds) == 2
 
 
-def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, doors: Doors) -> None:
+def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, doors: Extensions) -> None:
     """Killed after a round was written and before it was made, the same command ends with the same bytes."""
     run = Path(shutil.copytree(filled, tmp_path / "run"))
     last = max(path for path in run.rglob("*.tar"))

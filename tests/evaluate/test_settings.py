@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.documents import validate
+from synthgen.core.yaml_documents import validate
 from synthgen.manifest.evaluate import ARMS, Evaluate, Share
 
 

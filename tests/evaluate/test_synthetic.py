@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synthgen import study
-from synthgen.devices import Wish
+from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.evaluate.synthetic import Listed, listed
 from synthgen.stored import Pictures

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from synthgen.fidelity import neighbours
-from synthgen.fidelity.density_coverage import density_coverage
 from synthgen.fidelity.neighbours import Cloud, nearest
-from synthgen.fidelity.precision_recall import inside, precision_recall
+from synthgen.fidelity.precision_recall import density_coverage, inside, precision_recall
 
 RNG = np.random.default_rng(0)
 LINE = np.arange(20.0)[:, None]  # 20 images a step apart

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from synthgen import finetune, planning
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
 from synthgen.errors import StoppedError
 from synthgen.plan import Plan
 
@@ -35,7 +35,7 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         }  # fmt: skip
         path = root.with_suffix(".yaml")
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        plan = planning.read(path, DOORS, root)
+        plan = planning.read(path, EXTENSIONS, root)
         asked = iter(range(10**6))
         found = finetune.finetune(
             finetune.prepare(plan, root), "cpu", stop=lambda: stop_after is not None and next(asked) >= stop_after

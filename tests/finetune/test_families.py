@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from synthgen import finetune, generate, planning, tars
-from synthgen.all_doors import DOORS
-from synthgen.devices import Wish
+from synthgen.all_doors import EXTENSIONS
+from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def test_a_family_is_tuned_and_generates(
     }  # fmt: skip
     path = tmp_path / "manifest.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    plan, root = planning.read(path, DOORS, tmp_path / "run"), tmp_path / "run"
+    plan, root = planning.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run"
     *steps, _ = finetune.finetune(finetune.prepare(plan, root), "cpu")
     assert sum(len(step.losses) for step in steps) == 2
     job = generate.prepare(plan, root)
@@ -97,7 +97,7 @@ def test_an_adapter_for_few_steps_is_sampled_by_its_scheduler(
         }  # fmt: skip
         path, root = tmp_path / "manifest.yaml", tmp_path / f"run-{len(digests)}"
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        job = generate.prepare(planning.read(path, DOORS, root), root)
+        job = generate.prepare(planning.read(path, EXTENSIONS, root), root)
         assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
         records = [json.loads(one.files["json"]) for one in tars.read(root / "made" / "00000.tar")]
         assert {(one["scheduler"], one["num_inference_steps"]) for one in records} == {("lcm", 4)}

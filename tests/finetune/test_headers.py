@@ -6,7 +6,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from synthgen.finetune import headers
+from synthgen.finetune import checkpoints
 
 
 def test_a_header_has_one_order(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_a_header_has_one_order(tmp_path: Path) -> None:
     for number in range(20):
         path = tmp_path / f"{number}.safetensors"
         save_file({"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3, np.int64)}, path, told)
-        headers.sort(path)
+        checkpoints.sort(path)
         found.add(path.read_bytes())
     assert len(found) == 1
     with safe_open(path, "np") as file:
@@ -29,5 +29,5 @@ def test_a_header_that_tells_one_thing_is_left_alone(tmp_path: Path) -> None:
     """There is only one order of a single key."""
     save_file({"a": np.ones(3, np.float32)}, tmp_path / "one.safetensors", {"format": "pt"})
     before = (tmp_path / "one.safetensors").read_bytes()
-    headers.sort(tmp_path / "one.safetensors")
+    checkpoints.sort(tmp_path / "one.safetensors")
     assert (tmp_path / "one.safetensors").read_bytes() == before

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthgen import adapters
+from synthgen.core import adapter_folder
 from synthgen.errors import UnavailableError
 from synthgen.pipelines.loading import put_on
 
@@ -89,7 +89,7 @@ def test_a_lora_that_loads_in_part_is_refused(tuned: Path, load: Callable[..., A
     }
     save_file(renamed, file, {"format": "pt"})
     with pytest.raises(UnavailableError, match="not all layers of its weights can be loaded, and none is left out"):
-        put_on(load(), adapters.describe(folder))
+        put_on(load(), adapter_folder.describe(folder))
 
 
 def test_a_full_model_loads_by_from_pretrained(tuned: Path, load: Callable[..., Any]) -> None:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from synthgen import models
+from synthgen.core import model_folder
 from synthgen.finetune import noising
 
-BUNDLED = json.loads((models.bundled() / "scheduler" / "scheduler_config.json").read_bytes())
+BUNDLED = json.loads((model_folder.bundled() / "scheduler" / "scheduler_config.json").read_bytes())
 SD = {"_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
 
 

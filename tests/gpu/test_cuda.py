@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import devices, images, study
-from synthgen.devices import Environment, Wish
+from synthgen import images, study
+from synthgen.core import devices
+from synthgen.core.devices import Environment, Wish
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
 from synthgen.strategies import text2img
@@ -67,7 +68,7 @@ def test_a_run_on_cuda_is_whole_and_its_images_come_again(
     receipts = make_images(plan, tmp_path, CUDA)
     assert sum(receipt.count for receipt in receipts) == 12
     assert {Environment(**receipt.environment).dtype for receipt in receipts} == {"float16"}
-    assert reproduce(tmp_path, plan.entries["text"].sample(3).key, study.DOORS).identical
+    assert reproduce(tmp_path, plan.entries["text"].sample(3).key, study.EXTENSIONS).identical
 
 
 def test_the_batch_size_is_hardly_seen(make_plan: MakePlan) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from synthgen import indexing, sources
-from synthgen.doors import SourceSettings
 from synthgen.errors import DamagedError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real import Index
 from synthgen.sources import Row
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.doors import SourceSettings
 from synthgen.errors import InputError
 from synthgen.indexing import grouping, rows
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real import Source
 from synthgen.sources import Row
 

@@ -121,8 +121,8 @@ def test_models_say_their_licences(small: Path, pack: Any) -> None:
 
 def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:
     """A folder's README.md says it in its header, or nothing is guessed."""
-    from synthgen.card.licences import licence
-    from synthgen.models import ModelFacts
+    from synthgen.card.values import licence
+    from synthgen.core.model_folder import ModelFacts
 
     facts = ModelFacts("./m", "folder", tmp_path)
     assert licence(facts) == "not stated in its folder"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from synthgen import datasets_on_disk, study, verdicts, verify
-from synthgen.doors import Doors
 from synthgen.errors import IncompleteError, InputError, PlanMismatchError
+from synthgen.plan.manifest.settings import Extensions
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 
@@ -28,7 +28,9 @@ def run(judged: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(judged, tmp_path / "run"))
 
 
-def test_only_what_is_accepted_is_packed(judged: Path, pack: Any, rows: Any, provenance: Any, doors: Doors) -> None:
+def test_only_what_is_accepted_is_packed(
+    judged: Path, pack: Any, rows: Any, provenance: Any, doors: Extensions
+) -> None:
     """Keys in the dataset are those accepted; it verifies; provenance counts the rejected by reason."""
     dataset = pack(judged)
     accepted = {key for key, kept in verdicts.stream(judged) if kept}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from synthgen import datasets_on_disk, preview, study, tars
-from synthgen.doors import Doors
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import parts
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.publish.preflight import Preflight
 from synthgen.reproduce import reproduce
 from synthgen.sample import Record
@@ -81,14 +81,14 @@ def test_splits_are_those_of_the_tars(packed: Path, run: Path, pack: Any, rows: 
     assert places == [(row["key"], row["split"]) for row in rows(pack(run))]
 
 
-def test_verify_reads_every_image(packed: Path, doors: Doors) -> None:
+def test_verify_reads_every_image(packed: Path, doors: Extensions) -> None:
     """Every file is whole, and every image counted."""
     found = list(verify(packed, doors))
     assert {finding.state for finding in found} == {"whole"}
     assert sum(finding.samples for finding in found) == 24
 
 
-def test_verify_finds_a_turned_bit(dataset: Path, doors: Doors) -> None:
+def test_verify_finds_a_turned_bit(dataset: Path, doors: Extensions) -> None:
     """One bit in one file of images is damage."""
     path = max(dataset.glob("data/**/*.*"), key=lambda path: path.stat().st_size)
     content = bytearray(path.read_bytes())
@@ -98,14 +98,14 @@ def test_verify_finds_a_turned_bit(dataset: Path, doors: Doors) -> None:
     assert finding.state == "damaged"
 
 
-def test_verify_finds_what_does_not_belong(dataset: Path, doors: Doors) -> None:
+def test_verify_finds_what_does_not_belong(dataset: Path, doors: Extensions) -> None:
     """A file that is none of the dataset's is said, among images as well."""
     (dataset / "data" / "extra.png").write_bytes(b"x")
     found = {one.path: one.message for one in verify(dataset, doors) if one.state != "whole"}
     assert found == {"data/extra.png": "not a file of this dataset"}
 
 
-def test_an_image_is_made_again(packed: Path, made: Any, doors: Doors) -> None:
+def test_an_image_is_made_again(packed: Path, made: Any, doors: Extensions) -> None:
     """`reproduce` finds a sample by its key and makes the same bytes."""
     key = sorted(made)[5]
     again = reproduce(packed, key, doors)
@@ -113,7 +113,7 @@ def test_an_image_is_made_again(packed: Path, made: Any, doors: Doors) -> None:
     assert sha256(again.content).hexdigest() == made[key][0].image_sha256
 
 
-def test_preview_shows_it(packed: Path, made: Any, doors: Doors, tmp_path: Path) -> None:
+def test_preview_shows_it(packed: Path, made: Any, doors: Extensions, tmp_path: Path) -> None:
     """The gallery holds every image."""
     preview.show(packed, tmp_path / "page.html", doors)
     text = (tmp_path / "page.html").read_text()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from synthgen import study
 from synthgen.errors import InputError, ManifestError
-from synthgen.pack.splits import group, split
+from synthgen.pack.order import group
+from synthgen.real import split_of
 
 HALVES = {"splits": {"train": 0.5, "validation": 0.25, "test": 0.25}, "images_per_shard": 5}
 ENTRY = {"strategy": "fake", "per_cell": 20, "settings": {"height": 8, "width": 8}}
@@ -101,7 +102,7 @@ def test_the_group_is_the_most_that_is_known() -> None:
 def test_fractions_are_kept() -> None:
     """Of many groups, each split gets its fraction within a twentieth."""
     fractions: Any = {"test": 0.2, "train": 0.7, "validation": 0.1}
-    found = [split(7, f"group-{number}", fractions) for number in range(2000)]
+    found = [split_of(7, f"group-{number}", fractions) for number in range(2000)]
     for name, fraction in fractions.items():
         assert found.count(name) / 2000 == pytest.approx(fraction, abs=0.05)
 
@@ -111,7 +112,7 @@ def test_a_larger_test_split_takes_from_the_others_alone(name: str, seed: int, t
     """A group in train stays there as long as train's fraction does."""
     one: Any = {"train": train, "test": 1 - train}
     two: Any = {"train": train, "validation": (1 - train) / 2, "test": (1 - train) / 2}
-    assert (split(seed, name, one) == "train") == (split(seed, name, two) == "train")
+    assert (split_of(seed, name, one) == "train") == (split_of(seed, name, two) == "train")
 
 
 @pytest.mark.parametrize(

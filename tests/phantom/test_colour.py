@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.phantom import colour
+from synthgen.phantom import skin_colour
+from synthgen.vision import colour
 
 channel = st.integers(0, 255)
 
@@ -30,17 +31,17 @@ def test_a_known_colour_has_its_known_lab() -> None:
     assert colour.linear_to_lab(np.array([1.0, 0, 0])) == pytest.approx([53.24, 80.09, 67.20], abs=0.02)
 
 
-@pytest.mark.parametrize("tone", colour.TONES)
+@pytest.mark.parametrize("tone", skin_colour.TONES)
 def test_a_base_colour_has_the_ita_it_says(tone: int) -> None:
     """Measured in the picture, the unlit colour's ITA is the one drawn, up to rounding to bytes."""
     rng = np.random.default_rng(tone)
     for _ in range(20):
-        angle, linear = colour.base(rng, tone)
+        angle, linear = skin_colour.base(rng, tone)
         pixel = np.rint(colour.to_srgb(linear) * 255).astype(np.uint8)
         assert float(colour.ita(pixel)) == pytest.approx(angle, abs=2)
 
 
 def test_types_do_not_overlap() -> None:
     """The range of each type's ITA ends where the next one's begins, or above it."""
-    ranges = [tone.ita for tone in colour.TONES.values()]
+    ranges = [tone.ita for tone in skin_colour.TONES.values()]
     assert all(lighter[0] >= darker[1] for lighter, darker in itertools.pairwise(ranges))

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.errors import InputError
-from synthgen.phantom import colour, render
+from synthgen.phantom import render, skin_colour
 from synthgen.phantom.camera import SITES
 from synthgen.phantom.conditions import CONDITIONS
+from synthgen.vision import colour
 
-CELLS = [(label, tone) for label in CONDITIONS for tone in colour.TONES]
+CELLS = [(label, tone) for label in CONDITIONS for tone in skin_colour.TONES]
 SICK = [label for label in CONDITIONS if label != "healthy"]
 cells = st.tuples(st.sampled_from(list(CONDITIONS)), st.integers(1, 6))
 
@@ -110,10 +111,10 @@ def test_skin_spans_the_real_scale(drawn: dict[str, render.Phantoms]) -> None:
     assert medians[-1] < -30
 
 
-@pytest.mark.parametrize("tone", colour.TONES)
+@pytest.mark.parametrize("tone", skin_colour.TONES)
 def test_the_drawn_ita_is_within_its_type(tone: int, drawn: dict[str, render.Phantoms]) -> None:
     """The angle that comes with an image lies in the range of its type."""
-    low, high = colour.TONES[tone].ita
+    low, high = skin_colour.TONES[tone].ita
     angles = drawn["a"].ita[drawn["a"].tones == tone]
     assert low <= angles.min() <= angles.max() <= high
 
@@ -163,5 +164,5 @@ def test_what_cannot_be_drawn_is_refused(labels: list[str], tones: list[int], si
 
 def bare_ita(phantoms: render.Phantoms) -> list[float]:
     angles = colour.ita(phantoms.images)
-    chosen = [phantoms.tones == tone for tone in colour.TONES]
+    chosen = [phantoms.tones == tone for tone in skin_colour.TONES]
     return [float(np.median(angles[which][~phantoms.masks[which]])) for which in chosen]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import models
+from synthgen.core import model_folder
 from synthgen.phantom.training import autoencoder, data, networks
 from synthgen.phantom.training.loop import Machine, Stage, curve
 from synthgen.phantom.training.recipe import LABELS, MAX_TOKENS, Recipe
@@ -138,4 +138,4 @@ def test_it_trains_a_model_that_diffusers_loads(tmp_path: Path) -> None:
 
 def test_what_is_trained_on_is_what_the_model_is_said_to_know() -> None:
     """Whoever asks the bundled model for another condition is told so by this list."""
-    assert tuple(LABELS.values()) == models.LEARNED
+    assert tuple(LABELS.values()) == model_folder.LEARNED

@@ -15,9 +15,9 @@ from PIL import Image
 
 from synthgen import generate, images, planning, study
 from synthgen.commands import call
-from synthgen.doors import Doors
 from synthgen.originals import of_run
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show
 
 Write = Callable[..., Path]
@@ -31,7 +31,7 @@ NOTE = "<strong>Holds real photographs</strong> (the left of each pair): mind wh
 
 
 @pytest.fixture
-def chain(write_manifest: Write, tmp_path: Path, doors: Doors) -> tuple[Path, Plan]:
+def chain(write_manifest: Write, tmp_path: Path, doors: Extensions) -> tuple[Path, Plan]:
     """The run of a chain from phantoms, and its plan."""
     return made(write_manifest(real=PHANTOM, generate=CHAIN), tmp_path / "run", doors)
 
@@ -50,19 +50,19 @@ def photographs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run_of_photographs(photographs: Path, write_manifest: Write, tmp_path: Path, doors: Doors) -> Path:
+def run_of_photographs(photographs: Path, write_manifest: Write, tmp_path: Path, doors: Extensions) -> Path:
     """The run of one entry from the folder of photographs."""
     real = {"source": "folder", "path": str(photographs)} | TRAIN
     return made(write_manifest(real=real, generate=CHAIN[:1]), tmp_path / "run", doors)[0]
 
 
-def made(path: Path, root: Path, doors: Doors) -> tuple[Path, Plan]:
+def made(path: Path, root: Path, doors: Extensions) -> tuple[Path, Plan]:
     plan = planning.read(path, doors, root)
     list(generate.generate(generate.prepare(plan, root, generate.Selection()), None))
     return root, plan
 
 
-def shown(root: Path, doors: Doors, **options: Any) -> tuple[str, dict[str, Any]]:
+def shown(root: Path, doors: Extensions, **options: Any) -> tuple[str, dict[str, Any]]:
     """The page of a run or dataset, and what its block of JSON says."""
     out = root.parent / "page.html"
     show(root, out, doors, **options)
@@ -86,7 +86,7 @@ def pixels(address: str) -> Any:
         return np.asarray(image.convert("RGB"))
 
 
-def test_each_picture_stands_beside_what_it_starts_from(chain: tuple[Path, Plan], doors: Doors) -> None:
+def test_each_picture_stands_beside_what_it_starts_from(chain: tuple[Path, Plan], doors: Extensions) -> None:
     """Of a real image and of an image made before, every pixel is there at the size that was made."""
     root, plan = chain
     found, read = originals(shown(root, doors)[1]), of_run(plan, root)
@@ -100,7 +100,7 @@ def test_each_picture_stands_beside_what_it_starts_from(chain: tuple[Path, Plan]
                 assert (pixels(address) == read(sample).pixels).all()
 
 
-def test_a_real_image_is_there_once(chain: tuple[Path, Plan], doors: Doors) -> None:
+def test_a_real_image_is_there_once(chain: tuple[Path, Plan], doors: Extensions) -> None:
     """Two pictures of one real image share it; those made from pictures have each its own."""
     root, plan = chain
     data = shown(root, doors)[1]
@@ -113,7 +113,7 @@ def test_a_real_image_is_there_once(chain: tuple[Path, Plan], doors: Doors) -> N
     assert found[same[0]] == found[same[1]]
 
 
-def test_a_dataset_shows_the_same_pairs_as_its_run(chain: tuple[Path, Plan], doors: Doors, tmp_path: Path) -> None:
+def test_a_dataset_shows_the_same_pairs_as_its_run(chain: tuple[Path, Plan], doors: Extensions, tmp_path: Path) -> None:
     """What an earlier entry made is found in the dataset itself."""
     list(study.pack(chain[0], tmp_path / "dataset"))
     found = originals(shown(tmp_path / "dataset", doors)[1])
@@ -121,7 +121,7 @@ def test_a_dataset_shows_the_same_pairs_as_its_run(chain: tuple[Path, Plan], doo
     assert found == originals(shown(chain[0], doors)[1])
 
 
-def test_what_starts_from_nothing_stands_alone(write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+def test_what_starts_from_nothing_stands_alone(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
     """Pictures made from prompts alone have no original, and the page speaks of no pairs."""
     root, _ = made(write_manifest(), tmp_path / "run", doors)
     html, data = shown(root, doors)
@@ -131,14 +131,14 @@ def test_what_starts_from_nothing_stands_alone(write_manifest: Write, tmp_path: 
 
 
 def test_a_run_that_is_not_finished_says_how_far_it_is(
-    write_manifest: Write, make_images: Any, tmp_path: Path, doors: Doors
+    write_manifest: Write, make_images: Any, tmp_path: Path, doors: Extensions
 ) -> None:
     """A gallery of a part of a run tells how many of the planned images are there."""
     make_images(planning.read(write_manifest(), doors), tmp_path / "run", limit=1)
     assert "5 of 24 planned images" in shown(tmp_path / "run", doors)[0]
 
 
-def test_an_image_made_from_a_prompt_is_an_original(write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+def test_an_image_made_from_a_prompt_is_an_original(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
     """A chain that begins with prompts shows its second half as pairs, without a word of photographs."""
     entries = [{"name": "first", "strategy": "fake", "per_cell": 1}, CHAIN[1]]
     root, _ = made(write_manifest(generate=entries), tmp_path / "run", doors)
@@ -147,14 +147,14 @@ def test_an_image_made_from_a_prompt_is_an_original(write_manifest: Write, tmp_p
     assert NOTE not in html
 
 
-def test_drawn_phantoms_are_not_called_photographs(chain: tuple[Path, Plan], doors: Doors) -> None:
+def test_drawn_phantoms_are_not_called_photographs(chain: tuple[Path, Plan], doors: Extensions) -> None:
     """A page of phantoms does not claim to hold photographs, and does not call them made by a model."""
     html, _ = shown(chain[0], doors)
     assert NOTE not in html
     assert "the left of each pair is the image that the right one starts from" in html
 
 
-def test_real_photographs_are_warned_of(run_of_photographs: Path, doors: Doors) -> None:
+def test_real_photographs_are_warned_of(run_of_photographs: Path, doors: Extensions) -> None:
     """A page with real photographs on it says so at its top."""
     html, data = shown(run_of_photographs, doors)
     assert len(data["originals"]) == 4
@@ -170,7 +170,7 @@ def test_without_originals_no_photograph_is_there(run_of_photographs: Path, tmp_
     assert NOTE not in out.read_text("utf-8")
 
 
-def test_the_contact_sheet_holds_no_original(run_of_photographs: Path, doors: Doors, tmp_path: Path) -> None:
+def test_the_contact_sheet_holds_no_original(run_of_photographs: Path, doors: Extensions, tmp_path: Path) -> None:
     """The sheet is the same with and without originals in the page."""
     with_them = show(run_of_photographs, tmp_path / "with.html", doors).read_bytes()
     assert show(run_of_photographs, tmp_path / "none.html", doors, starts=False).read_bytes() == with_them
@@ -178,7 +178,7 @@ def test_the_contact_sheet_holds_no_original(run_of_photographs: Path, doors: Do
 
 @pytest.mark.parametrize("what", ["run", "dataset"])
 def test_photographs_that_are_gone_are_said_to_be(
-    what: str, run_of_photographs: Path, photographs: Path, doors: Doors, caplog: Any
+    what: str, run_of_photographs: Path, photographs: Path, doors: Extensions, caplog: Any
 ) -> None:
     """Without them there is still a gallery; its facts and one line of the log say what it lacks."""
     list(study.pack(run_of_photographs, run_of_photographs.with_name("dataset")))
@@ -194,7 +194,7 @@ def test_photographs_that_are_gone_are_said_to_be(
 
 
 def test_a_changed_photograph_is_not_shown(
-    run_of_photographs: Path, photographs: Path, doors: Doors, caplog: Any
+    run_of_photographs: Path, photographs: Path, doors: Extensions, caplog: Any
 ) -> None:
     """Another file under a photograph's name is never taken for what a picture starts from."""
     shutil.copy(photographs / "0.png", photographs / "1.png")
@@ -203,7 +203,7 @@ def test_a_changed_photograph_is_not_shown(
 
 
 def test_a_dataset_without_the_picture_before_says_so(
-    chain: tuple[Path, Plan], doors: Doors, tmp_path: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch
+    chain: tuple[Path, Plan], doors: Extensions, tmp_path: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A picture whose parent the dataset does not hold leaves the page without originals, with the reason."""
     list(study.pack(chain[0], tmp_path / "dataset"))
@@ -213,7 +213,7 @@ def test_a_dataset_without_the_picture_before_says_so(
 
 
 def test_another_plan_s_images_are_not_shown(
-    run_of_photographs: Path, doors: Doors, tmp_path: Path, caplog: Any
+    run_of_photographs: Path, doors: Extensions, tmp_path: Path, caplog: Any
 ) -> None:
     """A dataset whose records name other sources than its manifest plans has no pairs that could be wrong."""
     from synthgen import real
@@ -226,7 +226,7 @@ def test_another_plan_s_images_are_not_shown(
     assert "plans another image" in caplog.text
 
 
-def test_large_images_are_reduced(photographs: Path, write_manifest: Write, tmp_path: Path, doors: Doors) -> None:
+def test_large_images_are_reduced(photographs: Path, write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
     """What a picture of 160 pixels starts from is embedded 128 pixels wide."""
     entry = CHAIN[0] | {"settings": {"width": 160, "height": 160}}
     real = {"source": "folder", "path": str(photographs)} | TRAIN

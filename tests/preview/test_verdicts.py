@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from synthgen import preview, study, verdicts
-from synthgen.doors import Doors
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def pictures(page: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors: Doors) -> None:
+def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors: Extensions) -> None:
     """Rejected ones carry their reason, accepted ones an empty one, and the page can be filtered by it."""
     out = tmp_path / "page.html"
     preview.show(judged, out, doors)
@@ -45,7 +45,7 @@ def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors
 
 
 def test_a_run_that_was_not_judged_has_no_such_filter(
-    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path, doors: Doors
+    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path, doors: Extensions
 ) -> None:
     """Where nothing was judged, no picture is called accepted."""
     make_images(make_plan(), tmp_path / "run")

@@ -8,7 +8,7 @@ import pytest
 from calls import TOKEN
 
 from synthgen import datasets_on_disk, planning, study
-from synthgen.all_doors import DOORS
+from synthgen.all_doors import EXTENSIONS
 from synthgen.publish.preflight import Preflight
 
 REAL = {"source": "phantom", "count": 24, "seed": 3}
@@ -25,7 +25,7 @@ def packed(write_manifest: Callable[..., Path], make_images: Callable[..., Any],
             curate={"scorers": scorers},
             publish={"license": "openrail"},
         )
-        plan = planning.read(manifest, DOORS, tmp_path / "run")
+        plan = planning.read(manifest, EXTENSIONS, tmp_path / "run")
         make_images(plan, tmp_path / "run")
         list(study.curate(tmp_path / "run", plan, lambda: False))
         list(study.pack(tmp_path / "run", tmp_path / "dataset"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import models
+from synthgen.core import model_folder
 from synthgen.errors import UnavailableError
 from synthgen.phantom.render import render
 from synthgen.scorers import Batch, Context, likeness
@@ -18,7 +18,7 @@ def tokenizer() -> Any:
     """The bundled tokenizer."""
     from transformers import CLIPTokenizer
 
-    return CLIPTokenizer.from_pretrained(models.describe(models.BUNDLED, Path()).folder / "tokenizer")
+    return CLIPTokenizer.from_pretrained(model_folder.describe(model_folder.BUNDLED, Path()).folder / "tokenizer")
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from synthgen import manifest, scorers, study
-from synthgen.doors import Doors
 from synthgen.errors import ManifestError
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.scorers import _own
 
 FUNCTION = (
@@ -92,7 +92,7 @@ def test_an_installed_function_scores(
     ],
 )
 def test_what_is_no_scorer_is_said(
-    block: dict[str, Any], fault: str, doors: Doors, write_manifest: Callable[..., Path]
+    block: dict[str, Any], fault: str, doors: Extensions, write_manifest: Callable[..., Path]
 ) -> None:
     """A manifest that names a scorer that is not there is refused before anything is made."""
     with pytest.raises(ManifestError) as told:

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import shipped
 from synthgen.addresses import Fetch
+from synthgen.core import resources
 from synthgen.fetch import targets
 from synthgen.real import Index
 
 
 def block(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The `real:` block of a manifest that ships; and its labels, scale and tones as the index wants them."""
-    path = shipped.find("manifests", name)
+    path = resources.find("manifests", name)
     assert path is not None
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     tones = document["skin_tones"]

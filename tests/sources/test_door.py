@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from synthgen import sources
-from synthgen.doors import SourceSettings
 from synthgen.errors import InputError
+from synthgen.plan.manifest.settings import SourceSettings
 
 NEEDED: dict[str, dict[str, Any]] = {
     "folder": {"path": "."},

@@ -9,7 +9,7 @@ import yaml
 
 from synthgen import manifest, planning
 from synthgen.commands import _account
-from synthgen.doors import Doors
+from synthgen.plan.manifest.settings import Extensions
 
 DOCS = Path(__file__).parents[2] / "docs"
 LABELS = {"psoriasis": "psoriasis", "melanoma": "melanoma"}
@@ -25,20 +25,20 @@ def blocks(page: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("block", blocks("sources.md"), ids="-".join)
-def test_each_block_on_real_images_is_read(block: dict[str, Any], doors: Doors, tmp_path: Path) -> None:
+def test_each_block_on_real_images_is_read(block: dict[str, Any], doors: Extensions, tmp_path: Path) -> None:
     """Each is a part of a manifest that has no fault."""
     text = yaml.safe_dump(STUDY | FAKE | block, sort_keys=False)
     assert manifest.parse(text, doors, base=tmp_path, where="page").real is not None
 
 
-def test_the_whole_manifest_is_read(doors: Doors, tmp_path: Path) -> None:
+def test_the_whole_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
     """The manifest that shows every key has no fault."""
     whole = yaml.safe_dump(blocks("manifest.md")[0], sort_keys=False)
     found = manifest.parse(whole, doors, base=tmp_path, where="page")
     assert [entry.strategy for entry in found.entries] == ["text2img", "inpaint", "outpaint"]
 
 
-def test_the_account_shown_is_the_one_printed(doors: Doors) -> None:
+def test_the_account_shown_is_the_one_printed(doors: Extensions) -> None:
     """The line that the page shows of `synthgen plan from-images` is the one that it prints."""
     index = planning.read(Path("from-images"), doors).index
     assert index is not None

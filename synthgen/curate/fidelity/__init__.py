@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from synthgen import blocks, durable, features, runs
+from synthgen import features, runs
+from synthgen.core import atomic
+from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
 from synthgen.curate.fidelity.facts import PANELS
 from synthgen.curate.fidelity.inputs import Described
@@ -20,8 +22,8 @@ from synthgen.errors import InputError
 from synthgen.fidelity import MEASURES, nearest
 
 if TYPE_CHECKING:
-    from synthgen.doors import Doors
     from synthgen.plan import Plan
+    from synthgen.plan.manifest.settings import Extensions
 
 __all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "overall", "report"]
 
@@ -48,7 +50,7 @@ class Report:
 
 def report(
     root: Path,
-    doors: Doors,
+    doors: Extensions,
     *,
     backbone: str = BACKBONE,
     out: Path | None = None,
@@ -107,7 +109,7 @@ def _claim(out: Path) -> None:
     if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()) and not (out / TABLE).exists():
         raise InputError(f"{out} is not empty and no fidelity report (no {TABLE}); choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    durable.sweep(out)
+    atomic.sweep(out)
 
 
 def _distances(made: Described, real: Mapping[str, Described]) -> Distances | None:
@@ -120,12 +122,12 @@ def _distances(made: Described, real: Mapping[str, Described]) -> Distances | No
 def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
     content = list(page.content(found, said))
-    durable.write(out / TABLE, rows.table(found))
+    atomic.write(out / TABLE, rows.table(found))
     for name in facts.PICTURES:
         (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
     for figure in said.figures:
-        durable.write(out / figure.file, figure.content)
-    durable.write(out / PAGE, blocks.html(title, content, "synthgen curate --report").encode())
+        atomic.write(out / figure.file, figure.content)
+    atomic.write(out / PAGE, synthgen_report.html(title, content, "synthgen curate --report").encode())
 
 
 def _device() -> str:

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen import skin_tones, stored
-from synthgen.curate.fidelity.judged import Judged
-from synthgen.curate.fidelity.subject import Subject
+from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
 from synthgen.features import Backbone, shared
 from synthgen.stored import Pictures, Place
 
 if TYPE_CHECKING:
-    from synthgen.doors import Doors
+    from synthgen.plan.manifest.settings import Extensions
     from synthgen.real import Source
     from synthgen.sample import Record
 
@@ -71,7 +70,7 @@ class Described:
 
 
 def describe(
-    subject: Subject, doors: Doors, backbone: Backbone, *, limit: int, progress: Progress
+    subject: Subject, doors: Extensions, backbone: Backbone, *, limit: int, progress: Progress
 ) -> tuple[Described, Mapping[str, Described]]:
     """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from synthgen.blocks import Block, Paragraph, Table
+from synthgen.core.report import Block, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, ENTRY, KEPT
 from synthgen.curate.fidelity.rows import COLUMNS, MEMORISED, NONE, Row
 from synthgen.fidelity import Measured

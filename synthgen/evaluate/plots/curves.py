@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from synthgen.evaluate.comparison import Comparison
-from synthgen.evaluate.comparisons import ADDED, AUGMENT, MORE, REAL, Analysis
+from synthgen.evaluate.comparisons import ADDED, AUGMENT, MORE, REAL, Analysis, Comparison
 from synthgen.evaluate.plots import style
 from synthgen.evaluate.plots.style import Plot
 from synthgen.evaluate.predictions import Cell

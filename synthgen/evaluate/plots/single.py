@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthgen.evaluate import tones
+from synthgen.evaluate import metrics
 from synthgen.evaluate.comparisons import REAL, Analysis
 from synthgen.evaluate.metrics import confusion
 from synthgen.evaluate.plots import style
@@ -11,7 +11,7 @@ from synthgen.evaluate.plots.style import Plot
 
 def by_tone(analysis: Analysis) -> Plot | None:
     """Top-1 by skin tone, a bar for each arm that pictures show; ``None`` without skin tones."""
-    found = tones.by_tone(analysis.predictions.study.scale, analysis.predictions.tones)
+    found = metrics.members_by_tone(analysis.predictions.study.scale, analysis.predictions.tones)
     known = {name: members for name, members in found.items() if name != "unknown"}
     if not known:
         return None

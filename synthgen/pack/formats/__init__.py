@@ -5,9 +5,9 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from synthgen.manifest import Layout
-from synthgen.pack.job import Job
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.scratch import Job
 
 
 class Format(Protocol):

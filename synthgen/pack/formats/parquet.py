@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from synthgen import durable, embedded
-from synthgen.pack.job import Job
+from synthgen import embedded
+from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.scratch import Job
 
 _IMAGE = ("image.bytes", "image.path")
 
@@ -39,7 +40,7 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
                     offset += 1
         file.flush()
         os.fsync(file.fileno())
-    durable.publish(scratch, job.scratch.dataset / name)
+    atomic.publish(scratch, job.scratch.dataset / name)
 
 
 def _table(samples: Sequence[Sample], schema: Any) -> Any:

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator
 
-from synthgen import durable, tars
-from synthgen.pack.job import Job
+from synthgen import tars
+from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.scratch import Job
 
 
 def shard(part: Part) -> str:
@@ -26,4 +27,4 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
         tars.finish(file)
         file.flush()
         os.fsync(file.fileno())
-    durable.publish(scratch, job.scratch.dataset / name)
+    atomic.publish(scratch, job.scratch.dataset / name)

@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from synthgen import devices
+from synthgen.core import devices
 from synthgen.phantom.training import autoencoder, data, denoiser, export, networks
 from synthgen.phantom.training.loop import Machine
 from synthgen.phantom.training.recipe import Recipe

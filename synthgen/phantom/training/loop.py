@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from synthgen import durable
+from synthgen.core import atomic
 
 _LOG_STEPS = 100
 _CHECKPOINT_SECONDS = 300.0
@@ -133,7 +133,7 @@ class Stage:
                 if value in self._optimizer.state:
                     tensors[f"{moment}/{key}"] = self._optimizer.state[value][moment]
         facts = {"step": str(self._done), "steps": str(self._steps), "seed": str(self._seed)}
-        durable.write(self._checkpoint, save({key: value.contiguous() for key, value in tensors.items()}, facts))
+        atomic.write(self._checkpoint, save({key: value.contiguous() for key, value in tensors.items()}, facts))
 
     def _restore(self) -> int:
         """Take up the newest checkpoint; returns the steps it has behind it."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from synthgen import prompts, shipped, skin_tones
+from synthgen import prompts, skin_tones
+from synthgen.core import resources
 from synthgen.errors import InputError
 from synthgen.phantom.training.recipe import LABELS, TONES
 
@@ -39,7 +40,7 @@ class Wording:
     """
 
     def __init__(self) -> None:
-        path = shipped.find("prompts", "dermatology")
+        path = resources.find("prompts", "dermatology")
         if path is None:
             raise InputError("the shipped prompt templates `dermatology` are gone; install synthgen again")
         self._shipped = prompts.read(path.read_text(encoding="utf-8"), path.name)

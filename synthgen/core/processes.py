@@ -13,6 +13,19 @@ from synthgen.errors import SynthgenError
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes in one thread inside, and as before outside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes to hand work to; what is still waiting when the block is left is not begun any more.
 

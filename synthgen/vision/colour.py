@@ -1,56 +1,18 @@
-"""Skin colour: CIELAB, linear light, sRGB, the individual typology angle (ITA), and a colour for each Fitzpatrick type.
+"""CIELAB and individual typology angle (ITA) of sRGB pixels.
 
-Colours are numpy arrays of float64 whose first axis is the channel. Linear light and sRGB run from 0 to 1.
 Formulas: CIE 15:2004 (CIELAB, D65, 2 degree observer), IEC 61966-2-1 (sRGB).
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Range = tuple[float, float]
 
 _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 _FROM_XYZ = np.linalg.inv(_TO_XYZ)
 _WHITE = _TO_XYZ.sum(axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Tone:
-    """The base colours of one Fitzpatrick type: the range of its ITA in degrees, of b* and of a*."""
-
-    name: str
-    ita: Range
-    b: Range
-    a: Range
-
-
-# The six classes of ITA (Chardon et al. 1991; del Bino & Bernerd 2013: > 55 very light, 41-55 light, 28-41
-# intermediate, 10-28 tan, -30-10 brown, < -30 dark) taken one to one as Fitzpatrick types I to VI. That is a convention
-# of data sets, not physiology: Fitzpatrick asks how skin burns, ITA what colour it has.
-TONES: dict[int, Tone] = {
-    1: Tone("I", ita=(56, 69), b=(9, 14), a=(6, 13)),
-    2: Tone("II", ita=(42, 55), b=(12, 17), a=(7, 14)),
-    3: Tone("III", ita=(28, 41), b=(14, 19), a=(8, 14)),
-    4: Tone("IV", ita=(10, 28), b=(15, 21), a=(9, 14)),
-    5: Tone("V", ita=(-29, 7), b=(13, 20), a=(9, 14)),
-    6: Tone("VI", ita=(-66, -34), b=(9, 15), a=(6, 11)),
-}
-
-
-def base(rng: np.random.Generator, fitzpatrick: int) -> tuple[float, Array]:
-    """Draw the colour of unlit skin of a type: its ITA in degrees and its linear RGB, shape (3,).
-
-    ``L* = 50 + b* tan(ITA)`` turns the definition of ITA round.
-    """
-    tone = TONES[fitzpatrick]
-    ita = float(rng.triangular(tone.ita[0], sum(tone.ita) / 2, tone.ita[1]))
-    b, a = rng.uniform(*tone.b), rng.uniform(*tone.a)
-    return ita, lab_to_linear(np.array([50 + b * np.tan(np.radians(ita)), a, b]))
 
 
 def ita(pixels: npt.NDArray[np.uint8]) -> Array:

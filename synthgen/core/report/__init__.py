@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from synthgen.card.escape import escape
+from synthgen.core.report.markdown import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def html(title: str, blocks: Sequence[Block], generator: str) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["csp_hash"] = _csp_hash
-    template = resources.files("synthgen.blocks").joinpath("page.html.j2").read_text("utf-8")
+    template = resources.files("synthgen.core.report").joinpath("page.html.j2").read_text("utf-8")
     kinds = [(type(block).__name__, block) for block in blocks]
     return environment.from_string(template).render(title=title, blocks=kinds, generator=generator)
 

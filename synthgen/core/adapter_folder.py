@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from synthgen import durable, models
+from synthgen.core import atomic, model_folder
 from synthgen.errors import DamagedError, IncompleteError, ManifestError
 
 FOLDER = "adapters"
@@ -91,7 +91,7 @@ def describe(folder: Path) -> Adapter:
     """
     if not folder.is_dir():
         raise ManifestError(f"no folder {folder}")
-    models.refuse_unsafe(folder, [folder])
+    model_folder.refuse_unsafe(folder, [folder])
     own = (folder / FACTS).is_file()
     method = _method(folder, own=own)
     digest = weights_sha256(folder)
@@ -121,7 +121,7 @@ def read(folder: Path) -> dict[str, Any]:
 def write(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write the facts beside an adapter's weights, as the last of its files."""
     content = {"format": _FORMAT, **facts, "weights_sha256": weights_sha256(folder)}
-    durable.write(folder / FACTS, json.dumps(content, indent=1).encode())
+    atomic.write(folder / FACTS, json.dumps(content, indent=1).encode())
 
 
 def weights_sha256(folder: Path) -> str:

@@ -1,0 +1,1 @@
+"""What every room stands on: files, processes, devices, YAML, plug-ins, report pages. Knows nothing of images."""

@@ -1,0 +1,1 @@
+"""Diffusion pipelines, and the strategies that make images with them."""

@@ -1,0 +1,37 @@
+"""What makes the images of a batch of samples, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from synthgen.sample import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.images import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class MadeImages:
+    """What a maker gives back for a batch.
+
+    Attributes:
+        pixels: uint8 RGB, shape (batch, height, width, 3).
+        finite: bool, shape (batch,): False where the model's output held NaN or infinity.
+        faults: Why an image can't be made at all, whatever the attempt, one word each; empty where it can.
+    """
+
+    pixels: Pixels
+    finite: npt.NDArray[np.bool_]
+    faults: tuple[str, ...] = ()
+
+
+class ImageMaker(Protocol):
+    """Makes the images of a batch of samples; what one looks like depends on no other."""
+
+    def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+        """Make one image a sample; ``precise`` computes in fp32 whatever the dtype is otherwise."""

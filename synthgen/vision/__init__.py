@@ -1,0 +1,1 @@
+"""Pixels: image files, colour, features, classifiers, near-duplicates, metrics. Knows no manifest."""
