@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from synthgen.near_copies import THRESHOLD, nearest, signatures
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import render
+from synthgen.vision.near_duplicates import THRESHOLD, nearest, signatures
 
 Pixels = npt.NDArray[np.uint8]
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]

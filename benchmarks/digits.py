@@ -23,12 +23,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from synthgen.plan.sample import Record
 
-from synthgen import draws, planning, tars
-from synthgen import manifest as manifests
+from synthgen import planning, tars
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import atomic, processes
-from synthgen.sample import Record
+from synthgen.plan import manifest as manifests
+from synthgen.plan import real_pools
 
 ROOT = Path(__file__).parents[1]
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -197,7 +198,7 @@ def study(home: Path, out: Path) -> None:
     read = manifests.read(home / "manifest.yaml", EXTENSIONS)
     assert read.real is not None  # noqa: S101 - the manifest above has it
     train = planning.index(read, read.real, home / "index").usable("train")
-    orders = [draws.draw(train, WORDS, read.document.seed, seed) for seed in range(SEEDS)]
+    orders = [real_pools.draw(train, WORDS, read.document.seed, seed) for seed in range(SEEDS)]
     chosen = {(n, s): {word: orders[s].order[word][:n] for word in WORDS} for n in SIZES for s in range(SEEDS)}
     (home / "made").mkdir(exist_ok=True)
     with processes.pool(2) as pool:

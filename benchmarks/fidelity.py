@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from synthgen.features import backbone
-from synthgen.fidelity import MEASURES, Measured, compare, nearest
-from synthgen.fidelity.memorisation import memorisation
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import render
+from synthgen.vision.features import backbone
+from synthgen.vision.metrics import MEASURES, Measured, compare, nearest
+from synthgen.vision.metrics.memorisation import memorisation
 
 PAGE = Path(__file__).parents[1] / "docs/fidelity.md"
 BEGIN, END = "<!-- measured: made by `python benchmarks/fidelity.py` -->", "<!-- /measured -->"

@@ -15,10 +15,11 @@ from typing import Any
 
 import yaml
 
-from synthgen import finetune, indexing, photographs, planning
+from synthgen import finetune, indexing, planning
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import devices, model_folder
 from synthgen.plan import Plan
+from synthgen.vision.images import untrusted
 
 SIDE, RATE = 64, 1e-4
 
@@ -98,7 +99,7 @@ def shown(plan: Plan, root: Path) -> tuple[Any, list[str]]:
     if real is None or index is None:
         raise LookupError("no real images")
     read = indexing.open_images(real.source, real.settings, plan.manifest.base, root)
-    images = [photographs.open_photograph(read(source)) for source in index.usable("train")]
+    images = [untrusted.open_photograph(read(source)) for source in index.usable("train")]
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels, ["An image of psoriasis, a skin disease"] * len(images)
 

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from synthgen import curate, manifest, runs, verdicts
+from synthgen import curate, runs, verdicts
 from synthgen.all_doors import EXTENSIONS
 from synthgen.ledger import Ledger, Outcome
-from synthgen.plan import Plan
+from synthgen.plan import Plan, manifest
 
 IMAGES, SHARD, TONES = 458_920, 48, 6
 LABELS = ["folliculitis", "lichen-planus", "melanoma", "psoriasis", "sarcoidosis"]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from copies import CHANGES, drawn
 from PIL import Image
 
-from synthgen.near_copies import THRESHOLD, References, method, search, signatures
+from synthgen.vision.near_duplicates import THRESHOLD, References, method, search, signatures
 
 Floats = npt.NDArray[np.float32]
 MADE, REAL = 458_920, 3_530

@@ -1,4 +1,4 @@
-"""What `synthgen.photographs` makes of odd, broken and hostile files, each written here: `docs/odd-images.md`.
+"""What `synthgen.vision.images.untrusted` makes of odd, broken and hostile files: `docs/odd-images.md`.
 
 ``python benchmarks/odd_images.py`` writes the table; tests/test_photographs.py checks each line of it.
 The scene is four colours, one in each quarter, so that one that is turned or mirrored is found out.
@@ -359,7 +359,7 @@ CASES = NOT_READ + READ
 def outcome(case: Case) -> str:
     """What a file gave, in words."""
     from synthgen.errors import DamagedError
-    from synthgen.photographs import open_photograph
+    from synthgen.vision.images.untrusted import open_photograph
 
     try:
         pixels = open_photograph(case.write())

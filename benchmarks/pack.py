@@ -38,9 +38,8 @@ A_TAR = 5000
 
 def plan_of(samples: int) -> Any:
     """The plan of a run of so many samples."""
-    from synthgen import manifest
     from synthgen.all_doors import EXTENSIONS
-    from synthgen.plan import Plan
+    from synthgen.plan import Plan, manifest
 
     return Plan(manifest.parse(MANIFEST % samples, EXTENSIONS, base=Path(), where="manifest.yaml"))
 
@@ -49,11 +48,13 @@ def write_run(root: Path, samples: int) -> None:
     """Child: write a finished run as `generate` would leave it."""
     import numpy as np
 
-    from synthgen import images, ledger, runs, sample, tars
+    from synthgen import ledger, runs, tars
+    from synthgen.plan import sample
+    from synthgen.vision.images import codec
 
     plan = plan_of(samples)
     runs.claim(root, plan)
-    image = images.encode(np.full((8, 8, 3), 99, np.uint8), images.Encoding())
+    image = codec.encode(np.full((8, 8, 3), 99, np.uint8), codec.Encoding())
     sha256 = hashlib.sha256(image).hexdigest()
     entry = plan.entries["fake"]
     book = ledger.Ledger(root, entry.name, entry.digest)

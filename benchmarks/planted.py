@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from copies import CHANGES
 from PIL import Image, ImageFilter
+from synthgen.plan.real_index import Source
+from synthgen.plan.sample import Record, field_types
 
-from synthgen import rules, skin_tones
 from synthgen.curate.judging import interval
-from synthgen.near_copies import THRESHOLD
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import Phantoms, render
-from synthgen.real import Source
-from synthgen.sample import Record, field_types
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest import rules
 from synthgen.scorers import Batch, Context, module
+from synthgen.vision.near_duplicates import THRESHOLD
 
 LABELS = tuple(CONDITIONS)
 TONES = ("I", "II", "III", "IV", "V", "VI")

@@ -16,12 +16,13 @@ import numpy as np
 import yaml
 from model_report import ROMAN, grid, look, new_judge, train_judge
 
-from synthgen import finetune, generate, images, planning, tars
+from synthgen import finetune, generate, planning, tars
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.phantom import render
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.training.recipe import LABELS, TONES
+from synthgen.vision.images import codec
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -112,7 +113,7 @@ def made(work: Path, name: str, per_cell: int) -> tuple[Any, list[str]]:
     samples = [one for path in sorted((root / "text").glob("*.tar")) for one in tars.read(path)]
     records = [json.loads(one.files["json"]) for one in samples]
     order = sorted(range(len(samples)), key=lambda place: records[place]["key"])
-    return np.stack([images.decode(samples[place].image) for place in order]), [records[p]["label"] for p in order]
+    return np.stack([codec.decode(samples[place].image) for place in order]), [records[p]["label"] for p in order]
 
 
 def judge(work: Path, per_cell: int, steps: int) -> tuple[Any, float]:

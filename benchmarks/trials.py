@@ -17,12 +17,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from synthgen.plan.manifest.learner import Learner
+
 from synthgen import evaluate
-from synthgen import manifest as manifests
 from synthgen.all_doors import EXTENSIONS
 from synthgen.evaluate import inputs, training
 from synthgen.evaluate.training import Setup, Unit
-from synthgen.manifest.learner import Learner
+from synthgen.plan import manifest as manifests
 
 
 def probe_seconds(job: evaluate.Job) -> float:

@@ -1,8 +1,8 @@
 """All the doors there are, as whoever reads a manifest hands them over."""
 
-from synthgen import prompts
 from synthgen.core import resources
 from synthgen.methods import door as methods
+from synthgen.plan.manifest import prompts
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.scorers import door as scorers
 from synthgen.sources import door as sources

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from synthgen import images
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
+from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
-    from synthgen.images import Pixels
+    from synthgen.vision.images.codec import Pixels
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 
 MAX_ATTEMPTS = 4
@@ -85,7 +85,7 @@ def _settle(
     pixels = painted.pixels[place]
     if painted.faults and painted.faults[place]:
         return MadeSample(one.sample, None, (*one.tries, painted.faults[place], "failed"))
-    fault = images.blank(pixels) if painted.finite[place] else "nonfinite"
+    fault = codec.blank(pixels) if painted.finite[place] else "nonfinite"
     if not fault:
         return MadeSample(one.sample, pixels, (*one.tries, "made"))
     tries = (*one.tries, fault)

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen import embedded, manifest, real, tars, top_ups
+from synthgen import embedded, tars
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
-from synthgen.manifest import Layout
-from synthgen.plan import Plan
+from synthgen.plan import Plan, manifest, real_index, top_ups
+from synthgen.plan.manifest import Layout
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.real import Index
+from synthgen.plan.real_index import Index
 from synthgen.tars import TarSample
 
 PROVENANCE = "provenance.json"
 MANIFEST = "manifest.yaml"
 METADATA = "metadata.parquet"
 PROMPTS = "prompts/prompts.yaml"
-SOURCES = real.FILE
+SOURCES = real_index.FILE
 CARD = "README.md"
 SHEET = "assets/contact_sheet.png"
 LAYOUTS = get_args(Layout)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import DamagedError
-from synthgen.sample import Record, field_types
+from synthgen.plan.sample import Record, field_types
 from synthgen.tars import TarSample
 
 ROWS = 100  # rows a row group with images in it, as `datasets` itself writes them

@@ -11,18 +11,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen import datasets_on_disk, images, indexing, photographs, tars
+from synthgen import datasets_on_disk, indexing, tars
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan, Plan
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
+from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from synthgen.images import Pixels
-    from synthgen.real import Source
+    from synthgen.plan.real_index import Source
+    from synthgen.vision.images.codec import Pixels
 
 ReadParent = Callable[[EntryPlan, Sample], bytes | None]
 _READERS = 4
@@ -80,21 +81,21 @@ class StartImages:
             content = self._read_parent(entry, sample)
             if content is None:
                 return None
-            pixels = images.decode(content)
+            pixels = codec.decode(content)
         elif sample.source:
-            pixels = photographs.open_photograph(self._read_photograph(sample.source))
+            pixels = untrusted.open_photograph(self._read_photograph(sample.source))
         else:
             raise LookupError(f"{sample.key} starts from no image")
         masked = sample.source if sample.recipe.settings.reads_mask else None
-        return StartImage(photographs.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
+        return StartImage(untrusted.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
 
-    def _mask(self, entry: EntryPlan, source: Source) -> photographs.Mask | None:
+    def _mask(self, entry: EntryPlan, source: Source) -> untrusted.Mask | None:
         """A real image's mask, brought to an entry's size by the way that its image went there."""
         if not source.mask:
             return None
         before = self._mask(self._plan.entries[entry.parent], source) if entry.parent else None
-        mask = photographs.open_mask(self._read_mask(source)) if before is None else before
-        return photographs.fit_mask(mask, *_size(entry))
+        mask = untrusted.open_mask(self._read_mask(source)) if before is None else before
+        return untrusted.fit_mask(mask, *_size(entry))
 
     @cached_property
     def _read_photograph(self) -> Callable[[Source], bytes]:
@@ -164,7 +165,7 @@ def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:
     return {sample.key: sample.image for sample in samples if sample.key in keys}
 
 
-def _size(entry: EntryPlan) -> tuple[int, int, photographs.Fit]:
+def _size(entry: EntryPlan) -> tuple[int, int, untrusted.Fit]:
     """The height and width of an entry's images, and how others are brought to it."""
     settings: Any = entry.recipe.settings
     return settings.height, settings.width, getattr(settings, "fit", "crop")

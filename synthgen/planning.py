@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing, manifest, real, runs, top_ups
+from synthgen import indexing, runs
 from synthgen.errors import PlanMismatchError
-from synthgen.manifest import Manifest, RealImages
-from synthgen.plan import Plan
+from synthgen.plan import Plan, manifest, real_index, top_ups
+from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.real import Index
+from synthgen.plan.real_index import Index
 
 Progress = Callable[[int, int], None]
 
@@ -55,7 +55,7 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
     described = json.dumps([name, images.settings.model_dump(mode="json"), arguments], sort_keys=True)
     recipe = hashlib.sha256(described.encode()).hexdigest()
     runs.check_ours(root)
-    path = root / real.FILE
+    path = root / real_index.FILE
     kept = Index.read(path) if path.exists() else None
     if kept is None or not kept.usable("train"):
         return indexing.build(

@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, images, originals, runs, strategies, tars
+from synthgen import datasets_on_disk, originals, runs, strategies, tars
 from synthgen.attempts import pad
 from synthgen.core import adapter_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, UnavailableError
-from synthgen.images import Encoding
 from synthgen.ledger import Ledger
 from synthgen.originals import StartImages
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.sample import Record, Sample
+from synthgen.plan.sample import Record, Sample
 from synthgen.tars import TarSample
+from synthgen.vision.images import codec
+from synthgen.vision.images.codec import Encoding
 
 TOLERANCE = 40.0
 _log = logging.getLogger(__name__)
@@ -129,8 +130,8 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
         painted = maker(batch, precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
-    origin = images.COMPOSITE if sample.source else images.GENERATED
-    return images.encode(painted.pixels[0], encoding, origin)
+    origin = codec.COMPOSITE if sample.source else codec.GENERATED
+    return codec.encode(painted.pixels[0], encoding, origin)
 
 
 def _weights(sample: Sample, pin: Environment) -> dict[str, str]:
@@ -150,5 +151,5 @@ def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, An
 
 def _compare(stored: TarSample, record: Record, content: bytes) -> Reproduction:
     identical = hashlib.sha256(content).hexdigest() == record.image_sha256
-    psnr = images.psnr(images.decode(stored.image), images.decode(content))
+    psnr = codec.psnr(codec.decode(stored.image), codec.decode(content))
     return Reproduction(content, identical, psnr, record)

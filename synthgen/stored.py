@@ -8,16 +8,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import datasets_on_disk, images, made, photographs, runs, tars
+from synthgen import datasets_on_disk, made, runs, tars
 from synthgen.errors import DamagedError, IncompleteError
-from synthgen.sample import Record
+from synthgen.plan.sample import Record
+from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from synthgen.plan.manifest.settings import Extensions
-    from synthgen.real import Source
+    from synthgen.plan.real_index import Source
     from synthgen.tars import TarSample
 
     Pixels = npt.NDArray[np.uint8]
@@ -85,7 +86,7 @@ class Pictures:
 
     def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Place]) -> None:
         self._places = places
-        self._real = lru_cache(maxsize=2)(lambda source: photographs.open_photograph(read_real(source)))
+        self._real = lru_cache(maxsize=2)(lambda source: untrusted.open_photograph(read_real(source)))
         self._held: tuple[Path, dict[str, bytes]] = (Path(), {})
 
     def real(self, source: Source) -> Pixels:
@@ -108,10 +109,10 @@ class Pictures:
             with place.shard.open("rb") as file:
                 file.seek(place.offset)
                 files = tars.unpack(file.read(place.size))
-            return images.decode(next(files[name] for name in files if name not in _BESIDE_THE_IMAGE))
+            return codec.decode(next(files[name] for name in files if name not in _BESIDE_THE_IMAGE))
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
             stored = datasets_on_disk.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}
         if key not in self._held[1]:
             raise DamagedError(f"{place.shard}: {key} is gone; run `synthgen verify`")
-        return images.decode(self._held[1][key])
+        return codec.decode(self._held[1][key])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import curate as curating
-from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs, top_ups
+from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs
 from synthgen import pack as packing
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
@@ -15,10 +15,10 @@ from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
 from synthgen.ledger import Ledger
 from synthgen.pack import PackedShard
-from synthgen.plan import Plan
+from synthgen.plan import Plan, top_ups
+from synthgen.plan.sample import Record
+from synthgen.plan.top_ups import Round
 from synthgen.preview import Picture
-from synthgen.sample import Record
-from synthgen.top_ups import Round
 
 
 @dataclass(frozen=True, slots=True)

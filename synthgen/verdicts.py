@@ -13,7 +13,7 @@ from typing import Any
 
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, IncompleteError
-from synthgen.manifest import Curate
+from synthgen.plan.manifest import Curate
 
 FILE = "verdicts.parquet"
 _META = b"synthgen"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from synthgen import datasets_on_disk, images, runs, tars
+from synthgen import datasets_on_disk, runs, tars
 from synthgen.errors import DamagedError, InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.sample import Record
+from synthgen.plan.sample import Record
 from synthgen.tars import TarSample
+from synthgen.vision.images import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def check(sample: TarSample) -> Record:
         raise DamagedError(f"{sample.key}: {error}") from None
     if hashlib.sha256(content).hexdigest() != record.image_sha256:
         raise DamagedError(f"{sample.key}: the image's sha256 is not the recorded one")
-    if images.decode(content).shape != (record.height, record.width, 3):
+    if codec.decode(content).shape != (record.height, record.width, 3):
         raise DamagedError(f"{sample.key}: the image is not {record.width} x {record.height}")
     if record.key != sample.key or sample.files["cls"] != str(record.label_id).encode():
         raise DamagedError(f"{sample.key}: .json, .cls and the key do not agree")

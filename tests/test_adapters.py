@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from synthgen import draws, generate, planning, runs, study
+from synthgen import generate, planning, runs, study
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import DamagedError, IncompleteError, ManifestError, UnavailableError
-from synthgen.plan import Plan
+from synthgen.plan import Plan, real_pools
 from synthgen.reproduce import reproduce
 from synthgen.verify import verify
 
@@ -67,7 +67,7 @@ def test_the_pool_is_the_frozen_draw(plan: Plan) -> None:
     """Each adapter sees the training images of its label that the study's own draw gives, and no others."""
     assert plan.index is not None
     sources = plan.index.usable("train")
-    drawn = draws.draw(sources, ["psoriasis", "healthy"], 7, 1).first(3)
+    drawn = real_pools.draw(sources, ["psoriasis", "healthy"], 7, 1).first(3)
     for label in ("psoriasis", "healthy"):
         pool = plan.tunings[f"tuned-{label}"].adapter.pool
         assert pool == tuple(one.id for one in sources if one.id in drawn and one.label == label)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from synthgen import generate, images, planning, tars
+from synthgen import generate, planning, tars
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
+from synthgen.vision.images import codec
 
 pytestmark = pytest.mark.slow
 
@@ -41,9 +42,9 @@ def test_a_family_generates(
         job = generate.prepare(plan, tmp_path / str(batch_size), generate.Selection(limit=4))
         list(generate.generate(job, Wish("cpu", "fp32", batch_size=batch_size)))
     for four, one in zip(*(tars.read(tmp_path / size / strategy / "00000.tar") for size in "41"), strict=True):
-        first, second = images.decode(four.image), images.decode(one.image)
+        first, second = codec.decode(four.image), codec.decode(one.image)
         assert first.shape == (32, 32, 3)
-        assert images.psnr(first, second) >= 40
+        assert codec.psnr(first, second) >= 40
 
 
 @pytest.mark.parametrize("strategy", ["text2img", "img2img"])

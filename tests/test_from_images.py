@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import datasets_on_disk, generate, images, planning, real, reproduce, runs, study, tars
+from synthgen import datasets_on_disk, generate, planning, reproduce, runs, study, tars
 from synthgen.core.devices import Wish
 from synthgen.errors import InputError, PlanMismatchError
 from synthgen.ledger import Ledger
 from synthgen.originals import of_run
-from synthgen.plan import Plan
+from synthgen.plan import Plan, real_index
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.verify import verify
+from synthgen.vision.images import codec
 
 Write = Callable[..., Path]
 REAL = {"source": "phantom", "count": 16, "seed": 5, "site": "b"}
@@ -75,7 +76,9 @@ def stored(root: Path, plan: Plan) -> dict[str, tars.TarSample]:
 def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """Label, tone, group, split and dataset of an image are its source's, down a chain of entries."""
     plan = made_in(tmp_path / "run", doors, fakes)
-    sources = {source.id: source for source in real.Index.read(tmp_path / "run" / real.FILE).usable("train")}
+    sources = {
+        source.id: source for source in real_index.Index.read(tmp_path / "run" / real_index.FILE).usable("train")
+    }
     found = stored(tmp_path / "run", plan)
     assert len(found) == plan.samples == 3 * 2 * len(sources)
     for sample in found.values():
@@ -96,7 +99,7 @@ def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, doors
     """The IPTC source type of an image that is partly a real photograph says so."""
     plan = made_in(tmp_path / "run", doors, fakes, limit=4)
     content = Ledger(tmp_path / "run", "first", plan.entries["first"].digest).tar(0).read_bytes()
-    assert content.count(images.COMPOSITE.encode()) == 4
+    assert content.count(codec.COMPOSITE.encode()) == 4
 
 
 def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
@@ -187,7 +190,7 @@ def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Exten
     plan = made_in(tmp_path / "run", doors, fakes)
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
     assert datasets_on_disk.read_plan(tmp_path / "dataset", doors).digest == plan.digest
-    kept = real.Index.read(tmp_path / "dataset" / real.FILE)
+    kept = real_index.Index.read(tmp_path / "dataset" / real_index.FILE)
     assert len(kept.sources) == plan.entries["first"].samples / 2
     assert {source.split for source in kept.sources} == {"train"}
     assert {finding.state for finding in verify(tmp_path / "dataset", doors)} == {"whole"}
@@ -206,7 +209,7 @@ class TestDiffusion:
             entry: Any = plan.entries[name]
             for sample in entry.shard(0):
                 read.fetch([sample])
-                original, made = read(sample).pixels, images.decode(found[sample.key].image)
+                original, made = read(sample).pixels, codec.decode(found[sample.key].image)
                 mask = entry.recipe.settings.mask.draw(64, 64, sample.seed)
                 assert (made[~mask] == original[~mask]).all()
                 assert (made[mask] != original[mask]).mean() > 0.5
@@ -219,7 +222,7 @@ class TestDiffusion:
         assert tars_in(tmp_path / "one") == tars_in(tmp_path / "two")
         batched, single = stored(tmp_path / "one", plan), stored(tmp_path / "single", plan)
         # the last entry starts from the images of the one before, so its tolerance is theirs
-        worst = min(images.psnr(images.decode(batched[key].image), images.decode(single[key].image)) for key in batched)
+        worst = min(codec.psnr(codec.decode(batched[key].image), codec.decode(single[key].image)) for key in batched)
         assert worst >= 40
 
     def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, doors: Extensions) -> None:
@@ -245,7 +248,7 @@ class TestDiffusion:
         for entry in plan.entries.values():
             samples = entry.shard(0)
             read.fetch(samples)
-            pairs = [(read(one).pixels.astype(float), images.decode(found[one.key].image)) for one in samples]
+            pairs = [(read(one).pixels.astype(float), codec.decode(found[one.key].image)) for one in samples]
             distances.append(np.mean([np.abs(before - after).mean() for before, after in pairs]))
         assert distances == sorted(distances)
         assert distances[0] < 0.8 * distances[-1]

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from synthgen.plan.sample import Recipe, Record, Sample
 
-from synthgen import generate, images, rates, runs, tars
+from synthgen import generate, runs, tars
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
 from synthgen.ledger import Outcome, Receipt
 from synthgen.originals import FindStartImage
-from synthgen.plan import Plan
+from synthgen.plan import Plan, throughput
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.sample import Recipe, Record, Sample
 from synthgen.strategies import fake
 from synthgen.verify import verify
+from synthgen.vision.images import codec
 
 MakePlan = Callable[..., Plan]
 MakeImages = Callable[..., list[Receipt]]
@@ -72,7 +73,7 @@ def test_receipts_and_tars_agree_with_the_plan(make_plan: MakePlan, make_images:
         ]
         painted = fake.maker(planned[0].recipe, None)(planned)  # type: ignore[arg-type]
         assert all(
-            np.array_equal(images.decode(one.files["png"]), pixels)
+            np.array_equal(codec.decode(one.files["png"]), pixels)
             for one, pixels in zip(stored, painted.pixels, strict=True)
         )
 
@@ -91,7 +92,7 @@ def test_every_format_is_stored_under_its_ending(
 ) -> None:
     """Each image format is written, verified, and said by the member's name."""
     make_images(make_plan(output={"image_format": image_format}), tmp_path)
-    ending = images.EXTENSIONS[image_format]
+    ending = codec.EXTENSIONS[image_format]
     assert all(ending in one.files for one in tars.read(tmp_path / "fake/00000.tar"))
     assert states(tmp_path, doors) == {"whole"}
 
@@ -339,10 +340,10 @@ def test_what_was_measured_is_noted(make_plan: MakePlan, make_images: MakeImages
     """After a run the machine knows what such images take."""
     plan = make_plan()
     recipe = plan.entries["fake"].recipe
-    assert rates.seconds(recipe, "png", 24) is None
+    assert throughput.seconds(recipe, "png", 24) is None
     receipts = make_images(plan, tmp_path)
-    assert rates.seconds(recipe, "png", 24) == pytest.approx(sum(one.timing["seconds"] for one in receipts))
-    assert rates.stored(recipe, "png", 24) == pytest.approx(sum(one.size for one in receipts), abs=1)
+    assert throughput.seconds(recipe, "png", 24) == pytest.approx(sum(one.timing["seconds"] for one in receipts))
+    assert throughput.stored(recipe, "png", 24) == pytest.approx(sum(one.size for one in receipts), abs=1)
 
 
 Small = Callable[[int], None]

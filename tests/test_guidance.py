@@ -8,14 +8,14 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from synthgen.plan.sample import record
 
-from synthgen import generate, planning, rates
+from synthgen import generate, planning
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.pipelines import denoiser, guidance
-from synthgen.plan import Plan
-from synthgen.sample import record
+from synthgen.plan import Plan, throughput
 from synthgen.strategies import img2img, text2img
 from synthgen.strategies._diffusion import Scheduler
 
@@ -249,13 +249,13 @@ def test_the_time_expected_counts_what_is_spared(make_plan: MakePlan) -> None:
         make_plan(**entry(**one)).entries["text"].recipe
         for one in (MIDDLE, {"num_inference_steps": 4, "guidance_scale": 3.0})
     )
-    rates.note(throughout, "png", images=10, seconds=8.0, stored=1000)
-    assert rates.seconds(middle, "png", 10) == pytest.approx(6.0)
+    throughput.note(throughout, "png", images=10, seconds=8.0, stored=1000)
+    assert throughput.seconds(middle, "png", 10) == pytest.approx(6.0)
 
 
 def test_what_was_measured_in_other_terms_is_not_used(make_plan: MakePlan) -> None:
     """A measurement that an older version noted, by steps, tells nothing of the time that passes take."""
     recipe = make_plan(**entry(**MIDDLE)).entries["text"].recipe
-    rates.note(recipe, "png", images=10, seconds=8.0, stored=1000)
-    rates.path().write_text(rates.path().read_text().replace('"passes"', '"steps"'))
-    assert rates.seconds(recipe, "png", 10) is None
+    throughput.note(recipe, "png", images=10, seconds=8.0, stored=1000)
+    throughput.path().write_text(throughput.path().read_text().replace('"passes"', '"steps"'))
+    assert throughput.seconds(recipe, "png", 10) is None

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from synthgen import images
 from synthgen.errors import DamagedError
-from synthgen.images import COMPOSITE, EXTENSIONS, GENERATED, Encoding
+from synthgen.vision.images import codec
+from synthgen.vision.images.codec import COMPOSITE, EXTENSIONS, GENERATED, Encoding
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 FORMATS = list(EXTENSIONS)
@@ -37,27 +37,27 @@ def flat(*values: int) -> Pixels:
 def test_lossless_formats_are_exact(image_format: str, height: int, width: int, seed: int) -> None:
     """Any pixels survive PNG and WebP unchanged."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    assert np.array_equal(images.decode(images.encode(pixels, Encoding(image_format))), pixels)
+    assert np.array_equal(codec.decode(codec.encode(pixels, Encoding(image_format))), pixels)
 
 
 def test_jpeg_is_near() -> None:
     """JPEG at quality 95 keeps a picture within 35 dB, at quality 20 less so and smaller."""
     pixels = picture()
-    high, low = (images.encode(pixels, Encoding("jpeg", quality)) for quality in (95, 20))
-    assert images.psnr(pixels, images.decode(high)) > 35 > images.psnr(pixels, images.decode(low))
+    high, low = (codec.encode(pixels, Encoding("jpeg", quality)) for quality in (95, 20))
+    assert codec.psnr(pixels, codec.decode(high)) > 35 > codec.psnr(pixels, codec.decode(low))
     assert len(low) < len(high)
 
 
 def test_jpeg_keeps_its_colours_at_full_size() -> None:
     """JPEG is written without chroma subsampling, which would smear colour over a lesion's edge."""
-    with Image.open(io.BytesIO(images.encode(picture(), Encoding()))) as image:
+    with Image.open(io.BytesIO(codec.encode(picture(), Encoding()))) as image:
         assert {component[1:3] for component in image.layer} == {(1, 1)}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_encoding_is_deterministic(image_format: str) -> None:
     """Equal pixels give equal bytes."""
-    one, other = (images.encode(picture(), Encoding(image_format)) for _ in range(2))
+    one, other = (codec.encode(picture(), Encoding(image_format)) for _ in range(2))
     assert one == other
 
 
@@ -65,7 +65,7 @@ def test_encoding_is_deterministic(image_format: str) -> None:
 @pytest.mark.parametrize("source_type", [GENERATED, COMPOSITE])
 def test_the_origin_is_said_in_xmp(image_format: str, source_type: str) -> None:
     """Every format carries the IPTC digital source type where readers look for it."""
-    content = images.encode(picture(), Encoding(image_format), source_type)
+    content = codec.encode(picture(), Encoding(image_format), source_type)
     with Image.open(io.BytesIO(content)) as image:
         description = image.getxmp()["xmpmeta"]["RDF"]["Description"]
     assert description["DigitalSourceType"] == NEWSCODE + source_type
@@ -74,7 +74,7 @@ def test_the_origin_is_said_in_xmp(image_format: str, source_type: str) -> None:
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_nothing_else_is_said(image_format: str) -> None:
     """No EXIF, comment or text goes with an image beside that XMP."""
-    with Image.open(io.BytesIO(images.encode(picture(), Encoding(image_format)))) as image:
+    with Image.open(io.BytesIO(codec.encode(picture(), Encoding(image_format)))) as image:
         image.load()
         assert not image.getexif()
         assert set(image.info) <= {"xmp", "XML:com.adobe.xmp", "jfif", "jfif_version", "jfif_unit", "jfif_density",
@@ -85,7 +85,7 @@ def test_nothing_else_is_said(image_format: str) -> None:
 
 def test_png_carries_no_time() -> None:
     """PNG has no chunks but the picture's and the XMP's."""
-    content, kinds, place = images.encode(picture(), Encoding("png")), [], 8
+    content, kinds, place = codec.encode(picture(), Encoding("png")), [], 8
     while place < len(content):
         kinds.append(content[place + 4 : place + 8])
         place += 12 + int.from_bytes(content[place : place + 4], "big")
@@ -96,16 +96,16 @@ def test_png_carries_no_time() -> None:
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.8, 0.99])
 def test_a_truncated_image_is_damaged(image_format: str, part: float) -> None:
     """An image of which only the beginning is there is not taken for whole."""
-    content = images.encode(picture(96, 96), Encoding(image_format))
+    content = codec.encode(picture(96, 96), Encoding(image_format))
     with pytest.raises(DamagedError, match="not a whole image"):
-        images.decode(content[: int(part * len(content))])
+        codec.decode(content[: int(part * len(content))])
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"\x89PNG\r\n\x1a\n" + bytes(99), b"\xff\xd8\xff\xe0"])
 def test_garbage_is_damaged(content: bytes) -> None:
     """Bytes that are no image are refused as damage."""
     with pytest.raises(DamagedError, match="not a whole image"):
-        images.decode(content)
+        codec.decode(content)
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
@@ -113,11 +113,11 @@ def test_garbage_is_damaged(content: bytes) -> None:
 @example({6: 63, 7: 63, 12: 48, 16: 255, 17: 255, 18: 255, 19: 255, 20: 255, 21: 255, 22: 255, 23: 255, 24: 255})
 def test_a_spoiled_header_is_damage_or_another_picture(image_format: str, spoilt: dict[int, int]) -> None:
     """Whatever its first bytes say, an image is decoded or damaged; nothing else is raised."""
-    content = bytearray(images.encode(picture(), Encoding(image_format)))
+    content = bytearray(codec.encode(picture(), Encoding(image_format)))
     for place, value in spoilt.items():
         content[place] = value
     try:
-        pixels = images.decode(bytes(content))
+        pixels = codec.decode(bytes(content))
     except DamagedError:
         return
     assert pixels.dtype == np.uint8
@@ -126,30 +126,30 @@ def test_a_spoiled_header_is_damage_or_another_picture(image_format: str, spoilt
 
 def test_an_image_that_claims_to_be_huge_is_damaged() -> None:
     """A header that promises more pixels than any image here has is damage, not an alarm of Pillow's."""
-    content = bytearray(images.encode(picture(), Encoding("png")))
+    content = bytearray(codec.encode(picture(), Encoding("png")))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     with pytest.raises(DamagedError):
-        images.decode(bytes(content))
+        codec.decode(bytes(content))
 
 
 def test_psnr_of_equal_images_is_infinite() -> None:
     """Equal images have no noise between them."""
-    assert images.psnr(picture(), picture()) == float("inf")
+    assert codec.psnr(picture(), picture()) == float("inf")
 
 
 @pytest.mark.parametrize(("difference", "decibel"), [(1, 48.1308), (16, 24.0484), (255, 0.0)])
 def test_psnr_values(difference: int, decibel: float) -> None:
     """A constant difference d has 20 log10(255 / d) dB, both ways, without wrapping around."""
     one, other = flat(0), flat(difference)
-    assert images.psnr(one, other) == pytest.approx(decibel, abs=1e-3)
-    assert images.psnr(other, one) == pytest.approx(decibel, abs=1e-3)
+    assert codec.psnr(one, other) == pytest.approx(decibel, abs=1e-3)
+    assert codec.psnr(other, one) == pytest.approx(decibel, abs=1e-3)
 
 
 def test_psnr_needs_one_shape() -> None:
     """Images of two sizes are not compared."""
     with pytest.raises(ValueError, match="shapes differ"):
-        images.psnr(picture(8, 8), picture(8, 9))
+        codec.psnr(picture(8, 8), picture(8, 9))
 
 
 @pytest.mark.parametrize(
@@ -169,19 +169,19 @@ def test_psnr_needs_one_shape() -> None:
 )
 def test_blank(pixels: Pixels, verdict: str) -> None:
     """Black is at most 16 everywhere, flat spreads by at most 8 in each channel, and the rest is a picture."""
-    assert images.blank(pixels) == verdict
+    assert codec.blank(pixels) == verdict
 
 
 def test_a_plain_colour_is_flat() -> None:
     """Channels far apart are still flat where each of them is."""
-    assert images.blank(np.full((8, 8, 3), (200, 20, 90), np.uint8)) == "flat"
+    assert codec.blank(np.full((8, 8, 3), (200, 20, 90), np.uint8)) == "flat"
 
 
 def test_one_channel_that_varies_is_a_picture() -> None:
     """A picture that varies in blue alone is none the less a picture."""
     pixels = np.full((8, 8, 3), 90, np.uint8)
     pixels[0, 0, 2] = 120
-    assert images.blank(pixels) == ""
+    assert codec.blank(pixels) == ""
 
 
 def test_extensions() -> None:

@@ -15,10 +15,10 @@ import pandas
 import pytest
 import webdataset
 from PIL import Image
+from synthgen.plan.sample import Record
 
 from synthgen import study, tars
-from synthgen.images import EXTENSIONS
-from synthgen.sample import Record
+from synthgen.vision.images.codec import EXTENSIONS
 
 # webdataset leaves the tars that it read to the garbage collector; such a test collects them itself, under this mark.
 leaves_files_open = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import manifest
 from synthgen.core import resources
 from synthgen.errors import ManifestError
-from synthgen.manifest import Manifest
+from synthgen.plan import manifest
+from synthgen.plan.manifest import Manifest
 from synthgen.plan.manifest.settings import Extensions
 
 GOOD = """\

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.errors import DamagedError
-from synthgen.photographs import Fit, fit, fit_mask, open_mask, open_photograph
+from synthgen.vision.images.untrusted import Fit, fit, fit_mask, open_mask, open_photograph
 
 ODD = Path(__file__).parents[1] / "benchmarks" / "odd_images.py"
 

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthgen.plan.ordering import apportion
 
-from synthgen import skin_tones
-from synthgen.plan import EntryPlan, Plan, ShardRef
+from synthgen.plan import EntryPlan, Plan, ShardRef, skin_tones
 from synthgen.plan.seeding import seed_of
-from synthgen.sequence import apportion
 
 MakePlan = Callable[..., Plan]
 WORDS = {"acne": "acne", "eczema": "eczema", "lupus": "lupus", "acne-1": "acne one", "healthy": "healthy skin"}

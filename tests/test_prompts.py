@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import prompts, skin_tones
 from synthgen.core import resources
 from synthgen.errors import ManifestError
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest import prompts
 
 TEXT = """
 templates: ["a photo of {label}, type {skin_tone}", "{label} on the {site}"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import real
 from synthgen.errors import DamagedError
 from synthgen.pack import order
-from synthgen.real import Index, Source
+from synthgen.plan import real_index
+from synthgen.plan.real_index import Index, Source
 
 ONE = Source("a-1", "melanoma", 3, "p1", "train", "CC0-1.0", "d", "images/a.jpg", "m/a.png", "0f" * 32, 30, 20)
 TWO = Source("b-2", "melanoma", 0, "p2", "test", "", "d", "images/b.jpg", sha256="1f" * 32, width=9, height=8)
@@ -86,7 +86,7 @@ def test_what_is_usable_has_no_fault() -> None:
     ("faults", "reasons"),
     [
         (["no file a.jpg", "no file b.jpg; skin tone `9` is not on the scale monk"], {"no file": 2}),
-        (["same file as x", "same file as y, with another label"], {real.SAME_FILE: 2}),
+        (["same file as x", "same file as y, with another label"], {real_index.SAME_FILE: 2}),
         (["group `p` is in test too", "group `q` is in validation too"], {"the group is in another split too": 2}),
         (["skin tone `9` is not on the scale monk"], {"skin tone is not on the scale": 1}),
         (["split `a` is none of train, validation and test"], {"split is none of train, validation and test": 1}),
@@ -121,16 +121,18 @@ def test_the_digest_is_not_of_places_and_of_bad_images() -> None:
 def test_packing_splits_as_the_index_does() -> None:
     """Results are those of the first release, group for group, and packing uses the same function."""
     halves: Any = {"train": 0.5, "validation": 0.25, "test": 0.25}
-    found = [real.split_of(7, f"patient-{number}", halves) for number in range(8)]
+    found = [real_index.split_of(7, f"patient-{number}", halves) for number in range(8)]
     assert found == GOLDEN
-    assert order.split_of is real.split_of
+    assert order.split_of is real_index.split_of
 
 
-@given(st.integers(0, 2**63 - 1), st.text(), st.permutations(real.SPLITS))
+@given(st.integers(0, 2**63 - 1), st.text(), st.permutations(real_index.SPLITS))
 def test_a_split_does_not_depend_on_the_order_of_fractions(seed: int, group: str, names: list[Any]) -> None:
     """The split of a group is a function of the seed, the group and the shares alone."""
     shares: Any = {"train": 0.6, "validation": 0.3, "test": 0.1}
-    assert real.split_of(seed, group, {name: shares[name] for name in names}) == real.split_of(seed, group, shares)
+    assert real_index.split_of(seed, group, {name: shares[name] for name in names}) == real_index.split_of(
+        seed, group, shares
+    )
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
@@ -139,8 +141,8 @@ def test_importing_it_loads_nothing_heavy() -> None:
     import sys
 
     code = (
-        "import sys, synthgen.real, synthgen.sources, synthgen.indexing, synthgen.sources.folder, synthgen.sources.hub;"
-        "import synthgen.sources.webdataset, synthgen.sources.phantom;"
+        "import sys, synthgen.plan.real_index, synthgen.sources, synthgen.indexing, synthgen.sources.folder;"
+        "import synthgen.sources.hub, synthgen.sources.webdataset, synthgen.sources.phantom;"
         "print([name for name in ('numpy', 'pyarrow', 'PIL', 'torch', 'datasets', 'fsspec') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import rules
 from synthgen.errors import ManifestError
+from synthgen.plan.manifest import rules
 
 SCORES = {"a.x": np.array([0.0, 1.0, 2.0, math.nan]), "b.y": np.array([5.0, math.nan, 7.0, 7.0])}
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthgen.plan.sample import Record, field_types, record
 
 from synthgen.plan.seeding import draw, seed_of
-from synthgen.sample import Record, field_types, record
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _kinds = {str: _text, int: st.integers(), float: st.floats(allow_nan=False)}

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthgen.plan.ordering import ByCell, ByParent, BySource, weigh
+from synthgen.plan.real_index import Index, Source
 
-from synthgen.draws import draw
 from synthgen.errors import InputError
-from synthgen.manifest import Weights
 from synthgen.plan import Plan
-from synthgen.real import Index, Source
-from synthgen.sequence import ByCell, ByParent, BySource, weigh
+from synthgen.plan.manifest import Weights
+from synthgen.plan.real_pools import draw
 
 IDS = st.lists(st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,3})?", fullmatch=True), min_size=1, max_size=30, unique=True)
 
@@ -72,8 +72,8 @@ def plan_of(make_plan: Any, *ids: str, names: tuple[str, ...] = ("fake",), **mor
     document = read.document.model_dump(exclude_unset=True) | {"real": {"source": "phantom", "count": 1, "seed": 1}}
     import yaml
 
-    from synthgen import manifest
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.plan import manifest
 
     text = yaml.safe_dump(document | {"generate": entries})
     parsed = manifest.parse(text, EXTENSIONS, base=read.base, where="m.yaml")

@@ -13,17 +13,18 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from synthgen.plan.sample import Sample
 
-from synthgen import attempts, generate, images, ledger, pipelines, plan, study
+from synthgen import attempts, generate, ledger, pipelines, plan, study
 from synthgen.core import devices, model_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
 from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
-from synthgen.sample import Sample
 from synthgen.strategies import text2img
 from synthgen.strategies._diffusion import Scheduler
+from synthgen.vision.images import codec
 
 pytestmark = [
     pytest.mark.slow,
@@ -88,13 +89,13 @@ def test_the_weights_are_a_plain_diffusers_folder() -> None:
     pipe.set_progress_bar_config(disable=True)
     image = pipe("A photo of psoriasis, Fitzpatrick skin type V", num_inference_steps=2, height=64, width=64).images[0]
     assert image.size == (64, 64)
-    assert images.blank(np.asarray(image)) == ""
+    assert codec.blank(np.asarray(image)) == ""
 
 
 def test_images_are_pictures(four: list[Pixels]) -> None:
     """What comes out is uint8 RGB of the size asked for, not blank, and each differs from the others."""
     assert [(one.shape, one.dtype) for one in four] == [((64, 64, 3), np.uint8)] * 4
-    assert [images.blank(one) for one in four] == [""] * 4
+    assert [codec.blank(one) for one in four] == [""] * 4
     assert len({one.tobytes() for one in four}) == 4
 
 
@@ -116,7 +117,7 @@ def test_an_image_does_not_know_its_neighbours(four: list[Pixels], paint: Callab
 
 def test_the_batch_size_is_hardly_seen(four: list[Pixels], paint: Callable[..., list[Pixels]]) -> None:
     """Alone in a batch of one an image is the one from a batch of four within 40 dB."""
-    assert min(images.psnr(paint([index])[0], four[index]) for index in range(4)) >= 40
+    assert min(codec.psnr(paint([index])[0], four[index]) for index in range(4)) >= 40
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"labels": {"psoriasis": "melanoma", "healthy": "healthy skin"}}])
@@ -124,13 +125,13 @@ def test_seed_and_words_change_the_image(
     change: dict[str, Any], four: list[Pixels], paint: Callable[..., list[Pixels]]
 ) -> None:
     """Another manifest seed, or another word in the prompt, is another image."""
-    assert images.psnr(paint([0], change)[0], four[0]) < 30
+    assert codec.psnr(paint([0], change)[0], four[0]) < 30
 
 
 def test_guidance_changes_the_image(paint: Callable[..., list[Pixels]]) -> None:
     """Guidance of 3 is not the image without guidance."""
     without, guided = (paint([0], guidance_scale=scale)[0] for scale in (1.0, 3.0))
-    assert images.psnr(without, guided) < 30
+    assert codec.psnr(without, guided) < 30
 
 
 def test_guidance_of_one_or_less_is_none(paint: Callable[..., list[Pixels]]) -> None:
@@ -168,7 +169,7 @@ def test_the_size_is_the_one_asked_for(paint: Callable[..., list[Pixels]]) -> No
 def test_every_scheduler_makes_pictures(scheduler: str, paint: Callable[..., list[Pixels]]) -> None:
     """Each sampler that a manifest can name gives finite pictures that are not blank, and the same ones again."""
     one, again = paint([0, 1], scheduler=scheduler), paint([0, 1], scheduler=scheduler)
-    assert [images.blank(picture) for picture in one] == ["", ""]
+    assert [codec.blank(picture) for picture in one] == ["", ""]
     assert np.array_equal(one, again)
 
 
@@ -357,7 +358,7 @@ def test_nan_is_made_again_in_fp32(make_plan: MakePlan, pinned: Environment) -> 
     fp32 = text2img.maker(planned.recipe, dataclasses.replace(pinned, batch_size=2))([samples[0]] * 2).pixels[0]
     pixels = made[samples[0].key].pixels
     assert pixels is not None
-    assert images.psnr(pixels, fp32) >= 40
+    assert codec.psnr(pixels, fp32) >= 40
 
 
 def test_nan_is_recorded(

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Places
+from synthgen.plan.ordering.composite import Extended, extended, rounds_of
+from synthgen.plan.real_index import Source
 
-from synthgen import top_ups
 from synthgen.errors import InputError
-from synthgen.plan import EntryPlan, Plan
-from synthgen.real import Source
-from synthgen.sequence import ByCell, ByParent, BySource, Places
-from synthgen.topped_up import Extended, extended, rounds_of
+from synthgen.plan import EntryPlan, Plan, top_ups
 
 MakePlan = Callable[..., Plan]
 ROUNDS: tuple[top_ups.Round, ...] = (

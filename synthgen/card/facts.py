@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synthgen import verdicts
-from synthgen.manifest import Layout
 from synthgen.plan import Plan
+from synthgen.plan.manifest import Layout
 
 Cell = tuple[str, str, str]
 

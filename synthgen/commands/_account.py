@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from synthgen.core.model_folder import LEARNED
-from synthgen.real import SAME_FILE
+from synthgen.plan.real_index import SAME_FILE
 
 Account = Mapping[str, Mapping[str, int]]
 
 
 def lines(account: Account, *, opened: bool) -> list[str]:
-    """The lines of an account, as of :meth:`synthgen.real.Index.account`.
+    """The lines of an account, as of :meth:`synthgen.plan.real_index.Index.account`.
 
     Args:
         account: What is usable, left out and at fault.

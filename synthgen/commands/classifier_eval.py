@@ -35,8 +35,8 @@ def command(
     Example: synthgen classifier-eval evaluate-phantom --out runs/evaluate-phantom/report
     """
     from synthgen import evaluate
-    from synthgen import manifest as manifests
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.plan import manifest as manifests
 
     if rescore:
         evaluate.rescore(out)

@@ -20,8 +20,9 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 
     Example: synthgen plan quickstart
     """
-    from synthgen import estimate, planning
+    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.plan import estimate
 
     planned = planning.read(manifest, EXTENSIONS)
     forecast = estimate.forecast(planned)

@@ -20,7 +20,6 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
 
     Example: synthgen run quickstart
     """
-    from synthgen import manifest as manifests
     from synthgen import study
     from synthgen.all_doors import EXTENSIONS
     from synthgen.curate import Outcome, Scored
@@ -28,6 +27,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen.finetune import Step
     from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
+    from synthgen.plan import manifest as manifests
 
     out = out or Path("runs") / manifests.read(manifest, EXTENSIONS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)

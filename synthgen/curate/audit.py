@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen import near_copies, real
 from synthgen.curate.judging import Scores, Verdicts
-from synthgen.real import Index
+from synthgen.plan import real_index
+from synthgen.plan.real_index import Index
+from synthgen.vision import near_duplicates
 
 SCORER = "near_copy"
 _TRAINING, _HELD_OUT = f"{SCORER}.train_similarity", f"{SCORER}.test_similarity"
@@ -24,17 +25,17 @@ def sentence(root: Path, judged: Verdicts, scores: Scores) -> str:
     if not set(scores) >= COLUMNS or not (known := _real_images(root)):
         return ""
     accepted = judged.accepted
-    close = {name: int((scores[name][accepted] >= near_copies.THRESHOLD).sum()) for name in (_TRAINING, _HELD_OUT)}
+    close = {name: int((scores[name][accepted] >= near_duplicates.THRESHOLD).sum()) for name in (_TRAINING, _HELD_OUT)}
     highest = np.fmax(scores[_TRAINING], scores[_HELD_OUT])[accepted].max(initial=0)
     return (
         f"each of {len(accepted):,} images was compared with {known:,} real images by scorer {SCORER}, leaving out the "
         f"one that it was made from; of the {int(accepted.sum()):,} accepted, {close[_TRAINING]:,} come as close to a "
-        f"training image as a copy does (similarity {near_copies.THRESHOLD}), and {close[_HELD_OUT]:,} to a held-out "
-        f"one; the closest has {highest:.3f}"
+        f"training image as a copy does (similarity {near_duplicates.THRESHOLD}), and {close[_HELD_OUT]:,} to a "
+        f"held-out one; the closest has {highest:.3f}"
     )
 
 
 def _real_images(root: Path) -> int:
     """How many real images the run knows, of all splits: what the scorer had to compare with."""
-    path = root / real.FILE
+    path = root / real_index.FILE
     return sum(Index.read(path).account()["usable"].values()) if path.exists() else 0

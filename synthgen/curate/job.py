@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing, made, photographs, planning
+from synthgen import indexing, made, planning
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scoring import Scored, Scoring, Shard, finished
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
-from synthgen.real import Source
+from synthgen.plan.real_index import Source
 from synthgen.scorers import Context
+from synthgen.vision.images import untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
     def read(source: Source) -> Any:
         if opened is None:
             raise InputError("the manifest says nothing of real images")
-        return photographs.fit(photographs.open_photograph(opened(source)), height, width, "crop")
+        return untrusted.fit(untrusted.open_photograph(opened(source)), height, width, "crop")
 
     return Context(
         labels=tuple(document.labels),

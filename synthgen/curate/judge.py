@@ -7,8 +7,8 @@ from synthgen.curate import audit, judging, samples, scores
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.outcome import Outcome, outcome
 from synthgen.errors import IncompleteError, InputError
-from synthgen.manifest import Curation
 from synthgen.plan import Plan
+from synthgen.plan.manifest import Curation
 from synthgen.verdicts import Facts
 
 

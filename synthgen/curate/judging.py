@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import skin_tones
 from synthgen.curate.samples import Samples
-from synthgen.manifest import Curation
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest import Curation
 from synthgen.verdicts import Filter, Ratio
 
 Mask = NDArray[np.bool_]

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synthgen import skin_tones
 from synthgen.curate.judging import Verdicts
-from synthgen.manifest import Curation
-from synthgen.plan import Plan
+from synthgen.plan import Plan, skin_tones
+from synthgen.plan.manifest import Curation
 from synthgen.verdicts import Facts, Ratio
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from synthgen.curate.outcome import Outcome, Survivors
 from synthgen.plan import EntryPlan, Plan
-from synthgen.sequence import apportion
-from synthgen.top_ups import Round
+from synthgen.plan.ordering import apportion
+from synthgen.plan.top_ups import Round
 
 _MOST_FOR_ONE = 4  # images made for one that lacks, at the most, in one round
 Cell = tuple[str, int]

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, images, tars
+from synthgen import __version__, tars
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
-from synthgen.sample import Record
+from synthgen.plan.sample import Record
 from synthgen.scorers import Batch, Context, Module, Scorer, module
+from synthgen.vision.images import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Shard:
         for sample in tars.read(self.path):
             try:
                 records.append(Record.from_json(sample.files["json"]))
-                pixels.append(images.decode(sample.image))
+                pixels.append(codec.decode(sample.image))
             except (ValueError, LookupError, StopIteration, DamagedError) as error:
                 raise DamagedError(f"{self.path}: {sample.key}: {error}; run `synthgen verify`") from None
         shape = pixels[0].shape if pixels else (1, 1, 3)

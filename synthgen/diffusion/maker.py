@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from synthgen.images import Pixels
+    from synthgen.vision.images.codec import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synthgen.manifest.evaluate import SYNTHETIC, Arm, Evaluate
+from synthgen.plan.manifest.evaluate import SYNTHETIC, Arm, Evaluate
 
 
 @dataclass(frozen=True, slots=True)

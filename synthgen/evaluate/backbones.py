@@ -5,8 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from synthgen.evaluate.trials import digest
-from synthgen.features import Backbone, backbone, checkpoints
-from synthgen.manifest.learner import FIXED, SMALL, Learner
+from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
+from synthgen.vision.features import Backbone, backbone, checkpoints
 
 _SMALL_VERSION = "small-cnn-1"  # another layout, another number
 
@@ -57,7 +57,7 @@ def _trained(name: str, learner: Learner, classes: int) -> Network:
     if name == SMALL:
         known = digest(["finetune", _SMALL_VERSION, version("torch")])
         return Network(name, known, f"{SMALL} from pixels", "Five convolutions that start from nothing.", None)
-    from synthgen.learners import networks
+    from synthgen.vision.classifiers import networks
 
     networks.build(name, classes, learner.revision or None)
     known = checkpoints.digest(name, learner.revision or "main")

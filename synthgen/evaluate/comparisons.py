@@ -13,7 +13,7 @@ from synthgen.evaluate import curves, metrics, statistics
 from synthgen.evaluate.metrics import top_k
 from synthgen.evaluate.predictions import Cell, Predictions
 from synthgen.evaluate.statistics import Estimate
-from synthgen.manifest.evaluate import UNCURATED
+from synthgen.plan.manifest.evaluate import UNCURATED
 
 Sort = Literal["arms", "strategies", "curation"]
 

@@ -7,7 +7,7 @@ from synthgen.core.report import Paragraph
 from synthgen.evaluate import words
 from synthgen.evaluate.comparisons import ADDED, AUGMENT, GAP, MATCHED, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.predictions import Predictions
-from synthgen.manifest.evaluate import SYNTHETIC
+from synthgen.plan.manifest.evaluate import SYNTHETIC
 
 _POOL = (
     "generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a trial gains "

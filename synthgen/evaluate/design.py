@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from synthgen.draws import draw
 from synthgen.errors import InputError
 from synthgen.evaluate import arms, faults, notes
 from synthgen.evaluate.leaks import Leaks
 from synthgen.evaluate.seeds import Seed, Study
 from synthgen.evaluate.trials import Synthetic, Trial
-from synthgen.manifest.evaluate import UNCURATED, Evaluate
-from synthgen.real import Index
+from synthgen.plan.manifest.evaluate import UNCURATED, Evaluate
+from synthgen.plan.real_index import Index
+from synthgen.plan.real_pools import draw
 
 OUTSIDE = "made from real images, or by a generator that saw some, beyond those of every trial"
 Excluded = dict[str, Counter[str]]

@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from synthgen.evaluate.trials import Synthetic
-from synthgen.manifest.evaluate import Evaluate, against_faults
-from synthgen.real import SPLITS, Index
+from synthgen.plan.manifest.evaluate import Evaluate, against_faults
+from synthgen.plan.real_index import SPLITS, Index
 
 _BY_GROUP = "group "  # how the index says of an image that its group is in another split too
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import photographs
 from synthgen.evaluate.roll import Item
-from synthgen.features import Backbone, shared
+from synthgen.vision.features import Backbone, user_cache
+from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ def write_features(items: Sequence[Item], backbone: Backbone, path: Path, progre
     """Write the features of every row: float32, shape (rows, dim)."""
     import numpy as np
 
-    rows = shared.describe(items, backbone, progress)
+    rows = user_cache.describe(items, backbone, progress)
     with path.open("wb") as file:
         np.save(file, rows, allow_pickle=False)
 
@@ -35,7 +35,7 @@ def write_pixels(items: Sequence[Item], side: int, path: Path, progress: Progres
     shape = len(items), side, side, 3
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     for number, (_, read) in enumerate(items):
-        rows[number] = photographs.fit(read(), side, side, "crop")
+        rows[number] = untrusted.fit(read(), side, side, "crop")
         if progress:
             progress(number + 1, len(items))
     rows.flush()

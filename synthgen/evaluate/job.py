@@ -17,9 +17,9 @@ from synthgen.evaluate.near import Near
 from synthgen.evaluate.roll import Roll
 from synthgen.evaluate.synthetic import Listed
 from synthgen.evaluate.trials import Trial, digest
-from synthgen.manifest import Evaluate, Manifest
+from synthgen.plan.manifest import Evaluate, Manifest
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.real import Index
+from synthgen.plan.real_index import Index
 from synthgen.stored import Pictures
 
 STUDY = "study.json"

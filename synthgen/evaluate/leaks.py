@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import cache
 
 from synthgen.evaluate.trials import Synthetic
-from synthgen.real import Index
+from synthgen.plan.real_index import Index
 
 HELD_OUT = ("validation", "test")
 CHILD = "made from a validation or test image"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import skin_tones
+from synthgen.plan import skin_tones
 
 LIGHT, DARK = "light", "dark"
 

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import near_copies, photographs
 from synthgen.core import atomic
 from synthgen.core.processes import one_thread
 from synthgen.evaluate.trials import Synthetic, digest
-from synthgen.manifest.evaluate import UNCURATED
-from synthgen.real import Index, Source
+from synthgen.plan.manifest.evaluate import UNCURATED
+from synthgen.plan.real_index import Index, Source
 from synthgen.stored import Pictures
+from synthgen.vision import near_duplicates
+from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +87,8 @@ def look(
     import numpy as np
 
     held, training = [*index.usable("validation"), *index.usable("test")], index.usable("train")
-    limit = near_copies.THRESHOLD if threshold is None else threshold
-    named = [near_copies.VERSION, str(limit), index.digest]
+    limit = near_duplicates.THRESHOLD if threshold is None else threshold
+    named = [near_duplicates.VERSION, str(limit), index.digest]
     known = digest(named + [f"{one.key} {one.sha256}" for one in images])
     found = _kept(out / FILE, known)
     if found is not None:
@@ -125,7 +126,7 @@ def _compared(parts: Sequence[Floats], images: Sequence[Synthetic], limit: float
     held_out, known, made = parts
 
     def alike(queries: Floats, references: Floats) -> npt.NDArray[np.bool_]:
-        found, ready = [np.empty(0, np.bool_)], near_copies.References(references)
+        found, ready = [np.empty(0, np.bool_)], near_duplicates.References(references)
         for start in range(0, len(queries), _COMPARED):
             part = queries[start : start + _COMPARED]
             found.append(ready.nearest(part).similarity >= limit)
@@ -142,7 +143,7 @@ def _signed(reads: Sequence[Read], steps: _Steps) -> Floats:
 
     signed = []
     for batch in _batches(reads):
-        signed.append(near_copies.signatures(batch))
+        signed.append(near_duplicates.signatures(batch))
         steps.add(len(batch))
     return np.concatenate(signed)
 
@@ -172,4 +173,4 @@ def _batches(reads: Sequence[Read]) -> Iterator[Pixels]:
 
     for start in range(0, len(reads), _TOGETHER):
         pixels = (read() for read in reads[start : start + _TOGETHER])
-        yield np.stack([photographs.fit(one, _SIDE, _SIDE, "crop") for one in pixels])
+        yield np.stack([untrusted.fit(one, _SIDE, _SIDE, "crop") for one in pixels])

@@ -6,7 +6,7 @@ from synthgen.errors import IncompleteError
 from synthgen.evaluate.job import Job
 from synthgen.evaluate.predictions import Predictions, Study, Trained
 from synthgen.evaluate.units import Units
-from synthgen.manifest.evaluate import Share
+from synthgen.plan.manifest.evaluate import Share
 
 
 def predictions(job: Job, units: Units) -> Predictions:

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen import datasets_on_disk, planning, real, runs
+from synthgen import datasets_on_disk, planning, runs
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
-from synthgen.manifest import Manifest, RealImages
-from synthgen.real import Index
+from synthgen.plan import real_index
+from synthgen.plan.manifest import Manifest, RealImages
+from synthgen.plan.real_index import Index
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
@@ -140,4 +141,4 @@ def find_index(
 def _homes(root: Path | None) -> Sequence[Path]:
     """The folders of runs that may have indexed the same real images: the run itself, or the one beside a dataset."""
     found = [] if root is None else [root, root.parent / "work"]
-    return [home for home in found if (home / "run.json").is_file() and (home / real.FILE).is_file()]
+    return [home for home in found if (home / "run.json").is_file() and (home / real_index.FILE).is_file()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from synthgen.evaluate.design import Design
 from synthgen.evaluate.trials import Synthetic, Trial
-from synthgen.real import Source
+from synthgen.plan.real_index import Source
 from synthgen.stored import Pictures
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def _views(source: Source, pictures: Pictures, side: int) -> list[Item]:
     def view(name: str) -> Pixels:
         import numpy as np
 
-        from synthgen import photographs
-        from synthgen.learners import augment
+        from synthgen.vision.classifiers import augment
+        from synthgen.vision.images import untrusted
 
-        pixels = photographs.fit(pictures.real(source), side, side, "crop")
+        pixels = untrusted.fit(pictures.real(source), side, side, "crop")
         changed: Pixels = augment(pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
         return changed
 

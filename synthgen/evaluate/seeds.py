@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from synthgen.draws import Draw
 from synthgen.evaluate import arms, faults, supply
 from synthgen.evaluate.arms import Row
 from synthgen.evaluate.trials import Synthetic, Trial, digest
-from synthgen.manifest.evaluate import Evaluate
-from synthgen.real import Index, Source
+from synthgen.plan.manifest.evaluate import Evaluate
+from synthgen.plan.real_index import Index, Source
+from synthgen.plan.real_pools import Draw
 
 TOO_FEW_REAL = "real-more: there are not as many real training images"
 NOT_ALLOWED = "no synthetic image of the entry is made from, and by a generator that saw, only the trial's real images"

@@ -10,9 +10,9 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from synthgen.draws import Draw, point
 from synthgen.evaluate.trials import Synthetic
-from synthgen.manifest.evaluate import UNCURATED
+from synthgen.plan.manifest.evaluate import UNCURATED
+from synthgen.plan.real_pools import Draw, point
 
 NEVER = 2**62  # no n is as large
 

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, made, runs, skin_tones, stored, verdicts
+from synthgen import datasets_on_disk, made, runs, stored, verdicts
 from synthgen.errors import InputError
 from synthgen.evaluate.trials import Synthetic
-from synthgen.plan import Plan
+from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.sample import Record
+from synthgen.plan.sample import Record
 from synthgen.stored import Place
 
 Pools = Mapping[str, frozenset[str] | None]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.core.processes import one_thread
 from synthgen.evaluate.units import Units
-from synthgen.learners import Finetune, Learned, Probe, batches, finetune, probe
-from synthgen.manifest.evaluate import Share
-from synthgen.manifest.learner import SMALL, Learner
+from synthgen.plan.manifest.evaluate import Share
+from synthgen.plan.manifest.learner import SMALL, Learner
+from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
-from synthgen.manifest.evaluate import UNCURATED
+from synthgen.plan.manifest.evaluate import UNCURATED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.core import atomic
-from synthgen.learners.outcome import Learned
+from synthgen.vision.classifiers.fit_result import Learned
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,12 +11,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.addresses import Fetch
 from synthgen.core import atomic
 from synthgen.errors import StoppedError
 from synthgen.fetch import report
 from synthgen.fetch.report import OUTCOMES, PRESENT, REPORT, Fetched
 from synthgen.fetch.targets import Target, read, targets
+from synthgen.plan.manifest.fetch import Fetch
 
 if TYPE_CHECKING:
     import httpx2

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from synthgen import __version__, photographs
-from synthgen.addresses import Fetch
+from synthgen import __version__
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.fetch import faults
@@ -17,6 +16,8 @@ from synthgen.fetch.faults import FetchError, GoneError, NoImageError, PassingEr
 from synthgen.fetch.pace import Pace
 from synthgen.fetch.report import Fetched
 from synthgen.fetch.targets import Target
+from synthgen.plan.manifest.fetch import Fetch
+from synthgen.vision.images import untrusted
 
 LARGEST = 64 * 1024 * 1024
 _LONGEST = 300.0  # seconds for one file, however slowly it drips
@@ -112,7 +113,7 @@ class Downloader:
     def _keep(self, target: Target, content: bytes) -> None:
         """Write the file, if it is an image and the one that was meant."""
         try:
-            photographs.open_photograph(content)
+            untrusted.open_photograph(content)
         except DamagedError as error:
             raise NoImageError(str(error).removeprefix("not an image: ")) from None
         if target.md5 and _md5(content) != target.md5:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from synthgen import sources
-from synthgen.addresses import COLUMN, Fetch
 from synthgen.core import resources, yaml_documents
 from synthgen.errors import ManifestError
 from synthgen.fetch.report import NOT_TRIED, Fetched
+from synthgen.plan.manifest.fetch import COLUMN, Fetch
 from synthgen.sources import folder
 
 Rows = list[Mapping[str, Any]]

@@ -10,7 +10,7 @@ from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
-from synthgen.tunings import Tuning
+from synthgen.plan.adapters import Tuning
 
 __all__ = ["Job", "Step", "Trained", "finetune", "prepare"]
 

@@ -7,14 +7,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import __version__, indexing, methods, photographs, pipelines
+from synthgen import __version__, indexing, methods, pipelines
 from synthgen.core import adapter_folder, atomic, devices
 from synthgen.finetune import checkpoints, curves, environment, grids, material, prior, seeds
 from synthgen.finetune.loss import Shown
 from synthgen.finetune.training import Step, Training
-from synthgen.manifest import Manifest
-from synthgen.real import Source
-from synthgen.tunings import Tuning
+from synthgen.plan.adapters import Tuning
+from synthgen.plan.manifest import Manifest
+from synthgen.plan.real_index import Source
+from synthgen.vision.images import untrusted
 
 _MADE = "adapter"
 
@@ -74,7 +75,7 @@ class _Work:
         return indexing.open_images(real.source, real.settings, self._manifest.base, self._root)
 
     def _read(self, source: Source) -> Any:
-        return photographs.open_photograph(self._bytes(source))
+        return untrusted.open_photograph(self._bytes(source))
 
     def training(self) -> Training:
         """Encode what is shown, and put what is trained onto the model."""
@@ -132,7 +133,7 @@ class _Work:
     def _examples(self, count: int) -> list[Any]:
         side = self._settings.resolution
         sources = material.examples(self._tuning, count)
-        return [photographs.fit(self._read(one), side, side, "crop") for one in sources]
+        return [untrusted.fit(self._read(one), side, side, "crop") for one in sources]
 
     def note(self, step: Step) -> None:
         """Keep a report for the curve."""

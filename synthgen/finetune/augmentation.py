@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from synthgen import photographs
 from synthgen.strategies.inpaint import Mask
+from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ def augment(pixels: Pixels, settings: Any, rng: np.random.Generator) -> Pixels:
     side = settings.resolution
     if settings.crop_scale is not None:
         pixels = _crop(pixels, settings.crop_scale, rng)
-    pixels = photographs.fit(pixels, side, side, "crop")
+    pixels = untrusted.fit(pixels, side, side, "crop")
     if settings.random_flip and rng.random() < 0.5:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
     return _jitter(pixels, settings.color_jitter, rng) if settings.color_jitter else pixels

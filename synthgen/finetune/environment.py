@@ -8,7 +8,7 @@ from typing import Any
 
 from synthgen.core import atomic, devices
 from synthgen.errors import UnavailableError
-from synthgen.tunings import Tuning
+from synthgen.plan.adapters import Tuning
 
 FILE = "environment.json"
 _PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")

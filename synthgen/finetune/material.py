@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-from synthgen import skin_tones
-from synthgen.manifest import Manifest
-from synthgen.real import Source
-from synthgen.tunings import Tuning
+from synthgen.plan import skin_tones
+from synthgen.plan.adapters import Tuning
+from synthgen.plan.manifest import Manifest
+from synthgen.plan.real_index import Source
 
 _DRAWS = 8
 
@@ -175,9 +175,9 @@ def _batches(
 
 
 def _plain(pixels: Pixels, settings: Any) -> Pixels:
-    from synthgen import photographs
+    from synthgen.vision.images import untrusted
 
-    return photographs.fit(pixels, settings.resolution, settings.resolution, "crop")
+    return untrusted.fit(pixels, settings.resolution, settings.resolution, "crop")
 
 
 def _latents(pipe: Any, pixels: Any) -> tuple[Any, Any]:

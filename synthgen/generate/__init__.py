@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from synthgen import rates
 from synthgen.core.devices import Wish
 from synthgen.generate.job import Job, Selection, prepare
 from synthgen.generate.work import Work, never
 from synthgen.ledger import Receipt
-from synthgen.plan import Plan, ShardRef
+from synthgen.plan import Plan, ShardRef, throughput
 from synthgen.runners import runner
 
 __all__ = ["Job", "Selection", "generate", "prepare"]
@@ -54,7 +53,7 @@ def _in_turn(job: Job) -> Iterator[list[ShardRef]]:
 def _note_rate(plan: Plan, name: str, receipts: list[Receipt]) -> None:
     made = sum(receipt.count for receipt in receipts)
     if made:
-        rates.note(
+        throughput.note(
             plan.entries[name].recipe,
             plan.manifest.document.output.image_format,
             images=made,

@@ -7,12 +7,12 @@ from pathlib import Path
 from synthgen import runs, strategies
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.images import Encoding
 from synthgen.ledger import Ledger
-from synthgen.manifest import Output
 from synthgen.originals import StartImages
 from synthgen.plan import EntryPlan
-from synthgen.sample import Recipe
+from synthgen.plan.manifest import Output
+from synthgen.plan.sample import Recipe
+from synthgen.vision.images.codec import Encoding
 
 
 @dataclass

@@ -7,13 +7,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
-from synthgen import __version__, images, tars
+from synthgen import __version__, tars
 from synthgen.attempts import MadeSample
 from synthgen.core.devices import Environment
 from synthgen.errors import DamagedError
 from synthgen.generate.entry import Entry
 from synthgen.ledger import Outcome, Receipt
-from synthgen.sample import record
+from synthgen.plan.sample import record
+from synthgen.vision.images import codec
 
 Files = tuple[Outcome, dict[str, bytes]]
 
@@ -23,8 +24,8 @@ def encode(entry: Entry, made: MadeSample) -> Files:
     sample = made.sample
     if made.pixels is None:
         return Outcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
-    origin = images.COMPOSITE if sample.source else images.GENERATED
-    content = images.encode(made.pixels, entry.encoding, origin)
+    origin = codec.COMPOSITE if sample.source else codec.GENERATED
+    content = codec.encode(made.pixels, entry.encoding, origin)
     sha256 = hashlib.sha256(content).hexdigest()
     metadata = record(
         sample,

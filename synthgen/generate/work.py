@@ -21,7 +21,7 @@ from synthgen.generate.shard import Files, commit, encode
 from synthgen.ledger import Receipt
 from synthgen.originals import StartImages
 from synthgen.plan import Plan, ShardRef
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2

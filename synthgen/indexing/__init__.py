@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from synthgen import real, sources
+from synthgen import sources
 from synthgen.errors import DamagedError, InputError
 from synthgen.indexing import grouping, rows
+from synthgen.plan import real_index
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real import Index, Source
+from synthgen.plan.real_index import Index, Source
 from synthgen.sources import Reader
 
 Progress = Callable[[int, int], None]
@@ -84,7 +85,7 @@ def build(
     images = grouping.marked(_opened(reader, _kept(reader, listed.sources), progress))
     index = Index(tuple(images), listed.left_out, recipe)
     root.mkdir(parents=True, exist_ok=True)
-    index.write(root / real.FILE)
+    index.write(root / real_index.FILE)
     return index
 
 
@@ -150,21 +151,21 @@ def _kept(reader: Reader, images: Sequence[Source]) -> list[Source]:
 
 def _opened(reader: Reader, images: Sequence[Source], progress: Progress | None) -> list[Source]:
     """The images with what opening each has shown."""
-    from synthgen import photographs
+    from synthgen.vision.images import untrusted
 
     def opened(image: Source) -> Source:
         if image.fault:
             return image
         try:
             content = reader.read(image.location)
-            height, width, _ = photographs.open_photograph(content).shape
+            height, width, _ = untrusted.open_photograph(content).shape
         except DamagedError as error:
             return replace(image, fault=str(error))
         found = replace(image, sha256=hashlib.sha256(content).hexdigest(), width=int(width), height=int(height))
         try:
             if image.mask:
                 content = reader.read(image.mask)
-                photographs.open_mask(content)
+                untrusted.open_mask(content)
                 found = replace(found, mask_sha256=hashlib.sha256(content).hexdigest())
         except DamagedError as error:
             return replace(found, fault=f"mask: {error}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from synthgen import skin_tones
+from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Split
 from synthgen.sources import text
 

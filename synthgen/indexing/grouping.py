@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from synthgen.indexing.rows import Draft
 from synthgen.plan.manifest.settings import Split
-from synthgen.real import Source, split_of
+from synthgen.plan.real_index import Source, split_of
 from synthgen.sources import text
 
 HELD_BACK: tuple[Split, ...] = ("test", "validation", "train")

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from synthgen import skin_tones
 from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
 from synthgen.indexing import cells
+from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.sources import Row, text
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from synthgen import __version__, card, datasets_on_disk, runs
 from synthgen.errors import PlanMismatchError
-from synthgen.manifest import Layout, Pack
 from synthgen.pack import inventory, parts, scratch, sorting, work
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import Order
@@ -21,6 +20,7 @@ from synthgen.pack.rest import Dataset, DrawSheet
 from synthgen.pack.results import add_report
 from synthgen.pack.scratch import Job, Scratch
 from synthgen.pack.work import PackedShard
+from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
 
 __all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]

@@ -11,7 +11,7 @@ from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed
 from synthgen.pack.scratch import Job
-from synthgen.sample import field_types
+from synthgen.plan.sample import field_types
 
 _ROWS = 5000  # rows a row group, at the most
 

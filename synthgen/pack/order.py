@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from synthgen.real import SPLITS
+from synthgen.plan.real_index import SPLITS
 
 
 def group(record: Mapping[str, Any]) -> str:

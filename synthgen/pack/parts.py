@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from synthgen.errors import InputError
-from synthgen.manifest import Pack
 from synthgen.pack.order import Order
+from synthgen.plan.manifest import Pack
 
 _OVERHEAD = 2 * 10_240  # what a tar takes beside its samples, at the most
 _FOLDER = 10_000  # entries a folder, at the most

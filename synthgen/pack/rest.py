@@ -9,19 +9,20 @@ from typing import Any
 
 import yaml
 
-from synthgen import __version__, card, top_ups
+from synthgen import __version__, card
 from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
 from synthgen.core import adapter_folder, atomic, yaml_documents
 from synthgen.errors import ManifestError
-from synthgen.manifest import Pack
 from synthgen.pack import metadata, sample
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import Order
 from synthgen.pack.parts import Part
 from synthgen.pack.scratch import Job
 from synthgen.pack.work import PackedShard, weigh
-from synthgen.sample import Record
+from synthgen.plan import top_ups
+from synthgen.plan.manifest import Pack
+from synthgen.plan.sample import Record
 
 DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from synthgen import tars
 from synthgen.errors import DamagedError
 from synthgen.pack.order import Stored
-from synthgen.sample import Record
+from synthgen.plan.sample import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from synthgen import datasets_on_disk
 from synthgen.core import atomic
 from synthgen.errors import InputError
-from synthgen.manifest import Layout
+from synthgen.plan.manifest import Layout
 
 _DIGITS = 32
 

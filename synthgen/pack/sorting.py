@@ -16,12 +16,12 @@ from typing import Any
 from synthgen import made, tars, verdicts
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, InputError
-from synthgen.manifest import Pack
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.order import CACHE_KIB, group
 from synthgen.plan import Plan
-from synthgen.real import SPLITS, split_of
-from synthgen.sample import FROM_REAL
+from synthgen.plan.manifest import Pack
+from synthgen.plan.real_index import SPLITS, split_of
+from synthgen.plan.sample import FROM_REAL
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from synthgen import images, skin_tones
 from synthgen.core import atomic
 from synthgen.errors import InputError, StoppedError
 from synthgen.phantom import render
+from synthgen.plan import skin_tones
+from synthgen.vision.images import codec
 
 BATCH = 500
 _METADATA = "metadata.csv"
@@ -133,7 +134,7 @@ def write(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
 def _draw(job: Job, row: Row) -> Iterator[tuple[Path, bytes]]:
     """The files of an image that are not there yet."""
     phantom = render.paint(row.label, row.fitzpatrick, row.site, row.seed)
-    contents = [images.encode(phantom.image, images.Encoding("png"), _DRAWN)]
+    contents = [codec.encode(phantom.image, codec.Encoding("png"), _DRAWN)]
     if job.masks:
         file = io.BytesIO()
         Image.fromarray(phantom.mask.astype(np.uint8) * 255).save(file, format="png")

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from synthgen.diffusion.maker import MadeImages
 from synthgen.errors import OutOfMemoryError
 from synthgen.pipelines import guidance, latents, prompts, schedulers
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from synthgen.images import Pixels
+    from synthgen.vision.images.codec import Pixels
 
 _SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _SLICE_PIXELS = 1024 * 1024

@@ -13,7 +13,7 @@ from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.errors import UnavailableError
 from synthgen.pipelines.batches import Pipeline
-from synthgen.sample import Recipe
+from synthgen.plan.sample import Recipe
 
 Task = Literal["text2img", "img2img", "inpaint"]
 

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from synthgen import tunings as tunings_of
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import LEARNED
-from synthgen.draws import draw
 from synthgen.errors import InputError
-from synthgen.manifest import GenerateEntry, Manifest, SourcePool
+from synthgen.plan import adapters as tunings_of
 from synthgen.plan.entry import Cell, EntryPlan, sha256
-from synthgen.real import Index, Source
-from synthgen.sample import Sample
-from synthgen.sequence import ByCell, ByParent, BySource, Places, weigh
-from synthgen.top_ups import Round
-from synthgen.topped_up import ByLabel, Extended, extended, rounds_of
+from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Places, weigh
+from synthgen.plan.ordering.composite import ByLabel, Extended, extended, rounds_of
+from synthgen.plan.real_index import Index, Source
+from synthgen.plan.real_pools import draw
+from synthgen.plan.sample import Sample
+from synthgen.plan.top_ups import Round
 
 __all__ = ["Cell", "EntryPlan", "Plan", "ShardRef"]
 
@@ -40,7 +40,7 @@ class Plan:
     Args:
         manifest: The manifest.
         index: The real images that its entries may start from, and its adapters be trained on.
-        rounds: What a run makes beyond the manifest, as of :func:`synthgen.top_ups.read`.
+        rounds: What a run makes beyond the manifest, as of :func:`synthgen.plan.top_ups.read`.
 
     Raises:
         InputError: An entry or an adapter needs real images and there are none, or two images would have one key.

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from synthgen import skin_tones
-from synthgen import tunings as tunings_of
-from synthgen.manifest import GenerateEntry, Manifest
+from synthgen.plan import adapters as tunings_of
+from synthgen.plan import skin_tones
+from synthgen.plan.adapters import Tuning
+from synthgen.plan.manifest import GenerateEntry, Manifest
+from synthgen.plan.manifest.prompts import PromptSet
+from synthgen.plan.ordering import Place, Places
+from synthgen.plan.ordering.composite import Extended
+from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
-from synthgen.prompts import PromptSet
-from synthgen.sample import Recipe, Sample
-from synthgen.sequence import Place, Places
-from synthgen.topped_up import Extended
-from synthgen.tunings import Tuning
 
 _FORMAT = 1
 _NONE: Mapping[str, Tuning] = {}

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from synthgen.errors import DamagedError
-from synthgen.preview.picture import THUMBNAIL, Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
+from synthgen.vision.picture import THUMBNAIL, Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
 _MARKER = b'<meta name="generator" content="synthgen preview">'
 _MARKER_WITHIN = 4096

@@ -11,8 +11,8 @@ from PIL import Image
 from synthgen.errors import DamagedError, InputError
 from synthgen.originals import StartImages
 from synthgen.plan import Plan
-from synthgen.preview.picture import THUMBNAIL, Picture
-from synthgen.sample import Sample
+from synthgen.plan.sample import Sample
+from synthgen.vision.picture import THUMBNAIL, Picture
 
 Find = Callable[[Plan, Sequence[Sample]], StartImages]
 _DRAWN = "phantom"  # the source whose images are no photographs

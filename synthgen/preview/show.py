@@ -11,10 +11,11 @@ from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.preview import gallery, sheet
+from synthgen.plan.skin_tones import name as tone_name
+from synthgen.preview import gallery
 from synthgen.preview.pairs import Find, Pairs, pair
-from synthgen.preview.picture import Picture
-from synthgen.skin_tones import name as tone_name
+from synthgen.vision import contact_sheet
+from synthgen.vision.picture import Picture
 
 Cell = tuple[str, str, str]
 
@@ -69,7 +70,7 @@ def show(root: Path, out: Path, doors: Extensions, limit: int = 5000, *, starts:
         photographs=pairs.photographs,
     )
     kept = [picture for picture in pictures if not picture.rejected]
-    sheet.write_contact_sheet(kept or pictures, sheet_path, title=source.title)
+    contact_sheet.write_contact_sheet(kept or pictures, sheet_path, title=source.title)
     return sheet_path
 
 
@@ -80,7 +81,7 @@ def check_own(out: Path) -> Path:
         InputError: One of the two files is not ours to write over.
     """
     gallery.check_own(out)
-    sheet.check_own(out.with_suffix(".png"))
+    contact_sheet.check_own(out.with_suffix(".png"))
     return out.with_suffix(".png")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from synthgen import datasets_on_disk as layout
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.plan.sample import FROM_REAL
 from synthgen.publish import header, leaks, loader
 from synthgen.publish.changes import LocalFile
 from synthgen.publish.events import Begun, Checked
-from synthgen.sample import FROM_REAL
 from synthgen.tars import TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)

@@ -4,15 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, manifest, real, top_ups
+from synthgen import __version__
 from synthgen.core import adapter_folder, atomic
 from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
-from synthgen.plan import EntryPlan, Plan
+from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.real import Index
+from synthgen.plan.real_index import Index
+from synthgen.plan.sample import Recipe
 from synthgen.runs.file import FORMAT, is_run, locked, read, write
 from synthgen.runs.pins import honour, lower_batch_size, pin, pinned
-from synthgen.sample import Recipe
 
 
 def located(recipe: Recipe, root: Path | None) -> Recipe:
@@ -115,7 +115,7 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
         )
     except ManifestError as error:
         raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
-    path = root / real.FILE
+    path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     plan = Plan(asked, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
@@ -152,7 +152,7 @@ def check_ours(root: Path) -> None:
     Raises:
         InputError: It holds something else, so nothing is written to it.
     """
-    ours = (".lock", ".run", "sources", f".{real.FILE}")
+    ours = (".lock", ".run", "sources", f".{real_index.FILE}")
     foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
     if foreign and not is_run(root):
         raise InputError(f"{root} is not empty and not a synthgen run; choose another folder")

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from synthgen.core.plugins import PluginFolder
 from synthgen.errors import InputError
 from synthgen.plan.manifest.settings import ScorerSettings
-from synthgen.real import Source
-from synthgen.sample import Record
+from synthgen.plan.real_index import Source
+from synthgen.plan.sample import Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,8 +3,8 @@
 >>> def score(records, pixels):
 ...     return {"redness": pixels[..., 0].mean((1, 2)) / pixels[..., 1].mean((1, 2))}
 
-``records`` are :class:`synthgen.sample.Record`, ``pixels`` uint8 RGB, shape (n, height, width, 3), and each column has
-n numbers. Which columns there are stands in the manifest, so no code is run, or needed, to read one.
+``records`` are :class:`synthgen.plan.sample.Record`, ``pixels`` uint8 RGB, shape (n, height, width, 3), and each column
+has n numbers. Which columns there are stands in the manifest, so no code is run, or needed, to read one.
 """
 
 from __future__ import annotations

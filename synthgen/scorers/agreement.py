@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen import draws, features
 from synthgen.errors import UnavailableError
+from synthgen.plan import real_pools
 from synthgen.plan.manifest.settings import ScorerSettings
-from synthgen.real import Source
+from synthgen.plan.real_index import Source
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
+from synthgen.vision import features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
     """
     pool = context.split("train")
     if settings.n is not None:
-        drawn = set(draws.draw(pool, context.labels, context.seed, settings.draw).first(settings.n))
+        drawn = set(real_pools.draw(pool, context.labels, context.seed, settings.draw).first(settings.n))
         pool = tuple(source for source in pool if source.id in drawn)
     held_out = context.split("validation")
     for name, sources in (("training", pool), ("validation", held_out)):
@@ -117,7 +118,7 @@ class _Ensemble:
         """Probabilities by image made, member and label."""
         import numpy as np
 
-        from synthgen.learners import Probe, batches, probe
+        from synthgen.vision.classifiers import Probe, batches, probe
 
         rows = np.concatenate([real, *made])
         classes = np.zeros(len(rows), np.int64)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from synthgen import features
 from synthgen.errors import UnavailableError
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
+from synthgen.vision import features
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from synthgen.errors import UnavailableError
-from synthgen.features import checkpoints
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores
+from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
     import numpy as np

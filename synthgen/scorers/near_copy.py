@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from synthgen import near_copies
 from synthgen.plan.manifest.settings import ScorerSettings
-from synthgen.real import Source
+from synthgen.plan.real_index import Source
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
+from synthgen.vision import near_duplicates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,9 +43,9 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
     Raises:
         UnavailableError: There are more images to compare with than are compared exactly, and faiss is not installed.
     """
-    facts: dict[str, Any] = {"method": near_copies.VERSION, "threshold": near_copies.THRESHOLD}
+    facts: dict[str, Any] = {"method": near_duplicates.VERSION, "threshold": near_duplicates.THRESHOLD}
     facts["real_images"] = digest(context.sources)
-    facts["search"] = near_copies.method(max(len(context.sources), context.images if settings.others else 0))
+    facts["search"] = near_duplicates.method(max(len(context.sources), context.images if settings.others else 0))
     if settings.others:
         facts["run"] = context.run_digest
     return Scorer(facts, lambda: _Search(settings, context).score)
@@ -61,21 +61,21 @@ class _Search:
         self._places: dict[str, int] = {}
         self._others = self._all(context) if settings.others else None
 
-    def _all(self, context: Context) -> near_copies.References:
+    def _all(self, context: Context) -> near_duplicates.References:
         import numpy as np
 
         parts = []
         for batch in context.batches():
             self._keys += [record.key for record in batch.records]
-            parts.append(near_copies.signatures(batch.pixels))
+            parts.append(near_duplicates.signatures(batch.pixels))
         self._places = {key: place for place, key in enumerate(self._keys)}
-        return near_copies.References(np.concatenate(parts) if parts else np.empty((0, 1024), np.float32))
+        return near_duplicates.References(np.concatenate(parts) if parts else np.empty((0, 1024), np.float32))
 
     def score(self, batch: Batch) -> Scores:
         """The columns of a batch."""
         import numpy as np
 
-        rows = near_copies.signatures(batch.pixels)
+        rows = near_duplicates.signatures(batch.pixels)
         train, train_id = self._train.nearest(rows, [record.source_id for record in batch.records])
         test, test_id = self._test.nearest(rows, [""] * len(rows))
         nearer = train >= test
@@ -109,8 +109,8 @@ class _References:
 
         self._ids = [source.id for source in sources]
         self._places = {name: place for place, name in enumerate(self._ids)}
-        rows = [near_copies.signatures(context.read(source)[None]) for source in sources]
-        self._known = near_copies.References(np.concatenate(rows) if rows else np.empty((0, 1024), np.float32))
+        rows = [near_duplicates.signatures(context.read(source)[None]) for source in sources]
+        self._known = near_duplicates.References(np.concatenate(rows) if rows else np.empty((0, 1024), np.float32))
 
     def nearest(self, rows: Floats, exclude: Sequence[str]) -> tuple[Any, list[str]]:
         import numpy as np
@@ -127,5 +127,5 @@ class _References:
         for place, name in enumerate(names):
             if name in self._places:
                 reference = self._known.rows[self._places[name]][None]
-                found[place] = near_copies.nearest(rows[place][None], reference).similarity[0]
+                found[place] = near_duplicates.nearest(rows[place][None], reference).similarity[0]
         return found

@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from synthgen import skin_tones
 from synthgen.errors import UnavailableError
+from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.scorers import Batch, Context, Scorer, Scores, digest
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from synthgen.addresses import Fetch
 from synthgen.errors import ManifestError
+from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row, _patterns, _tables
 from synthgen.sources._files import Files

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from synthgen import images, skin_tones
 from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
+from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.sources import Row
+from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,7 @@ class PhantomReader:
         site = self._settings.site
         render.check([label], [tone], site)
         phantom = render.paint(label, tone, site, render.image_seed(self._settings.seed, site, label, tone, number))
-        return _mask(phantom.mask) if mask else images.encode(phantom.image, images.Encoding("png"), _DRAWN)
+        return _mask(phantom.mask) if mask else codec.encode(phantom.image, codec.Encoding("png"), _DRAWN)
 
 
 def _mask(mask: "npt.NDArray[np.bool_]") -> bytes:

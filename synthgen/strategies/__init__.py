@@ -16,7 +16,7 @@ from synthgen.core.plugins import PluginFolder
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.originals import FindStartImage, no_start_image
 from synthgen.plan.manifest.settings import StrategySettings
-from synthgen.sample import Recipe
+from synthgen.plan.sample import Recipe
 
 door = PluginFolder(__name__)
 

@@ -12,7 +12,7 @@ from synthgen.core.model_folder import ModelFacts
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.pipelines import Pipeline, Task
 from synthgen.plan.manifest.settings import StrategySettings
-from synthgen.sample import Recipe
+from synthgen.plan.sample import Recipe
 
 Scheduler = Literal[
     "default", "ddim", "deis", "dpm++2m", "dpm++2m-karras", "euler", "euler-a", "heun", "lcm",

@@ -16,7 +16,7 @@ from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.originals import FindStartImage, no_start_image
 from synthgen.plan.manifest.settings import StrategySettings
-from synthgen.sample import Recipe, Sample
+from synthgen.plan.sample import Recipe, Sample
 
 _Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)]
 

@@ -3,7 +3,7 @@
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.originals import FindStartImage, no_start_image
-from synthgen.sample import Recipe
+from synthgen.plan.sample import Recipe
 from synthgen.strategies._diffusion import SamplerSettings, environment, load
 
 __all__ = ["Settings", "environment", "maker"]

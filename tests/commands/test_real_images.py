@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from synthgen import images
 from synthgen.core import resources
+from synthgen.vision.images import codec
 
 Synthgen = Callable[..., Any]
 COLUMNS = "md5hash,fitzpatrick_scale,fitzpatrick_centaur,label,nine_partition_label,three_partition_label,qc,url"
@@ -28,7 +28,7 @@ def picture(shade: int) -> bytes:
     """A small PNG, another for each shade."""
     import numpy as np
 
-    return images.encode(np.full((16, 16, 3), shade, np.uint8), images.Encoding("png"))
+    return codec.encode(np.full((16, 16, 3), shade, np.uint8), codec.Encoding("png"))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from synthgen import verdicts
 from synthgen.curate.samples import Samples
-from synthgen.manifest import Curation
 from synthgen.plan import Plan
+from synthgen.plan.manifest import Curation
 
 
 def chance(key: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from synthgen.plan.real_index import Index, Source
 
-from synthgen import near_copies, real
 from synthgen.curate import audit, judging
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.samples import Samples
-from synthgen.manifest import Curation
-from synthgen.real import Index, Source
+from synthgen.plan import real_index
+from synthgen.plan.manifest import Curation
+from synthgen.vision import near_duplicates
 
 
 @pytest.fixture
@@ -29,13 +30,13 @@ def similarities(training: list[float], held_out: list[float]) -> dict[str, Any]
 
 def index(root: Path, splits: list[str]) -> None:
     made = (Source(f"s{number}", "b", 1, "g", split, "", "p", "") for number, split in enumerate(splits))
-    Index(tuple(made)).write(root / real.FILE)
+    Index(tuple(made)).write(root / real_index.FILE)
 
 
 def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
     """Rejected images count in the comparison alone; training and held-out images are told apart."""
     index(tmp_path, ["train", "validation", "test"])
-    copy = near_copies.THRESHOLD + 0.01
+    copy = near_duplicates.THRESHOLD + 0.01
     said = audit.sentence(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
     assert said.startswith("each of 4 images was compared with 3 real images by scorer near_copy")
     assert (

@@ -8,7 +8,7 @@ import numpy as np
 
 from synthgen.curate import judging
 from synthgen.curate.samples import Samples
-from synthgen.manifest import Curation
+from synthgen.plan.manifest import Curation
 
 SamplesOf = Callable[..., Samples]
 CurationOf = Callable[..., Curation]

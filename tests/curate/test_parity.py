@@ -8,7 +8,7 @@ from scipy.stats.contingency import relative_risk
 
 from synthgen.curate import judging
 from synthgen.curate.samples import Samples
-from synthgen.manifest import Curation
+from synthgen.plan.manifest import Curation
 from synthgen.verdicts import Ratio
 
 SamplesOf = Callable[..., Samples]

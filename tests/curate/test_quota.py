@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from synthgen import curate, reproduce, runs, study, tars, top_ups, verdicts, verify
+from synthgen import curate, reproduce, runs, study, tars, verdicts, verify
 from synthgen.core.devices import Wish
 from synthgen.curate import Outcome
-from synthgen.plan import Plan
+from synthgen.plan import Plan, top_ups
 from synthgen.plan.manifest.settings import Extensions
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}

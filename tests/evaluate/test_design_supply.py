@@ -6,9 +6,9 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.draws import Draw
 from synthgen.evaluate.supply import Candidate, arrange, choose
 from synthgen.evaluate.trials import Synthetic
+from synthgen.plan.real_pools import Draw
 
 SIZES = st.sets(st.integers(1, 12), min_size=1, max_size=4)
 LEASTS = st.lists(st.sampled_from([0, 1, 2, 3, 5, 8, 13]), max_size=60)

@@ -12,16 +12,17 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+from synthgen.plan.real_index import Index, Source
 
-from synthgen import evaluate, manifest
+from synthgen import evaluate
 from synthgen.errors import InputError, StoppedError
 from synthgen.evaluate import near, notes, report
 from synthgen.evaluate.comparisons import Analysis
 from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
 from synthgen.evaluate.trials import Synthetic
-from synthgen.features import shared
-from synthgen.real import Index, Source
+from synthgen.plan import manifest
+from synthgen.vision.features import user_cache
 
 REAL_ARMS = ["real", "real+augment"]
 RUN = """
@@ -29,7 +30,7 @@ import os, signal, sys
 from pathlib import Path
 from synthgen import durable, evaluate, manifest
 from synthgen.all_doors import DOORS
-from synthgen.features import shared
+from synthgen.vision.features import shared
 
 read, out, given, cache = map(Path, sys.argv[1:])
 shared.folder = lambda: cache
@@ -56,7 +57,7 @@ def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep features from one test to the next."""
-    monkeypatch.setattr(shared, "folder", lambda: base / "features")
+    monkeypatch.setattr(user_cache, "folder", lambda: base / "features")
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def whole(drawn: ModuleType, base: Path, doors: Any, tmp_path_factory: pytest.Te
     """The report of a small study that ran through; nobody changes it."""
     out = tmp_path_factory.mktemp("whole") / "report"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shared, "folder", lambda: base / "features")
+        patch.setattr(user_cache, "folder", lambda: base / "features")
         read = manifest.read(drawn.write_manifest(base / "whole.yaml"), doors)
         list(evaluate.evaluate(evaluate.prepare(read, out, doors, given=base / "second"), workers=1))
     return out

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synthgen.evaluate.units import Units
-from synthgen.learners import Learned
+from synthgen.vision.classifiers import Learned
 
 SHAPES = {"validation": (3, 2), "test": (4, 2)}
 

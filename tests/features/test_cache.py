@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError
-from synthgen.features import Backbone, cache, extract
+from synthgen.vision.features import Backbone, cache, extract
 
 
 def backbone(digest: str = "mean-1", value: float = 0.0) -> Backbone:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import UnavailableError
-from synthgen.features import backbone
+from synthgen.vision.features import backbone
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), np.uint8)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError
-from synthgen.features import backbone
 from synthgen.phantom.render import render
+from synthgen.vision.features import backbone
 
 
 def test_features_are_finite_and_as_many_as_it_says() -> None:

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from synthgen import fetch
-from synthgen.addresses import Fetch
 from synthgen.fetch import Fetched, download
+from synthgen.plan.manifest.fetch import Fetch
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from synthgen import fetch
-from synthgen.addresses import Fetch
 from synthgen.errors import StoppedError, UnavailableError
 from synthgen.fetch import Fetched, download, faults
+from synthgen.plan.manifest.fetch import Fetch
 
 from .conftest import Host, md5, photograph
 

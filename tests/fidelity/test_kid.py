@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthgen.fidelity.kid import discrepancy, kid
+from synthgen.vision.metrics.kid import discrepancy, kid
 
 RNG = np.random.default_rng(0)
 

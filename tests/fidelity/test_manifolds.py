@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from synthgen.fidelity import neighbours
-from synthgen.fidelity.neighbours import Cloud, nearest
-from synthgen.fidelity.precision_recall import density_coverage, inside, precision_recall
+from synthgen.vision.metrics import neighbours
+from synthgen.vision.metrics.manifold import density_coverage, inside, precision_recall
+from synthgen.vision.metrics.neighbours import Cloud, nearest
 
 RNG = np.random.default_rng(0)
 LINE = np.arange(20.0)[:, None]  # 20 images a step apart

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthgen.fidelity.memorisation import EXPECTED, memorisation
+from synthgen.vision.metrics.memorisation import EXPECTED, memorisation
 
 RNG = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthgen.fidelity import MEASURES, compare
+from synthgen.vision.metrics import MEASURES, compare
 
 RNG = np.random.default_rng(0)
 REFERENCES = RNG.normal(size=(80, 4))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthgen.fidelity.vendi import score, vendi_score
+from synthgen.vision.metrics.vendi import score, vendi_score
 
 RNG = np.random.default_rng(0)
 
@@ -17,7 +17,7 @@ def test_orthogonal_groups_count_as_one_each(each: int) -> None:
 
 def test_both_gram_matrices_give_one_score(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of the small matrix agree with the kernel itself."""
-    monkeypatch.setattr("synthgen.fidelity.vendi._BLOCK", 7)
+    monkeypatch.setattr("synthgen.vision.metrics.vendi._BLOCK", 7)
     features = RNG.normal(size=(40, 12))
     rows = features / np.linalg.norm(features, axis=1, keepdims=True)
     values = np.linalg.eigvalsh(rows @ rows.T / 40).clip(1e-300)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import images, study
+from synthgen import study
 from synthgen.core import devices
 from synthgen.core.devices import Environment, Wish
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
 from synthgen.strategies import text2img
+from synthgen.vision.images import codec
 
 pytestmark = [
     pytest.mark.gpu,
@@ -80,7 +81,7 @@ def test_the_batch_size_is_hardly_seen(make_plan: MakePlan) -> None:
     for dtype, tolerance in (("fp32", 40), ("fp16", 25)):
         together = paint(plan, Wish("cuda", dtype, batch_size=8), list(range(8)))
         alone = paint(plan, Wish("cuda", dtype, batch_size=1), [5])
-        assert images.psnr(alone[0], together[5]) >= tolerance
+        assert codec.psnr(alone[0], together[5]) >= tolerance
 
 
 def test_neighbours_are_not_seen(make_plan: MakePlan) -> None:
@@ -94,7 +95,7 @@ def test_cuda_and_cpu_draw_the_same_picture(interval: dict[str, float], make_pla
     """Noise comes from the CPU's generator, so in fp32 a GPU paints what a CPU paints, within 30 dB."""
     plan = make_plan(generate=entry(**interval))
     on_cuda, on_cpu = (paint(plan, Wish(kind, "fp32"), [0, 1])[0] for kind in ("cuda", "cpu"))
-    assert images.psnr(on_cuda, on_cpu) >= 30
+    assert codec.psnr(on_cuda, on_cpu) >= 30
 
 
 @pytest.mark.skipif(find_spec("xformers") is None, reason="xformers is not installed")
@@ -103,7 +104,7 @@ def test_xformers_paints_the_same_picture(make_plan: MakePlan) -> None:
     plan = make_plan(generate=entry())
     wish = Wish("cuda", attention="xformers")
     assert text2img.environment(plan.entries["text"].recipe, wish, 12).attention == "xformers"
-    assert images.psnr(paint(plan, wish, [0])[0], paint(plan, CUDA, [0])[0]) >= 25
+    assert codec.psnr(paint(plan, wish, [0])[0], paint(plan, CUDA, [0])[0]) >= 25
 
 
 @pytest.fixture

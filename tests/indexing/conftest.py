@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from synthgen.plan.real_index import Index
 
 from synthgen import indexing, sources
 from synthgen.errors import DamagedError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real import Index
 from synthgen.sources import Row
 
 WISH: dict[str, Any] = {

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from synthgen.plan.real_index import Index
 
 from synthgen import indexing
 from synthgen.errors import InputError, StoppedError
-from synthgen.real import Index
 from synthgen.sources import Row
 
 

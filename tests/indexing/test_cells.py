@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen import skin_tones
 from synthgen.indexing import cells
+from synthgen.plan import skin_tones
 from synthgen.sources import text
 
 TYPES = {1: "1 I i FST1 FSTI fst_1 Type-I 1.0", 3: "3 III FST3 FSTIII Fitzpatrick3 3. 03", 6: "6 VI FSTVI MIXED"}

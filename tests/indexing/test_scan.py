@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthgen.plan.real_index import Source
 
 from synthgen.errors import InputError
 from synthgen.indexing import grouping, rows
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real import Source
 from synthgen.sources import Row
 
 LABELS = {"melanoma": "melanoma", "nevus": "melanocytic nevus"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthgen.learners import augment
+from synthgen.vision.classifiers import augment
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 24, 32, 3), np.uint8)
 

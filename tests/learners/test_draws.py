@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from synthgen.errors import InputError
-from synthgen.learners import batches
+from synthgen.vision.classifiers import batches
 
 LABELS = np.array([0] * 4 + [1] * 2 + [0] * 30 + [1] * 10)
 REAL, SYNTHETIC, NONE = np.arange(6), np.arange(6, 46), np.array([], np.int64)

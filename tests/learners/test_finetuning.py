@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError, UnavailableError
-from synthgen.learners import Finetune, Learned, batches, finetune
+from synthgen.vision.classifiers import Finetune, Learned, batches, finetune
 
 NONE = np.array([], np.int64)
 LABELS = np.tile(np.arange(2), 30)
@@ -106,8 +106,8 @@ def test_a_frozen_backbone_stays_as_it_was(convnext: Path) -> None:
     """With the backbone frozen, only the head's weights differ after training."""
     import torch
 
-    from synthgen.learners import networks
-    from synthgen.learners.training import Trial
+    from synthgen.vision.classifiers import networks
+    from synthgen.vision.classifiers.train_loop import Trial
 
     network = networks.build(str(convnext), 2)
     before = {name: each.clone() for name, each in network.module.state_dict().items()}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError
-from synthgen.learners import Learned, Probe, batches, probe
+from synthgen.vision.classifiers import Learned, Probe, batches, probe
 
 NONE = np.array([], np.int64)
 
@@ -52,7 +52,7 @@ def test_one_step_is_adamw() -> None:
     """Several steps for one strength equal torch's own AdamW on the same inputs."""
     import torch
 
-    from synthgen.learners.probing import _Head
+    from synthgen.vision.classifiers.probing import _Head
 
     torch.manual_seed(0)
     inputs, targets = torch.randn(5, 16, 4), torch.randint(3, (5, 16))

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from synthgen import near_copies, photographs
 from synthgen.errors import InputError, UnavailableError
-from synthgen.near_copies import THRESHOLD, nearest, signatures
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import render
+from synthgen.vision import near_duplicates
+from synthgen.vision.images import untrusted
+from synthgen.vision.near_duplicates import THRESHOLD, nearest, signatures
 
 Pixels = npt.NDArray[np.uint8]
 COUNT = 16
@@ -28,7 +29,7 @@ def phantoms() -> Pixels:
 
 def cropped(image: Pixels) -> Pixels:
     """Most of an image, not from the middle, at the old size."""
-    return photographs.fit(image[4:58, 9:63], 64, 64, "crop")
+    return untrusted.fit(image[4:58, 9:63], 64, 64, "crop")
 
 
 def encoded(image: Pixels) -> Pixels:
@@ -90,7 +91,7 @@ def test_an_image_alone_has_no_neighbour(phantoms: Pixels) -> None:
 
 def test_size_does_not_matter(phantoms: Pixels) -> None:
     """A copy of eight times the size is found."""
-    large = np.stack([photographs.fit(image, 512, 512, "crop") for image in phantoms[:4]])
+    large = np.stack([untrusted.fit(image, 512, 512, "crop") for image in phantoms[:4]])
     found = nearest(signatures(large), signatures(phantoms))
     assert found.index.tolist() == [0, 1, 2, 3]
     assert found.similarity.min() > THRESHOLD
@@ -100,8 +101,8 @@ def test_blocks_change_nothing(phantoms: Pixels, monkeypatch: pytest.MonkeyPatch
     """The same neighbours are found whatever is compared at a time."""
     rows, mirrored = signatures(phantoms), signatures(phantoms[:, :, ::-1])
     whole = nearest(mirrored, rows)
-    monkeypatch.setattr("synthgen.near_copies.crops._REFERENCES", 3)
-    monkeypatch.setattr("synthgen.near_copies.search._QUERIES", 5)
+    monkeypatch.setattr("synthgen.vision.near_duplicates.crops._REFERENCES", 3)
+    monkeypatch.setattr("synthgen.vision.near_duplicates.search._QUERIES", 5)
     blocks = nearest(mirrored, rows)
     assert blocks.index.tolist() == whole.index.tolist()
     assert blocks.similarity == pytest.approx(whole.similarity, abs=1e-4)
@@ -113,7 +114,7 @@ def test_an_index_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPa
     drawn = render(["psoriasis", "vitiligo"] * 45, [1, 6, 3] * 30, site="b", seed=5).images
     rows, copies = signatures(drawn), signatures(np.stack([*drawn[:30, :, ::-1], *map(cropped, drawn[30:60])]))
     exact, others = nearest(copies, rows), nearest(rows, rows, exclude=np.arange(90))
-    monkeypatch.setattr("synthgen.near_copies.search.EXACT", 50)
+    monkeypatch.setattr("synthgen.vision.near_duplicates.search.EXACT", 50)
     found = nearest(copies, rows)
     assert found.index.tolist() == exact.index.tolist() == list(range(60))
     assert found.similarity == pytest.approx(exact.similarity, abs=1e-4)
@@ -125,7 +126,7 @@ def test_an_index_finds_what_the_exact_search_finds(monkeypatch: pytest.MonkeyPa
 
 def test_without_faiss_more_are_refused(phantoms: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit, the line says what to install."""
-    monkeypatch.setattr("synthgen.near_copies.search.EXACT", 3)
+    monkeypatch.setattr("synthgen.vision.near_duplicates.search.EXACT", 3)
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(UnavailableError, match=r"pip install 'synthgen\[faiss\]'"):
         nearest(signatures(phantoms), signatures(phantoms))
@@ -142,4 +143,4 @@ def test_a_signature_is_of_norm_one_unless_its_image_is_flat(phantoms: Pixels) -
 def test_what_is_no_image_is_refused() -> None:
     """An array of another type or shape is bad input."""
     with pytest.raises(InputError, match=r"give uint8 \(n, height, width, 3\)"):
-        near_copies.signatures(np.zeros((2, 8, 8), np.uint8))
+        near_duplicates.signatures(np.zeros((2, 8, 8), np.uint8))

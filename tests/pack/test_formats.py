@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthgen.plan.sample import Record
 
 from synthgen import datasets_on_disk, preview, study, tars
 from synthgen.errors import PlanMismatchError
@@ -14,7 +15,6 @@ from synthgen.pack import parts
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.publish.preflight import Preflight
 from synthgen.reproduce import reproduce
-from synthgen.sample import Record
 from synthgen.verify import verify
 
 LAYOUTS = ["parquet", "imagefolder"]

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthgen import generate, images, planning, study
+from synthgen import generate, planning, study
 from synthgen.commands import call
 from synthgen.originals import of_run
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show
+from synthgen.vision.images import codec
 
 Write = Callable[..., Path]
 TRAIN = {"splits": {"train": 1.0}}
@@ -216,12 +217,12 @@ def test_another_plan_s_images_are_not_shown(
     run_of_photographs: Path, doors: Extensions, tmp_path: Path, caplog: Any
 ) -> None:
     """A dataset whose records name other sources than its manifest plans has no pairs that could be wrong."""
-    from synthgen import real
+    from synthgen.plan import real_index
 
     list(study.pack(run_of_photographs, tmp_path / "dataset"))
-    path = tmp_path / "dataset" / real.FILE
-    index = real.Index.read(path)
-    real.Index(index.sources[:2], index.left_out, index.recipe).write(path)
+    path = tmp_path / "dataset" / real_index.FILE
+    index = real_index.Index.read(path)
+    real_index.Index(index.sources[:2], index.left_out, index.recipe).write(path)
     assert shown(tmp_path / "dataset", doors)[1]["originals"] == []
     assert "plans another image" in caplog.text
 
@@ -233,4 +234,4 @@ def test_large_images_are_reduced(photographs: Path, write_manifest: Write, tmp_
     root, _ = made(write_manifest(real=real, generate=[entry]), tmp_path / "run", doors)
     data = shown(root, doors)[1]
     assert {pixels(address).shape for address in data["originals"]} == {(128, 128, 3)}
-    assert images.decode(base64.b64decode(data["originals"][0].split(",")[1])).shape == (128, 128, 3)
+    assert codec.decode(base64.b64decode(data["originals"][0].split(",")[1])).shape == (128, 128, 3)

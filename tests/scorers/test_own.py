@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from synthgen import manifest, scorers, study
+from synthgen import scorers, study
 from synthgen.errors import ManifestError
-from synthgen.plan import Plan
+from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.scorers import _own
 

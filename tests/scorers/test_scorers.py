@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageFilter
 
 from synthgen.errors import UnavailableError
-from synthgen.near_copies import THRESHOLD
 from synthgen.phantom.render import Phantoms, render
 from synthgen.scorers import Batch, Context, module, skin_tone
+from synthgen.vision.near_duplicates import THRESHOLD
 
 Scores = Callable[..., dict[str, Any]]
 Batches = Callable[..., Batch]

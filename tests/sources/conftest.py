@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from synthgen.plan.real_index import Index
 
 from synthgen import indexing
-from synthgen.real import Index
 from synthgen.sources import source
 
 LABELS = {"melanoma": "melanoma", "basal-cell-carcinoma": "basal cell carcinoma"}

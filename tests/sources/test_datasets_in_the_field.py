@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from synthgen.plan.real_index import Index
 
-from synthgen.addresses import Fetch
 from synthgen.core import resources
 from synthgen.fetch import targets
-from synthgen.real import Index
+from synthgen.plan.manifest.fetch import Fetch
 
 
 def block(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

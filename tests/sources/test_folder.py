@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthgen.plan.real_index import Index
 
 from synthgen.errors import DamagedError, InputError
 from synthgen.phantom import folder as phantoms
 from synthgen.phantom.folder import Wish
-from synthgen.real import Index
 from synthgen.sources import folder
 
 ROWS = [

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from synthgen.plan.real_index import Index
 
 from synthgen import indexing
 from synthgen.errors import DamagedError, InputError, ManifestError, UnavailableError
-from synthgen.real import Index
 from synthgen.sources import hub
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import manifest, planning
+from synthgen import planning
 from synthgen.commands import _account
+from synthgen.plan import manifest
 from synthgen.plan.manifest.settings import Extensions
 
 DOCS = Path(__file__).parents[2] / "docs"

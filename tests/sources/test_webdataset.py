@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthgen.plan.real_index import Index
 
 from synthgen import indexing
 from synthgen.errors import DamagedError, InputError
-from synthgen.real import Index
 from synthgen.sources import _tars, webdataset
 
 REAL = {"source": "webdataset", "path": "shards/train-*.tar"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from synthgen import features, runs
+from synthgen import runs
 from synthgen.core import atomic
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
@@ -19,7 +19,8 @@ from synthgen.curate.fidelity.inputs import Described
 from synthgen.curate.fidelity.page import Facts, overall
 from synthgen.curate.fidelity.rows import Distances, Row
 from synthgen.errors import InputError
-from synthgen.fidelity import MEASURES, nearest
+from synthgen.vision import features
+from synthgen.vision.metrics import MEASURES, nearest
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
@@ -62,7 +63,7 @@ def report(
     Args:
         root: The folder.
         doors: The strategies and sources there are.
-        backbone: What gives the features, as for :func:`synthgen.features.backbone`.
+        backbone: What gives the features, as for :func:`synthgen.vision.features.backbone`.
         out: The report's folder; ``fidelity`` in a run, or beside a packed dataset, where left out.
         limit: Generated images, and real ones of a split, that are measured at most; a sample by a hash of their ids.
         progress: Told what is done, how much of it, and how much there is; may raise to stop.

@@ -12,11 +12,11 @@ from synthgen.curate.fidelity import panels
 from synthgen.curate.fidelity.inputs import Described
 from synthgen.curate.fidelity.page import Facts
 from synthgen.curate.fidelity.rows import Distances
-from synthgen.fidelity.memorisation import memorisation
+from synthgen.vision.metrics.memorisation import memorisation
 
 if TYPE_CHECKING:
     from synthgen.curate.fidelity.subject import Subject
-    from synthgen.features import Backbone
+    from synthgen.vision.features import Backbone
 
 import io
 from typing import Any

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import skin_tones
 from synthgen.curate.fidelity.inputs import Image
-from synthgen.fidelity import MINIMUM
+from synthgen.plan import skin_tones
+from synthgen.vision.metrics import MINIMUM
 
 ALL, ENTRY, LABEL, TONE, LIGHTNESS, CELL = "all", "entry", "label", "skin tone", "light and dark", "cell"
 KEPT = "kept and rejected"

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import skin_tones, stored
+from synthgen import stored
 from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
-from synthgen.features import Backbone, shared
+from synthgen.plan import skin_tones
 from synthgen.stored import Pictures, Place
+from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
     from synthgen.plan.manifest.settings import Extensions
-    from synthgen.real import Source
-    from synthgen.sample import Record
+    from synthgen.plan.real_index import Source
+    from synthgen.plan.sample import Record
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -127,5 +128,5 @@ def _described(
     by_place = sorted(range(len(chosen)), key=lambda row: chosen[row][0])
     items = [(chosen[row][1].sha256, chosen[row][1].read) for row in by_place]
     features = np.empty((len(chosen), backbone.dim), np.float32)
-    features[by_place] = shared.describe(items, backbone, progress)
+    features[by_place] = user_cache.describe(items, backbone, progress)
     return Described(tuple(image for _, image in chosen), features, found)

@@ -8,7 +8,7 @@ from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
 from synthgen.curate.fidelity.rows import MEMORISED, NONE, Row
 from synthgen.curate.fidelity.tables import TITLES, shown, tables
-from synthgen.fidelity import MINIMUM
+from synthgen.vision.metrics import MINIMUM
 
 READING = (
     "Two rows belong together: the generated images, and below them other real images, held against the same real "

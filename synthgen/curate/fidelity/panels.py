@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import photographs
 from synthgen.curate.fidelity.groups import lightness
 from synthgen.curate.fidelity.inputs import Image
 from synthgen.curate.fidelity.rows import Distances
+from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -81,7 +81,7 @@ def draw(chosen: dict[str, list[Pair]], threshold: float) -> bytes:
             x = left + number % _ACROSS * _WIDTH
             y = _MARGIN + _TITLE + number // _ACROSS * _HEIGHT
             for place, image in enumerate((pair.generated, pair.real)):
-                pixels = photographs.fit(image.read(), _SIDE, _SIDE, "crop")
+                pixels = untrusted.fit(image.read(), _SIDE, _SIDE, "crop")
                 sheet.paste(Pillow.fromarray(pixels), (x + place * (_SIDE + 2), y))
                 _write(pen, (x + place * (_SIDE + 2), y + _SIDE + 18), _caption(image), _SOFT, 11)
             ink = _ALARM if pair.distance < threshold else _INK

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from synthgen.curate.fidelity.groups import Group
 from synthgen.curate.fidelity.inputs import Described
-from synthgen.fidelity import MEASURES, Measured, Profile, compare
-from synthgen.fidelity.memorisation import memorisation
+from synthgen.vision.metrics import MEASURES, Measured, Profile, compare
+from synthgen.vision.metrics.memorisation import memorisation
 
 NONE, MEMORISED = "none", "memorised"
 COLUMNS = (*MEASURES, MEMORISED)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from synthgen import datasets_on_disk, indexing, made, planning, runs, verdicts
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
-from synthgen.real import Index, Source
+from synthgen.plan.real_index import Index, Source
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from synthgen.core.report import Block, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, ENTRY, KEPT
 from synthgen.curate.fidelity.rows import COLUMNS, MEMORISED, NONE, Row
-from synthgen.fidelity import Measured
+from synthgen.vision.metrics import Measured
 
 TITLES = {
     "frechet": "Fréchet", "kid": "1000 KID", "precision": "precision", "recall": "recall", "density": "density",

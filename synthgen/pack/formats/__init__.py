@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-from synthgen.manifest import Layout
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.plan.manifest import Layout
 
 
 class Format(Protocol):

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from synthgen import prompts, skin_tones
 from synthgen.core import resources
 from synthgen.errors import InputError
 from synthgen.phantom.training.recipe import LABELS, TONES
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest import prompts
 
 PARAPHRASES = (
     "{label}, Fitzpatrick skin type {tone}",

@@ -12,7 +12,7 @@ from PIL import Image
 from synthgen import study
 from synthgen.curate import fidelity
 from synthgen.errors import InputError
-from synthgen.features import shared
+from synthgen.vision.features import user_cache
 
 FAKE = [{"strategy": "fake", "per_cell": 8, "settings": {"height": 32, "width": 32}}]
 
@@ -43,14 +43,14 @@ def base(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_pat
 @pytest.fixture(autouse=True)
 def _one_cache(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Describe each image once, whichever test asks for it."""
-    monkeypatch.setattr(shared, "folder", lambda: base / "features")
+    monkeypatch.setattr(user_cache, "folder", lambda: base / "features")
 
 
 @pytest.fixture(scope="module")
 def written(base: Path, doors: Any) -> fidelity.Report:
     """The report of the whole run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shared, "folder", lambda: base / "features")
+        patch.setattr(user_cache, "folder", lambda: base / "features")
         return fidelity.report(base / "work", doors)
 
 

@@ -1,0 +1,95 @@
+"""Which adapters a manifest trains, and which real images each is shown; pure, and known before any is trained."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthgen.core.adapter_folder import Adapter
+from synthgen.errors import InputError
+from synthgen.plan import real_pools
+from synthgen.plan.manifest import Choice, FinetuneEntry, Manifest
+from synthgen.plan.real_index import Index, Source
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """One adapter to train.
+
+    Attributes:
+        entry: The entry of ``finetune`` that asks for it.
+        labels: The labels that it is shown, and the words that a prompt uses for each.
+        pool: The real images that it is shown, sorted by id.
+        adapter: What a plan knows of it.
+    """
+
+    entry: FinetuneEntry
+    labels: Mapping[str, str]
+    pool: tuple[Source, ...]
+    adapter: Adapter
+
+
+def plan(manifest: Manifest, index: Index | None) -> dict[str, Tuning]:
+    """Every adapter of a manifest, by name, in the manifest's order.
+
+    Raises:
+        InputError: The training split has no usable image for one of them; one line each.
+    """
+    sources = index.usable("train") if index else ()
+    words, found, faults = manifest.document.labels, dict[str, Tuning](), list[str]()
+    for entry in manifest.tunings:
+        chosen = _pool(manifest, entry, sources)
+        for name, labels in entry.names(list(words)).items():
+            pool = tuple(one for one in sources if one.id in chosen and one.label in labels)
+            if not pool:
+                faults.append(f"finetune `{name}`: `real:` gives no usable training image of {', '.join(labels)}")
+            shown = {label: words[label] for label in labels}
+            found[name] = Tuning(entry, shown, pool, _adapter(manifest, entry, name, shown, pool))
+    if faults:
+        raise InputError(*faults)
+    return found
+
+
+def adapter_of(choice: Choice | None, label: str, tunings: Mapping[str, Tuning]) -> Adapter | None:
+    """The adapter that images of a label are made with; ``None`` for none."""
+    if choice is None:
+        return None
+    if choice.tuning is None:
+        return choice.folders[label]
+    return tunings[choice.name.replace("{label}", label)].adapter
+
+
+def _pool(manifest: Manifest, entry: FinetuneEntry, sources: tuple[Source, ...]) -> frozenset[str]:
+    """The ids of the images that an entry's adapters may see."""
+    if entry.pool is None:
+        return frozenset(one.id for one in sources)
+    document = manifest.document
+    drawn = real_pools.draw(sources, list(document.labels), document.seed, entry.pool.draw)
+    return frozenset(drawn.first(entry.pool.n))
+
+
+def _adapter(
+    manifest: Manifest, entry: FinetuneEntry, name: str, labels: Mapping[str, str], pool: tuple[Source, ...]
+) -> Adapter:
+    document = manifest.document
+    content: dict[str, Any] = {
+        "format": _FORMAT,
+        "seed": document.seed,
+        "name": name,
+        "method": entry.method,
+        "strategy": entry.strategy,
+        "model": [entry.model.name, entry.revision],
+        "settings": entry.settings.model_dump(mode="json"),
+        "labels": labels,
+        "skin_tone_scale": document.skin_tones.scale,
+        "prompts": manifest.prompts.model_dump(mode="json"),
+        "pool": [one.facts for one in pool],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    new = {label: entry.settings.words(label) for label in labels}
+    words = tuple((label, word) for label, word in new.items() if word is not None)
+    ids = tuple(one.id for one in pool)
+    return Adapter(name, hashlib.sha256(text.encode()).hexdigest(), entry.method, ids, words)

@@ -1,0 +1,55 @@
+"""What a plan will take: images, disk and time, from what this machine measured last."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synthgen.plan import Plan, skin_tones, throughput
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a plan makes and takes.
+
+    Attributes:
+        samples: Images.
+        shards: Work shards.
+        bytes: Bytes of work shards on disk; packing needs as much again.
+        seconds: Time to make them; ``None`` where this machine measured nothing like it.
+        cells: Images of each entry, label and skin tone.
+        real: The account of the real images that it starts from, as of
+            :meth:`synthgen.plan.real_index.Index.account`; ``None`` where it starts from none.
+    """
+
+    samples: int
+    shards: int
+    bytes: int
+    seconds: float | None
+    cells: list[dict[str, Any]]
+    real: dict[str, dict[str, int]] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON; without ``real`` where there is none."""
+        return {key: value for key, value in asdict(self).items() if key != "real" or value is not None}
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Forecast a plan."""
+    document = plan.manifest.document
+    stored, seconds, cells = 0, 0.0, []
+    known = True
+    for entry in plan.entries.values():
+        stored += throughput.stored(entry.recipe, document.output.image_format, entry.samples)
+        took = throughput.seconds(entry.recipe, document.output.image_format, entry.samples)
+        known = known and took is not None
+        seconds += took or 0.0
+        cells += [
+            {
+                "entry": entry.name,
+                "label": cell.label,
+                "skin_tone": skin_tones.name(document.skin_tones.scale, cell.tone),
+                "samples": cell.count,
+            }
+            for cell in entry.cells
+        ]
+    account = plan.index.account() if plan.index else None
+    return Forecast(plan.samples, plan.shards, stored, round(seconds, 1) if known else None, cells, account)

@@ -1,0 +1,174 @@
+"""The settings of a study, ``evaluate:`` of a manifest: which arms, at which sizes, over how many seeds, by what."""
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from synthgen.core.yaml_documents import Strict, near
+from synthgen.plan.manifest.learner import Learner
+
+Arm = Literal[
+    "real",
+    "real+augment",
+    "real-duplicated",
+    "real-step-matched",
+    "real-more",
+    "real+synthetic",
+    "synthetic-only",
+    "substitute",
+]
+ARMS: tuple[Arm, ...] = (
+    "real",
+    "real+augment",
+    "real-duplicated",
+    "real-step-matched",
+    "real-more",
+    "real+synthetic",
+    "synthetic-only",
+    "substitute",
+)
+SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
+UNCURATED = "uncurated "  # how the names of strategies begin that `uncurated` adds
+_Text = Annotated[str, Field(min_length=1)]
+_Count = Annotated[int, Field(ge=1, le=10**6)]
+
+
+class Share(Strict):
+    """A fixed share of every batch is synthetic, whatever the ratio; DA-Fusion's is 0.5."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
+def _mix(value: object) -> object:
+    """Say once what a mix can be, rather than once for each thing that it is not."""
+    share = value.get("share") if isinstance(value, dict) and len(value) == 1 else None
+    between = isinstance(share, float) and 0 < share < 1
+    if between or isinstance(value, Share) or value in ("union", "pretrain-then-real"):
+        return value
+    raise ValueError("must be union, pretrain-then-real, or {share: 0.5} with a share above 0 and below 1")
+
+
+class Evaluate(Strict):
+    """A study of what synthetic images do for a classifier.
+
+    Attributes:
+        synthetic: Where the synthetic images are: ``this`` run, a run or dataset folder, or a Hub id.
+        n_real: Real training images a label.
+        ratios: Synthetic images a real one.
+        seeds: How many times the study is repeated, each time on another draw of images.
+        arms: What is compared; ``real`` is always one, for every other is compared with it.
+        generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
+        mix: How real and synthetic images meet in batches.
+        protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
+        learner: What learns.
+        labels: The labels that are told apart; all of the manifest's where left out.
+        near_copies: The similarity, from 0 to 1, from which on an image counts as a near-copy of another; the
+            detector's own, which suits photographs of skin, where left out.
+        strategies: Entries that count as one way of making images, by its name: those of one recipe whose generators
+            were trained on different draws of real images. An entry that is in none is a strategy of its own.
+        uncurated: Whether each strategy is studied without curation too: all the images that its entries planned, what
+            ``curate`` rejects among them, as a strategy whose name has ``uncurated`` before it.
+        against: For a strategy, another that it is compared with in pairs too, arm by arm: for images of a tuned
+            model, those of the model that was tuned.
+    """
+
+    synthetic: _Text = "this"
+    n_real: Annotated[list[_Count], Field(min_length=1)] = [1, 8, 16, 32]
+    ratios: Annotated[list[_Count], Field(min_length=1)] = [1, 10]
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 5
+    arms: Annotated[list[Arm], Field(min_length=1)] = list(ARMS)
+    generator_pool: Literal["n", "all"] = "n"
+    mix: Annotated[Literal["union", "pretrain-then-real"] | Share, BeforeValidator(_mix)] = "union"
+    protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
+    learner: Learner = Learner()
+    labels: Annotated[list[_Text], Field(min_length=2)] | None = None
+    near_copies: Annotated[float, Field(gt=0, le=1)] | None = None
+    strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
+    uncurated: bool = False
+    against: dict[_Text, _Text] = {}
+
+    @field_validator("n_real", "ratios", "arms", "labels")
+    @classmethod
+    def _once(cls, values: list[object] | None) -> list[object] | None:
+        given = values or []
+        for number, value in enumerate(given):
+            if value in given[:number]:
+                raise ValueError(f"{value} is given twice")
+        return values
+
+    @field_validator("arms")
+    @classmethod
+    def _compared(cls, arms: list[Arm]) -> list[Arm]:
+        if "real" not in arms:
+            raise ValueError("must have `real`, which every other arm is compared with")
+        return arms
+
+    @field_validator("strategies")
+    @classmethod
+    def _apart(cls, strategies: dict[str, list[str]]) -> dict[str, list[str]]:
+        owners: dict[str, str] = {}
+        for name, entries in strategies.items():
+            if name.startswith(UNCURATED):
+                raise ValueError(f"`{name}`: names that begin with `uncurated ` are for `uncurated`; take another")
+            for entry in entries:
+                if entry in owners:
+                    raise ValueError(f"entry `{entry}` is named in `{owners[entry]}` and in `{name}`; once is enough")
+                owners[entry] = name
+        return strategies
+
+    @field_validator("against")
+    @classmethod
+    def _another(cls, against: dict[str, str]) -> dict[str, str]:
+        for name, other in against.items():
+            if name == other:
+                raise ValueError(f"`{name}` can't be compared with itself; name another strategy")
+            if against.get(other) == name:
+                raise ValueError(f"`{name}` and `{other}` are compared both ways; leave one out")
+            if name.startswith(UNCURATED) or other.startswith(UNCURATED):
+                raise ValueError("what curation does is compared by `uncurated: true`; name strategies as they are")
+        return against
+
+    @model_validator(mode="after")
+    def _has_synthetic(self) -> Self:
+        if self.against and set(SYNTHETIC).isdisjoint(self.arms):
+            raise ValueError(f"against: compares synthetic images, and no arm has any; add {' or '.join(SYNTHETIC)}")
+        return self
+
+    @property
+    def strategy_of(self) -> Mapping[str, str]:
+        """The strategy of each entry that ``strategies`` names."""
+        return {entry: name for name, entries in self.strategies.items() for entry in entries}
+
+
+def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str], *, has_real: bool) -> list[str]:
+    """What is wrong with a study in view of the rest of its manifest.
+
+    Args:
+        settings: The study.
+        labels: The manifest's labels.
+        entries: The names of the manifest's ``generate`` entries.
+        has_real: Whether the manifest says where real images are.
+    """
+    found = [] if has_real else ["evaluate: needs real images to train and test on; say under `real:` where they are"]
+    unknown = [label for label in settings.labels or [] if label not in labels]
+    found += [f"evaluate.labels: no label `{label}` in `labels`; {near(label, labels)}" for label in unknown]
+    if len(labels) < 2:
+        found.append("evaluate: there is nothing to tell apart; `labels` has one label alone")
+    for name, members in settings.strategies.items():
+        path = f"evaluate.strategies.{name}"
+        if name in entries and name not in members:
+            found.append(f"{path}: is the name of an entry that is not in it; take another name")
+        if settings.synthetic == "this":
+            found += [f"{path}: no entry `{one}`; {near(one, entries)}" for one in members if one not in entries]
+    known = {settings.strategy_of.get(entry, entry) for entry in entries}
+    if settings.synthetic == "this":
+        found += against_faults(settings, known)
+    return found
+
+
+def against_faults(settings: Evaluate, known: Collection[str]) -> list[str]:
+    """The faults of ``against`` in view of the strategies that there are."""
+    named = dict.fromkeys(name for pair in settings.against.items() for name in pair)
+    there = sorted(known)
+    return [f"evaluate.against: no strategy `{name}`; {near(name, there)}" for name in named if name not in known]

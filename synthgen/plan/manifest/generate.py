@@ -1,0 +1,230 @@
+"""Checks the entries of ``generate``, each as far as what it needs of the document is sound."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen.core.model_folder import ModelFacts
+from synthgen.core.yaml_documents import near, validate
+from synthgen.errors import ManifestError
+from synthgen.plan.manifest import finetune as tuning_checks
+from synthgen.plan.manifest.finetune import Choice, FinetuneEntry
+from synthgen.plan.manifest.schema import SkinTones, SourcePool, Weights
+from synthgen.plan.manifest.settings import Extensions, StrategySettings
+
+Part = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateEntry:
+    """One entry of ``generate``, checked: its strategy is known, its settings fit its model.
+
+    Attributes:
+        name: Its name; its strategy's where it has none of its own.
+        strategy: The module behind the strategies door.
+        model: What is known of its model.
+        revision: The commit or tag asked of a Hub id; empty for its newest.
+        settings: The strategy's settings, sizes filled in.
+        per_cell: Images of each label and tone; ``None`` where it is counted otherwise, as with the next three.
+        total: Images in all, shared out by weights.
+        per_source: Images a real image.
+        source_pool: Which real images, where not every one of the training split.
+        parent: The entry whose images it starts from, one for one.
+        weights: Relative counts of cells.
+        target_label: The label to turn every source image into; ``None`` for the source's own.
+        adapter: The adapter that is loaded on top of the model; ``None`` for none.
+    """
+
+    name: str
+    strategy: str
+    model: ModelFacts
+    revision: str
+    settings: StrategySettings
+    per_cell: int | None
+    total: int | None
+    per_source: int | None
+    source_pool: SourcePool | None
+    parent: str | None
+    weights: Weights
+    target_label: str | None
+    adapter: Choice | None = None
+
+
+def entry_name(entry: Part) -> str | None:
+    """The entry's name: its own, or its strategy's where it has none; ``None`` where that can't be told."""
+    if "name" not in entry:
+        return None
+    name: str | None = entry.get("strategy") if entry["name"] is None else entry["name"]
+    return name
+
+
+class EntryCheck:
+    """The check of one entry; ``entry`` is what it gave, ``None`` where something that it needs is at fault.
+
+    Args:
+        document: The sound fields of the document.
+        entries: The sound fields of every entry.
+        number: Which of them is checked.
+        base: The folder that relative paths start from.
+        doors: The strategies there are.
+        tunings: The entries of ``finetune``, as far as they are sound.
+    """
+
+    def __init__(
+        self,
+        document: Part,
+        entries: Sequence[Part],
+        number: int,
+        *,
+        base: Path,
+        doors: Extensions,
+        tunings: Sequence[FinetuneEntry] = (),
+    ) -> None:
+        self.faults: list[str] = []
+        self._tunings = tunings
+        self._document, self._entries, self._number = document, entries, number
+        self._written, self._path, self._doors = entries[number], f"generate[{number}]", doors
+        self._strategy: str | None = self._written.get("strategy")
+        self._kind = self._find_strategy()
+        self._adapter = self._find_adapter(base)
+        self._check_weights()
+        facts, revision = self._model(base)
+        settings = self._settings(facts)
+        self._check_counts()
+        self._check_parent()
+        self._check_target()
+        if settings is not None and settings.reads_mask and not self._has_mask(number):
+            shape = "settings.mask.shape"
+            self._fault(shape, "`source` needs real images with masks; name their column in `real.columns.mask`")
+        self.entry = self._made(facts, revision, settings)
+
+    def _made(self, facts: ModelFacts | None, revision: str, settings: StrategySettings | None) -> GenerateEntry | None:
+        name = entry_name(self._written)
+        if settings is None or facts is None or name is None or self._strategy is None:
+            return None
+        if self._written.get("adapter") is not None and self._adapter is None:
+            return None
+        keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label")
+        counts = {key: self._written.get(key) for key in keys}
+        weights = self._written.get("weights") or Weights()
+        return GenerateEntry(
+            name, self._strategy, facts, revision, settings, weights=weights, adapter=self._adapter, **counts
+        )
+
+    def _fault(self, key: str, message: str) -> None:
+        self.faults.append(f"{self._path}.{key}: {message}" if key else f"{self._path}: {message}")
+
+    def _find_strategy(self) -> type[StrategySettings] | None:
+        names = self._doors.strategies.names()
+        if self._strategy in names:
+            kind: type[StrategySettings] = self._doors.strategies.module(str(self._strategy)).Settings
+            return kind
+        if self._strategy is not None:
+            self._fault("strategy", f"no strategy `{self._strategy}`; {near(self._strategy, names)}")
+        return None
+
+    def _model(self, base: Path) -> tuple[ModelFacts | None, str]:
+        """The entry's model: its own, else the one that its adapter was trained on, else the manifest's."""
+        tuning = self._adapter.tuning if self._adapter else None
+        if tuning is not None and self._written.get("model", "") is None:
+            return tuning.model, tuning.revision
+        facts, revision = tuning_checks.model(self._document, self._written, self._path, base, self.faults)
+        if tuning is not None and facts is not None and (facts, revision) != (tuning.model, tuning.revision):
+            self._fault("model", f"adapter `{tuning.name}` is trained on `{tuning.model.name}`; leave `model` out here")
+            return None, revision
+        return facts, revision
+
+    def _find_adapter(self, base: Path) -> Choice | None:
+        name, labels = self._written.get("adapter"), list(self._document.get("labels", {}))
+        if name is None or not labels:
+            return None
+        try:
+            return tuning_checks.choose(name, self._tunings, self._document.get("finetune", []), labels, base)
+        except ManifestError as error:
+            for fault in error.faults:
+                self._fault("adapter", fault)
+            return None
+
+    def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:
+        if self._kind is None:
+            return None
+        settings, found = validate(self._kind, self._written.get("settings", {}), f"{self._path}.settings")
+        self.faults += found
+        if settings is None or facts is None:
+            return None
+        try:
+            return settings.fitted(facts)
+        except ManifestError as error:
+            for fault in error.faults:
+                key, _, message = fault.partition(": ")
+                self._fault(key if key == "model" else f"settings.{key}", message)
+            return None
+
+    def _check_weights(self) -> None:
+        weights: Weights | None = self._written.get("weights")
+        if weights is None:
+            return
+        if self._written.get("total", 1) is None:
+            self._fault("weights", "needs `total`; without it every cell gets the same")
+        tones: SkinTones | None = self._document.get("skin_tones")
+        self._check_weights_of("label", weights.label, self._document.get("labels"))
+        self._check_weights_of("skin_tone", weights.skin_tone, tones.values if tones else None)
+
+    def _check_weights_of(self, what: str, given: Mapping[Any, float], known: Any) -> None:
+        if known is None:
+            return
+        for value in given:
+            if value not in known:
+                self._fault(f"weights.{what}.{value}", f"no such {what.replace('_', ' ')}; {near(value, known)}")
+        if not any(given.get(value, 1.0) for value in known):
+            self._fault("weights", "leave no cell anything; one weight must be above 0")
+
+    def _check_counts(self) -> None:
+        """Whether the entry says once how many images, in the way that suits its strategy."""
+        ways = {"per_cell": "per_cell", "total": "total", "per_source": "per_source", "parent": "from"}
+        if any(key not in self._written for key in ways):  # one is there, and at fault
+            return
+        given = [word for key, word in ways.items() if self._written[key] is not None]
+        starts = bool({"per_source", "from"} & set(given))
+        reads = self._kind.reads_source if self._kind else None
+        if reads and not starts:
+            self._fault("", f"{self._strategy} starts from images; give `per_source`, or `from` and an entry's name")
+        elif reads is False and starts:
+            self._fault("", f"{self._strategy} makes images from prompts alone; give `per_cell` or `total`")
+        elif len(given) != 1:
+            self._fault("", "give either `per_source` or `from`" if reads else "give either `per_cell` or `total`")
+        if "per_source" in given and self._document.get("real", 0) is None:
+            self._fault("per_source", "needs real images; say under `real:` where they are")
+        if self._written.get("source_pool") is not None and "per_source" not in given:
+            self._fault("source_pool", "is for entries with `per_source`")
+
+    def _check_target(self) -> None:
+        target, labels = self._written.get("target_label"), self._document.get("labels")
+        if target is None:
+            return
+        if self._written.get("per_source", 0) is None and self._written.get("parent", 0) is None:
+            self._fault("target_label", "is for entries that start from images")
+        if labels is not None and target not in labels:
+            self._fault("target_label", f"no such label; {near(target, labels)}")
+
+    def _check_parent(self) -> None:
+        parent, names = self._written.get("parent"), [entry_name(entry) for entry in self._entries]
+        if parent is None or parent in names[: self._number]:
+            return
+        if parent in names:
+            self._fault("from", f"`{parent}` must come before the entry that starts from it")
+        else:
+            self._fault("from", f"no entry `{parent}`; {near(parent, filter(None, names[: self._number]))}")
+
+    def _has_mask(self, number: int) -> bool:
+        """Whether the real image that an entry starts from in the end comes with a mask, as far as can be told."""
+        entry = self._entries[number]
+        parent = entry.get("parent")
+        if parent is not None:
+            earlier = [place for place in range(number) if entry_name(self._entries[place]) == parent]
+            return not earlier or self._has_mask(earlier[0])
+        real = self._document.get("real") or {}
+        columns = real.get("columns")
+        named = isinstance(columns, dict) and columns.get("mask") is not None
+        return entry.get("per_source") is not None and (named or real.get("source") == "phantom")

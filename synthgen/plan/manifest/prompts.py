@@ -1,0 +1,157 @@
+"""Prompt templates: from a label, a skin tone and a sample's own seed to the text that a model reads."""
+
+from dataclasses import dataclass
+from string import Formatter
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from synthgen.core import yaml_documents
+from synthgen.core.yaml_documents import Strict, near, validate
+from synthgen.errors import ManifestError
+from synthgen.plan.seeding import draw
+from synthgen.plan.skin_tones import Scale
+
+_ALWAYS = ("label", "skin_tone")
+
+
+def _weigh(choices: object) -> object:
+    """A plain list of values is a mapping that weighs them all the same."""
+    if not isinstance(choices, list):
+        return choices
+    for choice in choices:
+        if not isinstance(choice, str):
+            raise ValueError(f"expected a list of texts, found {choice!r}; put it in quotes")
+    if len(set(choices)) != len(choices):
+        raise ValueError("a value is given twice")
+    return dict.fromkeys(choices, 1.0)
+
+
+def _check_weights(choices: dict[str, float]) -> dict[str, float]:
+    if not choices or max(choices.values()) <= 0:
+        raise ValueError("give at least one value, with a weight above 0")
+    return choices
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_Weight = Annotated[float, Field(ge=0)]
+_Choices = Annotated[dict[_Text, _Weight], BeforeValidator(_weigh), AfterValidator(_check_weights)]
+
+
+class LabelPrompts(Strict):
+    """What one label says differently from the rest; a key left out is as for every label."""
+
+    templates: Annotated[list[_Text], Field(min_length=1)] | None = None
+    negative_prompt: str | None = None
+    attributes: dict[str, _Choices] = {}
+
+
+class PromptSet(Strict):
+    """Templates (paraphrases of equal chance), the attributes they draw, and a negative prompt.
+
+    Placeholders: ``{label}`` the words of the label, ``{skin_tone}`` the tone as the scale writes it or as
+    ``skin_tones`` says, and every name under ``attributes``, drawn by the sample's seed.
+    """
+
+    templates: Annotated[list[_Text], Field(min_length=1)]
+    negative_prompt: str = ""
+    attributes: dict[str, _Choices] = {}
+    skin_tones: dict[Scale, dict[int, _Text]] = {}
+    labels: dict[str, LabelPrompts] = {}
+
+    def render(self, label: str, words: str, skin_tone: tuple[Scale, int, str], seed: int) -> "Prompt":
+        """Draw the prompt of one sample.
+
+        Args:
+            label: The label's name in the manifest.
+            words: The words that a prompt uses for it.
+            skin_tone: The scale, the value on it, and how a record writes that value.
+            seed: The sample's seed.
+        """
+        own = self.labels.get(label, LabelPrompts())
+        templates = own.templates or self.templates
+        template = templates[draw(seed, "template", (1.0,) * len(templates))]
+        choices = self.attributes | own.attributes
+        drawn = {
+            name: _draw(choices[name], seed, name) for name in sorted(set(_placeholders(template))) if name in choices
+        }
+        scale, value, written = skin_tone
+        tone = self.skin_tones.get(scale, {}).get(value, written)
+        negative = self.negative_prompt if own.negative_prompt is None else own.negative_prompt
+        text = template.format(label=words, skin_tone=tone, **drawn)
+        return Prompt(text, negative, tuple(drawn.items()))
+
+    def every_template(self) -> list[str]:
+        """All templates, those of single labels last."""
+        own = [template for label in self.labels.values() for template in label.templates or ()]
+        return list(dict.fromkeys([*self.templates, *own]))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The text of one sample's prompt, its negative prompt, and the attributes that were drawn."""
+
+    text: str
+    negative: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+def read(text: str, where: str) -> PromptSet:
+    """Read prompt templates from YAML text.
+
+    Raises:
+        ManifestError: Every fault, as ``where: path: message``; an unknown placeholder is one.
+    """
+    document, faults = validate(PromptSet, yaml_documents.parse(text, where))
+    if document is not None:
+        faults = _check_placeholders(document)
+    if document is None or faults:
+        raise ManifestError(*(f"{where}: {fault}" for fault in faults))
+    return document
+
+
+def _check_placeholders(prompts: PromptSet) -> list[str]:
+    places = [("templates", prompts.templates, prompts.attributes)]
+    for label, own in prompts.labels.items():
+        attributes = prompts.attributes | own.attributes
+        templates = own.templates or prompts.templates
+        path = f"labels.{label}.templates" if own.templates else "templates"
+        places.append((path, templates, attributes))
+    faults = []
+    for path, templates, attributes in places:
+        known = (*_ALWAYS, *attributes)
+        for number, template in enumerate(templates):
+            faults += [f"{path}[{number}]: {fault}" for fault in _template_faults(template, known)]
+    given = [("attributes", prompts.attributes)]
+    given += [(f"labels.{label}.attributes", own.attributes) for label, own in prompts.labels.items()]
+    for path, attributes in given:
+        for name in attributes:
+            if name in _ALWAYS or not name.isidentifier():
+                faults.append(f"{path}.{name}: not a name an attribute can have")
+    return list(dict.fromkeys(faults))
+
+
+def _template_faults(template: str, known: tuple[str, ...]) -> list[str]:
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        return [f"{error}; write {{{{ for a brace"]
+    faults = []
+    for _, name, spec, conversion in parts:
+        if name is None:
+            continue
+        if name not in known:
+            faults.append(f"unknown placeholder {{{name}}}; {near(name, known)}")
+        elif spec or conversion:
+            faults.append(f"{{{name}}} takes no format")
+    return faults
+
+
+def _placeholders(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _draw(weights: dict[str, float], seed: int, name: str) -> str:
+    """Draw a value; sorted, so that the order in which values are written decides nothing."""
+    values = sorted(weights)
+    return values[draw(seed, f"attribute {name}", tuple(weights[value] for value in values))]

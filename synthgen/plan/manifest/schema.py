@@ -1,0 +1,148 @@
+"""The manifest as a person writes it: every key and its type."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from synthgen.core import model_folder
+from synthgen.core.yaml_documents import Strict
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest.curate import Curate
+from synthgen.plan.manifest.evaluate import Evaluate
+from synthgen.plan.manifest.settings import Split, Tunes
+
+Count = Annotated[int, Field(ge=1, le=10**12)]
+_Weight = Annotated[float, Field(ge=0)]
+_Text = Annotated[str, Field(min_length=1)]
+_GATE_FIELDS = ("text", "checkbox", "date_picker", "country")
+Layout = Literal["webdataset", "parquet", "imagefolder"]
+
+
+class SkinTones(Strict):
+    """The scale and the values of it that every label is made in."""
+
+    scale: skin_tones.Scale
+    values: Annotated[list[int], Field(min_length=1)]
+
+
+class Weights(Strict):
+    """Relative counts of cells; what is left out weighs 1."""
+
+    label: dict[str, _Weight] = {}
+    skin_tone: dict[int, _Weight] = {}
+
+
+class SourcePool(Strict):
+    """Of the real training images, those of a study's first draws of ``n`` a label: what its trials can use."""
+
+    n: Annotated[int, Field(ge=1, le=10**6)]
+    draws: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Pool(Strict):
+    """The real training images that an adapter may see: ``n`` of each label, nested with a study's own draws."""
+
+    n: Annotated[int, Field(ge=1, le=10**9)]
+    draw: Annotated[int, Field(ge=0, le=10**6)] = 0
+
+
+class Finetune(Strict):
+    """One way of tuning a model, as written; its settings are checked by its method.
+
+    Where ``{label}`` occurs in its name it trains one adapter a label, otherwise one for all.
+    """
+
+    name: str
+    method: str
+    strategy: Tunes = "text2img"
+    generator_pool: Pool | Literal["all"] = "all"
+    model: str | None = None
+    revision: str | None = None
+    settings: dict[str, Any] = {}
+
+
+class Entry(Strict):
+    """One way of making images, as written; its settings are checked by its strategy.
+
+    How many: ``per_cell`` or ``total`` of an entry made from prompts alone, ``per_source`` of one that starts from real
+    images, and one for each image of the entry named by ``from``.
+    """
+
+    name: str | None = None
+    strategy: str
+    model: str | None = None
+    revision: str | None = None
+    per_cell: Count | None = None
+    total: Count | None = None
+    weights: Weights | None = None
+    per_source: Annotated[int, Field(ge=1, le=1000)] | None = None
+    source_pool: SourcePool | None = None
+    parent: Annotated[str | None, Field(alias="from")] = None
+    target_label: str | None = None
+    adapter: str | None = None
+    settings: dict[str, Any] = {}
+
+
+class Output(Strict):
+    """How images are stored, and how many in one work shard."""
+
+    image_format: Literal["jpeg", "png", "webp"] = "jpeg"
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+    shard_samples: Annotated[int, Field(ge=1, le=100_000)] = 48
+
+
+class Pack(Strict):
+    """How the packed dataset is laid out, split and cut."""
+
+    format: Layout = "webdataset"
+    splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 1.0}
+    images_per_shard: Count = 5000
+    max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
+
+
+class Gate(Strict):
+    """What the Hub asks of those who want a dataset's files, once its owner has switched gating on.
+
+    A field is ``text``, ``checkbox``, ``date_picker`` or ``country``, or the list of answers to choose from.
+    """
+
+    prompt: _Text
+    fields: dict[_Text, str | list[str]] = {}
+
+    @field_validator("fields")
+    @classmethod
+    def _known(cls, fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        for name, kind in fields.items():
+            if not kind or (isinstance(kind, str) and kind not in _GATE_FIELDS):
+                raise ValueError(f"`{name}` must be one of {', '.join(_GATE_FIELDS)}, or a list of answers")
+        return fields
+
+
+class Publish(Strict):
+    """Where the dataset goes, and what its card says of it."""
+
+    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    license: Annotated[str, Field(min_length=1)] | None = None
+    pretty_name: Annotated[str, Field(min_length=1)] | None = None
+    tags: list[str] = []
+    gated: Gate | None = None
+
+
+class Document(Strict):
+    """The manifest as written."""
+
+    name: str
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    model: str = model_folder.BUNDLED
+    revision: str = ""
+    labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    skin_tones: SkinTones
+    prompts: str = "dermatology"
+    real: dict[str, Any] | None = None
+    finetune: list[Finetune] = []
+    generate: Annotated[list[Entry], Field(min_length=1)]
+    output: Output = Output()
+    curate: Curate | None = None
+    pack: Pack = Pack()
+    publish: Publish = Publish()
+    evaluate: Evaluate | None = None

@@ -1,0 +1,139 @@
+"""Sequences that go on where a plan ends: what a run makes beyond it, in shards of their own after the planned ones."""
+
+import bisect
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthgen.plan.ordering import ByCell, BySource, Place, Places
+
+
+class ByLabel:
+    """Another sequence's places, label after label.
+
+    Args:
+        whole: The other sequence.
+    """
+
+    def __init__(self, whole: Places) -> None:
+        self.whole, self.cells = whole, whole.cells
+        self._parts = {label: whole.part(label) for label in dict.fromkeys(label for label, _ in whole.cells)}
+        self._order = list(self._parts.values())
+        self.sizes = [part.samples for part in self._order]
+        self.samples = sum(self.sizes)
+        self._starts = list(itertools.accumulate(self.sizes, initial=0))
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        number = bisect.bisect_right(self._starts, index) - 1
+        return self._order[number][index - self._starts[number]]
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        for start, part in zip(self._starts, self._order, strict=False):
+            found = part.find(name)
+            if found is not None:
+                return start + found
+        return None
+
+    def content(self) -> dict[str, Any]:
+        """What the other sequence says, and that labels follow one another."""
+        return self.whole.content() | {"order": "label"}
+
+    def part(self, label: str) -> Places:
+        """The places of one label."""
+        return self._parts.get(label, ByCell({}))
+
+
+Cell = tuple[str, int]
+
+
+class TopUp:
+    """So many more images of some cells, the cells taking turns; each cell's numbers go on where they ended.
+
+    Args:
+        whole: The planned sequence.
+        cells: How many more images each label and tone gets; one that the plan does not have gets none.
+        before: How many images each label and tone has had so far.
+    """
+
+    def __init__(self, whole: ByCell | BySource, cells: Mapping[Cell, int], before: Mapping[Cell, int]) -> None:
+        self._whole, self._before = whole, before
+        self._turns = ByCell({cell: count for cell, count in cells.items() if cell in whole.cells})
+        self.cells, self.samples, self.sizes = self._turns.cells, self._turns.samples, self._turns.sizes
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        cell, nth = self._turns.turn(index)
+        return self._whole.nth(cell, self._before[cell] + nth)
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        found = self._whole.number(name)
+        return None if found is None else self._turns.index(found[0], found[1] - self._before[found[0]])
+
+    def content(self) -> dict[str, Any]:
+        """What the planned sequence says."""
+        return self._whole.content()
+
+    def part(self, label: str) -> "TopUp":
+        """The places of one label."""
+        return TopUp(self._whole, {cell: n for cell, n in self.cells.items() if cell[0] == label}, self._before)
+
+
+class Extended:
+    """A planned sequence and those that go on where it ends; no work shard straddles two of them.
+
+    Args:
+        parts: The planned sequence, and one a round.
+    """
+
+    def __init__(self, parts: Sequence[Places]) -> None:
+        self.parts, self.base = parts, parts[0]
+        self.sizes = [size for part in parts for size in part.sizes]
+        self.samples = sum(self.sizes)
+        self._starts = list(itertools.accumulate((part.samples for part in parts), initial=0))
+        self.cells: Mapping[Cell, int] = _added(part.cells for part in parts)
+
+    def __getitem__(self, index: int) -> Place:
+        """The place of sample ``index``."""
+        number = bisect.bisect_right(self._starts, index, hi=len(self.parts)) - 1
+        return self.parts[number][index - self._starts[number]]
+
+    def find(self, name: str) -> int | None:
+        """The index of the place with that name; ``None`` if there is none."""
+        for start, part in zip(self._starts, self.parts, strict=False):
+            found = part.find(name)
+            if found is not None:
+                return start + found
+        return None
+
+    def content(self) -> dict[str, Any]:
+        """What the planned sequence says: what is made beyond it changes none of its images."""
+        return self.base.content()
+
+    def part(self, label: str) -> "Extended":
+        """The places of one label."""
+        return Extended([part.part(label) for part in self.parts])
+
+
+def extended(planned: Places, rounds: Sequence[Places]) -> Places:
+    """A planned sequence with what goes on where it ends, if anything does."""
+    return Extended([planned, *rounds]) if rounds else planned
+
+
+def rounds_of(whole: ByCell | BySource, rounds: Sequence[Mapping[Cell, int]]) -> list[TopUp]:
+    """The sequence of each round, its numbers going on where those of the one before end."""
+    found, before = list[TopUp](), Counter(dict(whole.cells))
+    for cells in rounds:
+        found.append(TopUp(whole, cells, dict(before)))
+        before.update(found[-1].cells)
+    return found
+
+
+def _added(counts: Any) -> dict[Cell, int]:
+    total = Counter[Cell]()
+    for one in counts:
+        total.update(one)
+    return dict(total)

@@ -1,0 +1,65 @@
+"""Which real images a seed draws: nested over n, by group, and fixed for each image whatever images are added."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from synthgen.plan.real_index import Source
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One seed's order of the real training images.
+
+    Attributes:
+        number: The seed's number, from 0.
+        order: The ids of each label's images; the first n of them are its draw of n.
+    """
+
+    number: int
+    order: Mapping[str, tuple[str, ...]]
+
+    def first(self, n: int) -> tuple[str, ...]:
+        """The ids of n images of each label, sorted; those of a smaller n are among them."""
+        return tuple(sorted(one for ids in self.order.values() for one in ids[:n]))
+
+    @cached_property
+    def least(self) -> dict[str, int]:
+        """The smallest n whose draw has an image, by its id."""
+        return {one: place for ids in self.order.values() for place, one in enumerate(ids, start=1)}
+
+
+def point(*parts: object) -> bytes:
+    """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
+
+
+def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: int) -> Draw:
+    """Draw at random without replacement, images of one group next to each other so that it is drawn whole.
+
+    Groups come in the order of a hash, which is the same for every label: a patient with two conditions is drawn for
+    both at about the same n. Exactly n images a label are drawn, so the last group may be drawn in part; see ``cut``.
+
+    Args:
+        sources: The real training images.
+        labels: The study's labels.
+        seed: The manifest's seed.
+        number: Which draw: a trial's seed, or the draw of a generator's pool.
+    """
+    by_label: dict[str, list[tuple[bytes, bytes, str]]] = {label: [] for label in labels}
+    for source in sources:
+        if source.label in by_label:
+            place = point(seed, "draw", number, "group", source.group), point(seed, "draw", number, "image", source.id)
+            by_label[source.label].append((*place, source.id))
+    return Draw(number, {label: tuple(one for *_, one in sorted(places)) for label, places in by_label.items()})
+
+
+def cut(sources: Iterable[Source], drawn: Draw, n: int) -> int:
+    """How many groups a draw of n has only a part of; the rest of them trains nothing there."""
+    groups = defaultdict(set)
+    for source in sources:
+        if source.id in drawn.least:
+            groups[source.group].add(drawn.least[source.id] <= n)
+    return sum(len(inside) == 2 for inside in groups.values())

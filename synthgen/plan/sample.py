@@ -1,0 +1,168 @@
+"""What flows: the Sample, an image to make; and the Record, the metadata of one made."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any
+
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.model_folder import ModelFacts
+from synthgen.plan.manifest.settings import StrategySettings
+from synthgen.plan.real_index import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What all samples of one entry, and of one label where each has an adapter of its own, have in common.
+
+    Attributes:
+        entry: The entry's name.
+        strategy: The module behind the strategies door that makes it.
+        settings: That strategy's settings, sizes filled in.
+        model: What is known of the model.
+        revision: The commit or tag asked of a Hub id; empty for its newest.
+        adapter: What is loaded on top of the model; ``None`` for nothing.
+    """
+
+    entry: str
+    strategy: str
+    settings: StrategySettings
+    model: ModelFacts
+    revision: str = ""
+    adapter: Adapter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image to make: a pure function of the manifest, the index of real images and the attempt's number.
+
+    ``source`` is the real image that it starts from in the end, ``parent`` the key of the generated image that it
+    starts from; ``None`` and empty where it starts from none.
+    """
+
+    key: str
+    index: int
+    recipe: Recipe
+    label: str
+    label_id: int
+    skin_tone: str
+    skin_tone_scale: str
+    fitzpatrick: int
+    prompt: str
+    negative_prompt: str
+    attributes: tuple[tuple[str, str], ...]
+    seed: int
+    attempt: int
+    source: Source | None = None
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The metadata of an image made, as stored beside it: the same fields and types in every sample, none null."""
+
+    key: str
+    entry: str
+    label: str
+    label_id: int
+    skin_tone: str
+    skin_tone_scale: str
+    fitzpatrick: int
+    strategy: str
+    prompt: str
+    negative_prompt: str
+    attributes: str
+    seed: int
+    attempt: int
+    model: str
+    model_revision: str
+    adapter: str
+    scheduler: str
+    num_inference_steps: int
+    guidance_scale: float
+    strength: float
+    mask: str
+    width: int
+    height: int
+    source_id: str
+    source_group: str
+    source_split: str
+    source_dataset: str
+    source_license: str
+    image_sha256: str
+    generator: str
+
+    def to_json(self) -> bytes:
+        """The record as UTF-8 JSON, fields in their declared order; equal records give equal bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Record":
+        """Read a record back.
+
+        Raises:
+            ValueError: A field is missing, unknown or of another type.
+        """
+        document: Any = json.loads(content)
+        kinds = field_types()
+        if not isinstance(document, dict) or set(document) != set(kinds):
+            raise ValueError("not a record: its fields are not the promised ones")
+        for name, kind in kinds.items():
+            if type(document[name]) is not kind:
+                raise ValueError(f"not a record: {name} is not {kind.__name__}")
+        return cls(**document)
+
+
+# A record that says anything in one of these was made from real images, or by an adapter that has seen some.
+FROM_REAL = ("source_id", "source_group", "source_dataset", "adapter")
+
+
+@cache
+def field_types() -> dict[str, type]:
+    """The record's fields and their types: ``str``, ``int`` or ``float``, in their declared order."""
+    return {field.name: field.type for field in fields(Record)}  # type: ignore[misc]
+
+
+# Settings that the record has no field for: they are told among its attributes, where they say anything.
+_WITHOUT_A_FIELD = {"guidance_start", "guidance_stop"}
+
+
+def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
+    """The record of a sample once its image is made."""
+    settings = sample.recipe.settings
+    source = sample.source
+    attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
+    attributes |= settings.model_dump(include=_WITHOUT_A_FIELD)
+    mask = getattr(settings, "mask", None)
+    return Record(
+        key=sample.key,
+        entry=sample.recipe.entry,
+        label=sample.label,
+        label_id=sample.label_id,
+        skin_tone=sample.skin_tone,
+        skin_tone_scale=sample.skin_tone_scale,
+        fitzpatrick=sample.fitzpatrick,
+        strategy=sample.recipe.strategy,
+        prompt=sample.prompt,
+        negative_prompt=sample.negative_prompt,
+        attributes=json.dumps(attributes, ensure_ascii=False, sort_keys=True),
+        seed=sample.seed,
+        attempt=sample.attempt,
+        model=sample.recipe.model.name,
+        model_revision=model_revision,
+        adapter=str(sample.recipe.adapter or ""),
+        scheduler=str(getattr(settings, "scheduler", "")),
+        num_inference_steps=int(getattr(settings, "num_inference_steps", 0)),
+        guidance_scale=float(getattr(settings, "guidance_scale", 0.0)),
+        strength=float(getattr(settings, "strength", 0.0)),
+        mask=json.dumps(mask.model_dump(exclude_none=True), sort_keys=True) if mask else "",
+        width=settings.width or 0,
+        height=settings.height or 0,
+        source_id=source.id if source else "",
+        source_group=source.group if source else "",
+        source_split=source.split if source else "",
+        source_dataset=source.dataset if source else "",
+        source_license=source.license if source else "",
+        image_sha256=image_sha256,
+        generator=generator,
+    )

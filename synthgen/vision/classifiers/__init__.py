@@ -1,0 +1,13 @@
+"""Learners are small classifiers: a linear head on frozen features, or a network trained from pixels.
+
+Every learner is handed its batches and answers with a :class:`~synthgen.vision.classifiers.fit_result.Learned`.
+"""
+
+from synthgen.vision.classifiers.augmentation import augment
+from synthgen.vision.classifiers.batches import batches
+from synthgen.vision.classifiers.finetuning import finetune
+from synthgen.vision.classifiers.fit_result import Learned
+from synthgen.vision.classifiers.probing import Probe, probe
+from synthgen.vision.classifiers.train_loop import Finetune
+
+__all__ = ["Finetune", "Learned", "Probe", "augment", "batches", "finetune", "probe"]

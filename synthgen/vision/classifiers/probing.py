@@ -1,0 +1,163 @@
+"""A probe is a linear head on frozen features, all its L2 strengths trained side by side as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthgen.errors import InputError
+from synthgen.vision.classifiers.fit_result import Learned, balanced, check
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Rows = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float32]
+
+_FARTHEST = 5.0  # standard deviations: beyond, a feature is cut, as after few images its deviation is hardly known
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a probe is trained.
+
+    Attributes:
+        optimizer_steps: The budget, spent to the last step.
+        learning_rate: AdamW's at the start; it falls to 0 along a cosine.
+        strengths: Decoupled weight decays (L2 strengths) to choose from on validation.
+    """
+
+    optimizer_steps: int
+    learning_rate: float = 0.1
+    strengths: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def probe(
+    features: Floats,
+    labels: Rows,
+    drawn: Iterable[Rows],
+    *,
+    validation: Rows,
+    test: Rows,
+    settings: Probe,
+    classes: int,
+) -> Learned:
+    """Train a linear head by AdamW (Loshchilov and Hutter 2019) and answer for validation and test.
+
+    Features are standardised by the training rows as they are drawn and cut at five standard deviations. Weights start
+    at zero, so nothing but ``drawn`` is random. The strength with the least class-balanced log loss on validation is
+    chosen, of equal ones the strongest.
+
+    Args:
+        features: Frozen features of every image, float32, shape (n, dim).
+        labels: The class of every image, 0 to ``classes - 1``, shape (n,).
+        drawn: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
+        validation: Rows that the strength is chosen on.
+        test: Rows to answer for.
+        settings: How it is trained.
+        classes: How many classes there are.
+
+    Raises:
+        InputError: The batches are not as many as the budget, or rows, labels or features can't be learned from.
+    """
+    import torch
+
+    plan = [torch.from_numpy(rows) for rows in drawn]
+    _check(features, labels, len(plan), settings)
+    check(labels, classes, validation, test)
+    rows, places = _distinct(torch.cat(plan))
+    training, (held_out, asked) = _standardised(features, rows, places, (validation, test))
+    targets = torch.from_numpy(labels)[rows]
+    head = _Head(training.shape[1], classes, settings)
+    for batch in places.split([len(rows) for rows in plan]):
+        head.step(training[batch], targets[batch])
+    found = head.probabilities(held_out)
+    best = _best(found, labels[validation], settings.strengths)
+    answer = head.probabilities(asked)[:, best]
+    return Learned(found[:, best].numpy(), answer.numpy(), head.steps, settings.strengths[best])
+
+
+class _Head:
+    """Linear heads, one a strength, in one matrix of shape (dim, strengths * classes); the last input is the bias."""
+
+    def __init__(self, dim: int, classes: int, settings: Probe) -> None:
+        import torch
+
+        self.steps, self._settings, self._classes = 0, settings, classes
+        shape = (dim, len(settings.strengths) * classes)
+        self._weights, self._mean, self._square = (torch.zeros(shape) for _ in range(3))
+        self._decay = torch.tensor(settings.strengths).repeat_interleave(classes).repeat(dim, 1)
+        self._decay[-1] = 0
+
+    def step(self, inputs: Any, targets: Any) -> None:
+        """One step of AdamW for every strength, by the gradient of softmax and log loss written out."""
+        import math
+
+        import torch
+
+        rate = self._settings.learning_rate
+        rate *= (1 + math.cos(math.pi * self.steps / self._settings.optimizer_steps)) / 2
+        self.steps += 1
+        error = self.probabilities(inputs)
+        every = torch.arange(len(targets))
+        error[every, :, targets] -= 1
+        gradient = inputs.T @ error.flatten(1) / len(targets)
+        self._mean.lerp_(gradient, 1 - _BETAS[0])
+        self._square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
+        mean_bias, square_bias = (1 - beta**self.steps for beta in _BETAS)
+        scale = (self._square / square_bias).sqrt_().add_(_EPSILON)
+        self._weights.sub_(self._weights * self._decay, alpha=rate)
+        self._weights.addcdiv_(self._mean, scale, value=-rate / mean_bias)
+
+    def probabilities(self, inputs: Any) -> Any:
+        """Probabilities by row, strength and class."""
+        return (inputs @ self._weights).unflatten(1, (-1, self._classes)).softmax(2)
+
+
+def _standardised(features: Floats, rows: Any, places: Any, others: tuple[Rows, ...]) -> tuple[Any, list[Any]]:
+    """The drawn rows and others, standardised by what was drawn, of length about 1, with a one for the bias."""
+    import torch
+
+    def ready(chosen: Floats) -> Any:
+        values = ((torch.from_numpy(chosen) - mean) / deviation).clamp_(-_FARTHEST, _FARTHEST)
+        return torch.cat([values / values.shape[1] ** 0.5, torch.ones(len(values), 1)], 1)
+
+    training = features[rows.numpy()]
+    weight = torch.bincount(places).float()[:, None] / len(places)
+    values = torch.from_numpy(training)
+    mean = (values * weight).sum(0)
+    deviation = ((values - mean).square_() * weight).sum(0).sqrt_().clamp_min_(1e-6)
+    return ready(training), [ready(features[chosen]) for chosen in others]
+
+
+def _distinct(rows: Any) -> Any:
+    """The rows that there are in order, and each drawn one's place among them."""
+    return rows.unique(return_inverse=True)
+
+
+def _best(found: Any, labels: Rows, strengths: tuple[float, ...]) -> int:
+    import torch
+
+    every = torch.arange(len(labels))
+    loss = -found[every, :, torch.from_numpy(labels)].clamp_min(1e-12).log()
+    losses = (loss * torch.from_numpy(balanced(labels))[:, None]).sum(0).tolist()
+    return min(range(len(strengths)), key=lambda each: (losses[each], -strengths[each]))
+
+
+def _check(features: Floats, labels: Rows, batches: int, settings: Probe) -> None:
+    import numpy as np
+
+    faults = []
+    if settings.optimizer_steps < 1 or batches != settings.optimizer_steps:
+        faults.append(f"probe: {batches} batches for {settings.optimizer_steps} steps; draw one for each, at least 1")
+    if not settings.strengths or min(settings.strengths) < 0:
+        faults.append("probe: give at least one L2 strength, none below 0")
+    if features.ndim != 2 or len(features) != len(labels):
+        faults.append(f"probe: features of shape {features.shape} for {len(labels):,} labels; give one row a label")
+    elif not np.isfinite(features).all():
+        faults.append("probe: features are not all finite; extract them again or take another backbone")
+    if faults:
+        raise InputError(*faults)

@@ -1,0 +1,92 @@
+"""A backbone turns images to frozen features; it is looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from synthgen.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Floats = npt.NDArray[np.float32]
+
+GABOR, EFFICIENTNET = "gabor", "efficientnet-lite0"
+NAMES = (GABOR, EFFICIENTNET)
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """Frozen features: their name, where they come from, and how they are computed.
+
+    Attributes:
+        name: As it was asked for.
+        digest: What features are cached under; another formula, other weights or another library, another digest.
+        dim: Features an image.
+        size: The side in pixels that images are brought to.
+        origin: One sentence on what its weights were learned from.
+        compute: From uint8 RGB (n, size, size, 3) to float32 (n, dim).
+    """
+
+    name: str
+    digest: str
+    dim: int
+    size: int
+    origin: str
+    compute: Callable[[Pixels], Floats] = field(repr=False, compare=False)
+
+    def __call__(self, pixels: Pixels) -> Floats:
+        """The features of images of any one size, float32, shape (n, dim).
+
+        Args:
+            pixels: uint8 RGB, shape (n, height, width, 3); the middle square is brought to the backbone's size.
+
+        Raises:
+            InputError: The array is not such images.
+        """
+        import numpy as np
+
+        from synthgen.vision.images import untrusted
+
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
+            raise InputError(f"{self.name}: images of {pixels.dtype} {pixels.shape}; give uint8 (n, height, width, 3)")
+        if not len(pixels):
+            return np.empty((0, self.dim), np.float32)
+        if pixels.shape[1:3] != (self.size, self.size):
+            pixels = np.stack([untrusted.fit(each, self.size, self.size, "crop") for each in pixels])
+        return self.compute(np.ascontiguousarray(pixels))
+
+
+def backbone(name: str, *, revision: str | None = None, device: str = "cpu") -> Backbone:
+    """The backbone of a name: ``gabor``, ``efficientnet-lite0``, or a folder or Hub id of a transformers vision model.
+
+    Args:
+        name: Which one; a folder is taken from the current one.
+        revision: The commit or branch of a Hub id; the newest without it.
+        device: torch's device for a network; ``gabor`` stays on the CPU.
+
+    Raises:
+        UnavailableError: There is no such backbone here; the line says what to install or give.
+    """
+    if name == GABOR:
+        return _gabor()
+    if name == EFFICIENTNET:
+        from synthgen.vision.features import efficientnet
+
+        return Backbone(name, *efficientnet.load(device))
+    from synthgen.vision.features import pretrained
+
+    return Backbone(name, *pretrained.load(name, revision, device))
+
+
+def _gabor() -> Backbone:
+    from importlib.metadata import version
+
+    from synthgen.vision.features import gabor
+
+    digest = f"{gabor.VERSION}/torch-{version('torch')}"
+    return Backbone(GABOR, digest, gabor.dim(), gabor.SIDE, gabor.ORIGIN, gabor.describe)

@@ -1,0 +1,35 @@
+"""Features that every verb shares: kept in the user's cache folder, so an image is described once, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen.core.processes import one_thread
+from synthgen.vision.features.backbones import GABOR, Backbone
+from synthgen.vision.features.cache import extract
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+
+def folder() -> Path:
+    """The folder that features are kept in."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("synthgen") / "features"
+
+
+def describe(
+    items: Sequence[tuple[str, Callable[[], Pixels]]],
+    backbone: Backbone,
+    progress: Callable[[int, int], None] | None = None,
+) -> npt.NDArray[np.float32]:
+    """The features of images, as :func:`~synthgen.vision.features.cache.extract` gives them, from the user's cache."""
+    with one_thread() if backbone.name == GABOR else nullcontext():
+        return extract(items, backbone, folder(), progress)

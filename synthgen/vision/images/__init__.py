@@ -1,0 +1,1 @@
+"""Image files: encoding, decoding, and opening those of strangers."""

@@ -1,0 +1,13 @@
+"""How like real images generated ones are: measures of two sets of image features, each in a file of its own.
+
+Every measure takes features, shape (n, dim), of any vision model, and computes in float64, a block at a time. Those
+that cut a set into disjoint parts (KID, and the draws of :func:`compare`) take its images in the order given, which
+must therefore say nothing of them; no other measure changes with the order.
+"""
+
+from synthgen.vision.metrics.neighbours import Cloud, nearest
+from synthgen.vision.metrics.profile import MEASURES, Profile, compare
+from synthgen.vision.metrics.value import MINIMUM, Measured
+from synthgen.vision.metrics.vendi import vendi_score
+
+__all__ = ["MEASURES", "MINIMUM", "Cloud", "Measured", "Profile", "compare", "nearest", "vendi_score"]

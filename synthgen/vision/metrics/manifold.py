@@ -1,0 +1,51 @@
+"""Improved precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991).
+
+A set's manifold is the union of balls about its images, each as wide as the distance to its third nearest neighbour::
+
+    precision = share of generated images inside the real manifold
+    recall    = share of real images inside the generated manifold
+"""
+
+import numpy as np
+
+from synthgen.vision.metrics.neighbours import Cloud, Floats, squared_distances
+from synthgen.vision.metrics.value import Measured, too_few
+
+DENSITY_K = 5  # the paper's
+
+
+def density_coverage(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
+    """Density (about 1 for one distribution, more where images crowd) and coverage (from 0 to 1) of generated queries.
+
+    Expected of M images of the references' own distribution is a coverage of about 1 - (1/2)^5 where M = N, less where
+    M is smaller: compare only coverages of equal numbers of images.
+    """
+    few = too_few(len(queries), len(references))
+    if few:
+        return Measured.absent(few), Measured.absent(few)
+    radii, pairs = references.radii(DENSITY_K), 0
+    covered = np.zeros(len(references), bool)
+    for _, squared in squared_distances(queries.features, references.features):
+        within = squared <= radii
+        pairs += int(np.count_nonzero(within))
+        covered |= within.any(0)
+    return Measured(pairs / (DENSITY_K * len(queries))), Measured(float(covered.mean()))
+
+
+PRECISION_K = 3  # the paper's
+
+
+def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
+    """Precision and recall of queries (generated) against references (real), each from 0 to 1."""
+    few = too_few(len(queries), len(references))
+    if few:
+        return Measured.absent(few), Measured.absent(few)
+    return Measured(inside(queries.features, references)), Measured(inside(references.features, queries))
+
+
+def inside(features: Floats, manifold: Cloud) -> float:
+    """The share of features within any ball of a manifold, its surface included."""
+    radii, found = manifold.radii(PRECISION_K), 0
+    for _, squared in squared_distances(features, manifold.features):
+        found += int(np.count_nonzero((squared <= radii).any(1)))
+    return found / len(features)

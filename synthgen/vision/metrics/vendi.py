@@ -1,0 +1,52 @@
+"""The Vendi score: how many different images a set has in effect (Friedman and Dieng 2023, arXiv 2210.02410).
+
+With the cosine kernel K of n images, and λ the eigenvalues of K / n::
+
+    exp(-Σ λ log λ)
+
+It is 1 for n equal images and n for n images at right angles; real images need not be there.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.vision.metrics.value import MINIMUM, Measured
+
+_BLOCK = 8192
+
+
+def vendi_score(features: NDArray[np.floating[Any]]) -> Measured:
+    """The Vendi score of features of shape (n, dim), with the cosine kernel; grows with n: compare equal numbers."""
+    count = len(features)
+    if count < MINIMUM:
+        return Measured.absent(f"needs {MINIMUM} images, has {count}")
+    return Measured(score(features))
+
+
+def score(features: NDArray[np.floating[Any]]) -> float:
+    """The score itself, of any number of images.
+
+    The eigenvalues of K / n are the squared singular values of the unit rows over √n: those of the smaller one of
+    the two Gram matrices.
+    """
+    count, dim = features.shape
+    if count <= dim:
+        rows = _unit(features)
+        gram = rows @ rows.T
+    else:
+        gram = np.zeros((dim, dim))
+        for start in range(0, count, _BLOCK):
+            rows = _unit(features[start : start + _BLOCK])
+            gram += rows.T @ rows
+    values = np.linalg.eigvalsh(gram / count)
+    values = values[values > 0]
+    return float(np.exp(-(values * np.log(values)).sum()))
+
+
+def _unit(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    rows = features.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = rows / np.where(lengths > 0, lengths, 1)
+    return unit
