@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from synthgen.plan.sample import Record
 
 from synthgen import planning, tars
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import atomic, processes
 from synthgen.plan import manifest as manifests
 from synthgen.plan import real_pools
+from synthgen.plan.sample import Record
 
 ROOT = Path(__file__).parents[1]
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -15,10 +15,11 @@ from typing import Any
 
 import yaml
 
-from synthgen import finetune, indexing, planning
+from synthgen import finetune, planning
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import devices, model_folder
 from synthgen.plan import Plan
+from synthgen.real import indexing
 from synthgen.vision.images import untrusted
 
 SIDE, RATE = 64, 1e-4

@@ -17,13 +17,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from synthgen.plan.manifest.learner import Learner
-
 from synthgen import evaluate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.evaluate import inputs, training
 from synthgen.evaluate.training import Setup, Unit
 from synthgen.plan import manifest as manifests
+from synthgen.plan.manifest.learner import Learner
 
 
 def probe_seconds(job: evaluate.Job) -> float:

@@ -4,8 +4,8 @@ from synthgen.core import resources
 from synthgen.methods import door as methods
 from synthgen.plan.manifest import prompts
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.real.sources import door as sources
 from synthgen.scorers import door as scorers
-from synthgen.sources import door as sources
 from synthgen.strategies import door as strategies
 
 EXTENSIONS = Extensions(

@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen import datasets_on_disk, indexing, tars
+from synthgen import datasets_on_disk, tars
 from synthgen.errors import InputError
 from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.sample import Sample
+from synthgen.real import indexing
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:

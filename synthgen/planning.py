@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing, runs
+from synthgen import runs
 from synthgen.errors import PlanMismatchError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
+from synthgen.real import indexing
 
 Progress = Callable[[int, int], None]
 

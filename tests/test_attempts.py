@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from synthgen.plan.sample import Sample
 
 from synthgen.attempts import MadeSample, make, pad
 from synthgen.diffusion.maker import MadeImages
 from synthgen.plan import Plan
+from synthgen.plan.sample import Sample
 
 
 @dataclass

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import methods, runners, scorers, sources, strategies
+from synthgen import methods, runners, scorers, strategies
 from synthgen.core import model_folder
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFolder
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.plan.manifest.settings import MethodSettings, ScorerSettings, SourceSettings, StrategySettings
+from synthgen.real import sources
 from synthgen.runners import local
 
 STRATEGIES = strategies.door.names()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthgen.plan.sample import Recipe, Record, Sample
 
 from synthgen import generate, runs, tars
 from synthgen.core.devices import Environment, Wish
@@ -18,6 +17,7 @@ from synthgen.ledger import Outcome, Receipt
 from synthgen.originals import FindStartImage
 from synthgen.plan import Plan, throughput
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Recipe, Record, Sample
 from synthgen.strategies import fake
 from synthgen.verify import verify
 from synthgen.vision.images import codec

@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from synthgen.plan.sample import record
 
 from synthgen import generate, planning
 from synthgen.all_doors import EXTENSIONS
@@ -16,6 +15,7 @@ from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.pipelines import denoiser, guidance
 from synthgen.plan import Plan, throughput
+from synthgen.plan.sample import record
 from synthgen.strategies import img2img, text2img
 from synthgen.strategies._diffusion import Scheduler
 

@@ -15,9 +15,9 @@ import pandas
 import pytest
 import webdataset
 from PIL import Image
-from synthgen.plan.sample import Record
 
 from synthgen import study, tars
+from synthgen.plan.sample import Record
 from synthgen.vision.images.codec import EXTENSIONS
 
 # webdataset leaves the tars that it read to the garbage collector; such a test collects them itself, under this mark.

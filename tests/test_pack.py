@@ -14,13 +14,13 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-from synthgen.plan.sample import Record
 
 from synthgen import card, datasets_on_disk, pack, planning, study, tars
 from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Record
 from synthgen.tars import TarSample
 
 MakePlan = Callable[..., Plan]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthgen.plan.ordering import apportion
 
 from synthgen.plan import EntryPlan, Plan, ShardRef, skin_tones
+from synthgen.plan.ordering import apportion
 from synthgen.plan.seeding import seed_of
 
 MakePlan = Callable[..., Plan]

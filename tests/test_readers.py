@@ -11,9 +11,9 @@ from typing import Any
 import pandas
 import pytest
 import webdataset
-from synthgen.plan.sample import Record
 
 from synthgen import study, tars
+from synthgen.plan.sample import Record
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- readers: made by `make golden` -->\n", "<!-- /readers -->"

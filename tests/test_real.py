@@ -141,8 +141,9 @@ def test_importing_it_loads_nothing_heavy() -> None:
     import sys
 
     code = (
-        "import sys, synthgen.plan.real_index, synthgen.sources, synthgen.indexing, synthgen.sources.folder;"
-        "import synthgen.sources.hub, synthgen.sources.webdataset, synthgen.sources.phantom;"
+        "import sys, synthgen.plan.real_index, synthgen.real.sources, synthgen.real.indexing;"
+        "import synthgen.real.sources.folder, synthgen.real.sources.hub, synthgen.real.sources.webdataset;"
+        "import synthgen.real.sources.phantom;"
         "print([name for name in ('numpy', 'pyarrow', 'PIL', 'torch', 'datasets', 'fsspec') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthgen.plan.sample import Record, field_types, record
 
+from synthgen.plan.sample import Record, field_types, record
 from synthgen.plan.seeding import draw, seed_of
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthgen.plan.ordering import ByCell, ByParent, BySource, weigh
-from synthgen.plan.real_index import Index, Source
 
 from synthgen.errors import InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Weights
+from synthgen.plan.ordering import ByCell, ByParent, BySource, weigh
+from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
 
 IDS = st.lists(st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,3})?", fullmatch=True), min_size=1, max_size=30, unique=True)

@@ -13,7 +13,6 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from synthgen.plan.sample import Sample
 
 from synthgen import attempts, generate, ledger, pipelines, plan, study
 from synthgen.core import devices, model_folder
@@ -21,6 +20,7 @@ from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
 from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
+from synthgen.plan.sample import Sample
 from synthgen.reproduce import reproduce
 from synthgen.strategies import text2img
 from synthgen.strategies._diffusion import Scheduler

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthgen.plan.ordering import ByCell, ByParent, BySource, Places
-from synthgen.plan.ordering.composite import Extended, extended, rounds_of
-from synthgen.plan.real_index import Source
 
 from synthgen.errors import InputError
 from synthgen.plan import EntryPlan, Plan, top_ups
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Places
+from synthgen.plan.ordering.composite import Extended, extended, rounds_of
+from synthgen.plan.real_index import Source
 
 MakePlan = Callable[..., Plan]
 ROUNDS: tuple[top_ups.Round, ...] = (

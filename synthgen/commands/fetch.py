@@ -22,7 +22,7 @@ def command(manifest: Path, *, quiet: bool) -> int:
 
     Example: synthgen fetch fitzpatrick17k.yaml
     """
-    from synthgen import fetch
+    from synthgen.real import fetch
 
     rows, settings, folder = fetch.read(manifest)
     outcomes: Counter[str] = Counter()

@@ -41,15 +41,15 @@ def command(
 
     Example: synthgen phantom --out data/phantoms --per-cell 20 --seed 1 --site b
     """
-    from synthgen.phantom import folder
+    from synthgen.phantom import write_folder
     from synthgen.phantom.conditions import CONDITIONS
     from synthgen.phantom.skin_colour import TONES
 
-    wish = folder.Wish(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
-    job = folder.prepare(out, wish)
+    wish = write_folder.Wish(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
+    job = write_folder.prepare(out, wish)
     before = len(job.finished)
     with _progress.stoppable() as stop, _progress.Progress(len(job.rows), before, quiet=quiet) as progress:
-        for count in folder.write(job, stop):
+        for count in write_folder.write(job, stop):
             progress.step(count, str(out))
     if not quiet:
         added = len(job.rows) - before

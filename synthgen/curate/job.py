@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing, made, planning
+from synthgen import made, planning
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scoring import Scored, Scoring, Shard, finished
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
+from synthgen.real import indexing
 from synthgen.scorers import Context
 from synthgen.vision.images import untrusted
 

@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from synthgen import indexing
 from synthgen.core import adapter_folder, atomic
 from synthgen.errors import InputError
 from synthgen.evaluate import arms, backbones, faults, near, notes, places, roll, synthetic
@@ -20,6 +19,7 @@ from synthgen.evaluate.trials import Trial, digest
 from synthgen.plan.manifest import Evaluate, Manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
+from synthgen.real import indexing
 from synthgen.stored import Pictures
 
 STUDY = "study.json"

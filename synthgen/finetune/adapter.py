@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import __version__, indexing, methods, pipelines
+from synthgen import __version__, methods, pipelines
 from synthgen.core import adapter_folder, atomic, devices
 from synthgen.finetune import checkpoints, curves, environment, grids, material, prior, seeds
 from synthgen.finetune.loss import Shown
@@ -15,6 +15,7 @@ from synthgen.finetune.training import Step, Training
 from synthgen.plan.adapters import Tuning
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
+from synthgen.real import indexing
 from synthgen.vision.images import untrusted
 
 _MADE = "adapter"

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthgen.plan.real_index import Index, Source
 
 from synthgen.curate import audit, judging
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.samples import Samples
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Curation
+from synthgen.plan.real_index import Index, Source
 from synthgen.vision import near_duplicates
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
-from synthgen.plan.sample import Record
 
 from synthgen import tars
+from synthgen.plan.sample import Record
 
 LABELS = ("acne", "eczema", "nevus")
 SIDE = 16

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthgen.plan.manifest.evaluate import Evaluate
-from synthgen.plan.real_index import Index, Source
 
 from synthgen.errors import InputError
 from synthgen.evaluate.design import OUTSIDE, Design, design
 from synthgen.evaluate.leaks import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
 from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.plan.manifest.evaluate import Evaluate
+from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
 
 LABELS = ("acne", "eczema", "nevus")

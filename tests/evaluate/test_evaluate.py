@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
-from synthgen.plan.real_index import Index, Source
 
 from synthgen import evaluate
 from synthgen.errors import InputError, StoppedError
@@ -22,6 +21,7 @@ from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
 from synthgen.evaluate.predictions import Predictions
 from synthgen.evaluate.trials import Synthetic
 from synthgen.plan import manifest
+from synthgen.plan.real_index import Index, Source
 from synthgen.vision.features import user_cache
 
 REAL_ARMS = ["real", "real+augment"]

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Share
 
 from synthgen.core.yaml_documents import validate
+from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Share
 
 
 def read(**written: Any) -> Evaluate:

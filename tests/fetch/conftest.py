@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthgen import fetch
-from synthgen.fetch import Fetched, download
 from synthgen.plan.manifest.fetch import Fetch
+from synthgen.real import fetch
+from synthgen.real.fetch import Fetched, download
 
 Answer = tuple[int, dict[str, str], bytes]
 

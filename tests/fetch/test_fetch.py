@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from synthgen import fetch
 from synthgen.errors import StoppedError, UnavailableError
-from synthgen.fetch import Fetched, download, faults
 from synthgen.plan.manifest.fetch import Fetch
+from synthgen.real import fetch
+from synthgen.real.fetch import Fetched, download, errors
 
 from .conftest import Host, md5, photograph
 
@@ -102,8 +102,8 @@ def test_retry_after_is_honoured_for_the_whole_host(host: Host, run: Run) -> Non
 
 def asked_wait(asked: str) -> float:
     """The wait that is read from a `Retry-After`."""
-    with pytest.raises(faults.PassingError) as caught:
-        faults.check(httpx2.Response(503, headers={"Retry-After": asked}))
+    with pytest.raises(errors.PassingError) as caught:
+        errors.check(httpx2.Response(503, headers={"Retry-After": asked}))
     return caught.value.wait
 
 

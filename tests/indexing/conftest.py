@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from synthgen.plan.real_index import Index
 
-from synthgen import indexing, sources
 from synthgen.errors import DamagedError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing, sources
+from synthgen.real.sources import Row
 
 WISH: dict[str, Any] = {
     "labels": {"melanoma": "melanoma", "nevus": "melanocytic nevus"},

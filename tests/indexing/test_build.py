@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from synthgen.plan.real_index import Index
 
-from synthgen import indexing
 from synthgen.errors import InputError, StoppedError
-from synthgen.sources import Row
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing
+from synthgen.real.sources import Row
 
 
 def picture(number: int, width: int = 12, height: int = 10) -> bytes:

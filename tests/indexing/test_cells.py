@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.indexing import cells
 from synthgen.plan import skin_tones
-from synthgen.sources import text
+from synthgen.real.indexing import cell_values
+from synthgen.real.sources import text
 
 TYPES = {1: "1 I i FST1 FSTI fst_1 Type-I 1.0", 3: "3 III FST3 FSTIII Fitzpatrick3 3. 03", 6: "6 VI FSTVI MIXED"}
 
@@ -17,7 +17,7 @@ TYPES = {1: "1 I i FST1 FSTI fst_1 Type-I 1.0", 3: "3 III FST3 FSTIII Fitzpatric
 @pytest.mark.parametrize(("tone", "cell"), [(tone, one) for tone, many in TYPES.items() for one in many.split()[:-1]])
 def test_fitzpatrick_types_are_understood(tone: int, cell: str) -> None:
     """Arabic, Roman, with a prefix or a decimal point, in any case."""
-    assert cells.tone("fitzpatrick", cell) == tone
+    assert cell_values.tone("fitzpatrick", cell) == tone
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_fitzpatrick_types_are_understood(tone: int, cell: str) -> None:
 )
 def test_each_scale_has_its_own_spellings(scale: str, cell: object, tone: int) -> None:
     """Numbers and texts of a scale are understood without a mapping."""
-    assert cells.tone(scale, cell) == tone
+    assert cell_values.tone(scale, cell) == tone
 
 
 @pytest.mark.parametrize("scale", list(skin_tones.NAMES))
@@ -48,7 +48,7 @@ def test_each_scale_has_its_own_spellings(scale: str, cell: object, tone: int) -
 )
 def test_unknown_is_unknown_on_every_scale(scale: str, cell: object) -> None:
     """What data write for a tone that nobody knows is 0."""
-    assert cells.tone(scale, cell) == 0
+    assert cell_values.tone(scale, cell) == 0
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_unknown_is_unknown_on_every_scale(scale: str, cell: object) -> None:
 )
 def test_what_is_not_on_the_scale_is_nothing(scale: str, cell: object) -> None:
     """A value of no meaning is never taken for a near one."""
-    assert cells.tone(scale, cell) is None
+    assert cell_values.tone(scale, cell) is None
 
 
 @given(st.sampled_from(list(skin_tones.NAMES)), st.text() | st.integers() | st.floats() | st.none() | st.booleans())
 def test_no_cell_breaks_it(scale: str, cell: Any) -> None:
     """Whatever stands in a cell, the answer is a value of the scale, unknown, or none."""
-    assert cells.tone(scale, cell) in (None, 0, *skin_tones.NAMES[scale])
-    assert isinstance(cells.label(cell), str)
+    assert cell_values.tone(scale, cell) in (None, 0, *skin_tones.NAMES[scale])
+    assert isinstance(cell_values.label(cell), str)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_no_cell_breaks_it(scale: str, cell: Any) -> None:
 )
 def test_a_cell_has_one_label(cell: object, label: str) -> None:
     """The largest of a mapping, the first of a list, and otherwise the text."""
-    assert cells.label(cell) == label
+    assert cell_values.label(cell) == label
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_cell_has_one_label(cell: object, label: str) -> None:
 )
 def test_splits_have_several_names(cell: str, split: str | None) -> None:
     """The usual names of splits are understood, others are not."""
-    assert cells.split(cell) == split
+    assert cell_values.split(cell) == split
 
 
 def test_numbers_read_as_people_write_them() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthgen.plan.real_index import Source
 
 from synthgen.errors import InputError
-from synthgen.indexing import grouping, rows
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row
+from synthgen.plan.real_index import Source
+from synthgen.real.indexing import rows
+from synthgen.real.indexing import splits as synthgen_splits
+from synthgen.real.sources import Row
 
 LABELS = {"melanoma": "melanoma", "nevus": "melanocytic nevus"}
 
@@ -216,7 +217,7 @@ def drafted(values: list[dict[str, str]], mapped: dict[str, str]) -> tuple[rows.
 
 def indexed(understanding: rows.Understanding, found: list[Row]) -> list[Source]:
     drafts = [draft for one in found if isinstance(draft := understanding.draft(one), rows.Draft)]
-    return grouping.sources(drafts, 7, {"train": 0.5, "validation": 0.25, "test": 0.25}, "d")
+    return synthgen_splits.sources(drafts, 7, {"train": 0.5, "validation": 0.25, "test": 0.25}, "d")
 
 
 @given(st.lists(cases, max_size=12), columns, st.randoms(use_true_random=False))

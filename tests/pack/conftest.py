@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthgen.plan.sample import Record
 
 from synthgen import study, tars
 from synthgen.ledger import Ledger
 from synthgen.plan import Plan
+from synthgen.plan.sample import Record
 
 Pack = Callable[..., Path]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthgen.plan.sample import Record
 
 from synthgen import datasets_on_disk, preview, study, tars
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import parts
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
 from synthgen.reproduce import reproduce
 from synthgen.verify import verify

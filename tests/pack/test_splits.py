@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthgen.plan.real_index import split_of
 
 from synthgen import study
 from synthgen.errors import InputError, ManifestError
 from synthgen.pack.order import group
+from synthgen.plan.real_index import split_of
 
 HALVES = {"splits": {"train": 0.5, "validation": 0.25, "test": 0.25}, "images_per_shard": 5}
 ENTRY = {"strategy": "fake", "per_cell": 20, "settings": {"height": 8, "width": 8}}

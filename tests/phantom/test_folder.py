@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from synthgen.errors import InputError, StoppedError
-from synthgen.phantom import folder, render
-from synthgen.phantom.folder import Wish
+from synthgen.phantom import render, write_folder
+from synthgen.phantom.write_folder import Wish
 
 WISH = Wish(("psoriasis", "healthy"), (1, 6), per_cell=2, seed=5, site="b")
 
 
 def make(out: Path, wish: Wish = WISH) -> list[int]:
-    return list(folder.write(folder.prepare(out, wish)))
+    return list(write_folder.write(write_folder.prepare(out, wish)))
 
 
 def tree(out: Path) -> dict[str, bytes]:
@@ -31,7 +31,7 @@ def rows(out: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "BATCH", 3)
+    monkeypatch.setattr(write_folder, "BATCH", 3)
 
 
 def test_metadata_lists_every_image(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     """Stopped between batches, a folder lists what is there, and the same call ends as if never stopped."""
     answers = iter([False, True])
     with pytest.raises(StoppedError, match=r"stopped with 3 of 8 phantoms .*; resumable"):
-        list(folder.write(folder.prepare(tmp_path / "one", WISH), lambda: next(answers)))
+        list(write_folder.write(write_folder.prepare(tmp_path / "one", WISH), lambda: next(answers)))
     assert len(rows(tmp_path / "one")) == 3
     assert make(tmp_path / "one") == [3, 2]
     make(tmp_path / "two")

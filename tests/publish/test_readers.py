@@ -10,9 +10,9 @@ import pytest
 from calls import TOKEN
 from conftest import REPO, Publish, environment
 from hub import Hub
-from synthgen.plan.sample import Record
 
 from synthgen import tars
+from synthgen.plan.sample import Record
 
 READ = """
 import hashlib, json, sys

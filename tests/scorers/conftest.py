@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthgen.plan.real_index import Source
-from synthgen.plan.sample import Record, record
 
 from synthgen.phantom.render import Phantoms
 from synthgen.plan import Plan
+from synthgen.plan.real_index import Source
+from synthgen.plan.sample import Record, record
 from synthgen.scorers import Batch, Context, module
 
 LABELS = ("psoriasis", "vitiligo", "healthy")

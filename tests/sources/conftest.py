@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from synthgen.plan.real_index import Index
 
-from synthgen import indexing
-from synthgen.sources import source
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing
+from synthgen.real.sources import source
 
 LABELS = {"melanoma": "melanoma", "basal-cell-carcinoma": "basal cell carcinoma"}
 

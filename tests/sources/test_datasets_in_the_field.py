@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from synthgen.plan.real_index import Index
 
 from synthgen.core import resources
-from synthgen.fetch import targets
 from synthgen.plan.manifest.fetch import Fetch
+from synthgen.plan.real_index import Index
+from synthgen.real.fetch import targets
 
 
 def block(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from synthgen import sources
 from synthgen.errors import InputError
 from synthgen.plan.manifest.settings import SourceSettings
+from synthgen.real import sources
 
 NEEDED: dict[str, dict[str, Any]] = {
     "folder": {"path": "."},

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthgen.plan.real_index import Index
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.phantom import folder as phantoms
-from synthgen.phantom.folder import Wish
-from synthgen.sources import folder
+from synthgen.phantom import write_folder as phantoms
+from synthgen.phantom.write_folder import Wish
+from synthgen.plan.real_index import Index
+from synthgen.real.sources import folder
 
 ROWS = [
     {"file_name": "a.png", "label": "melanoma", "fitzpatrick": "3", "patient": "p1"},

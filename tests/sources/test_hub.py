@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from synthgen.plan.real_index import Index
 
-from synthgen import indexing
 from synthgen.errors import DamagedError, InputError, ManifestError, UnavailableError
-from synthgen.sources import hub
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing
+from synthgen.real.sources import hub
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 ROWS = 6
@@ -204,7 +204,9 @@ def test_a_file_that_is_gone_costs_one_image(
 ) -> None:
     """A streamed image whose file can't be had is a fault of its row."""
     write(tmp_path / "if", "train/melanoma/x.png", "train/other/y.png", "train/melanoma/z.png")
-    monkeypatch.setattr("synthgen.sources._opened.file", lambda path: _gone(path) if "x.png" in path else _bytes(path))
+    monkeypatch.setattr(
+        "synthgen.real.sources._hf_dataset.file", lambda path: _gone(path) if "x.png" in path else _bytes(path)
+    )
     found = index({"source": "hub", "path": "if", "streaming": True}, root=tmp_path / "run")
     assert [(one.id, one.fault) for one in found.sources] == [("x", "no image train/0/image in if"), ("z", "")]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from synthgen.plan.real_index import Index
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.phantom.folder import Wish, prepare, write
-from synthgen.sources import phantom
+from synthgen.phantom.write_folder import Wish, prepare, write
+from synthgen.plan.real_index import Index
+from synthgen.real.sources import phantom
 
 REAL = {"source": "phantom", "count": 30, "seed": 5, "site": "b"}
 

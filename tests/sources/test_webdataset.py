@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthgen.plan.real_index import Index
 
-from synthgen import indexing
 from synthgen.errors import DamagedError, InputError
-from synthgen.sources import _tars, webdataset
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing
+from synthgen.real.sources import _tars, webdataset
 
 REAL = {"source": "webdataset", "path": "shards/train-*.tar"}
 

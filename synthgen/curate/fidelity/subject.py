@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import datasets_on_disk, indexing, made, planning, runs, verdicts
+from synthgen import datasets_on_disk, made, planning, runs, verdicts
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Index, Source
+from synthgen.real import indexing
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan

@@ -9,7 +9,7 @@ from functools import cache
 
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Split
-from synthgen.sources import text
+from synthgen.real.sources import text
 
 _LONGEST_LITERAL = 100_000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,4}(\.0*)?")

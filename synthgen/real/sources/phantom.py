@@ -12,7 +12,7 @@ from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row
+from synthgen.real.sources import Row
 from synthgen.vision.images import codec
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgen.errors import DamagedError
-from synthgen.sources import _loading
+from synthgen.real.sources import _hf_loading
 
 _BATCH = 1000
 Paths = dict[str, str]
@@ -44,7 +44,7 @@ class Opened:
 
     def streamed(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
         """Split, number and row, with images' bytes, one after another."""
-        with _loading.reasons(self._path):
+        with _hf_loading.reasons(self._path):
             for split, rows in self._splits.items():
                 yield from ((split, number, row) for number, row in enumerate(rows))
 
@@ -56,7 +56,7 @@ class Opened:
             InputError: The dataset can't be read.
         """
         try:
-            with _loading.reasons(self._path):
+            with _hf_loading.reasons(self._path):
                 return content(self._splits[split][number][name])
         except (KeyError, IndexError):
             raise DamagedError(f"no image {split}/{number}/{name} in {self._path}") from None
@@ -101,7 +101,7 @@ def file(path: str) -> bytes:
     import fsspec
 
     name = path.rpartition("/")[2]
-    with _loading.reasons(name):
+    with _hf_loading.reasons(name):
         try:
             with fsspec.open(path, "rb") as opened:
                 return bytes(opened.read())

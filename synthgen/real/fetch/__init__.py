@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from synthgen.core import atomic
 from synthgen.errors import StoppedError
-from synthgen.fetch import report
-from synthgen.fetch.report import OUTCOMES, PRESENT, REPORT, Fetched
-from synthgen.fetch.targets import Target, read, targets
 from synthgen.plan.manifest.fetch import Fetch
+from synthgen.real.fetch import report
+from synthgen.real.fetch.report import OUTCOMES, PRESENT, REPORT, Fetched
+from synthgen.real.fetch.targets import Target, read, targets
 
 if TYPE_CHECKING:
     import httpx2
@@ -68,7 +68,7 @@ def _each(
     wanted: list[Target], settings: Fetch, folder: Path, client: "httpx2.Client | None", stop: Callable[[], bool]
 ) -> Generator[tuple[Fetched, Target]]:
     """The outcome of every target, in no order; a thread's fault ends it."""
-    from synthgen.fetch.download import Downloader, polite_client
+    from synthgen.real.fetch.download import Downloader, polite_client
 
     left = False
     own = polite_client(settings) if client is None else None

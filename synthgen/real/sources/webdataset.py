@@ -9,9 +9,9 @@ from pydantic import Field
 from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row, _tars
-from synthgen.sources._files import EXTENSIONS
-from synthgen.sources._tars import Sample
+from synthgen.real.sources import Row, _tars
+from synthgen.real.sources._files import EXTENSIONS
+from synthgen.real.sources._tars import Sample
 
 _Text = Annotated[str, Field(min_length=1)]
 

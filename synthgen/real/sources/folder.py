@@ -9,9 +9,9 @@ from pydantic import Field
 from synthgen.errors import ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row, _patterns, _tables
-from synthgen.sources._files import Files
-from synthgen.sources._tables import Table
+from synthgen.real.sources import Row, _patterns, _tables
+from synthgen.real.sources._files import Files
+from synthgen.real.sources._tables import Table
 
 _Text = Annotated[str, Field(min_length=1)]
 _CONVENTIONAL = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from synthgen import sources
 from synthgen.core import resources, yaml_documents
 from synthgen.errors import ManifestError
-from synthgen.fetch.report import NOT_TRIED, Fetched
 from synthgen.plan.manifest.fetch import COLUMN, Fetch
-from synthgen.sources import folder
+from synthgen.real import sources
+from synthgen.real.fetch.report import NOT_TRIED, Fetched
+from synthgen.real.sources import folder
 
 Rows = list[Mapping[str, Any]]
 

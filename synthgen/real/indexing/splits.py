@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from synthgen.indexing.rows import Draft
 from synthgen.plan.manifest.settings import Split
 from synthgen.plan.real_index import Source, split_of
-from synthgen.sources import text
+from synthgen.real.indexing.rows import Draft
+from synthgen.real.sources import text
 
 HELD_BACK: tuple[Split, ...] = ("test", "validation", "train")
 _LONGEST = 60

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
-from synthgen.sources import text
+from synthgen.real.sources import text
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _STEM = ".stem"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
-from synthgen.indexing import cells
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
-from synthgen.sources import Row, text
+from synthgen.real.indexing import cell_values
+from synthgen.real.sources import Row, text
 
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
@@ -70,7 +70,7 @@ class Understanding:
         if tone and tone not in self.wanted:
             return NO_TONE
         identity = text(values.get(columns.id)) if columns.id else ""
-        split = cells.split(values.get(columns.split)) if columns.split else None
+        split = cell_values.split(values.get(columns.split)) if columns.split else None
         faults = [row.fault, strange]
         if columns.split and split is None:
             faults.append(f"split `{text(values.get(columns.split))}` is none of train, validation and test")
@@ -87,7 +87,7 @@ class Understanding:
         )
 
     def _label(self, value: object) -> str | None:
-        one = cells.label(value)
+        one = cell_values.label(value)
         spellings = (text(value), str(value).strip(), one, one.casefold())
         return next((self.labels[spelling] for spelling in spellings if spelling in self.labels), None)
 
@@ -101,8 +101,8 @@ class Understanding:
         """The first known value of the columns, and what is wrong where none is known and one is strange."""
         strange = ""
         for name in self.tones:
-            given = cells.mapped(self.settings.skin_tones, values.get(name))
-            tone = cells.tone(self.scale, values.get(name)) if given is None else given
+            given = cell_values.mapped(self.settings.skin_tones, values.get(name))
+            tone = cell_values.tone(self.scale, values.get(name)) if given is None else given
             if tone:
                 return tone, ""
             if tone is None and not strange:

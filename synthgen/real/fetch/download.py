@@ -11,12 +11,12 @@ import httpx2
 from synthgen import __version__
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, UnavailableError
-from synthgen.fetch import faults
-from synthgen.fetch.faults import FetchError, GoneError, NoImageError, PassingError, RefusedError, WrongMD5Error
-from synthgen.fetch.pace import Pace
-from synthgen.fetch.report import Fetched
-from synthgen.fetch.targets import Target
 from synthgen.plan.manifest.fetch import Fetch
+from synthgen.real.fetch import errors
+from synthgen.real.fetch.errors import FetchError, GoneError, NoImageError, PassingError, RefusedError, WrongMD5Error
+from synthgen.real.fetch.rate_limit import Pace
+from synthgen.real.fetch.report import Fetched
+from synthgen.real.fetch.targets import Target
 from synthgen.vision.images import untrusted
 
 LARGEST = 64 * 1024 * 1024
@@ -86,8 +86,8 @@ class Downloader:
     def _once(self, address: str) -> bytes | None:
         """The content of an address; ``None`` where we are to stop in the middle of it."""
         until = time.monotonic() + _LONGEST
-        with faults.told(), self._client.stream("GET", address) as response:
-            faults.check(response)
+        with errors.told(), self._client.stream("GET", address) as response:
+            errors.check(response)
             length = response.headers.get("Content-Length", "")
             if length.isdigit() and int(length) > LARGEST:
                 raise RefusedError(f"more than {LARGEST >> 20} MiB")

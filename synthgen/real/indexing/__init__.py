@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from synthgen import sources
 from synthgen.errors import DamagedError, InputError
-from synthgen.indexing import grouping, rows
 from synthgen.plan import real_index
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
-from synthgen.sources import Reader
+from synthgen.real import sources
+from synthgen.real.indexing import rows, splits
+from synthgen.real.sources import Reader
 
 Progress = Callable[[int, int], None]
 _CACHE = "sources"
@@ -82,7 +82,7 @@ def build(
     """
     reader = sources.source(source).open_source(settings, base, root / _CACHE, labels=labels)
     listed = _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
-    images = grouping.marked(_opened(reader, _kept(reader, listed.sources), progress))
+    images = splits.marked(_opened(reader, _kept(reader, listed.sources), progress))
     index = Index(tuple(images), listed.left_out, recipe)
     root.mkdir(parents=True, exist_ok=True)
     index.write(root / real_index.FILE)
@@ -135,7 +135,7 @@ def _listed(
             left_out[draft] += 1
         else:
             drafts.append(draft)
-    images = grouping.sources(drafts, seed, settings.splits, settings.dataset or reader.name)
+    images = splits.sources(drafts, seed, settings.splits, settings.dataset or reader.name)
     return Index(tuple(images), dict(sorted(left_out.items())))
 
 

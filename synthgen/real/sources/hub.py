@@ -12,8 +12,8 @@ from synthgen.core import atomic
 from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.sources import Row, _loading, _opened
-from synthgen.sources._opened import Opened
+from synthgen.real.sources import Row, _hf_dataset, _hf_loading
+from synthgen.real.sources._hf_dataset import Opened
 
 _Text = Annotated[str, Field(min_length=1)]
 _KEPT = "sha256:"
@@ -104,7 +104,7 @@ class HubReader:
             InputError: The dataset can't be loaded.
         """
         if location.startswith(_KEPT):
-            return _opened.file(str(self._cache / location.removeprefix(_KEPT)))
+            return _hf_dataset.file(str(self._cache / location.removeprefix(_KEPT)))
         if self._settings.streaming:
             raise DamagedError(f"no image {location} in {self._settings.path}")
         split, number, name = location.split("/", 2)
@@ -113,7 +113,7 @@ class HubReader:
     @cached_property
     def _data(self) -> Opened:
         one = self._settings
-        splits = _loading.load(
+        splits = _hf_loading.load(
             one.path, self._base, name=one.name, revision=one.revision, split=one.hub_split, streaming=one.streaming
         )
         return Opened(one.path, splits, one.streaming)
@@ -121,7 +121,7 @@ class HubReader:
     def _kept(self, place: str, image: object) -> dict[str, str]:
         """From a place in the stream to the one in the cache; nothing for an image that can't be read."""
         try:
-            content = _opened.content(image)
+            content = _hf_dataset.content(image)
         except DamagedError:
             return {}
         digest = hashlib.sha256(content).hexdigest()
