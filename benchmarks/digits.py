@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import planning, tars
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import atomic, processes
 from synthgen.plan import manifest as manifests
 from synthgen.plan import real_pools
 from synthgen.plan.sample import Record
+from synthgen.runs import load_plan, tar_samples
 
 ROOT = Path(__file__).parents[1]
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -164,7 +164,7 @@ def write_dataset(home: Path, pools: Mapping[tuple[int, int], Sequence[str]]) ->
     for place, (n, seed) in enumerate(pools):
         images, name = np.load(home / "made" / f"{n}-{seed}.npy"), f"data/train-{place:05d}-of-{len(pools):05d}.tar"
         with (home / "dataset" / name).open("wb") as file:
-            files[name] = {"samples": sum(1 for _ in tars.write(file, records(n, seed, images)))}
+            files[name] = {"samples": sum(1 for _ in tar_samples.write(file, records(n, seed, images)))}
     adapters = {f"diffusion-{n}-{seed}": {"pool": list(ids)} for (n, seed), ids in pools.items()}
     provenance = {"name": "digits", "files": files, "adapters": adapters}
     atomic.write(home / "dataset/provenance.json", json.dumps(provenance).encode())
@@ -197,7 +197,7 @@ def study(home: Path, out: Path) -> None:
     (home / "manifest.yaml").write_text(MANIFEST.format(labels=labels, entries=", ".join(entries)))
     read = manifests.read(home / "manifest.yaml", EXTENSIONS)
     assert read.real is not None  # noqa: S101 - the manifest above has it
-    train = planning.index(read, read.real, home / "index").usable("train")
+    train = load_plan.index(read, read.real, home / "index").usable("train")
     orders = [real_pools.draw(train, WORDS, read.document.seed, seed) for seed in range(SEEDS)]
     chosen = {(n, s): {word: orders[s].order[word][:n] for word in WORDS} for n in SIZES for s in range(SEEDS)}
     (home / "made").mkdir(exist_ok=True)

@@ -34,17 +34,17 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     """Ours and diffusers' encoding, our whole call, and what diffusers' whole call needs."""
     import torch
 
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
     from synthgen.core.devices import Wish
-    from synthgen.originals import of_run
     from synthgen.pipelines import latents
+    from synthgen.runs import load_plan
+    from synthgen.runs.start_images import of_run
     from synthgen.strategies import inpaint
     from synthgen.strategies._diffusion import load
 
     path = folder / "encoding.yaml"
     path.write_text(MANIFEST, encoding="utf-8")
-    plan = planning.read(path, EXTENSIONS, folder / "run")
+    plan = load_plan.read(path, EXTENSIONS, folder / "run")
     entry = plan.entries["inpaint"]
     wish = Wish("cpu", "fp32", batch_size=batch_size)
     environment = dataclasses.replace(inpaint.environment(entry.recipe, wish, batch_size), batch_size=batch_size)

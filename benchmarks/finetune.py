@@ -15,11 +15,12 @@ from typing import Any
 
 import yaml
 
-from synthgen import finetune, planning
+from synthgen import finetune
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import devices, model_folder
 from synthgen.plan import Plan
 from synthgen.real import indexing
+from synthgen.runs import load_plan
 from synthgen.vision.images import untrusted
 
 SIDE, RATE = 64, 1e-4
@@ -39,7 +40,7 @@ def planned(folder: Path, steps: int, batch: int, precision: str) -> Plan:
     }  # fmt: skip
     path = folder / "bench.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return planning.read(path, EXTENSIONS, folder / "run")
+    return load_plan.read(path, EXTENSIONS, folder / "run")
 
 
 def ours(plan: Plan, root: Path) -> float:

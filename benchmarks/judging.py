@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from synthgen import curate, runs, verdicts
+from synthgen import curate
 from synthgen.all_doors import EXTENSIONS
-from synthgen.ledger import Ledger, Outcome
 from synthgen.plan import Plan, manifest
+from synthgen.runs import run_folder, verdicts
+from synthgen.runs.receipts import Ledger, Outcome
 
 IMAGES, SHARD, TONES = 458_920, 48, 6
 LABELS = ["folliculitis", "lichen-planus", "melanoma", "psoriasis", "sarcoidosis"]
@@ -44,7 +45,7 @@ def planned(images: int, limit: float) -> Plan:
 def make(root: Path, plan: Plan) -> None:
     """Write the receipts and scores of a run."""
     entry = plan.entries["fake"]
-    runs.claim(root, plan)
+    run_folder.claim(root, plan)
     ledger, keys = Ledger(root, entry.name, entry.digest), list[str]()
     for number in range(entry.shards):
         names = [f"{entry.name}-{entry.places[index].name}" for index in entry.places_of(number)]

@@ -32,10 +32,10 @@ BATCHES = (16, 24, 48)
 
 def samples() -> list[Any]:
     """The samples of the benchmark's manifest."""
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.runs import load_plan
 
-    entry = planning.read(MANIFEST, EXTENSIONS).entries["text"]
+    entry = load_plan.read(MANIFEST, EXTENSIONS).entries["text"]
     return [entry.sample(index) for index in range(entry.samples)]
 
 

@@ -162,11 +162,11 @@ def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list
 
 def sampler(**changes: Any) -> Any:
     """The settings by which the quickstart samples, with changes."""
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
     from synthgen.core import resources
+    from synthgen.runs import load_plan
 
-    settings = planning.read(resources.find("manifests", "quickstart"), EXTENSIONS).entries["text"].recipe.settings
+    settings = load_plan.read(resources.find("manifests", "quickstart"), EXTENSIONS).entries["text"].recipe.settings
     return type(settings)(**settings.model_dump() | changes)
 
 

@@ -48,25 +48,25 @@ def write_run(root: Path, samples: int) -> None:
     """Child: write a finished run as `generate` would leave it."""
     import numpy as np
 
-    from synthgen import ledger, runs, tars
     from synthgen.plan import sample
+    from synthgen.runs import receipts, run_folder, tar_samples
     from synthgen.vision.images import codec
 
     plan = plan_of(samples)
-    runs.claim(root, plan)
+    run_folder.claim(root, plan)
     image = codec.encode(np.full((8, 8, 3), 99, np.uint8), codec.Encoding())
     sha256 = hashlib.sha256(image).hexdigest()
     entry = plan.entries["fake"]
-    book = ledger.Ledger(root, entry.name, entry.digest)
+    book = receipts.Ledger(root, entry.name, entry.digest)
     for number in range(entry.shards):
         made, files = [], []
         for one in entry.shard(number):
             record = sample.record(one, image_sha256=sha256, model_revision="", generator="benchmark")
             files.append((one.key, {"jpg": image, "json": record.to_json(), "cls": str(one.label_id).encode()}))
-            made.append(ledger.Outcome(one.key, "made", 0, ("made",), sha256))
+            made.append(receipts.Outcome(one.key, "made", 0, ("made",), sha256))
         book.commit(
             number,
-            lambda file, files=files: list(tars.write(file, files)),
+            lambda file, files=files: list(tar_samples.write(file, files)),
             lambda _: None,
             samples=tuple(made),
             environment={"dtype": "none"},

@@ -16,12 +16,13 @@ import numpy as np
 import yaml
 from model_report import ROMAN, grid, look, new_judge, train_judge
 
-from synthgen import finetune, generate, planning, tars
+from synthgen import finetune, generate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.phantom import render
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.training.recipe import LABELS, TONES
+from synthgen.runs import load_plan, tar_samples
 from synthgen.vision.images import codec
 
 HERE = Path(__file__).parent
@@ -76,7 +77,7 @@ def tuned(work: Path, methods: dict[str, dict[str, Any]]) -> None:
         "generate": [{"strategy": "text2img", "per_cell": 1, "settings": SAMPLER}],
     }  # fmt: skip
     path = written(work / "tune.yaml", document)
-    job = finetune.prepare(planning.read(path, EXTENSIONS, work / "tune"), work / "tune")
+    job = finetune.prepare(load_plan.read(path, EXTENSIONS, work / "tune"), work / "tune")
     for made in finetune.finetune(job):
         if isinstance(made, finetune.Trained):
             note(work, made.adapter, made.seconds)
@@ -107,10 +108,10 @@ def made(work: Path, name: str, per_cell: int) -> tuple[Any, list[str]]:
         "prompts": "sagers2023", "skin_tones": {"scale": "fitzpatrick", "values": list(TONES)}, "generate": [entry],
         "output": {"image_format": "png", "shard_samples": 54},
     }  # fmt: skip
-    plan = planning.read(written(work / f"made-{name}.yaml", document), EXTENSIONS)
+    plan = load_plan.read(written(work / f"made-{name}.yaml", document), EXTENSIONS)
     root = work / f"made-{name}"
     list(generate.generate(generate.prepare(plan, root)))
-    samples = [one for path in sorted((root / "text").glob("*.tar")) for one in tars.read(path)]
+    samples = [one for path in sorted((root / "text").glob("*.tar")) for one in tar_samples.read(path)]
     records = [json.loads(one.files["json"]) for one in samples]
     order = sorted(range(len(samples)), key=lambda place: records[place]["key"])
     return np.stack([codec.decode(samples[place].image) for place in order]), [records[p]["label"] for p in order]

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, originals, runs, strategies, tars
+from synthgen import strategies
 from synthgen.attempts import pad
 from synthgen.core import adapter_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, UnavailableError
-from synthgen.ledger import Ledger
-from synthgen.originals import StartImages
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
-from synthgen.tars import TarSample
+from synthgen.runs import dataset_folder, run_folder, start_images, tar_samples
+from synthgen.runs.receipts import Ledger
+from synthgen.runs.start_images import StartImages
+from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
 from synthgen.vision.images.codec import Encoding
 
@@ -60,19 +61,19 @@ def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None)
         InputError: The folder holds no such image, or its manifest now plans another one under that key.
         UnavailableError: Its model can't be had here.
     """
-    if runs.is_run(root):
-        plan = runs.read_plan(root, doors)
+    if run_folder.is_run(root):
+        plan = run_folder.read_plan(root, doors)
         stored, pin = _from_run(root, plan, key)
-    elif datasets_on_disk.is_dataset(root):
-        plan = datasets_on_disk.read_plan(root, doors)
+    elif dataset_folder.is_dataset(root):
+        plan = dataset_folder.read_plan(root, doors)
         stored, pin = _from_dataset(root, key)
     else:
         raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
     record = Record.from_json(stored.files["json"])
     sample = _planned(plan, record)
-    run = runs.is_run(root)
-    found = originals.of_run(plan, root) if run else originals.of_dataset(plan, root, [sample])
-    recipe = runs.located(sample.recipe, root if run else work)
+    run = run_folder.is_run(root)
+    found = start_images.of_run(plan, root) if run else start_images.of_dataset(plan, root, [sample])
+    recipe = run_folder.located(sample.recipe, root if run else work)
     return _compare(stored, record, _make(plan, replace(sample, recipe=recipe), pin, found))
 
 
@@ -85,18 +86,18 @@ def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]
     receipt = ledger.trusted(number)
     if receipt is None:
         raise InputError(f"{root}: the shard of `{key}` is not made yet, or damaged")
-    for stored in tars.read(ledger.tar(number)):
+    for stored in tar_samples.read(ledger.tar(number)):
         if stored.key == key:
             return stored, Environment(**receipt.environment)
     raise InputError(f"{root}: `{key}` could not be made; its receipt says why")
 
 
 def _from_dataset(root: Path, key: str) -> tuple[TarSample, Environment]:
-    stored = datasets_on_disk.read_sample(root, key)
+    stored = dataset_folder.read_sample(root, key)
     if stored is None:
         raise InputError(f"{root}: no image `{key}` in its metadata")
     entry = Record.from_json(stored.files["json"]).entry
-    environments: dict[str, Any] = datasets_on_disk.read_provenance(root)["environments"]
+    environments: dict[str, Any] = dataset_folder.read_provenance(root)["environments"]
     return stored, Environment(**environments[entry])
 
 

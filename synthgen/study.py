@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import curate as curating
-from synthgen import datasets_on_disk, evaluate, finetune, generate, planning, preview, runs
+from synthgen import evaluate, finetune, generate, preview
 from synthgen import pack as packing
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.curate import Outcome, Scored
 from synthgen.errors import InputError, StoppedError
 from synthgen.generate import Selection
-from synthgen.ledger import Ledger
 from synthgen.pack import PackedShard
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.sample import Record
 from synthgen.plan.top_ups import Round
 from synthgen.preview import Picture
+from synthgen.runs import dataset_folder, load_plan, run_folder
+from synthgen.runs.receipts import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
     Raises:
         InputError: Something that is not ours has the name of what would be written.
     """
-    datasets_on_disk.check_ours(out / "dataset")  # before anything is made, which may take days
+    dataset_folder.check_ours(out / "dataset")  # before anything is made, which may take days
     preview.check_own(out / "preview.html")
     if plan.tunings:
         curating.check(plan, out / "work")  # before trainings; `fill` does before images
@@ -55,7 +56,7 @@ def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **option
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune.finetune(tuning, wish.device, stop=stop)
     yield from fill(plan, out / "work", wish, stop=stop, **options)
-    yield Stage("pack", runs.read_plan(out / "work", EXTENSIONS).samples)
+    yield Stage("pack", run_folder.read_plan(out / "work", EXTENSIONS).samples)
     yield from pack(out / "work", out / "dataset")
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
@@ -116,7 +117,7 @@ def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **opti
         if not more:
             return
         top_ups.add(root, more)
-        plan = runs.read_plan(root, EXTENSIONS)
+        plan = run_folder.read_plan(root, EXTENSIONS)
 
 
 def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:
@@ -148,10 +149,10 @@ def plan_of(root: Path) -> Plan:
     Raises:
         InputError: The folder is neither.
     """
-    if runs.is_run(root):
-        return runs.read_plan(root, EXTENSIONS)
-    if datasets_on_disk.is_dataset(root):
-        return datasets_on_disk.read_plan(root, EXTENSIONS)
+    if run_folder.is_run(root):
+        return run_folder.read_plan(root, EXTENSIONS)
+    if dataset_folder.is_dataset(root):
+        return dataset_folder.read_plan(root, EXTENSIONS)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
 
@@ -162,12 +163,12 @@ def plan_to_curate(root: Path, path: Path | None) -> Plan:
         InputError: The folder is no run, or the manifest is at fault.
         PlanMismatchError: The manifest plans other images.
     """
-    held = runs.read_plan(root, EXTENSIONS)
+    held = run_folder.read_plan(root, EXTENSIONS)
     if path is None:
         return held
-    plan = planning.read(path, EXTENSIONS, root)
+    plan = load_plan.read(path, EXTENSIONS, root)
     curating.curation_of(plan)
-    runs.claim(root, plan)
+    run_folder.claim(root, plan)
     return plan
 
 

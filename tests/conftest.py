@@ -13,9 +13,9 @@ from hypothesis import settings
 from synthgen import generate, plan
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
-from synthgen.ledger import Receipt
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs.receipts import Receipt
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 os.environ.setdefault(

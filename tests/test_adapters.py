@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from synthgen import generate, planning, runs, study
+from synthgen import generate, study
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import DamagedError, IncompleteError, ManifestError, UnavailableError
 from synthgen.plan import Plan, real_pools
 from synthgen.reproduce import reproduce
-from synthgen.verify import verify
+from synthgen.runs import load_plan, run_folder
+from synthgen.runs.verify import verify
 
 FAKE = {"strategy": "fake", "settings": {"height": 16, "width": 16}}
 STUDY: dict[str, Any] = {
@@ -40,7 +41,7 @@ STUDY: dict[str, Any] = {
 @pytest.fixture
 def plan(write_manifest: Callable[..., Path], tmp_path: Path) -> Plan:
     """A study with adapters, planned in a folder."""
-    return planning.read(write_manifest(**STUDY), EXTENSIONS, tmp_path / "run")
+    return load_plan.read(write_manifest(**STUDY), EXTENSIONS, tmp_path / "run")
 
 
 def write(root: Path, adapter: Adapter, value: float = 0.0) -> Path:
@@ -56,7 +57,7 @@ def write(root: Path, adapter: Adapter, value: float = 0.0) -> Path:
 @pytest.fixture
 def run(plan: Plan, tmp_path: Path) -> Path:
     """The study's run, with adapters and every image."""
-    runs.claim(tmp_path / "run", plan)
+    run_folder.claim(tmp_path / "run", plan)
     for tuning in plan.tunings.values():
         write(tmp_path / "run", tuning.adapter)
     list(generate.generate(generate.prepare(plan, tmp_path / "run")))
@@ -81,7 +82,7 @@ def test_pools_nest(write_manifest: Callable[..., Path], tmp_path: Path) -> None
     def pool(n: int) -> set[str]:
         path = write_manifest(**STUDY | {"finetune": [{"name": "a", "method": "full", "generator_pool": {"n": n}}],
                                          "generate": [{**FAKE, "per_cell": 1}]})  # fmt: skip
-        return set(planning.read(path, EXTENSIONS, tmp_path / "run").tunings["a"].adapter.pool or ())
+        return set(load_plan.read(path, EXTENSIONS, tmp_path / "run").tunings["a"].adapter.pool or ())
 
     assert pool(1) < pool(2) < pool(5)
 
@@ -90,7 +91,7 @@ def test_a_plan_knows_adapters_before_they_are_trained(plan: Plan) -> None:
     """Planning needs no weights; what decides them decides the digests of adapter and entry, and nothing else does."""
     text = plan.manifest.text
     other = text.replace("draw: 1", "draw: 0")
-    changed = Plan(planning.manifest.parse(other, EXTENSIONS, base=plan.manifest.base, where="m"), plan.index)
+    changed = Plan(load_plan.manifest.parse(other, EXTENSIONS, base=plan.manifest.base, where="m"), plan.index)
     assert set(plan.adapters) != set(changed.adapters)
     same = [name for name in plan.entries if plan.entries[name].digest == changed.entries[name].digest]
     assert same == ["plain", "words"]
@@ -117,7 +118,7 @@ def test_work_shards_have_one_adapter_each(plan: Plan) -> None:
 def test_what_is_topped_up_has_one_adapter_a_shard_too(plan: Plan) -> None:
     """Images beyond the plan come after those planned, label after label again, and keep keys, shards and digest."""
     text = plan.manifest.text.replace("adapter: word", "adapter: tuned-{label}")
-    read = planning.manifest.parse(text, EXTENSIONS, base=plan.manifest.base, where="m")
+    read = load_plan.manifest.parse(text, EXTENSIONS, base=plan.manifest.base, where="m")
     before = Plan(read, plan.index).entries["words"]
     after = Plan(read, plan.index, ({"words": {("healthy", 3): 2, ("psoriasis", 1): 7}},)).entries["words"]
     assert (after.samples, after.digest) == (before.samples + 9, before.digest)
@@ -146,9 +147,11 @@ def test_an_entry_starts_from_the_images_named_in_its_own_order(run: Path, plan:
 
 def records(run: Path, entry: str) -> list[dict[str, Any]]:
     """Every record of an entry."""
-    from synthgen import tars
+    from synthgen.runs import tar_samples
 
-    return [json.loads(one.files["json"]) for path in sorted((run / entry).glob("*.tar")) for one in tars.read(path)]
+    return [
+        json.loads(one.files["json"]) for path in sorted((run / entry).glob("*.tar")) for one in tar_samples.read(path)
+    ]
 
 
 def test_records_name_the_adapter_and_prompts_the_word(run: Path, plan: Plan) -> None:
@@ -217,7 +220,7 @@ def test_a_folder_from_elsewhere_is_an_adapter(
         {**FAKE, "per_cell": 1, "adapter": str(folder)},
         {**FAKE, "name": "b", "per_cell": 1, "adapter": str(own)},
     ]
-    found = planning.read(write_manifest(generate=generate_), EXTENSIONS)
+    found = load_plan.read(write_manifest(generate=generate_), EXTENSIONS)
     [lcm, *others] = found.adapters.values()
     assert (lcm.name, lcm.method, lcm.pool, lcm.folder) == ("lcm-lora", "lora", None, folder)
     assert {one.pool for one in others} == {

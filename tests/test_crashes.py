@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import webdataset
 
-from synthgen import ledger, runs
 from synthgen.core import atomic
-from synthgen.ledger import Ledger, Receipt
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.verify import verify
+from synthgen.runs import receipts, run_folder
+from synthgen.runs.receipts import Ledger, Receipt
+from synthgen.runs.verify import verify
 
 Check = Callable[[Path], int]
 
@@ -87,7 +87,7 @@ def check_crash_safe(
                 crashed = False
             except Crash:
                 pass
-        if runs.is_run(root):
+        if run_folder.is_run(root):
             left = [finding for finding in verify(root, doors) if finding.state == "damaged"]
             assert left == [], f"damaged by a crash at operation {operation}"
         make_images(plan, root)
@@ -160,7 +160,7 @@ def test_the_check_finds_a_receipt_written_too_early(check: Callable[[], int], m
             os.fsync(file.fileno())
         status = scratch.stat()
         made = sum(one.status == "made" for one in said["samples"])
-        sha256 = ledger._sha256(scratch)
+        sha256 = receipts._sha256(scratch)
         receipt = Receipt(self.entry, number, self.digest, made, status.st_size, status.st_mtime_ns, sha256, **said)
         atomic.write(self.receipt_path(number), receipt.to_json())
         atomic.publish(scratch, self.tar(number))

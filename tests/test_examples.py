@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from synthgen import planning, study
+from synthgen import study
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core import resources
 from synthgen.core.devices import Wish
+from synthgen.runs import load_plan
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,7 +26,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["generate"][0]["settings"] |= {"num_inference_steps": 2}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    list(study.run(planning.read(path, EXTENSIONS), folder / "run", Wish(), stop=lambda: False))
+    list(study.run(load_plan.read(path, EXTENSIONS), folder / "run", Wish(), stop=lambda: False))
     return folder / "run" / "dataset"
 
 

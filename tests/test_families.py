@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from synthgen import generate, planning, tars
+from synthgen import generate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
+from synthgen.runs import load_plan, tar_samples
 from synthgen.vision.images import codec
 
 pytestmark = pytest.mark.slow
@@ -38,10 +39,10 @@ def test_a_family_generates(
         output={"image_format": "png", "shard_samples": 4},
     )
     for batch_size in (4, 1):
-        plan = planning.read(path, EXTENSIONS, tmp_path / str(batch_size))
+        plan = load_plan.read(path, EXTENSIONS, tmp_path / str(batch_size))
         job = generate.prepare(plan, tmp_path / str(batch_size), generate.Selection(limit=4))
         list(generate.generate(job, Wish("cpu", "fp32", batch_size=batch_size)))
-    for four, one in zip(*(tars.read(tmp_path / size / strategy / "00000.tar") for size in "41"), strict=True):
+    for four, one in zip(*(tar_samples.read(tmp_path / size / strategy / "00000.tar") for size in "41"), strict=True):
         first, second = codec.decode(four.image), codec.decode(one.image)
         assert first.shape == (32, 32, 3)
         assert codec.psnr(first, second) >= 40

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import datasets_on_disk, generate, planning, reproduce, runs, study, tars
+from synthgen import generate, reproduce, study
 from synthgen.core.devices import Wish
 from synthgen.errors import InputError, PlanMismatchError
-from synthgen.ledger import Ledger
-from synthgen.originals import of_run
 from synthgen.plan import Plan, real_index
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.verify import verify
+from synthgen.runs import dataset_folder, load_plan, run_folder, tar_samples
+from synthgen.runs.receipts import Ledger
+from synthgen.runs.start_images import of_run
+from synthgen.runs.verify import verify
 from synthgen.vision.images import codec
 
 Write = Callable[..., Path]
@@ -59,18 +60,18 @@ def every(write_manifest: Write) -> Path:
 
 def made_in(root: Path, doors: Extensions, path: Path, wish: Wish | None = None, **selection: Any) -> Plan:
     """Plan a manifest and make its images."""
-    plan = planning.read(path, doors, root)
+    plan = load_plan.read(path, doors, root)
     job = generate.prepare(plan, root, generate.Selection(**selection))
     list(generate.generate(job, wish))
     return plan
 
 
-def stored(root: Path, plan: Plan) -> dict[str, tars.TarSample]:
+def stored(root: Path, plan: Plan) -> dict[str, tar_samples.TarSample]:
     """Every sample of a run by its key."""
     paths = [
         Ledger(root, name, entry.digest).tar(k) for name, entry in plan.entries.items() for k in range(entry.shards)
     ]
-    return {sample.key: sample for path in paths for sample in tars.read(path)}
+    return {sample.key: sample for path in paths for sample in tar_samples.read(path)}
 
 
 def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
@@ -105,11 +106,11 @@ def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, doors
 def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
     """A run goes on with the index that it keeps; a manifest that asks for another is refused."""
     plan = made_in(tmp_path / "run", doors, fakes, limit=4)
-    assert planning.read(fakes, doors, tmp_path / "run").digest == plan.digest
-    assert runs.read_plan(tmp_path / "run", doors).digest == plan.digest
+    assert load_plan.read(fakes, doors, tmp_path / "run").digest == plan.digest
+    assert run_folder.read_plan(tmp_path / "run", doors).digest == plan.digest
     fakes.write_text(fakes.read_text().replace("count: 16", "count: 20"))
     with pytest.raises(PlanMismatchError, match="made from another `real:` block"):
-        planning.read(fakes, doors, tmp_path / "run")
+        load_plan.read(fakes, doors, tmp_path / "run")
 
 
 def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
@@ -117,7 +118,7 @@ def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     with pytest.raises(InputError, match="not empty and not a synthgen run"):
-        planning.read(fakes, doors, tmp_path / "mine")
+        load_plan.read(fakes, doors, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
@@ -132,7 +133,7 @@ def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, 
         **CELLS | {"real": {"source": "folder", "path": str(photographs), "metadata": "metadata.csv"}},
         generate=[{"strategy": "fake", "per_source": 2}],
     )
-    plan = planning.read(path, doors, tmp_path / "run")
+    plan = load_plan.read(path, doors, tmp_path / "run")
     victim = plan.entries["fake"].sample(0).source
     assert victim is not None
     (photographs / victim.location).write_bytes((photographs / victim.location).read_bytes() + b" ")
@@ -155,7 +156,7 @@ def test_a_shard_waits_for_the_one_that_it_starts_from(
     fakes: Path, tmp_path: Path, doors: Extensions, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Selected without their parents, shards are left for later, and that is said."""
-    plan = planning.read(fakes, doors, tmp_path / "run")
+    plan = load_plan.read(fakes, doors, tmp_path / "run")
     first = plan.entries["first"].shards
     job = generate.prepare(plan, tmp_path / "run", generate.Selection(shards=(first, None)))
     assert job.todo == ()
@@ -189,7 +190,7 @@ def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Exten
     """A packed dataset keeps what its plan needs of the real images that it starts from, and of no others."""
     plan = made_in(tmp_path / "run", doors, fakes)
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
-    assert datasets_on_disk.read_plan(tmp_path / "dataset", doors).digest == plan.digest
+    assert dataset_folder.read_plan(tmp_path / "dataset", doors).digest == plan.digest
     kept = real_index.Index.read(tmp_path / "dataset" / real_index.FILE)
     assert len(kept.sources) == plan.entries["first"].samples / 2
     assert {source.split for source in kept.sources} == {"train"}

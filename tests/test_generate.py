@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import generate, runs, tars
+from synthgen import generate
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
-from synthgen.ledger import Outcome, Receipt
-from synthgen.originals import FindStartImage
 from synthgen.plan import Plan, throughput
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Recipe, Record, Sample
+from synthgen.runs import run_folder, tar_samples
+from synthgen.runs.receipts import Outcome, Receipt
+from synthgen.runs.start_images import FindStartImage
+from synthgen.runs.verify import verify
 from synthgen.strategies import fake
-from synthgen.verify import verify
 from synthgen.vision.images import codec
 
 MakePlan = Callable[..., Plan]
@@ -64,7 +65,7 @@ def test_receipts_and_tars_agree_with_the_plan(make_plan: MakePlan, make_images:
     receipts = make_images(plan, tmp_path)
     for receipt, number in zip(receipts, range(5), strict=True):
         planned = plan.entries["fake"].shard(number)
-        stored = list(tars.read(tmp_path / "fake" / f"{number:05d}.tar"))
+        stored = list(tar_samples.read(tmp_path / "fake" / f"{number:05d}.tar"))
         assert [one.key for one in planned] == [one.key for one in stored] == [one.key for one in receipt.samples]
         records = [Record.from_json(one.files["json"]) for one in stored]
         assert [(one.seed, one.prompt, one.image_sha256) for one in records] == [
@@ -81,7 +82,7 @@ def test_receipts_and_tars_agree_with_the_plan(make_plan: MakePlan, make_images:
 def test_a_stored_sample_has_three_files(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
     """The image, its record and its label's number, the last two without surprises."""
     make_images(make_plan(), tmp_path, limit=1)
-    for one in tars.read(tmp_path / "fake/00000.tar"):
+    for one in tar_samples.read(tmp_path / "fake/00000.tar"):
         assert set(one.files) == {"png", "json", "cls"}
         assert int(one.files["cls"]) == json.loads(one.files["json"])["label_id"]
 
@@ -93,7 +94,7 @@ def test_every_format_is_stored_under_its_ending(
     """Each image format is written, verified, and said by the member's name."""
     make_images(make_plan(output={"image_format": image_format}), tmp_path)
     ending = codec.EXTENSIONS[image_format]
-    assert all(ending in one.files for one in tars.read(tmp_path / "fake/00000.tar"))
+    assert all(ending in one.files for one in tar_samples.read(tmp_path / "fake/00000.tar"))
     assert states(tmp_path, doors) == {"whole"}
 
 
@@ -188,7 +189,7 @@ def test_several_entries_are_made(
     plan = make_plan(generate=[{"name": name, "strategy": "fake", "per_cell": 2} for name in ("a", "b")])
     assert {one.entry for one in make_images(plan, tmp_path)} == {"a", "b"}
     assert states(tmp_path, doors) == {"whole"}
-    assert all(runs.pinned(tmp_path, name) for name in ("a", "b"))
+    assert all(run_folder.pinned(tmp_path, name) for name in ("a", "b"))
 
 
 def test_a_new_entry_is_made_beside_the_old(
@@ -216,7 +217,7 @@ def test_a_kept_attempt_has_its_own_seed(make_plan: MakePlan, make_images: MakeI
     """The record of an image made at a later attempt says that attempt and its seed."""
     plan = make_plan(**faulty(flat=[1]))
     make_images(plan, tmp_path, limit=1)
-    stored = [Record.from_json(one.files["json"]) for one in tars.read(tmp_path / "fake/00000.tar")]
+    stored = [Record.from_json(one.files["json"]) for one in tar_samples.read(tmp_path / "fake/00000.tar")]
     again = plan.entries["fake"].sample(1, attempt=1)
     assert (stored[1].attempt, stored[1].seed, stored[1].key) == (1, again.seed, again.key)
 
@@ -230,7 +231,7 @@ def test_a_sample_that_fails_for_good_is_in_the_receipt_alone(
     failed = outcomes(receipts)[6]
     assert (failed.status, failed.tries[-1], failed.sha256) == ("failed", "failed", "")
     assert [one.failed for one in receipts] == [0, 1, 0, 0, 0]
-    kept = [one.key for one in tars.read(tmp_path / "a/fake/00001.tar")]
+    kept = [one.key for one in tar_samples.read(tmp_path / "a/fake/00001.tar")]
     assert kept == [one.key for one in plan.entries["fake"].shard(1) if one.index != 6]
     assert [finding.failed for finding in verify(tmp_path / "a", doors)] == [0, 1, 0, 0, 0]
     assert generate.prepare(plan, tmp_path / "a").finished == (23, 1)
@@ -252,7 +253,7 @@ def test_a_shard_of_failures_is_an_empty_tar(
     """A shard of which nothing could be made is finished, and whole."""
     plan = make_plan(**faulty(flat=list(range(5)), flat_attempts=99))
     assert make_images(plan, tmp_path)[0].count == 0
-    assert list(tars.read(tmp_path / "fake/00000.tar")) == []
+    assert list(tar_samples.read(tmp_path / "fake/00000.tar")) == []
     assert states(tmp_path, doors) == {"whole"}
 
 
@@ -374,7 +375,7 @@ def test_a_batch_without_room_is_halved(
     make_images(make_plan(), tmp_path / "roomy")
     memory(1)
     receipts = make_images(make_plan(), tmp_path / "tight")
-    pinned = runs.pinned(tmp_path / "tight", "fake")
+    pinned = run_folder.pinned(tmp_path / "tight", "fake")
     assert {one.environment["batch_size"] for one in receipts} == {1}
     assert pinned is not None
     assert pinned.batch_size == 1
@@ -408,7 +409,7 @@ def test_memory_that_runs_out_later_leaves_the_pin(
     make_images(make_plan(), tmp_path, limit=5)
     memory(2)
     assert {one.environment["batch_size"] for one in make_images(make_plan(), tmp_path)} == {2}
-    pinned = runs.pinned(tmp_path, "fake")
+    pinned = run_folder.pinned(tmp_path, "fake")
     assert pinned is not None
     assert pinned.batch_size == 5
 
@@ -445,8 +446,8 @@ def test_what_reads_back_otherwise_is_not_committed(
     def spoil(file: io.BytesIO, members: list[tuple[str, dict[str, bytes]]]) -> Any:
         return write(file, [(key, files | {"cls": b"9"}) for key, files in members])
 
-    write = tars.write
-    monkeypatch.setattr(tars, "write", spoil)
+    write = tar_samples.write
+    monkeypatch.setattr(tar_samples, "write", spoil)
     with pytest.raises(DamagedError, match="is the disk sound"):
         make_images(make_plan(), tmp_path)
     assert not list((tmp_path / "fake").iterdir())

@@ -40,10 +40,10 @@ def test_work_shards(
 
 def test_a_record(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_path: Path, request: Any) -> None:
     """The record of an image has the fields, types and values it had."""
-    from synthgen import tars
+    from synthgen.runs import tar_samples
 
     make_images(make_plan(), tmp_path / "run")
-    record = json.loads(next(tars.read(tmp_path / "run/fake/00000.tar")).files["json"])
+    record = json.loads(next(tar_samples.read(tmp_path / "run/fake/00000.tar")).files["json"])
     compare("record.json", record, rewrite=request.config.getoption("--rewrite-golden"))
 
 

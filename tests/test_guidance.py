@@ -9,13 +9,14 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import generate, planning
+from synthgen import generate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.pipelines import denoiser, guidance
 from synthgen.plan import Plan, throughput
 from synthgen.plan.sample import record
+from synthgen.runs import load_plan
 from synthgen.strategies import img2img, text2img
 from synthgen.strategies._diffusion import Scheduler
 
@@ -163,7 +164,7 @@ def test_every_family_and_task(
 
     monkeypatch.setattr(guidance, "only_in", watched)
     job = generate.prepare(
-        planning.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2)
+        load_plan.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2)
     )
     list(generate.generate(job, Wish("cpu", "fp32", batch_size=2)))
     ((guided, seen),) = calls

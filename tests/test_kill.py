@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.verify import verify
+from synthgen.runs.verify import verify
 
 pytestmark = pytest.mark.slow
 

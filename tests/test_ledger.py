@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from synthgen.core import atomic
 from synthgen.errors import DamagedError
-from synthgen.ledger import Ledger, Outcome, Receipt
+from synthgen.runs.receipts import Ledger, Outcome, Receipt
 
 OUTCOMES = (Outcome("a", "made", 0, ("made",), "00"), Outcome("b", "failed", 3, ("flat", "failed"), ""))
 NEW = b"new bytes of a shard"
@@ -117,7 +117,7 @@ def test_a_touched_shard_of_a_run_that_cannot_be_written_is_trusted(
 
     receipt = commit(ledger)
     mtime = touch(ledger.tar(0))
-    monkeypatch.setattr("synthgen.ledger.durable.write", refuse)
+    monkeypatch.setattr("synthgen.runs.receipts.durable.write", refuse)
     assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
     assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
 
@@ -125,7 +125,7 @@ def test_a_touched_shard_of_a_run_that_cannot_be_written_is_trusted(
 def test_a_shard_whose_size_and_time_match_is_not_read(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restarting does not read what nobody touched."""
     receipt = commit(ledger)
-    monkeypatch.setattr("synthgen.ledger._sha256", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr("synthgen.runs.receipts._sha256", lambda path: pytest.fail(f"read {path}"))
     assert ledger.trusted(0) == receipt
 
 

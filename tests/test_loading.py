@@ -16,8 +16,9 @@ import pytest
 import webdataset
 from PIL import Image
 
-from synthgen import study, tars
+from synthgen import study
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
 from synthgen.vision.images.codec import EXTENSIONS
 
 # webdataset leaves the tars that it read to the garbage collector; such a test collects them itself, under this mark.
@@ -53,7 +54,7 @@ def packed(
         make_images(plan, root / "run")
         list(study.pack(root / "run", root / "dataset"))
     extension = EXTENSIONS[request.param]
-    stored = [one for path in (root / "run").rglob("*.tar") for one in tars.read(path)]
+    stored = [one for path in (root / "run").rglob("*.tar") for one in tar_samples.read(path)]
     generated = {one.key: (Record.from_json(one.files["json"]), one.files[extension]) for one in stored}
     return Packed(root / "dataset", extension, generated)
 
@@ -183,4 +184,4 @@ def test_pandas_finds_an_image_by_shard_and_offset(packed: Packed) -> None:
 def test_every_tar_alone_has_every_class(packed: Packed) -> None:
     """A reader of one tar sees both classes."""
     for path in packed.shards:
-        assert {one.files["cls"] for one in tars.read(Path(path))} == {b"0", b"1"}
+        assert {one.files["cls"] for one in tar_samples.read(Path(path))} == {b"0", b"1"}

@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from synthgen import card, datasets_on_disk, pack, planning, study, tars
+from synthgen import card, pack, study
 from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.tars import TarSample
+from synthgen.runs import dataset_folder, load_plan, tar_samples
+from synthgen.runs.tar_samples import TarSample
 
 MakePlan = Callable[..., Plan]
 SMALL_ENTRY = {"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32}}
@@ -40,7 +41,9 @@ def tree(root: Path) -> dict[str, bytes]:
 
 def samples_of(dataset: Path) -> dict[str, list[TarSample]]:
     """The samples of each tar of a dataset, by the tar's path."""
-    return {path.relative_to(dataset).as_posix(): list(tars.read(path)) for path in sorted(dataset.rglob("*.tar"))}
+    return {
+        path.relative_to(dataset).as_posix(): list(tar_samples.read(path)) for path in sorted(dataset.rglob("*.tar"))
+    }
 
 
 def records(dataset: Path) -> list[Record]:
@@ -111,7 +114,7 @@ def test_how_a_run_was_made_does_not_show_in_the_tars(
 def test_every_image_of_the_run_is_there_once(big: tuple[Path, Path]) -> None:
     """The files of each sample are those of the run, to the byte, under the same key."""
     run, dataset = big
-    made = {one.key: one.files for path in run.rglob("*.tar") for one in tars.read(path)}
+    made = {one.key: one.files for path in run.rglob("*.tar") for one in tar_samples.read(path)}
     packed = [(one.key, one.files) for held in samples_of(dataset).values() for one in held]
     assert len(packed) == 300
     assert dict(packed) == made
@@ -131,7 +134,7 @@ def test_the_first_tar_holds_everything(big: tuple[Path, Path]) -> None:
 def test_the_order_is_not_the_run_s(big: tuple[Path, Path]) -> None:
     """Neighbours in a tar were no neighbours in the run, but for chance."""
     run, dataset = big
-    made = [one.key for path in sorted(run.rglob("*.tar")) for one in tars.read(path)]
+    made = [one.key for path in sorted(run.rglob("*.tar")) for one in tar_samples.read(path)]
     packed = [one.key for one in records(dataset)]
     pairs = set(itertools.pairwise(made))
     assert sum(pair in pairs for pair in itertools.pairwise(packed)) < 10
@@ -207,7 +210,7 @@ def test_an_incomplete_run_can_be_packed_on_purpose(
     make_images(make_plan(), tmp_path / "run", limit=10)
     pack_all(tmp_path / "run", tmp_path / "dataset", partial=True)
     assert len(records(tmp_path / "dataset")) == 10
-    assert datasets_on_disk.read_provenance(tmp_path / "dataset")["planned"] == 24
+    assert dataset_folder.read_provenance(tmp_path / "dataset")["planned"] == 24
     assert "Of 24 planned images 10 are here" in (tmp_path / "dataset" / "README.md").read_text()
 
 
@@ -239,9 +242,9 @@ def test_an_empty_folder_may_be_there(small: Path, tmp_path: Path) -> None:
 def test_another_dataset_is_refused(small: Path, big: tuple[Path, Path], tmp_path: Path) -> None:
     """A folder of another dataset is refused with both digests, and left as it is."""
     dataset = Path(shutil.copytree(big[1], tmp_path / "dataset"))
-    there = datasets_on_disk.read_provenance(dataset)["dataset_digest"]
+    there = dataset_folder.read_provenance(dataset)["dataset_digest"]
     pack_all(small, tmp_path / "own")
-    asked = datasets_on_disk.read_provenance(tmp_path / "own")["dataset_digest"]
+    asked = dataset_folder.read_provenance(tmp_path / "own")["dataset_digest"]
     before = tree(dataset)
     with pytest.raises(PlanMismatchError, match=f"there {there[:12]}, asked {asked[:12]}"):
         pack_all(small, dataset)
@@ -348,7 +351,7 @@ def test_provenance_knows_every_file(big: tuple[Path, Path]) -> None:
 
 def test_provenance_counts(big: tuple[Path, Path]) -> None:
     """Planned, packed and failed images, and those of each tar, are counted."""
-    document = datasets_on_disk.read_provenance(big[1])
+    document = dataset_folder.read_provenance(big[1])
     assert (document["planned"], document["packed"], document["failed"]) == (300, 300, 0)
     assert [facts["samples"] for facts in document["files"].values() if "samples" in facts] == [60] * 5
 
@@ -359,7 +362,7 @@ def test_provenance_says_what_each_entry_was_made_with(big: tuple[Path, Path]) -
     pinned = {
         name: entry["environment"] for name, entry in json.loads((run / "run.json").read_text())["entries"].items()
     }
-    assert datasets_on_disk.read_provenance(dataset)["environments"] == pinned
+    assert dataset_folder.read_provenance(dataset)["environments"] == pinned
 
 
 def test_files_are_those_promised(big: tuple[Path, Path]) -> None:
@@ -393,12 +396,12 @@ def test_the_dataset_s_manifest_stands_on_its_own(
     (tmp_path / "own.yaml").write_text('templates: ["a photo of {label}, type {skin_tone}"]\n')
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{line}{make_plan().manifest.text}", encoding="utf-8")
-    planned = planning.read(path, doors)
+    planned = load_plan.read(path, doors)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     moved = (tmp_path / "dataset").rename(tmp_path / "moved")
-    assert datasets_on_disk.read_plan(moved, doors).digest == planned.digest
-    assert planning.read(moved / "manifest.yaml", doors).digest == planned.digest
+    assert dataset_folder.read_plan(moved, doors).digest == planned.digest
+    assert load_plan.read(moved / "manifest.yaml", doors).digest == planned.digest
 
 
 def test_the_dataset_s_manifest_keeps_its_comments(
@@ -407,7 +410,7 @@ def test_the_dataset_s_manifest_keeps_its_comments(
     """What a person wrote beside the keys is still there."""
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{make_plan().manifest.text}", encoding="utf-8")
-    make_images(planning.read(path, doors), tmp_path / "run")
+    make_images(load_plan.read(path, doors), tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     assert (tmp_path / "dataset" / "manifest.yaml").read_text(encoding="utf-8").startswith("# A study of ours.\n")
 
@@ -424,13 +427,13 @@ def test_a_dataset_needs_its_model_only_to_make_an_image_again(
     shutil.copytree(weights, tmp_path / "study" / "weights")
     path = tmp_path / "study" / "manifest.yaml"
     path.write_text(f"model: ./weights\n{make_plan().manifest.text}", encoding="utf-8")
-    planned = planning.read(path, doors)
+    planned = load_plan.read(path, doors)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "elsewhere" / "dataset")
     dataset = tmp_path / "elsewhere" / "dataset"
     assert preview.show(dataset, tmp_path / "page.html", doors).exists()
     with pytest.raises(InputError, match=r"model: no folder .*weights"):
-        datasets_on_disk.read_plan(dataset, doors)
+        dataset_folder.read_plan(dataset, doors)
 
 
 # the card

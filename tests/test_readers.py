@@ -12,8 +12,9 @@ import pandas
 import pytest
 import webdataset
 
-from synthgen import study, tars
+from synthgen import study
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- readers: made by `make golden` -->\n", "<!-- /readers -->"
@@ -94,7 +95,9 @@ READERS: dict[str, Callable[[Path], Iterator[Seen]]] = {
 def test_the_readmes_table(run: Path, request: pytest.FixtureRequest) -> None:
     """Every reader gives every image, label and skin tone, and bytes of the sha256 that was recorded."""
     stored = [
-        Record.from_json(one.files["json"]) for path in sorted((run / "run").rglob("*.tar")) for one in tars.read(path)
+        Record.from_json(one.files["json"])
+        for path in sorted((run / "run").rglob("*.tar"))
+        for one in tar_samples.read(path)
     ]
     made = sorted((one.key, one.label, one.skin_tone, one.image_sha256) for one in stored)
     lines = ["| reader | images | labels | skin tones | sha256 of the images |", "|---|---|---|---|---|"]

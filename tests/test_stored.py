@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from synthgen import stored
 from synthgen.errors import IncompleteError
+from synthgen.runs import stored_images
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def half(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_pat
 
 def test_what_a_partial_run_has_is_listed(half: Path, doors: Any) -> None:
     """Ten images of the two shards that there are, each with its place."""
-    found = list(stored.listed(half, doors, partial=True))
+    found = list(stored_images.listed(half, doors, partial=True))
     assert len({record.key for record, _ in found}) == 10
     assert all(place.shard.is_file() and place.size > 0 for _, place in found)
 
@@ -28,4 +28,4 @@ def test_what_a_partial_run_has_is_listed(half: Path, doors: Any) -> None:
 def test_a_run_that_lacks_shards_is_refused_otherwise(half: Path, doors: Any) -> None:
     """The line says how many are missing and what to run."""
     with pytest.raises(IncompleteError, match=r"3 of 5 work shards are missing .*synthgen generate"):
-        list(stored.listed(half, doors))
+        list(stored_images.listed(half, doors))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
-from synthgen import tars
 from synthgen.errors import DamagedError
+from synthgen.runs import tar_samples
 
 Samples = list[tuple[str, dict[str, bytes]]]
 
@@ -29,7 +29,7 @@ HEADERS = [512 * n for n in (0, 2, 5, 7, 9, 12, 14, 16, 19)]
 def tar_of(samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> bytes:
     """The bytes of a tar."""
     file = io.BytesIO()
-    list(tars.write(file, samples))
+    list(tar_samples.write(file, samples))
     return file.getvalue()
 
 
@@ -43,7 +43,7 @@ def put(folder: Path, content: bytes) -> Path:
 def damaged(path: Path) -> bool:
     """Whether reading a tar says that it is damaged."""
     try:
-        list(tars.read(path))
+        list(tar_samples.read(path))
     except DamagedError:
         return True
     return False
@@ -64,8 +64,8 @@ def plain_tar(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> byt
 def test_read_gives_what_was_written(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
     """Keys, files and order come back as they were, and offsets are those that writing gave."""
     file = io.BytesIO()
-    offsets = list(tars.write(file, samples))
-    found = list(tars.read(put(tmp_path_factory.getbasetemp(), file.getvalue())))
+    offsets = list(tar_samples.write(file, samples))
+    found = list(tar_samples.read(put(tmp_path_factory.getbasetemp(), file.getvalue())))
     assert [(one.key, dict(one.files)) for one in found] == samples
     assert [one.offset for one in found] == offsets
 
@@ -74,15 +74,15 @@ def test_read_gives_what_was_written(tmp_path_factory: pytest.TempPathFactory, s
 def test_headers_alone_agree_with_contents(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
     """The headers alone say the same keys, offsets and sizes."""
     path = put(tmp_path_factory.getbasetemp(), tar_of(samples))
-    headers = [(one.key, one.offset, one.size, one.files) for one in tars.read(path, only=())]
-    assert headers == [(one.key, one.offset, one.size, {}) for one in tars.read(path)]
+    headers = [(one.key, one.offset, one.size, one.files) for one in tar_samples.read(path, only=())]
+    assert headers == [(one.key, one.offset, one.size, {}) for one in tar_samples.read(path)]
 
 
 @given(samples_of_any_kind)
 def test_read_gives_only_what_is_wanted(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> None:
     """Of the other members the headers alone are read."""
     path = put(tmp_path_factory.getbasetemp(), tar_of(samples))
-    found = [(one.key, one.files) for one in tars.read(path, only={"json"})]
+    found = [(one.key, one.files) for one in tar_samples.read(path, only={"json"})]
     assert found == [(key, {name: files[name] for name in files if name == "json"}) for key, files in samples]
 
 
@@ -92,11 +92,11 @@ def test_raw_blocks_make_the_same_tar(tmp_path_factory: pytest.TempPathFactory, 
     content = tar_of(samples)
     file = io.BytesIO()
     path = put(tmp_path_factory.getbasetemp(), content)
-    for one, (_, files) in zip(tars.read(path, only=()), samples, strict=True):
+    for one, (_, files) in zip(tar_samples.read(path, only=()), samples, strict=True):
         blocks = content[one.offset : one.offset + one.size]
-        assert tars.unpack(blocks) == files
+        assert tar_samples.unpack(blocks) == files
         file.write(blocks)
-    tars.finish(file)
+    tar_samples.finish(file)
     assert file.getvalue() == content
 
 
@@ -105,9 +105,9 @@ def test_long_keys_are_read_and_unpacked(length: int, tmp_path: Path) -> None:
     """A name that does not fit into one header is read whole, and its raw blocks unpack as any."""
     samples = [("k" * length, {"cls": b"1", "json": b"{}"}), ("short", {"cls": b"2", "json": b"{}"})]
     content = tar_of(samples)
-    found = list(tars.read(put(tmp_path, content)))
+    found = list(tar_samples.read(put(tmp_path, content)))
     assert [(one.key, one.files) for one in found] == samples
-    assert [tars.unpack(content[one.offset :][: one.size]) for one in found] == [files for _, files in samples]
+    assert [tar_samples.unpack(content[one.offset :][: one.size]) for one in found] == [files for _, files in samples]
 
 
 def test_the_same_samples_are_the_same_bytes_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_a_tar_cut_at_any_block_is_damaged(tmp_path: Path, first: int, stop: int
 def test_a_tar_cut_within_a_block_is_damaged(tmp_path: Path, size: int) -> None:
     """A tar whose size is no multiple of a block is damaged."""
     with pytest.raises(DamagedError, match="cut short"):
-        list(tars.read(put(tmp_path, tar_of(FEW)[:size])))
+        list(tar_samples.read(put(tmp_path, tar_of(FEW)[:size])))
 
 
 @pytest.mark.parametrize("cut", [512, 1024, 1536, 3072])
@@ -147,7 +147,7 @@ def test_a_tar_cut_within_zeros_is_damaged(tmp_path: Path, cut: int) -> None:
     """Zeros in an image are not taken for the end of the tar."""
     content = tar_of([("k", {"cls": b"1", "jpg": bytes(4096)})])
     with pytest.raises(DamagedError):
-        list(tars.read(put(tmp_path, content[: 1536 + cut])))
+        list(tar_samples.read(put(tmp_path, content[: 1536 + cut])))
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -177,7 +177,7 @@ def test_headers_alone_notice_a_damaged_header_too(tmp_path: Path, header: int) 
     content = bytearray(tar_of(FEW))
     content[header + 3] ^= 1
     with pytest.raises(DamagedError):
-        list(tars.read(put(tmp_path, bytes(content)), only=()))
+        list(tar_samples.read(put(tmp_path, bytes(content)), only=()))
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_headers_alone_notice_a_damaged_header_too(tmp_path: Path, header: int) 
 def test_members_out_of_place_are_damage(tmp_path: Path, content: bytes, fault: str) -> None:
     """A key in two places, a member twice, a folder or no tar at all is damage, with the file's name."""
     with pytest.raises(DamagedError, match=fault) as caught:
-        list(tars.read(put(tmp_path, content)))
+        list(tar_samples.read(put(tmp_path, content)))
     assert str(tmp_path) in str(caught.value)
 
 
 def test_an_empty_tar_has_no_samples(tmp_path: Path) -> None:
     """A shard of which every sample failed is a whole tar without samples."""
     path = put(tmp_path, tar_of([]))
-    assert list(tars.read(path)) == list(tars.read(path, only=())) == []
+    assert list(tar_samples.read(path)) == list(tar_samples.read(path, only=())) == []
 
 
 def test_webdataset_reads_it(tmp_path: Path) -> None:

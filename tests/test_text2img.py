@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import attempts, generate, ledger, pipelines, plan, study
+from synthgen import attempts, generate, pipelines, plan, study
 from synthgen.core import devices, model_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
@@ -22,6 +22,7 @@ from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
 from synthgen.reproduce import reproduce
+from synthgen.runs import receipts
 from synthgen.strategies import text2img
 from synthgen.strategies._diffusion import Scheduler
 from synthgen.vision.images import codec
@@ -230,7 +231,7 @@ def unbroken(plan_of_six: Plan, make_images: Callable[..., Any], tmp_path_factor
 
 def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) -> None:
     """The run's environment names device, dtype, attention, batch size, threads, the model's fingerprint, versions."""
-    receipt = ledger.Ledger(unbroken, "text", plan_of_six.entries["text"].digest).trusted(0)
+    receipt = receipts.Ledger(unbroken, "text", plan_of_six.entries["text"].digest).trusted(0)
     assert receipt is not None
     pinned = Environment(**receipt.environment)
     assert (pinned.device, pinned.dtype, pinned.attention, pinned.batch_size) == ("cpu", "float32", "sdpa", 4)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthgen import verdicts
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Layout
+from synthgen.runs import verdicts
 
 Cell = tuple[str, str, str]
 

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from synthgen import datasets_on_disk as layout
 from synthgen.card.facts import Facts
 from synthgen.plan.sample import field_types
+from synthgen.runs import dataset_folder as layout
 from synthgen.vision.images.codec import EXTENSIONS
 
 _SIZES = (("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5), ("100K<n<1M", 10**6), ("1M<n<10M", 10**7))

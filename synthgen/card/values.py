@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import __version__
-from synthgen import datasets_on_disk as layout
 from synthgen.card.facts import Cell, Facts, Size, Summary
 from synthgen.core import yaml_documents
 from synthgen.core.model_folder import BUNDLED, ModelFacts
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
 from synthgen.plan import EntryPlan, skin_tones
-from synthgen.verdicts import Ratio
+from synthgen.runs import dataset_folder as layout
+from synthgen.runs.verdicts import Ratio
 from synthgen.vision.images.codec import EXTENSIONS
 
 

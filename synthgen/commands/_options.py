@@ -127,10 +127,10 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
     Where it starts from real images, and the run's folder has no index of them yet, they are indexed with progress, and
     what has become of them is said.
     """
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
     from synthgen.commands import _account, _progress
     from synthgen.errors import StoppedError
+    from synthgen.runs import load_plan
 
     with _progress.stoppable() as stop, ExitStack() as shown:
         bars, done = list[_progress.Progress](), [0]
@@ -145,7 +145,7 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
                 bars[0].step(opened - done[0], "indexing real images")
                 done[:] = [opened]
 
-        planned = planning.read(manifest, EXTENSIONS, root, progress)
+        planned = load_plan.read(manifest, EXTENSIONS, root, progress)
     if planned.index and done[-1] and not quiet:  # some were opened just now
         click.echo("\n".join(_account.lines(planned.index.account(), opened=True)), err=True)
     for line in [] if quiet else _account.of_words(planned.strange_words):

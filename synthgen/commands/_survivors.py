@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from synthgen.curate import Outcome
-    from synthgen.verdicts import Ratio
+    from synthgen.runs.verdicts import Ratio
 
 _MOST_NAMED, _PIPED = 8, 240
 

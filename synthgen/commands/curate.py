@@ -20,12 +20,12 @@ def check(backbone: str | None, *, report: bool) -> None:
 
 def alone(directory: Path, manifest: Path | None) -> bool:
     """Whether a folder can be reported on and not judged: a packed dataset, or a run whose manifest has no rules."""
-    from synthgen import runs
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.runs import run_folder
 
     if manifest is not None:
         return False
-    return not runs.is_run(directory) or runs.read_plan(directory, EXTENSIONS).manifest.curation is None
+    return not run_folder.is_run(directory) or run_folder.read_plan(directory, EXTENSIONS).manifest.curation is None
 
 
 def write(directory: Path, backbone: str | None, *, quiet: bool) -> None:

@@ -88,7 +88,7 @@ def _fill(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     from synthgen import study
     from synthgen.curate import Outcome, Scored
     from synthgen.errors import InputError
-    from synthgen.ledger import Receipt
+    from synthgen.runs.receipts import Receipt
 
     if any(options.pop(name) for name in ("shards", "array", "limit")):
         raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")

@@ -20,11 +20,11 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 
     Example: synthgen plan quickstart
     """
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
     from synthgen.plan import estimate
+    from synthgen.runs import load_plan
 
-    planned = planning.read(manifest, EXTENSIONS)
+    planned = load_plan.read(manifest, EXTENSIONS)
     forecast = estimate.forecast(planned)
     if as_json:
         click.echo(json.dumps(forecast.to_dict()))

@@ -25,9 +25,9 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     from synthgen.curate import Outcome, Scored
     from synthgen.evaluate import Unit
     from synthgen.finetune import Step
-    from synthgen.ledger import Receipt
     from synthgen.pack import PackedShard
     from synthgen.plan import manifest as manifests
+    from synthgen.runs.receipts import Receipt
 
     out = out or Path("runs") / manifests.read(manifest, EXTENSIONS).document.name
     planned = _options.plan(manifest, out / "work", quiet=quiet)

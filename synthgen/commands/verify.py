@@ -11,7 +11,7 @@ import click
 from synthgen.commands import _options
 
 if TYPE_CHECKING:
-    from synthgen.verify import Finding
+    from synthgen.runs.verify import Finding
 
 
 _MADE_LATER = "missing"
@@ -31,7 +31,7 @@ def command(directory: Path, *, quiet: bool) -> int:
     Example: synthgen verify runs/quickstart/work
     """
     from synthgen.all_doors import EXTENSIONS
-    from synthgen.verify import verify
+    from synthgen.runs.verify import verify
 
     states: Counter[str] = Counter()
     images = failed = 0

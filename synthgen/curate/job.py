@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import made, planning
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scoring import Scored, Scoring, Shard, finished
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
 from synthgen.real import indexing
+from synthgen.runs import finished_shards, load_plan
 from synthgen.scorers import Context
 from synthgen.vision.images import untrusted
 
@@ -88,7 +88,7 @@ def score(job: Job, stop: Callable[[], bool]) -> Iterator[Scored]:
 def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callable[[int, int], None] | None) -> Context:
     """What scorers may look at beside the images."""
     document, real = plan.manifest.document, plan.manifest.real
-    index = planning.index(plan.manifest, real, root, progress) if real else None
+    index = load_plan.index(plan.manifest, real, root, progress) if real else None
     usable = [source for split in ("train", "validation", "test") for source in (index.usable(split) if index else ())]
     settings = next(iter(plan.entries.values())).recipe.settings
     height, width = settings.height or 64, settings.width or 64
@@ -106,7 +106,7 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
         sources=tuple(usable),
         read=read,
         batches=lambda: (shard.batch() for shard in shards),
-        run_digest=made.digest(shard.sha256 for shard in shards),
+        run_digest=finished_shards.digest(shard.sha256 for shard in shards),
         cache=root / "scores" / ".features",
         base=plan.manifest.base,
         images=sum(shard.images for shard in shards),

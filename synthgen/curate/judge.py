@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from synthgen import verdicts
 from synthgen.curate import audit, judging, samples, scores
 from synthgen.curate.judging import Verdicts
 from synthgen.curate.outcome import Outcome, outcome
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
-from synthgen.verdicts import Facts
+from synthgen.runs import verdicts
+from synthgen.runs.verdicts import Facts
 
 
 def curation_of(plan: Plan) -> Curation:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synthgen.curate.samples import Samples
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest import Curation
-from synthgen.verdicts import Filter, Ratio
+from synthgen.runs.verdicts import Filter, Ratio
 
 Mask = NDArray[np.bool_]
 Scores = Mapping[str, NDArray[np.float64]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from synthgen.curate.judging import Verdicts
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest import Curation
-from synthgen.verdicts import Facts, Ratio
+from synthgen.runs.verdicts import Facts, Ratio
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import made
 from synthgen.core import atomic
-from synthgen.ledger import Ledger
 from synthgen.plan import Plan
+from synthgen.runs import finished_shards
+from synthgen.runs.receipts import Ledger
 
 _FILE = ".samples.parquet"
 _META = b"synthgen"
@@ -24,7 +24,7 @@ class Samples:
     """The N images of a run that could be made, in the plan's order.
 
     Attributes:
-        run: The digest of the work shards that hold them, as of :func:`synthgen.made.digest`.
+        run: The digest of the work shards that hold them, as of :func:`synthgen.runs.finished_shards.digest`.
         cells: The entry, label and tone of each cell that the plan has, in its order.
         keys: Their keys, an Arrow array of N texts.
         cell: The number of each one's cell, N of them.
@@ -66,7 +66,7 @@ def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
 
     numbers = {cell: number for number, cell in enumerate(cells)}
     keys, cell, sha256s = list[str](), list[int](), list[str]()
-    for shard in made.shards(root, plan):
+    for shard in finished_shards.shards(root, plan):
         sha256s.append(shard.receipt.sha256)
         name, places = shard.entry.name, shard.entry.places
         for index, outcome in zip(shard.entry.places_of(shard.receipt.shard), shard.receipt.samples, strict=True):
@@ -74,7 +74,9 @@ def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
                 place = places[index]
                 keys.append(outcome.key)
                 cell.append(numbers[name, place.label, place.tone])
-    return Samples(made.digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64))
+    return Samples(
+        finished_shards.digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
+    )
 
 
 def _keep(path: Path, samples: Samples, held: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import verdicts
 from synthgen.curate.samples import Samples
 from synthgen.errors import DamagedError, IncompleteError, InputError
+from synthgen.runs import verdicts
 
 
 def read(root: Path, samples: Samples, columns: Iterable[str]) -> dict[str, NDArray[np.float64]]:

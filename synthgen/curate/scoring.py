@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__, tars
+from synthgen import __version__
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
-from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
+from synthgen.runs.receipts import Ledger
 from synthgen.scorers import Batch, Context, Module, Scorer, module
 from synthgen.vision.images import codec
 
@@ -40,7 +41,7 @@ class Shard:
         import numpy as np
 
         records, pixels = list[Record](), []
-        for sample in tars.read(self.path):
+        for sample in tar_samples.read(self.path):
             try:
                 records.append(Record.from_json(sample.files["json"]))
                 pixels.append(codec.decode(sample.image))

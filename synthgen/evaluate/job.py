@@ -20,7 +20,7 @@ from synthgen.plan.manifest import Evaluate, Manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.stored import Pictures
+from synthgen.runs.stored_images import Pictures
 
 STUDY = "study.json"
 _FORMAT = 1

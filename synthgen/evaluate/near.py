@@ -14,7 +14,7 @@ from synthgen.core.processes import one_thread
 from synthgen.evaluate.trials import Synthetic, digest
 from synthgen.plan.manifest.evaluate import UNCURATED
 from synthgen.plan.real_index import Index, Source
-from synthgen.stored import Pictures
+from synthgen.runs.stored_images import Pictures
 from synthgen.vision import near_duplicates
 from synthgen.vision.images import untrusted
 

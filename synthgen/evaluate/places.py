@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen import datasets_on_disk, planning, runs
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.real_index import Index
+from synthgen.runs import dataset_folder, load_plan, run_folder
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
@@ -44,7 +44,7 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder is a run, or a study's own with a run in it."""
-    return runs.is_run(folder) or runs.is_run(folder / "work")
+    return run_folder.is_run(folder) or run_folder.is_run(folder / "work")
 
 
 def _this(name: str, out: Path, run: bool) -> Path:
@@ -74,7 +74,7 @@ def _of_study(folder: Path, run: bool) -> Path | None:
 
 def name_of(folder: Path) -> str:
     """The name of the manifest that a run or dataset was made by; empty where it can't be told."""
-    file = folder / ("run.json" if runs.is_run(folder) else datasets_on_disk.PROVENANCE)
+    file = folder / ("run.json" if run_folder.is_run(folder) else dataset_folder.PROVENANCE)
     try:
         return str(json.loads(file.read_bytes())["name"])
     except (ValueError, KeyError, TypeError):
@@ -82,7 +82,7 @@ def name_of(folder: Path) -> str:
 
 
 def _is_either(folder: Path) -> bool:
-    return runs.is_run(folder) or datasets_on_disk.is_dataset(folder)
+    return run_folder.is_run(folder) or dataset_folder.is_dataset(folder)
 
 
 def _downloaded(name: str) -> Path:
@@ -106,7 +106,7 @@ def _downloaded(name: str) -> Path:
     finally:
         if not disabled:
             enable_progress_bars()
-    if not datasets_on_disk.is_dataset(folder):
+    if not dataset_folder.is_dataset(folder):
         raise InputError(f"evaluate.synthetic: `{name}` is no dataset that synthgen packed (it has no provenance.json)")
     return folder
 
@@ -129,13 +129,13 @@ def find_index(
     """
     for home in _homes(root):
         try:
-            return planning.index(read, images, home, progress), home
+            return load_plan.index(read, images, home, progress), home
         except PlanMismatchError:
             if name_of(home) == read.document.name:
                 raise
             continue  # the synthetic images are of another study, which has other real images
     home = out / "real"
-    return planning.index(read, images, home, progress), home
+    return load_plan.index(read, images, home, progress), home
 
 
 def _homes(root: Path | None) -> Sequence[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from synthgen.evaluate.design import Design
 from synthgen.evaluate.trials import Synthetic, Trial
 from synthgen.plan.real_index import Source
-from synthgen.stored import Pictures
+from synthgen.runs.stored_images import Pictures
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, made, runs, stored, verdicts
 from synthgen.errors import InputError
 from synthgen.evaluate.trials import Synthetic
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.stored import Place
+from synthgen.runs import dataset_folder, finished_shards, run_folder, stored_images, verdicts
+from synthgen.runs.stored_images import Place
 
 Pools = Mapping[str, frozenset[str] | None]
 
@@ -50,7 +50,7 @@ def listed(
         IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
         DamagedError: A shard can't be read.
     """
-    plan = runs.read_plan(root, doors) if runs.is_run(root) else None
+    plan = run_folder.read_plan(root, doors) if run_folder.is_run(root) else None
     if uncurated:
         _check_rejected(root, plan)
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
@@ -62,7 +62,7 @@ def listed(
         return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
 
     images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Place](), None
-    for record, place in stored.listed(root, doors):
+    for record, place in stored_images.listed(root, doors):
         judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
         image = design_of(record)
         if judged.accepted(record.key):
@@ -87,9 +87,9 @@ class _Judged:
     def __init__(self, root: Path, plan: Plan | None) -> None:
         self.accepted: Callable[[str], bool] = lambda _: True
         if plan is None:
-            self.facts: Mapping[str, Any] = datasets_on_disk.read_provenance(root).get("curation", {})
+            self.facts: Mapping[str, Any] = dataset_folder.read_provenance(root).get("curation", {})
             return
-        run = made.digest(shard.receipt.sha256 for shard in made.shards(root, plan))
+        run = finished_shards.digest(shard.receipt.sha256 for shard in finished_shards.shards(root, plan))
         found = verdicts.check(root, run, plan.manifest.document.curate)
         self.facts = asdict(found) if found else {}
         self.accepted = verdicts.in_order(root, found)

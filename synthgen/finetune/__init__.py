@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import runs
 from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
 from synthgen.plan.adapters import Tuning
+from synthgen.runs import run_folder
 
 __all__ = ["Job", "Step", "Trained", "finetune", "prepare"]
 
@@ -58,7 +58,7 @@ def prepare(plan: Plan, root: Path) -> Job:
         PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
         InputError: The folder is not a run.
     """
-    runs.claim(root, plan)
+    run_folder.claim(root, plan)
     todo, finished, faults = list[Tuning](), list[str](), list[str]()
     for name, tuning in plan.tunings.items():
         folder = root / adapter_folder.FOLDER / name

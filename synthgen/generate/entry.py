@@ -4,14 +4,15 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import runs, strategies
+from synthgen import strategies
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.ledger import Ledger
-from synthgen.originals import StartImages
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest import Output
 from synthgen.plan.sample import Recipe
+from synthgen.runs import run_folder
+from synthgen.runs.receipts import Ledger
+from synthgen.runs.start_images import StartImages
 from synthgen.vision.images.codec import Encoding
 
 
@@ -44,11 +45,11 @@ def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Ou
         UnavailableError: What was asked for can't be had on this device.
     """
     strategy = strategies.strategy(recipe.strategy)
-    honoured = runs.honour(runs.pinned(root, plan.name), wish)
+    honoured = run_folder.honour(run_folder.pinned(root, plan.name), wish)
     environment = strategy.environment(recipe, honoured, plan.shard_samples)
-    environment = dataclasses.replace(environment, adapters=runs.weights_of(plan, root))
-    environment = runs.pin(root, plan.name, environment)
-    runs.honour(environment, wish)  # another process may have pinned in between
+    environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
+    environment = run_folder.pin(root, plan.name, environment)
+    run_folder.honour(environment, wish)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest)
     ledger.sweep()
     return Entry(
@@ -56,6 +57,6 @@ def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Ou
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(runs.located(recipe, root), environment, originals),
+        maker=strategy.maker(run_folder.located(recipe, root), environment, originals),
         encoding=Encoding(output.image_format, output.quality or 95),
     )

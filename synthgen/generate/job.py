@@ -5,10 +5,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import runs
 from synthgen.errors import InputError
-from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan, Plan, ShardRef
+from synthgen.runs import run_folder
+from synthgen.runs.receipts import Ledger
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
     part, parts = selection.array
     if not refs:
         raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
-    runs.claim(root, plan)
+    run_folder.claim(root, plan)
     ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0
     begun, waiting = set[ShardRef](), 0
@@ -83,7 +83,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
             begun.add(ref)
             planned += _size(entry, ref.number)
     for name in dict.fromkeys(ref.entry for ref in todo):
-        runs.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
+        run_folder.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
     if waiting:
         _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
     return Job(plan, root, tuple(todo), (made, failed), waiting)

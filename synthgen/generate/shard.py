@@ -7,13 +7,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
-from synthgen import __version__, tars
+from synthgen import __version__
 from synthgen.attempts import MadeSample
 from synthgen.core.devices import Environment
 from synthgen.errors import DamagedError
 from synthgen.generate.entry import Entry
-from synthgen.ledger import Outcome, Receipt
 from synthgen.plan.sample import record
+from synthgen.runs import tar_samples
+from synthgen.runs.receipts import Outcome, Receipt
 from synthgen.vision.images import codec
 
 Files = tuple[Outcome, dict[str, bytes]]
@@ -56,10 +57,10 @@ def commit(
     members = [(outcome.key, content) for outcome, content in ordered if content]
 
     def write(file: BinaryIO) -> None:
-        deque(tars.write(file, members), maxlen=0)
+        deque(tar_samples.write(file, members), maxlen=0)
 
     def check(path: Path) -> None:
-        if [(sample.key, dict(sample.files)) for sample in tars.read(path)] != members:
+        if [(sample.key, dict(sample.files)) for sample in tar_samples.read(path)] != members:
             raise DamagedError(f"{path}: what was read back is not what was written; is the disk sound?")
 
     return entry.ledger.commit(

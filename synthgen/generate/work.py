@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
-from synthgen import attempts, originals, runs
+from synthgen import attempts
 from synthgen.attempts import MadeSample
 from synthgen.core.devices import Wish
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import OutOfMemoryError, StoppedError
 from synthgen.generate.entry import Entry, begin
 from synthgen.generate.shard import Files, commit, encode
-from synthgen.ledger import Receipt
-from synthgen.originals import StartImages
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
+from synthgen.runs import run_folder, start_images
+from synthgen.runs.receipts import Receipt
+from synthgen.runs.start_images import StartImages
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
@@ -82,7 +83,7 @@ class Work:
     @cached_property
     def originals(self) -> StartImages:
         """Reads the images that samples start from."""
-        return originals.of_run(self.plan, self.root)
+        return start_images.of_run(self.plan, self.root)
 
     def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
         """Denoise one shard, and leave the rest of it to the threads."""
@@ -139,5 +140,5 @@ class Work:
         smaller = min(half, entry.environment.batch_size)
         entry.environment = dataclasses.replace(entry.environment, batch_size=smaller)
         if not entry.started and not any(entry.ledger.trusted(number) for number in range(entry.plan.shards)):
-            runs.lower_batch_size(self.root, entry.plan.name, half)
+            run_folder.lower_batch_size(self.root, entry.plan.name, half)
         return half

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from synthgen import __version__, card, datasets_on_disk, runs
+from synthgen import __version__, card
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import inventory, parts, scratch, sorting, work
 from synthgen.pack.inventory import Inventory
@@ -22,6 +22,7 @@ from synthgen.pack.scratch import Job, Scratch
 from synthgen.pack.work import PackedShard
 from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import dataset_folder, run_folder
 
 __all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 
@@ -57,7 +58,7 @@ def pack(
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
-    found = inventory.take(root, runs.read_plan(root, doors), partial=partial)
+    found = inventory.take(root, run_folder.read_plan(root, doors), partial=partial)
     pack = found.plan.manifest.document.pack
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)
@@ -102,10 +103,10 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
 
 
 def _is_packed(out: Path, digest: str) -> bool:
-    datasets_on_disk.check_ours(out)
-    if not datasets_on_disk.is_dataset(out):
+    dataset_folder.check_ours(out)
+    if not dataset_folder.is_dataset(out):
         return False
-    held = datasets_on_disk.read_provenance(out)["dataset_digest"]
+    held = dataset_folder.read_provenance(out)["dataset_digest"]
     if held != digest:
         raise PlanMismatchError(
             f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}); move it away, or use another --out"

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import made, verdicts
 from synthgen.card import Summary
 from synthgen.errors import IncompleteError, InputError
-from synthgen.ledger import Receipt
 from synthgen.plan import Plan
+from synthgen.runs import finished_shards, verdicts
+from synthgen.runs.receipts import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
     """
     entries: dict[str, Summary] = {}
     sha256s = list[str]()
-    for shard in made.shards(root, plan):
+    for shard in finished_shards.shards(root, plan):
         sha256s.append(shard.receipt.sha256)
         _add(entries.setdefault(shard.entry.name, Summary()), shard.receipt)
     if len(sha256s) < plan.shards and not partial:
@@ -49,7 +49,7 @@ def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    digest = made.digest(sha256s)
+    digest = finished_shards.digest(sha256s)
     judged = verdicts.check(root, digest, plan.manifest.document.curate)
     if judged and not judged.accepted:
         raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk, embedded
 from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed
 from synthgen.pack.scratch import Job
 from synthgen.plan.sample import field_types
+from synthgen.runs import dataset_folder, parquet_samples
 
 _ROWS = 5000  # rows a row group, at the most
 
@@ -40,9 +40,9 @@ def write_part(path: Path, part: Part, placed: Iterator[Placed]) -> None:
 
 def write(job: Job, parts: Sequence[Part]) -> None:
     """Put the rows of all parts together, and list the images of each split where they are files."""
-    _write(job, datasets_on_disk.METADATA, schema(), (table for part in parts for table in _read(job, part)))
+    _write(job, dataset_folder.METADATA, schema(), (table for part in parts for table in _read(job, part)))
     for split, name in listings(job, parts):
-        schema_of_listing = embedded.schema(job.labels, images=False)
+        schema_of_listing = parquet_samples.schema(job.labels, images=False)
         tables = (table for part in parts if part.split == split for table in _read(job, part))
         _write(job, name, schema_of_listing, (_listed(table, split, schema_of_listing) for table in tables))
 
@@ -51,7 +51,7 @@ def listings(job: Job, parts: Iterable[Part]) -> list[tuple[str, str]]:
     """Each split, and the file that lists its images, where they are files of their own."""
     if job.layout != "imagefolder":
         return []
-    return [(split, datasets_on_disk.listing(split)) for split in dict.fromkeys(part.split for part in parts)]
+    return [(split, dataset_folder.listing(split)) for split in dict.fromkeys(part.split for part in parts)]
 
 
 def _write(job: Job, name: str, schema: Any, tables: Iterator[Any]) -> None:
@@ -88,7 +88,7 @@ def _listed(table: Any, split: str, schema: Any) -> Any:
     """The rows of an image folder's listing: paths from its own folder, the class by its number."""
     import pyarrow
 
-    begin = len(datasets_on_disk.listing(split)) - len(datasets_on_disk.METADATA)
+    begin = len(dataset_folder.listing(split)) - len(dataset_folder.METADATA)
     paths = pyarrow.array([path[begin:] for path in table["shard"].to_pylist()], pyarrow.string())
     found = {"file_name": paths, "label": table["label_id"]}
     columns = [found[name] if name in found else table[name] for name in schema.names]

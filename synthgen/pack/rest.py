@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from synthgen import __version__, card
-from synthgen import datasets_on_disk as layout
 from synthgen.card import Facts, Size, Template
 from synthgen.core import adapter_folder, atomic, yaml_documents
 from synthgen.errors import ManifestError
@@ -23,6 +22,7 @@ from synthgen.pack.work import PackedShard, weigh
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack
 from synthgen.plan.sample import Record
+from synthgen.runs import dataset_folder as layout
 
 DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1

@@ -7,9 +7,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from synthgen import datasets_on_disk
 from synthgen.core import atomic
 from synthgen.errors import InputError
+from synthgen.runs import dataset_folder
 
 BEGIN, END = "<!-- augmentation results -->", "<!-- /augmentation results -->"
 _REPORT = "card.md"
@@ -23,19 +23,19 @@ def add_report(dataset: Path, report: Path) -> bool:
     Raises:
         InputError: The folder is no packed dataset, or the report no report of `synthgen classifier-eval`.
     """
-    provenance = datasets_on_disk.read_provenance(dataset)
+    provenance = dataset_folder.read_provenance(dataset)
     block = _block(report)
-    path = dataset / datasets_on_disk.CARD
+    path = dataset / dataset_folder.CARD
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         return False
     content = f"{before}{BEGIN}\n{block}\n{END}{after}".encode()
     facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    if provenance["files"][datasets_on_disk.CARD] != facts or path.read_bytes() != content:
-        provenance["files"][datasets_on_disk.CARD] = facts
+    if provenance["files"][dataset_folder.CARD] != facts or path.read_bytes() != content:
+        provenance["files"][dataset_folder.CARD] = facts
         atomic.write(path, content)
-        atomic.write(dataset / datasets_on_disk.PROVENANCE, json.dumps(provenance, indent=1).encode())
+        atomic.write(dataset / dataset_folder.PROVENANCE, json.dumps(provenance, indent=1).encode())
     return True
 
 

@@ -4,10 +4,10 @@ import hashlib
 import tarfile
 from dataclasses import dataclass
 
-from synthgen import tars
 from synthgen.errors import DamagedError
 from synthgen.pack.order import Stored
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def read(stored: Stored, labels: tuple[str, ...]) -> Sample:
         with open(stored.tar, "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes longer than the reading
             file.seek(stored.offset)
             blocks = file.read(stored.size)
-        files = tars.unpack(blocks)
+        files = tar_samples.unpack(blocks)
         record = Record.from_json(files.pop("json"))
         sound = files.pop("cls") == str(record.label_id).encode() and labels[record.label_id] == record.label
         ((extension, image),) = files.items()

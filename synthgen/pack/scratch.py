@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk
 from synthgen.core import atomic
 from synthgen.errors import InputError
 from synthgen.plan.manifest import Layout
+from synthgen.runs import dataset_folder
 
 _DIGITS = 32
 
@@ -104,7 +104,7 @@ def claim(out: Path, digest: str) -> Iterator[Scratch]:
 
 
 def _holds(out: Path, digest: str) -> bool:
-    return datasets_on_disk.is_dataset(out) and datasets_on_disk.read_provenance(out)["dataset_digest"] == digest
+    return dataset_folder.is_dataset(out) and dataset_folder.read_provenance(out)["dataset_digest"] == digest
 
 
 def leftovers(out: Path) -> list[Path]:

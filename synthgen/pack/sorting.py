@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen import made, tars, verdicts
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
@@ -22,6 +21,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
 from synthgen.plan.real_index import SPLITS, split_of
 from synthgen.plan.sample import FROM_REAL
+from synthgen.runs import finished_shards, tar_samples, verdicts
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """
@@ -95,11 +95,11 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _taught(found.plan)
     seed = found.plan.manifest.document.seed
-    for tar, shard in enumerate(made.shards(found.root, found.plan)):
+    for tar, shard in enumerate(finished_shards.shards(found.root, found.plan)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
-        for sample in tars.read(path, only={"json"}):
+        for sample in tar_samples.read(path, only={"json"}):
             if not accepted(sample.key):
                 continue
             record = _record(path, sample)
@@ -113,7 +113,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             place = SPLITS.index(split_of(seed, group(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
-    if made.digest(sha256s) != found.digest:
+    if finished_shards.digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
     connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
@@ -126,7 +126,7 @@ def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 
-def _record(path: Path, sample: tars.TarSample) -> dict[str, Any]:
+def _record(path: Path, sample: tar_samples.TarSample) -> dict[str, Any]:
     """The record's fields, not checked here: every sample is, when it is copied."""
     try:
         record = dict(json.loads(sample.files["json"]))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.originals import StartImages
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
+from synthgen.runs.start_images import StartImages
 from synthgen.vision.picture import THUMBNAIL, Picture
 
 Find = Callable[[Plan, Sequence[Sample]], StartImages]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthgen import datasets_on_disk, originals, runs, verdicts
 from synthgen.errors import InputError
-from synthgen.ledger import Ledger
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
 from synthgen.preview.pairs import Find, Pairs, pair
+from synthgen.runs import dataset_folder, run_folder, start_images, verdicts
+from synthgen.runs.receipts import Ledger
 from synthgen.vision import contact_sheet
 from synthgen.vision.picture import Picture
 
@@ -86,9 +86,9 @@ def check_own(out: Path) -> Path:
 
 
 def _source(root: Path, doors: Extensions) -> _Source:
-    if runs.is_run(root):
-        return _of_run(root, runs.read_plan(root, doors))
-    if datasets_on_disk.is_dataset(root):
+    if run_folder.is_run(root):
+        return _of_run(root, run_folder.read_plan(root, doors))
+    if dataset_folder.is_dataset(root):
         return _of_dataset(root, doors)
     raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
@@ -117,26 +117,26 @@ def _of_run(root: Path, plan: Plan) -> _Source:
     if reasons:
         facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
     title = document.publish.pretty_name or document.name
-    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: originals.of_run(plan, root), reasons)
+    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: start_images.of_run(plan, root), reasons)
 
 
 def _of_dataset(root: Path, doors: Extensions) -> _Source:
-    provenance = datasets_on_disk.read_provenance(root)
+    provenance = dataset_folder.read_provenance(root)
     facts = {
         "manifest": provenance["name"],
         "seed": provenance["seed"],
         "plan": provenance["plan_digest"][:16],
         "models": ", ".join(provenance["models"]),
     }
-    cells = Counter(datasets_on_disk.read_cells(root))
-    shards = [root / name for name in datasets_on_disk.shards(provenance)]
+    cells = Counter(dataset_folder.read_cells(root))
+    shards = [root / name for name in dataset_folder.shards(provenance)]
     return _Source(
         provenance["title"],
         facts,
         cells,
         shards,
-        lambda: datasets_on_disk.read_plan(root, doors),
-        lambda plan, samples: originals.of_dataset(plan, root, samples),
+        lambda: dataset_folder.read_plan(root, doors),
+        lambda plan, samples: start_images.of_dataset(plan, root, samples),
     )
 
 
@@ -146,7 +146,7 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
     wanted = sum(min(share, count) for count in source.cells.values())
     taken: Counter[Cell] = Counter()
     for path in source.shards:
-        for sample in datasets_on_disk.read_shard(path):
+        for sample in dataset_folder.read_shard(path):
             if sum(taken.values()) == wanted:
                 return
             record = json.loads(sample.files["json"])

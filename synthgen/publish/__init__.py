@@ -8,7 +8,6 @@ from pathlib import Path
 from huggingface_hub import HfApi, get_token
 
 from synthgen import __version__
-from synthgen.datasets_on_disk import PROVENANCE
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish.changes import Changes, compare
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
@@ -17,6 +16,7 @@ from synthgen.publish.patience import Patience
 from synthgen.publish.preflight import Preflight, repo_of
 from synthgen.publish.push import Push, Words
 from synthgen.publish.remote import MAIN, Remote, State
+from synthgen.runs.dataset_folder import PROVENANCE
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synthgen import datasets_on_disk as layout
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.plan.sample import FROM_REAL
 from synthgen.publish import header, leaks, loader
 from synthgen.publish.changes import LocalFile
 from synthgen.publish.events import Begun, Checked
-from synthgen.tars import TarSample
+from synthgen.runs import dataset_folder as layout
+from synthgen.runs.tar_samples import TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")

@@ -14,9 +14,9 @@ from typing import Protocol, cast
 from synthgen.core.devices import Environment, Wish
 from synthgen.core.plugins import PluginFolder
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.originals import FindStartImage, no_start_image
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe
+from synthgen.runs.start_images import FindStartImage, no_start_image
 
 door = PluginFolder(__name__)
 

@@ -14,9 +14,9 @@ from synthgen.core import devices
 from synthgen.core.devices import Environment, Wish
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion.maker import ImageMaker, MadeImages
-from synthgen.originals import FindStartImage, no_start_image
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe, Sample
+from synthgen.runs.start_images import FindStartImage, no_start_image
 
 _Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)]
 

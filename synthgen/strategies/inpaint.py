@@ -7,9 +7,9 @@ import numpy as np
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker, MadeImages
-from synthgen.originals import FindStartImage, StartImage, no_start_image
 from synthgen.pipelines import Task
 from synthgen.plan.sample import Recipe, Sample
+from synthgen.runs.start_images import FindStartImage, StartImage, no_start_image
 from synthgen.strategies._diffusion import FromImageSettings, environment, load
 from synthgen.strategies._masks import Bools, Mask, blend
 

@@ -2,8 +2,8 @@
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.originals import FindStartImage, no_start_image
 from synthgen.plan.sample import Recipe
+from synthgen.runs.start_images import FindStartImage, no_start_image
 from synthgen.strategies._diffusion import SamplerSettings, environment, load
 
 __all__ = ["Settings", "environment", "maker"]

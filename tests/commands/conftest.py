@@ -10,8 +10,8 @@ import pytest
 
 from synthgen import study
 from synthgen.commands import call
-from synthgen.ledger import Receipt
 from synthgen.plan import Plan
+from synthgen.runs.receipts import Receipt
 
 
 class Said(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from synthgen import verify
 from synthgen.all_doors import EXTENSIONS
+from synthgen.runs import verify
 
 QUICK: dict[str, Any] = {
     "arms": ["real", "real+synthetic"],

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synthgen import verdicts
 from synthgen.plan import Plan
+from synthgen.runs import verdicts
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]}
 

@@ -62,10 +62,10 @@ def test_a_signal_is_exit_code_75(
 
 def planned(manifest: Path, root: Path, *, quiet: bool) -> Any:
     """The plan, without asking whether to stop while it is made."""
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.runs import load_plan
 
-    return planning.read(manifest, EXTENSIONS, root)
+    return load_plan.read(manifest, EXTENSIONS, root)
 
 
 def test_generate_without_the_adapter_is_one_line(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:

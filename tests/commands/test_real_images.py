@@ -181,10 +181,10 @@ def test_sagers2023_prompts_in_proportion_to_the_paper(synthgen: Synthgen, fitzp
 
 def test_sagers2023_reads_no_image_and_its_own_prompt(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
     """Its prompt is the paper's to the letter, Arabic numerals and `unknown` included, without a negative one."""
-    from synthgen import planning
     from synthgen.all_doors import EXTENSIONS
+    from synthgen.runs import load_plan
 
-    plan = planning.read(Path("sagers2023"), EXTENSIONS)
+    plan = load_plan.read(Path("sagers2023"), EXTENSIONS)
     said = {plan.entries["inpaint"].sample(index).prompt for index in range(plan.entries["inpaint"].samples)}
     types = {prompt.rpartition(" ")[2] for prompt in said}
     assert types == {"1", "2", "3", "4", "5", "6", "unknown"}

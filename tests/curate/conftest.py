@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import verdicts
 from synthgen.curate.samples import Samples
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
+from synthgen.runs import verdicts
 
 
 def chance(key: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from synthgen import curate, made, study, verdicts
+from synthgen import curate, study
 from synthgen.core.devices import Wish
 from synthgen.curate import chart, samples
 from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
+from synthgen.runs import finished_shards, verdicts
 
 MakePlan = Callable[..., Plan]
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
@@ -95,7 +96,12 @@ def test_a_shard_made_anew_is_noticed(root: Path, make_plan: MakePlan, make_imag
     make_images(plan, root)
     again = samples.take(root, plan)
     assert (len(first.cell), len(fewer.cell), len(again.cell)) == (23, 18, 23)
-    assert first.run == again.run == made.digest(one.receipt.sha256 for one in made.shards(root, plan)) != fewer.run
+    assert (
+        first.run
+        == again.run
+        == finished_shards.digest(one.receipt.sha256 for one in finished_shards.shards(root, plan))
+        != fewer.run
+    )
 
 
 def test_an_image_without_a_score_is_said(root: Path, make_plan: MakePlan, write_scores: Callable[..., None]) -> None:

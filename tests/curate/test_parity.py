@@ -9,7 +9,7 @@ from scipy.stats.contingency import relative_risk
 from synthgen.curate import judging
 from synthgen.curate.samples import Samples
 from synthgen.plan.manifest import Curation
-from synthgen.verdicts import Ratio
+from synthgen.runs.verdicts import Ratio
 
 SamplesOf = Callable[..., Samples]
 CurationOf = Callable[..., Curation]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from synthgen import curate, reproduce, runs, study, tars, verdicts, verify
+from synthgen import curate, reproduce, study
 from synthgen.core.devices import Wish
 from synthgen.curate import Outcome
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import run_folder, tar_samples, verdicts, verify
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}
 
@@ -31,7 +32,7 @@ def filled(make_plan: Callable[..., Plan], tmp_path_factory: pytest.TempPathFact
 
 def test_every_cell_gets_its_quota(filled: Path, doors: Extensions) -> None:
     """At the end each cell has four accepted images or more, and the run verifies with what was added."""
-    plan = runs.read_plan(filled, doors)
+    plan = run_folder.read_plan(filled, doors)
     outcome = curate.judge(filled, plan)
     assert plan.rounds
     assert outcome.lacking == []
@@ -52,7 +53,7 @@ def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Extensions) -> 
     """Topped up again, nothing is made and no round is added."""
     before = {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")}
     rounds = top_ups.read(filled)
-    fill(runs.read_plan(filled, doors), filled)
+    fill(run_folder.read_plan(filled, doors), filled)
     assert {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")} == before
     assert top_ups.read(filled) == rounds
 
@@ -64,7 +65,7 @@ def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, d
     assert {one.state for one in verify.verify(dataset, doors)} == {"whole"}
     last = max(path for path in filled.rglob("*.tar"))
     accepted = {key for key, kept in verdicts.stream(filled) if kept}
-    key = next(sample.key for sample in tars.read(last) if sample.key in accepted)
+    key = next(sample.key for sample in tar_samples.read(last) if sample.key in accepted)
     assert reproduce.reproduce(dataset, key, doors).identical
     assert reproduce.reproduce(filled, key, doors).identical
 
@@ -72,7 +73,7 @@ def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, d
 def test_more_is_made_where_less_is_kept(make_plan: Callable[..., Plan], filled: Path) -> None:
     """A cell gets what it lacks over the share that is kept of it, four times that at the most, and others nothing."""
     plan = make_plan(curate=BLOCK)
-    outcome = curate.judge(filled, runs.read_plan(filled, study.EXTENSIONS))
+    outcome = curate.judge(filled, run_folder.read_plan(filled, study.EXTENSIONS))
 
     def cell(**facts: Any) -> curate.Survivors:
         given = {"entry": "fake", "label": "healthy", "skin_tone": "I", "judged": 8, "accepted": 0, "rejected": {}}
@@ -93,7 +94,7 @@ def test_what_an_entry_lacks_is_asked_of_the_one_it_starts_from(make_plan: Calla
         {"name": "turned", "strategy": "fake", "from": "fake", "target_label": "healthy"},
     ]
     plan = make_plan(generate=entries, curate=BLOCK)
-    facts = curate.judge(filled, runs.read_plan(filled, study.EXTENSIONS)).facts
+    facts = curate.judge(filled, run_folder.read_plan(filled, study.EXTENSIONS)).facts
     lacking = curate.Survivors("turned", "healthy", 6, "VI", 8, 8, 4, 4, {}, 2)
     found = curate.next_round(plan, Outcome(facts, [lacking], 1.0, requires_parity=False))
     assert found == {"fake": {("healthy", 6): 2, ("psoriasis", 6): 2}}
@@ -107,7 +108,7 @@ def test_a_cell_that_can_not_be_filled_ends_it(
     outcomes = fill(plan, tmp_path / "run")
     assert len(outcomes) == 3
     assert len(outcomes[-1].lacking) == 6
-    assert len(runs.read_plan(tmp_path / "run", doors).rounds) == 2
+    assert len(run_folder.read_plan(tmp_path / "run", doors).rounds) == 2
 
 
 def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, doors: Extensions) -> None:
@@ -116,6 +117,6 @@ def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, d
     last = max(path for path in run.rglob("*.tar"))
     for path in (last, last.with_suffix(".json"), run / verdicts.FILE):
         path.unlink()
-    fill(runs.read_plan(run, doors), run)
+    fill(run_folder.read_plan(run, doors), run)
     for name in (top_ups.FILE, verdicts.FILE, last.relative_to(run)):
         assert (run / name).read_bytes() == (filled / name).read_bytes()

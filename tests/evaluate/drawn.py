@@ -12,8 +12,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthgen import tars
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
 
 LABELS = ("acne", "eczema", "nevus")
 SIDE = 16
@@ -87,7 +87,7 @@ def write_dataset(folder: Path, images: Iterable[Made], adapters: object = None)
     (folder / "data").mkdir(parents=True)
     samples = [(one.record.key, {"json": one.record.to_json(), "png": one.png}) for one in images]
     with (folder / shard).open("wb") as file:
-        count = sum(1 for _ in tars.write(file, samples))
+        count = sum(1 for _ in tar_samples.write(file, samples))
     provenance = {"name": "study", "files": {shard: {"samples": count}}, "adapters": adapters or {}}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return folder

@@ -12,7 +12,7 @@ from synthgen import study
 from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.evaluate.synthetic import Listed, listed
-from synthgen.stored import Pictures
+from synthgen.runs.stored_images import Pictures
 
 
 @pytest.fixture(scope="session")

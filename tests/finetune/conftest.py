@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import finetune, planning
+from synthgen import finetune
 from synthgen.all_doors import EXTENSIONS
 from synthgen.errors import StoppedError
 from synthgen.plan import Plan
+from synthgen.runs import load_plan
 
 FEW = {"max_train_steps": 4, "train_batch_size": 2, "variants": 2, "num_validation_images": 2, "learning_rate": 0.01}
 METHODS: list[dict[str, Any]] = [
@@ -35,7 +36,7 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         }  # fmt: skip
         path = root.with_suffix(".yaml")
         path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        plan = planning.read(path, EXTENSIONS, root)
+        plan = load_plan.read(path, EXTENSIONS, root)
         asked = iter(range(10**6))
         found = finetune.finetune(
             finetune.prepare(plan, root), "cpu", stop=lambda: stop_after is not None and next(asked) >= stop_after

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import finetune, generate, planning, tars
+from synthgen import finetune, generate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError
+from synthgen.runs import load_plan, tar_samples
 
 pytestmark = pytest.mark.slow
 
@@ -50,13 +51,13 @@ def test_a_family_is_tuned_and_generates(
     }  # fmt: skip
     path = tmp_path / "manifest.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    plan, root = planning.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run"
+    plan, root = load_plan.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run"
     *steps, _ = finetune.finetune(finetune.prepare(plan, root), "cpu")
     assert sum(len(step.losses) for step in steps) == 2
     job = generate.prepare(plan, root)
     assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
     [name] = plan.adapters
-    assert {json.loads(one.files["json"])["adapter"] for one in tars.read(root / "made" / "00000.tar")} == {name}
+    assert {json.loads(one.files["json"])["adapter"] for one in tar_samples.read(root / "made" / "00000.tar")} == {name}
 
 
 @pytest.mark.parametrize(
@@ -97,9 +98,9 @@ def test_an_adapter_for_few_steps_is_sampled_by_its_scheduler(
         }  # fmt: skip
         path, root = tmp_path / "manifest.yaml", tmp_path / f"run-{len(digests)}"
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        job = generate.prepare(planning.read(path, EXTENSIONS, root), root)
+        job = generate.prepare(load_plan.read(path, EXTENSIONS, root), root)
         assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
-        records = [json.loads(one.files["json"]) for one in tars.read(root / "made" / "00000.tar")]
+        records = [json.loads(one.files["json"]) for one in tar_samples.read(root / "made" / "00000.tar")]
         assert {(one["scheduler"], one["num_inference_steps"]) for one in records} == {("lcm", 4)}
         digests.append([one["image_sha256"] for one in records])
     assert digests[0] != digests[1]

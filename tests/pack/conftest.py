@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from synthgen import study, tars
-from synthgen.ledger import Ledger
+from synthgen import study
 from synthgen.plan import Plan
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
+from synthgen.runs.receipts import Ledger
 
 Pack = Callable[..., Path]
 
@@ -59,13 +60,13 @@ def from_real(make_plan: Callable[..., Plan], run_of: Callable[..., Path]) -> Ca
                 receipt = ledger.trusted(shard)
                 assert receipt is not None
                 samples = []
-                for one in tars.read(ledger.tar(shard)):
+                for one in tar_samples.read(ledger.tar(shard)):
                     record = replace(Record.from_json(one.files["json"]), **sources(number))
                     samples.append((one.key, {**one.files, "json": record.to_json()}))
                     number += 1
                 ledger.commit(
                     shard,
-                    lambda file, samples=samples: list(tars.write(file, samples)),
+                    lambda file, samples=samples: list(tar_samples.write(file, samples)),
                     lambda _: None,
                     samples=receipt.samples,
                     environment=receipt.environment,

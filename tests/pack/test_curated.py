@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from synthgen import datasets_on_disk, study, verdicts, verify
+from synthgen import study
 from synthgen.errors import IncompleteError, InputError, PlanMismatchError
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import dataset_folder, verdicts, verify
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 
@@ -46,13 +47,13 @@ def test_only_what_is_accepted_is_packed(
 
 def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -> None:
     """A table of filters with what they rejected, and of dark beside light skin; nothing of it where none was asked."""
-    text = (pack(judged) / datasets_on_disk.CARD).read_text()
+    text = (pack(judged) / dataset_folder.CARD).read_text()
     rejected = sum(not kept for _, kept in verdicts.stream(judged))
     assert f"; {rejected} that were made are not here, since a filter rejected them." in text
     assert f"| fails fake.chance &lt; 0.6 | {rejected} | {rejected} |" in text
     assert "dark : light" in text
     assert "Nothing was filtered" not in text
-    plain = (pack(small, "plain") / datasets_on_disk.CARD).read_text()
+    plain = (pack(small, "plain") / dataset_folder.CARD).read_text()
     assert "Nothing was filtered" in plain
     assert "### Filters" not in plain
 
@@ -64,7 +65,7 @@ def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypat
     monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.Facts(**{**vars_of(facts), "audit": said}))
     dataset = pack(run)
     assert provenance(dataset)["near_copy_audit"] == said
-    assert f"Near-copy audit: {said}." in (dataset / datasets_on_disk.CARD).read_text()
+    assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()
 
 
 def vars_of(facts: Any) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from synthgen import datasets_on_disk, preview, study, tars
+from synthgen import preview, study
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import parts
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
 from synthgen.reproduce import reproduce
-from synthgen.verify import verify
+from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.verify import verify
 
 LAYOUTS = ["parquet", "imagefolder"]
 SPLITS = {"images_per_shard": 7, "splits": {"train": 0.7, "test": 0.3}}
@@ -30,7 +31,7 @@ def run(run_of: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="module")
 def made(run: Path) -> dict[str, tuple[Record, bytes]]:
     """Record and image by key, as the run holds them."""
-    found = (one for path in run.rglob("*.tar") for one in tars.read(path))
+    found = (one for path in run.rglob("*.tar") for one in tar_samples.read(path))
     return {one.key: (Record.from_json(one.files["json"]), one.files["png"]) for one in found}
 
 
@@ -131,10 +132,10 @@ def test_it_may_be_published(packed: Path, tree: Any) -> None:
 def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None:
     """Parquet files that the loader does not see keep the dataset from going."""
     dataset = pack(run, layout="parquet")
-    provenance = datasets_on_disk.read_provenance(dataset)
+    provenance = dataset_folder.read_provenance(dataset)
     from synthgen.publish import loader
 
-    shards = [*datasets_on_disk.shards(provenance), "data/train-00009-of-00003.parquet"]
+    shards = [*dataset_folder.shards(provenance), "data/train-00009-of-00003.parquet"]
     assert list(loader.faults(dataset, shards, ["train", "test"])) == [
         "`datasets` does not find all of data/train-*.parquet; the card's `configs` leave it out"
     ]

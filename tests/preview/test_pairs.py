@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthgen import generate, planning, study
+from synthgen import generate, study
 from synthgen.commands import call
-from synthgen.originals import of_run
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show
+from synthgen.runs import load_plan
+from synthgen.runs.start_images import of_run
 from synthgen.vision.images import codec
 
 Write = Callable[..., Path]
@@ -58,7 +59,7 @@ def run_of_photographs(photographs: Path, write_manifest: Write, tmp_path: Path,
 
 
 def made(path: Path, root: Path, doors: Extensions) -> tuple[Path, Plan]:
-    plan = planning.read(path, doors, root)
+    plan = load_plan.read(path, doors, root)
     list(generate.generate(generate.prepare(plan, root, generate.Selection()), None))
     return root, plan
 
@@ -135,7 +136,7 @@ def test_a_run_that_is_not_finished_says_how_far_it_is(
     write_manifest: Write, make_images: Any, tmp_path: Path, doors: Extensions
 ) -> None:
     """A gallery of a part of a run tells how many of the planned images are there."""
-    make_images(planning.read(write_manifest(), doors), tmp_path / "run", limit=1)
+    make_images(load_plan.read(write_manifest(), doors), tmp_path / "run", limit=1)
     assert "5 of 24 planned images" in shown(tmp_path / "run", doors)[0]
 
 
@@ -208,7 +209,7 @@ def test_a_dataset_without_the_picture_before_says_so(
 ) -> None:
     """A picture whose parent the dataset does not hold leaves the page without originals, with the reason."""
     list(study.pack(chain[0], tmp_path / "dataset"))
-    monkeypatch.setattr("synthgen.originals._stored", lambda *_: {})
+    monkeypatch.setattr("synthgen.runs.start_images._stored", lambda *_: {})
     assert shown(tmp_path / "dataset", doors)[1]["originals"] == []
     assert "which this dataset does not hold" in caplog.text
 

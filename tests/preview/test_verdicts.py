@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from synthgen import preview, study, verdicts
+from synthgen import preview, study
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import verdicts
 
 
 @pytest.fixture(scope="module")

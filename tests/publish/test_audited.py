@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from calls import TOKEN
 
-from synthgen import datasets_on_disk, planning, study
+from synthgen import study
 from synthgen.all_doors import EXTENSIONS
 from synthgen.publish.preflight import Preflight
+from synthgen.runs import dataset_folder, load_plan
 
 REAL = {"source": "phantom", "count": 24, "seed": 3}
 
@@ -25,7 +26,7 @@ def packed(write_manifest: Callable[..., Path], make_images: Callable[..., Any],
             curate={"scorers": scorers},
             publish={"license": "openrail"},
         )
-        plan = planning.read(manifest, EXTENSIONS, tmp_path / "run")
+        plan = load_plan.read(manifest, EXTENSIONS, tmp_path / "run")
         make_images(plan, tmp_path / "run")
         list(study.curate(tmp_path / "run", plan, lambda: False))
         list(study.pack(tmp_path / "run", tmp_path / "dataset"))
@@ -44,9 +45,9 @@ def faults(dataset: Path) -> list[str]:
 def test_an_audit_that_curation_made_is_found(packed: Callable[..., Path]) -> None:
     """The scorer's comparison stands in provenance and card, and publish asks for nothing more."""
     dataset = packed(near_copy={"others": False})
-    said = datasets_on_disk.read_provenance(dataset)["near_copy_audit"]
+    said = dataset_folder.read_provenance(dataset)["near_copy_audit"]
     assert "was compared with 12 real images by scorer near_copy" in said
-    assert f"Near-copy audit: {said}." in (dataset / datasets_on_disk.CARD).read_text().replace(
+    assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text().replace(
         "near\\_copy", "near_copy"
     )
     assert faults(dataset) == []
@@ -55,6 +56,6 @@ def test_an_audit_that_curation_made_is_found(packed: Callable[..., Path]) -> No
 def test_without_an_audit_the_card_says_so(packed: Callable[..., Path]) -> None:
     """Other scorers compare nothing with the real images, so card and provenance say that no audit was done."""
     dataset = packed(quality={})
-    assert datasets_on_disk.read_provenance(dataset)["near_copy_audit"] == "not done"
-    assert "Near-copy audit: not done." in (dataset / datasets_on_disk.CARD).read_text()
+    assert dataset_folder.read_provenance(dataset)["near_copy_audit"] == "not done"
+    assert "Near-copy audit: not done." in (dataset / dataset_folder.CARD).read_text()
     assert faults(dataset) == []

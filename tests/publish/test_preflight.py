@@ -13,10 +13,10 @@ from conftest import REPO, Publish, expected, reseal
 from hub import Hub
 from store import Repository
 
-from synthgen import tars
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish import header, leaks
 from synthgen.publish.preflight import Preflight
+from synthgen.runs import tar_samples
 
 TAR = "data/train-00001-of-00003.tar"
 
@@ -39,11 +39,11 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
 
 def rewrite(root: Path, name: str, change: Callable[[str, dict[str, bytes]], None]) -> None:
     """Write a tar again with each sample changed."""
-    samples = [(one.key, dict(one.files)) for one in tars.read(root / name)]
+    samples = [(one.key, dict(one.files)) for one in tar_samples.read(root / name)]
     for key, files in samples:
         change(key, files)
     with (root / name).open("wb") as file:
-        list(tars.write(file, samples))
+        list(tar_samples.write(file, samples))
     reseal(root, name)
 
 
@@ -122,9 +122,9 @@ def test_another_extension_in_one_tar_is_found(dataset: Path) -> None:
 def test_a_short_tar_is_found(dataset: Path) -> None:
     """A tar that holds fewer samples than provenance.json says is a fault."""
     path = dataset / TAR
-    samples = [(one.key, one.files) for one in tars.read(path)][:-1]
+    samples = [(one.key, one.files) for one in tar_samples.read(path)][:-1]
     with path.open("wb") as file:
-        list(tars.write(file, samples))
+        list(tar_samples.write(file, samples))
     reseal(dataset, TAR)
     assert faults(dataset) == [f"{TAR}: holds 7 samples, provenance.json says 8"]
 

@@ -125,11 +125,11 @@ def test_somebody_elses_dataset_is_not_replaced(hub: Hub, publish: Publish, data
 
 def test_the_commit_carries_the_digests(hub: Hub, publish: Publish, dataset: Path) -> None:
     """The message begins as asked and names the dataset's and the plan's digest."""
-    from synthgen import datasets_on_disk
+    from synthgen.runs import dataset_folder
 
     publish(dataset, message="Second try")
     commit = hub[REPO].commits[hub[REPO].references["main"]]
-    provenance = datasets_on_disk.read_provenance(dataset)
+    provenance = dataset_folder.read_provenance(dataset)
     assert commit.title.startswith("Second try (dataset ")
     assert provenance["dataset_digest"][:16] in commit.title
     assert f"plan {provenance['plan_digest']}" in commit.body

@@ -11,8 +11,8 @@ from calls import TOKEN
 from conftest import REPO, Publish, environment
 from hub import Hub
 
-from synthgen import tars
 from synthgen.plan.sample import Record
+from synthgen.runs import tar_samples
 
 READ = """
 import hashlib, json, sys
@@ -40,7 +40,7 @@ def generated(packed: Path) -> dict[str, list[Any]]:
     """What was generated: sha256 of the image, class and record by key, read from the run's own work shards."""
     found = {}
     for path in (packed / "larger-run").rglob("*.tar"):
-        for one in tars.read(path):
+        for one in tar_samples.read(path):
             record = Record.from_json(one.files["json"])
             content = json.loads(one.files["json"])
             found[one.key] = [sha256(one.files["png"]).hexdigest(), record.label_id, content]

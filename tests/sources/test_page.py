@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen import planning
 from synthgen.commands import _account
 from synthgen.plan import manifest
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import load_plan
 
 DOCS = Path(__file__).parents[2] / "docs"
 LABELS = {"psoriasis": "psoriasis", "melanoma": "melanoma"}
@@ -41,7 +41,7 @@ def test_the_whole_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
 
 def test_the_account_shown_is_the_one_printed(doors: Extensions) -> None:
     """The line that the page shows of `synthgen plan from-images` is the one that it prints."""
-    index = planning.read(Path("from-images"), doors).index
+    index = load_plan.read(Path("from-images"), doors).index
     assert index is not None
     [line] = _account.lines(index.account(), opened=False)
     assert f"$ synthgen plan from-images\n...\n{line}\n" in (DOCS / "sources.md").read_text(encoding="utf-8")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from synthgen import runs
 from synthgen.core import atomic
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
@@ -19,6 +18,7 @@ from synthgen.curate.fidelity.inputs import Described
 from synthgen.curate.fidelity.page import Facts, overall
 from synthgen.curate.fidelity.rows import Distances, Row
 from synthgen.errors import InputError
+from synthgen.runs import run_folder
 from synthgen.vision import features
 from synthgen.vision.metrics import MEASURES, nearest
 
@@ -102,7 +102,7 @@ def _measured(
 
 def _folder(root: Path) -> Path:
     """In a run; beside a dataset, whose own files are all listed in it."""
-    return root / "fidelity" if runs.is_run(root) else root.resolve().parent / "fidelity"
+    return root / "fidelity" if run_folder.is_run(root) else root.resolve().parent / "fidelity"
 
 
 def _claim(out: Path) -> None:

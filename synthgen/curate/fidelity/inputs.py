@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen import stored
 from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
-from synthgen.stored import Pictures, Place
+from synthgen.runs import stored_images
+from synthgen.runs.stored_images import Pictures, Place
 from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def describe(
     """
     places = dict[str, Place]()
     root, reals, pictures = subject.root, subject.reals, Pictures(subject.reals.read, places)
-    listed = stored.listed(root, doors, partial=True)
+    listed = stored_images.listed(root, doors, partial=True)
     images = ((_generated(record, pictures, subject.judged), place) for record, place in listed)
     chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
     if not found:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import datasets_on_disk, made, planning, runs, verdicts
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Index, Source
 from synthgen.real import indexing
+from synthgen.runs import dataset_folder, finished_shards, load_plan, run_folder, verdicts
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
@@ -61,19 +61,19 @@ def find(root: Path, doors: Extensions, progress: Callable[[int, int], None]) ->
     Raises:
         InputError: The folder is neither, or its real images can't be had.
     """
-    if not runs.is_run(root) and not datasets_on_disk.is_dataset(root):
+    if not run_folder.is_run(root) and not dataset_folder.is_dataset(root):
         raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
-    if not runs.is_run(root):
-        plan = datasets_on_disk.read_plan(root, doors)
+    if not run_folder.is_run(root):
+        plan = dataset_folder.read_plan(root, doors)
         beside = root.resolve().parent / "work"
-        if not runs.is_run(beside) or runs.read_plan(beside, doors).digest != plan.digest:
+        if not run_folder.is_run(beside) or run_folder.read_plan(beside, doors).digest != plan.digest:
             return plan, _none(plan, "a packed dataset keeps no real images; give the run that it was packed from")
         root = beside
-    plan = runs.read_plan(root, doors)
+    plan = run_folder.read_plan(root, doors)
     images = plan.manifest.real
     if images is None:
         return plan, _none(plan, "the manifest names no real images (`real:`)")
-    index = planning.index(plan.manifest, images, root, progress)
+    index = load_plan.index(plan.manifest, images, root, progress)
     read = indexing.open_images(images.source, images.settings, plan.manifest.base, root)
     return plan, Reals(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
 
@@ -109,9 +109,9 @@ def read_judged(root: Path, plan: Plan) -> Judged:
         DamagedError: They can't be read.
     """
     curate = plan.manifest.document.curate
-    if curate is None or not runs.is_run(root):
+    if curate is None or not run_folder.is_run(root):
         return Judged(None)
-    digest = made.digest(shard.receipt.sha256 for shard in made.shards(root, plan))
+    digest = finished_shards.digest(shard.receipt.sha256 for shard in finished_shards.shards(root, plan))
     try:
         verdicts.check(root, digest, curate)
     except IncompleteError as error:

@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from synthgen import embedded
 from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.runs import parquet_samples
 
 _IMAGE = ("image.bytes", "image.path")
 
@@ -25,7 +25,7 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
     import pyarrow.parquet
 
     name, offset = shard(part), 0
-    schema = embedded.schema(job.labels, images=True)
+    schema = parquet_samples.schema(job.labels, images=True)
     columns = [column for column in schema.names if column != "image"]
     compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(_IMAGE, "none")  # images are compressed themselves
     scratch = job.scratch.state / f".{part.name}"
@@ -33,7 +33,7 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
         with pyarrow.parquet.ParquetWriter(
             file, schema, compression=compression, use_dictionary=columns, write_page_index=True
         ) as writer:
-            while rows := list(itertools.islice(samples, embedded.ROWS)):
+            while rows := list(itertools.islice(samples, parquet_samples.ROWS)):
                 writer.write_table(_table(rows, schema))
                 for sample in rows:
                     yield Placed(sample.record, name, offset)
@@ -46,6 +46,6 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
 def _table(samples: Sequence[Sample], schema: Any) -> Any:
     import pyarrow
 
-    columns = embedded.columns([sample.record for sample in samples])
+    columns = parquet_samples.columns([sample.record for sample in samples])
     columns["image"] = [{"bytes": sample.image, "path": sample.name} for sample in samples]
     return pyarrow.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema)

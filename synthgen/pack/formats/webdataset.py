@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 
-from synthgen import tars
 from synthgen.core import atomic
 from synthgen.pack.parts import Part
 from synthgen.pack.sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.runs import tar_samples
 
 
 def shard(part: Part) -> str:
@@ -24,7 +24,7 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
             file.write(sample.blocks)
             yield Placed(sample.record, name, offset)
             offset += len(sample.blocks)
-        tars.finish(file)
+        tar_samples.finish(file)
         file.flush()
         os.fsync(file.fileno())
     atomic.publish(scratch, job.scratch.dataset / name)

@@ -65,7 +65,7 @@ class Facts:
     """What verdicts follow from, and what they add up to.
 
     Attributes:
-        run: The digest of the run's work shards that were judged, as of :func:`synthgen.made.digest`.
+        run: The digest of the run's work shards that were judged, as of :func:`synthgen.runs.finished_shards.digest`.
         scores: The sha256 of each scorer's file.
         curate: The ``curate`` block of the manifest that was judged by.
         judged: Images judged.

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.ledger import Ledger, Receipt
 from synthgen.plan import EntryPlan, Plan
+from synthgen.runs.receipts import Ledger, Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from synthgen import datasets_on_disk, runs, tars
 from synthgen.errors import DamagedError, InputError
-from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.tars import TarSample
+from synthgen.runs import dataset_folder, run_folder, tar_samples
+from synthgen.runs.receipts import Ledger
+from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
 
 
@@ -43,16 +43,16 @@ def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
     Raises:
         InputError: The folder is neither.
     """
-    if runs.is_run(root):
+    if run_folder.is_run(root):
         yield from _verify_run(root, doors)
-    elif datasets_on_disk.is_dataset(root):
+    elif dataset_folder.is_dataset(root):
         yield from _verify_dataset(root)
     else:
         raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
 
 
 def _verify_run(root: Path, doors: Extensions) -> Iterator[Finding]:
-    plan = runs.read_plan(root, doors)
+    plan = run_folder.read_plan(root, doors)
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)
         for number in range(entry.shards):
@@ -72,7 +72,7 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
         return Finding(path, "damaged", message="its receipt lists other samples than the plan")
     made = {outcome.key: outcome.sha256 for outcome in receipt.samples if outcome.status == "made"}
     try:
-        found = {sample.key: check(sample).image_sha256 for sample in tars.read(ledger.tar(number))}
+        found = {sample.key: check(sample).image_sha256 for sample in tar_samples.read(ledger.tar(number))}
     except DamagedError as error:
         return Finding(path, "damaged", message=str(error))
     if found != made:
@@ -81,8 +81,8 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
 
 
 def _verify_dataset(root: Path) -> Iterator[Finding]:
-    provenance = datasets_on_disk.read_provenance(root)
-    shards = datasets_on_disk.shards(provenance)
+    provenance = dataset_folder.read_provenance(root)
+    shards = dataset_folder.shards(provenance)
     for name, promised in provenance["files"].items():
         path = root / name
         if not path.is_file():
@@ -98,7 +98,7 @@ def _verify_dataset(root: Path) -> Iterator[Finding]:
         else:
             yield Finding(name, "whole")
     try:
-        unknown = sorted(datasets_on_disk.unknown_files(root, provenance))
+        unknown = sorted(dataset_folder.unknown_files(root, provenance))
     except DamagedError:  # the list of image files is what is damaged, and was found above
         return
     for name in unknown:
@@ -108,7 +108,7 @@ def _verify_dataset(root: Path) -> Iterator[Finding]:
 def _verify_packed(path: Path, name: str, samples: int) -> Finding:
     """Check every sample of a shard, or of an image folder's listing."""
     try:
-        found = len([check(sample).key for sample in datasets_on_disk.read_shard(path)])
+        found = len([check(sample).key for sample in dataset_folder.read_shard(path)])
     except DamagedError as error:
         return Finding(name, "damaged", message=str(error))
     if found != samples:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthgen.core.devices import DTYPES, Environment, Wish
 from synthgen.errors import PlanMismatchError, UnavailableError
-from synthgen.runs.file import locked, read, write
+from synthgen.runs.run_file import locked, read, write
 
 _log = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen import embedded, tars
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import Layout
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
-from synthgen.tars import TarSample
+from synthgen.runs import parquet_samples, tar_samples
+from synthgen.runs.tar_samples import TarSample
 
 PROVENANCE = "provenance.json"
 MANIFEST = "manifest.yaml"
@@ -112,11 +112,11 @@ def read_shard(path: Path, key: str = "") -> Iterator[TarSample]:
     """
     match path.suffix, path.name:
         case ".tar", _:
-            yield from (sample for sample in tars.read(path) if not key or sample.key == key)
+            yield from (sample for sample in tar_samples.read(path) if not key or sample.key == key)
         case _, name if name == METADATA:
-            yield from embedded.read_listing(path, key)
+            yield from parquet_samples.read_listing(path, key)
         case _:
-            yield from embedded.read(path, key)
+            yield from parquet_samples.read(path, key)
 
 
 def read_sample(root: Path, key: str) -> TarSample | None:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen import runs
 from synthgen.errors import PlanMismatchError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
+from synthgen.runs import run_folder
 
 Progress = Callable[[int, int], None]
 
@@ -55,7 +55,7 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
         return indexing.scan(name, images.settings, base=read.base, **arguments)
     described = json.dumps([name, images.settings.model_dump(mode="json"), arguments], sort_keys=True)
     recipe = hashlib.sha256(described.encode()).hexdigest()
-    runs.check_ours(root)
+    run_folder.check_ours(root)
     path = root / real_index.FILE
     kept = Index.read(path) if path.exists() else None
     if kept is None or not kept.usable("train"):

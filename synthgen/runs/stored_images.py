@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen import datasets_on_disk, made, runs, tars
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.sample import Record
+from synthgen.runs import dataset_folder, finished_shards, run_folder, tar_samples
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
-    from synthgen.tars import TarSample
+    from synthgen.runs.tar_samples import TarSample
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -48,15 +48,15 @@ def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[
         IncompleteError: Work shards of the run are missing.
         DamagedError: A shard can't be read.
     """
-    for shard in _shards_of_run(root, doors, partial) if runs.is_run(root) else _shards_of_dataset(root):
-        read = tars.read(shard, only=("json",)) if shard.suffix == ".tar" else datasets_on_disk.read_shard(shard)
+    for shard in _shards_of_run(root, doors, partial) if run_folder.is_run(root) else _shards_of_dataset(root):
+        read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
         for stored in read:
             yield _record(shard, stored), Place(shard, stored.offset, stored.size)
 
 
 def _shards_of_run(root: Path, doors: Extensions, partial: bool) -> list[Path]:
-    plan = runs.read_plan(root, doors)
-    found = [shard.tar for shard in made.shards(root, plan)]
+    plan = run_folder.read_plan(root, doors)
+    found = [shard.tar for shard in finished_shards.shards(root, plan)]
     if len(found) < plan.shards and not partial:
         raise IncompleteError(
             f"{root}: {plan.shards - len(found)} of {plan.shards} work shards are missing or damaged; "
@@ -66,7 +66,7 @@ def _shards_of_run(root: Path, doors: Extensions, partial: bool) -> list[Path]:
 
 
 def _shards_of_dataset(root: Path) -> list[Path]:
-    return [root / name for name in datasets_on_disk.shards(datasets_on_disk.read_provenance(root))]
+    return [root / name for name in dataset_folder.shards(dataset_folder.read_provenance(root))]
 
 
 def _record(shard: Path, stored: TarSample) -> Record:
@@ -108,10 +108,10 @@ class Pictures:
         if place.shard.suffix == ".tar":
             with place.shard.open("rb") as file:
                 file.seek(place.offset)
-                files = tars.unpack(file.read(place.size))
+                files = tar_samples.unpack(file.read(place.size))
             return codec.decode(next(files[name] for name in files if name not in _BESIDE_THE_IMAGE))
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
-            stored = datasets_on_disk.read_shard(place.shard)
+            stored = dataset_folder.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}
         if key not in self._held[1]:
             raise DamagedError(f"{place.shard}: {key} is gone; run `synthgen verify`")

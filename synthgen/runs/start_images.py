@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen import datasets_on_disk, tars
 from synthgen.errors import InputError
-from synthgen.ledger import Ledger
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.sample import Sample
 from synthgen.real import indexing
+from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.receipts import Ledger
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def of_run(plan: Plan, root: Path) -> StartImages:
         with lock:
             if place not in shards:
                 path = Ledger(root, parent.name, parent.digest).tar(place[1])
-                shards[place] = {one.key: one.image for one in tars.read(path)}
+                shards[place] = {one.key: one.image for one in tar_samples.read(path)}
             shards.move_to_end(place)
             while len(shards) > (1 if entry.places.sizes == parent.places.sizes else _SHARDS_HELD):
                 shards.popitem(last=False)
@@ -159,10 +159,10 @@ def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:
     if not keys:
         return {}
     if len(keys) == 1:
-        found = datasets_on_disk.read_sample(root, *keys)
+        found = dataset_folder.read_sample(root, *keys)
         return {found.key: found.image} if found else {}
-    paths = [root / name for name in datasets_on_disk.shards(datasets_on_disk.read_provenance(root))]
-    samples = (sample for path in paths for sample in datasets_on_disk.read_shard(path))
+    paths = [root / name for name in dataset_folder.shards(dataset_folder.read_provenance(root))]
+    samples = (sample for path in paths for sample in dataset_folder.read_shard(path))
     return {sample.key: sample.image for sample in samples if sample.key in keys}
 
 

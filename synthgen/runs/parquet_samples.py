@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgen.errors import DamagedError
 from synthgen.plan.sample import Record, field_types
-from synthgen.tars import TarSample
+from synthgen.runs.tar_samples import TarSample
 
 ROWS = 100  # rows a row group with images in it, as `datasets` itself writes them
 _OTHERS = 10_000

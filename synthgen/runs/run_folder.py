@@ -1,0 +1,158 @@
+"""A run's own file, ``run.json``: the manifest it follows, the digests it was claimed for, the environment it pins."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthgen import __version__
+from synthgen.core import adapter_folder, atomic
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
+from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
+from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.real_index import Index
+from synthgen.plan.sample import Recipe
+from synthgen.runs.pinned_environment import honour, lower_batch_size, pin, pinned
+from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
+
+
+def located(recipe: Recipe, root: Path | None) -> Recipe:
+    """The recipe with the folder that its adapter lies in, in a run or elsewhere.
+
+    Raises:
+        IncompleteError: The adapter is not trained yet, or nobody says which run holds it.
+        DamagedError: Another lies in its place.
+    """
+    if recipe.adapter is None:
+        return recipe
+    if root is None and recipe.adapter.folder is None:
+        raise IncompleteError(
+            f"made by adapter {recipe.adapter}, which is never packed; say which run has it: --work RUN"
+        )
+    return replace(recipe, adapter=recipe.adapter.located(root or Path()))
+
+
+def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
+    """The sha256 of the weights of every adapter that an entry's images are made with, by what records call it.
+
+    Raises:
+        IncompleteError: One of them is not trained yet.
+        DamagedError: Another lies in its place.
+    """
+    used = {str(one): one.located(root) for one in entry.adapters.values() if one}
+    return {name: adapter_folder.weights_sha256(one.folder) for name, one in used.items() if one.folder}
+
+
+__all__ = [
+    "check_ours",
+    "claim",
+    "honour",
+    "is_run",
+    "located",
+    "lower_batch_size",
+    "pin",
+    "pinned",
+    "read_plan",
+    "weights_of",
+]
+
+
+def claim(root: Path, plan: Plan) -> None:
+    """Make a folder this plan's, or check that it is; entries that are new to it, or of which nothing is made, are set.
+
+    Raises:
+        PlanMismatchError: It holds another plan of an entry, or an entry that this plan lacks.
+        InputError: It is not empty and no run, so nothing is written to it.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    if not (root / ".lock").exists():
+        check_ours(root)
+    with locked(root):
+        check_ours(root)
+        atomic.sweep(root, "run.json")
+        old = read(root)["entries"] if is_run(root) else {}
+        _check_same(root, _begun(root, old), plan)
+        entries = {
+            name: {
+                "digest": entry.digest,
+                "samples": entry.samples,
+                "shards": entry.shards,
+                "environment": _kept(old.get(name, {}), entry.digest),
+            }
+            for name, entry in plan.entries.items()
+        }
+        document = {
+            "format": FORMAT,
+            "generator": f"synthgen {__version__}",
+            "name": plan.manifest.document.name,
+            "plan": plan.digest,
+            "manifest": plan.manifest.text,
+            "prompts": plan.manifest.prompts_text,
+            "base": str(plan.manifest.base),
+            "adapters": adapter_folder.table(plan.adapters.values()),
+            "entries": entries,
+        }
+        if not is_run(root) or read(root) != document:
+            write(root, document)
+
+
+def read_plan(root: Path, doors: Extensions) -> Plan:
+    """The plan that a run follows, from the manifest that it keeps.
+
+    Raises:
+        InputError: The folder is no run, or its manifest can't be read any more.
+        PlanMismatchError: This version of synthgen plans other images from it.
+    """
+    if not is_run(root):
+        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
+    document = read(root)
+    try:
+        asked = manifest.parse(
+            document["manifest"],
+            doors,
+            base=Path(document["base"]),
+            where=f"{root}/run.json: manifest",
+            prompts_text=document["prompts"],
+        )
+    except ManifestError as error:
+        raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
+    path = root / real_index.FILE
+    index = Index.read(path) if asked.starts_from_real and path.exists() else None
+    plan = Plan(asked, index, top_ups.read(root))
+    _check_same(root, document["entries"], plan)
+    return plan
+
+
+def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
+    faults = []
+    for name, entry in old.items():
+        if name not in plan.entries:
+            faults.append(f"{root} holds entry `{name}`, which the manifest lacks; put it back, or use another --out")
+        elif plan.entries[name].digest != entry["digest"]:
+            faults.append(
+                f"{root} holds another plan of entry `{name}` (there {entry['digest'][:12]}, "
+                f"asked {plan.entries[name].digest[:12]}): use another --out, rename the entry, or undo the change"
+            )
+    if faults:
+        raise PlanMismatchError(*faults)
+
+
+def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:
+    """What an entry pins, as long as it is the same entry."""
+    return old["environment"] if old.get("digest") == digest else None
+
+
+def _begun(root: Path, entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries of which anything has been made; the others can still change."""
+    return {name: entry for name, entry in entries.items() if any((root / name).glob("**/*.tar"))}
+
+
+def check_ours(root: Path) -> None:
+    """Check that a folder is a run, empty, or not there.
+
+    Raises:
+        InputError: It holds something else, so nothing is written to it.
+    """
+    ours = (".lock", ".run", "sources", f".{real_index.FILE}")
+    foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
+    if foreign and not is_run(root):
+        raise InputError(f"{root} is not empty and not a synthgen run; choose another folder")
