@@ -36,11 +36,11 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
 
     from synthgen.all_doors import EXTENSIONS
     from synthgen.core.devices import Wish
-    from synthgen.pipelines import latents
+    from synthgen.diffusion.pipelines import latents
+    from synthgen.diffusion.strategies import inpaint
+    from synthgen.diffusion.strategies._diffusion import load
     from synthgen.runs import load_plan
     from synthgen.runs.start_images import of_run
-    from synthgen.strategies import inpaint
-    from synthgen.strategies._diffusion import load
 
     path = folder / "encoding.yaml"
     path.write_text(MANIFEST, encoding="utf-8")

@@ -201,7 +201,7 @@ class Model:
     @staticmethod
     def _call(pipe: Any, settings: Any, **inputs: Any) -> Any:
         """What a pipeline makes of inputs, values 0 to 1, shape (n, 64, 64, 3)."""
-        from synthgen.pipelines import guidance
+        from synthgen.diffusion.pipelines import guidance
 
         with guidance.only_in(pipe, settings.guided_steps, settings.num_inference_steps):
             return pipe(

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import methods, runners, scorers, strategies
+from synthgen import methods, runners, scorers
 from synthgen.core import model_folder
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFolder
+from synthgen.diffusion import strategies
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.plan.manifest.settings import MethodSettings, ScorerSettings, SourceSettings, StrategySettings
 from synthgen.real import sources
@@ -168,10 +169,10 @@ def test_a_new_file_is_behind_the_door(monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "mine.py").write_text('"""My own way."""\n')
     (tmp_path / "_shared.py").write_text('"""No way."""\n')
     monkeypatch.setattr(strategies, "__path__", [*strategies.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "synthgen.strategies.mine", raising=False)
+    monkeypatch.delitem(sys.modules, "synthgen.diffusion.strategies.mine", raising=False)
     assert set(strategies.door.names()) - set(STRATEGIES) == {"mine"}
     assert strategies.door.help("mine") == "My own way."
-    monkeypatch.delitem(sys.modules, "synthgen.strategies.mine")
+    monkeypatch.delitem(sys.modules, "synthgen.diffusion.strategies.mine")
     monkeypatch.delattr(strategies, "mine")
 
 

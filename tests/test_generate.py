@@ -12,6 +12,7 @@ import pytest
 from synthgen import generate
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.diffusion.strategies import fake
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
 from synthgen.plan import Plan, throughput
 from synthgen.plan.manifest.settings import Extensions
@@ -20,7 +21,6 @@ from synthgen.runs import run_folder, tar_samples
 from synthgen.runs.receipts import Outcome, Receipt
 from synthgen.runs.start_images import FindStartImage
 from synthgen.runs.verify import verify
-from synthgen.strategies import fake
 from synthgen.vision.images import codec
 
 MakePlan = Callable[..., Plan]

@@ -12,13 +12,13 @@ import pytest
 from synthgen import generate
 from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
+from synthgen.diffusion.pipelines import denoiser, guidance
+from synthgen.diffusion.strategies import img2img, text2img
+from synthgen.diffusion.strategies._diffusion import Scheduler
 from synthgen.errors import ManifestError, UnavailableError
-from synthgen.pipelines import denoiser, guidance
 from synthgen.plan import Plan, throughput
 from synthgen.plan.sample import record
 from synthgen.runs import load_plan
-from synthgen.strategies import img2img, text2img
-from synthgen.strategies._diffusion import Scheduler
 
 pytestmark = [
     pytest.mark.slow,

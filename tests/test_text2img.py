@@ -14,17 +14,18 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import attempts, generate, pipelines, plan, study
+from synthgen import attempts, generate, plan, study
 from synthgen.core import devices, model_folder
 from synthgen.core.devices import Environment, Wish
+from synthgen.diffusion import pipelines
+from synthgen.diffusion.pipelines import schedulers
+from synthgen.diffusion.strategies import text2img
+from synthgen.diffusion.strategies._diffusion import Scheduler
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
-from synthgen.pipelines import schedulers
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
 from synthgen.reproduce import reproduce
 from synthgen.runs import receipts
-from synthgen.strategies import text2img
-from synthgen.strategies._diffusion import Scheduler
 from synthgen.vision.images import codec
 
 pytestmark = [

@@ -22,7 +22,7 @@ class PluginFolder:
 
     @property
     def kind(self) -> str:
-        """What one of these is called in messages: ``strategy`` for ``synthgen.strategies``."""
+        """What one of these is called in messages: ``strategy`` for ``synthgen.diffusion.strategies``."""
         plural = self._package.rpartition(".")[2]
         return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
 

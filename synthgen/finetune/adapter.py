@@ -7,8 +7,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import __version__, methods, pipelines
+from synthgen import __version__, methods
 from synthgen.core import adapter_folder, atomic, devices
+from synthgen.diffusion import pipelines
 from synthgen.finetune import checkpoints, curves, environment, grids, material, prior, seeds
 from synthgen.finetune.loss import Shown
 from synthgen.finetune.training import Step, Training

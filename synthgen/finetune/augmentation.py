@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from synthgen.strategies.inpaint import Mask
+from synthgen.diffusion.strategies.inpaint import Mask
 from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthgen import pipelines
+from synthgen.diffusion import pipelines
 from synthgen.finetune import noising, seeds
 from synthgen.finetune.material import Material
 
@@ -19,7 +19,7 @@ def predict(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mappin
         denoiser: Its UNet or transformer, wrapped for several devices where there are.
         noisy: Latents, and for a UNet made for inpainting the mask and the masked image's behind them.
         times: Timesteps, shape (batch,).
-        conditions: The prompts' embeddings, as of :func:`synthgen.pipelines.encode`.
+        conditions: The prompts' embeddings, as of :func:`synthgen.diffusion.pipelines.encode`.
 
     Returns:
         The shape of the latents.

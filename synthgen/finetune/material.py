@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthgen import pipelines
+from synthgen.diffusion import pipelines
 from synthgen.finetune import augmentation, seeds
 
 if TYPE_CHECKING:

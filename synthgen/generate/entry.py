@@ -4,8 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import strategies
 from synthgen.core.devices import Environment, Wish
+from synthgen.diffusion import strategies
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest import Output

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from synthgen import pipelines
 from synthgen.core.model_folder import ModelFacts
+from synthgen.diffusion import pipelines
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.plan.manifest.settings import MethodSettings, Tunes
 

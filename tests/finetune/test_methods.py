@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from synthgen.core import adapter_folder
+from synthgen.diffusion.pipelines.loading import put_on
 from synthgen.errors import UnavailableError
-from synthgen.pipelines.loading import put_on
 
 pytestmark = pytest.mark.slow
 

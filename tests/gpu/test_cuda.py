@@ -12,9 +12,9 @@ import pytest
 from synthgen import study
 from synthgen.core import devices
 from synthgen.core.devices import Environment, Wish
+from synthgen.diffusion.strategies import text2img
 from synthgen.plan import Plan
 from synthgen.reproduce import reproduce
-from synthgen.strategies import text2img
 from synthgen.vision.images import codec
 
 pytestmark = [

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from synthgen import pipelines
 from synthgen.core import devices
 from synthgen.core.devices import Environment, Wish
 from synthgen.core.model_folder import ModelFacts
+from synthgen.diffusion import pipelines
+from synthgen.diffusion.pipelines import Pipeline, Task
 from synthgen.errors import ManifestError, UnavailableError
-from synthgen.pipelines import Pipeline, Task
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker, MadeImages
-from synthgen.pipelines import Task
+from synthgen.diffusion.pipelines import Task
+from synthgen.diffusion.strategies._diffusion import FromImageSettings, environment, load
+from synthgen.diffusion.strategies._masks import Bools, Mask, blend
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs.start_images import FindStartImage, StartImage, no_start_image
-from synthgen.strategies._diffusion import FromImageSettings, environment, load
-from synthgen.strategies._masks import Bools, Mask, blend
 
 __all__ = ["Mask", "Settings", "environment", "maker"]
 

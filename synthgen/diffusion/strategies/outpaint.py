@@ -1,9 +1,9 @@
 """All but the middle of an image painted anew by the prompt, a border left as it was where one is asked for."""
 
-from synthgen.strategies import inpaint
-from synthgen.strategies._diffusion import environment
-from synthgen.strategies._masks import Mask
-from synthgen.strategies.inpaint import maker
+from synthgen.diffusion.strategies import inpaint
+from synthgen.diffusion.strategies._diffusion import environment
+from synthgen.diffusion.strategies._masks import Mask
+from synthgen.diffusion.strategies.inpaint import maker
 
 __all__ = ["Settings", "environment", "maker"]
 

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages
+from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
 from synthgen.errors import OutOfMemoryError
-from synthgen.pipelines import guidance, latents, prompts, schedulers
 from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Pipeline:
     def __init__(self, pipe: Any, dtype: str) -> None:
         self._pipe = pipe
         self._dtype = dtype
-        self._embeddings = prompts.Embeddings(pipe)
+        self._embeddings = prompt_embeddings.Embeddings(pipe)
         self._finite: list[Any] = []
         self._own_scheduler = pipe.scheduler
         pipe.vae.decoder.register_forward_hook(self._note_finite)
@@ -154,7 +154,7 @@ class Pipeline:
         texts = [sample.prompt for sample in samples]
         reads_negative = guided and not guidance.distilled(self._pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
-        prompts.check_lengths(self._pipe, {*texts, *negative})
+        prompt_embeddings.check_lengths(self._pipe, {*texts, *negative})
         arguments = self._embeddings(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}

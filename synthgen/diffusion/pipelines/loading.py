@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 from synthgen.core import adapter_folder, devices, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
+from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.errors import UnavailableError
-from synthgen.pipelines.batches import Pipeline
 from synthgen.plan.sample import Recipe
 
 Task = Literal["text2img", "img2img", "inpaint"]

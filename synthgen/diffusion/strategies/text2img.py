@@ -2,9 +2,9 @@
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker
+from synthgen.diffusion.strategies._diffusion import SamplerSettings, environment, load
 from synthgen.plan.sample import Recipe
 from synthgen.runs.start_images import FindStartImage, no_start_image
-from synthgen.strategies._diffusion import SamplerSettings, environment, load
 
 __all__ = ["Settings", "environment", "maker"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from synthgen.diffusion.pipelines.latents import denoiser
 from synthgen.errors import UnavailableError
-from synthgen.pipelines.latents import denoiser
 
 DISTILLED = "reads guidance_scale as a number in every step, so it can be left out of none"
 

@@ -1,0 +1,26 @@
+"""The diffusers pipelines: loaded once, called in batches."""
+
+from synthgen.diffusion.pipelines.guidance import DISTILLED
+from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
+from synthgen.diffusion.pipelines.loading import CLASSES, Task, fits, load, pipeline_class, read, resolve_revision
+from synthgen.diffusion.pipelines.pipeline import Pipeline
+from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
+from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
+
+__all__ = [
+    "CLASSES",
+    "DISTILLED",
+    "SCHEDULERS",
+    "Pipeline",
+    "Task",
+    "check_lengths",
+    "check_scheduler",
+    "denoiser",
+    "encode",
+    "fits",
+    "load",
+    "pipeline_class",
+    "read",
+    "reads_mask",
+    "resolve_revision",
+]
