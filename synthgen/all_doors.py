@@ -2,7 +2,7 @@
 
 from synthgen.core import resources
 from synthgen.diffusion.strategies import door as strategies
-from synthgen.methods import door as methods
+from synthgen.finetune.methods import door as methods
 from synthgen.plan.manifest import prompts
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.real.sources import door as sources

@@ -15,8 +15,8 @@ from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import DamagedError, IncompleteError, ManifestError, UnavailableError
+from synthgen.generate.reproduce import reproduce
 from synthgen.plan import Plan, real_pools
-from synthgen.reproduce import reproduce
 from synthgen.runs import load_plan, run_folder
 from synthgen.runs.verify import verify
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from synthgen.attempts import MadeSample, make, pad
 from synthgen.diffusion.maker import MadeImages
+from synthgen.generate.retry import MadeSample, make, pad
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
 

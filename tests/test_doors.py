@@ -8,15 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import methods, runners, scorers
+from synthgen import scorers
 from synthgen.core import model_folder
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFolder
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, ManifestError, StoppedError
+from synthgen.finetune import methods
+from synthgen.generate import runners
+from synthgen.generate.runners import local
 from synthgen.plan.manifest.settings import MethodSettings, ScorerSettings, SourceSettings, StrategySettings
 from synthgen.real import sources
-from synthgen.runners import local
 
 STRATEGIES = strategies.door.names()
 RUNNERS = runners.door.names()

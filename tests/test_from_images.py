@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import generate, reproduce, study
+from synthgen import generate, study
 from synthgen.core.devices import Wish
 from synthgen.errors import InputError, PlanMismatchError
+from synthgen.generate import reproduce
 from synthgen.plan import Plan, real_index
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, load_plan, run_folder, tar_samples

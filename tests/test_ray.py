@@ -8,7 +8,7 @@ import pytest
 
 from synthgen import generate
 from synthgen.errors import InputError, StoppedError
-from synthgen.runners import ray as runner
+from synthgen.generate.runners import ray as runner
 
 
 class FakeRay:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from synthgen import attempts, generate, plan, study
+from synthgen import generate, plan, study
 from synthgen.core import devices, model_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion import pipelines
@@ -22,9 +22,10 @@ from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.strategies import text2img
 from synthgen.diffusion.strategies._diffusion import Scheduler
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
+from synthgen.generate import retry
+from synthgen.generate.reproduce import reproduce
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
-from synthgen.reproduce import reproduce
 from synthgen.runs import receipts
 from synthgen.vision.images import codec
 
@@ -353,7 +354,7 @@ def test_nan_is_made_again_in_fp32(make_plan: MakePlan, pinned: Environment) -> 
     reduced = dataclasses.replace(pinned, dtype="bfloat16", batch_size=2)
     samples = [planned.sample(0), planned.sample(1)]
     maker = poison(reduced, planned.recipe, {samples[0].seed})
-    made = {one.sample.key: one for one in attempts.make(samples, maker, 2, lambda one, _: one)}
+    made = {one.sample.key: one for one in retry.make(samples, maker, 2, lambda one, _: one)}
     assert made[samples[0].key].tries == ("nonfinite", "made")
     assert made[samples[1].key].tries == ("made",)
     assert made[samples[0].key].sample.attempt == 0

@@ -23,7 +23,7 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: b
     from synthgen.all_doors import EXTENSIONS
     from synthgen.core import atomic
     from synthgen.errors import InputError
-    from synthgen.reproduce import TOLERANCE, reproduce
+    from synthgen.generate.reproduce import TOLERANCE, reproduce
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")

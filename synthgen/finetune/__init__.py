@@ -89,14 +89,14 @@ def finetune(job: Job, device: str = "auto", *, stop: Callable[[], bool] = lambd
         UnavailableError: The device, or a model, can't be had here.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    from synthgen.finetune import adapter
+    from synthgen.finetune import train_adapter
 
     for tuning in job.todo:
         if stop():
             raise StoppedError(STOPPED)
         folder = job.root / adapter_folder.FOLDER / tuning.adapter.name
         seconds = 0.0
-        for step in adapter.train(job.plan.manifest, tuning, job.root, device=device, stop=stop):
+        for step in train_adapter.train(job.plan.manifest, tuning, job.root, device=device, stop=stop):
             seconds += step.seconds
             yield step
         facts = adapter_folder.read(folder)

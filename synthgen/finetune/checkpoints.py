@@ -1,7 +1,7 @@
 """A training's newest state on disk, in safetensors: weights, both moments of AdamW, averages, and the step.
 
-Random numbers are a function of the step (:mod:`synthgen.finetune.seeds`), and so is the learning rate; so a training
-that goes on from here gives the weights of an unbroken one, to the byte.
+Random numbers are a function of the step (:mod:`synthgen.finetune.step_seeds`), and so is the learning rate; so a
+training that goes on from here gives the weights of an unbroken one, to the byte.
 """
 
 import json

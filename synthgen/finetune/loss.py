@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgen.diffusion import pipelines
-from synthgen.finetune import noising, seeds
-from synthgen.finetune.material import Material
+from synthgen.finetune import noising, step_seeds
+from synthgen.finetune.latents import Material
 
 
 def predict(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mapping[str, Any]) -> Any:
@@ -99,7 +99,7 @@ class Loss:
         import torch
 
         process, settings = self._accelerator.process_index, self._settings
-        torch.manual_seed(seeds.seed(self._digest, "batch", batch, process))
+        torch.manual_seed(step_seeds.seed(self._digest, "batch", batch, process))
         loss = self._loss_of(self._shown.own, batch, "own")
         if self._shown.prior is not None:
             loss = loss + settings.prior_loss_weight * self._loss_of(self._shown.prior, batch, "prior")
@@ -110,7 +110,7 @@ class Loss:
         import torch
 
         process, device = self._accelerator.process_index, self._accelerator.device
-        rng = seeds.generator(self._digest, what, batch, process)
+        rng = step_seeds.generator(self._digest, what, batch, process)
         images = self._chosen(material, batch, what)
         rows = [image * material.variants + int(rng.integers(material.variants)) for image in images]
         texts = [material.texts[image][int(rng.integers(len(material.texts[image])))] for image in images]
@@ -135,7 +135,7 @@ class Loss:
         size, count = self._settings.train_batch_size, len(material)
         first = (batch * self._accelerator.num_processes + self._accelerator.process_index) * size
         passes = {place // count for place in range(first, first + size)}
-        order = {one: seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
+        order = {one: step_seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
         return [int(order[place // count][place % count]) for place in range(first, first + size)]
 
     def _conditions(self, texts: Sequence[str]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from synthgen.finetune import grids, material, seeds
-from synthgen.finetune.material import Material
+from synthgen.finetune import latents, sample_grid, step_seeds
+from synthgen.finetune.latents import Material
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,10 @@ def images(
     found: list[tuple[str, Pixels]] = []
     for first in range(0, len(prompts), _BATCH):
         batch = prompts[first : first + _BATCH]
-        start = seeds.seed(digest, "prior", first)
-        drawn = grids.draw(source, batch, [], settings.resolution, inpaint=False, within=within(), first_seed=start)
+        start = step_seeds.seed(digest, "prior", first)
+        drawn = sample_grid.draw(
+            source, batch, [], settings.resolution, inpaint=False, within=within(), first_seed=start
+        )
         found += zip(batch, drawn, strict=True)
     return found
 
@@ -44,7 +46,7 @@ def encode(pipe: Any, kept: Kept, settings: Any, *, masked: bool, digest: str) -
     if not kept:
         return None
     readers = [partial(_same, pixels) for _, pixels in kept]
-    return material.encode(
+    return latents.encode(
         pipe, readers, [(text,) for text, _ in kept], settings, masked=masked, digest=f"{digest} prior"
     )
 

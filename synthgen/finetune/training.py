@@ -12,7 +12,7 @@ from typing import Any
 from synthgen.errors import DamagedError, StoppedError, UnavailableError
 from synthgen.finetune import checkpoints
 from synthgen.finetune.loss import Loss, Shown
-from synthgen.methods import Learner
+from synthgen.finetune.methods import Learner
 
 CHECKPOINT = "checkpoint.safetensors"
 _TOLD_SECONDS = 2.0

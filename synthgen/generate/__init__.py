@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from synthgen.core.devices import Wish
 from synthgen.generate.job import Job, Selection, prepare
-from synthgen.generate.work import Work, never
+from synthgen.generate.runners import runner
+from synthgen.generate.worker import Work, never
 from synthgen.plan import Plan, ShardRef, throughput
-from synthgen.runners import runner
 from synthgen.runs.receipts import Receipt
 
 __all__ = ["Job", "Selection", "generate", "prepare"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from synthgen import curate, reproduce, study
+from synthgen import curate, study
 from synthgen.core.devices import Wish
 from synthgen.curate import Outcome
+from synthgen.generate import reproduce
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import run_folder, tar_samples, verdicts, verify

@@ -13,8 +13,8 @@ from synthgen import study
 from synthgen.core import devices
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion.strategies import text2img
+from synthgen.generate.reproduce import reproduce
 from synthgen.plan import Plan
-from synthgen.reproduce import reproduce
 from synthgen.vision.images import codec
 
 pytestmark = [

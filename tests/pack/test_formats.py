@@ -10,11 +10,11 @@ import pytest
 
 from synthgen import preview, study
 from synthgen.errors import PlanMismatchError
+from synthgen.generate.reproduce import reproduce
 from synthgen.pack import parts
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
-from synthgen.reproduce import reproduce
 from synthgen.runs import dataset_folder, tar_samples
 from synthgen.runs.verify import verify
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.methods import _settings
-from synthgen.methods._settings import TrainingSettings
+from synthgen.finetune.methods import _settings
+from synthgen.finetune.methods._settings import TrainingSettings
 
 __all__ = ["Settings", "learner"]
 

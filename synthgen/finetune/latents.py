@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion import pipelines
-from synthgen.finetune import augmentation, seeds
+from synthgen.finetune import augmentation, step_seeds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ def _prompts(manifest: Manifest, tuning: Tuning, source: Source, *, new: bool) -
     scale, own = manifest.document.skin_tones.scale, tuning.labels[source.label]
     words = tuning.adapter.word(source.label, own) if new else own
     tone = (scale, source.tone, skin_tones.name(scale, source.tone))
-    drawn = (seeds.seed(tuning.adapter.digest, "prompt", source.id, turn) for turn in range(_DRAWS))
+    drawn = (step_seeds.seed(tuning.adapter.digest, "prompt", source.id, turn) for turn in range(_DRAWS))
     texts = (manifest.prompts.render(source.label, words, tone, one).text for one in drawn)
     return tuple(dict.fromkeys(texts))
 
@@ -160,7 +160,7 @@ def _batches(
     for row in range(total):
         image, variant = divmod(row, variants)
         whole = images[image]() if variant == 0 else whole
-        rng = seeds.generator(digest, "variant", image, variant)
+        rng = step_seeds.generator(digest, "variant", image, variant)
         changed = augmentation.augment(whole, settings, rng) if variants > 1 else _plain(whole, settings)
         pixels.append(changed)
         masks.append(augmentation.draw_mask(side, rng) if masked else np.zeros((side, side), bool))

@@ -3,7 +3,7 @@
 Each module has:
 
 * a docstring whose first line is its help;
-* ``Settings``, a :class:`synthgen.methods._settings.TrainingSettings`, valid before anything runs;
+* ``Settings``, a :class:`synthgen.finetune.methods._settings.TrainingSettings`, valid before anything runs;
 * ``learner(pipe, settings, words) -> Learner``, which puts what is trained onto a loaded diffusers pipeline; ``words``
   are the words of each label that it is shown, by label.
 """

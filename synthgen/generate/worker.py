@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
-from synthgen import attempts
-from synthgen.attempts import MadeSample
 from synthgen.core.devices import Wish
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import OutOfMemoryError, StoppedError
-from synthgen.generate.entry import Entry, begin
-from synthgen.generate.shard import Files, commit, encode
+from synthgen.generate import retry
+from synthgen.generate.loaded_entry import Entry, begin
+from synthgen.generate.retry import MadeSample
+from synthgen.generate.write_shard import Files, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder, start_images
@@ -105,7 +105,7 @@ class Work:
         samples = entry.plan.shard(number)
         ready = [sample for sample in samples if self.originals.has(sample)]
         maker = partial(self._paint, entry.maker)
-        made = attempts.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
+        made = retry.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
         lost = (MadeSample(one, None, ("no-original", "failed")) for one in samples if not self.originals.has(one))
         files = [encoders.submit(encode, entry, one) for one in itertools.chain(made, lost)]
         self.originals.release(samples)

@@ -7,10 +7,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
-from synthgen import __version__, methods
+from synthgen import __version__
 from synthgen.core import adapter_folder, atomic, devices
 from synthgen.diffusion import pipelines
-from synthgen.finetune import checkpoints, curves, environment, grids, material, prior, seeds
+from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import Shown
 from synthgen.finetune.training import Step, Training
 from synthgen.plan.adapters import Tuning
@@ -59,7 +59,7 @@ class _Work:
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
         self._revision = pipelines.resolve_revision(entry)
         self._facts = environment.facts(tuning, described, precision, self._revision)
-        self._losses = curves.Losses(self.scratch)
+        self._losses = loss_curve.Losses(self.scratch)
         if self._accelerator.is_main_process:
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
@@ -86,15 +86,15 @@ class _Work:
         settings, digest, pipe = self._settings, self._tuning.adapter.digest, self._pipe
         masked = self._tuning.entry.strategy == "inpaint"
         kept = prior.images(pipe, settings, digest, within=self._accelerator.autocast, inpaint=masked)
-        torch.manual_seed(seeds.seed(digest, "first"))
+        torch.manual_seed(step_seeds.seed(digest, "first"))
         learner = self._learner()
-        texts = material.of(self._manifest, self._tuning)
+        texts = latents.of(self._manifest, self._tuning)
         pipelines.check_lengths(pipe, {text for some in texts for text in some})
         images = [partial(self._read, source) for source in self._tuning.pool]
-        own = material.encode(pipe, images, texts, settings, masked=masked, digest=digest)
+        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest)
         other = prior.encode(pipe, kept, settings, masked=masked, digest=digest)
         every = [text for shown in (own, other) if shown for some in shown.texts for text in some]
-        embeddings = {} if learner.reads_text else material.embed(pipe, [*every, ""])
+        embeddings = {} if learner.reads_text else latents.embed(pipe, [*every, ""])
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
             self._move("cpu")
         return Training(
@@ -128,13 +128,13 @@ class _Work:
         if not count:
             return []
         shown = self._examples(count)
-        prompts = material.samples(self._manifest, self._tuning, count, new=new)
+        prompts = latents.samples(self._manifest, self._tuning, count, new=new)
         inpaint = self._tuning.entry.strategy == "inpaint"
-        return grids.draw(self._pipe, prompts, shown, side, inpaint=inpaint, within=self._accelerator.autocast())
+        return sample_grid.draw(self._pipe, prompts, shown, side, inpaint=inpaint, within=self._accelerator.autocast())
 
     def _examples(self, count: int) -> list[Any]:
         side = self._settings.resolution
-        sources = material.examples(self._tuning, count)
+        sources = latents.examples(self._tuning, count)
         return [untrusted.fit(self._read(one), side, side, "crop") for one in sources]
 
     def note(self, step: Step) -> None:
@@ -154,10 +154,10 @@ class _Work:
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
             checkpoints.sort(path)
         losses = self._losses.read()
-        curves.write(losses, folder)
+        loss_curve.write(losses, folder)
         if count:
             rows = [("shown", self._examples(count)), ("before", before), ("after", self.pictures(new=True))]
-            atomic.write(folder / "samples.png", grids.sheet(rows))
+            atomic.write(folder / "samples.png", sample_grid.sheet(rows))
         self._sync(folder)
         tail = [loss for step, loss in losses if step > training.steps * 0.9]
         adapter_folder.write(folder, self._told(training, sum(tail) / max(1, len(tail))))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from synthgen.errors import InputError
-from synthgen.methods._settings import TrainingSettings
+from synthgen.finetune.methods._settings import TrainingSettings
 
 __all__ = ["Settings", "learner"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from synthgen import __version__
-from synthgen.attempts import MadeSample
 from synthgen.core.devices import Environment
 from synthgen.errors import DamagedError
-from synthgen.generate.entry import Entry
+from synthgen.generate.loaded_entry import Entry
+from synthgen.generate.retry import MadeSample
 from synthgen.plan.sample import record
 from synthgen.runs import tar_samples
 from synthgen.runs.receipts import Outcome, Receipt

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen.attempts import pad
 from synthgen.core import adapter_folder
 from synthgen.core.devices import Environment, Wish
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, UnavailableError
+from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
