@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from synthgen.evaluate import conclusions, statistics
-from synthgen.evaluate.comparisons import Analysis
-from synthgen.evaluate.predictions import Cell
+from synthgen.evaluate.analysis import statistics
+from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.report import conclusions
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/statistics.md"

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from copies import CHANGES
 from PIL import Image, ImageFilter
 
-from synthgen.curate.judging import interval
+from synthgen.curate.rules import interval
+from synthgen.curate.scorers import Batch, Context, module
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.render import Phantoms, render
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest import rules
 from synthgen.plan.real_index import Source
 from synthgen.plan.sample import Record, field_types
-from synthgen.scorers import Batch, Context, module
 from synthgen.vision.near_duplicates import THRESHOLD
 
 LABELS = tuple(CONDITIONS)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from synthgen import evaluate
 from synthgen.all_doors import EXTENSIONS
-from synthgen.evaluate import inputs, training
-from synthgen.evaluate.training import Setup, Unit
+from synthgen.evaluate.images import arrays
+from synthgen.evaluate.train import train
+from synthgen.evaluate.train.train import Setup, Unit
 from synthgen.plan import manifest as manifests
 from synthgen.plan.manifest.learner import Learner
 
@@ -41,14 +42,14 @@ def pixel_seconds(job: evaluate.Job, count: int) -> Iterator[float]:
     names = random.Random(0).sample(sorted(job.names), count)  # noqa: S311 - no secret
     folder = job.out / "pixels"
     folder.mkdir()
-    inputs.write_pixels(job.roll.items, side, folder / "rows")
+    arrays.write_pixels(job.roll.items, side, folder / "rows")
     setup = Setup(learner, learner.network, job.settings.mix, job.roll.labels, job.roll.held, len(job.labels),
                   folder / "rows", folder)  # fmt: skip
     for name in names:
         trial = job.names[name]
         unit = Unit(name, *job.roll.rows(trial), trial.optimizer_steps, trial.augmented)
         began = time.perf_counter()
-        training.train(setup, unit)
+        train.train(setup, unit)
         seconds = time.perf_counter() - began
         print(f"from pixels: {seconds:.0f} s", flush=True)
         yield seconds

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from synthgen import scorers
 from synthgen.core import model_folder
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFolder
+from synthgen.curate import scorers
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, ManifestError, StoppedError
 from synthgen.finetune import methods

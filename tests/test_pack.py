@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from synthgen import card, pack, study
+from synthgen import pack, study
 from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
+from synthgen.pack import card
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record

@@ -1,11 +1,11 @@
 """Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
 
-from synthgen.curate.chart import draw, write_table
 from synthgen.curate.job import Job, check, prepare, score
 from synthgen.curate.judge import curation_of, judge
-from synthgen.curate.outcome import Outcome, Survivors
 from synthgen.curate.quota import next_round
 from synthgen.curate.scoring import Scored
+from synthgen.curate.survivors import Outcome, Survivors
+from synthgen.curate.survivors_chart import draw, write_table
 
 __all__ = [
     "Job",

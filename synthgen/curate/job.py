@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.curate.judge import curation_of
+from synthgen.curate.scorers import Context
 from synthgen.curate.scoring import Scored, Scoring, Shard, finished
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
 from synthgen.real import indexing
 from synthgen.runs import finished_shards, load_plan
-from synthgen.scorers import Context
 from synthgen.vision.images import untrusted
 
 

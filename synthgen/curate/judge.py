@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from synthgen.curate import audit, judging, samples, scores
-from synthgen.curate.judging import Verdicts
-from synthgen.curate.outcome import Outcome, outcome
+from synthgen.curate import image_table, near_copy_audit, rules, score_columns
+from synthgen.curate.rules import Verdicts
+from synthgen.curate.survivors import Outcome, outcome
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
@@ -30,12 +30,14 @@ def judge(root: Path, plan: Plan) -> Outcome:
         InputError: The manifest does not say what to keep, or a rule compares a column that holds no numbers.
         IncompleteError: The run has no image, or an image has no score yet.
     """
-    curation, found = curation_of(plan), samples.take(root, plan)
+    curation, found = curation_of(plan), image_table.take(root, plan)
     if not len(found.cell):
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    columns = curation.columns | (audit.COLUMNS if audit.SCORER in curation.scorers else frozenset())
-    read = scores.read(root, found, columns)
-    judged = judging.judge(curation, found, read)
+    columns = curation.columns | (
+        near_copy_audit.COLUMNS if near_copy_audit.SCORER in curation.scorers else frozenset()
+    )
+    read = score_columns.read(root, found, columns)
+    judged = rules.judge(curation, found, read)
     facts = Facts(
         run=found.run,
         scores={name: verdicts.score_digest(root, name) for name in sorted({one.partition(".")[0] for one in columns})},
@@ -43,8 +45,8 @@ def judge(root: Path, plan: Plan) -> Outcome:
         judged=len(found.cell),
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
-        parity=judging.ratios(judged, plan.manifest.document.skin_tones.scale),
-        audit=audit.sentence(root, judged, read),
+        parity=rules.ratios(judged, plan.manifest.document.skin_tones.scale),
+        audit=near_copy_audit.sentence(root, judged, read),
     )
     _write(root, judged, facts)
     return outcome(plan, curation, judged, facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from synthgen.curate.outcome import Outcome, Survivors
+from synthgen.curate.survivors import Outcome, Survivors
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.ordering import apportion
 from synthgen.plan.top_ups import Round

@@ -12,13 +12,13 @@ from typing import Any
 
 from synthgen import __version__
 from synthgen.core import atomic
+from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
 from synthgen.runs import tar_samples
 from synthgen.runs.receipts import Ledger
-from synthgen.scorers import Batch, Context, Module, Scorer, module
 from synthgen.vision.images import codec
 
 

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from synthgen.core import atomic
-from synthgen.evaluate.job import Job, Progress, check, prepare
-from synthgen.evaluate.training import Setup, Unit
+from synthgen.evaluate.prepare import Job, Progress, check, prepare
+from synthgen.evaluate.train.train import Setup, Unit
 
 __all__ = ["Job", "Unit", "check", "evaluate", "finished", "prepare", "rescore"]
 
@@ -38,17 +38,19 @@ def evaluate(
     Raises:
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    from synthgen.evaluate import outcome, report, working
+    from synthgen.evaluate import collect
+    from synthgen.evaluate.report import write
+    from synthgen.evaluate.train import worker_pool
 
     setup = _setup(job)
     todo = [_unit(job, name) for name in job.names if setup.units.read(name) is None]
     if todo:
         _write_inputs(job, setup.inputs, progress)
         try:
-            yield from working.work(setup, todo, workers or _processes(setup, len(todo)), stop)
+            yield from worker_pool.work(setup, todo, workers or _processes(setup, len(todo)), stop)
         finally:
             setup.inputs.unlink(missing_ok=True)
-    report.write(outcome.predictions(job, setup.units), job.out)
+    write.write(collect.predictions(job, setup.units), job.out)
 
 
 def finished(job: Job) -> int:
@@ -63,13 +65,13 @@ def rescore(out: Path) -> None:
     Raises:
         DamagedError: There are none, or they can't be read.
     """
-    from synthgen.evaluate import report
+    from synthgen.evaluate.report import write
 
-    report.rescore(out)
+    write.rescore(out)
 
 
 def _setup(job: Job) -> Setup:
-    from synthgen.evaluate import backbones
+    from synthgen.evaluate.train import backbone
 
     folder = job.out / TRIALS
     return Setup(
@@ -81,7 +83,7 @@ def _setup(job: Job) -> Setup:
         classes=len(job.labels),
         inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
-        device="cpu" if job.network.frozen else backbones.device(),
+        device="cpu" if job.network.frozen else backbone.device(),
     )
 
 
@@ -92,7 +94,7 @@ def _unit(job: Job, name: str) -> Unit:
 
 
 def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
-    from synthgen.evaluate import inputs
+    from synthgen.evaluate.images import arrays
 
     path.parent.mkdir(exist_ok=True)
     for folder in (path.parent, *path.parent.glob("*/"), job.out / "plots"):
@@ -100,9 +102,9 @@ def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
     frozen = job.network.frozen
     told = partial(progress, "computing features" if frozen else "reading pixels") if progress else None
     if frozen:
-        inputs.write_features(job.roll.items, frozen, path, told)
+        arrays.write_features(job.roll.items, frozen, path, told)
     else:
-        inputs.write_pixels(job.roll.items, job.settings.learner.side, path, told)
+        arrays.write_pixels(job.roll.items, job.settings.learner.side, path, told)
 
 
 def _processes(setup: Setup, units: int) -> int:

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from synthgen import __version__, card
+from synthgen import __version__
 from synthgen.errors import PlanMismatchError
-from synthgen.pack import inventory, parts, scratch, sorting, work
+from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
+from synthgen.pack.card.results import add_report
+from synthgen.pack.dataset_files import Dataset, DrawSheet
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.order import Order
-from synthgen.pack.rest import Dataset, DrawSheet
-from synthgen.pack.results import add_report
 from synthgen.pack.scratch import Job, Scratch
-from synthgen.pack.work import PackedShard
+from synthgen.pack.shuffled_order import Order
+from synthgen.pack.write_shards import PackedShard
 from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, run_folder
@@ -76,12 +76,12 @@ def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard
     """Write every file of the dataset that is not there yet."""
     found, pack = dataset.found, dataset.pack
     if not held.order.exists():
-        sorting.build(held.order, found, pack)
+        shuffle.build(held.order, found, pack)
     with Order(held.order, found.root) as sorted_samples:
-        todo = parts.cut(sorted_samples, pack)
+        todo = shard_plan.cut(sorted_samples, pack)
         job = Job(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
         shards = []
-        for shard in work.work(job, todo, workers):
+        for shard in write_shards.work(job, todo, workers):
             shards.append(shard)
             yield shard
         dataset.finish(job, todo, shards, sorted_samples)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.card import Summary
 from synthgen.errors import IncompleteError, InputError
+from synthgen.pack.card import Summary
 from synthgen.plan import Plan
 from synthgen.runs import finished_shards, verdicts
 from synthgen.runs.receipts import Receipt

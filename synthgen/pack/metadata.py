@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
-from synthgen.pack.parts import Part
-from synthgen.pack.sample import Placed
+from synthgen.pack.read_sample import Placed
 from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
 from synthgen.plan.sample import field_types
 from synthgen.runs import dataset_folder, parquet_samples
 

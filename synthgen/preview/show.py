@@ -11,7 +11,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
-from synthgen.preview.pairs import Find, Pairs, pair
+from synthgen.preview.before_after import Find, Pairs, pair
 from synthgen.runs import dataset_folder, run_folder, start_images, verdicts
 from synthgen.runs.receipts import Ledger
 from synthgen.vision import contact_sheet

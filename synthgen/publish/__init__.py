@@ -9,13 +9,13 @@ from huggingface_hub import HfApi, get_token
 
 from synthgen import __version__
 from synthgen.errors import InputError, SynthgenError
-from synthgen.publish.changes import Changes, compare
+from synthgen.publish.diff import Changes, compare
+from synthgen.publish.errors import NO_LOGIN
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
-from synthgen.publish.faults import NO_LOGIN
-from synthgen.publish.patience import Patience
+from synthgen.publish.hub_repo import MAIN, Remote, State
 from synthgen.publish.preflight import Preflight, repo_of
 from synthgen.publish.push import Push, Words
-from synthgen.publish.remote import MAIN, Remote, State
+from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request

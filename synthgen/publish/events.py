@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from synthgen.publish.changes import Changes
+from synthgen.publish.diff import Changes
 
 
 @dataclass(frozen=True, slots=True)

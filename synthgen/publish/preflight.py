@@ -9,8 +9,8 @@ from typing import Any
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.plan.sample import FROM_REAL
-from synthgen.publish import header, leaks, loader
-from synthgen.publish.changes import LocalFile
+from synthgen.publish import card_check, load_check, secrets
+from synthgen.publish.diff import LocalFile
 from synthgen.publish.events import Begun, Checked
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs.tar_samples import TarSample
@@ -60,7 +60,7 @@ class Preflight:
         self._check_card()
         if not self.faults:
             splits = self.provenance.get("splits", {"train": 0})
-            self.faults += [f"{self._root}: {fault}" for fault in loader.faults(self._root, self._shards(), splits)]
+            self.faults += [f"{self._root}: {fault}" for fault in load_check.faults(self._root, self._shards(), splits)]
 
     @property
     def card(self) -> str:
@@ -127,7 +127,7 @@ class Preflight:
         return status.st_size
 
     def _check_secrets(self, name: str, content: bytes) -> None:
-        for kind in leaks.find(content, self._token):
+        for kind in secrets.find(content, self._token):
             self._fault(name, f"holds what looks like {kind}; take it out and pack again")
 
     def _check_shard(self, name: str, path: Path, samples: int) -> None:
@@ -171,7 +171,7 @@ class Preflight:
         except UnicodeDecodeError:
             self._fault(layout.CARD, "not UTF-8 text")
             return
-        for fault in header.faults(text, self.provenance, real_sources=self._real_sources):
+        for fault in card_check.faults(text, self.provenance, real_sources=self._real_sources):
             self._fault(layout.CARD, fault)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
 from synthgen.errors import DamagedError, SynthgenError
-from synthgen.publish import faults
-from synthgen.publish.changes import Changes, LocalFile, compare
+from synthgen.publish import errors
+from synthgen.publish.diff import Changes, LocalFile, compare
 from synthgen.publish.events import Begun, Committed, Merged, Published, Sent
-from synthgen.publish.patience import Patience
-from synthgen.publish.remote import MAIN, Operation, Remote
+from synthgen.publish.hub_repo import MAIN, Operation, Remote
+from synthgen.publish.retry import Patience
 
 _FILES_AT_A_TIME = 16
 _MOVED = "someone else pushed to it meanwhile, so nothing of theirs was overwritten; look at it, then run again"
@@ -126,8 +126,8 @@ class Push:
             operations = self._operations(changes)[:limit]
             try:
                 commit = self._remote.commit(operations, reference, parent, self._words.title, self._words.body)
-            except faults.CAUGHT as error:
-                if faults.status(error) in (409, 412):
+            except errors.CAUGHT as error:
+                if errors.status(error) in (409, 412):
                     raise SynthgenError(f"{self._remote.repo}: {_MOVED}") from None
                 tries = self._patience.pause(tries, error, f"commit to {self._remote.repo}")
                 found = self._remote.head(reference)
@@ -169,11 +169,11 @@ class Push:
             if head != self._start:
                 raise SynthgenError(f"{self._remote.repo}: {_MOVED}")
             if merged:
-                raise SynthgenError(f"{self._remote.repo}: {self._branch} does not show the merge yet; {faults.AGAIN}")
+                raise SynthgenError(f"{self._remote.repo}: {self._branch} does not show the merge yet; {errors.AGAIN}")
             try:
                 self._remote.merge(number, self._words.body)
                 merged = True
-            except faults.CAUGHT as error:
+            except errors.CAUGHT as error:
                 tries = self._patience.pause(tries, error, f"merge pull request {number}")
 
     def _verified(self, commit: str | None, commits: int, tag: str) -> Published:

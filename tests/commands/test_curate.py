@@ -84,7 +84,7 @@ def write_dark_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]
     """Makes the fake scorer reject dark skin alone."""
 
     def write(_: Path) -> None:
-        from synthgen.scorers import fake
+        from synthgen.curate.scorers import fake
 
         def score(batch: Any) -> dict[str, Any]:
             return {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.curate.samples import Samples
+from synthgen.curate.image_table import Samples
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
 from synthgen.runs import verdicts

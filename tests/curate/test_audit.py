@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.curate import audit, judging
-from synthgen.curate.judging import Verdicts
-from synthgen.curate.samples import Samples
+from synthgen.curate import near_copy_audit, rules
+from synthgen.curate.image_table import Samples
+from synthgen.curate.rules import Verdicts
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Curation
 from synthgen.plan.real_index import Index, Source
@@ -20,11 +20,11 @@ from synthgen.vision import near_duplicates
 def judged(samples_of: Callable[..., Samples], curation_of: Callable[..., Curation]) -> Verdicts:
     """Four images, the last of which is rejected."""
     scores = {"fake.chance": np.array([0.0, 0.0, 0.0, 1.0])}
-    return judging.judge(curation_of(keep=["fake.chance < 0.5"]), samples_of({("a", "b", 1): 4}), scores)
+    return rules.judge(curation_of(keep=["fake.chance < 0.5"]), samples_of({("a", "b", 1): 4}), scores)
 
 
 def similarities(training: list[float], held_out: list[float]) -> dict[str, Any]:
-    found = zip(sorted(audit.COLUMNS, reverse=True), (training, held_out), strict=True)
+    found = zip(sorted(near_copy_audit.COLUMNS, reverse=True), (training, held_out), strict=True)
     return {name: np.array(values) for name, values in found}
 
 
@@ -37,7 +37,7 @@ def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
     """Rejected images count in the comparison alone; training and held-out images are told apart."""
     index(tmp_path, ["train", "validation", "test"])
     copy = near_duplicates.THRESHOLD + 0.01
-    said = audit.sentence(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
+    said = near_copy_audit.sentence(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
     assert said.startswith("each of 4 images was compared with 3 real images by scorer near_copy")
     assert (
         f"of the 3 accepted, 1 come as close to a training image as a copy does (similarity {copy - 0.01:.2f})" in said
@@ -47,6 +47,6 @@ def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
 
 def test_without_real_images_there_is_no_audit(judged: Verdicts, tmp_path: Path) -> None:
     """Nothing to compare with, or nothing measured, is no result."""
-    assert audit.sentence(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) == ""
+    assert near_copy_audit.sentence(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) == ""
     index(tmp_path, ["train"])
-    assert audit.sentence(tmp_path, judged, {}) == ""
+    assert near_copy_audit.sentence(tmp_path, judged, {}) == ""

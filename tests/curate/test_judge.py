@@ -11,7 +11,7 @@ import pytest
 
 from synthgen import curate, study
 from synthgen.core.devices import Wish
-from synthgen.curate import chart, samples
+from synthgen.curate import image_table, survivors_chart
 from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.runs import finished_shards, verdicts
@@ -90,11 +90,11 @@ def test_cells_are_counted(root: Path, make_plan: MakePlan) -> None:
 def test_a_shard_made_anew_is_noticed(root: Path, make_plan: MakePlan, make_images: Callable[..., Any]) -> None:
     """The list of images that is kept follows the receipts."""
     plan = make_plan(**changes())
-    first = samples.take(root, plan)
+    first = image_table.take(root, plan)
     (root / "fake" / "00001.json").unlink()
-    fewer = samples.take(root, plan)
+    fewer = image_table.take(root, plan)
     make_images(plan, root)
-    again = samples.take(root, plan)
+    again = image_table.take(root, plan)
     assert (len(first.cell), len(fewer.cell), len(again.cell)) == (23, 18, 23)
     assert (
         first.run
@@ -170,9 +170,9 @@ def test_a_file_that_is_no_verdicts_is_damage(root: Path) -> None:
 def test_the_chart_is_the_same_to_the_byte(root: Path, make_plan: MakePlan) -> None:
     """Survivors are drawn into the run."""
     found = curate.judge(root, make_plan(**changes()))
-    first = chart.draw(found, root).read_bytes()
+    first = survivors_chart.draw(found, root).read_bytes()
     assert first.startswith(b"\x89PNG")
-    assert chart.draw(found, root).read_bytes() == first
+    assert survivors_chart.draw(found, root).read_bytes() == first
 
 
 def test_a_scorer_that_cannot_be_had_is_said_before_any_image(make_plan: MakePlan, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from synthgen.curate import judging
-from synthgen.curate.samples import Samples
+from synthgen.curate import rules
+from synthgen.curate.image_table import Samples
 from synthgen.plan.manifest import Curation
 
 SamplesOf = Callable[..., Samples]
@@ -17,7 +17,7 @@ LIGHT, DARK = ("text", "acne", 1), ("text", "acne", 6)
 
 def judged(curation: Curation, samples: Samples, value: list[float], other: list[float] | None = None) -> Any:
     scores = {"fake.chance": np.array(value), "fake.brightness": np.array(other or [0.0] * len(value))}
-    found = judging.judge(curation, samples, scores)
+    found = rules.judge(curation, samples, scores)
     return found.accepted.tolist(), found.reasons().to_pylist()
 
 
@@ -63,14 +63,14 @@ def test_tones_are_balanced_within_an_entry_and_label(samples_of: SamplesOf, cur
     samples = samples_of({LIGHT: 3, DARK: 2, ("text", "healthy", 1): 2})
     accepted, reasons = judged(curation, samples, [0.1, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1])
     assert accepted == [True, False, False, False, True, True, True]
-    assert reasons[1] == [judging.BALANCE]
+    assert reasons[1] == [rules.BALANCE]
 
 
 def test_what_each_reason_rejects_is_counted(samples_of: SamplesOf, curation_of: CurationOf) -> None:
     """A filter counts all whom it rejects, and whom nothing else does."""
     curation = curation_of(keep=["fake.chance < 0.5", "fake.brightness < 0.5"])
     scores = {"fake.chance": np.array([0.1, 0.6, 0.6]), "fake.brightness": np.array([0.1, 0.1, 0.6])}
-    found = judging.judge(curation, samples_of({LIGHT: 3}), scores).filters
+    found = rules.judge(curation, samples_of({LIGHT: 3}), scores).filters
     assert [(one.rejected, one.alone) for one in found] == [(2, 1), (1, 0)]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import relative_risk
 
-from synthgen.curate import judging
-from synthgen.curate.samples import Samples
+from synthgen.curate import rules as synthgen_rules
+from synthgen.curate.image_table import Samples
 from synthgen.plan.manifest import Curation
 from synthgen.runs.verdicts import Ratio
 
@@ -17,7 +17,7 @@ CurationOf = Callable[..., Curation]
 
 def ratios(samples: Samples, curation: Curation, value: list[float], scale: str = "fitzpatrick") -> list[Ratio]:
     scores = {"fake.chance": np.array(value), "fake.brightness": np.zeros(len(value))}
-    return judging.ratios(judging.judge(curation, samples, scores), scale)
+    return synthgen_rules.ratios(synthgen_rules.judge(curation, samples, scores), scale)
 
 
 def test_rates_are_of_light_and_of_dark_skin(samples_of: SamplesOf, curation_of: CurationOf) -> None:
@@ -56,7 +56,7 @@ def test_no_rejection_of_light_skin_has_an_interval_yet(samples_of: SamplesOf, c
 def test_the_interval_is_that_of_katz_where_counts_are_large() -> None:
     """With many cases, half a case more makes no difference to scipy's log interval."""
     expected = relative_risk(3000, 10_000, 2000, 10_000).confidence_interval(0.95)
-    assert judging.interval(3000, 10_000, 2000, 10_000) == pytest.approx((expected.low, expected.high), rel=1e-3)
+    assert synthgen_rules.interval(3000, 10_000, 2000, 10_000) == pytest.approx((expected.low, expected.high), rel=1e-3)
 
 
 @pytest.mark.parametrize("counts", [(0, 5, 0, 5), (5, 5, 5, 5), (0, 1, 1, 1)])
@@ -64,5 +64,5 @@ def test_the_interval_is_finite_and_holds_an_even_ratio_where_nothing_is_known(
     counts: tuple[int, int, int, int],
 ) -> None:
     """Counts of 0 and of all give an interval too."""
-    low, high = judging.interval(*counts)
+    low, high = synthgen_rules.interval(*counts)
     assert 0 < low <= 1 <= high < float("inf")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
 
 LABELS = ("eczema", "psoriasis", "vitiligo")
 

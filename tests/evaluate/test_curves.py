@@ -6,19 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import isotonic_regression
 
-from synthgen.evaluate import curves
+from synthgen.evaluate.analysis import dose_response
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))
 def test_isotonic_is_scikit_learns(values: list[float]) -> None:
     """The rising curve is the least-squares one."""
-    assert curves.isotonic(np.array([values]))[0] == pytest.approx(isotonic_regression(np.array(values)), abs=1e-9)
+    assert dose_response.isotonic(np.array([values]))[0] == pytest.approx(
+        isotonic_regression(np.array(values)), abs=1e-9
+    )
 
 
 def test_a_flat_end_saturates_before_it() -> None:
     """A gain that stops growing at 10 saturates between 1 and 10, where 90 % of it is reached."""
     gains = np.tile([0.02, 0.05, 0.05], (11, 1))
-    found = curves.saturation(np.array([1.0, 10.0, 75.0]), gains)
+    found = dose_response.saturation(np.array([1.0, 10.0, 75.0]), gains)
     assert 1 < found.ratio < 10
     assert (found.low, found.high) == (found.ratio, found.ratio)
     assert (found.with_gain, found.still_rising) == (1.0, False)
@@ -26,14 +28,14 @@ def test_a_flat_end_saturates_before_it() -> None:
 
 def test_no_gain_has_no_saturation() -> None:
     """Where synthetic images only harm there is nothing to saturate."""
-    found = curves.saturation(np.array([1.0, 10.0]), np.full((5, 2), -0.01))
+    found = dose_response.saturation(np.array([1.0, 10.0]), np.full((5, 2), -0.01))
     assert np.isnan([found.ratio, found.low, found.high]).all()
     assert found.with_gain == 0
 
 
 def test_a_growing_gain_is_still_rising() -> None:
     """The greatest gain at the greatest ratio says that there may be more beyond."""
-    assert curves.saturation(np.array([1.0, 10.0]), np.tile([0.01, 0.05], (3, 1))).still_rising
+    assert dose_response.saturation(np.array([1.0, 10.0]), np.tile([0.01, 0.05], (3, 1))).still_rising
 
 
 @pytest.mark.parametrize("worth", [0.0, 0.1, 1.0, -0.25])
@@ -41,12 +43,12 @@ def test_exchange_rate_is_found_again(worth: float) -> None:
     """Where accuracy grows with the logarithm of n, a synthetic image is worth what it was made to be."""
     sizes = np.array([2.0, 8.0, 16.0, 32.0, 200.0])
     reached = 0.3 + 0.05 * np.log(8 + worth * 8 * 2)
-    found = curves.exchange_rate(sizes, np.tile(0.3 + 0.05 * np.log(sizes), (5, 1)), 8, 2, np.full(5, reached))
+    found = dose_response.exchange_rate(sizes, np.tile(0.3 + 0.05 * np.log(sizes), (5, 1)), 8, 2, np.full(5, reached))
     assert (found.rate, found.low, found.high) == pytest.approx((worth, worth, worth), abs=1e-6)
 
 
 def test_beyond_the_curve_is_infinite() -> None:
     """An accuracy above or below all that real images reached says no rate, only its side."""
     sizes, real = np.array([8.0, 32.0]), np.tile([0.5, 0.6], (3, 1))
-    assert curves.exchange_rate(sizes, real, 8, 10, np.full(3, 0.7)).rate == np.inf
-    assert curves.exchange_rate(sizes, real, 8, 10, np.full(3, 0.4)).rate == -np.inf
+    assert dose_response.exchange_rate(sizes, real, 8, 10, np.full(3, 0.7)).rate == np.inf
+    assert dose_response.exchange_rate(sizes, real, 8, 10, np.full(3, 0.4)).rate == -np.inf

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.errors import InputError
-from synthgen.evaluate.design import OUTSIDE, Design, design
-from synthgen.evaluate.leaks import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
-from synthgen.evaluate.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
-from synthgen.evaluate.trials import Synthetic, Trial
+from synthgen.evaluate.design.design import OUTSIDE, Design, design
+from synthgen.evaluate.design.leakage import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
+from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
+from synthgen.evaluate.design.trials import Synthetic, Trial
 from synthgen.plan.manifest.evaluate import Evaluate
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
@@ -142,7 +142,7 @@ def test_sagers2023_trains_longer_on_more_images() -> None:
 
 def test_sagers2023_has_the_steps_that_are_told_of_it() -> None:
     """With 9 labels at n = 32, real trains for 20 steps and real+synthetic at 10:1 for 200."""
-    from synthgen.evaluate.arms import optimizer_steps
+    from synthgen.evaluate.design.arms import optimizer_steps
 
     settings = Evaluate(protocol="sagers2023")
     assert [optimizer_steps(settings, 9 * 32 * times) for times in (1, 11)] == [20, 200]

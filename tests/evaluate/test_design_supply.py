@@ -6,8 +6,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.evaluate.supply import Candidate, arrange, choose
-from synthgen.evaluate.trials import Synthetic
+from synthgen.evaluate.design.choose_synthetic import Candidate, arrange, choose
+from synthgen.evaluate.design.trials import Synthetic
 from synthgen.plan.real_pools import Draw
 
 SIZES = st.sets(st.integers(1, 12), min_size=1, max_size=4)

@@ -15,11 +15,13 @@ import pytest
 
 from synthgen import evaluate
 from synthgen.errors import InputError, StoppedError
-from synthgen.evaluate import near, notes, report
-from synthgen.evaluate.comparisons import Analysis
-from synthgen.evaluate.leaks import CHILD, NEAR, SEEN
-from synthgen.evaluate.predictions import Predictions
-from synthgen.evaluate.trials import Synthetic
+from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.predictions import Predictions
+from synthgen.evaluate.design import caveats
+from synthgen.evaluate.design.leakage import CHILD, NEAR, SEEN
+from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.images import near_duplicates
+from synthgen.evaluate.report import write
 from synthgen.plan import manifest
 from synthgen.plan.real_index import Index, Source
 from synthgen.vision.features import user_cache
@@ -169,7 +171,7 @@ def test_a_rotten_unit_is_trained_again(whole: Path, prepared: Any) -> None:
 def test_a_report_is_made_again_from_its_predictions(whole: Path, tmp_path: Path) -> None:
     """Without a unit, an image or a manifest, the same files come out."""
     (tmp_path / "again").mkdir()
-    shutil.copy(whole / report.FILE, tmp_path / "again")
+    shutil.copy(whole / write.FILE, tmp_path / "again")
     evaluate.rescore(tmp_path / "again")
     expected = files(whole)
     assert {name: sha for name, sha in expected.items() if name in files(tmp_path / "again")} == files(
@@ -232,7 +234,7 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
             return shown[key.removeprefix("uncurated ")]
 
     pictures: Any = Pictures()
-    found = near.look(index, [*made, *(image.uncurated for image in made)], pictures, tmp_path)
+    found = near_duplicates.look(index, [*made, *(image.uncurated for image in made)], pictures, tmp_path)
     assert found.of_held == {"copy", "uncurated copy"}
     assert len(pictures.asked) == 2
     assert "1 synthetic images look like a validation or test image" in next(found.notes())
@@ -241,12 +243,12 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
 def test_curation_by_classifiers_is_in_bold() -> None:
     """Who chose images by what it learned of real labels may have passed these on; other rules are told plainly."""
     facts = {"judged": 10, "accepted": 7, "filters": [{"reason": "fails x.y > 1", "rejected": 3}]}
-    told = list(notes.of_curation(facts, []))
+    told = list(caveats.of_curation(facts, []))
     assert told == ["Curation kept 7 of 10 images. How many each reason rejected: `fails x.y > 1` (3)."]
-    strong, *rest = notes.of_curation(facts, ["agreement"])
+    strong, *rest = caveats.of_curation(facts, ["agreement"])
     assert strong.startswith("**Curation by `agreement` learned from real images with their labels")
     assert rest == told
-    assert list(notes.of_curation({}, [])) == []
+    assert list(caveats.of_curation({}, [])) == []
 
 
 def test_nothing_is_uncurated_where_nothing_is_rejected(
@@ -264,7 +266,7 @@ def test_nothing_is_uncurated_where_nothing_is_rejected(
 def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found is kept while the images are the same, and looked for again where one has changed."""
     first = prepared().near
-    monkeypatch.setattr(near, "_compared", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr(near_duplicates, "_compared", lambda *_: pytest.fail("looked again"))
     assert prepared().near == first
     with pytest.raises(pytest.fail.Exception, match="looked again"):
         prepared(labels=["acne", "nevus"])

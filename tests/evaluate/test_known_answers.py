@@ -5,9 +5,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from synthgen.evaluate import conclusions
-from synthgen.evaluate.comparisons import Analysis
-from synthgen.evaluate.predictions import Cell
+from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.report import conclusions
 
 SIZES = {1: 0.36, 8: 0.5, 32: 0.6}
 TEXT = {n: Cell("real+synthetic", "text", n, 2) for n in SIZES}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from synthgen.evaluate import metrics
+from synthgen.evaluate.analysis import metrics
 
 
 def example(seed: int, n: int, classes: int, coarse: bool) -> tuple[np.ndarray, np.ndarray]:

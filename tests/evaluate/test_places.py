@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from synthgen.errors import InputError, UnavailableError
-from synthgen.evaluate.places import find
+from synthgen.evaluate.images.locate import find
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from defusedxml import ElementTree
 
 from synthgen.errors import DamagedError
-from synthgen.evaluate import report
-from synthgen.evaluate.comparisons import Analysis
-from synthgen.evaluate.plots import curves, style
-from synthgen.evaluate.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.report import write
+from synthgen.evaluate.report.plots import dose_response, style
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
 CELLS = {
@@ -45,7 +45,7 @@ def header(path: Path) -> list[str]:
 
 def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path) -> None:
     """The CSV files begin with the columns that MANIFEST.md promises, a row for each trial or comparison."""
-    analysis = report.write(predictions, tmp_path)
+    analysis = write.write(predictions, tmp_path)
     promised = (
         "arm,strategy,n_real,ratio,seed,optimizer_steps,n_train,top1,top3,balanced_accuracy,macro_f1,macro_auroc,ece"
     )
@@ -71,27 +71,27 @@ def test_predictions_are_read_as_written(predictions: Predictions, tmp_path: Pat
 
 def test_rescoring_makes_the_same_report(predictions: Predictions, tmp_path: Path) -> None:
     """All but the predictions can be lost and is made again, to the byte."""
-    report.write(predictions, tmp_path)
+    write.write(predictions, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for path in before:
         if path.name != "predictions.parquet":
             path.unlink()
-    report.rescore(tmp_path)
+    write.rescore(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_no_predictions_is_one_line(tmp_path: Path) -> None:
     """Rescoring a folder without predictions, or with something else in their place, says so."""
     with pytest.raises(DamagedError, match="there is none to score again"):
-        report.rescore(tmp_path)
+        write.rescore(tmp_path)
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
     with pytest.raises(DamagedError, match="not the predictions of a study"):
-        report.rescore(tmp_path)
+        write.rescore(tmp_path)
 
 
 def test_a_generator_that_saw_all_is_in_bold(predictions: Predictions, tmp_path: Path) -> None:
     """Where the generator's pool is `all`, Markdown, page and card say so in bold, once."""
-    report.write(said(predictions, generator_pool="all"), tmp_path)
+    write.write(said(predictions, generator_pool="all"), tmp_path)
     for name in ("report.md", "card.md"):
         assert (tmp_path / name).read_text().count("**generator\\_pool: all. Generators may have seen") == 1
     assert (tmp_path / "report.html").read_text().count('<p class="strong">generator_pool: all.') == 1
@@ -100,7 +100,7 @@ def test_a_generator_that_saw_all_is_in_bold(predictions: Predictions, tmp_path:
 def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> None:
     """Where one trial took more steps than another, the report warns of it."""
     longer = (dataclasses.replace(predictions.trials[0], optimizer_steps=900), *predictions.trials[1:])
-    report.write(dataclasses.replace(predictions, trials=longer), tmp_path)
+    write.write(dataclasses.replace(predictions, trials=longer), tmp_path)
     assert "**Optimizer steps differ between trials, from 400 to 900" in (tmp_path / "report.md").read_text()
 
 
@@ -109,7 +109,7 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     cells = {Cell("real", "", 8, 0): 0.4}
     for strategy, accuracy in (("text", 0.9), ("uncurated text", 0.5)):
         cells |= {Cell(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
-    analysis = report.write(simulated.study(cells, images=400), tmp_path)
+    analysis = write.write(simulated.study(cells, images=400), tmp_path)
     pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm, sort="curation")]
     named = [(one.cell.strategy, one.against.strategy, one.family) for one in pairs]
     assert named == [("text", "uncurated text", 1)] * 2
@@ -127,7 +127,7 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     accuracies = {"tuned": 0.9, "plain": 0.5, "uncurated tuned": 0.5}
     cells = {Cell("real", "", 8, 0): 0.4}
     cells |= {Cell("real+synthetic", name, 8, ratio): at for name, at in accuracies.items() for ratio in (1, 10)}
-    analysis = report.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
+    analysis = write.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
     pairs = analysis.family("real+synthetic", sort="strategies")
     named = [(one.cell.strategy, one.against.strategy, one.cell.ratio, one.against.ratio, one.family) for one in pairs]
     assert named == [("tuned", "plain", 1, 1, 2), ("tuned", "plain", 10, 10, 2)]
@@ -135,19 +135,19 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     assert analysis.family("real+synthetic") == ()
     text = (tmp_path / "report.md").read_text()
     assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
-    assert report.rescore(tmp_path).family("real+synthetic", sort="strategies") == pairs
+    assert write.rescore(tmp_path).family("real+synthetic", sort="strategies") == pairs
 
 
 def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:
     """A dataset without skin tones is evaluated, and the report says what can't be told."""
-    report.write(simulated.study(CELLS, seeds=2, images=60, scale=""), tmp_path)
+    write.write(simulated.study(CELLS, seeds=2, images=60, scale=""), tmp_path)
     assert "no skin tones" in (tmp_path / "report.md").read_text()
     assert not (tmp_path / "plots" / "by-skin-tone.svg").exists()
 
 
 def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) -> None:
     """Real images alone, one seed: nothing was compared, and the report says so."""
-    report.write(simulated.study({Cell("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
+    write.write(simulated.study({Cell("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "nothing about a gain was shown" in text
     assert "**One seed" in text
@@ -155,7 +155,7 @@ def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) 
 
 def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> None:
     """Names that are markup show as themselves, in the page and in the plots."""
-    report.write(said(predictions, name=HOSTILE, learner=HOSTILE, notes=(HOSTILE,)), tmp_path)
+    write.write(said(predictions, name=HOSTILE, learner=HOSTILE, notes=(HOSTILE,)), tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page
     assert "default-src 'none'" in page
@@ -164,7 +164,7 @@ def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> Non
 
 def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> None:
     """Each plot is well-formed SVG that the Markdown names."""
-    report.write(predictions, tmp_path)
+    write.write(predictions, tmp_path)
     plots = sorted((tmp_path / "plots").iterdir())
     assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain"]
     for path in plots:
@@ -200,7 +200,7 @@ def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleT
     few = dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept])
     chosen = Analysis(few).primary
     wide = next(one.difference for one in chosen if one.cell.strategy == "few")
-    low, high = curves._limits(chosen)
+    low, high = dose_response._limits(chosen)
     assert wide.high - wide.low > (high - low) / 100
     others = [one.difference for one in chosen if one.cell.strategy == "text"]
     assert all(low < 100 * end < high for one in others for end in (one.low, one.high))
@@ -211,7 +211,7 @@ def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds
     """Where no arm has more seeds, the picture is as high as the intervals are."""
     cells = {Cell("real", "", 8, 0): 0.4, Cell("real+synthetic", "text", 8, 1): 0.5}
     chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
-    low, high = curves._limits(chosen)
+    low, high = dose_response._limits(chosen)
     assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
 
 
@@ -221,9 +221,7 @@ def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType,
     whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.2} | added)
     kept = [row for row, one in enumerate(whole.trials) if one.arm == "real" or one.seed == 0]
     trials = tuple(whole.trials[row] for row in kept)
-    analysis = report.write(
-        dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept]), tmp_path
-    )
+    analysis = write.write(dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept]), tmp_path)
     for one in analysis.primary:
         assert one.difference.value > 0.3
         assert not one.significant

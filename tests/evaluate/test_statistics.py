@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from statsmodels.stats.multitest import multipletests
 
-from synthgen.evaluate import statistics
+from synthgen.evaluate.analysis import statistics
 
 
 def compared(simulated: ModuleType, noise: Any, levels: list[float], seeds: int, groups: np.ndarray) -> list[Any]:

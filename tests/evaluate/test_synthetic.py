@@ -11,7 +11,7 @@ import pytest
 from synthgen import study
 from synthgen.core.devices import Wish
 from synthgen.errors import DamagedError, IncompleteError, InputError
-from synthgen.evaluate.synthetic import Listed, listed
+from synthgen.evaluate.images.synthetic import Listed, listed
 from synthgen.runs.stored_images import Pictures
 
 

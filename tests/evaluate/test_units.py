@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.evaluate.units import Units
+from synthgen.evaluate.train.results_store import Units
 from synthgen.vision.classifiers import Learned
 
 SHAPES = {"validation": (3, 2), "test": (4, 2)}

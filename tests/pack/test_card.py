@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from synthgen.errors import InputError, ManifestError, PlanMismatchError
-from synthgen.publish import header
+from synthgen.publish import card_check
 
 REAL = {"source_id": "a", "source_dataset": "org/skin", "source_license": "CC-BY-4.0"}
 
@@ -102,7 +102,7 @@ def test_real_sources_without_an_audit_are_said(from_real: Callable[..., Path], 
     assert held["near_copy_audit"] == "not done"
     text = (dataset / "README.md").read_text()
     assert "Near-copy audit: not done." in text
-    assert list(header.faults(text, held, real_sources=True)) == []
+    assert list(card_check.faults(text, held, real_sources=True)) == []
 
 
 def test_cells_are_counted_by_entry(run_of: Callable[..., Path], pack: Any) -> None:
@@ -121,8 +121,8 @@ def test_models_say_their_licences(small: Path, pack: Any) -> None:
 
 def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:
     """A folder's README.md says it in its header, or nothing is guessed."""
-    from synthgen.card.values import licence
     from synthgen.core.model_folder import ModelFacts
+    from synthgen.pack.card.values import licence
 
     facts = ModelFacts("./m", "folder", tmp_path)
     assert licence(facts) == "not stated in its folder"

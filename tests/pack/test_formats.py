@@ -11,7 +11,7 @@ import pytest
 from synthgen import preview, study
 from synthgen.errors import PlanMismatchError
 from synthgen.generate.reproduce import reproduce
-from synthgen.pack import parts
+from synthgen.pack import shard_plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
@@ -133,10 +133,10 @@ def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None
     """Parquet files that the loader does not see keep the dataset from going."""
     dataset = pack(run, layout="parquet")
     provenance = dataset_folder.read_provenance(dataset)
-    from synthgen.publish import loader
+    from synthgen.publish import load_check
 
     shards = [*dataset_folder.shards(provenance), "data/train-00009-of-00003.parquet"]
-    assert list(loader.faults(dataset, shards, ["train", "test"])) == [
+    assert list(load_check.faults(dataset, shards, ["train", "test"])) == [
         "`datasets` does not find all of data/train-*.parquet; the card's `configs` leave it out"
     ]
 
@@ -156,7 +156,7 @@ def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pyt
 
 def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No folder of images has more entries than are good for it."""
-    monkeypatch.setattr(parts, "_FOLDER", 3)
+    monkeypatch.setattr(shard_plan, "_FOLDER", 3)
     dataset = pack(run, layout="imagefolder")
     images = list(dataset.glob("data/*/*/*/*.png"))
     assert len(images) == 24

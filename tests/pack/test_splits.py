@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synthgen import study
 from synthgen.errors import InputError, ManifestError
-from synthgen.pack.order import group
+from synthgen.pack.shuffled_order import group
 from synthgen.plan.real_index import split_of
 
 HALVES = {"splits": {"train": 0.5, "validation": 0.25, "test": 0.25}, "images_per_shard": 5}

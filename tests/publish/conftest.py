@@ -25,7 +25,7 @@ from synthgen import publish as publishing
 from synthgen import study
 from synthgen.commands import call
 from synthgen.publish import Patience, Published, Wish
-from synthgen.publish import patience as waiting
+from synthgen.publish import retry as waiting
 
 REPO = "org/name"
 Publish = Callable[..., list[Any]]

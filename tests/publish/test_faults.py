@@ -15,7 +15,7 @@ from conftest import REPO, Publish, environment, expected, last
 from hub import Hub
 
 from synthgen.errors import SynthgenError
-from synthgen.publish import loader
+from synthgen.publish import load_check
 
 LIMITED = {"status": 429, "headers": {"Retry-After": "7"}, "message": "Too Many Requests"}
 UNAVAILABLE = {"status": 503, "message": "Service Unavailable"}
@@ -74,7 +74,7 @@ FINAL: dict[str, tuple[str, str, dict[str, Any], str]] = {
 @pytest.fixture(autouse=True)
 def _opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take it that `datasets` opens the folder: that is shown elsewhere, and is half the time of a publishing."""
-    monkeypatch.setattr(loader, "faults", lambda *_: iter(()))
+    monkeypatch.setattr(load_check, "faults", lambda *_: iter(()))
 
 
 @pytest.mark.parametrize("name", PASSING)

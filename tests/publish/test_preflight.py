@@ -14,7 +14,7 @@ from hub import Hub
 from store import Repository
 
 from synthgen.errors import InputError, SynthgenError
-from synthgen.publish import header, leaks
+from synthgen.publish import card_check, secrets
 from synthgen.publish.preflight import Preflight
 from synthgen.runs import tar_samples
 
@@ -193,7 +193,7 @@ SECRETS = {
 @pytest.mark.parametrize("kind", SECRETS)
 def test_secrets_are_found_and_not_repeated(kind: str) -> None:
     """Each kind of secret is found by its looks, and only its kind is said."""
-    assert leaks.find(f"key: '{SECRETS[kind]}'".encode(), TOKEN[4:]) == [kind]
+    assert secrets.find(f"key: '{SECRETS[kind]}'".encode(), TOKEN[4:]) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_secrets_are_found_and_not_repeated(kind: str) -> None:
 )
 def test_ordinary_text_is_no_secret(text: str) -> None:
     """Words, names and hashes are not taken for secrets."""
-    assert leaks.find(text.encode(), TOKEN) == []
+    assert secrets.find(text.encode(), TOKEN) == []
 
 
 def test_a_secret_in_a_text_file_is_named_without_its_value(dataset: Path) -> None:
@@ -239,9 +239,9 @@ def test_a_secret_in_a_record_is_found(dataset: Path) -> None:
 def test_real_sources_need_an_audit_or_a_word(audit: Any, text: str, good: bool) -> None:
     """Where real images were used, the audit is on record, or the card says that it was not done."""
     card = f"---\nlicense: openrail\n---\n{text}"
-    found = list(header.faults(card, {"near_copy_audit": audit}, real_sources=True))
+    found = list(card_check.faults(card, {"near_copy_audit": audit}, real_sources=True))
     assert (found == []) is good
-    assert list(header.faults(card, {"near_copy_audit": audit}, real_sources=False)) == []
+    assert list(card_check.faults(card, {"near_copy_audit": audit}, real_sources=False)) == []
 
 
 @pytest.mark.parametrize("field", ["source_id", "source_group", "source_dataset", "adapter"])

@@ -163,7 +163,7 @@ def test_a_tag_made_meanwhile_by_another_is_not_claimed(
     hub: Hub, publish: Publish, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The dataset is said to be there, and the tag to be somebody else's."""
-    from synthgen.publish.remote import Remote
+    from synthgen.publish.hub_repo import Remote
 
     publish(dataset)
     first = hub[REPO].references["main"]

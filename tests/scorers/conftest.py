@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from synthgen.curate.scorers import Batch, Context, module
 from synthgen.phantom.render import Phantoms
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
 from synthgen.plan.sample import Record, record
-from synthgen.scorers import Batch, Context, module
 
 LABELS = ("psoriasis", "vitiligo", "healthy")
 NAMES = ("I", "II", "III", "IV", "V", "VI")

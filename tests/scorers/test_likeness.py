@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from synthgen.core import model_folder
+from synthgen.curate.scorers import Batch, Context, likeness
 from synthgen.errors import UnavailableError
 from synthgen.phantom.render import render
-from synthgen.scorers import Batch, Context, likeness
 
 
 def tokenizer() -> Any:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from synthgen import scorers, study
+from synthgen import study
+from synthgen.curate import scorers
+from synthgen.curate.scorers import _custom
 from synthgen.errors import ManifestError
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.scorers import _own
 
 FUNCTION = (
     "def score(records, pixels):\n    return {'redness': pixels[..., 0].mean((1, 2)) - pixels[..., 1].mean((1, 2))}\n"
@@ -57,7 +58,7 @@ def test_a_file_scores_and_judges(file: Path, run_of: Callable[..., Path]) -> No
 
 def test_another_function_is_another_scorer(file: Path, context_of: Callable[..., Any]) -> None:
     """Scores are kept by the file's content, so they are made again when it has changed."""
-    own = scorers.module("red", _own.FileSettings(file=str(file), columns=COLUMNS))
+    own = scorers.module("red", _custom.FileSettings(file=str(file), columns=COLUMNS))
     before = own.open_scorer(None, context_of()).facts
     file.write_text(FUNCTION.replace("0]", "2]"))
     assert own.open_scorer(None, context_of()).facts != before
@@ -71,10 +72,10 @@ def test_an_installed_function_scores(
 
     monkeypatch.syspath_prepend(str(file.parent))
     monkeypatch.setattr(
-        _own, "entry_points", lambda group: [EntryPoint("red", "red:score", group)] if group == _own.GROUP else []
+        _custom, "entry_points", lambda group: [EntryPoint("red", "red:score", group)] if group == _custom.GROUP else []
     )
     batch = batch_of(render(["psoriasis"], [1], site="b", seed=1))
-    own = scorers.module("red", _own.InstalledSettings(columns=COLUMNS))
+    own = scorers.module("red", _custom.InstalledSettings(columns=COLUMNS))
     found = own.open_scorer(None, context_of()).load()(batch)
     assert found["redness"][0] == pytest.approx(batch.pixels[0, ..., 0].mean() - batch.pixels[0, ..., 1].mean())
     sys.modules.pop("red")

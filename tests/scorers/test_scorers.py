@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
+from synthgen.curate.scorers import Batch, Context, module, skin_tone
 from synthgen.errors import UnavailableError
 from synthgen.phantom.render import Phantoms, render
-from synthgen.scorers import Batch, Context, module, skin_tone
 from synthgen.vision.near_duplicates import THRESHOLD
 
 Scores = Callable[..., dict[str, Any]]

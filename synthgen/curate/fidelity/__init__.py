@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from synthgen.core import atomic
 from synthgen.core import report as synthgen_report
-from synthgen.curate.fidelity import facts, groups, inputs, page, rows, subject
-from synthgen.curate.fidelity.facts import PANELS
-from synthgen.curate.fidelity.inputs import Described
+from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
+from synthgen.curate.fidelity.measure import Distances, Row
 from synthgen.curate.fidelity.page import Facts, overall
-from synthgen.curate.fidelity.rows import Distances, Row
+from synthgen.curate.fidelity.page_content import PANELS
+from synthgen.curate.fidelity.sample_images import Described
 from synthgen.errors import InputError
 from synthgen.runs import run_folder
 from synthgen.vision import features
@@ -77,13 +77,13 @@ def report(
     network = features.backbone(backbone, device=_device())
     about = subject.read(root, doors, partial(tell, "indexing real images"))
     _claim(folder)
-    made, described = inputs.describe(about, doors, network, limit=limit, progress=tell)
+    made, described = sample_images.describe(about, doors, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)
         found = _measured(
             made, described, distances, about.reals.scale, partial(tell, "measuring the images of each group")
         )
-    said = facts.gather(about, network, made, described, distances)
+    said = page_content.gather(about, network, made, described, distances)
     _write(folder, about.plan, found, said)
     return Report(folder, found, said.notes)
 
@@ -94,7 +94,7 @@ def _measured(
     of_run, found, done = groups.groups(made.images, scale), list[Row](), 0
     total = sum(len(group.rows(made.images)) for group in of_run)
     for group in of_run:
-        found += rows.measure(group, made, real, far)
+        found += measure.measure(group, made, real, far)
         done += len(group.rows(made.images))
         tell(done, total)
     return found
@@ -123,8 +123,8 @@ def _distances(made: Described, real: Mapping[str, Described]) -> Distances | No
 def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
     content = list(page.content(found, said))
-    atomic.write(out / TABLE, rows.table(found))
-    for name in facts.PICTURES:
+    atomic.write(out / TABLE, measure.table(found))
+    for name in page_content.PICTURES:
         (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
     for figure in said.figures:
         atomic.write(out / figure.file, figure.content)

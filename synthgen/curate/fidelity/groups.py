@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.curate.fidelity.inputs import Image
+from synthgen.curate.fidelity.sample_images import Image
 from synthgen.plan import skin_tones
 from synthgen.vision.metrics import MINIMUM
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
-from synthgen.curate.fidelity.rows import MEMORISED, NONE, Row
+from synthgen.curate.fidelity.measure import MEMORISED, NONE, Row
 from synthgen.curate.fidelity.tables import TITLES, shown, tables
 from synthgen.vision.metrics import MINIMUM
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from synthgen.core.report import Block, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, ENTRY, KEPT
-from synthgen.curate.fidelity.rows import COLUMNS, MEMORISED, NONE, Row
+from synthgen.curate.fidelity.measure import COLUMNS, MEMORISED, NONE, Row
 from synthgen.vision.metrics import Measured
 
 TITLES = {

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-from synthgen.pack.parts import Part
-from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.read_sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
 from synthgen.plan.manifest import Layout
 
 

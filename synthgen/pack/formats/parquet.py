@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgen.core import atomic
-from synthgen.pack.parts import Part
-from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.read_sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
 from synthgen.runs import parquet_samples
 
 _IMAGE = ("image.bytes", "image.path")

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 
 from synthgen.core import atomic
-from synthgen.pack.parts import Part
-from synthgen.pack.sample import Placed, Sample
+from synthgen.pack.read_sample import Placed, Sample
 from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
 from synthgen.runs import tar_samples
 
 

@@ -1,7 +1,7 @@
 """Groups are those that generated images have."""
 
 from synthgen.curate.fidelity.groups import CELL, groups
-from synthgen.curate.fidelity.inputs import Image
+from synthgen.curate.fidelity.sample_images import Image
 
 
 def image(entry: str = "text", label: str = "acne", tone: str = "I", kept: bool | None = None) -> Image:

@@ -1,0 +1,170 @@
+"""Judges images by their scores: pure, without looking at one, and with every reason that there is."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.curate.image_table import Samples
+from synthgen.plan import skin_tones
+from synthgen.plan.manifest import Curation
+from synthgen.runs.verdicts import Filter, Ratio
+
+Mask = NDArray[np.bool_]
+Scores = Mapping[str, NDArray[np.float64]]
+BALANCE = "more than the skin tone that has the fewest"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What becomes of N images.
+
+    Attributes:
+        samples: The images.
+        rejected: Whom each reason rejects, N each, in the order they are looked at.
+        kept: Whom the rules and ``best`` keep; a quota is counted by it.
+        by_rule: The reasons that come from a rule, where all others count images.
+    """
+
+    samples: Samples
+    rejected: Mapping[str, Mask]
+    kept: Mask
+    by_rule: frozenset[str]
+
+    @property
+    def accepted(self) -> Mask:
+        """Whom no reason rejects."""
+        return ~_any(self.rejected.values(), len(self.samples.cell))
+
+    @property
+    def filters(self) -> list[Filter]:
+        """How many images each reason rejects."""
+        total = np.zeros(len(self.samples.cell), np.int64)
+        for mask in self.rejected.values():
+            total += mask
+        return [
+            Filter(reason, int(mask.sum()), int((mask & (total == 1)).sum())) for reason, mask in self.rejected.items()
+        ]
+
+    def reasons(self) -> Any:
+        """The reasons of each image, as an Arrow array of N lists of texts."""
+        import pyarrow
+
+        codes = np.zeros(len(self.samples.cell), np.int64)
+        for number, mask in enumerate(self.rejected.values()):
+            codes |= mask.astype(np.int64) << number
+        different, places = np.unique(codes, return_inverse=True)
+        lists = [[reason for bit, reason in enumerate(self.rejected) if code >> bit & 1] for code in different.tolist()]
+        return pyarrow.array(lists, pyarrow.list_(pyarrow.string())).take(pyarrow.array(places))
+
+
+def judge(curation: Curation, samples: Samples, scores: Scores) -> Verdicts:
+    """Judge images by a checked ``curate`` block.
+
+    Args:
+        curation: The block.
+        samples: The images.
+        scores: Every column that the block reads, N numbers each; NaN where one is not known.
+    """
+    rejected = dict(_by_rules(curation, scores))
+    by_rule = frozenset(rejected)
+    kept = ~_any(rejected.values(), len(samples.cell))
+    best = curation.written.best
+    order = np.arange(len(samples.cell), dtype=np.float64)
+    if best:
+        order = _rank(-scores[best.by] if best.order == "highest" else scores[best.by])
+        beyond = kept & (_place(samples.cell, kept, order) >= best.per_cell)
+        rejected[f"not among the best {best.per_cell} of its cell by {best.by} ({best.order})"] = beyond
+        kept = kept & ~beyond
+    if curation.written.balance_skin_tones:
+        fewest = _fewest(samples, kept)[samples.cell]
+        rejected[BALANCE] = kept & (_place(samples.cell, kept, order) >= fewest)
+    return Verdicts(samples, rejected, kept, by_rule)
+
+
+def _by_rules(curation: Curation, scores: Scores) -> Iterator[tuple[str, Mask]]:
+    """Whom each rule rejects: those that it does not hold of, and those of whom that is not known."""
+    for text, rule in curation.rules:
+        judged = rule.judge(scores)
+        unknown = ~judged.holds & ~judged.fails
+        yield f"fails {text}", judged.fails
+        if unknown.any():
+            yield f"not known: {text}", unknown
+
+
+def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers in whose order values ascend, what is NaN last; ties stay in the plan's order."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+def _place(cell: NDArray[np.int64], kept: Mask, order: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The place of each image that is kept, from 0, among those kept of its cell; 0 for the others."""
+    places = np.zeros(len(cell), np.int64)
+    rows = np.flatnonzero(kept)
+    rows = rows[np.lexsort((order[rows], cell[rows]))]
+    found = cell[rows]
+    starts = np.flatnonzero(np.r_[True, found[1:] != found[:-1]][: len(found)])
+    lengths = np.diff(np.r_[starts, len(found)])
+    places[rows] = np.arange(len(found)) - np.repeat(starts, lengths)
+    return places
+
+
+def _fewest(samples: Samples, kept: Mask) -> NDArray[np.int64]:
+    """For each cell, what the tone of its entry and label that keeps the fewest keeps."""
+    counts = samples.count(kept).tolist()
+    fewest: dict[tuple[str, str], int] = {}
+    for (entry, label, _), count in zip(samples.cells, counts, strict=True):
+        fewest[entry, label] = min(count, fewest.get((entry, label), count))
+    return np.array([fewest[entry, label] for entry, label, _ in samples.cells], np.int64)
+
+
+def _any(masks: Any, length: int) -> Mask:
+    found = np.zeros(length, np.bool_)
+    for mask in masks:
+        found |= mask
+    return found
+
+
+_Z = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+def ratios(verdicts: Verdicts, scale: str) -> list[Ratio]:
+    """The ratio of each rule, and where there are several of all of them; none where a group has no image.
+
+    Reasons that count images (``best``, ``balance_skin_tones``) are left out: they cut what the rules left too many of.
+    """
+    groups, samples = skin_tones.GROUPS.get(scale, {}), verdicts.samples
+    tones = np.array([tone for _, _, tone in samples.cells], np.int64)[samples.cell]
+    light, dark = np.isin(tones, groups.get("light", ())), np.isin(tones, groups.get("dark", ()))
+    if not light.any() or not dark.any():
+        return []
+    masks = {reason: mask for reason, mask in verdicts.rejected.items() if reason in verdicts.by_rule}
+    if len(masks) > 1:
+        masks[""] = np.logical_or.reduce(list(masks.values()))
+    return [_ratio(reason, mask, light, dark) for reason, mask in masks.items()]
+
+
+def _ratio(reason: str, mask: Mask, light: Mask, dark: Mask) -> Ratio:
+    def count(one: NDArray[np.bool_]) -> int:
+        return int(one.sum())
+
+    counts = count(light), count(mask & light), count(dark), count(mask & dark)
+    ratio = None if not counts[1] else (counts[3] / counts[2]) / (counts[1] / counts[0])
+    return Ratio(reason, *counts, ratio, *interval(counts[3], counts[2], counts[1], counts[0]))
+
+
+def interval(cases: int, total: int, control_cases: int, control_total: int) -> tuple[float, float]:
+    """The 95 % interval of a ratio of two rates, by the adjusted log method.
+
+    Half a case is added to each count (S. D. Walter, Biometrika 1975, 62:371), so that it exists where a count is 0;
+    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469).
+    """
+    a, n, b, m = cases + 0.5, total + 0.5, control_cases + 0.5, control_total + 0.5
+    centre = math.log(a / n) - math.log(b / m)
+    half = _Z * math.sqrt(1 / a - 1 / n + 1 / b - 1 / m)
+    return math.exp(centre - half), math.exp(centre + half)

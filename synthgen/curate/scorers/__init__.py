@@ -1,0 +1,146 @@
+"""The scorers door: a file here is one thing that can be measured of an image; its name is its name in a manifest.
+
+Each module has:
+
+* a docstring whose first line is its help;
+* ``Settings``, a :class:`synthgen.plan.manifest.settings.ScorerSettings`, valid before anything runs;
+* ``COLUMNS``, what it measures: names, each with a sentence; and ``TEXTS``, the same for columns of text;
+* ``open_scorer(settings, context) -> Scorer``.
+
+Beside them there are scorers of one's own, which are one function: see ``_own.py``. They are found through entry points
+of the group ``synthgen.scorers``, or by ``file`` under their name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from synthgen.core.plugins import PluginFolder
+from synthgen.errors import InputError
+from synthgen.plan.manifest.settings import ScorerSettings
+from synthgen.plan.real_index import Source
+from synthgen.plan.sample import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+class ScorerDoor(PluginFolder):
+    """The modules of this folder, and scorers of one's own."""
+
+    def chosen(self, name: str, given: object) -> Any:
+        """The module of that name, the file that stands under it, or what is installed under it.
+
+        Raises:
+            InputError: There is none.
+        """
+        from synthgen.curate.scorers import _custom
+
+        under = given if isinstance(given, Mapping) else {}
+        if name in self.names() or not {"file", "columns"} & set(under):
+            return self.module(name)
+        if not _NAME.fullmatch(name):
+            raise InputError(f"`{name}` can't name a scorer; use lower-case letters, digits and underscores")
+        if "file" in under:
+            return _custom.from_file(str(under["file"]), under.get("columns"))
+        return _custom.installed(name, under.get("columns"))
+
+
+door = ScorerDoor(__name__)
+Scores = Mapping[str, "Sequence[float] | Sequence[str] | npt.NDArray[Any]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images of one work shard.
+
+    Attributes:
+        records: Their records.
+        pixels: uint8 RGB, shape (n, height, width, 3).
+    """
+
+    records: tuple[Record, ...]
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a scorer may look at beside the images that it scores.
+
+    Attributes:
+        labels: The manifest's labels, in order.
+        scale: The manifest's skin-tone scale.
+        seed: The manifest's seed.
+        sources: The usable real images of all splits.
+        read: Reads a real image, uint8 RGB, at the size of the images that are made.
+        batches: Reads every image of the run, shard after shard.
+        run_digest: Names all images of the run.
+        cache: A folder for features.
+        base: The manifest's folder, which a file of one's own starts from.
+        images: How many images the run has.
+    """
+
+    labels: tuple[str, ...]
+    scale: str
+    seed: int
+    sources: tuple[Source, ...]
+    read: Callable[[Source], Pixels]
+    batches: Callable[[], Iterator[Batch]]
+    run_digest: str
+    cache: Path
+    base: Path = Path()
+    images: int = 0
+
+    def split(self, *names: str) -> tuple[Source, ...]:
+        """The real images of some splits."""
+        return tuple(source for source in self.sources if source.split in names)
+
+
+def digest(sources: Sequence[Source]) -> str:
+    """What real images are told apart by: the sha256, in hex, of what each is and what is said of it."""
+    import hashlib
+
+    lines = (f"{one.id}\0{one.sha256}\0{one.split}\0{one.label}\0{one.tone}\n" for one in sources)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A scorer that is ready to be loaded.
+
+    Attributes:
+        facts: All that its scores depend on beside the image and its record, as plain values; kept with the scores.
+        load: Loads it; what it gives takes a batch and returns each column, one value an image.
+    """
+
+    facts: Mapping[str, Any]
+    load: Callable[[], Callable[[Batch], Scores]]
+
+
+class Module(Protocol):
+    """What every module behind this door is."""
+
+    Settings: type[ScorerSettings]
+    COLUMNS: Mapping[str, str]
+    TEXTS: Mapping[str, str]
+
+    def open_scorer(self, settings: Any, context: Context) -> Scorer:
+        """Make a scorer ready; raises UnavailableError where it can't be had here."""
+
+
+def module(name: str, settings: ScorerSettings | None = None) -> Module:
+    """The scorer of that name, or of the file that its settings name.
+
+    Raises:
+        InputError: There is none.
+    """
+    return cast(Module, door.chosen(name, settings.model_dump() if settings else {}))

@@ -1,0 +1,84 @@
+"""How far an image lies from the real ones in features: what is no skin lies far out; no labels are needed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from synthgen.curate.scorers import Batch, Context, Scorer, Scores, digest
+from synthgen.errors import UnavailableError
+from synthgen.plan.manifest.settings import ScorerSettings
+from synthgen.vision import features
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+COLUMNS = {"distance": "to the k-th nearest real image; 1 is what 99 of 100 real images keep within among themselves"}
+TEXTS: dict[str, str] = {}
+_LEAST = 30
+
+
+class Settings(ScorerSettings):
+    """The backbone of the features, and which neighbour counts (Sun et al. 2022: deep nearest neighbours)."""
+
+    backbone: str = "gabor"
+    revision: str | None = None
+    neighbour: int = Field(default=3, ge=1, le=100)
+
+
+def open_scorer(settings: Settings, context: Context) -> Scorer:
+    """The features of the training split's real images are made, or read from the cache, when it is loaded.
+
+    Raises:
+        UnavailableError: There are too few real images.
+    """
+    sources = context.split("train")
+    if len(sources) < max(_LEAST, 2 * settings.neighbour):
+        raise UnavailableError(
+            f"curate.scorers.domain: {len(sources)} real training images; it needs {_LEAST}, given under `real:`"
+        )
+    backbone = features.backbone(settings.backbone, revision=settings.revision)
+    facts = {"method": "nearest-real-1", "backbone": backbone.digest, "real_images": digest(sources)}
+
+    def load() -> Any:
+        items = [(source.sha256, partial(context.read, source)) for source in sources]
+        return _Domain(features.extract(items, backbone, context.cache), backbone, settings.neighbour).score
+
+    return Scorer(facts, load)
+
+
+class _Domain:
+    """The real images, standardised, and how far they are from each other."""
+
+    def __init__(self, rows: Floats, backbone: features.Backbone, neighbour: int) -> None:
+        import numpy as np
+
+        self._backbone, self._neighbour = backbone, neighbour
+        self._mean, self._deviation = rows.mean(0), rows.std(0) + 1e-6
+        self._rows = self._standard(rows)
+        among = np.concatenate([self._distances(self._rows[at : at + 256]) for at in range(0, len(rows), 256)])
+        self._unit = float(np.percentile(np.sort(among, 1)[:, neighbour], 99))  # the nearest of all is itself
+
+    def _standard(self, rows: Floats) -> Floats:
+        import numpy as np
+
+        standard: Floats = ((rows - self._mean) / self._deviation).astype(np.float32)
+        return standard
+
+    def _distances(self, rows: Floats) -> Floats:
+        import numpy as np
+
+        squares = (rows**2).sum(1)[:, None] + (self._rows**2).sum(1) - 2 * rows @ self._rows.T
+        return np.asarray(np.sqrt(np.maximum(squares, 0)))
+
+    def score(self, batch: Batch) -> Scores:
+        """The column of a batch."""
+        import numpy as np
+
+        found = np.sort(self._distances(self._standard(self._backbone(batch.pixels))), 1)
+        return {"distance": found[:, self._neighbour - 1] / self._unit}

@@ -1,0 +1,91 @@
+"""What became of a run's images: survivors by cell and reason, what a quota lacks, whether dark skin fares worse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from synthgen.curate.rules import Verdicts
+from synthgen.plan import Plan, skin_tones
+from synthgen.plan.manifest import Curation
+from synthgen.runs.verdicts import Facts, Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Survivors:
+    """What became of one cell.
+
+    Attributes:
+        entry: The entry.
+        label: The label.
+        tone: The tone, a value on the manifest's scale.
+        skin_tone: The tone as records write it.
+        planned: Images planned.
+        judged: Images that could be made, and so were judged.
+        kept: Of these, kept by the rules and ``best``; a quota is counted by it.
+        accepted: Of these, accepted in the end.
+        rejected: How many each reason rejected; an image may have several.
+        lacking: How many more the quota asks for.
+    """
+
+    entry: str
+    label: str
+    tone: int
+    skin_tone: str
+    planned: int
+    judged: int
+    kept: int
+    accepted: int
+    rejected: Mapping[str, int]
+    lacking: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run's images.
+
+    Attributes:
+        facts: What is kept with the verdicts.
+        cells: Every cell of the plan.
+        max_ratio: What a filter's ratio may be at the most.
+        requires_parity: Whether the manifest asks that none is above it.
+    """
+
+    facts: Facts
+    cells: Sequence[Survivors]
+    max_ratio: float
+    requires_parity: bool
+
+    @property
+    def lacking(self) -> list[Survivors]:
+        """The cells that lack accepted images."""
+        return [cell for cell in self.cells if cell.lacking]
+
+    @property
+    def uneven(self) -> list[Ratio]:
+        """The filters that are known to reject dark skin more often than light skin."""
+        return [ratio for ratio in self.facts.parity if ratio.low > self.max_ratio]
+
+
+def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: Facts) -> Outcome:
+    """Count what became of each cell of a plan."""
+    samples, quota = verdicts.samples, curation.written.quota or 0
+    judged, kept, accepted = samples.count(), samples.count(verdicts.kept), samples.count(verdicts.accepted)
+    rejected = {reason: samples.count(mask) for reason, mask in verdicts.rejected.items()}
+    planned = [cell.count for entry in plan.entries.values() for cell in entry.cells]
+    scale = plan.manifest.document.skin_tones.scale
+    cells = [
+        Survivors(
+            entry=entry,
+            label=label,
+            tone=tone,
+            skin_tone=skin_tones.name(scale, tone),
+            planned=planned[number],
+            judged=int(judged[number]),
+            kept=int(kept[number]),
+            accepted=int(accepted[number]),
+            rejected={reason: int(counts[number]) for reason, counts in rejected.items()},
+            lacking=max(0, quota - int(kept[number])),
+        )
+        for number, (entry, label, tone) in enumerate(samples.cells)
+    ]
+    parity = curation.written.parity
+    return Outcome(facts, cells, parity.max_ratio, parity.required)

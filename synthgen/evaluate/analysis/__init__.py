@@ -1,0 +1,1 @@
+"""Metrics, intervals and comparisons, each a pure function of predictions."""

@@ -1,0 +1,1 @@
+"""What a study trains and compares: arms, trials, seeds, and what rules images out."""

@@ -1,0 +1,171 @@
+"""What a reader of the report has to know of a design: what was assumed, left out, or is the same as something else."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
+from synthgen.plan.real_pools import Draw, cut
+
+
+def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
+    """The notes of a design, the gravest first.
+
+    Args:
+        study: What all seeds have in common.
+        draws: The draw of real images of each seed.
+        left_out: How many trials there can't be, by reason.
+    """
+    yield from _pools(study)
+    yield from _same(study)
+    yield from _left_out(study, left_out)
+    yield from _draws(study, draws)
+    yield from _tested(study)
+
+
+def of_shortages(short: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """The notes of trials that have fewer images than n x ratio, by entry with the shares that they lack."""
+    for entry, shares in sorted(short.items()):
+        yield (
+            f"{len(shares)} trials with images of `{entry}` have up to {100 * max(shares):.0f} % fewer of a label than "
+            "n x ratio: the others were set aside or could not be made. n_train counts those there are."
+        )
+
+
+def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator[str]:
+    """The notes of how synthetic images were chosen.
+
+    Args:
+        curation: What verdicts follow from; empty where nothing was judged.
+        learned: The scorers it went by that learned from real images with their labels.
+    """
+    if not curation:
+        return
+    if learned:
+        yield (
+            f"**Curation by {_list(learned)} learned from real images with their labels, which may be more than a "
+            "trial's classifier sees; what is gained by curated images may be those labels.**"
+        )
+    rules = ", ".join(f"`{one['reason']}` ({one['rejected']:,})" for one in curation["filters"])
+    yield (
+        f"Curation kept {curation['accepted']:,} of {curation['judged']:,} images. How many each reason rejected: "
+        f"{rules or 'there was none'}."
+    )
+
+
+def _pools(study: Study) -> Iterator[str]:
+    """What generators may have seen."""
+    if study.settings.generator_pool == "all":
+        known = {source.id for source in study.index.sources}
+        unknown = sum(bool(image.source_id) and image.source_id not in known for image in study.synthetic)
+        yield (
+            "**generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a "
+            "trial gains may be those images, not synthesis.**"
+        )
+        if unknown:
+            yield (
+                f"**{unknown} synthetic images are made from real images that are not in the index; whether these are "
+                "test images can't be told.**"
+            )
+        return
+    blind = sorted({image.entry for image in study.synthetic if image.pool is None})
+    if blind:
+        yield (
+            f"**generator_pool: all is assumed of {_list(blind)}: what real images its generator saw is unknown, and "
+            "they may be test images.**"
+        )
+
+
+def _same(study: Study) -> Iterator[str]:
+    """Which trainings serve two arms, or differ by less than their names do."""
+    settings = study.settings
+    equal = settings.protocol == "equal-steps"
+    if equal and "real-step-matched" in settings.arms:
+        yield (
+            "real-step-matched: in protocol equal-steps `real` has the optimizer steps of every other arm, so it is "
+            "the same training; it is designed once, as `real`."
+        )
+    if equal and "real-duplicated" in settings.arms:
+        yield (
+            "real-duplicated: at equal optimizer steps it differs from `real` only in how often a pass over its images "
+            "starts anew; a difference from `real` is chance."
+        )
+    if "substitute" in settings.arms:
+        yield (
+            "substitute: n_real is the fixed total a label and ratio the share of it that is synthetic; with share 0 "
+            "it is the same training as `real` of that n, and is designed once, as `real`."
+        )
+        odd = [n for n in sorted(settings.n_real) if n % 2]
+        if odd:
+            yield f"substitute: there is no half of {_list(map(str, odd))}; only all images are replaced there."
+    if not equal:
+        yield (
+            "protocol: sagers2023. Steps follow the number of images, so arms with more images train longer; "
+            "`real-step-matched` is the control."
+        )
+        if settings.generator_pool == "n":
+            yield "protocol: sagers2023. In that study generators saw all training images; that is generator_pool: all."
+
+
+def _left_out(study: Study, left_out: Mapping[str, int]) -> Iterator[str]:
+    """Which trials there can't be."""
+    if TOO_FEW_REAL in left_out:
+        counts = Counter(source.label for source in study.index.usable("train"))
+        label = min(study.labels, key=lambda label: counts[label])
+        yield (
+            f"real-more: {left_out[TOO_FEW_REAL]} trials are left out: n x (1 + ratio) real images are more than the "
+            f"{counts[label]} training images of `{label}`."
+        )
+    if NOT_ALLOWED in left_out:
+        yield (
+            f"{left_out[NOT_ALLOWED]} trials are left out: the generator of their entry saw, or starts from, real "
+            "images beyond the trial's own (generator_pool: n)."
+        )
+    if TOO_FEW_EACH in left_out:
+        each = ", ".join(f"`{entry}` ({count})" for entry, count in sorted(study.each.items()))
+        yield (
+            f"{left_out[TOO_FEW_EACH]} trials are left out: their ratio asks for more images of each real image than "
+            f"the entry has: {each}."
+        )
+    if SET_ASIDE in left_out:
+        yield (
+            f"{left_out[SET_ASIDE]} trials are left out: more than {100 * SLACK:.0f} % of the synthetic images that "
+            "they should have were set aside or could not be made."
+        )
+
+
+def _draws(study: Study, draws: Sequence[Draw]) -> Iterator[str]:
+    """How independent the draws are."""
+    if len(draws) < 5:
+        yield f"{len(draws)} seeds: at least five are advised; intervals over fewer say little of other draws."
+    largest = max(study.settings.n_real)
+    short = [label for label in study.labels if len(draws[0].order[label]) < 2 * largest]
+    if short and len(draws) > 1:
+        yield (
+            f"Draws of n = {largest} are more than half of the training images of {_list(short)}; seeds share many of "
+            "them, and intervals hold for these images more than for others."
+        )
+    train = study.index.usable("train")
+    cuts = [cut(train, one, n) for one in draws for n in sorted(study.settings.n_real)]
+    if any(cuts):
+        yield (
+            f"Groups are drawn whole except where n was reached inside one: {sum(cuts)} in {len(cuts)} draws; the rest "
+            "of such a group trains nothing there."
+        )
+
+
+def _tested(study: Study) -> Iterator[str]:
+    """What the images held out can't show."""
+    validated = {source.label for source in study.held("validation")}
+    missing = [label for label in study.labels if label not in validated]
+    if missing:
+        yield f"No validation image shows {_list(missing)}; what is tuned on validation ignores that."
+    unknown = sum(source.tone == 0 for source in study.held("test"))
+    if unknown == len(study.held("test")):
+        yield "No test image has a known skin tone: this study can't say for whom the synthetic images help."
+    elif unknown:
+        yield f"{unknown} of {len(study.held('test'))} test images have no known skin tone; tables by tone lack them."
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

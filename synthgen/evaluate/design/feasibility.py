@@ -1,0 +1,98 @@
+"""What makes a study impossible, found before anything is trained: one line each, which says where and what to do."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from synthgen.evaluate.design.trials import Synthetic
+from synthgen.plan.manifest.evaluate import Evaluate, against_faults
+from synthgen.plan.real_index import SPLITS, Index
+
+_BY_GROUP = "group "  # how the index says of an image that its group is in another split too
+
+
+def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str]:
+    """The faults of the real images: labels without any or with too few, groups on both sides, nothing to test on."""
+    faults = _groups(index) + _files(index)
+    counts = {split: Counter(source.label for source in index.usable(split)) for split in SPLITS}
+    largest = max(settings.n_real)
+    for label in labels:
+        train = counts["train"][label]
+        if not any(counts[split][label] for split in SPLITS):
+            faults.append(f"real: label `{label}` has no usable image; add some, or take it out of `labels`")
+            continue
+        if train < largest:
+            advice = f"add images, or take n above {train} out of evaluate.n_real" if train else "see real.splits"
+            faults.append(f"real: label `{label}` has {train} training images, fewer than n_real {largest}; {advice}")
+        if not counts["test"][label]:
+            faults.append(f"real: label `{label}` has no test image; see real.splits, or add images")
+    if not any(counts["validation"][label] for label in labels):
+        faults.append("real: no validation image of any label; give `validation` a share in real.splits")
+    return faults
+
+
+def of_synthetic(settings: Evaluate, images: Sequence[Synthetic]) -> list[str]:
+    """The faults of the list of synthetic images: none at all, two of one name, none of a strategy that is named."""
+    if not images:
+        return [f"evaluate.synthetic: no image in `{settings.synthetic}`; make some, or ask for real arms alone"]
+    twice = [key for key, count in Counter(image.key for image in images).items() if count > 1]
+    if twice:
+        return [f"evaluate.synthetic: key `{min(twice)}` is there twice ({len(twice)} such); name each image once"]
+    return against_faults(settings, {image.entry for image in images})
+
+
+def of_entries(entries: Iterable[str], reasons: Mapping[str, Counter[str]]) -> list[str]:
+    """The faults of entries of which no trial has an image.
+
+    Args:
+        entries: Them.
+        reasons: Why images are left out, by entry.
+    """
+    faults = []
+    for entry in entries:
+        why = "; ".join(f"{count} {reason}" for reason, count in reasons.get(entry, Counter()).most_common())
+        faults.append(
+            f"evaluate.synthetic: no image of entry `{entry}` may train any trial ({why}); "
+            "use a generator that saw no more than a trial's real images, or generator_pool: all if that is why"
+        )
+    return faults
+
+
+def shortage(settings: Evaluate, entry: str, label: str, found: int, asked: tuple[int, int, int]) -> str:
+    """The fault of a trial that lacks synthetic images.
+
+    Args:
+        settings: The study.
+        entry: Whose images it lacks.
+        label: Of which label.
+        found: How many there are.
+        asked: The seed, the n and the ratio of the trial.
+    """
+    seed, n, ratio = asked
+    allowed = f" that seed {seed} may train on (generator_pool: n)" if settings.generator_pool == "n" else ""
+    return (
+        f"evaluate.ratios: entry `{entry}` has {found} images of `{label}`{allowed}, n_real {n} at ratio {ratio} needs "
+        f"{n * ratio}; make more, or take larger ratios out"
+    )
+
+
+def _groups(index: Index) -> list[str]:
+    """The fault of groups that have images in two splits, those that the index put aside for it included."""
+    splits = defaultdict(set)
+    for source in index.sources:
+        if not source.fault or source.fault.startswith(_BY_GROUP):
+            splits[source.group].add(source.split)
+    both = sorted(group for group, found in splits.items() if len(found) > 1)
+    if not both:
+        return []
+    where = " and ".join(split for split in SPLITS if split in splits[both[0]])
+    others = f" ({len(both)} groups are in several splits)" if len(both) > 1 else ""
+    return [f"real: group `{both[0]}` is in {where}{others}; put all images of a group in one split"]
+
+
+def _files(index: Index) -> list[str]:
+    """The fault of training images that are, byte for byte, validation or test images too."""
+    held = {source.sha256 for split in ("validation", "test") for source in index.usable(split)} - {""}
+    both = [source.id for source in index.usable("train") if source.sha256 in held]
+    if not both:
+        return []
+    return [f"real: training image `{both[0]}` is a validation or test image too ({len(both)} such); take one out"]

@@ -1,0 +1,1 @@
+"""The images of a study: where they lie, and what each is."""

@@ -1,0 +1,41 @@
+"""What learners read, by row, on disk: frozen features, computed once an image, or pixels brought to one size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthgen.evaluate.images.examples import Item
+from synthgen.vision.features import Backbone, user_cache
+from synthgen.vision.images import untrusted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+Progress = Callable[[int, int], None]
+
+
+def write_features(items: Sequence[Item], backbone: Backbone, path: Path, progress: Progress | None = None) -> None:
+    """Write the features of every row: float32, shape (rows, dim)."""
+    import numpy as np
+
+    rows = user_cache.describe(items, backbone, progress)
+    with path.open("wb") as file:
+        np.save(file, rows, allow_pickle=False)
+
+
+def write_pixels(items: Sequence[Item], side: int, path: Path, progress: Progress | None = None) -> None:
+    """Write the pixels of every row, the middle square brought to one size: uint8, shape (rows, side, side, 3)."""
+    import numpy as np
+
+    shape = len(items), side, side, 3
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    for number, (_, read) in enumerate(items):
+        rows[number] = untrusted.fit(read(), side, side, "crop")
+        if progress:
+            progress(number + 1, len(items))
+    rows.flush()

@@ -1,0 +1,124 @@
+"""The roll of a study: every image that trains, tunes or tests a classifier has a row; trials name rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from synthgen.evaluate.design.design import Design
+from synthgen.evaluate.design.trials import Synthetic, Trial
+from synthgen.plan.real_index import Source
+from synthgen.runs.stored_images import Pictures
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Rows = npt.NDArray[np.int64]
+
+VIEWS = 10  # of a real image where frozen features are trained with augmentation: itself, and nine changed ones
+Item = tuple[str, Callable[[], "Pixels"]]
+
+
+@dataclass(frozen=True)
+class Roll:
+    """The images of a study in rows.
+
+    Attributes:
+        items: Of each row what its content is known by, a sha256, and what gives its pixels.
+        labels: The class of each row, shape (rows,).
+        held: The rows of validation and of test images, in the design's order.
+        real: The row of each real training image, by id.
+        views: The rows of each real image that is augmented before training, by id: itself first.
+        synthetic: The row of each synthetic training image, by key.
+    """
+
+    items: tuple[Item, ...]
+    labels: Rows
+    held: Mapping[str, Rows]
+    real: Mapping[str, int]
+    views: Mapping[str, Sequence[int]]
+    synthetic: Mapping[str, int]
+
+    def rows(self, trial: Trial) -> tuple[Rows, Rows]:
+        """The real rows of a trial, each as often as it is trained on in a pass, and its synthetic ones."""
+        import numpy as np
+
+        real = [self.real[one] for one in trial.real]
+        if trial.augmented and self.views:
+            real = [row for one in trial.real for row in self.views[one]]
+        synthetic = [self.synthetic[key] for key in trial.synthetic]
+        return np.repeat(np.array(real, np.int64), trial.duplicated), np.array(synthetic, np.int64)
+
+
+def call(
+    design: Design,
+    sources: Iterable[Source],
+    synthetic: Iterable[Synthetic],
+    labels: Sequence[str],
+    pictures: Pictures,
+    *,
+    side: int | None,
+) -> Roll:
+    """Put every image that a design needs on a roll.
+
+    Args:
+        design: The design.
+        sources: The real images.
+        synthetic: The synthetic images, in the order that they are best read in.
+        labels: The study's labels, in their order.
+        pictures: What reads pixels.
+        side: The side in pixels that views are made at, for frozen features; ``None`` where training itself augments.
+    """
+    import numpy as np
+
+    items: list[Item] = []
+    classes: list[int] = []
+
+    def enter(item: Item, label: str) -> int:
+        items.append(item)
+        classes.append(labels.index(label))
+        return len(items) - 1
+
+    by_id = {source.id: source for source in sources}
+    held = {
+        split: np.array([enter(_real(by_id[one], pictures), by_id[one].label) for one in ids], np.int64)
+        for split, ids in (("validation", design.validation), ("test", design.test))
+    }
+    real = {one: enter(_real(by_id[one], pictures), by_id[one].label) for one in sorted(design.real)}
+    augmented = sorted({one for trial in design.trials if trial.augmented for one in trial.real}) if side else []
+    views = {
+        one: [real[one], *(enter(item, by_id[one].label) for item in _views(by_id[one], pictures, side or 0))]
+        for one in augmented
+    }
+    used = design.synthetic
+    made = {image.key: enter(_made(image, pictures), image.label) for image in synthetic if image.key in used}
+    return Roll(tuple(items), np.array(classes, np.int64), held, real, views, made)
+
+
+def _real(source: Source, pictures: Pictures) -> Item:
+    return source.sha256, lambda: pictures.real(source)
+
+
+def _made(image: Synthetic, pictures: Pictures) -> Item:
+    return image.sha256, lambda: pictures.synthetic(image.key)
+
+
+def _views(source: Source, pictures: Pictures, side: int) -> list[Item]:
+    """The changed views of a real image: each known by what it is made of, and changed in its own way always."""
+    names = [hashlib.sha256(f"{source.sha256}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
+
+    def view(name: str) -> Pixels:
+        import numpy as np
+
+        from synthgen.vision.classifiers import augment
+        from synthgen.vision.images import untrusted
+
+        pixels = untrusted.fit(pictures.real(source), side, side, "crop")
+        changed: Pixels = augment(pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
+        return changed
+
+    return [(name, lambda name=name: view(name)) for name in names]  # type: ignore[misc]

@@ -1,0 +1,104 @@
+"""The synthetic images of a run or a packed dataset: what a study's design knows of each, and where its bytes lie."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import InputError
+from synthgen.evaluate.design.trials import Synthetic
+from synthgen.plan import Plan, skin_tones
+from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Record
+from synthgen.runs import dataset_folder, finished_shards, run_folder, stored_images, verdicts
+from synthgen.runs.stored_images import Place
+
+Pools = Mapping[str, frozenset[str] | None]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Synthetic images, none of them decoded.
+
+    Attributes:
+        images: What the design knows of them.
+        places: Where each lies, by key.
+        curation: What verdicts say that they follow from, as in ``verdicts.parquet`` and ``provenance.json``; empty
+            where nothing was judged.
+    """
+
+    images: tuple[Synthetic, ...]
+    places: Mapping[str, Place]
+    curation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def listed(
+    root: Path, doors: Extensions, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
+) -> Listed:
+    """List the images of a run or a packed dataset by their records alone; those that a run rejects are left out.
+
+    Args:
+        root: The folder.
+        doors: The strategies there are.
+        scale: The study's skin-tone scale; a tone on another one is unknown.
+        strategy_of: The strategy of entries that don't stand for themselves.
+        pools: The real images that each adapter was trained on, by the records' ``adapter``.
+        uncurated: Whether all that a run planned is listed too, as images of uncurated strategies.
+
+    Raises:
+        InputError: The folder is neither, or holds no image that was rejected where ``uncurated`` needs them.
+        IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
+        DamagedError: A shard can't be read.
+    """
+    plan = run_folder.read_plan(root, doors) if run_folder.is_run(root) else None
+    if uncurated:
+        _check_rejected(root, plan)
+    tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
+
+    def design_of(record: Record) -> Synthetic:
+        tone = tones.get(record.skin_tone, 0) if record.skin_tone_scale == scale else 0
+        entry = strategy_of.get(record.entry, record.entry)
+        pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
+        return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
+
+    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Place](), None
+    for record, place in stored_images.listed(root, doors):
+        judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
+        image = design_of(record)
+        if judged.accepted(record.key):
+            images.append(image)
+            places[image.key] = place
+        if uncurated and plan and _planned(plan, record):
+            all_planned.append(image.uncurated)
+            places[image.uncurated.key] = place
+    return Listed((*images, *all_planned), places, judged.facts if judged else {})
+
+
+def _planned(plan: Plan, record: Record) -> bool:
+    """Whether an image was planned, and not made beyond the plan to make up for rejected ones."""
+    entry = plan.entries[record.entry]
+    index = entry.find(record.key)
+    return index is not None and index < entry.base.samples
+
+
+class _Judged:
+    """What was judged of a run, or of the run that a dataset was packed from: a dataset holds no rejected image."""
+
+    def __init__(self, root: Path, plan: Plan | None) -> None:
+        self.accepted: Callable[[str], bool] = lambda _: True
+        if plan is None:
+            self.facts: Mapping[str, Any] = dataset_folder.read_provenance(root).get("curation", {})
+            return
+        run = finished_shards.digest(shard.receipt.sha256 for shard in finished_shards.shards(root, plan))
+        found = verdicts.check(root, run, plan.manifest.document.curate)
+        self.facts = asdict(found) if found else {}
+        self.accepted = verdicts.in_order(root, found)
+
+
+def _check_rejected(root: Path, plan: Plan | None) -> None:
+    if plan is None:
+        raise InputError(
+            f"evaluate.uncurated: {root} is a dataset, which holds no rejected image; give the run instead"
+        )
+    if plan.manifest.curation is None:
+        raise InputError(f"evaluate.uncurated: the run {root} has no `curate:`, so nothing of it is rejected")

@@ -1,0 +1,198 @@
+"""Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from synthgen.core import adapter_folder, atomic
+from synthgen.errors import InputError
+from synthgen.evaluate.design import arms, caveats, feasibility
+from synthgen.evaluate.design.design import Design, design, refuse
+from synthgen.evaluate.design.trials import Trial, digest
+from synthgen.evaluate.images import examples, locate, near_duplicates, synthetic
+from synthgen.evaluate.images.examples import Roll
+from synthgen.evaluate.images.near_duplicates import Near
+from synthgen.evaluate.images.synthetic import Listed
+from synthgen.evaluate.train import backbone
+from synthgen.evaluate.train.backbone import Network
+from synthgen.plan.manifest import Evaluate, Manifest
+from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.real_index import Index
+from synthgen.real import indexing
+from synthgen.runs.stored_images import Pictures
+
+STUDY = "study.json"
+_FORMAT = 1
+
+
+def claim(out: Path, name: str) -> None:
+    """Make a folder this study's, or check that it is.
+
+    Raises:
+        InputError: It is not empty and no report, or the report of another study; nothing is written to it.
+    """
+    path = out / STUDY
+    if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()):
+        try:
+            held = json.loads(path.read_bytes())["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{out} is not empty and not a report (no {STUDY}); choose another folder") from None
+        if held != name:
+            raise InputError(f"{out} holds the report of `{held}`, this is `{name}`; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    atomic.sweep(out)
+    if not path.exists():
+        atomic.write(path, json.dumps({"format": _FORMAT, "name": name}).encode())
+
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study that is ready to be trained.
+
+    Attributes:
+        read: Its manifest.
+        settings: What is asked.
+        out: The report's folder.
+        index: The real images.
+        network: What its classifiers stand on.
+        design: Its trials.
+        near: What was found to look like something else.
+        roll: Its images in rows.
+        curated: What a reader has to know of how synthetic images were chosen.
+    """
+
+    read: Manifest
+    settings: Evaluate
+    out: Path
+    index: Index
+    network: Network
+    design: Design
+    near: Near | None
+    roll: Roll
+    curated: tuple[str, ...]
+
+    @cached_property
+    def names(self) -> dict[str, Trial]:
+        """Each distinct training by the name of its unit, with a trial that it is of, in the design's order."""
+        return {self.name(trial): trial for trial in self.design.trials}
+
+    def name(self, trial: Trial) -> str:
+        """The name of a trial's training in the ledger."""
+        return digest([trial.training, self.network.digest])
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that are told apart."""
+        return labels_of(self.read)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report has to know."""
+        learner = f"The learner, {self.network.words}: {self.network.origin}"
+        return (*self.design.notes, *self.curated, learner, *(self.near.notes() if self.near else ()))
+
+
+def prepare(
+    read: Manifest, out: Path, doors: Extensions, *, given: Path | None = None, progress: Progress | None = None
+) -> Job:
+    """Prepare a study, and refuse one that can't be done.
+
+    Args:
+        read: The manifest.
+        out: The report's folder.
+        doors: The strategies and sources there are.
+        given: The run or dataset of synthetic images, in place of ``evaluate.synthetic``.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The study can't be done as asked; one line for each fault.
+        IncompleteError: The run lacks images.
+    """
+    settings, images, document = read.document.evaluate, read.real, read.document
+    if settings is None or images is None:
+        raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
+    claim(out, document.name)
+    labels, tell = labels_of(read), progress or _silent
+    network = backbone.load(settings.learner, read.base, len(labels))
+    root = _synthetic_root(read, settings, given, out)
+    index, home = locate.find_index(read, images, root, out, partial(tell, "indexing real images"))
+    found = _listed(root, settings, doors, document.skin_tones.scale)
+    pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
+    refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
+    tell_near = partial(tell, "looking for near-copies")
+    search = partial(near_duplicates.look, threshold=settings.near_copies, progress=tell_near)
+    looked = search(_of(index, labels), found.images, pictures, out) if root else None
+    excluded = looked.of_held if looked else ()
+    designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
+    side = network.frozen.size if network.frozen else None
+    called = examples.call(designed, index.sources, found.images, labels, pictures, side=side)
+    curated = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
+    return Job(read, settings, out, index, network, designed, looked, called, curated)
+
+
+def check(read: Manifest, out: Path, index: Index | None) -> None:
+    """Refuse a study that its real images, its learner or its folder make impossible, before any image is made.
+
+    Args:
+        read: The manifest.
+        out: The report's folder.
+        index: The real images, as far as they are indexed already.
+
+    Raises:
+        InputError: The study can't be done as asked; one line for each fault.
+    """
+    settings, labels = read.document.evaluate, labels_of(read)
+    if settings is None:
+        return
+    if settings.uncurated and settings.synthetic == "this" and read.curation is None:
+        raise InputError(
+            "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
+        )
+    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(read.base / settings.synthetic):
+        raise InputError(
+            f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
+        )
+    claim(out, read.document.name)
+    backbone.load(settings.learner, read.base, len(labels))
+    refuse(feasibility.of_real(settings, index, labels) if index else [])
+
+
+def labels_of(read: Manifest) -> list[str]:
+    """The labels that a study tells apart, in the manifest's order."""
+    known, asked = list(read.document.labels), read.document.evaluate
+    return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
+
+
+def _learned(curation: Mapping[str, Any], doors: Extensions) -> list[str]:
+    """The scorers that images were chosen by and that learned from real images with their labels."""
+    used = [name for name in curation.get("scores", ()) if name in doors.scorers.names()]
+    return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
+
+
+def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
+    if not arms.uses_synthetic(settings):
+        return None
+    name, run = read.document.name, settings.uncurated
+    return locate.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
+
+
+def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> Listed:
+    if root is None:
+        return Listed((), {})
+    pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
+    return synthetic.listed(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
+
+
+def _of(index: Index, labels: Sequence[str]) -> Index:
+    """The real images of some labels."""
+    return Index(tuple(source for source in index.sources if source.label in labels))
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return

@@ -1,0 +1,1 @@
+"""A study as a report: tables, plots, and sentences that follow from them."""

@@ -1,0 +1,86 @@
+"""The report's CSV files: a row a trial, a trial and skin tone, a trial and class, and a comparison."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+
+from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
+from synthgen.evaluate.analysis.metrics import Metrics, OfClass, Scores, metrics
+from synthgen.evaluate.analysis.predictions import Predictions, Trained
+
+_FIGURES = tuple(one.name for one in fields(Scores) if one.name != "n")
+_TRIAL = ("arm", "strategy", "n_real", "ratio", "seed")
+_RESULTS = (*_TRIAL, "optimizer_steps", "n_train", *_FIGURES, "worst_group", "worst_group_top1", "light_dark_gap")
+_COMPARED = ("arm", "strategy", "n_real", "ratio", "against", "against_strategy", "against_ratio")
+_ESTIMATED = (
+    "metric", "subset", "mean", "mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom",
+    "seeds", "p",
+)  # fmt: skip
+
+
+def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
+    """The figures of every trial, in the order of the trials."""
+    known = predictions
+    return tuple(metrics(known.labels, one, known.tones, known.study.scale) for one in known.probabilities)
+
+
+def write_all(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, bytes]:
+    """Every CSV file by name, of the trials' figures and the comparisons."""
+    trials, labels = analysis.predictions.trials, analysis.predictions.study.labels
+    return {
+        "results.csv": _csv(_RESULTS, map(_result, trials, scored)),
+        "by_skin_tone.csv": _csv((*_TRIAL, "skin_tone", "n", *_FIGURES), _by_tone(trials, scored)),
+        "by_label.csv": _csv((*_TRIAL, "label", *(one.name for one in fields(OfClass))), _by(trials, scored, labels)),
+        "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, "p_holm", "family"), map(_compared, analysis.comparisons)),
+    }
+
+
+def _result(trial: Trained, scored: Metrics) -> list[object]:
+    worst = scored.by_group[scored.worst_group].top1 if scored.worst_group else float("nan")
+    steps = [trial.optimizer_steps, trial.n_train]
+    return [*_head(trial), *steps, *_figures(scored.overall), scored.worst_group, worst, scored.gap]
+
+
+def _by_tone(trials: Sequence[Trained], scored: Sequence[Metrics]) -> Iterator[list[object]]:
+    for trial, one in zip(trials, scored, strict=True):
+        for name, figures in {**one.by_tone, **one.by_group}.items():
+            yield [*_head(trial), name, figures.n, *_figures(figures)]
+
+
+def _by(trials: Sequence[Trained], scored: Sequence[Metrics], labels: Sequence[str]) -> Iterator[list[object]]:
+    for trial, one in zip(trials, scored, strict=True):
+        for label, figures in zip(labels, one.by_class, strict=True):
+            yield [*_head(trial), label, *asdict(figures).values()]
+
+
+def _compared(one: Comparison) -> list[object]:
+    known = one.difference
+    named = [one.cell.arm, one.cell.strategy, one.cell.n_real, one.cell.ratio]
+    named += [one.against.arm, one.against.strategy, one.against.ratio]
+    of_seeds = [known.standard_error, known.degrees_of_freedom, known.seeds]
+    difference = [known.value, known.low, known.high, *of_seeds, known.p]
+    return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, one.p_holm, one.family]
+
+
+def _head(trial: Trained) -> list[object]:
+    return [getattr(trial, name) for name in _TRIAL]
+
+
+def _figures(scores: Scores) -> list[object]:
+    return [getattr(scores, name) for name in _FIGURES]
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """RFC 4180 with plain newlines; six digits, and an empty field for what can't be had."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _field(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return "" if value != value else f"{value:.6g}"  # noqa: PLR0124 - NaN is not itself

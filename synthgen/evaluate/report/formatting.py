@@ -1,0 +1,80 @@
+"""Figures in the words of a report: percent, points, intervals, and what an arm is called."""
+
+import math
+from collections.abc import Sequence
+
+from synthgen.evaluate.analysis.dose_response import Exchange, Saturation
+from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.statistics import Estimate
+
+NONE = "-"
+
+
+def arm(cell: Cell) -> str:
+    """What an arm is called: ``real+synthetic (text, ratio 10, n = 32)``."""
+    parts = [cell.strategy, f"ratio {cell.ratio:g}" if cell.ratio else "", f"n = {cell.n_real}"]
+    return f"{cell.arm} ({', '.join(part for part in parts if part)})"
+
+
+def percent(known: Estimate) -> str:
+    """An accuracy with its interval, kept between 0 and 100: ``56.2 (51.0 to 61.3)``."""
+    if math.isnan(known.low):
+        return number(100 * known.value)
+    return f"{100 * known.value:.1f} ({100 * max(known.low, 0):.1f} to {100 * min(known.high, 1):.1f})"
+
+
+def points(known: Estimate) -> str:
+    """A difference with its interval in percentage points: ``+5.2 (1.1 to 9.3)``."""
+    if math.isnan(known.low):
+        return number(100 * known.value, "+.1f")
+    return f"{100 * known.value:+.1f} ({100 * known.low:.1f} to {100 * known.high:.1f})"
+
+
+def p_value(value: float) -> str:
+    """A p value to three digits: ``0.012``, ``< 0.001``, a dash for none."""
+    if math.isnan(value):
+        return NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def number(value: float, form: str = ".1f") -> str:
+    """A number, or a dash where there is none."""
+    return NONE if math.isnan(value) else f"{value:{form}}"
+
+
+def ratio(known: Saturation | None) -> str:
+    """A saturation ratio with its interval."""
+    if known is None or math.isnan(known.ratio):
+        return NONE
+    rising = "; still rising" if known.still_rising else ""
+    return f"{known.ratio:.1f} ({known.low:.1f} to {known.high:.1f}){rising}"
+
+
+def worth(known: Exchange | None) -> str:
+    """An exchange rate with its interval; an infinite end lies beyond what the real curve reaches."""
+    if known is None:
+        return NONE
+    return f"{_end(known.rate)} ({_end(known.low)} to {_end(known.high)})"
+
+
+def count(many: int, one: str, several: str = "") -> str:
+    """A number of things: ``1 trial``, ``1,200 trials``."""
+    return f"{many:,} {one if many == 1 else several or one + 's'}"
+
+
+def listed(names: Sequence[object]) -> str:
+    """A list in a sentence: ``1, 8 and 16``."""
+    words = [str(name) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
+
+
+def plain(note: str) -> tuple[str, bool]:
+    """A note without its Markdown, and whether it was bold as a whole."""
+    bold = note.startswith("**") and note.endswith("**")
+    return note.strip("*").replace("`", ""), bold
+
+
+def _end(value: float) -> str:
+    if math.isinf(value):
+        return "beyond the curve, above" if value > 0 else "beyond the curve, below"
+    return f"{value:.2f}"

@@ -1,0 +1,114 @@
+"""Writes a study's report: everything in it is made from the predictions, so it can be made again from them alone."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from synthgen.core import atomic, report
+from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
+from synthgen.errors import DamagedError
+from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.metrics import Metrics
+from synthgen.evaluate.analysis.predictions import FILE, Predictions
+from synthgen.evaluate.report import conclusions, csv_files, formatting, plots, result_tables
+
+PLOTS = "plots"
+CARD = "card.md"
+_METHODS = (
+    "Intervals and p values: seeds and test images are crossed random effects, and both are resampled together, the "
+    "same draws for every arm, so that arms are compared in pairs (two-way bootstrap, Owen 2007, with its overcount of "
+    "their interaction taken out). With few seeds, Student's t at Satterthwaite's degrees of freedom replaces "
+    "the normal distribution. Test images of one group (a patient, a lesion) are drawn as wholes.",
+    "Many comparisons: p values are corrected by Holm's method (1979) over a family, which is all comparisons with one "
+    "arm in one metric: those with real images alone in top-1 are the family that this report's claims are made from. "
+    "Comparisons of two strategies in one arm, and of images before and after curation, are families of their own. "
+    "Bands and intervals in plots and tables are not corrected; several of many will miss what is true.",
+    "Pictures and tables of one size show the most real images and the greatest ratio, whatever came out there.",
+    "Intervals hold for test images like these and for draws of training images like these; they say nothing of other "
+    "hospitals, cameras or learners.",
+)
+
+
+def write(predictions: Predictions, out: Path) -> Analysis:
+    """Write every file of the report into the folder ``out``, the predictions first; returns what they show."""
+    (out / PLOTS).mkdir(parents=True, exist_ok=True)
+    predictions.write(out / FILE)
+    return _write_rest(predictions, out)
+
+
+def rescore(out: Path) -> Analysis:
+    """Write the report in ``out`` again from its predictions, which stay as they are.
+
+    Raises:
+        DamagedError: There are none, or they can't be read.
+    """
+    if not (out / FILE).is_file():
+        raise DamagedError(f"{out / FILE}: there is none to score again; run classifier-eval without --rescore")
+    (out / PLOTS).mkdir(exist_ok=True)
+    return _write_rest(Predictions.read(out / FILE), out)
+
+
+def card(analysis: Analysis) -> str:
+    """What the dataset card says of the study, as Markdown."""
+    found: list[Block] = [Heading("What it does for a classifier")]
+    found += [one for one in conclusions.warnings(analysis.predictions) if one.strong]
+    found += [Paragraph(" ".join(conclusions.shown(analysis)))]
+    return "\n\n".join(report.markdown("", found).split("\n\n")[1:])
+
+
+def _write_rest(predictions: Predictions, out: Path) -> Analysis:
+    analysis = Analysis(predictions)
+    scored = csv_files.score_trials(predictions)
+    title = f"{predictions.study.name}: does the synthetic data help a classifier?"
+    content = list(_content(analysis, scored))
+    files = {out / name: text for name, text in csv_files.write_all(analysis, scored).items()}
+    files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
+    files[out / CARD] = card(analysis).encode()
+    files[out / "report.md"] = report.markdown(title, content).encode()
+    files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
+    for path, text in files.items():
+        atomic.write(path, text)
+    return analysis
+
+
+def _content(analysis: Analysis, scored: Sequence[Metrics]) -> Iterator[Block]:
+    study = analysis.predictions.study
+    cautions = list(conclusions.warnings(analysis.predictions))
+    yield from (one for one in cautions if one.strong)
+    yield Heading("What was and was not shown")
+    yield from (Paragraph(sentence) for sentence in conclusions.shown(analysis))
+    yield Heading("Pictures")
+    for plot in plots.all_of(analysis):
+        yield Figure(f"{PLOTS}/{plot.name}.svg", plot.caption, plot.alt, plot.svg)
+    yield Heading("Skin tones")
+    of_tones = result_tables.by_tone(analysis)
+    yield of_tones or Paragraph("The dataset has no skin tones: nothing can be said of light and dark skin.")
+    yield Heading("What synthetic images are worth")
+    worth = list(result_tables.worth(analysis))
+    yield from worth
+    if not worth:
+        yield Paragraph("Too few sizes and ratios to tell where a gain saturates or what an image is worth.")
+    yield Heading("Every arm")
+    yield result_tables.arms(analysis, scored)
+    yield Heading("How it was done")
+    yield Table("", ("setting", "value"), _settings(analysis.predictions), names=2)
+    yield from (one for one in cautions if not one.strong)
+    left_out = result_tables.excluded(study.excluded)
+    if left_out:
+        yield left_out
+    yield from (Paragraph(text) for text in _METHODS)
+
+
+def _settings(predictions: Predictions) -> list[tuple[str, str]]:
+    study, steps = predictions.study, sorted({one.optimizer_steps for one in predictions.trials})
+    return [
+        ("learner", study.learner or formatting.NONE),
+        ("protocol", study.protocol),
+        (
+            "optimizer steps",
+            " to ".join(f"{end:,}" for end in sorted({steps[0], steps[-1]})) if steps else formatting.NONE,
+        ),
+        ("mix", study.mix),
+        ("generator_pool", study.generator_pool),
+        ("classes", ", ".join(study.labels)),
+        ("skin-tone scale", study.scale or "none"),
+    ]

@@ -1,0 +1,1 @@
+"""Training the classifiers of a study, and keeping what they predict."""

@@ -1,0 +1,74 @@
+"""The backbone of a study, loaded before anything else is done, so that one that can't be had is said at once."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from synthgen.evaluate.design.trials import digest
+from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
+from synthgen.vision.features import Backbone, backbone, checkpoints
+
+_SMALL_VERSION = "small-cnn-1"  # another layout, another number
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a study's classifiers stand on.
+
+    Attributes:
+        name: The name that it is built by, or its folder.
+        digest: Of all that decides its answers: another network, checkpoint or library, another digest.
+        words: The learner as the report's sentences name it.
+        origin: A sentence on where its weights come from.
+        frozen: The frozen features; ``None`` where it is trained from pixels.
+    """
+
+    name: str
+    digest: str
+    words: str
+    origin: str
+    frozen: Backbone | None
+
+
+def load(learner: Learner, base: Path, classes: int) -> Network:
+    """Load the backbone of a learner.
+
+    Args:
+        learner: What learns.
+        base: The folder that a relative folder starts from.
+        classes: How many classes there are.
+
+    Raises:
+        UnavailableError: It can't be had here.
+    """
+    name = learner.network
+    if name not in (*FIXED, SMALL) and (base / Path(name).expanduser()).is_dir():
+        name = str((base / Path(name).expanduser()).resolve())
+    return _frozen(name, learner) if learner.kind == "probe" else _trained(name, learner, classes)
+
+
+def _frozen(name: str, learner: Learner) -> Network:
+    found = backbone(name, revision=learner.revision or None, device=device())
+    known = digest(["probe", found.digest, version("torch")])
+    return Network(name, known, f"a linear probe on frozen features ({Path(name).name})", found.origin, found)
+
+
+def _trained(name: str, learner: Learner, classes: int) -> Network:
+    if name == SMALL:
+        known = digest(["finetune", _SMALL_VERSION, version("torch")])
+        return Network(name, known, f"{SMALL} from pixels", "Five convolutions that start from nothing.", None)
+    from synthgen.vision.classifiers import networks
+
+    networks.build(name, classes, learner.revision or None)
+    known = checkpoints.digest(name, learner.revision or "main")
+    known = digest(["finetune", known, version("torch"), version("transformers")])
+    how = "its head alone" if learner.frozen else "as a whole"
+    origin = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
+    return Network(name, known, f"{Path(name).name} from pixels, {how}", origin, None)
+
+
+def device() -> str:
+    """Torch's device for networks: the GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

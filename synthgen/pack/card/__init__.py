@@ -1,0 +1,76 @@
+"""The dataset card: every number in it is counted from the receipts, and a placeholder without a value is an error."""
+
+import re
+from pathlib import Path
+
+from synthgen.core import resources, yaml_documents
+from synthgen.core.report.markdown import escape
+from synthgen.errors import InputError, ManifestError
+from synthgen.pack.card.facts import Facts, Size, Summary
+from synthgen.pack.card.header import header
+from synthgen.pack.card.values import values
+
+__all__ = ["Facts", "Size", "Summary", "Template", "escape", "render"]
+
+_HEADER = "card_data"
+_PLACE = re.compile(r"\A---[ \t]*\n(?:(?!---).*\n)*?\{\{-?\s*card_data\s*-?\}\}[ \t]*\n(?:(?!---).*\n)*?---[ \t]*\n")
+
+
+class Template:
+    """A card's template: Jinja, with ``{{ card_data }}`` where the YAML header goes.
+
+    Args:
+        path: Its file; the one that ships where left out.
+
+    Raises:
+        InputError: It can't be read, or is not a template.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        import jinja2.meta
+
+        self.path = path or resources.card_template()
+        try:
+            self.text = yaml_documents.read_text(self.path)
+            tree = jinja2.Environment(autoescape=True).parse(self.text)
+            self._names = jinja2.meta.find_undeclared_variables(tree)
+        except ManifestError as error:
+            raise InputError(*(f"card: {fault}" for fault in error.faults)) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise InputError(f"{self.path}: line {error.lineno}: {error.message}") from None
+        if not _PLACE.match(self.text):
+            raise InputError(
+                f"{self.path}: has no {{{{ {_HEADER} }}}} between two lines `---`, so no header for the Hub"
+            )
+
+    def check(self, facts: Facts) -> None:
+        """Refuse a placeholder that nothing fills.
+
+        Raises:
+            InputError: There is one; all are named.
+        """
+        unknown = sorted(self._names - set(values(facts)) - {_HEADER})
+        if unknown:
+            raise InputError(f"{self.path}: nothing fills {', '.join(f'{{{{ {name} }}}}' for name in unknown)}")
+
+
+def render(facts: Facts, template: Template | None = None) -> str:
+    """The card as Markdown with its YAML header.
+
+    Raises:
+        InputError: The template has a placeholder that nothing fills, or asks of a value what it does not have.
+    """
+    from huggingface_hub import DatasetCard, DatasetCardData
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    template = template or Template()
+    template.check(facts)
+    data = DatasetCardData(**header(facts))
+    try:
+        # A template may come from anywhere: what reaches into Python itself is refused before it is filled for good.
+        trial = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template.text)
+        trial.render(card_data=data.to_yaml(), **values(facts))
+        return str(DatasetCard.from_template(data, template_str=template.text, **values(facts)))
+    except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError, ValueError) as error:
+        raise InputError(f"{template.path}: {' '.join(str(error).split())}") from None

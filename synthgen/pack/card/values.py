@@ -1,0 +1,182 @@
+"""What the placeholders of a card's template stand for; texts that a user wrote are escaped."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthgen import __version__
+from synthgen.core import yaml_documents
+from synthgen.core.model_folder import BUNDLED, ModelFacts
+from synthgen.core.report.markdown import escape
+from synthgen.errors import ManifestError
+from synthgen.pack.card.facts import Cell, Facts, Size, Summary
+from synthgen.plan import EntryPlan, skin_tones
+from synthgen.runs import dataset_folder as layout
+from synthgen.runs.verdicts import Ratio
+from synthgen.vision.images.codec import EXTENSIONS
+
+
+def licence(model: ModelFacts) -> str:
+    """What a model says of its licence; never a guess."""
+    match model.kind:
+        case "bundled":
+            return "Apache-2.0, as synthgen"
+        case "hub":
+            return f"see https://huggingface.co/{model.name}"
+        case _:
+            return _stated(model.folder) or "not stated in its folder"
+
+
+def _stated(folder: Path | None) -> str:
+    """The licence in the header of a model folder's README.md; empty where there is none."""
+    path = folder / "README.md" if folder else None
+    if path is None or not path.is_file():
+        return ""
+    try:
+        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
+        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
+    except (ManifestError, ValueError):
+        return ""
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+
+
+def filters(facts: Facts) -> dict[str, Any]:
+    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
+    judged = facts.judged
+    if judged is None:
+        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
+    return {
+        "curated": True,
+        "judged": judged.judged,
+        "rejected": judged.judged - judged.accepted,
+        "filters": [
+            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
+        ],
+        "parity": [_parity(ratio) for ratio in judged.parity],
+    }
+
+
+def _parity(ratio: Ratio) -> dict[str, str]:
+    return {
+        "reason": escape(ratio.reason) or "all rules together",
+        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
+        "light": f"{ratio.light_rejected} of {ratio.light}",
+        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
+        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
+    }
+
+
+def values(facts: Facts) -> dict[str, Any]:
+    """Every placeholder's name and value."""
+    document = facts.plan.manifest.document
+    tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
+    by_tone = _total(facts.counts, lambda cell: cell[1])
+    return (
+        _made(facts)
+        | filters(facts)
+        | {
+            "name": document.name,
+            "title": escape(document.publish.pretty_name or document.name),
+            "citation_title": _plain(document.publish.pretty_name or document.name),
+            "repo": document.publish.repo or "path/to/this/folder",
+            "published": bool(document.publish.repo),
+            "images": facts.images,
+            "planned": facts.plan.samples,
+            "failed": sum(summary.failed for summary in facts.entries.values()),
+            "layout": facts.layout,
+            "splits": [{"name": n, "images": size.images, "shards": size.shards} for n, size in facts.splits.items()],
+            "split": next(iter(facts.splits)),
+            "tars": _tar_names(*next(iter(facts.splits.items()))),
+            "image_key": EXTENSIONS[document.output.image_format],
+            "image_column": EXTENSIONS[document.output.image_format] if facts.layout == "webdataset" else "image",
+            "sheet": layout.SHEET,
+            "scale": document.skin_tones.scale,
+            "tones": tones,
+            "tone_totals": [by_tone[tone] for tone in tones],
+            "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
+            "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
+            "license": escape(document.publish.license or "unknown"),
+            "audit": escape(facts.audit),
+            "sources": [
+                {"dataset": escape(name or "unnamed"), "license": escape(of or "unknown")} for name, of in facts.sources
+            ],
+            "version": __version__,
+        }
+    )
+
+
+def _plain(text: str) -> str:
+    """Text with nothing in it that BibTeX, or Markdown, would read as its own."""
+    return " ".join(re.sub(r"[^\w\s,.:;()-]|_", " ", text).split())
+
+
+def _made(facts: Facts) -> dict[str, Any]:
+    """What is said of how the images were made."""
+    entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
+    models = {entry.recipe.model.name: entry.recipe.model for entry in facts.plan.entries.values()}
+    return {
+        "entries": entries,
+        "models": [{"name": escape(name), "license": escape(licence(model))} for name, model in sorted(models.items())],
+        "bundled": BUNDLED in models,
+        "seed": facts.plan.manifest.document.seed,
+        "templates": [escape(text) for text in facts.plan.manifest.prompts.every_template()],
+        "plan_digest": facts.plan.digest,
+        "dataset_digest": facts.digest,
+    }
+
+
+def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
+    """One row of how images were made."""
+    settings = entry.recipe.settings.model_dump(mode="json")
+    hidden = {"height", "width"}
+    return {
+        "name": entry.name,
+        "strategy": entry.recipe.strategy,
+        "model": escape(_model(entry)),
+        "revision": summary.environment.get("model_revision", ""),
+        "settings": escape(", ".join(f"{key} {value}" for key, value in settings.items() if key not in hidden)),
+        "size": f"{settings['width']} x {settings['height']}",
+        "dtype": summary.environment.get("dtype", ""),
+        "planned": entry.samples,
+        "images": summary.images,
+        "failed": summary.failed,
+        "repeated": summary.repeated,
+    }
+
+
+def _model(entry: EntryPlan) -> str:
+    """The model of an entry, and what was put on top of it."""
+    names = dict.fromkeys(one.name for one in entry.adapters.values() if one)
+    return f"{entry.recipe.model.name} with {', '.join(names)}" if names else entry.recipe.model.name
+
+
+def _label(counts: Mapping[Cell, int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
+    by_cell = _total(counts, lambda cell: cell[:2])
+    found = [by_cell[label, tone] for tone in tones]
+    return {"name": label, "words": escape(words), "counts": found, "total": sum(found)}
+
+
+def _cells(facts: Facts, entry: EntryPlan, tones: list[str]) -> list[dict[str, Any]]:
+    """The rows of one entry in the table of labels, skin tones and entries."""
+    rows = []
+    for label in facts.plan.manifest.document.labels:
+        found = [facts.counts.get((label, tone, entry.name), 0) for tone in tones]
+        row = {"entry": entry.name, "strategy": entry.recipe.strategy, "label": label}
+        rows.append(row | {"counts": found, "total": sum(found)})
+    return rows
+
+
+def _tar_names(split: str, size: Size) -> str:
+    """Every tar's path, as webdataset takes them in one pattern."""
+    if size.shards == 1:
+        return f"data/{split}-00000-of-00001.tar"
+    return f"data/{split}-{{00000..{size.shards - 1:05d}}}-of-{size.shards:05d}.tar"
+
+
+def _total(counts: Mapping[Cell, int], part: Callable[[Cell], Any]) -> Counter[Any]:
+    totals: Counter[Any] = Counter()
+    for cell, count in counts.items():
+        totals[part(cell)] += count
+    return totals

@@ -1,0 +1,174 @@
+"""Everything in a dataset's folder beside its shards: metadata, manifest, prompts, contact sheet, card, provenance."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from synthgen import __version__
+from synthgen.core import adapter_folder, atomic, yaml_documents
+from synthgen.errors import ManifestError
+from synthgen.pack import card, metadata, read_sample
+from synthgen.pack.card import Facts, Size, Template
+from synthgen.pack.inventory import Inventory
+from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
+from synthgen.pack.shuffled_order import Order
+from synthgen.pack.write_shards import PackedShard, weigh
+from synthgen.plan import top_ups
+from synthgen.plan.manifest import Pack
+from synthgen.plan.sample import Record
+from synthgen.runs import dataset_folder as layout
+
+DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
+_FORMAT = 1
+_PICTURES_A_CELL = 2
+
+
+class Dataset:
+    """What a dataset is made of and described by.
+
+    Args:
+        found: What the run holds.
+        pack: How it is laid out, split and cut.
+        digest: The dataset's digest.
+        template: The card's template.
+        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
+
+    Raises:
+        InputError: The template can't be filled.
+    """
+
+    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template, draw_sheet: DrawSheet) -> None:
+        self.found = found
+        self.pack = pack
+        self._digest = digest
+        self._template = template
+        self._draw_sheet = draw_sheet
+        empty = Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged)
+        card.render(empty, template)
+
+    def finish(self, job: Job, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
+        """Write all files beside the shards; provenance last."""
+        folder, manifest, facts = job.scratch.dataset, self.found.plan.manifest, self._facts(parts, order)
+        texts = {
+            layout.MANIFEST: _repoint_prompts(manifest.text),
+            layout.PROMPTS: manifest.prompts_text,
+            layout.CARD: card.render(facts, self._template),
+        }
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            atomic.write(folder / name, text.encode())
+        index = [layout.SOURCES] if self._write_index(folder) else []
+        metadata.write(job, parts)
+        self._draw(job, order)
+        listings = {name: facts.splits[split].images for split, name in metadata.listings(job, parts)}
+        files = {
+            one.path: {"sha256": one.sha256, "size": one.size, "samples": one.samples} for one in shards if one.sha256
+        }
+        for name in (*texts, *index, layout.METADATA, layout.SHEET, *listings):
+            size, sha256 = weigh(folder / name)
+            files[name] = {"sha256": sha256, "size": size}
+            if name in listings:
+                files[name]["samples"] = listings[name]
+        atomic.write(folder / layout.PROVENANCE, self._provenance(facts, files))
+
+    def _write_index(self, folder: Path) -> bool:
+        """Keep what the plan knows of the real images that it starts from, and of no other; whether there are any."""
+        index = self.found.plan.index
+        if index is None:
+            return False
+        replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES)
+        return True
+
+    def _draw(self, job: Job, order: Order) -> None:
+        document = self.found.plan.manifest.document
+        path = job.scratch.dataset / layout.SHEET
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        read = (read_sample.read(stored, job.labels) for stored in order.firsts(_PICTURES_A_CELL))
+        pairs = sorted(((one.record, one.image) for one in read), key=lambda pair: pair[0].key)
+        self._draw_sheet(pairs, path, document.publish.pretty_name or document.name)
+
+    def _facts(self, parts: Sequence[Part], order: Order) -> Facts:
+        sources = order.sources()
+        shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
+        return Facts(
+            plan=self.found.plan,
+            entries=self.found.entries,
+            counts=order.counts(),
+            splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
+            digest=self._digest,
+            layout=self.pack.format,
+            audit=self._audit(real=bool(sources)),
+            sources=sources,
+            judged=self.found.judged,
+        )
+
+    def _audit(self, *, real: bool) -> str:
+        """What the near-copy audit found; a text that begins ``not done`` is none."""
+        if self.found.judged and self.found.judged.audit:
+            return self.found.judged.audit
+        return "not done" if real else "not done: no real images were used"
+
+    def _curation(self) -> dict[str, Any]:
+        """The filters with how many images each rejects, and what they follow from."""
+        if self.found.judged is None:
+            return {}
+        facts = asdict(self.found.judged)
+        return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
+
+    def _adapters(self) -> dict[str, Any]:
+        """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""
+        found = adapter_folder.table(self.found.plan.adapters.values())
+        for summary in self.found.entries.values():
+            for name, sha256 in summary.environment.get("adapters", {}).items():
+                found[name]["weights_sha256"] = sha256
+        return found
+
+    def _provenance(self, facts: Facts, files: dict[str, dict[str, Any]]) -> bytes:
+        plan, entries = self.found.plan, self.found.entries
+        document = plan.manifest.document
+        provenance = {
+            "format": _FORMAT,
+            "generator": f"synthgen {__version__}",
+            "name": document.name,
+            "title": document.publish.pretty_name or document.name,
+            "seed": str(document.seed),
+            "adapters": self._adapters(),
+            "models": sorted({entry.recipe.model.name for entry in plan.entries.values()}),
+            "dataset_digest": self._digest,
+            "plan_digest": plan.digest,
+            "entry_digests": {name: entry.digest for name, entry in plan.entries.items()},
+            "layout": self.pack.format,
+            "splits": {split: size.images for split, size in facts.splits.items()},
+            "planned": plan.samples,
+            "packed": facts.images,
+            "failed": sum(summary.failed for summary in entries.values()),
+            "near_copy_audit": facts.audit,
+            **self._curation(),
+            **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
+            "real_images_digest": plan.index.digest if plan.index else "",
+            "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
+            "environments": {name: summary.environment for name, summary in entries.items()},
+            "files": dict(sorted(files.items())),
+        }
+        return json.dumps(provenance, indent=1).encode()
+
+
+def _repoint_prompts(manifest: str) -> str:
+    """The manifest with its prompts taken from the dataset folder, so that it stands on its own."""
+    line = f"prompts: {layout.PROMPTS}"
+    text, found = re.subn(r"(?m)^prompts:.*$", line, manifest, count=1)
+    text = text if found else f"{manifest.rstrip()}\n{line}\n"
+    document = yaml_documents.parse(manifest, layout.MANIFEST) | {"prompts": layout.PROMPTS}
+    try:
+        if yaml_documents.parse(text, layout.MANIFEST) == document:
+            return text
+    except ManifestError:  # written in a way that a line can't replace: keep the content, lose the comments
+        pass
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))

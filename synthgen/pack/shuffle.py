@@ -1,0 +1,137 @@
+"""Sorts the samples of a run on disk: split by split, each shuffled by a hash of the seed and the key.
+
+SQLite sorts them in its file as they arrive, with a cache of a fixed size whatever their number.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from synthgen.core import atomic
+from synthgen.errors import DamagedError, InputError
+from synthgen.pack.inventory import Inventory
+from synthgen.pack.shuffled_order import CACHE_KIB, group
+from synthgen.plan import Plan
+from synthgen.plan.manifest import Pack
+from synthgen.plan.real_index import SPLITS, split_of
+from synthgen.plan.sample import FROM_REAL
+from synthgen.runs import finished_shards, tar_samples, verdicts
+
+_READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
+_TABLES = """
+CREATE TABLE tars(id INTEGER PRIMARY KEY, path TEXT);
+CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEXT, UNIQUE(label, skin_tone, entry));
+CREATE TABLE counts(split INTEGER, cell INTEGER, images INTEGER);
+CREATE TABLE sources(dataset TEXT, license TEXT, PRIMARY KEY(dataset, license)) WITHOUT ROWID;
+CREATE TABLE shuffled(split INTEGER, hash BLOB, key TEXT, tar INTEGER, start INTEGER, size INTEGER, cell INTEGER,
+                      PRIMARY KEY(split, hash, key)) WITHOUT ROWID;
+CREATE TABLE samples(position INTEGER PRIMARY KEY, split INTEGER, key TEXT, tar INTEGER, start INTEGER, size INTEGER,
+                     cell INTEGER);
+"""
+_SORT = """
+INSERT INTO samples(split, key, tar, start, size, cell)
+SELECT split, key, tar, start, size, cell FROM shuffled ORDER BY split, hash, key;
+DROP TABLE shuffled;
+"""
+
+
+def build(path: Path, found: Inventory, pack: Pack) -> None:
+    """Sort the samples of a run into a file that is there whole or not at all.
+
+    Raises:
+        DamagedError: A work shard can't be read.
+        InputError: The run changed since its receipts were read, or no sample falls into a split.
+    """
+    scratch = path.with_suffix(".unsorted")
+    scratch.unlink(missing_ok=True)
+    with closing(_connect(scratch)) as connection:
+        connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+        with connection, _unique(found.root):
+            connection.executemany(
+                "INSERT INTO shuffled VALUES (?, ?, ?, ?, ?, ?, ?)", _arriving(connection, found, pack)
+            )
+        connection.executescript(_SORT)
+        held = {SPLITS[number] for (number,) in connection.execute("SELECT DISTINCT split FROM counts")}
+    _check_splits(held, pack)
+    with scratch.open("rb") as file:
+        os.fsync(file.fileno())
+    atomic.publish(scratch, path)
+
+
+@contextmanager
+def _unique(root: Path) -> Iterator[None]:
+    """Say of a key that comes a second time that it is damage."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise DamagedError(f"{root}: two work shards hold an image of one key; run `synthgen verify`") from None
+
+
+def _check_splits(held: set[Any], pack: Pack) -> None:
+    empty = [name for name in SPLITS if name in pack.splits and name not in held]
+    if empty:
+        names = ", ".join(f"`{name}`" for name in empty)
+        raise InputError(
+            f"pack.splits: no group of images falls into {names}; give it a larger fraction, or take it out"
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
+def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
+    """A row for each sample of the run, as it is stored there."""
+    sha256s, accepted = list[str](), verdicts.in_order(found.root, found.judged)
+    cells: dict[tuple[str, str, str], int] = {}
+    counts: Counter[tuple[int, int]] = Counter()
+    sources, taught = set[tuple[str, str]](), _taught(found.plan)
+    seed = found.plan.manifest.document.seed
+    for tar, shard in enumerate(finished_shards.shards(found.root, found.plan)):
+        path = shard.tar
+        sha256s.append(shard.receipt.sha256)
+        connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
+        for sample in tar_samples.read(path, only={"json"}):
+            if not accepted(sample.key):
+                continue
+            record = _record(path, sample)
+            cell = (record["label"], record["skin_tone"], record["entry"])
+            number = cells.setdefault(cell, len(cells))
+            if any(record[name] for name in FROM_REAL if name != "adapter"):
+                sources.add((record["source_dataset"], record["source_license"]))
+            if record["adapter"]:
+                sources |= taught.get(record["adapter"], {("", "")})
+            shuffled = hashlib.blake2b(f"{seed}\0pack\0{sample.key}".encode(), digest_size=16).digest()
+            place = SPLITS.index(split_of(seed, group(record), pack.splits))
+            counts[place, number] += 1
+            yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
+    if finished_shards.digest(sha256s) != found.digest:
+        raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
+    connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
+    connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
+    connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
+
+
+def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
+    """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
+    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
+
+
+def _record(path: Path, sample: tar_samples.TarSample) -> dict[str, Any]:
+    """The record's fields, not checked here: every sample is, when it is copied."""
+    try:
+        record = dict(json.loads(sample.files["json"]))
+        for name in _READ:
+            record[name]
+    except (ValueError, LookupError, TypeError):
+        raise DamagedError(f"{path}: {sample.key} has no readable record; run `synthgen verify`") from None
+    return record

@@ -1,0 +1,82 @@
+"""Writes the parts of a dataset, here or in processes of their own; a part counts once its receipt is there."""
+
+import hashlib
+import json
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from synthgen.core import atomic, processes
+from synthgen.pack import formats, metadata, read_sample
+from synthgen.pack.read_sample import Sample
+from synthgen.pack.scratch import Job
+from synthgen.pack.shard_plan import Part
+from synthgen.pack.shuffled_order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class PackedShard:
+    """One shard of the dataset.
+
+    Attributes:
+        path: Its path in the folder, or the pattern of its folders.
+        samples: How many samples it holds.
+        size: The bytes of its file, or of its images.
+        sha256: Of its file; empty where its images are files of their own.
+    """
+
+    path: str
+    samples: int
+    size: int
+    sha256: str = ""
+
+
+def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
+    """Write every part that is not there yet; yields all of them in their order."""
+    if workers == 1:
+        yield from (make(job, part) for part in parts)
+        return
+    waiting: deque[Future[PackedShard]] = deque()
+    with processes.pool(workers) as pool:
+        for part in parts:
+            waiting.append(pool.submit(make, job, part))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def make(job: Job, part: Part) -> PackedShard:
+    """Write a part and, last, its receipt; or read the receipt that is there.
+
+    Raises:
+        DamagedError: A sample is not what the run wrote.
+    """
+    receipt = job.scratch.receipt(part.name)
+    if receipt is not None:
+        return PackedShard(**receipt)
+    layout, sizes = formats.find(job.layout), Counter[str]()
+    with Order(job.scratch.order, job.root) as order:
+        samples = (read_sample.read(stored, job.labels) for stored in order.samples(part.first, part.count))
+        metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _sized(samples, sizes)))
+    path = layout.shard(part)
+    shard = PackedShard(path, part.count, sizes["images"])
+    if (job.scratch.dataset / path).is_file():
+        shard = PackedShard(path, part.count, *weigh(job.scratch.dataset / path))
+    atomic.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())
+    return shard
+
+
+def weigh(path: Path) -> tuple[int, str]:
+    """The size and sha256 of a file."""
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sized(samples: Iterator[Sample], sizes: Counter[str]) -> Iterator[Sample]:
+    """The same samples, the bytes of their images added up."""
+    for one in samples:
+        sizes["images"] += len(one.image)
+        yield one

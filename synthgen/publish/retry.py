@@ -1,0 +1,95 @@
+"""Tries again where waiting helps, with back-off and within bounds.
+
+huggingface_hub tries uploads, listings and the LFS protocol again by itself (``http_backoff``: five times on 408, 429,
+5xx and lost connections, waiting as long as ``Retry-After`` asks), but no other call. :meth:`Patience.call` is for
+those, and :meth:`Patience.bounded` keeps the client's own waits from lasting for hours.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from huggingface_hub import get_session
+
+from synthgen.errors import SynthgenError
+from synthgen.publish import errors
+
+Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often to try again, and how long to wait.
+
+    Attributes:
+        waits: Seconds before each further try, where the Hub asks for no longer wait.
+        longest: The longest wait in seconds that the Hub may ask for; asked for more, publishing ends and says so.
+        token: Taken out of messages.
+    """
+
+    waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
+    longest: float = 300.0
+    token: str | None = None
+
+    def call(self, doing: str, function: Callable[[], Result]) -> Result:
+        """Call a function that may be called twice, again where that may help.
+
+        Raises:
+            SynthgenError: It failed for good; ``doing`` says what.
+        """
+        tries = 0
+        while True:
+            try:
+                return function()
+            except errors.CAUGHT as error:
+                tries = self.pause(tries, error, doing)
+
+    def once(self, doing: str, function: Callable[[], Result]) -> Result:
+        """Call a function that the client tries again by itself.
+
+        Raises:
+            SynthgenError: It failed for good; ``doing`` says what.
+        """
+        try:
+            return function()
+        except errors.CAUGHT as error:
+            raise errors.fault(error, doing, self.token) from None
+
+    def pause(self, tries: int, error: Exception, doing: str) -> int:
+        """Wait before the next try; returns the number of tries with it.
+
+        Raises:
+            SynthgenError: No further try makes sense.
+        """
+        if tries >= len(self.waits) or not errors.is_passing(error):
+            raise errors.fault(error, doing, self.token) from None
+        wait = max(self.waits[tries], errors.asked_wait(error))
+        self._refuse_long(wait)
+        _log.info("could not %s (%s); trying again in %g s", doing, errors.status(error) or "no answer", wait)
+        time.sleep(wait)
+        return tries + 1
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """End where the Hub asks the client's own retries for a longer wait than ``longest``."""
+
+        def hook(response: Any) -> None:
+            asked = response.headers.get("Retry-After", "").strip()
+            if response.status_code >= 400 and asked.isdigit():
+                self._refuse_long(float(asked))
+                _log.warning("the Hub answers %d and asks to wait %s s; waiting", response.status_code, asked)
+
+        hooks = get_session().event_hooks["response"]
+        hooks.append(hook)
+        try:
+            yield
+        finally:
+            hooks.remove(hook)
+
+    def _refuse_long(self, wait: float) -> None:
+        if wait > self.longest:
+            raise SynthgenError(f"the Hub asks to wait {wait:,.0f} s before the next request; then {errors.AGAIN}")
