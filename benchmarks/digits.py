@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core import atomic, processes
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import manifest as manifests
 from synthgen.plan import real_pools
 from synthgen.plan.sample import Record

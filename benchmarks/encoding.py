@@ -34,11 +34,11 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     """Ours and diffusers' encoding, our whole call, and what diffusers' whole call needs."""
     import torch
 
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.core.devices import Wish
     from synthgen.diffusion.pipelines import latents
     from synthgen.diffusion.strategies import inpaint
     from synthgen.diffusion.strategies._diffusion import load
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
     from synthgen.runs.start_images import of_run
 

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from synthgen import finetune
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core import devices, model_folder
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan
 from synthgen.real import indexing
 from synthgen.runs import load_plan

@@ -17,7 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from synthgen import curate
-from synthgen.all_doors import EXTENSIONS
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan, manifest
 from synthgen.runs import run_folder, verdicts
 from synthgen.runs.receipts import Ledger, Outcome

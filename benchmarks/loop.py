@@ -32,7 +32,7 @@ BATCHES = (16, 24, 48)
 
 def samples() -> list[Any]:
     """The samples of the benchmark's manifest."""
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
 
     entry = load_plan.read(MANIFEST, EXTENSIONS).entries["text"]

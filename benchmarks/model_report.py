@@ -162,8 +162,8 @@ def _points(lines: list[dict[str, float]], name: str) -> tuple[list[float], list
 
 def sampler(**changes: Any) -> Any:
     """The settings by which the quickstart samples, with changes."""
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.core import resources
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
 
     settings = load_plan.read(resources.find("manifests", "quickstart"), EXTENSIONS).entries["text"].recipe.settings

@@ -38,7 +38,7 @@ A_TAR = 5000
 
 def plan_of(samples: int) -> Any:
     """The plan of a run of so many samples."""
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.plan import Plan, manifest
 
     return Plan(manifest.parse(MANIFEST % samples, EXTENSIONS, base=Path(), where="manifest.yaml"))

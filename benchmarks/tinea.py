@@ -17,8 +17,8 @@ import yaml
 from model_report import ROMAN, grid, look, new_judge, train_judge
 
 from synthgen import finetune, generate
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
+from synthgen.extensions import EXTENSIONS
 from synthgen.phantom import render
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.training.recipe import LABELS, TONES

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synthgen import evaluate
-from synthgen.all_doors import EXTENSIONS
 from synthgen.evaluate.images import arrays
 from synthgen.evaluate.train import train
 from synthgen.evaluate.train.train import Setup, Unit
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import manifest as manifests
 from synthgen.plan.manifest.learner import Learner
 

@@ -1,5 +1,5 @@
 """Lets ``python -m synthgen`` be the command."""
 
-from synthgen.commands import main
+from synthgen.cli import main
 
 main()

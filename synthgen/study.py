@@ -8,10 +8,10 @@ from typing import Any
 from synthgen import curate as curating
 from synthgen import evaluate, finetune, generate, preview
 from synthgen import pack as packing
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.curate import Outcome, Scored
 from synthgen.errors import InputError, StoppedError
+from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.pack import PackedShard
 from synthgen.plan import Plan, top_ups

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import settings
 
 from synthgen import generate, plan
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs.receipts import Receipt

@@ -11,10 +11,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from synthgen import generate, study
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core import adapter_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import DamagedError, IncompleteError, ManifestError, UnavailableError
+from synthgen.extensions import EXTENSIONS
 from synthgen.generate.reproduce import reproduce
 from synthgen.plan import Plan, real_pools
 from synthgen.runs import load_plan, run_folder

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from synthgen import study
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core import resources
 from synthgen.core.devices import Wish
+from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan
 
 ROOT = Path(__file__).parent.parent

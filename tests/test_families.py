@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from synthgen import generate
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError, UnavailableError
+from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan, tar_samples
 from synthgen.vision.images import codec
 

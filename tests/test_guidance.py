@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from synthgen import generate
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.diffusion.pipelines import denoiser, guidance
 from synthgen.diffusion.strategies import img2img, text2img
 from synthgen.diffusion.strategies._diffusion import Scheduler
 from synthgen.errors import ManifestError, UnavailableError
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan, throughput
 from synthgen.plan.sample import record
 from synthgen.runs import load_plan

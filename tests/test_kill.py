@@ -22,7 +22,7 @@ import os, signal, sys
 from pathlib import Path
 sys.modules["torch"] = None  # webdataset imports it where it is, which takes seconds that no test here needs
 from synthgen import durable, generate, planning
-from synthgen.all_doors import DOORS
+from synthgen.extensions import DOORS
 
 publish = durable.publish
 def dying(scratch, path):

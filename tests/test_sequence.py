@@ -72,7 +72,7 @@ def plan_of(make_plan: Any, *ids: str, names: tuple[str, ...] = ("fake",), **mor
     document = read.document.model_dump(exclude_unset=True) | {"real": {"source": "phantom", "count": 1, "seed": 1}}
     import yaml
 
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.plan import manifest
 
     text = yaml.safe_dump(document | {"generate": entries})

@@ -203,7 +203,7 @@ def test_a_prompt_too_long_is_bad_input(where: str, make_plan: MakePlan, pinned:
 
 def test_a_prompt_too_long_is_one_line_of_the_command(tmp_path: Path, write_manifest: Any, capsys: Any) -> None:
     """`synthgen generate` says it as a fault, and the run holds nothing."""
-    from synthgen.commands import call
+    from synthgen.cli import call
 
     (tmp_path / "long.yaml").write_text(f"templates: ['{'very ' * 80} {{label}}']")
     manifest = write_manifest(generate=entry(), prompts="long.yaml")

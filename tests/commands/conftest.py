@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from synthgen import study
-from synthgen.commands import call
+from synthgen.cli import call
 from synthgen.plan import Plan
 from synthgen.runs.receipts import Receipt
 

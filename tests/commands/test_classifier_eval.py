@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.all_doors import EXTENSIONS
+from synthgen.extensions import EXTENSIONS
 from synthgen.runs import verify
 
 QUICK: dict[str, Any] = {

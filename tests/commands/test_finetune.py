@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.commands import _progress
+from synthgen.cli import _progress
 
 Synthgen = Callable[..., Any]
 ENTRY = {"name": "text", "strategy": "fake", "per_cell": 1, "adapter": "tuned", "settings": {"height": 16, "width": 16}}
@@ -54,7 +54,7 @@ def test_a_signal_is_exit_code_75(
 
     assert synthgen("plan", study).code == 0
     monkeypatch.setattr(_progress, "stoppable", heard)
-    monkeypatch.setattr("synthgen.commands._options.plan", planned)
+    monkeypatch.setattr("synthgen.cli._options.plan", planned)
     said = synthgen("finetune", study, "--out", tmp_path / "run")
     assert said.code == 75
     assert said.err == "error: stopped by a signal; run the same command again to go on\n"
@@ -62,7 +62,7 @@ def test_a_signal_is_exit_code_75(
 
 def planned(manifest: Path, root: Path, *, quiet: bool) -> Any:
     """The plan, without asking whether to stop while it is made."""
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
 
     return load_plan.read(manifest, EXTENSIONS, root)

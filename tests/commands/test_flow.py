@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.commands import call
+from synthgen.cli import call
 
 Synthgen = Callable[..., Any]
 KEY = "fake-psoriasis-3-0000002"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from synthgen import __version__
-from synthgen.commands import COMMANDS
+from synthgen.cli import COMMANDS
 from synthgen.core import resources
 
 README = Path(__file__).parents[2] / "README.md"
@@ -31,7 +31,7 @@ HEAVY = (
 )
 LOADED = f"""
 import sys
-from synthgen.commands import call
+from synthgen.cli import call
 code = call(sys.argv[1:])
 import json
 print(json.dumps([code, [name for name in {HEAVY} if name in sys.modules]]), file=sys.stderr)

@@ -181,7 +181,7 @@ def test_sagers2023_prompts_in_proportion_to_the_paper(synthgen: Synthgen, fitzp
 
 def test_sagers2023_reads_no_image_and_its_own_prompt(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
     """Its prompt is the paper's to the letter, Arabic numerals and `unknown` included, without a negative one."""
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
 
     plan = load_plan.read(Path("sagers2023"), EXTENSIONS)

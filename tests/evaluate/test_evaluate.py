@@ -31,7 +31,7 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 from synthgen import durable, evaluate, manifest
-from synthgen.all_doors import DOORS
+from synthgen.extensions import DOORS
 from synthgen.vision.features import shared
 
 read, out, given, cache = map(Path, sys.argv[1:])

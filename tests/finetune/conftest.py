@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from synthgen import finetune
-from synthgen.all_doors import EXTENSIONS
 from synthgen.errors import StoppedError
+from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan
 from synthgen.runs import load_plan
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from synthgen import finetune, generate
-from synthgen.all_doors import EXTENSIONS
 from synthgen.core.devices import Wish
 from synthgen.errors import ManifestError
+from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan, tar_samples
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from synthgen import durable, finetune, planning
-from synthgen.all_doors import DOORS
+from synthgen.extensions import DOORS
 
 publish = durable.publish
 def dying(scratch, path):

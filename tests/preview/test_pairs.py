@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from synthgen import generate, study
-from synthgen.commands import call
+from synthgen.cli import call
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show

@@ -23,7 +23,7 @@ from store import small
 
 from synthgen import publish as publishing
 from synthgen import study
-from synthgen.commands import call
+from synthgen.cli import call
 from synthgen.publish import Patience, Published, Wish
 from synthgen.publish import retry as waiting
 

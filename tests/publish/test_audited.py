@@ -8,7 +8,7 @@ import pytest
 from calls import TOKEN
 
 from synthgen import study
-from synthgen.all_doors import EXTENSIONS
+from synthgen.extensions import EXTENSIONS
 from synthgen.publish.preflight import Preflight
 from synthgen.runs import dataset_folder, load_plan
 

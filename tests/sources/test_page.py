@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.commands import _account
+from synthgen.cli import _real_images
 from synthgen.plan import manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import load_plan
@@ -43,5 +43,5 @@ def test_the_account_shown_is_the_one_printed(doors: Extensions) -> None:
     """The line that the page shows of `synthgen plan from-images` is the one that it prints."""
     index = load_plan.read(Path("from-images"), doors).index
     assert index is not None
-    [line] = _account.lines(index.account(), opened=False)
+    [line] = _real_images.lines(index.account(), opened=False)
     assert f"$ synthgen plan from-images\n...\n{line}\n" in (DOCS / "sources.md").read_text(encoding="utf-8")

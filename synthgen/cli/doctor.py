@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import click
 
-from synthgen.commands import _options
+from synthgen.cli import _options
 
 
 @click.command("doctor")

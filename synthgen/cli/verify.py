@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthgen.commands import _options
+from synthgen.cli import _options
 
 if TYPE_CHECKING:
     from synthgen.runs.verify import Finding
@@ -30,7 +30,7 @@ def command(directory: Path, *, quiet: bool) -> int:
 
     Example: synthgen verify runs/quickstart/work
     """
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs.verify import verify
 
     states: Counter[str] = Counter()

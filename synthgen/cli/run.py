@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from synthgen.commands import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _survivors
 
 
 @click.command("run")
@@ -21,9 +21,9 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     Example: synthgen run quickstart
     """
     from synthgen import study
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.curate import Outcome, Scored
     from synthgen.evaluate import Unit
+    from synthgen.extensions import EXTENSIONS
     from synthgen.finetune import Step
     from synthgen.pack import PackedShard
     from synthgen.plan import manifest as manifests

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.cli import _options, _progress
 
 
 @click.command("plan")
@@ -20,7 +20,7 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 
     Example: synthgen plan quickstart
     """
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.plan import estimate
     from synthgen.runs import load_plan
 
@@ -35,7 +35,7 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 def _show(planned: Any, forecast: Any) -> None:
     from rich.console import Console
 
-    from synthgen.commands import _account
+    from synthgen.cli import _real_images
 
     console = Console(highlight=False, soft_wrap=True)
     for name, tuning in planned.tunings.items():
@@ -45,10 +45,10 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
             console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
-    for line in _account.of_words(planned.strange_words):
+    for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
     if forecast.real:
-        console.print("\n".join(_account.lines(forecast.real, opened=False)), markup=False)
+        console.print("\n".join(_real_images.lines(forecast.real, opened=False)), markup=False)
     time = "not measured on this machine yet" if forecast.seconds is None else _progress.duration(forecast.seconds)
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
     console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time about {time}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.cli import _options, _progress
 
 
 @click.command("fetch")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.commands import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _survivors
 from synthgen.errors import InputError
 
 
@@ -20,7 +20,7 @@ def check(backbone: str | None, *, report: bool) -> None:
 
 def alone(directory: Path, manifest: Path | None) -> bool:
     """Whether a folder can be reported on and not judged: a packed dataset, or a run whose manifest has no rules."""
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import run_folder
 
     if manifest is not None:
@@ -30,8 +30,8 @@ def alone(directory: Path, manifest: Path | None) -> bool:
 
 def write(directory: Path, backbone: str | None, *, quiet: bool) -> None:
     """Write a folder's fidelity report with progress, and say its first table."""
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.curate import fidelity
+    from synthgen.extensions import EXTENSIONS
 
     with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
         found = fidelity.report(directory, EXTENSIONS, backbone=backbone or fidelity.BACKBONE, progress=stages)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.cli import _options, _progress
 
 
 @click.command("publish")

@@ -127,9 +127,9 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
     Where it starts from real images, and the run's folder has no index of them yet, they are indexed with progress, and
     what has become of them is said.
     """
-    from synthgen.all_doors import EXTENSIONS
-    from synthgen.commands import _account, _progress
+    from synthgen.cli import _progress, _real_images
     from synthgen.errors import StoppedError
+    from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
 
     with _progress.stoppable() as stop, ExitStack() as shown:
@@ -147,7 +147,7 @@ def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
 
         planned = load_plan.read(manifest, EXTENSIONS, root, progress)
     if planned.index and done[-1] and not quiet:  # some were opened just now
-        click.echo("\n".join(_account.lines(planned.index.account(), opened=True)), err=True)
-    for line in [] if quiet else _account.of_words(planned.strange_words):
+        click.echo("\n".join(_real_images.lines(planned.index.account(), opened=True)), err=True)
+    for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.commands import _options
+from synthgen.cli import _options
 
 
 @click.command("reproduce")
@@ -20,9 +20,9 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: b
 
     Example: synthgen reproduce runs/quickstart/dataset text-melanoma-5-0000003 --out again.jpg
     """
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.core import atomic
     from synthgen.errors import InputError
+    from synthgen.extensions import EXTENSIONS
     from synthgen.generate.reproduce import TOLERANCE, reproduce
 
     if out.exists():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.commands import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _survivors
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan

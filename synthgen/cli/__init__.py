@@ -38,7 +38,7 @@ class _Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"synthgen.commands.{cmd_name.replace('-', '_')}").command
+        command: click.Command = import_module(f"synthgen.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

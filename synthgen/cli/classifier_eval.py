@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.commands import _options, _progress
+from synthgen.cli import _options, _progress
 
 
 @click.command("classifier-eval")
@@ -35,7 +35,7 @@ def command(
     Example: synthgen classifier-eval evaluate-phantom --out runs/evaluate-phantom/report
     """
     from synthgen import evaluate
-    from synthgen.all_doors import EXTENSIONS
+    from synthgen.extensions import EXTENSIONS
     from synthgen.plan import manifest as manifests
 
     if rescore:

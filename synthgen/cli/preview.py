@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.commands import _options
+from synthgen.cli import _options
 
 
 @click.command("preview")
@@ -26,8 +26,8 @@ def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
     from synthgen import preview
-    from synthgen.all_doors import EXTENSIONS
     from synthgen.errors import InputError
+    from synthgen.extensions import EXTENSIONS
 
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
