@@ -4,6 +4,8 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make coverage       run every test, and say which lines and branches none of them reaches
+#
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Tests run in two processes; `make test PYTEST_ARGS='-n 8'` in more, on a machine that has as many cores.
@@ -18,7 +20,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint bench golden weights model-report clean
+.PHONY: demo test lint coverage bench golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -31,6 +33,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+coverage: .venv/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
@@ -60,4 +65,4 @@ model-report: .venv/installed-dev
 	$(BIN)/python benchmarks/model_report.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv htmlcov .coverage
