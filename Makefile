@@ -4,6 +4,7 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make docs           build the documentation into site/; a dead link fails
 # make coverage       run every test, and say which lines and branches none of them reaches
 #
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
@@ -20,7 +21,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint coverage bench golden weights model-report clean
+.PHONY: demo test lint coverage docs bench golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -36,6 +37,9 @@ lint: .venv/installed-dev
 
 coverage: .venv/installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
+
+docs: .venv/installed-docs
+	$(BIN)/mkdocs build --strict --clean
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
@@ -58,6 +62,10 @@ golden: .venv/installed-dev
 	$(PIP) -e '.[dev,ray,efficientnet,faiss]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(PIP) -e '.[docs]'
+	touch $@
+
 weights: .venv/installed
 	$(BIN)/python -m synthgen.phantom.training --out synthgen/phantom/weights $(WEIGHTS_ARGS)
 
@@ -65,4 +73,4 @@ model-report: .venv/installed-dev
 	$(BIN)/python benchmarks/model_report.py
 
 clean:
-	rm -rf .venv htmlcov .coverage
+	rm -rf .venv site htmlcov .coverage
