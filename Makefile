@@ -63,7 +63,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
 
 golden: .venv/installed-dev
-	$(BIN)/python -m pytest tests/test_golden.py tests/test_readers.py --rewrite-golden
+	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

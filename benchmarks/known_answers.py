@@ -162,8 +162,8 @@ def page(studies: int) -> Iterator[str]:
         yield f"| {what} | {should} | {100 * was:.1f} % |"
     yield ""
     yield "Rows with 1,500 test images, and those of a second pool, are of a tenth as many studies, 20 at the least."
-    yield "That Holm's correction equals statsmodels' is a test (tests/evaluate/test_statistics.py), and so is that"
-    yield "planted leaks and near-copies are caught end to end (tests/evaluate/test_evaluate.py)."
+    yield "That Holm's correction equals statsmodels' is a test (tests/evaluate/analysis/test_statistics.py), and so is"
+    yield "that planted leaks and near-copies are caught end to end (tests/evaluate/test_evaluate.py)."
     print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
 
 

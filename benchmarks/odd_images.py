@@ -1,6 +1,6 @@
 """What `synthgen.vision.images.untrusted` makes of odd, broken and hostile files: `docs/odd-images.md`.
 
-``python benchmarks/odd_images.py`` writes the table; tests/test_photographs.py checks each line of it.
+``python benchmarks/odd_images.py`` writes the table; tests/vision/images/test_untrusted.py checks each line of it.
 The scene is four colours, one in each quarter, so that one that is turned or mirrored is found out.
 """
 

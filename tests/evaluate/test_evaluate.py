@@ -30,20 +30,22 @@ REAL_ARMS = ["real", "real+augment"]
 RUN = """
 import os, signal, sys
 from pathlib import Path
-from synthgen import durable, evaluate, manifest
-from synthgen.extensions import DOORS
-from synthgen.vision.features import shared
+from synthgen import evaluate
+from synthgen.core import atomic
+from synthgen.extensions import EXTENSIONS
+from synthgen.plan import manifest
+from synthgen.vision.features import user_cache
 
 read, out, given, cache = map(Path, sys.argv[1:])
-shared.folder = lambda: cache
-publish, units = durable.publish, []
+user_cache.folder = lambda: cache
+publish, units = atomic.publish, []
 def dying(scratch, path):
     units.extend([path] * (path.suffix == ".safetensors"))
     if len(units) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     publish(scratch, path)
-durable.publish = dying
-list(evaluate.evaluate(evaluate.prepare(manifest.read(read, DOORS), out, DOORS, given=given), workers=1))
+atomic.publish = dying
+list(evaluate.evaluate(evaluate.prepare(manifest.read(read, EXTENSIONS), out, EXTENSIONS, given=given), workers=1))
 """
 
 

@@ -20,16 +20,18 @@ WORD = {"name": "word", "method": "textual-inversion", "settings": FEW | {"num_v
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from synthgen import durable, finetune, planning
-from synthgen.extensions import DOORS
+from synthgen import finetune
+from synthgen.core import atomic
+from synthgen.extensions import EXTENSIONS
+from synthgen.runs import load_plan
 
-publish = durable.publish
+publish = atomic.publish
 def dying(scratch, path):
     publish(scratch, path)
     if path.name == "checkpoint.safetensors":
         os.kill(os.getpid(), signal.SIGKILL)
-durable.publish = dying
-plan = planning.read(Path(sys.argv[1]), DOORS, Path(sys.argv[2]))
+atomic.publish = dying
+plan = load_plan.read(Path(sys.argv[1]), EXTENSIONS, Path(sys.argv[2]))
 list(finetune.finetune(finetune.prepare(plan, Path(sys.argv[2])), "cpu"))
 """
 

@@ -18,16 +18,17 @@ PACK = """
 import os, signal, sys
 from pathlib import Path
 sys.modules["torch"] = None
-from synthgen import durable, study
+from synthgen import study
+from synthgen.core import atomic
 
-publish = durable.publish
+publish = atomic.publish
 def dying(scratch, path):
     if path.name == sys.argv[3] and sys.argv[4] == "before":
         os.kill(os.getpid(), signal.SIGKILL)
     publish(scratch, path)
     if path.name == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
-durable.publish = dying
+atomic.publish = dying
 list(study.pack(Path(sys.argv[1]), Path(sys.argv[2]), workers=int(sys.argv[5])))
 """
 

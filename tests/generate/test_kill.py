@@ -21,18 +21,20 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 sys.modules["torch"] = None  # webdataset imports it where it is, which takes seconds that no test here needs
-from synthgen import durable, generate, planning
-from synthgen.extensions import DOORS
+from synthgen import generate
+from synthgen.core import atomic
+from synthgen.extensions import EXTENSIONS
+from synthgen.runs import load_plan
 
-publish = durable.publish
+publish = atomic.publish
 def dying(scratch, path):
     if path.name == sys.argv[3] and sys.argv[4] == "before":
         os.kill(os.getpid(), signal.SIGKILL)
     publish(scratch, path)
     if path.name == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
-durable.publish = dying
-job = generate.prepare(planning.read(Path(sys.argv[1]), DOORS), Path(sys.argv[2]))
+atomic.publish = dying
+job = generate.prepare(load_plan.read(Path(sys.argv[1]), EXTENSIONS), Path(sys.argv[2]))
 print(len(list(generate.generate(job))))
 """
 

@@ -16,7 +16,7 @@ from synthgen import study
 from synthgen.plan.sample import Record
 from synthgen.runs import tar_samples
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- readers: made by `make golden` -->\n", "<!-- /readers -->"
 Seen = tuple[str, str, str, str]  # key, label, skin tone, sha256 of the image's bytes
 

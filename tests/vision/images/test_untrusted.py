@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from synthgen.errors import DamagedError
 from synthgen.vision.images.untrusted import Fit, fit, fit_mask, open_mask, open_photograph
 
-ODD = Path(__file__).parents[1] / "benchmarks" / "odd_images.py"
+ODD = Path(__file__).parents[3] / "benchmarks" / "odd_images.py"
 
 
 def _builders() -> Any:

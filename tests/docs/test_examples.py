@@ -14,7 +14,7 @@ from synthgen.core.devices import Wish
 from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

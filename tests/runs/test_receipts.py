@@ -117,7 +117,7 @@ def test_a_touched_shard_of_a_run_that_cannot_be_written_is_trusted(
 
     receipt = commit(ledger)
     mtime = touch(ledger.tar(0))
-    monkeypatch.setattr("synthgen.runs.receipts.durable.write", refuse)
+    monkeypatch.setattr("synthgen.runs.receipts.atomic.write", refuse)
     assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
     assert ledger.trusted(0) == dataclasses.replace(receipt, mtime_ns=mtime)
 

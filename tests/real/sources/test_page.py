@@ -12,7 +12,7 @@ from synthgen.plan import manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import load_plan
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 LABELS = {"psoriasis": "psoriasis", "melanoma": "melanoma"}
 TONES = {"scale": "fitzpatrick", "values": [1, 2, 3, 4, 5, 6]}
 STUDY = {"name": "study", "seed": 1, "labels": LABELS, "skin_tones": TONES}

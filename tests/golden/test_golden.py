@@ -10,7 +10,7 @@ import pytest
 
 from synthgen import study
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent
 
 
 def compare(name: str, found: Any, *, rewrite: bool) -> None:

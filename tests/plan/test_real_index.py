@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.errors import DamagedError
-from synthgen.pack import shuffled_order
+from synthgen.pack import shuffle
 from synthgen.plan import real_index
 from synthgen.plan.real_index import Index, Source
 
@@ -123,7 +123,7 @@ def test_packing_splits_as_the_index_does() -> None:
     halves: Any = {"train": 0.5, "validation": 0.25, "test": 0.25}
     found = [real_index.split_of(7, f"patient-{number}", halves) for number in range(8)]
     assert found == GOLDEN
-    assert shuffled_order.split_of is real_index.split_of
+    assert shuffle.split_of is real_index.split_of
 
 
 @given(st.integers(0, 2**63 - 1), st.text(), st.permutations(real_index.SPLITS))
