@@ -34,7 +34,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     """Ours and diffusers' encoding, our whole call, and what diffusers' whole call needs."""
     import torch
 
-    from synthgen.core.devices import Wish
+    from synthgen.core.devices import DeviceRequest
     from synthgen.diffusion.pipelines import latents
     from synthgen.diffusion.strategies import inpaint
     from synthgen.diffusion.strategies._diffusion import load
@@ -46,7 +46,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     path.write_text(MANIFEST, encoding="utf-8")
     plan = load_plan.read(path, EXTENSIONS, folder / "run")
     entry = plan.entries["inpaint"]
-    wish = Wish("cpu", "fp32", batch_size=batch_size)
+    wish = DeviceRequest("cpu", "fp32", batch_size=batch_size)
     environment = dataclasses.replace(inpaint.environment(entry.recipe, wish, batch_size), batch_size=batch_size)
     samples = [entry.sample(index % entry.samples) for index in range(batch_size)]
     found = of_run(plan, folder / "run")

@@ -20,7 +20,7 @@ from synthgen import curate
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan, manifest
 from synthgen.runs import run_folder, verdicts
-from synthgen.runs.receipts import Ledger, Outcome
+from synthgen.runs.receipts import Ledger, SampleOutcome
 
 IMAGES, SHARD, TONES = 458_920, 48, 6
 LABELS = ["folliculitis", "lichen-planus", "melanoma", "psoriasis", "sarcoidosis"]
@@ -45,11 +45,11 @@ def planned(images: int, limit: float) -> Plan:
 def make(root: Path, plan: Plan) -> None:
     """Write the receipts and scores of a run."""
     entry = plan.entries["fake"]
-    run_folder.claim(root, plan)
+    run_folder.reserve(root, plan)
     ledger, keys = Ledger(root, entry.name, entry.digest), list[str]()
     for number in range(entry.shards):
         names = [f"{entry.name}-{entry.places[index].name}" for index in entry.places_of(number)]
-        samples = tuple(Outcome(name, "made", 0, ("made",), "0" * 64) for name in names)
+        samples = tuple(SampleOutcome(name, "made", 0, ("made",), "0" * 64) for name in names)
         ledger.commit(
             number,
             lambda _: None,

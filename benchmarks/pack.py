@@ -53,7 +53,7 @@ def write_run(root: Path, samples: int) -> None:
     from synthgen.vision.images import codec
 
     plan = plan_of(samples)
-    run_folder.claim(root, plan)
+    run_folder.reserve(root, plan)
     image = codec.encode(np.full((8, 8, 3), 99, np.uint8), codec.Encoding())
     sha256 = hashlib.sha256(image).hexdigest()
     entry = plan.entries["fake"]
@@ -63,7 +63,7 @@ def write_run(root: Path, samples: int) -> None:
         for one in entry.shard(number):
             record = sample.record(one, image_sha256=sha256, model_revision="", generator="benchmark")
             files.append((one.key, {"jpg": image, "json": record.to_json(), "cls": str(one.label_id).encode()}))
-            made.append(receipts.Outcome(one.key, "made", 0, ("made",), sha256))
+            made.append(receipts.SampleOutcome(one.key, "made", 0, ("made",), sha256))
         book.commit(
             number,
             lambda file, files=files: list(tar_samples.write(file, files)),

@@ -26,7 +26,7 @@ from synthgen.plan import manifest as manifests
 from synthgen.plan.manifest.learner import Learner
 
 
-def probe_seconds(job: evaluate.Job) -> float:
+def probe_seconds(job: evaluate.EvaluateJob) -> float:
     """How long the whole study by probe takes, once it is prepared."""
     began = time.perf_counter()
     for count, _ in enumerate(evaluate.evaluate(job, workers=1), start=1):
@@ -35,7 +35,7 @@ def probe_seconds(job: evaluate.Job) -> float:
     return time.perf_counter() - began
 
 
-def pixel_seconds(job: evaluate.Job, count: int) -> Iterator[float]:
+def pixel_seconds(job: evaluate.EvaluateJob, count: int) -> Iterator[float]:
     """How long each of some trainings from pixels takes; which ones is drawn at random, the same always."""
     side = 64
     learner = Learner(kind="finetune", optimizer_steps=job.settings.learner.optimizer_steps, image_size=side)

@@ -8,8 +8,8 @@ from typing import Any
 from synthgen import curate as curating
 from synthgen import evaluate, finetune, generate, preview
 from synthgen import pack as packing
-from synthgen.core.devices import Wish
-from synthgen.curate import Outcome, Scored
+from synthgen.core.devices import DeviceRequest
+from synthgen.curate import Scored, Survivors
 from synthgen.errors import InputError, StoppedError
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
@@ -32,7 +32,9 @@ class Stage:
     unit: str = "images"
 
 
-def run(plan: Plan, out: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
+def run(
+    plan: Plan, out: Path, wish: DeviceRequest, *, stop: Callable[[], bool], **options: Any
+) -> Iterator[Stage | object]:
     """Do all that a manifest asks for, into ``out``; yields each stage as it begins, and its receipts.
 
     Args:
@@ -85,7 +87,9 @@ def add_report(dataset: Path, report: Path) -> bool:
     return packing.add_report(dataset, report)
 
 
-def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **options: Any) -> Iterator[Stage | object]:
+def fill(
+    plan: Plan, root: Path, wish: DeviceRequest, *, stop: Callable[[], bool], **options: Any
+) -> Iterator[Stage | object]:
     """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
 
     Yields as its parts do; of each round an outcome. It ends too when the manifest's ``top_up_rounds`` are used up.
@@ -112,7 +116,7 @@ def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **opti
         more: Round = {}
         for step in curate(root, plan, stop):
             yield step
-            if isinstance(step, Outcome):
+            if isinstance(step, Survivors):
                 more = curating.next_round(plan, step)
         if not more:
             return
@@ -120,7 +124,7 @@ def fill(plan: Plan, root: Path, wish: Wish, *, stop: Callable[[], bool], **opti
         plan = run_folder.read_plan(root, EXTENSIONS)
 
 
-def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Outcome]:
+def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage | Scored | Survivors]:
     """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
 
     Yields the stage, each shard as it is scored, and last the outcome.
@@ -168,7 +172,7 @@ def plan_to_curate(root: Path, path: Path | None) -> Plan:
         return held
     plan = load_plan.read(path, EXTENSIONS, root)
     curating.curation_of(plan)
-    run_folder.claim(root, plan)
+    run_folder.reserve(root, plan)
     return plan
 
 

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import settings
 
 from synthgen import generate, plan
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
@@ -109,7 +109,7 @@ def make_plan(doors: Extensions, tmp_path_factory: pytest.TempPathFactory) -> Ca
 def make_images() -> Callable[..., list[Receipt]]:
     """Makes what a plan still lacks in a folder; returns the receipts of what was made."""
 
-    def make(plan: Plan, root: Path, wish: Wish | None = None, **selection: Any) -> list[Receipt]:
+    def make(plan: Plan, root: Path, wish: DeviceRequest | None = None, **selection: Any) -> list[Receipt]:
         job = generate.prepare(plan, root, generate.Selection(**selection))
         return list(generate.generate(job, wish))
 

@@ -65,7 +65,7 @@ def verbosity(function: Function) -> Function:
 
 
 def device(function: Function) -> Function:
-    """Give a command the options of a :class:`synthgen.core.devices.Wish` and of the runner."""
+    """Give a command the options of a :class:`synthgen.core.devices.DeviceRequest` and of the runner."""
     for option in reversed(_DEVICE_OPTIONS):
         function = option(function)
     return function
@@ -116,9 +116,9 @@ _DEVICE_OPTIONS = (
 
 def wish(options: dict[str, Any]) -> Any:
     """Take the options that make a Wish out of a command's options."""
-    from synthgen.core.devices import Wish
+    from synthgen.core.devices import DeviceRequest
 
-    return Wish(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})
+    return DeviceRequest(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})
 
 
 def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from synthgen.curate import Outcome
+    from synthgen.curate import Survivors
     from synthgen.runs.verdicts import Ratio
 
 _MOST_NAMED, _PIPED = 8, 240
 
 
-def show(outcome: "Outcome") -> None:
+def show(outcome: "Survivors") -> None:
     """Print the tables."""
     from rich.console import Console
 
@@ -32,7 +32,7 @@ def show(outcome: "Outcome") -> None:
     console.print(f"{outcome.facts.accepted:,} of {outcome.facts.judged:,} images accepted", markup=False)
 
 
-def complain(outcome: "Outcome", *, parity: bool = False) -> int:
+def complain(outcome: "Survivors", *, parity: bool = False) -> int:
     """Say what was demanded and missed; returns the exit code."""
     faults = list(missed(outcome, parity=parity))
     for fault in faults:
@@ -40,7 +40,7 @@ def complain(outcome: "Outcome", *, parity: bool = False) -> int:
     return 1 if faults else 0
 
 
-def missed(outcome: "Outcome", *, parity: bool) -> Iterator[str]:
+def missed(outcome: "Survivors", *, parity: bool) -> Iterator[str]:
     """What was demanded and missed, a line each.
 
     Args:
@@ -57,7 +57,7 @@ def missed(outcome: "Outcome", *, parity: bool) -> Iterator[str]:
         yield f"parity: {_named(ratio)} rejects dark skin more often than light: {_said(ratio)}"
 
 
-def _cells(outcome: "Outcome", entry: str) -> Any:
+def _cells(outcome: "Survivors", entry: str) -> Any:
     """A row for each label, a column for each skin tone: how many of how many are accepted."""
     cells = [cell for cell in outcome.cells if cell.entry == entry]
     tones = list(dict.fromkeys(cell.skin_tone for cell in cells))
@@ -70,7 +70,7 @@ def _cells(outcome: "Outcome", entry: str) -> Any:
     return table
 
 
-def _filters(outcome: "Outcome") -> Any:
+def _filters(outcome: "Survivors") -> Any:
     """A row for each reason: how many images it rejects, and how many of these nothing else does."""
     from rich.markup import escape
 
@@ -80,7 +80,7 @@ def _filters(outcome: "Outcome") -> Any:
     return table
 
 
-def _parity(outcome: "Outcome") -> Iterator[str]:
+def _parity(outcome: "Survivors") -> Iterator[str]:
     """A line for each rule: how often it rejects dark skin beside light skin."""
     for ratio in outcome.facts.parity:
         rates = f"dark {ratio.dark_rejected:,} of {ratio.dark:,}, light {ratio.light_rejected:,} of {ratio.light:,}"

@@ -81,10 +81,10 @@ def command(
 def _judge(directory: Path, manifest: Path | None, *, parity: bool, quiet: bool) -> int:
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
-    from synthgen.curate import Outcome, Scored
+    from synthgen.curate import Scored, Survivors
 
     planned = study.plan_to_curate(directory, manifest)
-    outcome: Outcome | None = None
+    outcome: Survivors | None = None
     progress = _progress.Progress(0, quiet=True)
     with _progress.stoppable() as stop:
         for step in study.curate(directory, planned, stop):
@@ -92,7 +92,7 @@ def _judge(directory: Path, manifest: Path | None, *, parity: bool, quiet: bool)
                 progress = _progress.Progress(step.total, quiet=quiet or not step.total)
             elif isinstance(step, Scored):
                 progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Outcome):
+            elif isinstance(step, Survivors):
                 outcome = step
         progress.__exit__()
     if outcome is None:

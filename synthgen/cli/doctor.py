@@ -18,7 +18,7 @@ def command(*, quiet: bool) -> None:
     from synthgen.core import devices
 
     device = devices.describe()
-    choice = devices.decide(device, devices.Wish(), pixels=512 * 512, shard_samples=48, model_revision="")
+    choice = devices.decide(device, devices.DeviceRequest(), pixels=512 * 512, shard_samples=48, model_revision="")
     rows = {
         "device": f"{device.kind} ({device.name}), {device.free_memory / 2**30:.1f} GiB free, {device.threads} threads",
         "dtype": choice.dtype,

@@ -86,7 +86,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
 def _fill(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     """Generate, curate and top up."""
     from synthgen import study
-    from synthgen.curate import Outcome, Scored
+    from synthgen.curate import Scored, Survivors
     from synthgen.errors import InputError
     from synthgen.runs.receipts import Receipt
 
@@ -105,7 +105,7 @@ def _fill(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
                 progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
             elif isinstance(step, Scored):
                 progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Outcome):
+            elif isinstance(step, Survivors):
                 outcome = step
         progress.__exit__()
     filled = study.plan_of(out)

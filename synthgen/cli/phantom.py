@@ -45,7 +45,7 @@ def command(
     from synthgen.phantom.conditions import CONDITIONS
     from synthgen.phantom.skin_colour import TONES
 
-    wish = write_folder.Wish(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
+    wish = write_folder.PhantomOptions(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
     job = write_folder.prepare(out, wish)
     before = len(job.finished)
     with _progress.stoppable() as stop, _progress.Progress(len(job.rows), before, quiet=quiet) as progress:

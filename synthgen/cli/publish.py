@@ -31,7 +31,7 @@ def command(dataset: Path, *, dry_run: bool, quiet: bool, revision: str, **optio
     """
     from synthgen import publish
 
-    wish = publish.Wish(dry_run=dry_run, branch=revision, **options)
+    wish = publish.PublishOptions(dry_run=dry_run, branch=revision, **options)
     progress, done = _progress.Progress(0, quiet=True), 0
     with _client_silent():
         for event in publish.publish(dataset, wish):

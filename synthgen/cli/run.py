@@ -21,7 +21,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     Example: synthgen run quickstart
     """
     from synthgen import study
-    from synthgen.curate import Outcome, Scored
+    from synthgen.curate import Scored, Survivors
     from synthgen.evaluate import Unit
     from synthgen.extensions import EXTENSIONS
     from synthgen.finetune import Step
@@ -47,7 +47,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
                 progress.step(steps.more(step), step.adapter, step.seconds)
             elif isinstance(step, Scored):
                 progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Outcome):
+            elif isinstance(step, Survivors):
                 outcome = step
             elif isinstance(step, PackedShard):
                 progress.step(step.samples, step.path)

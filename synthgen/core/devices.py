@@ -42,7 +42,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DeviceRequest:
     """What the user asked for; ``auto`` and ``None`` leave it to :func:`decide`."""
 
     device: str = "auto"
@@ -82,7 +82,7 @@ class Environment:
         return asdict(self)
 
 
-def decide(device: Device, wish: Wish, *, pixels: int, shard_samples: int, model_revision: str) -> Environment:
+def decide(device: Device, wish: DeviceRequest, *, pixels: int, shard_samples: int, model_revision: str) -> Environment:
     """Choose dtype, attention backend and batch size for a device; pure.
 
     fp16 on CUDA; bf16 on a CPU that has it in hardware; fp32 otherwise. PyTorch's scaled_dot_product_attention (itself

@@ -1,15 +1,15 @@
 """Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
 
-from synthgen.curate.job import Job, check, prepare, score
+from synthgen.curate.job import CurateJob, check, prepare, score
 from synthgen.curate.judge import curation_of, judge
 from synthgen.curate.quota import next_round
 from synthgen.curate.scoring import Scored
-from synthgen.curate.survivors import Outcome, Survivors
+from synthgen.curate.survivors import CellSurvivors, Survivors
 from synthgen.curate.survivors_chart import draw, write_table
 
 __all__ = [
-    "Job",
-    "Outcome",
+    "CellSurvivors",
+    "CurateJob",
     "Scored",
     "Survivors",
     "check",

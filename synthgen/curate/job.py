@@ -19,7 +19,7 @@ from synthgen.vision.images import untrusted
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CurateJob:
     """What there is to score in a run.
 
     Attributes:
@@ -54,7 +54,7 @@ def check(plan: Plan, root: Path) -> None:
         Scoring(name, settings, context, root)
 
 
-def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> Job:
+def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> CurateJob:
     """Find what is to be scored.
 
     Args:
@@ -71,10 +71,10 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
     context = _context(plan, root, shards, progress)
     scorings = (Scoring(name, settings, context, root) for name, settings in curation.scorers.items())
-    return Job(shards, tuple(scorings))
+    return CurateJob(shards, tuple(scorings))
 
 
-def score(job: Job, stop: Callable[[], bool]) -> Iterator[Scored]:
+def score(job: CurateJob, stop: Callable[[], bool]) -> Iterator[Scored]:
     """Score what is unscored; yields each shard as it is scored.
 
     Raises:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from synthgen.curate import image_table, near_copy_audit, rules, score_columns
 from synthgen.curate.rules import Verdicts
-from synthgen.curate.survivors import Outcome, outcome
+from synthgen.curate.survivors import Survivors, outcome
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
 from synthgen.runs import verdicts
-from synthgen.runs.verdicts import Facts
+from synthgen.runs.verdicts import CurationSummary
 
 
 def curation_of(plan: Plan) -> Curation:
@@ -23,7 +23,7 @@ def curation_of(plan: Plan) -> Curation:
     return plan.manifest.curation
 
 
-def judge(root: Path, plan: Plan) -> Outcome:
+def judge(root: Path, plan: Plan) -> Survivors:
     """Judge every image of a run, and write ``verdicts.parquet``.
 
     Raises:
@@ -38,7 +38,7 @@ def judge(root: Path, plan: Plan) -> Outcome:
     )
     read = score_columns.read(root, found, columns)
     judged = rules.judge(curation, found, read)
-    facts = Facts(
+    facts = CurationSummary(
         run=found.run,
         scores={name: verdicts.score_digest(root, name) for name in sorted({one.partition(".")[0] for one in columns})},
         curate=curation.written.model_dump(mode="json"),
@@ -52,7 +52,7 @@ def judge(root: Path, plan: Plan) -> Outcome:
     return outcome(plan, curation, judged, facts)
 
 
-def _write(root: Path, judged: Verdicts, facts: Facts) -> None:
+def _write(root: Path, judged: Verdicts, facts: CurationSummary) -> None:
     """Write the verdicts, where they are not there already."""
     import pyarrow
 

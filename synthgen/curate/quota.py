@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from synthgen.curate.survivors import Outcome, Survivors
+from synthgen.curate.survivors import CellSurvivors, Survivors
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.ordering import apportion
 from synthgen.plan.top_ups import Round
@@ -11,7 +11,7 @@ _MOST_FOR_ONE = 4  # images made for one that lacks, at the most, in one round
 Cell = tuple[str, int]
 
 
-def next_round(plan: Plan, outcome: Outcome) -> Round:
+def next_round(plan: Plan, outcome: Survivors) -> Round:
     """How many more images of each cell to make; empty where none lacks any, or no round is left.
 
     A cell of which half are kept gets twice what it lacks, but never more than four times. An entry that starts from
@@ -30,7 +30,7 @@ def next_round(plan: Plan, outcome: Outcome) -> Round:
     return {name: dict(sorted(cells.items())) for name, cells in needs.items() if cells}
 
 
-def _wanted(cell: Survivors) -> int:
+def _wanted(cell: CellSurvivors) -> int:
     """How many images to make so that as many as lack may be kept, by what was kept so far."""
     if not cell.kept:
         return cell.lacking * _MOST_FOR_ONE

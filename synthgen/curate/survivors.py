@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from synthgen.curate.rules import Verdicts
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest import Curation
-from synthgen.runs.verdicts import Facts, Ratio
+from synthgen.runs.verdicts import CurationSummary, Ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Survivors:
+class CellSurvivors:
     """What became of one cell.
 
     Attributes:
@@ -39,7 +39,7 @@ class Survivors:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Survivors:
     """What became of a run's images.
 
     Attributes:
@@ -49,13 +49,13 @@ class Outcome:
         requires_parity: Whether the manifest asks that none is above it.
     """
 
-    facts: Facts
-    cells: Sequence[Survivors]
+    facts: CurationSummary
+    cells: Sequence[CellSurvivors]
     max_ratio: float
     requires_parity: bool
 
     @property
-    def lacking(self) -> list[Survivors]:
+    def lacking(self) -> list[CellSurvivors]:
         """The cells that lack accepted images."""
         return [cell for cell in self.cells if cell.lacking]
 
@@ -65,7 +65,7 @@ class Outcome:
         return [ratio for ratio in self.facts.parity if ratio.low > self.max_ratio]
 
 
-def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: Facts) -> Outcome:
+def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: CurationSummary) -> Survivors:
     """Count what became of each cell of a plan."""
     samples, quota = verdicts.samples, curation.written.quota or 0
     judged, kept, accepted = samples.count(), samples.count(verdicts.kept), samples.count(verdicts.accepted)
@@ -73,7 +73,7 @@ def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: Facts) ->
     planned = [cell.count for entry in plan.entries.values() for cell in entry.cells]
     scale = plan.manifest.document.skin_tones.scale
     cells = [
-        Survivors(
+        CellSurvivors(
             entry=entry,
             label=label,
             tone=tone,
@@ -88,4 +88,4 @@ def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: Facts) ->
         for number, (entry, label, tone) in enumerate(samples.cells)
     ]
     parity = curation.written.parity
-    return Outcome(facts, cells, parity.max_ratio, parity.required)
+    return Survivors(facts, cells, parity.max_ratio, parity.required)

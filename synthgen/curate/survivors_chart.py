@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
-from synthgen.curate.survivors import Outcome, Survivors
+from synthgen.curate.survivors import CellSurvivors, Survivors
 
 FILE, TABLE = "survivors.png", "survivors.csv"
 # M. Okabe and K. Ito's palette (jfly.uni-koeln.de/color, 2008); hatches tell reasons apart without any colour.
@@ -18,7 +18,7 @@ _MOST_BARS = 120
 _INCHES_A_BAR, _WIDTH = 0.21, 4.2
 
 
-def write_table(outcome: Outcome, root: Path) -> Path:
+def write_table(outcome: Survivors, root: Path) -> Path:
     """Write ``survivors.csv`` into a run: a row a cell, a column a reason; returns its path."""
     text = io.StringIO()
     reasons = [one.reason for one in outcome.facts.filters]
@@ -32,7 +32,7 @@ def write_table(outcome: Outcome, root: Path) -> Path:
     return root / TABLE
 
 
-def draw(outcome: Outcome, root: Path) -> Path:
+def draw(outcome: Survivors, root: Path) -> Path:
     """Draw ``survivors.png`` into a run: a panel an entry, a bar a label and skin tone; returns its path.
 
     An image that several reasons reject is shared out among a cell's reasons in proportion to what each rejects there,
@@ -58,17 +58,17 @@ def draw(outcome: Outcome, root: Path) -> Path:
     return root / FILE
 
 
-def _rows(cells: Sequence[Survivors]) -> list[tuple[str, str]]:
+def _rows(cells: Sequence[CellSurvivors]) -> list[tuple[str, str]]:
     """The bars: a label and a tone each; only tones where that would be too many."""
     rows = list(dict.fromkeys((cell.label, cell.skin_tone) for cell in cells))
     return rows if len(rows) <= _MOST_BARS else list(dict.fromkeys(("", tone) for _, tone in rows))
 
 
-def _added(cells: Sequence[Survivors], entry: str, row: tuple[str, str]) -> list[Survivors]:
+def _added(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> list[CellSurvivors]:
     return [cell for cell in cells if cell.entry == entry and cell.skin_tone == row[1] and row[0] in ("", cell.label)]
 
 
-def _panel(panel: Any, entry: str, bars: Sequence[Sequence[Survivors]], outcome: Outcome) -> None:
+def _panel(panel: Any, entry: str, bars: Sequence[Sequence[CellSurvivors]], outcome: Survivors) -> None:
     places = range(len(bars))
     left = [float(sum(cell.accepted for cell in bar)) for bar in bars]
     panel.barh(places, left, color=_ACCEPTED, label="accepted")
@@ -83,7 +83,7 @@ def _panel(panel: Any, entry: str, bars: Sequence[Sequence[Survivors]], outcome:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _share(cell: Survivors, reason: str) -> float:
+def _share(cell: CellSurvivors, reason: str) -> float:
     """A reason's part of the cell's rejected images."""
     total = sum(cell.rejected.values())
     return (cell.judged - cell.accepted) * cell.rejected[reason] / total if total else 0.0

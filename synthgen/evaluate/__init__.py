@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from synthgen.core import atomic
-from synthgen.evaluate.prepare import Job, Progress, check, prepare
+from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
 from synthgen.evaluate.train.train import Setup, Unit
 
 __all__ = ["Job", "Unit", "check", "evaluate", "finished", "prepare", "rescore"]
@@ -19,7 +19,7 @@ TRIALS = "trials"
 
 
 def evaluate(
-    job: Job,
+    job: EvaluateJob,
     *,
     workers: int | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -53,7 +53,7 @@ def evaluate(
     write.write(collect.predictions(job, setup.units), job.out)
 
 
-def finished(job: Job) -> int:
+def finished(job: EvaluateJob) -> int:
     """How many of a study's trainings are done."""
     units = _setup(job).units
     return sum(units.read(name) is not None for name in job.names)
@@ -70,7 +70,7 @@ def rescore(out: Path) -> None:
     write.rescore(out)
 
 
-def _setup(job: Job) -> Setup:
+def _setup(job: EvaluateJob) -> Setup:
     from synthgen.evaluate.train import backbone
 
     folder = job.out / TRIALS
@@ -87,13 +87,13 @@ def _setup(job: Job) -> Setup:
     )
 
 
-def _unit(job: Job, name: str) -> Unit:
+def _unit(job: EvaluateJob, name: str) -> Unit:
     trial = job.names[name]
     real, synthetic = job.roll.rows(trial)
     return Unit(name, real, synthetic, trial.optimizer_steps, trial.augmented)
 
 
-def _write_inputs(job: Job, path: Path, progress: Progress | None) -> None:
+def _write_inputs(job: EvaluateJob, path: Path, progress: Progress | None) -> None:
     from synthgen.evaluate.images import arrays
 
     path.parent.mkdir(exist_ok=True)

@@ -4,12 +4,12 @@ import numpy as np
 
 from synthgen.errors import IncompleteError
 from synthgen.evaluate.analysis.predictions import Predictions, Study, Trained
-from synthgen.evaluate.prepare import Job
+from synthgen.evaluate.prepare import EvaluateJob
 from synthgen.evaluate.train.results_store import Units
 from synthgen.plan.manifest.evaluate import Share
 
 
-def predictions(job: Job, units: Units) -> Predictions:
+def predictions(job: EvaluateJob, units: Units) -> Predictions:
     """The predictions of a whole study; trials of two arms that are one training share its answers.
 
     Raises:
@@ -37,7 +37,7 @@ def predictions(job: Job, units: Units) -> Predictions:
     )
 
 
-def _study(job: Job, has_tones: bool) -> Study:
+def _study(job: EvaluateJob, has_tones: bool) -> Study:
     settings, document = job.settings, job.read.document
     return Study(
         name=document.name,

@@ -13,7 +13,7 @@ from synthgen.evaluate.design import arms, caveats, feasibility
 from synthgen.evaluate.design.design import Design, design, refuse
 from synthgen.evaluate.design.trials import Trial, digest
 from synthgen.evaluate.images import examples, locate, near_duplicates, synthetic
-from synthgen.evaluate.images.examples import Roll
+from synthgen.evaluate.images.examples import Examples
 from synthgen.evaluate.images.near_duplicates import Near
 from synthgen.evaluate.images.synthetic import Listed
 from synthgen.evaluate.train import backbone
@@ -22,7 +22,7 @@ from synthgen.plan.manifest import Evaluate, Manifest
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.runs.stored_images import Pictures
+from synthgen.runs.stored_images import ImageReader
 
 STUDY = "study.json"
 _FORMAT = 1
@@ -52,7 +52,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Job:
+class EvaluateJob:
     """A study that is ready to be trained.
 
     Attributes:
@@ -74,7 +74,7 @@ class Job:
     network: Network
     design: Design
     near: Near | None
-    roll: Roll
+    roll: Examples
     curated: tuple[str, ...]
 
     @cached_property
@@ -100,7 +100,7 @@ class Job:
 
 def prepare(
     read: Manifest, out: Path, doors: Extensions, *, given: Path | None = None, progress: Progress | None = None
-) -> Job:
+) -> EvaluateJob:
     """Prepare a study, and refuse one that can't be done.
 
     Args:
@@ -123,17 +123,17 @@ def prepare(
     root = _synthetic_root(read, settings, given, out)
     index, home = locate.find_index(read, images, root, out, partial(tell, "indexing real images"))
     found = _listed(root, settings, doors, document.skin_tones.scale)
-    pictures = Pictures(indexing.open_images(images.source, images.settings, read.base, home), found.places)
+    pictures = ImageReader(indexing.open_images(images.source, images.settings, read.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
     tell_near = partial(tell, "looking for near-copies")
-    search = partial(near_duplicates.look, threshold=settings.near_copies, progress=tell_near)
+    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=tell_near)
     looked = search(_of(index, labels), found.images, pictures, out) if root else None
     excluded = looked.of_held if looked else ()
     designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
-    called = examples.call(designed, index.sources, found.images, labels, pictures, side=side)
+    called = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
     curated = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
-    return Job(read, settings, out, index, network, designed, looked, called, curated)
+    return EvaluateJob(read, settings, out, index, network, designed, looked, called, curated)
 
 
 def check(read: Manifest, out: Path, index: Index | None) -> None:

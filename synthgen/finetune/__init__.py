@@ -9,7 +9,7 @@ from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
-from synthgen.plan.adapters import Tuning
+from synthgen.plan.adapters import AdapterPlan
 from synthgen.runs import run_folder
 
 __all__ = ["Job", "Step", "Trained", "finetune", "prepare"]
@@ -37,12 +37,12 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FinetuneJob:
     """The adapters of a run, and those of them that are to be trained."""
 
     plan: Plan
     root: Path
-    todo: tuple[Tuning, ...]
+    todo: tuple[AdapterPlan, ...]
     finished: tuple[str, ...]
 
     @property
@@ -51,15 +51,15 @@ class Job:
         return sum(cast(Any, one.entry.settings).steps(len(one.pool)) for one in self.todo)
 
 
-def prepare(plan: Plan, root: Path) -> Job:
+def prepare(plan: Plan, root: Path) -> FinetuneJob:
     """Claim a folder for a plan and find the adapters that are not there.
 
     Raises:
         PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
         InputError: The folder is not a run.
     """
-    run_folder.claim(root, plan)
-    todo, finished, faults = list[Tuning](), list[str](), list[str]()
+    run_folder.reserve(root, plan)
+    todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
     for name, tuning in plan.tunings.items():
         folder = root / adapter_folder.FOLDER / name
         if not folder.exists():
@@ -74,10 +74,12 @@ def prepare(plan: Plan, root: Path) -> Job:
             )
     if faults:
         raise PlanMismatchError(*faults)
-    return Job(plan, root, tuple(todo), tuple(finished))
+    return FinetuneJob(plan, root, tuple(todo), tuple(finished))
 
 
-def finetune(job: Job, device: str = "auto", *, stop: Callable[[], bool] = lambda: False) -> Iterator[Step | Trained]:
+def finetune(
+    job: FinetuneJob, device: str = "auto", *, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Step | Trained]:
     """Train the adapters of a job one after another; each takes up its own state where it was stopped.
 
     Args:

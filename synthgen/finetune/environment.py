@@ -8,13 +8,13 @@ from typing import Any
 
 from synthgen.core import atomic, devices
 from synthgen.errors import UnavailableError
-from synthgen.plan.adapters import Tuning
+from synthgen.plan.adapters import AdapterPlan
 
 FILE = "environment.json"
 _PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
 
 
-def facts(tuning: Tuning, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
+def facts(tuning: AdapterPlan, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
     """What the weights depend on beside the recipe."""
     return {
         "digest": tuning.adapter.digest,

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 from synthgen.plan import skin_tones
-from synthgen.plan.adapters import Tuning
+from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
 
 _DRAWS = 8
 
 
-def of(manifest: Manifest, tuning: Tuning) -> list[tuple[str, ...]]:
+def of(manifest: Manifest, tuning: AdapterPlan) -> list[tuple[str, ...]]:
     """The distinct prompts that a few draws give for each image of the pool, a label's new word in place of its own."""
     return [_prompts(manifest, tuning, source, new=True) for source in tuning.pool]
 
 
-def samples(manifest: Manifest, tuning: Tuning, count: int, *, new: bool) -> list[str]:
+def samples(manifest: Manifest, tuning: AdapterPlan, count: int, *, new: bool) -> list[str]:
     """The prompt of each picture of a grid: labels and skin tones of the pool in turns.
 
     Args:
@@ -44,7 +44,7 @@ def samples(manifest: Manifest, tuning: Tuning, count: int, *, new: bool) -> lis
     return [_prompts(manifest, tuning, source, new=new)[0] for source in examples(tuning, count)]
 
 
-def examples(tuning: Tuning, count: int) -> list[Source]:
+def examples(tuning: AdapterPlan, count: int) -> list[Source]:
     """So many images of the pool, first one of each label and skin tone; the same again where the pool has fewer."""
     first = {(source.label, source.tone): source for source in reversed(tuning.pool)}
     order = [first[cell] for cell in sorted(first)]
@@ -53,7 +53,7 @@ def examples(tuning: Tuning, count: int) -> list[Source]:
     return [order[int(place * apart) % len(order)] for place in range(count)]
 
 
-def _prompts(manifest: Manifest, tuning: Tuning, source: Source, *, new: bool) -> tuple[str, ...]:
+def _prompts(manifest: Manifest, tuning: AdapterPlan, source: Source, *, new: bool) -> tuple[str, ...]:
     scale, own = manifest.document.skin_tones.scale, tuning.labels[source.label]
     words = tuning.adapter.word(source.label, own) if new else own
     tone = (scale, source.tone, skin_tones.name(scale, source.tone))

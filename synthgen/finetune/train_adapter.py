@@ -13,7 +13,7 @@ from synthgen.diffusion import pipelines
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import Shown
 from synthgen.finetune.training import Step, Training
-from synthgen.plan.adapters import Tuning
+from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
 from synthgen.real import indexing
@@ -22,7 +22,9 @@ from synthgen.vision.images import untrusted
 _MADE = "adapter"
 
 
-def train(manifest: Manifest, tuning: Tuning, root: Path, *, device: str, stop: Callable[[], bool]) -> Iterator[Step]:
+def train(
+    manifest: Manifest, tuning: AdapterPlan, root: Path, *, device: str, stop: Callable[[], bool]
+) -> Iterator[Step]:
     """Train an adapter into its folder; yields how far it is.
 
     Args:
@@ -50,7 +52,7 @@ def train(manifest: Manifest, tuning: Tuning, root: Path, *, device: str, stop: 
 class _Work:
     """The parts that a training takes, put together."""
 
-    def __init__(self, manifest: Manifest, tuning: Tuning, root: Path, device: str) -> None:
+    def __init__(self, manifest: Manifest, tuning: AdapterPlan, root: Path, device: str) -> None:
         entry = tuning.entry
         self._manifest, self._tuning, self._root, self._settings = manifest, tuning, root, cast(Any, entry.settings)
         self.scratch = root / adapter_folder.FOLDER / f".{tuning.adapter.name}"

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from synthgen.core.devices import Wish
-from synthgen.generate.job import Job, Selection, prepare
+from synthgen.core.devices import DeviceRequest
+from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import Work, never
 from synthgen.plan import Plan, ShardRef, throughput
@@ -13,8 +13,8 @@ __all__ = ["Job", "Selection", "generate", "prepare"]
 
 
 def generate(
-    job: Job,
-    wish: Wish | None = None,
+    job: GenerateJob,
+    wish: DeviceRequest | None = None,
     *,
     runner_name: str = "local",
     workers: int | None = None,
@@ -29,7 +29,7 @@ def generate(
     if not job.todo:
         return
     local = runner_name == "local"
-    work = Work(job.plan, job.root, wish or Wish(), stop if local else never)
+    work = Work(job.plan, job.root, wish or DeviceRequest(), stop if local else never)
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
         for receipt in runner(runner_name).run(work, todo, workers, stop):
@@ -39,7 +39,7 @@ def generate(
         _note_rate(job.plan, name, receipts)
 
 
-def _in_turn(job: Job) -> Iterator[list[ShardRef]]:
+def _in_turn(job: GenerateJob) -> Iterator[list[ShardRef]]:
     """The shards to make, in groups of which each starts from nothing that a later one makes."""
     depths: dict[str, int] = {}
     for name, entry in job.plan.entries.items():

@@ -29,7 +29,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class GenerateJob:
     """What there is to do in a run.
 
     Attributes:
@@ -53,7 +53,7 @@ class Job:
         return sum(_size(self.plan.entries[ref.entry], ref.number) for ref in self.todo)
 
 
-def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
+def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> GenerateJob:
     """Claim a folder for a plan and find the shards that are not finished.
 
     Raises:
@@ -66,7 +66,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
     part, parts = selection.array
     if not refs:
         raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
-    run_folder.claim(root, plan)
+    run_folder.reserve(root, plan)
     ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0
     begun, waiting = set[ShardRef](), 0
@@ -86,7 +86,7 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Job:
         run_folder.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
     if waiting:
         _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
-    return Job(plan, root, tuple(todo), (made, failed), waiting)
+    return GenerateJob(plan, root, tuple(todo), (made, failed), waiting)
 
 
 def _there(ledger: Ledger, entry: EntryPlan, parent: EntryPlan, number: int, begun: Set[ShardRef]) -> bool:

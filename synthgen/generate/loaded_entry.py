@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.plan import EntryPlan
@@ -29,7 +29,9 @@ class Entry:
     started: int = 0
 
 
-def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Output, originals: StartImages) -> Entry:
+def begin(
+    plan: EntryPlan, recipe: Recipe, *, root: Path, wish: DeviceRequest, output: Output, originals: StartImages
+) -> Entry:
     """Load the model of an entry, in the environment that its run pins or, where it pins none yet, that is pinned now.
 
     Args:
@@ -45,11 +47,11 @@ def begin(plan: EntryPlan, recipe: Recipe, *, root: Path, wish: Wish, output: Ou
         UnavailableError: What was asked for can't be had on this device.
     """
     strategy = strategies.strategy(recipe.strategy)
-    honoured = run_folder.honour(run_folder.pinned(root, plan.name), wish)
+    honoured = run_folder.apply_pin(run_folder.pinned(root, plan.name), wish)
     environment = strategy.environment(recipe, honoured, plan.shard_samples)
     environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
     environment = run_folder.pin(root, plan.name, environment)
-    run_folder.honour(environment, wish)  # another process may have pinned in between
+    run_folder.apply_pin(environment, wish)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest)
     ledger.sweep()
     return Entry(

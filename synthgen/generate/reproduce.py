@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import adapter_folder
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, UnavailableError
 from synthgen.generate.retry import pad
@@ -114,11 +114,11 @@ def _planned(plan: Plan, record: Record) -> Sample:
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     strategy = strategies.strategy(sample.recipe.strategy)
     shard_samples = plan.manifest.document.output.shard_samples
-    wish = Wish(pin.device, pin.dtype, pin.attention, pin.batch_size)
+    wish = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
     try:
         here = strategy.environment(sample.recipe, wish, shard_samples)
     except UnavailableError as error:
-        here = strategy.environment(sample.recipe, Wish(batch_size=pin.batch_size), shard_samples)
+        here = strategy.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = Environment(**here.to_dict() | {"threads": pin.threads, "adapters": _weights(sample, pin)})
     for what, there, now in _differences(pin, here):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import OutOfMemoryError, StoppedError
 from synthgen.generate import retry
@@ -45,7 +45,7 @@ class Work:
 
     plan: Plan
     root: Path
-    wish: Wish
+    wish: DeviceRequest
     stop: Callable[[], bool] = never
     _state: Entry | None = field(default=None, init=False, repr=False)
 

@@ -14,17 +14,17 @@ from synthgen.generate.loaded_entry import Entry
 from synthgen.generate.retry import MadeSample
 from synthgen.plan.sample import record
 from synthgen.runs import tar_samples
-from synthgen.runs.receipts import Outcome, Receipt
+from synthgen.runs.receipts import Receipt, SampleOutcome
 from synthgen.vision.images import codec
 
-Files = tuple[Outcome, dict[str, bytes]]
+Files = tuple[SampleOutcome, dict[str, bytes]]
 
 
 def encode(entry: Entry, made: MadeSample) -> Files:
     """Encode and hash one image, and write its record."""
     sample = made.sample
     if made.pixels is None:
-        return Outcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
+        return SampleOutcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
     origin = codec.COMPOSITE if sample.source else codec.GENERATED
     content = codec.encode(made.pixels, entry.encoding, origin)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -34,7 +34,7 @@ def encode(entry: Entry, made: MadeSample) -> Files:
         model_revision=entry.environment.model_revision,
         generator=f"synthgen {__version__}",
     )
-    outcome = Outcome(sample.key, "made", sample.attempt, made.tries, sha256)
+    outcome = SampleOutcome(sample.key, "made", sample.attempt, made.tries, sha256)
     files = {
         entry.encoding.extension: content,
         "json": metadata.to_json(),

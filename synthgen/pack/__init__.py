@@ -17,7 +17,7 @@ from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_s
 from synthgen.pack.card.results import add_report
 from synthgen.pack.dataset_files import Dataset, DrawSheet
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.scratch import Job, Scratch
+from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
 from synthgen.plan.manifest import Layout, Pack
@@ -58,7 +58,7 @@ def pack(
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
-    found = inventory.take(root, run_folder.read_plan(root, doors), partial=partial)
+    found = inventory.collect(root, run_folder.read_plan(root, doors), partial=partial)
     pack = found.plan.manifest.document.pack
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)
@@ -79,7 +79,7 @@ def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard
         shuffle.build(held.order, found, pack)
     with Order(held.order, found.root) as sorted_samples:
         todo = shard_plan.cut(sorted_samples, pack)
-        job = Job(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
+        job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
         shards = []
         for shard in write_shards.work(job, todo, workers):
             shards.append(shard)

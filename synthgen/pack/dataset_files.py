@@ -13,9 +13,9 @@ from synthgen import __version__
 from synthgen.core import adapter_folder, atomic, yaml_documents
 from synthgen.errors import ManifestError
 from synthgen.pack import card, metadata, read_sample
-from synthgen.pack.card import Facts, Size, Template
+from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.scratch import Job
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard, weigh
@@ -49,10 +49,12 @@ class Dataset:
         self._digest = digest
         self._template = template
         self._draw_sheet = draw_sheet
-        empty = Facts(found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged)
+        empty = CardFacts(
+            found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged
+        )
         card.render(empty, template)
 
-    def finish(self, job: Job, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
+    def finish(self, job: PackJob, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
         """Write all files beside the shards; provenance last."""
         folder, manifest, facts = job.scratch.dataset, self.found.plan.manifest, self._facts(parts, order)
         texts = {
@@ -85,7 +87,7 @@ class Dataset:
         replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES)
         return True
 
-    def _draw(self, job: Job, order: Order) -> None:
+    def _draw(self, job: PackJob, order: Order) -> None:
         document = self.found.plan.manifest.document
         path = job.scratch.dataset / layout.SHEET
         path.parent.mkdir(exist_ok=True)
@@ -94,10 +96,10 @@ class Dataset:
         pairs = sorted(((one.record, one.image) for one in read), key=lambda pair: pair[0].key)
         self._draw_sheet(pairs, path, document.publish.pretty_name or document.name)
 
-    def _facts(self, parts: Sequence[Part], order: Order) -> Facts:
+    def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
         sources = order.sources()
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
-        return Facts(
+        return CardFacts(
             plan=self.found.plan,
             entries=self.found.entries,
             counts=order.counts(),
@@ -130,7 +132,7 @@ class Dataset:
                 found[name]["weights_sha256"] = sha256
         return found
 
-    def _provenance(self, facts: Facts, files: dict[str, dict[str, Any]]) -> bytes:
+    def _provenance(self, facts: CardFacts, files: dict[str, dict[str, Any]]) -> bytes:
         plan, entries = self.found.plan, self.found.entries
         document = plan.manifest.document
         provenance = {

@@ -26,10 +26,10 @@ class Inventory:
     plan: Plan
     entries: dict[str, Summary]
     digest: str
-    judged: verdicts.Facts | None = None
+    judged: verdicts.CurationSummary | None = None
 
 
-def take(root: Path, plan: Plan, *, partial: bool) -> Inventory:
+def collect(root: Path, plan: Plan, *, partial: bool) -> Inventory:
     """Go through a run's receipts.
 
     Raises:

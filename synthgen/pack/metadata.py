@@ -8,7 +8,7 @@ from typing import Any
 
 from synthgen.core import atomic
 from synthgen.pack.read_sample import Placed
-from synthgen.pack.scratch import Job
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.plan.sample import field_types
 from synthgen.runs import dataset_folder, parquet_samples
@@ -38,7 +38,7 @@ def write_part(path: Path, part: Part, placed: Iterator[Placed]) -> None:
         os.fsync(file.fileno())
 
 
-def write(job: Job, parts: Sequence[Part]) -> None:
+def write(job: PackJob, parts: Sequence[Part]) -> None:
     """Put the rows of all parts together, and list the images of each split where they are files."""
     _write(job, dataset_folder.METADATA, schema(), (table for part in parts for table in _read(job, part)))
     for split, name in listings(job, parts):
@@ -47,14 +47,14 @@ def write(job: Job, parts: Sequence[Part]) -> None:
         _write(job, name, schema_of_listing, (_listed(table, split, schema_of_listing) for table in tables))
 
 
-def listings(job: Job, parts: Iterable[Part]) -> list[tuple[str, str]]:
+def listings(job: PackJob, parts: Iterable[Part]) -> list[tuple[str, str]]:
     """Each split, and the file that lists its images, where they are files of their own."""
     if job.layout != "imagefolder":
         return []
     return [(split, dataset_folder.listing(split)) for split in dict.fromkeys(part.split for part in parts)]
 
 
-def _write(job: Job, name: str, schema: Any, tables: Iterator[Any]) -> None:
+def _write(job: PackJob, name: str, schema: Any, tables: Iterator[Any]) -> None:
     import pyarrow.parquet
 
     scratch = job.scratch.state / ".metadata"
@@ -67,7 +67,7 @@ def _write(job: Job, name: str, schema: Any, tables: Iterator[Any]) -> None:
     atomic.publish(scratch, job.scratch.dataset / name)
 
 
-def _read(job: Job, part: Part) -> Iterator[Any]:
+def _read(job: PackJob, part: Part) -> Iterator[Any]:
     """The row groups of a part."""
     import pyarrow.parquet
 

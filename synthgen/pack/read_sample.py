@@ -11,7 +11,7 @@ from synthgen.runs import tar_samples
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PackedRecord:
     """One sample.
 
     Attributes:
@@ -36,7 +36,7 @@ class Placed:
     offset: int
 
 
-def read(stored: Stored, labels: tuple[str, ...]) -> Sample:
+def read(stored: Stored, labels: tuple[str, ...]) -> PackedRecord:
     """Read and check one sample of a run.
 
     Raises:
@@ -54,7 +54,7 @@ def read(stored: Stored, labels: tuple[str, ...]) -> Sample:
         raise _damaged(stored) from None
     if not sound or hashlib.sha256(image).hexdigest() != record.image_sha256 or record.key != stored.key:
         raise _damaged(stored)
-    return Sample(record, blocks, f"{record.key}.{extension}", image)
+    return PackedRecord(record, blocks, f"{record.key}.{extension}", image)
 
 
 def _damaged(stored: Stored) -> DamagedError:

@@ -132,7 +132,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PackJob:
     """One dataset to write.
 
     Attributes:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from synthgen.core import atomic, processes
 from synthgen.pack import formats, metadata, read_sample
-from synthgen.pack.read_sample import Sample
-from synthgen.pack.scratch import Job
+from synthgen.pack.read_sample import PackedRecord
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
 
@@ -33,7 +33,7 @@ class PackedShard:
     sha256: str = ""
 
 
-def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
+def work(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
     """Write every part that is not there yet; yields all of them in their order."""
     if workers == 1:
         yield from (make(job, part) for part in parts)
@@ -48,7 +48,7 @@ def work(job: Job, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]
             yield waiting.popleft().result()
 
 
-def make(job: Job, part: Part) -> PackedShard:
+def make(job: PackJob, part: Part) -> PackedShard:
     """Write a part and, last, its receipt; or read the receipt that is there.
 
     Raises:
@@ -75,7 +75,7 @@ def weigh(path: Path) -> tuple[int, str]:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sized(samples: Iterator[Sample], sizes: Counter[str]) -> Iterator[Sample]:
+def _sized(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
     """The same samples, the bytes of their images added up."""
     for one in samples:
         sizes["images"] += len(one.image)

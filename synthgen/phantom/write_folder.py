@@ -25,7 +25,7 @@ _METADATA = "metadata.csv"
 _DRAWN = "algorithmicMedia"  # IPTC: made by an algorithm that has learned from no data
 
 
-class Row(NamedTuple):
+class PhantomImage(NamedTuple):
     """A line of ``metadata.csv``; ``seed`` with label, type and site makes the image again: ``render.paint``."""
 
     file_name: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PhantomOptions:
     """What to write: so many images of each label on each type.
 
     Attributes:
@@ -56,10 +56,10 @@ class Wish:
     site: str
     masks: bool = False
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PhantomImage]:
         """Every image, in the order of the arguments; image n of a cell does not depend on how many there are."""
         return [
-            Row(
+            PhantomImage(
                 f"images/{label}-{tone}-{number:07d}.png",
                 label,
                 skin_tones.name("fitzpatrick", tone),
@@ -74,16 +74,16 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PhantomJob:
     """A folder, all its rows, and those that are finished."""
 
     out: Path
-    rows: tuple[Row, ...]
-    finished: frozenset[Row]
+    rows: tuple[PhantomImage, ...]
+    finished: frozenset[PhantomImage]
     masks: bool
 
 
-def prepare(out: Path, wish: Wish) -> Job:
+def prepare(out: Path, wish: PhantomOptions) -> PhantomJob:
     """Look at what is asked for and at what a folder holds of it; writes nothing.
 
     Raises:
@@ -102,10 +102,10 @@ def prepare(out: Path, wish: Wish) -> Job:
     if (out / "masks").is_dir() and not wish.masks:
         raise InputError(f"{out} has masks; add --masks, or choose another folder")
     finished = frozenset(row for row in held if all(path.is_file() for path in _paths(out, row, wish.masks)))
-    return Job(out, rows, finished, wish.masks)
+    return PhantomJob(out, rows, finished, wish.masks)
 
 
-def write(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
+def write(job: PhantomJob, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
     """Write what is not finished; yields the number of images that each batch added.
 
     Raises:
@@ -131,7 +131,7 @@ def write(job: Job, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
         yield len(batch)
 
 
-def _draw(job: Job, row: Row) -> Iterator[tuple[Path, bytes]]:
+def _draw(job: PhantomJob, row: PhantomImage) -> Iterator[tuple[Path, bytes]]:
     """The files of an image that are not there yet."""
     phantom = render.paint(row.label, row.fitzpatrick, row.site, row.seed)
     contents = [codec.encode(phantom.image, codec.Encoding("png"), _DRAWN)]
@@ -146,12 +146,12 @@ def _draw(job: Job, row: Row) -> Iterator[tuple[Path, bytes]]:
             raise InputError(f"{path} is in the way: it is not the phantom of that name; move it elsewhere")
 
 
-def _paths(out: Path, row: Row, masks: bool) -> list[Path]:
+def _paths(out: Path, row: PhantomImage, masks: bool) -> list[Path]:
     image = out / row.file_name
     return [image, out / "masks" / image.name] if masks else [image]
 
 
-def _held(out: Path) -> set[Row]:
+def _held(out: Path) -> set[PhantomImage]:
     """The rows that a folder lists."""
     if not out.exists():
         return set()
@@ -163,14 +163,17 @@ def _held(out: Path) -> set[Row]:
         return set()
     try:
         header, *lines = csv.reader(io.StringIO((out / _METADATA).read_text(encoding="utf-8")))
-        if tuple(header) != Row._fields:
+        if tuple(header) != PhantomImage._fields:
             raise ValueError
-        return {Row(name, label, tone, int(number), site, int(seed)) for name, label, tone, number, site, seed in lines}
+        return {
+            PhantomImage(name, label, tone, int(number), site, int(seed))
+            for name, label, tone, number, site, seed in lines
+        }
     except (ValueError, csv.Error):
         raise InputError(f"{out / _METADATA} is not a list of phantoms; choose another folder") from None
 
 
-def _table(rows: list[Row]) -> bytes:
+def _table(rows: list[PhantomImage]) -> bytes:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows([Row._fields, *rows])
+    csv.writer(file, lineterminator="\n").writerows([PhantomImage._fields, *rows])
     return file.getvalue().encode()

@@ -16,8 +16,8 @@ from synthgen.errors import InputError
 from synthgen.plan import adapters as tunings_of
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
-from synthgen.plan.ordering import ByCell, ByParent, BySource, Places, weigh
-from synthgen.plan.ordering.composite import ByLabel, Extended, extended, rounds_of
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering, weigh
+from synthgen.plan.ordering.composite import GroupedByLabel, WithTopUps, extended, rounds_of
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
 from synthgen.plan.sample import Sample
@@ -54,16 +54,16 @@ class Plan:
         self.entries: dict[str, EntryPlan] = {}
         for entry in manifest.entries:
             by_label = entry.adapter is not None and entry.adapter.by_label
-            parts: list[Places] = [ByLabel(part) if by_label else part for part in self._parts(entry)]
+            parts: list[Ordering] = [GroupedByLabel(part) if by_label else part for part in self._parts(entry)]
             places = extended(parts[0], parts[1:])
             self.entries[entry.name] = EntryPlan(manifest, entry, places, self.tunings)
         _check_keys(self.entries)
 
-    def _parts(self, entry: GenerateEntry) -> list[Places]:
+    def _parts(self, entry: GenerateEntry) -> list[Ordering]:
         """The sequence of an entry that the manifest asks for, and one for each round beyond it."""
         if entry.parent is not None:
             parent = self.entries[entry.parent]
-            followed = parent.places.parts if isinstance(parent.places, Extended) else [parent.places]
+            followed = parent.places.parts if isinstance(parent.places, WithTopUps) else [parent.places]
             return [ByParent(parent.name, part, parent.digest, entry.target_label) for part in followed]
         whole = self._places(entry)
         return [whole, *rounds_of(whole, [one.get(entry.name, {}) for one in self.rounds])]
@@ -149,7 +149,7 @@ def _why_not(index: Index | None) -> str:
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
     """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
     for one, other in itertools.permutations(entries.values(), 2):
-        places = one.base.whole if isinstance(one.base, ByLabel) else one.base
+        places = one.base.whole if isinstance(one.base, GroupedByLabel) else one.base
         if not other.name.startswith(f"{one.name}-") or not isinstance(places, BySource):
             continue
         rest = other.name.removeprefix(f"{one.name}-")

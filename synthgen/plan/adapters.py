@@ -9,14 +9,14 @@ from typing import Any
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import InputError
 from synthgen.plan import real_pools
-from synthgen.plan.manifest import Choice, FinetuneEntry, Manifest
+from synthgen.plan.manifest import AdapterChoice, FinetuneEntry, Manifest
 from synthgen.plan.real_index import Index, Source
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class AdapterPlan:
     """One adapter to train.
 
     Attributes:
@@ -32,14 +32,14 @@ class Tuning:
     adapter: Adapter
 
 
-def plan(manifest: Manifest, index: Index | None) -> dict[str, Tuning]:
+def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
     """Every adapter of a manifest, by name, in the manifest's order.
 
     Raises:
         InputError: The training split has no usable image for one of them; one line each.
     """
     sources = index.usable("train") if index else ()
-    words, found, faults = manifest.document.labels, dict[str, Tuning](), list[str]()
+    words, found, faults = manifest.document.labels, dict[str, AdapterPlan](), list[str]()
     for entry in manifest.tunings:
         chosen = _pool(manifest, entry, sources)
         for name, labels in entry.names(list(words)).items():
@@ -47,13 +47,13 @@ def plan(manifest: Manifest, index: Index | None) -> dict[str, Tuning]:
             if not pool:
                 faults.append(f"finetune `{name}`: `real:` gives no usable training image of {', '.join(labels)}")
             shown = {label: words[label] for label in labels}
-            found[name] = Tuning(entry, shown, pool, _adapter(manifest, entry, name, shown, pool))
+            found[name] = AdapterPlan(entry, shown, pool, _adapter(manifest, entry, name, shown, pool))
     if faults:
         raise InputError(*faults)
     return found
 
 
-def adapter_of(choice: Choice | None, label: str, tunings: Mapping[str, Tuning]) -> Adapter | None:
+def adapter_of(choice: AdapterChoice | None, label: str, tunings: Mapping[str, AdapterPlan]) -> Adapter | None:
     """The adapter that images of a label are made with; ``None`` for none."""
     if choice is None:
         return None

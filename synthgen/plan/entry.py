@@ -11,16 +11,16 @@ from typing import Any
 
 from synthgen.plan import adapters as tunings_of
 from synthgen.plan import skin_tones
-from synthgen.plan.adapters import Tuning
+from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
-from synthgen.plan.ordering import Place, Places
-from synthgen.plan.ordering.composite import Extended
+from synthgen.plan.ordering import Ordering, Slot
+from synthgen.plan.ordering.composite import WithTopUps
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
 
 _FORMAT = 1
-_NONE: Mapping[str, Tuning] = {}
+_NONE: Mapping[str, AdapterPlan] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class EntryPlan:
     """
 
     def __init__(
-        self, manifest: Manifest, entry: GenerateEntry, places: Places, tunings: Mapping[str, Tuning] = _NONE
+        self, manifest: Manifest, entry: GenerateEntry, places: Ordering, tunings: Mapping[str, AdapterPlan] = _NONE
     ) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
@@ -55,7 +55,7 @@ class EntryPlan:
         self.parent = entry.parent
         self.target_label = entry.target_label
         self.places = places
-        self.base = places.base if isinstance(places, Extended) else places
+        self.base = places.base if isinstance(places, WithTopUps) else places
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
         self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
@@ -70,7 +70,7 @@ class EntryPlan:
         """How many samples each label and tone has."""
         return self._cells(self.places)
 
-    def _cells(self, places: Places) -> tuple[Cell, ...]:
+    def _cells(self, places: Ordering) -> tuple[Cell, ...]:
         words = self._manifest.document.labels
         return tuple(
             Cell(label, words[label], self._labels.index(label), tone, count)
@@ -145,7 +145,7 @@ class EntryPlan:
         found = {label: [one.name, one.digest] for label, one in self.adapters.items() if one}
         return found or ""
 
-    def _make(self, index: int, place: Place, attempt: int) -> Sample:
+    def _make(self, index: int, place: Slot, attempt: int) -> Sample:
         key = f"{self.name}-{place.name}"
         seed = seed_of(self._manifest.document.seed, key, attempt)
         written = skin_tones.name(self._scale, place.tone)

@@ -31,7 +31,7 @@ class Draw:
         return {one: place for ids in self.order.values() for place, one in enumerate(ids, start=1)}
 
 
-def point(*parts: object) -> bytes:
+def stable_rank(*parts: object) -> bytes:
     """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
     return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
 
@@ -51,12 +51,15 @@ def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: in
     by_label: dict[str, list[tuple[bytes, bytes, str]]] = {label: [] for label in labels}
     for source in sources:
         if source.label in by_label:
-            place = point(seed, "draw", number, "group", source.group), point(seed, "draw", number, "image", source.id)
+            place = (
+                stable_rank(seed, "draw", number, "group", source.group),
+                stable_rank(seed, "draw", number, "image", source.id),
+            )
             by_label[source.label].append((*place, source.id))
     return Draw(number, {label: tuple(one for *_, one in sorted(places)) for label, places in by_label.items()})
 
 
-def cut(sources: Iterable[Source], drawn: Draw, n: int) -> int:
+def partial_groups(sources: Iterable[Source], drawn: Draw, n: int) -> int:
     """How many groups a draw of n has only a part of; the rest of them trains nothing there."""
     groups = defaultdict(set)
     for source in sources:

@@ -33,15 +33,15 @@ __all__ = [
     "Event",
     "Merged",
     "Patience",
+    "PublishOptions",
     "Published",
     "Sent",
-    "Wish",
     "publish",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PublishOptions:
     """What was asked of a publishing.
 
     Attributes:
@@ -63,7 +63,9 @@ class Wish:
     files_a_commit: int = FILES_A_COMMIT
 
 
-def publish(root: Path, wish: Wish, api: HfApi | None = None, patience: Patience | None = None) -> Iterator[Event]:
+def publish(
+    root: Path, wish: PublishOptions, api: HfApi | None = None, patience: Patience | None = None
+) -> Iterator[Event]:
     """Publish a dataset folder; yields what happens as it happens.
 
     Args:
@@ -92,7 +94,7 @@ def publish(root: Path, wish: Wish, api: HfApi | None = None, patience: Patience
             yield from _push(preflight, remote, state, wish, patience)
 
 
-def _repo(root: Path, wish: Wish) -> str:
+def _repo(root: Path, wish: PublishOptions) -> str:
     repo = wish.repo or repo_of(root)
     if not repo:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
@@ -105,7 +107,7 @@ def _repo(root: Path, wish: Wish) -> str:
     return repo
 
 
-def _look(preflight: Preflight, remote: Remote, wish: Wish, *, login: bool) -> tuple[State | None, str]:
+def _look(preflight: Preflight, remote: Remote, wish: PublishOptions, *, login: bool) -> tuple[State | None, str]:
     """The repository's state and why it is not known; adds what speaks against publishing to the faults."""
     if not login and not wish.dry_run:
         preflight.faults.append(NO_LOGIN)
@@ -122,7 +124,7 @@ def _look(preflight: Preflight, remote: Remote, wish: Wish, *, login: bool) -> t
     return state, ""
 
 
-def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: Wish) -> Iterator[str]:
+def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: PublishOptions) -> Iterator[str]:
     """What the repository, as it is, has against the wish."""
     if not state.exists:
         return
@@ -150,23 +152,25 @@ def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: Wish) -
         )
 
 
-def _start(state: State, wish: Wish) -> str | None:
+def _start(state: State, wish: PublishOptions) -> str | None:
     """The commit that the branch is at, or will be made from."""
     return state.branches.get(wish.branch) or state.branches.get(MAIN)
 
 
-def _commits(changes: Changes, wish: Wish) -> int:
+def _commits(changes: Changes, wish: PublishOptions) -> int:
     return -(-len(changes) // wish.files_a_commit)
 
 
-def _describe(remote: Remote, state: State | None, wish: Wish) -> str:
+def _describe(remote: Remote, state: State | None, wish: PublishOptions) -> str:
     visibility = "public" if wish.public else "private"
     if state is None:
         return f"{remote.repo} ({visibility})"
     return f"{remote.repo} ({visibility})" if state.exists else f"{remote.repo} (to be created, {visibility})"
 
 
-def _push(preflight: Preflight, remote: Remote, state: State, wish: Wish, patience: Patience) -> Iterator[Event]:
+def _push(
+    preflight: Preflight, remote: Remote, state: State, wish: PublishOptions, patience: Patience
+) -> Iterator[Event]:
     if not state.exists:
         remote.create(public=wish.public)
         state = remote.look()
@@ -189,7 +193,7 @@ def _push(preflight: Preflight, remote: Remote, state: State, wish: Wish, patien
     yield from push.run(compare(preflight.files, remote.tree(start)), wish.tag)
 
 
-def _words(preflight: Preflight, wish: Wish) -> Words:
+def _words(preflight: Preflight, wish: PublishOptions) -> Words:
     dataset, plan = preflight.digest("dataset_digest"), preflight.digest("plan_digest")
     digests = f"dataset {dataset[:16]}, plan {plan[:16]}"
     title = f"{wish.message or 'Publish ' + str(preflight.provenance.get('name', 'dataset'))} ({digests})"

@@ -10,7 +10,7 @@ from synthgen.runs.receipts import Ledger, Receipt
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FinishedShard:
     """A work shard that counts: whose it is, where it lies, and its receipt."""
 
     entry: EntryPlan
@@ -18,14 +18,14 @@ class Made:
     receipt: Receipt
 
 
-def shards(root: Path, plan: Plan) -> Iterator[Made]:
+def shards(root: Path, plan: Plan) -> Iterator[FinishedShard]:
     """Each work shard that counts, in the plan's order."""
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)
         for number in range(entry.shards):
             receipt = ledger.trusted(number)
             if receipt:
-                yield Made(entry, ledger.tar(number), receipt)
+                yield FinishedShard(entry, ledger.tar(number), receipt)
 
 
 def digest(sha256s: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from synthgen.core.devices import DTYPES, Environment, Wish
+from synthgen.core.devices import DTYPES, DeviceRequest, Environment
 from synthgen.errors import PlanMismatchError, UnavailableError
 from synthgen.runs.run_file import locked, read, write
 
@@ -16,7 +16,7 @@ def pinned(root: Path, entry: str) -> Environment | None:
     return Environment(**environment) if environment else None
 
 
-def honour(pin: Environment | None, wish: Wish) -> Wish:
+def apply_pin(pin: Environment | None, wish: DeviceRequest) -> DeviceRequest:
     """The wish with everything that was left open set as the run pins it.
 
     Raises:
@@ -37,7 +37,7 @@ def honour(pin: Environment | None, wish: Wish) -> Wish:
     ]
     if faults:
         raise PlanMismatchError(*faults)
-    return Wish(device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size)
+    return DeviceRequest(device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size)
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:

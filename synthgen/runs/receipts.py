@@ -22,7 +22,7 @@ _SHARDS_A_FOLDER = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SampleOutcome:
     """What became of one sample.
 
     Attributes:
@@ -64,7 +64,7 @@ class Receipt:
     size: int
     mtime_ns: int
     sha256: str
-    samples: tuple[Outcome, ...]
+    samples: tuple[SampleOutcome, ...]
     environment: dict[str, Any]
     timing: dict[str, float]
 
@@ -89,7 +89,7 @@ class Receipt:
             if document.pop("format") != _FORMAT:
                 raise ValueError("written by another version of synthgen")
             samples = document.pop("samples")
-            outcomes = (Outcome(**sample | {"tries": tuple(sample["tries"])}) for sample in samples)
+            outcomes = (SampleOutcome(**sample | {"tries": tuple(sample["tries"])}) for sample in samples)
             return cls(samples=tuple(outcomes), **document)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a receipt: {error}") from None
@@ -182,7 +182,7 @@ class Ledger:
         write: Callable[[BinaryIO], None],
         check: Callable[[Path], None],
         *,
-        samples: tuple[Outcome, ...],
+        samples: tuple[SampleOutcome, ...],
         environment: dict[str, Any],
         timing: dict[str, float],
     ) -> Receipt:

@@ -11,7 +11,7 @@ from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs.pinned_environment import honour, lower_batch_size, pin, pinned
+from synthgen.runs.pinned_environment import apply_pin, lower_batch_size, pin, pinned
 from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
 
 
@@ -43,20 +43,20 @@ def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
 
 
 __all__ = [
+    "apply_pin",
     "check_ours",
-    "claim",
-    "honour",
     "is_run",
     "located",
     "lower_batch_size",
     "pin",
     "pinned",
     "read_plan",
+    "reserve",
     "weights_of",
 ]
 
 
-def claim(root: Path, plan: Plan) -> None:
+def reserve(root: Path, plan: Plan) -> None:
     """Make a folder this plan's, or check that it is; entries that are new to it, or of which nothing is made, are set.
 
     Raises:

@@ -27,7 +27,7 @@ _BESIDE_THE_IMAGE = ("json", "cls")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a stored sample lies: its shard, and its first byte and length in a tar."""
 
     shard: Path
@@ -35,7 +35,7 @@ class Place:
     size: int
 
 
-def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[tuple[Record, Place]]:
+def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[tuple[Record, Location]]:
     """The record of every stored image and where it lies, none of them decoded; of tars the records alone are read.
 
     Args:
@@ -51,7 +51,7 @@ def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[
     for shard in _shards_of_run(root, doors, partial) if run_folder.is_run(root) else _shards_of_dataset(root):
         read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
         for stored in read:
-            yield _record(shard, stored), Place(shard, stored.offset, stored.size)
+            yield _record(shard, stored), Location(shard, stored.offset, stored.size)
 
 
 def _shards_of_run(root: Path, doors: Extensions, partial: bool) -> list[Path]:
@@ -76,7 +76,7 @@ def _record(shard: Path, stored: TarSample) -> Record:
         raise DamagedError(f"{shard}: {stored.key}: {error}; run `synthgen verify`") from None
 
 
-class Pictures:
+class ImageReader:
     """Reads images, each as uint8 sRGB of shape (height, width, 3); no more than two are held.
 
     Args:
@@ -84,7 +84,7 @@ class Pictures:
         places: Where each synthetic image lies, by key.
     """
 
-    def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Place]) -> None:
+    def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Location]) -> None:
         self._places = places
         self._real = lru_cache(maxsize=2)(lambda source: untrusted.open_photograph(read_real(source)))
         self._held: tuple[Path, dict[str, bytes]] = (Path(), {})

@@ -61,7 +61,7 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CurationSummary:
     """What verdicts follow from, and what they add up to.
 
     Attributes:
@@ -85,7 +85,7 @@ class Facts:
     audit: str
 
 
-def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: Facts) -> None:
+def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
     """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
     import pyarrow
     import pyarrow.parquet
@@ -97,7 +97,7 @@ def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: Facts) -> N
     atomic.write(root / FILE, buffer.getvalue().to_pybytes())
 
 
-def read_facts(root: Path) -> Facts | None:
+def read_facts(root: Path) -> CurationSummary | None:
     """What a run's verdicts follow from; ``None`` where it has none.
 
     Raises:
@@ -112,12 +112,12 @@ def read_facts(root: Path) -> Facts | None:
             raise ValueError("written by another version of synthgen")
         filters = [Filter(**one) for one in document.pop("filters")]
         parity = [Ratio(**one) for one in document.pop("parity")]
-        return Facts(filters=filters, parity=parity, **document)
+        return CurationSummary(filters=filters, parity=parity, **document)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(root, error) from None
 
 
-def check(root: Path, run: str, curate: Curate | None) -> Facts | None:
+def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None:
     """What a run's verdicts follow from, once it is sure that they are of this run, these scores and these rules.
 
     Args:
@@ -166,7 +166,7 @@ def stream(root: Path) -> Iterator[tuple[str, bool]]:
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
 
 
-def in_order(root: Path, facts: Facts | None) -> Callable[[str], bool]:
+def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:
     """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time.
 
     Args:

@@ -57,7 +57,7 @@ def write(root: Path, adapter: Adapter, value: float = 0.0) -> Path:
 @pytest.fixture
 def run(plan: Plan, tmp_path: Path) -> Path:
     """The study's run, with adapters and every image."""
-    run_folder.claim(tmp_path / "run", plan)
+    run_folder.reserve(tmp_path / "run", plan)
     for tuning in plan.tunings.values():
         write(tmp_path / "run", tuning.adapter)
     list(generate.generate(generate.prepare(plan, tmp_path / "run")))

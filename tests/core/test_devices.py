@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.core import devices
-from synthgen.core.devices import Device, Environment, Wish, auto_batch_size, decide
+from synthgen.core.devices import Device, DeviceRequest, Environment, auto_batch_size, decide
 from synthgen.errors import UnavailableError
 
 GIB = 2**30
@@ -18,33 +18,35 @@ A100 = Device("cuda", "A100", 79 * GIB, bf16=True, threads=16, xformers=True)
 MPS = Device("mps", "mps", 16 * GIB, bf16=False, threads=8, xformers=False)
 
 
-def environment(device: Device, wish: Wish | None = None, pixels: int = 64 * 64, shard: int = 48) -> Environment:
+def environment(
+    device: Device, wish: DeviceRequest | None = None, pixels: int = 64 * 64, shard: int = 48
+) -> Environment:
     """The decision for a device and a wish."""
-    return decide(device, wish or Wish(), pixels=pixels, shard_samples=shard, model_revision="r")
+    return decide(device, wish or DeviceRequest(), pixels=pixels, shard_samples=shard, model_revision="r")
 
 
 @pytest.mark.parametrize(
     ("device", "wish", "decision"),
     [
-        (CPU, Wish(), ("float32", "sdpa")),
-        (CPU_BF16, Wish(), ("bfloat16", "sdpa")),
-        (T4, Wish(), ("float16", "sdpa")),
-        (A100, Wish(), ("float16", "sdpa")),
-        (MPS, Wish(), ("float32", "sdpa")),
-        (CPU, Wish(dtype="fp32"), ("float32", "sdpa")),
-        (CPU, Wish(dtype="bf16"), ("bfloat16", "sdpa")),
-        (CPU_BF16, Wish(dtype="float32"), ("float32", "sdpa")),
-        (A100, Wish(dtype="bf16"), ("bfloat16", "sdpa")),
-        (A100, Wish(dtype="bfloat16"), ("bfloat16", "sdpa")),
-        (T4, Wish(dtype="fp32"), ("float32", "sdpa")),
-        (MPS, Wish(dtype="fp16"), ("float16", "sdpa")),
-        (A100, Wish(attention="xformers"), ("float16", "xformers")),
-        (A100, Wish(attention="sdpa"), ("float16", "sdpa")),
-        (A100, Wish(dtype="fp32", attention="xformers"), ("float32", "xformers")),
-        (CPU, Wish(attention="sdpa"), ("float32", "sdpa")),
+        (CPU, DeviceRequest(), ("float32", "sdpa")),
+        (CPU_BF16, DeviceRequest(), ("bfloat16", "sdpa")),
+        (T4, DeviceRequest(), ("float16", "sdpa")),
+        (A100, DeviceRequest(), ("float16", "sdpa")),
+        (MPS, DeviceRequest(), ("float32", "sdpa")),
+        (CPU, DeviceRequest(dtype="fp32"), ("float32", "sdpa")),
+        (CPU, DeviceRequest(dtype="bf16"), ("bfloat16", "sdpa")),
+        (CPU_BF16, DeviceRequest(dtype="float32"), ("float32", "sdpa")),
+        (A100, DeviceRequest(dtype="bf16"), ("bfloat16", "sdpa")),
+        (A100, DeviceRequest(dtype="bfloat16"), ("bfloat16", "sdpa")),
+        (T4, DeviceRequest(dtype="fp32"), ("float32", "sdpa")),
+        (MPS, DeviceRequest(dtype="fp16"), ("float16", "sdpa")),
+        (A100, DeviceRequest(attention="xformers"), ("float16", "xformers")),
+        (A100, DeviceRequest(attention="sdpa"), ("float16", "sdpa")),
+        (A100, DeviceRequest(dtype="fp32", attention="xformers"), ("float32", "xformers")),
+        (CPU, DeviceRequest(attention="sdpa"), ("float32", "sdpa")),
     ],
 )
-def test_what_is_decided(device: Device, wish: Wish, decision: tuple[str, str]) -> None:
+def test_what_is_decided(device: Device, wish: DeviceRequest, decision: tuple[str, str]) -> None:
     """Each device has its own dtype, and what was asked for is what is used."""
     found = environment(device, wish)
     assert (found.dtype, found.attention) == decision
@@ -54,15 +56,15 @@ def test_what_is_decided(device: Device, wish: Wish, decision: tuple[str, str]) 
 @pytest.mark.parametrize(
     ("device", "wish", "fault"),
     [
-        (CPU, Wish(dtype="fp16"), "--dtype fp16: a CPU has no fast fp16"),
-        (CPU_BF16, Wish(dtype="float16"), "--dtype fp16"),
-        (CPU, Wish(attention="xformers"), "--attention xformers: needs a CUDA device, this is cpu"),
-        (MPS, Wish(attention="xformers"), "--attention xformers: needs a CUDA device, this is mps"),
-        (T4, Wish(attention="xformers"), r"xformers is not installed; pip install 'synthgen\[cuda\]'"),
-        (CPU, Wish(dtype="fp16", attention="xformers"), "--dtype fp16"),
+        (CPU, DeviceRequest(dtype="fp16"), "--dtype fp16: a CPU has no fast fp16"),
+        (CPU_BF16, DeviceRequest(dtype="float16"), "--dtype fp16"),
+        (CPU, DeviceRequest(attention="xformers"), "--attention xformers: needs a CUDA device, this is cpu"),
+        (MPS, DeviceRequest(attention="xformers"), "--attention xformers: needs a CUDA device, this is mps"),
+        (T4, DeviceRequest(attention="xformers"), r"xformers is not installed; pip install 'synthgen\[cuda\]'"),
+        (CPU, DeviceRequest(dtype="fp16", attention="xformers"), "--dtype fp16"),
     ],
 )
-def test_what_is_refused(device: Device, wish: Wish, fault: str) -> None:
+def test_what_is_refused(device: Device, wish: DeviceRequest, fault: str) -> None:
     """A wish that can't be had is refused with what to do, and nothing else is quietly used."""
     with pytest.raises(UnavailableError, match=fault):
         environment(device, wish)
@@ -76,7 +78,7 @@ def test_what_is_refused(device: Device, wish: Wish, fault: str) -> None:
 def test_a_cpu_never_computes_in_fp16(device: Device, dtype: str, bf16: bool) -> None:
     """Whatever is asked of whichever CPU, it is refused or computes in another dtype than fp16."""
     try:
-        assert environment(replace(device, bf16=bf16), Wish(dtype=dtype)).dtype != "float16"
+        assert environment(replace(device, bf16=bf16), DeviceRequest(dtype=dtype)).dtype != "float16"
     except UnavailableError:
         assert dtype in ("fp16", "float16")
 
@@ -121,7 +123,7 @@ def test_a_unet_has_channels_last_where_it_is_faster(kind: str, expected: bool) 
 
 def test_an_asked_batch_size_is_used() -> None:
     """A batch size that is asked for is used as it is."""
-    assert environment(CPU, Wish(batch_size=7)).batch_size == 7
+    assert environment(CPU, DeviceRequest(batch_size=7)).batch_size == 7
 
 
 def test_the_environment_names_what_computes() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from synthgen import curate, study
-from synthgen.core.devices import Wish
-from synthgen.curate import Outcome
+from synthgen.core.devices import DeviceRequest
+from synthgen.curate import Survivors
 from synthgen.generate import reproduce
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.manifest.settings import Extensions
@@ -18,9 +18,9 @@ from synthgen.runs import run_folder, tar_samples, verdicts, verify
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}
 
 
-def fill(plan: Plan, root: Path) -> list[Outcome]:
+def fill(plan: Plan, root: Path) -> list[Survivors]:
     """Generates, curates and tops up; returns what became of the images, round after round."""
-    return [step for step in study.fill(plan, root, Wish(), stop=lambda: False) if isinstance(step, Outcome)]
+    return [step for step in study.fill(plan, root, DeviceRequest(), stop=lambda: False) if isinstance(step, Survivors)]
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +76,15 @@ def test_more_is_made_where_less_is_kept(make_plan: Callable[..., Plan], filled:
     plan = make_plan(curate=BLOCK)
     outcome = curate.judge(filled, run_folder.read_plan(filled, study.EXTENSIONS))
 
-    def cell(**facts: Any) -> curate.Survivors:
+    def cell(**facts: Any) -> curate.CellSurvivors:
         given = {"entry": "fake", "label": "healthy", "skin_tone": "I", "judged": 8, "accepted": 0, "rejected": {}}
-        return curate.Survivors(**{**given, "planned": 8, **facts})
+        return curate.CellSurvivors(**{**given, "planned": 8, **facts})
 
     lacking = [
         cell(tone=1, kept=4, lacking=3), cell(tone=3, kept=1, lacking=3), cell(tone=6, kept=0, lacking=2),
         cell(tone=1, label="psoriasis", kept=9, lacking=0),
     ]  # fmt: skip
-    found = curate.next_round(plan, Outcome(outcome.facts, lacking, 1.0, requires_parity=False))
+    found = curate.next_round(plan, Survivors(outcome.facts, lacking, 1.0, requires_parity=False))
     assert found == {"fake": {("healthy", 1): 6, ("healthy", 3): 12, ("healthy", 6): 8}}
 
 
@@ -96,8 +96,8 @@ def test_what_an_entry_lacks_is_asked_of_the_one_it_starts_from(make_plan: Calla
     ]
     plan = make_plan(generate=entries, curate=BLOCK)
     facts = curate.judge(filled, run_folder.read_plan(filled, study.EXTENSIONS)).facts
-    lacking = curate.Survivors("turned", "healthy", 6, "VI", 8, 8, 4, 4, {}, 2)
-    found = curate.next_round(plan, Outcome(facts, [lacking], 1.0, requires_parity=False))
+    lacking = curate.CellSurvivors("turned", "healthy", 6, "VI", 8, 8, 4, 4, {}, 2)
+    found = curate.next_round(plan, Survivors(facts, [lacking], 1.0, requires_parity=False))
     assert found == {"fake": {("healthy", 6): 2, ("psoriasis", 6): 2}}
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from synthgen import study
 from synthgen.core import resources
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan
 
@@ -26,7 +26,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["generate"][0]["settings"] |= {"num_inference_steps": 2}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    list(study.run(load_plan.read(path, EXTENSIONS), folder / "run", Wish(), stop=lambda: False))
+    list(study.run(load_plan.read(path, EXTENSIONS), folder / "run", DeviceRequest(), stop=lambda: False))
     return folder / "run" / "dataset"
 
 

@@ -65,10 +65,10 @@ def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Callable[..., evaluate.Job]:
+def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Callable[..., evaluate.EvaluateJob]:
     """Prepares a study of the second pool, or of another dataset, in the folder ``report``."""
 
-    def prepare(images: list[Any] | None = None, adapters: Any = None, **settings: Any) -> evaluate.Job:
+    def prepare(images: list[Any] | None = None, adapters: Any = None, **settings: Any) -> evaluate.EvaluateJob:
         given = base / "second"
         if images is not None:
             given = drawn.write_dataset(tmp_path / "images", images, adapters)
@@ -78,7 +78,7 @@ def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Calla
     return prepare
 
 
-def done(job: evaluate.Job, **options: Any) -> Analysis:
+def done(job: evaluate.EvaluateJob, **options: Any) -> Analysis:
     """What a study shows once it is trained."""
     list(evaluate.evaluate(job, **({"workers": 1} | options)))
     return Analysis(Predictions.read(job.out / "predictions.parquet"), draws=200)
@@ -236,7 +236,9 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
             return shown[key.removeprefix("uncurated ")]
 
     pictures: Any = Pictures()
-    found = near_duplicates.look(index, [*made, *(image.uncurated for image in made)], pictures, tmp_path)
+    found = near_duplicates.find_near_duplicates(
+        index, [*made, *(image.uncurated for image in made)], pictures, tmp_path
+    )
     assert found.of_held == {"copy", "uncurated copy"}
     assert len(pictures.asked) == 2
     assert "1 synthetic images look like a validation or test image" in next(found.notes())

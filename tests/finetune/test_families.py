@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from synthgen import finetune, generate
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.errors import ManifestError
 from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan, tar_samples
@@ -55,7 +55,7 @@ def test_a_family_is_tuned_and_generates(
     *steps, _ = finetune.finetune(finetune.prepare(plan, root), "cpu")
     assert sum(len(step.losses) for step in steps) == 2
     job = generate.prepare(plan, root)
-    assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
+    assert [receipt.failed for receipt in generate.generate(job, DeviceRequest("cpu", "fp32"))] == [0]
     [name] = plan.adapters
     assert {json.loads(one.files["json"])["adapter"] for one in tar_samples.read(root / "made" / "00000.tar")} == {name}
 
@@ -99,7 +99,7 @@ def test_an_adapter_for_few_steps_is_sampled_by_its_scheduler(
         path, root = tmp_path / "manifest.yaml", tmp_path / f"run-{len(digests)}"
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         job = generate.prepare(load_plan.read(path, EXTENSIONS, root), root)
-        assert [receipt.failed for receipt in generate.generate(job, Wish("cpu", "fp32"))] == [0]
+        assert [receipt.failed for receipt in generate.generate(job, DeviceRequest("cpu", "fp32"))] == [0]
         records = [json.loads(one.files["json"]) for one in tar_samples.read(root / "made" / "00000.tar")]
         assert {(one["scheduler"], one["num_inference_steps"]) for one in records} == {("lcm", 4)}
         digests.append([one["image_sha256"] for one in records])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate, study
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.errors import InputError, PlanMismatchError
 from synthgen.generate import reproduce
 from synthgen.plan import Plan, real_index
@@ -59,7 +59,7 @@ def every(write_manifest: Write) -> Path:
     return write_manifest(**CELLS | {"real": REAL | {"count": 6}}, generate=EVERY)
 
 
-def made_in(root: Path, doors: Extensions, path: Path, wish: Wish | None = None, **selection: Any) -> Plan:
+def made_in(root: Path, doors: Extensions, path: Path, wish: DeviceRequest | None = None, **selection: Any) -> Plan:
     """Plan a manifest and make its images."""
     plan = load_plan.read(path, doors, root)
     job = generate.prepare(plan, root, generate.Selection(**selection))
@@ -218,9 +218,9 @@ class TestDiffusion:
 
     def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
         """A second run gives the same bytes; batches of one give the same images to 40 dB."""
-        plan = made_in(tmp_path / "one", doors, every, Wish("cpu", "fp32", batch_size=4))
-        made_in(tmp_path / "two", doors, every, Wish("cpu", "fp32", batch_size=4))
-        made_in(tmp_path / "single", doors, every, Wish("cpu", "fp32", batch_size=1))
+        plan = made_in(tmp_path / "one", doors, every, DeviceRequest("cpu", "fp32", batch_size=4))
+        made_in(tmp_path / "two", doors, every, DeviceRequest("cpu", "fp32", batch_size=4))
+        made_in(tmp_path / "single", doors, every, DeviceRequest("cpu", "fp32", batch_size=1))
         assert tars_in(tmp_path / "one") == tars_in(tmp_path / "two")
         batched, single = stored(tmp_path / "one", plan), stored(tmp_path / "single", plan)
         # the last entry starts from the images of the one before, so its tolerance is theirs

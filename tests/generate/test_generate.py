@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.strategies import fake
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, StoppedError
@@ -18,7 +18,7 @@ from synthgen.plan import Plan, throughput
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Recipe, Record, Sample
 from synthgen.runs import run_folder, tar_samples
-from synthgen.runs.receipts import Outcome, Receipt
+from synthgen.runs.receipts import Receipt, SampleOutcome
 from synthgen.runs.start_images import FindStartImage
 from synthgen.runs.verify import verify
 from synthgen.vision.images import codec
@@ -33,7 +33,7 @@ def faulty(**settings: Any) -> dict[str, Any]:
     return {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32} | settings}]}
 
 
-def outcomes(receipts: list[Receipt]) -> dict[int, Outcome]:
+def outcomes(receipts: list[Receipt]) -> dict[int, SampleOutcome]:
     """What became of each sample, by its index in the entry."""
     return dict(enumerate(one for receipt in sorted(receipts, key=lambda r: r.shard) for one in receipt.samples))
 
@@ -122,7 +122,7 @@ def test_the_batch_size_changes_no_byte(
     """Two folders hold the same bytes, however many images were made together."""
     plan = make_plan(**faulty(flat=[2, 3], nonfinite=[7]))
     make_images(plan, tmp_path / "a")
-    receipts = make_images(plan, tmp_path / "b", Wish(batch_size=batch_size))
+    receipts = make_images(plan, tmp_path / "b", DeviceRequest(batch_size=batch_size))
     assert tars_in(tmp_path / "a") == tars_in(tmp_path / "b")
     assert {one.environment["batch_size"] for one in receipts} == {batch_size}
 
@@ -331,9 +331,9 @@ def test_another_plan_is_refused_and_changes_nothing(
 
 def test_another_batch_size_is_refused_on_resume(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
     """What the run was begun with is kept, or the wish is refused."""
-    make_images(make_plan(), tmp_path, Wish(batch_size=2), limit=1)
+    make_images(make_plan(), tmp_path, DeviceRequest(batch_size=2), limit=1)
     with pytest.raises(PlanMismatchError, match="--batch-size 3: this run was begun with 2"):
-        make_images(make_plan(), tmp_path, Wish(batch_size=3))
+        make_images(make_plan(), tmp_path, DeviceRequest(batch_size=3))
     assert {one.environment["batch_size"] for one in make_images(make_plan(), tmp_path)} == {2}
 
 
@@ -415,19 +415,19 @@ def test_memory_that_runs_out_later_leaves_the_pin(
 
 
 @pytest.fixture
-def prepared(make_plan: MakePlan, tmp_path: Path) -> generate.Job:
+def prepared(make_plan: MakePlan, tmp_path: Path) -> generate.GenerateJob:
     """The small plan, ready to be made."""
     return generate.prepare(make_plan(), tmp_path)
 
 
 @pytest.mark.parametrize(("room", "asked"), [(2, 5), (0, None)])
 def test_no_room_is_an_error_where_nothing_can_be_halved(
-    prepared: generate.Job, memory: Small, room: int, asked: int | None
+    prepared: generate.GenerateJob, memory: Small, room: int, asked: int | None
 ) -> None:
     """A size that was asked for is not changed, and one image that does not fit never will."""
     memory(room)
     with pytest.raises(OutOfMemoryError, match="use a smaller --batch-size"):
-        list(generate.generate(prepared, Wish(batch_size=asked)))
+        list(generate.generate(prepared, DeviceRequest(batch_size=asked)))
     assert not list(prepared.root.rglob("*.tar"))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from synthgen import study
 from synthgen.core import devices
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion.strategies import text2img
 from synthgen.generate.reproduce import reproduce
 from synthgen.plan import Plan
@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 MakePlan = Callable[..., Plan]
-CUDA = Wish(device="cuda")
+CUDA = DeviceRequest(device="cuda")
 
 
 def entry(per_cell: int = 2, **settings: Any) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def entry(per_cell: int = 2, **settings: Any) -> list[dict[str, Any]]:
     return [{"name": "text", "strategy": "text2img", "per_cell": per_cell, "settings": sampler | settings}]
 
 
-def paint(plan: Plan, wish: Wish, indices: list[int]) -> Any:
+def paint(plan: Plan, wish: DeviceRequest, indices: list[int]) -> Any:
     """Make samples given by index in one batch on the device."""
     planned = plan.entries["text"]
     environment = text2img.environment(planned.recipe, wish, plan.manifest.document.output.shard_samples)
@@ -56,7 +56,7 @@ def test_the_device_is_described() -> None:
 
 def test_fp16_and_sdpa_are_the_default(make_plan: MakePlan) -> None:
     """Nothing wished for, a run on CUDA computes in fp16 with PyTorch's own attention."""
-    environment = text2img.environment(make_plan(generate=entry()).entries["text"].recipe, Wish(), 12)
+    environment = text2img.environment(make_plan(generate=entry()).entries["text"].recipe, DeviceRequest(), 12)
     assert (environment.device, environment.dtype, environment.attention) == ("cuda", "float16", "sdpa")
     assert environment.batch_size == 12
 
@@ -79,8 +79,8 @@ def test_the_batch_size_is_hardly_seen(make_plan: MakePlan) -> None:
     """
     plan = make_plan(generate=entry())
     for dtype, tolerance in (("fp32", 40), ("fp16", 25)):
-        together = paint(plan, Wish("cuda", dtype, batch_size=8), list(range(8)))
-        alone = paint(plan, Wish("cuda", dtype, batch_size=1), [5])
+        together = paint(plan, DeviceRequest("cuda", dtype, batch_size=8), list(range(8)))
+        alone = paint(plan, DeviceRequest("cuda", dtype, batch_size=1), [5])
         assert codec.psnr(alone[0], together[5]) >= tolerance
 
 
@@ -94,7 +94,7 @@ def test_neighbours_are_not_seen(make_plan: MakePlan) -> None:
 def test_cuda_and_cpu_draw_the_same_picture(interval: dict[str, float], make_plan: MakePlan) -> None:
     """Noise comes from the CPU's generator, so in fp32 a GPU paints what a CPU paints, within 30 dB."""
     plan = make_plan(generate=entry(**interval))
-    on_cuda, on_cpu = (paint(plan, Wish(kind, "fp32"), [0, 1])[0] for kind in ("cuda", "cpu"))
+    on_cuda, on_cpu = (paint(plan, DeviceRequest(kind, "fp32"), [0, 1])[0] for kind in ("cuda", "cpu"))
     assert codec.psnr(on_cuda, on_cpu) >= 30
 
 
@@ -102,7 +102,7 @@ def test_cuda_and_cpu_draw_the_same_picture(interval: dict[str, float], make_pla
 def test_xformers_paints_the_same_picture(make_plan: MakePlan) -> None:
     """The attention of xformers, when asked for, is used, and gives the image of PyTorch's within 25 dB."""
     plan = make_plan(generate=entry())
-    wish = Wish("cuda", attention="xformers")
+    wish = DeviceRequest("cuda", attention="xformers")
     assert text2img.environment(plan.entries["text"].recipe, wish, 12).attention == "xformers"
     assert codec.psnr(paint(plan, wish, [0])[0], paint(plan, CUDA, [0])[0]) >= 25
 

@@ -62,7 +62,7 @@ def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypat
     """What the near-copy audit found stands in provenance and in the card, so publish finds it."""
     facts = verdicts.read_facts(run)
     said = "each of 24 images was compared with 9 real images"
-    monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.Facts(**{**vars_of(facts), "audit": said}))
+    monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.CurationSummary(**{**vars_of(facts), "audit": said}))
     dataset = pack(run)
     assert provenance(dataset)["near_copy_audit"] == said
     assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()

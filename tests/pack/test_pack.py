@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 
 from synthgen import pack, study
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
 from synthgen.pack import card
 from synthgen.plan import Plan
@@ -104,7 +104,7 @@ def test_how_a_run_was_made_does_not_show_in_the_tars(
     """Runs that were made with other batch sizes and in another order give the same tars and metadata."""
     planned = make_plan()
     for part in (1, 0):
-        make_images(planned, tmp_path / "other", Wish(batch_size=2), array=(part, 2))
+        make_images(planned, tmp_path / "other", DeviceRequest(batch_size=2), array=(part, 2))
     pack_all(small, tmp_path / "one")
     pack_all(tmp_path / "other", tmp_path / "two")
     one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
@@ -524,15 +524,15 @@ def test_hostile_words_show_as_themselves(
     assert "*bold*" not in body.replace("\\*bold\\*", "")
 
 
-def facts(make_plan: MakePlan) -> card.Facts:
+def facts(make_plan: MakePlan) -> card.CardFacts:
     """Facts of a dataset with one image."""
     return facts_of(make_plan, 1)
 
 
-def facts_of(make_plan: MakePlan, images: int, shards: int = 1, **changes: Any) -> card.Facts:
+def facts_of(make_plan: MakePlan, images: int, shards: int = 1, **changes: Any) -> card.CardFacts:
     """Facts of a dataset of one cell."""
     counts = {("psoriasis", "I", "fake"): images}
-    return card.Facts(make_plan(), {}, counts, {"train": card.Size(images, shards)}, "d" * 64, **changes)
+    return card.CardFacts(make_plan(), {}, counts, {"train": card.Size(images, shards)}, "d" * 64, **changes)
 
 
 def test_a_placeholder_that_nothing_fills_is_an_error(make_plan: MakePlan, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from PIL import Image
 
 from synthgen.errors import InputError, StoppedError
 from synthgen.phantom import render, write_folder
-from synthgen.phantom.write_folder import Wish
+from synthgen.phantom.write_folder import PhantomOptions
 
-WISH = Wish(("psoriasis", "healthy"), (1, 6), per_cell=2, seed=5, site="b")
+WISH = PhantomOptions(("psoriasis", "healthy"), (1, 6), per_cell=2, seed=5, site="b")
 
 
-def make(out: Path, wish: Wish = WISH) -> list[int]:
+def make(out: Path, wish: PhantomOptions = WISH) -> list[int]:
     return list(write_folder.write(write_folder.prepare(out, wish)))
 
 

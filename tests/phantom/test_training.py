@@ -8,7 +8,7 @@ import pytest
 
 from synthgen.core import model_folder
 from synthgen.phantom.training import autoencoder, data, networks
-from synthgen.phantom.training.loop import Machine, Stage, curve
+from synthgen.phantom.training.loop import Machine, TrainingStage, curve
 from synthgen.phantom.training.recipe import LABELS, MAX_TOKENS, Recipe
 from synthgen.phantom.training.wording import Wording
 
@@ -46,7 +46,7 @@ def weights(folder: Path, stop_at: int | None = None) -> Any:
         inputs = torch.from_numpy(rng.normal(size=(8, 3))).float()
         return ((layer(inputs) - inputs.sum(1, keepdim=True) + torch.randn(8, 1)) ** 2).mean(), {}
 
-    Stage("line", folder, {"layer": layer}, seed=1, steps=40, learning_rate=0.1, ema=0.9).run(loss)
+    TrainingStage("line", folder, {"layer": layer}, seed=1, steps=40, learning_rate=0.1, ema=0.9).run(loss)
     return layer.weight.detach().clone()
 
 
@@ -79,7 +79,7 @@ def test_another_seed_starts_anew(tmp_path: Path) -> None:
     """A checkpoint of another seed is not taken for this one's."""
     layer = torch.nn.Linear(3, 1)
     weights(tmp_path)
-    assert Stage("line", tmp_path, {"layer": layer}, seed=2, steps=40, learning_rate=0.1)._done == 0
+    assert TrainingStage("line", tmp_path, {"layer": layer}, seed=2, steps=40, learning_rate=0.1)._done == 0
 
 
 def test_every_training_prompt_fits(tokenizer: Any) -> None:

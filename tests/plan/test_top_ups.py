@@ -10,8 +10,8 @@ import pytest
 
 from synthgen.errors import InputError
 from synthgen.plan import EntryPlan, Plan, top_ups
-from synthgen.plan.ordering import ByCell, ByParent, BySource, Places
-from synthgen.plan.ordering.composite import Extended, extended, rounds_of
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering
+from synthgen.plan.ordering.composite import WithTopUps, extended, rounds_of
 from synthgen.plan.real_index import Source
 
 MakePlan = Callable[..., Plan]
@@ -21,7 +21,7 @@ ROUNDS: tuple[top_ups.Round, ...] = (
 )
 
 
-def names(places: Places) -> list[str]:
+def names(places: Ordering) -> list[str]:
     return [places[index].name for index in range(places.samples)]
 
 
@@ -97,7 +97,7 @@ def test_a_label_s_part_keeps_its_names() -> None:
     assert sorted(parts) == sorted(names(places))
     child = ByParent("p", places, "d", None)
     assert child.sizes == places.sizes == [8, 3]
-    assert isinstance(places, Extended)
+    assert isinstance(places, WithTopUps)
 
 
 def test_rounds_are_kept_in_the_run(tmp_path: Path) -> None:

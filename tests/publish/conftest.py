@@ -24,7 +24,7 @@ from store import small
 from synthgen import publish as publishing
 from synthgen import study
 from synthgen.cli import call
-from synthgen.publish import Patience, Published, Wish
+from synthgen.publish import Patience, Published, PublishOptions
 from synthgen.publish import retry as waiting
 
 REPO = "org/name"
@@ -110,7 +110,7 @@ def publish() -> Publish:
 
     def run(root: Path, **wish: Any) -> list[Any]:
         patience = Patience(token=TOKEN)
-        return list(publishing.publish(root, Wish(**{"repo": REPO} | wish), patience=patience))
+        return list(publishing.publish(root, PublishOptions(**{"repo": REPO} | wish), patience=patience))
 
     return run
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from synthgen.core import atomic
 from synthgen.errors import DamagedError
-from synthgen.runs.receipts import Ledger, Outcome, Receipt
+from synthgen.runs.receipts import Ledger, Receipt, SampleOutcome
 
-OUTCOMES = (Outcome("a", "made", 0, ("made",), "00"), Outcome("b", "failed", 3, ("flat", "failed"), ""))
+OUTCOMES = (SampleOutcome("a", "made", 0, ("made",), "00"), SampleOutcome("b", "failed", 3, ("flat", "failed"), ""))
 NEW = b"new bytes of a shard"
 
 
@@ -73,7 +73,7 @@ def test_a_receipt_says_what_was_made(ledger: Ledger) -> None:
 @given(
     st.builds(
         Receipt,
-        samples=st.lists(st.builds(Outcome, tries=st.lists(st.text()).map(tuple))).map(tuple),
+        samples=st.lists(st.builds(SampleOutcome, tries=st.lists(st.text()).map(tuple))).map(tuple),
         environment=st.dictionaries(st.text(), st.integers() | st.text()),
         timing=st.dictionaries(st.text(), st.floats(allow_nan=False)),
     )

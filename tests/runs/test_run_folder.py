@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
@@ -44,7 +44,7 @@ def document(root: Path) -> dict[str, Any]:
 def test_an_empty_folder_is_claimed(make_plan: MakePlan, tmp_path: Path) -> None:
     """A claim makes the folder and writes the manifest, the prompts and each entry's digest into it."""
     plan = make_plan()
-    run_folder.claim(tmp_path / "deep" / "run", plan)
+    run_folder.reserve(tmp_path / "deep" / "run", plan)
     found = document(tmp_path / "deep" / "run")
     assert (found["plan"], found["manifest"]) == (plan.digest, plan.manifest.text)
     assert found["prompts"] == plan.manifest.prompts_text
@@ -55,27 +55,27 @@ def test_an_empty_folder_is_claimed(make_plan: MakePlan, tmp_path: Path) -> None
 
 def test_claiming_again_changes_nothing(make_plan: MakePlan, tmp_path: Path) -> None:
     """The second claim of the same plan leaves every byte as it was."""
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     before = tree(tmp_path)
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     assert tree(tmp_path) == before
 
 
 def test_a_renamed_study_is_the_same_plan(make_plan: MakePlan, tmp_path: Path) -> None:
     """What decides no image may change, and the run keeps the newest text."""
-    run_folder.claim(tmp_path, make_plan())
-    run_folder.claim(tmp_path, make_plan(name="renamed"))
+    run_folder.reserve(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan(name="renamed"))
     assert document(tmp_path)["name"] == "renamed"
 
 
 def test_another_plan_is_refused_with_both_digests(make_plan: MakePlan, tmp_path: Path) -> None:
     """A changed seed is another plan: the run stays what it was, and the message names both."""
     old, new = make_plan(), make_plan(seed=8)
-    run_folder.claim(tmp_path, old)
+    run_folder.reserve(tmp_path, old)
     begin(tmp_path, "fake")
     before = tree(tmp_path)
     with pytest.raises(PlanMismatchError) as caught:
-        run_folder.claim(tmp_path, new)
+        run_folder.reserve(tmp_path, new)
     assert old.entries["fake"].digest[:12] in str(caught.value)
     assert new.entries["fake"].digest[:12] in str(caught.value)
     assert tree(tmp_path) == before
@@ -83,37 +83,37 @@ def test_another_plan_is_refused_with_both_digests(make_plan: MakePlan, tmp_path
 
 def test_every_entry_that_differs_is_named(make_plan: MakePlan, tmp_path: Path) -> None:
     """One line an entry that changed, was dropped or stayed out."""
-    run_folder.claim(tmp_path, make_plan(generate=entries("a", "b", "c")))
+    run_folder.reserve(tmp_path, make_plan(generate=entries("a", "b", "c")))
     begin(tmp_path, "a", "b", "c")
     with pytest.raises(PlanMismatchError) as caught:
-        run_folder.claim(tmp_path, make_plan(generate=[*entries("a", per_cell=5), *entries("c", "d")]))
+        run_folder.reserve(tmp_path, make_plan(generate=[*entries("a", per_cell=5), *entries("c", "d")]))
     assert [fault.split("`")[1] for fault in caught.value.faults] == ["a", "b"]
 
 
 def test_a_new_entry_is_appended_and_the_old_keeps_its_environment(make_plan: MakePlan, tmp_path: Path) -> None:
     """Adding an entry to a manifest adds it to the run, and leaves what was pinned alone."""
-    run_folder.claim(tmp_path, make_plan(generate=entries("a")))
+    run_folder.reserve(tmp_path, make_plan(generate=entries("a")))
     run_folder.pin(tmp_path, "a", HERE)
-    run_folder.claim(tmp_path, make_plan(generate=entries("b", "a")))
+    run_folder.reserve(tmp_path, make_plan(generate=entries("b", "a")))
     assert run_folder.pinned(tmp_path, "a") == HERE
     assert run_folder.pinned(tmp_path, "b") is None
 
 
 def test_an_entry_of_which_nothing_is_made_can_change(make_plan: MakePlan, tmp_path: Path) -> None:
     """A manifest that failed before its first image can be mended and run in the same folder."""
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     run_folder.pin(tmp_path, "fake", HERE)
-    run_folder.claim(tmp_path, make_plan(seed=8))
+    run_folder.reserve(tmp_path, make_plan(seed=8))
     assert document(tmp_path)["plan"] == make_plan(seed=8).digest
     assert run_folder.pinned(tmp_path, "fake") is None
 
 
 def test_a_dropped_entry_is_refused(make_plan: MakePlan, tmp_path: Path) -> None:
     """An entry that the run holds can't leave the manifest."""
-    run_folder.claim(tmp_path, make_plan(generate=entries("a", "b")))
+    run_folder.reserve(tmp_path, make_plan(generate=entries("a", "b")))
     begin(tmp_path, "a")
     with pytest.raises(PlanMismatchError, match="holds entry `a`, which the manifest lacks"):
-        run_folder.claim(tmp_path, make_plan(generate=entries("b")))
+        run_folder.reserve(tmp_path, make_plan(generate=entries("b")))
 
 
 @pytest.mark.parametrize("name", ["thesis.tex", "data/x.csv", ".bashrc", ".hidden/x"])
@@ -122,7 +122,7 @@ def test_a_folder_of_somebody_else_is_left_alone(make_plan: MakePlan, tmp_path: 
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(InputError, match="not empty and not a synthgen run"):
-        run_folder.claim(tmp_path, make_plan())
+        run_folder.reserve(tmp_path, make_plan())
     assert tree(tmp_path) == {name: b"mine"}
 
 
@@ -131,14 +131,14 @@ def test_a_broken_run_file_is_bad_input(make_plan: MakePlan, tmp_path: Path, con
     """A `run.json` that is not one is refused by name and kept."""
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(InputError, match=r"run\.json"):
-        run_folder.claim(tmp_path, make_plan())
+        run_folder.reserve(tmp_path, make_plan())
     assert (tmp_path / "run.json").read_text() == content
 
 
 def test_the_plan_is_read_back(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
     """A run alone gives back its plan, also where manifest and prompts are gone."""
     plan = make_plan("templates: ['my {label}']", prompts="gone.yaml")
-    run_folder.claim(tmp_path, plan)
+    run_folder.reserve(tmp_path, plan)
     found = run_folder.read_plan(tmp_path, doors)
     assert found.digest == plan.digest
     assert list(found.entries["fake"]) == list(plan.entries["fake"])
@@ -154,7 +154,7 @@ def test_a_run_whose_manifest_plans_otherwise_is_refused(
     make_plan: MakePlan, doors: Extensions, tmp_path: Path
 ) -> None:
     """Where this version plans other images from the kept manifest, that is said and not mixed."""
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     found = document(tmp_path)
     found["entries"]["fake"]["digest"] = "0" * 64
     (tmp_path / "run.json").write_text(json.dumps(found))
@@ -164,7 +164,7 @@ def test_a_run_whose_manifest_plans_otherwise_is_refused(
 
 def test_a_run_whose_manifest_is_at_fault_says_where(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
     """Faults in the kept manifest come with the name of the file that keeps it."""
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     found = document(tmp_path)
     found["manifest"] = found["manifest"].replace("seed: 7", "seed: x")
     (tmp_path / "run.json").write_text(json.dumps(found))
@@ -174,32 +174,40 @@ def test_a_run_whose_manifest_is_at_fault_says_where(make_plan: MakePlan, doors:
 
 def test_without_a_pin_the_wish_is_the_users() -> None:
     """Before the first image nothing is pinned, and every wish is open."""
-    assert run_folder.honour(None, Wish(dtype="fp16", batch_size=3)) == Wish(dtype="fp16", batch_size=3)
+    assert run_folder.apply_pin(None, DeviceRequest(dtype="fp16", batch_size=3)) == DeviceRequest(
+        dtype="fp16", batch_size=3
+    )
 
 
 @pytest.mark.parametrize(
     "wish",
-    [Wish(), Wish(device="cuda"), Wish(dtype="fp16"), Wish(dtype="float16"), Wish(attention="sdpa", batch_size=8)],
+    [
+        DeviceRequest(),
+        DeviceRequest(device="cuda"),
+        DeviceRequest(dtype="fp16"),
+        DeviceRequest(dtype="float16"),
+        DeviceRequest(attention="sdpa", batch_size=8),
+    ],
 )
-def test_what_is_left_open_is_as_pinned(wish: Wish) -> None:
+def test_what_is_left_open_is_as_pinned(wish: DeviceRequest) -> None:
     """A resumed run goes on as it was begun, whether that is asked for or left open."""
-    assert run_folder.honour(HERE, wish) == Wish("cuda", "float16", "sdpa", 8)
+    assert run_folder.apply_pin(HERE, wish) == DeviceRequest("cuda", "float16", "sdpa", 8)
 
 
 @pytest.mark.parametrize(
     ("wish", "fault"),
     [
-        (Wish(device="cpu"), "--device cpu: this run was begun with cuda"),
-        (Wish(dtype="bf16"), "--dtype bfloat16: this run was begun with float16"),
-        (Wish(dtype="fp32"), "--dtype float32: this run was begun with float16"),
-        (Wish(attention="xformers"), "--attention xformers: this run was begun with sdpa"),
-        (Wish(batch_size=4), "--batch-size 4: this run was begun with 8"),
+        (DeviceRequest(device="cpu"), "--device cpu: this run was begun with cuda"),
+        (DeviceRequest(dtype="bf16"), "--dtype bfloat16: this run was begun with float16"),
+        (DeviceRequest(dtype="fp32"), "--dtype float32: this run was begun with float16"),
+        (DeviceRequest(attention="xformers"), "--attention xformers: this run was begun with sdpa"),
+        (DeviceRequest(batch_size=4), "--batch-size 4: this run was begun with 8"),
     ],
 )
-def test_a_wish_against_the_pin_is_refused(wish: Wish, fault: str) -> None:
+def test_a_wish_against_the_pin_is_refused(wish: DeviceRequest, fault: str) -> None:
     """What was asked for is named with what the run has."""
     with pytest.raises(PlanMismatchError) as caught:
-        run_folder.honour(HERE, wish)
+        run_folder.apply_pin(HERE, wish)
     assert len(caught.value.faults) == 1
     assert caught.value.faults[0].startswith(fault)
 
@@ -207,7 +215,7 @@ def test_a_wish_against_the_pin_is_refused(wish: Wish, fault: str) -> None:
 def test_every_wish_against_the_pin_is_named() -> None:
     """Four conflicts are four lines."""
     with pytest.raises(PlanMismatchError) as caught:
-        run_folder.honour(HERE, Wish("cpu", "fp32", "xformers", 9))
+        run_folder.apply_pin(HERE, DeviceRequest("cpu", "fp32", "xformers", 9))
     options = [fault.split()[0] for fault in caught.value.faults]
     assert options == ["--device", "--dtype", "--attention", "--batch-size"]
 
@@ -215,7 +223,7 @@ def test_every_wish_against_the_pin_is_named() -> None:
 @pytest.fixture
 def run(make_plan: MakePlan, tmp_path: Path) -> Path:
     """A run begun here."""
-    run_folder.claim(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
     assert run_folder.pin(tmp_path, "fake", HERE) == HERE
     return tmp_path
 
@@ -229,7 +237,7 @@ def test_an_environment_is_pinned_once(run: Path) -> None:
 
 def test_claiming_keeps_what_is_pinned(run: Path, make_plan: MakePlan) -> None:
     """The next claim of the same plan keeps the environment."""
-    run_folder.claim(run, make_plan())
+    run_folder.reserve(run, make_plan())
     assert run_folder.pinned(run, "fake") == HERE
 
 

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from synthgen.core import atomic
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
-from synthgen.curate.fidelity.measure import Distances, Row
-from synthgen.curate.fidelity.page import Facts, overall
+from synthgen.curate.fidelity.measure import Distances, Measurement
+from synthgen.curate.fidelity.page import ReportFacts, overall
 from synthgen.curate.fidelity.page_content import PANELS
 from synthgen.curate.fidelity.sample_images import Described
 from synthgen.errors import InputError
@@ -45,7 +45,7 @@ class Report:
     """
 
     out: Path
-    rows: Sequence[Row]
+    rows: Sequence[Measurement]
     notes: Sequence[str]
 
 
@@ -90,8 +90,8 @@ def report(
 
 def _measured(
     made: Described, real: Mapping[str, Described], far: Distances | None, scale: str, tell: Callable[[int, int], None]
-) -> list[Row]:
-    of_run, found, done = groups.groups(made.images, scale), list[Row](), 0
+) -> list[Measurement]:
+    of_run, found, done = groups.groups(made.images, scale), list[Measurement](), 0
     total = sum(len(group.rows(made.images)) for group in of_run)
     for group in of_run:
         found += measure.measure(group, made, real, far)
@@ -120,7 +120,7 @@ def _distances(made: Described, real: Mapping[str, Described]) -> Distances | No
     return Distances(*nearest(made.features, training), nearest(real["test"].features, training)[0])
 
 
-def _write(out: Path, plan: Plan, found: Sequence[Row], said: Facts) -> None:
+def _write(out: Path, plan: Plan, found: Sequence[Measurement], said: ReportFacts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
     content = list(page.content(found, said))
     atomic.write(out / TABLE, measure.table(found))

@@ -23,7 +23,7 @@ _HEADER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Measurement:
     """One measure of one group.
 
     Attributes:
@@ -62,7 +62,9 @@ class Distances:
     held_out: NDArray[np.float64]
 
 
-def measure(group: Group, made: Described, real: Mapping[str, Described], distances: Distances | None) -> list[Row]:
+def measure(
+    group: Group, made: Described, real: Mapping[str, Described], distances: Distances | None
+) -> list[Measurement]:
     """The rows of a group of the generated images.
 
     Args:
@@ -77,13 +79,13 @@ def measure(group: Group, made: Described, real: Mapping[str, Described], distan
         return list(_rows(group, NONE, *compare(generated, generated[:0], generated[:0])))
     members = {split: group.rows(one.images) for split, one in real.items()}
     features = {split: real[split].features[members[split]] for split in real}
-    found = list[Row]()
+    found = list[Measurement]()
     for reference, yardstick in (("train", "test"), ("test", "train")):
         found += _rows(group, reference, *compare(generated, features[yardstick], features[reference]))
     return [*found, _memorised(group, distances, rows, members["test"], len(real["train"].images))]
 
 
-def table(rows: Sequence[Row]) -> bytes:
+def table(rows: Sequence[Measurement]) -> bytes:
     """The rows as CSV; an empty cell is a value that there is not, and the note says why."""
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\n")
@@ -96,9 +98,9 @@ def table(rows: Sequence[Row]) -> bytes:
     return sink.getvalue().encode()
 
 
-def _rows(group: Group, reference: str, generated: Profile, real: Profile) -> Iterator[Row]:
+def _rows(group: Group, reference: str, generated: Profile, real: Profile) -> Iterator[Measurement]:
     for name in MEASURES:
-        yield Row(
+        yield Measurement(
             group, reference, name, generated.measures[name], generated.n, generated.draws,
             real.measures[name], real.n, real.draws, generated.references,
         )  # fmt: skip
@@ -106,9 +108,9 @@ def _rows(group: Group, reference: str, generated: Profile, real: Profile) -> It
 
 def _memorised(
     group: Group, distances: Distances, rows: NDArray[np.int64], held_out: NDArray[np.int64], references: int
-) -> Row:
+) -> Measurement:
     found = memorisation(distances.generated[rows], distances.held_out[held_out])
-    return Row(
+    return Measurement(
         group, "train", MEMORISED, found.rate, len(rows), 1, found.expected, len(held_out), 1, references
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
-from synthgen.curate.fidelity.measure import MEMORISED, NONE, Row
+from synthgen.curate.fidelity.measure import MEMORISED, NONE, Measurement
 from synthgen.curate.fidelity.tables import TITLES, shown, tables
 from synthgen.vision.metrics import MINIMUM
 
@@ -43,7 +43,7 @@ _HEADINGS = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportFacts:
     """What a report knows beside its rows.
 
     Attributes:
@@ -59,7 +59,7 @@ class Facts:
     figures: Sequence[Figure]
 
 
-def content(rows: Sequence[Row], facts: Facts) -> Iterator[Block]:
+def content(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
     """The report, block by block."""
     if facts.warning:
         yield Paragraph(facts.warning, strong=True)
@@ -81,7 +81,7 @@ def content(rows: Sequence[Row], facts: Facts) -> Iterator[Block]:
     yield Table("", ("setting", "value"), facts.settings, names=2)
 
 
-def overall(rows: Sequence[Row]) -> Iterator[str]:
+def overall(rows: Sequence[Measurement]) -> Iterator[str]:
     """The measures of all images as lines of text, each beside its yardstick."""
     for row in rows:
         if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):
@@ -89,7 +89,7 @@ def overall(rows: Sequence[Row]) -> Iterator[str]:
             yield f"{TITLES[row.measure]:<10} {shown(row.measure, row.generated)}{yardstick}"
 
 
-def _in_short(rows: Sequence[Row]) -> Iterator[str]:
+def _in_short(rows: Sequence[Measurement]) -> Iterator[str]:
     """The measures of all images, and of light beside dark skin, in sentences."""
     overall = {row.measure: row for row in rows if row.group.scope == ALL and row.reference == "train"}
     distance, memorised = overall.get("frechet"), overall.get(MEMORISED)
@@ -107,7 +107,7 @@ def _in_short(rows: Sequence[Row]) -> Iterator[str]:
     yield from _groups_in_short(rows)
 
 
-def _groups_in_short(rows: Sequence[Row]) -> Iterator[str]:
+def _groups_in_short(rows: Sequence[Measurement]) -> Iterator[str]:
     """Kept beside rejected images, and light beside dark skin, in sentences."""
     for scope, name, words in (
         (KEPT, "kid", "1000 KID to real training images"),
@@ -120,7 +120,7 @@ def _groups_in_short(rows: Sequence[Row]) -> Iterator[str]:
             yield f"{words}: {'; '.join(_beside(row) for row in found)}."
 
 
-def _beside(row: Row) -> str:
+def _beside(row: Measurement) -> str:
     """A group's value, and the yardstick where there is one."""
     yardstick = "" if math.isnan(row.real.value) else f" (real {shown(row.measure, row.real)})"
     return f"{row.group.name} {shown(row.measure, row.generated)}{yardstick}"

@@ -10,7 +10,7 @@ import numpy as np
 from synthgen.core.report import Figure
 from synthgen.curate.fidelity import nearest_panel
 from synthgen.curate.fidelity.measure import Distances
-from synthgen.curate.fidelity.page import Facts
+from synthgen.curate.fidelity.page import ReportFacts
 from synthgen.curate.fidelity.sample_images import Described
 from synthgen.vision.metrics.memorisation import memorisation
 
@@ -55,7 +55,7 @@ PANELS, DISTANCES = PICTURES = "panels.png", "distances.svg"
 
 def gather(
     subject: Subject, network: Backbone, made: Described, described: Mapping[str, Described], far: Distances | None
-) -> Facts:
+) -> ReportFacts:
     """What the page says beside its rows.
 
     Args:
@@ -84,7 +84,7 @@ def gather(
         notes.append(f"A sample of {len(made.images):,} of {made.found:,} generated images was measured.")
     warning = "This page and panels.png show real photographs: share them only as their licences allow."
     figures = _figures(made, described, far, real.scale) if far else []
-    return Facts(settings, notes, warning if figures and real.photographs else "", figures)
+    return ReportFacts(settings, notes, warning if figures and real.photographs else "", figures)
 
 
 def _figures(made: Described, real: Mapping[str, Described], far: Distances, scale: str) -> list[Figure]:

@@ -16,7 +16,7 @@ from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
 from synthgen.runs import stored_images
-from synthgen.runs.stored_images import Pictures, Place
+from synthgen.runs.stored_images import ImageReader, Location
 from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def describe(
         InputError: The folder is neither, or holds no image yet, or a real image can't be read.
         DamagedError: A shard can't be read.
     """
-    places = dict[str, Place]()
-    root, reals, pictures = subject.root, subject.reals, Pictures(subject.reals.read, places)
+    places = dict[str, Location]()
+    root, reals, pictures = subject.root, subject.reals, ImageReader(subject.reals.read, places)
     listed = stored_images.listed(root, doors, partial=True)
     images = ((_generated(record, pictures, subject.judged), place) for record, place in listed)
     chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
@@ -96,12 +96,12 @@ def describe(
     return made, real
 
 
-def _generated(record: Record, pictures: Pictures, judged: Judged) -> Image:
+def _generated(record: Record, pictures: ImageReader, judged: Judged) -> Image:
     facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
     return Image(*facts, partial(pictures.synthetic, record.key), judged.kept(record.key))
 
 
-def _real(source: Source, scale: str, pictures: Pictures) -> Image:
+def _real(source: Source, scale: str, pictures: ImageReader) -> Image:
     tone = skin_tones.name(scale, source.tone)
     return Image(source.id, "", source.label, tone, "", source.sha256, partial(pictures.real, source))
 

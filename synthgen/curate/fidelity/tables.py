@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from synthgen.core.report import Block, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, ENTRY, KEPT
-from synthgen.curate.fidelity.measure import COLUMNS, MEMORISED, NONE, Row
+from synthgen.curate.fidelity.measure import COLUMNS, MEMORISED, NONE, Measurement
 from synthgen.vision.metrics import Measured
 
 TITLES = {
@@ -15,7 +15,7 @@ TITLES = {
 _FORMATS = {"frechet": "{:#.4g}", "kid": "{:.1f}", MEMORISED: "{:.1%}"}
 
 
-def tables(rows: Sequence[Row]) -> Iterator[Block]:
+def tables(rows: Sequence[Measurement]) -> Iterator[Block]:
     """The tables of a scope, one for each split that it is held against."""
     for reference in dict.fromkeys(row.reference for row in rows):
         held = [row for row in rows if row.reference == reference]
@@ -39,7 +39,7 @@ def _caption(scope: str, reference: str) -> str:
     )
 
 
-def _lines(rows: Sequence[Row], columns: Sequence[str], reference: str) -> Iterator[tuple[str, ...]]:
+def _lines(rows: Sequence[Measurement], columns: Sequence[str], reference: str) -> Iterator[tuple[str, ...]]:
     """The line of the generated images of one group, and the yardstick's."""
     first, by_name = rows[0], {row.measure: row for row in rows}
     found = [shown(name, by_name[name].generated) for name in columns]
@@ -50,7 +50,7 @@ def _lines(rows: Sequence[Row], columns: Sequence[str], reference: str) -> Itera
         yield ("", f"real {other}", f"{first.real_n:,}", str(first.real_draws), *found)
 
 
-def _reasons(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
+def _reasons(rows: Sequence[Measurement], columns: Sequence[str]) -> Iterator[str]:
     """Each note once without its counts, which the table shows, and the groups that it is about."""
     about: dict[str, list[str]] = {}
     for row in rows:

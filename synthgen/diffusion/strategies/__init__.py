@@ -11,7 +11,7 @@ Each module has:
 
 from typing import Protocol, cast
 
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.plugins import PluginFolder
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.plan.manifest.settings import StrategySettings
@@ -26,7 +26,7 @@ class Strategy(Protocol):
 
     Settings: type[StrategySettings]
 
-    def environment(self, recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+    def environment(self, recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
         """Decide what a recipe's images are made with and on; raises UnavailableError for a wish that can't be had."""
 
     def maker(self, recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from synthgen.core import devices
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion import pipelines
 from synthgen.diffusion.pipelines import Pipeline, Task
@@ -113,7 +113,7 @@ class FromImageSettings(SamplerSettings):
         return self
 
 
-def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
     """Decide device, dtype, attention backend and batch size."""
     revision = pipelines.resolve_revision(recipe)
     device = devices.describe(wish.device)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from synthgen import __version__
 from synthgen.core import devices
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.plan.manifest.settings import StrategySettings
@@ -40,7 +40,7 @@ class Settings(StrategySettings):
         return self.model_copy(update={"height": self.height or 64, "width": self.width or 64})
 
 
-def environment(recipe: Recipe, wish: Wish, shard_samples: int) -> Environment:
+def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
     """A pattern is the same everywhere; only the batch size can be asked for."""
     return Environment(
         device="cpu",

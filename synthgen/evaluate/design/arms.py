@@ -8,7 +8,7 @@ from synthgen.plan.manifest.evaluate import SYNTHETIC, Arm, Evaluate
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Condition:
     """One trial of every seed, by its counts a label.
 
     Attributes:
@@ -41,7 +41,7 @@ class Row:
         return self.matched or self.real * self.duplicated + self.among * self.each
 
 
-def rows(settings: Evaluate, entries: Sequence[str]) -> list[Row]:
+def rows(settings: Evaluate, entries: Sequence[str]) -> list[Condition]:
     """Every trial of a seed, by n and then by arm in the order asked; entries in the order given."""
     found = []
     for n in sorted(settings.n_real):
@@ -76,34 +76,34 @@ def optimizer_steps(settings: Evaluate, images: int) -> int:
     return settings.learner.epochs * math.ceil(images / settings.learner.batch_size)
 
 
-def _rows(arm: Arm, n: int, settings: Evaluate, entries: Sequence[str]) -> Iterator[Row]:
+def _rows(arm: Arm, n: int, settings: Evaluate, entries: Sequence[str]) -> Iterator[Condition]:
     if arm in ("real", "real+augment"):
-        yield Row(arm, "", n, 0, n, augmented=arm == "real+augment")
+        yield Condition(arm, "", n, 0, n, augmented=arm == "real+augment")
     elif arm == "substitute":
         for entry in entries:
             yield from _substitutes(entry, n)
     elif arm in ("real+synthetic", "synthetic-only"):
         for entry in entries:
             for ratio in sorted(settings.ratios):
-                yield Row(arm, entry, n, ratio, n if arm == "real+synthetic" else 0, n, ratio)
+                yield Condition(arm, entry, n, ratio, n if arm == "real+synthetic" else 0, n, ratio)
     else:
         for ratio in sorted(settings.ratios):
             yield from _controls(arm, n, ratio, settings)
 
 
-def _controls(arm: Arm, n: int, ratio: int, settings: Evaluate) -> Iterator[Row]:
+def _controls(arm: Arm, n: int, ratio: int, settings: Evaluate) -> Iterator[Condition]:
     """What ``real+synthetic`` does beside its images being synthetic: as many images, as many steps."""
     total = n * (1 + ratio)
     if arm == "real-duplicated":
-        yield Row(arm, "", n, ratio, n, duplicated=1 + ratio)
+        yield Condition(arm, "", n, ratio, n, duplicated=1 + ratio)
     elif arm == "real-more":
-        yield Row(arm, "", n, ratio, total)
+        yield Condition(arm, "", n, ratio, total)
     elif settings.protocol != "equal-steps":  # where real itself has these steps already, it is that training
-        yield Row(arm, "", n, ratio, n, matched=total)
+        yield Condition(arm, "", n, ratio, n, matched=total)
 
 
-def _substitutes(entry: str, n: int) -> Iterator[Row]:
+def _substitutes(entry: str, n: int) -> Iterator[Condition]:
     """Half, where n has one, and then all of n images replaced; none replaced is ``real``, which is designed anyway."""
     if n % 2 == 0:
-        yield Row("substitute", entry, n, 0.5, n // 2, n // 2, 1)
-    yield Row("substitute", entry, n, 1, 0, n, 1)
+        yield Condition("substitute", entry, n, 0.5, n // 2, n // 2, 1)
+    yield Condition("substitute", entry, n, 1, 0, n, 1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
-from synthgen.plan.real_pools import Draw, cut
+from synthgen.plan.real_pools import Draw, partial_groups
 
 
 def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _draws(study: Study, draws: Sequence[Draw]) -> Iterator[str]:
             "them, and intervals hold for these images more than for others."
         )
     train = study.index.usable("train")
-    cuts = [cut(train, one, n) for one in draws for n in sorted(study.settings.n_real)]
+    cuts = [partial_groups(train, one, n) for one in draws for n in sorted(study.settings.n_real)]
     if any(cuts):
         yield (
             f"Groups are drawn whole except where n was reached inside one: {sum(cuts)} in {len(cuts)} draws; the rest "

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from synthgen.evaluate.design.trials import Synthetic
 from synthgen.plan.manifest.evaluate import UNCURATED
-from synthgen.plan.real_pools import Draw, point
+from synthgen.plan.real_pools import Draw, stable_rank
 
 NEVER = 2**62  # no n is as large
 
@@ -28,7 +28,7 @@ Cells = dict[tuple[str, str], list[Candidate]]
 Chosen = dict[tuple[int, int], frozenset[str]]
 
 
-def arrange(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> Cells:
+def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> Cells:
     """The candidates of each entry and label, in the order that one seed takes them.
 
     Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
@@ -43,13 +43,13 @@ def arrange(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> C
     """
     strata: dict[tuple[str, str, str, int], list[tuple[bytes, Synthetic]]] = defaultdict(list)
     for image in images:
-        place = point(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
+        place = stable_rank(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
         tone = 0 if image.source_id else image.tone
         strata[image.entry, image.label, image.source_id, tone].append((place, image))
     least = _least(drawn, pool)
     turns: dict[tuple[str, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (entry, label, source, tone), members in strata.items():
-        first = point(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
+        first = stable_rank(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
         start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start
@@ -77,7 +77,7 @@ def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterab
     return chosen
 
 
-def supply(cells: Cells, sizes: Iterable[int], ratios: Iterable[int]) -> Mapping[tuple[str, str], Chosen]:
+def choose_all(cells: Cells, sizes: Iterable[int], ratios: Iterable[int]) -> Mapping[tuple[str, str], Chosen]:
     """The chosen images of every entry and label."""
     sizes, ratios = sorted(sizes), sorted(ratios)
     return {cell: choose(candidates, sizes, ratios) for cell, candidates in cells.items()}

@@ -8,7 +8,7 @@ from functools import cached_property
 from synthgen.errors import InputError
 from synthgen.evaluate.design import arms, caveats, feasibility
 from synthgen.evaluate.design.leakage import Leaks
-from synthgen.evaluate.design.seeds import Seed, Study
+from synthgen.evaluate.design.seeds import SeedDesign, Study
 from synthgen.evaluate.design.trials import Synthetic, Trial
 from synthgen.plan.manifest.evaluate import UNCURATED, Evaluate
 from synthgen.plan.real_index import Index
@@ -91,7 +91,7 @@ def design(
     entries = sorted({one.entry for one in synthetic})
     aside = tuple(image for image in synthetic if image.key in reasons)
     study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
-    seeds = [Seed(study, drawn) for drawn in draws]
+    seeds = [SeedDesign(study, drawn) for drawn in draws]
     allowed = frozenset().union(*(seed.allowed for seed in seeds))
     reasons |= {image.key: OUTSIDE for image in sound if image.key not in allowed}
     refuse(_unusable(study, synthetic, seeds, _by_entry(synthetic, reasons)))
@@ -127,7 +127,9 @@ def _by_entry(synthetic: Sequence[Synthetic], reasons: Mapping[str, str]) -> Exc
     return excluded
 
 
-def _unusable(study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[Seed], excluded: Excluded) -> list[str]:
+def _unusable(
+    study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[SeedDesign], excluded: Excluded
+) -> list[str]:
     """The faults of entries without any image that a trial may have, and of those with too few."""
     there = Counter(image.entry for image in synthetic)
     none = [entry for entry in study.entries if excluded[entry].total() == there[entry]]
@@ -140,7 +142,7 @@ def _unusable(study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[Seed
     return found + [fault for _, (_, fault) in sorted(worst.items())]
 
 
-def _short(study: Study, seeds: Sequence[Seed]) -> dict[str, list[float]]:
+def _short(study: Study, seeds: Sequence[SeedDesign]) -> dict[str, list[float]]:
     """The share of synthetic images that trials lack, of those that lack any, by entry."""
     short: dict[str, list[float]] = {}
     for seed in seeds:
@@ -151,7 +153,7 @@ def _short(study: Study, seeds: Sequence[Seed]) -> dict[str, list[float]]:
     return short
 
 
-def _trials(study: Study, seeds: Sequence[Seed]) -> tuple[tuple[Trial, ...], dict[str, int]]:
+def _trials(study: Study, seeds: Sequence[SeedDesign]) -> tuple[tuple[Trial, ...], dict[str, int]]:
     """The trials of all seeds, and how many there can't be, by reason."""
     trials, left_out = [], Counter[str]()
     for seed in seeds:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from synthgen.evaluate.design import arms, choose_synthetic, feasibility
-from synthgen.evaluate.design.arms import Row
+from synthgen.evaluate.design.arms import Condition
 from synthgen.evaluate.design.trials import Synthetic, Trial, digest
 from synthgen.plan.manifest.evaluate import Evaluate
 from synthgen.plan.real_index import Index, Source
@@ -47,7 +47,7 @@ class Study:
         return [source for source in self.index.usable(split) if source.label in self.labels]
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[Condition]:
         """The trials of each seed, by their counts."""
         return arms.rows(self.settings, self.entries)
 
@@ -79,7 +79,7 @@ class Study:
         return digest([str(self.seed), json.dumps(learner, sort_keys=True), *self.labels, json.dumps(held)])
 
 
-class Seed:
+class SeedDesign:
     """One seed of a study.
 
     Args:
@@ -90,9 +90,11 @@ class Seed:
     def __init__(self, study: Study, drawn: Draw) -> None:
         settings = study.settings
         self._study, self._drawn = study, drawn
-        arrange = partial(choose_synthetic.arrange, drawn=drawn, pool=settings.generator_pool, seed=study.seed)
+        arrange = partial(
+            choose_synthetic.candidates_in_turn, drawn=drawn, pool=settings.generator_pool, seed=study.seed
+        )
         self._cells, self._set_aside = arrange(study.synthetic), arrange(study.set_aside)
-        self._chosen = choose_synthetic.supply(self._cells, *arms.sizes(settings))
+        self._chosen = choose_synthetic.choose_all(self._cells, *arms.sizes(settings))
 
     @property
     def allowed(self) -> set[str]:
@@ -100,7 +102,7 @@ class Seed:
         largest = max(self._study.settings.n_real)
         return {one.key for candidates in self._cells.values() for one in candidates if one.least <= largest}
 
-    def hindrance(self, row: Row) -> str:
+    def hindrance(self, row: Condition) -> str:
         """Why there can't be a trial, for no fault of what was asked; empty where there can."""
         if row.real > min(map(len, self._drawn.order.values())):
             return TOO_FEW_REAL
@@ -116,7 +118,7 @@ class Seed:
             return ""
         return SET_ASIDE
 
-    def missing(self, row: Row) -> tuple[str, int]:
+    def missing(self, row: Condition) -> tuple[str, int]:
         """How many synthetic images a trial lacks of the label that lacks most, and that label."""
         label, found = min(self._counts(row).items(), key=lambda item: item[1])
         return label, row.among * row.each - found
@@ -135,12 +137,12 @@ class Seed:
                     feasibility.shortage(self._study.settings, row.strategy, label, found, asked),
                 )
 
-    def _excused(self, row: Row, label: str, missing: int) -> bool:
+    def _excused(self, row: Condition, label: str, missing: int) -> bool:
         """Whether images are missing that were set aside, or that an entry with so many a real image can't have."""
         aside = self._set_aside.get((row.strategy, label), [])
         return row.strategy in self._study.each or missing <= sum(one.least <= row.among for one in aside)
 
-    def trial(self, row: Row) -> Trial:
+    def trial(self, row: Condition) -> Trial:
         """The trial of a row."""
         study = self._study
         real = self._drawn.first(row.real)
@@ -161,9 +163,9 @@ class Seed:
             digest([study.content, mix, *marks]),
         )
 
-    def _of(self, row: Row, label: str) -> frozenset[str]:
+    def _of(self, row: Condition, label: str) -> frozenset[str]:
         chosen = self._chosen.get((row.strategy, label), {})
         return chosen.get((row.among, row.each), frozenset())
 
-    def _counts(self, row: Row) -> dict[str, int]:
+    def _counts(self, row: Condition) -> dict[str, int]:
         return {label: len(self._of(row, label)) for label in self._study.labels}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.evaluate.images.examples import Item
+from synthgen.evaluate.images.examples import Example
 from synthgen.vision.features import Backbone, user_cache
 from synthgen.vision.images import untrusted
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-def write_features(items: Sequence[Item], backbone: Backbone, path: Path, progress: Progress | None = None) -> None:
+def write_features(items: Sequence[Example], backbone: Backbone, path: Path, progress: Progress | None = None) -> None:
     """Write the features of every row: float32, shape (rows, dim)."""
     import numpy as np
 
@@ -28,7 +28,7 @@ def write_features(items: Sequence[Item], backbone: Backbone, path: Path, progre
         np.save(file, rows, allow_pickle=False)
 
 
-def write_pixels(items: Sequence[Item], side: int, path: Path, progress: Progress | None = None) -> None:
+def write_pixels(items: Sequence[Example], side: int, path: Path, progress: Progress | None = None) -> None:
     """Write the pixels of every row, the middle square brought to one size: uint8, shape (rows, side, side, 3)."""
     import numpy as np
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from synthgen.evaluate.design.design import Design
 from synthgen.evaluate.design.trials import Synthetic, Trial
 from synthgen.plan.real_index import Source
-from synthgen.runs.stored_images import Pictures
+from synthgen.runs.stored_images import ImageReader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.int64]
 
 VIEWS = 10  # of a real image where frozen features are trained with augmentation: itself, and nine changed ones
-Item = tuple[str, Callable[[], "Pixels"]]
+Example = tuple[str, Callable[[], "Pixels"]]
 
 
 @dataclass(frozen=True)
-class Roll:
+class Examples:
     """The images of a study in rows.
 
     Attributes:
@@ -36,7 +36,7 @@ class Roll:
         synthetic: The row of each synthetic training image, by key.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[Example, ...]
     labels: Rows
     held: Mapping[str, Rows]
     real: Mapping[str, int]
@@ -54,15 +54,15 @@ class Roll:
         return np.repeat(np.array(real, np.int64), trial.duplicated), np.array(synthetic, np.int64)
 
 
-def call(
+def build_examples(
     design: Design,
     sources: Iterable[Source],
     synthetic: Iterable[Synthetic],
     labels: Sequence[str],
-    pictures: Pictures,
+    pictures: ImageReader,
     *,
     side: int | None,
-) -> Roll:
+) -> Examples:
     """Put every image that a design needs on a roll.
 
     Args:
@@ -75,10 +75,10 @@ def call(
     """
     import numpy as np
 
-    items: list[Item] = []
+    items: list[Example] = []
     classes: list[int] = []
 
-    def enter(item: Item, label: str) -> int:
+    def enter(item: Example, label: str) -> int:
         items.append(item)
         classes.append(labels.index(label))
         return len(items) - 1
@@ -96,18 +96,18 @@ def call(
     }
     used = design.synthetic
     made = {image.key: enter(_made(image, pictures), image.label) for image in synthetic if image.key in used}
-    return Roll(tuple(items), np.array(classes, np.int64), held, real, views, made)
+    return Examples(tuple(items), np.array(classes, np.int64), held, real, views, made)
 
 
-def _real(source: Source, pictures: Pictures) -> Item:
+def _real(source: Source, pictures: ImageReader) -> Example:
     return source.sha256, lambda: pictures.real(source)
 
 
-def _made(image: Synthetic, pictures: Pictures) -> Item:
+def _made(image: Synthetic, pictures: ImageReader) -> Example:
     return image.sha256, lambda: pictures.synthetic(image.key)
 
 
-def _views(source: Source, pictures: Pictures, side: int) -> list[Item]:
+def _views(source: Source, pictures: ImageReader, side: int) -> list[Example]:
     """The changed views of a real image: each known by what it is made of, and changed in its own way always."""
     names = [hashlib.sha256(f"{source.sha256}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
 

@@ -14,7 +14,7 @@ from synthgen.core.processes import one_thread
 from synthgen.evaluate.design.trials import Synthetic, digest
 from synthgen.plan.manifest.evaluate import UNCURATED
 from synthgen.plan.real_index import Index, Source
-from synthgen.runs.stored_images import Pictures
+from synthgen.runs.stored_images import ImageReader
 from synthgen.vision import near_duplicates
 from synthgen.vision.images import untrusted
 
@@ -63,10 +63,10 @@ class Near:
             )
 
 
-def look(
+def find_near_duplicates(
     index: Index,
     images: Sequence[Synthetic],
-    pictures: Pictures,
+    pictures: ImageReader,
     out: Path,
     *,
     threshold: float | None = None,
@@ -159,11 +159,11 @@ def _kept(path: Path, known: str) -> Near | None:
     return None
 
 
-def _real(sources: Iterable[Source], pictures: Pictures) -> Iterator[Read]:
+def _real(sources: Iterable[Source], pictures: ImageReader) -> Iterator[Read]:
     return (partial(pictures.real, source) for source in sources)
 
 
-def _made(images: Iterable[Synthetic], pictures: Pictures) -> Iterator[Read]:
+def _made(images: Iterable[Synthetic], pictures: ImageReader) -> Iterator[Read]:
     return (partial(pictures.synthetic, image.key) for image in images)
 
 

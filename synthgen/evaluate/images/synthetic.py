@@ -11,7 +11,7 @@ from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, finished_shards, run_folder, stored_images, verdicts
-from synthgen.runs.stored_images import Place
+from synthgen.runs.stored_images import Location
 
 Pools = Mapping[str, frozenset[str] | None]
 
@@ -28,7 +28,7 @@ class Listed:
     """
 
     images: tuple[Synthetic, ...]
-    places: Mapping[str, Place]
+    places: Mapping[str, Location]
     curation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ def listed(
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
         return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
 
-    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Place](), None
+    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Location](), None
     for record, place in stored_images.listed(root, doors):
         judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
         image = design_of(record)

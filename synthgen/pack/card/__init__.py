@@ -6,11 +6,11 @@ from pathlib import Path
 from synthgen.core import resources, yaml_documents
 from synthgen.core.report.markdown import escape
 from synthgen.errors import InputError, ManifestError
-from synthgen.pack.card.facts import Facts, Size, Summary
+from synthgen.pack.card.facts import CardFacts, Size, Summary
 from synthgen.pack.card.header import header
 from synthgen.pack.card.values import values
 
-__all__ = ["Facts", "Size", "Summary", "Template", "escape", "render"]
+__all__ = ["CardFacts", "Size", "Summary", "Template", "escape", "render"]
 
 _HEADER = "card_data"
 _PLACE = re.compile(r"\A---[ \t]*\n(?:(?!---).*\n)*?\{\{-?\s*card_data\s*-?\}\}[ \t]*\n(?:(?!---).*\n)*?---[ \t]*\n")
@@ -43,7 +43,7 @@ class Template:
                 f"{self.path}: has no {{{{ {_HEADER} }}}} between two lines `---`, so no header for the Hub"
             )
 
-    def check(self, facts: Facts) -> None:
+    def check(self, facts: CardFacts) -> None:
         """Refuse a placeholder that nothing fills.
 
         Raises:
@@ -54,7 +54,7 @@ class Template:
             raise InputError(f"{self.path}: nothing fills {', '.join(f'{{{{ {name} }}}}' for name in unknown)}")
 
 
-def render(facts: Facts, template: Template | None = None) -> str:
+def render(facts: CardFacts, template: Template | None = None) -> str:
     """The card as Markdown with its YAML header.
 
     Raises:

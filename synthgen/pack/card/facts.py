@@ -37,7 +37,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """What a card is filled from.
 
     Attributes:
@@ -60,7 +60,7 @@ class Facts:
     layout: Layout = "webdataset"
     audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
-    judged: verdicts.Facts | None = None
+    judged: verdicts.CurationSummary | None = None
 
     @property
     def images(self) -> int:

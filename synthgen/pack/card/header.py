@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from synthgen.pack.card.facts import Facts
+from synthgen.pack.card.facts import CardFacts
 from synthgen.plan.sample import field_types
 from synthgen.runs import dataset_folder as layout
 from synthgen.vision.images.codec import EXTENSIONS
@@ -14,7 +14,7 @@ _DTYPES = {str: "string", int: "int64", float: "float64"}
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def header(facts: Facts) -> dict[str, Any]:
+def header(facts: CardFacts) -> dict[str, Any]:
     """The header's keys and values."""
     publish = facts.plan.manifest.document.publish
     tags = (_TAGS[0], facts.layout, *_TAGS[1:], *publish.tags)
@@ -33,13 +33,13 @@ def header(facts: Facts) -> dict[str, Any]:
     return found | {"dataset_info": {"features": _features(facts)}}
 
 
-def _source_datasets(facts: Facts) -> list[str]:
+def _source_datasets(facts: CardFacts) -> list[str]:
     """``original``, and ``extended|NAME`` for each dataset of real images that images were made from."""
     names = (dataset if _ID.fullmatch(dataset) else "other" for dataset, _ in facts.sources)
     return ["original", *dict.fromkeys(f"extended|{name}" for name in names)]
 
 
-def _gate(facts: Facts) -> dict[str, Any]:
+def _gate(facts: CardFacts) -> dict[str, Any]:
     gate = facts.plan.manifest.document.publish.gated
     if gate is None:
         return {}
@@ -47,7 +47,7 @@ def _gate(facts: Facts) -> dict[str, Any]:
     return {"extra_gated_prompt": gate.prompt} | ({"extra_gated_fields": fields} if fields else {})
 
 
-def _features(facts: Facts) -> list[dict[str, Any]]:
+def _features(facts: CardFacts) -> list[dict[str, Any]]:
     """The features as `datasets` reads them: the image, the classes by name, the record."""
     document = facts.plan.manifest.document
     names = {"class_label": {"names": {str(number): label for number, label in enumerate(document.labels)}}}

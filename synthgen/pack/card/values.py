@@ -11,7 +11,7 @@ from synthgen.core import yaml_documents
 from synthgen.core.model_folder import BUNDLED, ModelFacts
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
-from synthgen.pack.card.facts import Cell, Facts, Size, Summary
+from synthgen.pack.card.facts import CardFacts, Cell, Size, Summary
 from synthgen.plan import EntryPlan, skin_tones
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs.verdicts import Ratio
@@ -42,7 +42,7 @@ def _stated(folder: Path | None) -> str:
     return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
 
 
-def filters(facts: Facts) -> dict[str, Any]:
+def filters(facts: CardFacts) -> dict[str, Any]:
     """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
     judged = facts.judged
     if judged is None:
@@ -68,7 +68,7 @@ def _parity(ratio: Ratio) -> dict[str, str]:
     }
 
 
-def values(facts: Facts) -> dict[str, Any]:
+def values(facts: CardFacts) -> dict[str, Any]:
     """Every placeholder's name and value."""
     document = facts.plan.manifest.document
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
@@ -112,7 +112,7 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s,.:;()-]|_", " ", text).split())
 
 
-def _made(facts: Facts) -> dict[str, Any]:
+def _made(facts: CardFacts) -> dict[str, Any]:
     """What is said of how the images were made."""
     entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
     models = {entry.recipe.model.name: entry.recipe.model for entry in facts.plan.entries.values()}
@@ -158,7 +158,7 @@ def _label(counts: Mapping[Cell, int], label: str, words: str, tones: list[str])
     return {"name": label, "words": escape(words), "counts": found, "total": sum(found)}
 
 
-def _cells(facts: Facts, entry: EntryPlan, tones: list[str]) -> list[dict[str, Any]]:
+def _cells(facts: CardFacts, entry: EntryPlan, tones: list[str]) -> list[dict[str, Any]]:
     """The rows of one entry in the table of labels, skin tones and entries."""
     rows = []
     for label in facts.plan.manifest.document.labels:

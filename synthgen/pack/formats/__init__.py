@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
-from synthgen.pack.read_sample import Placed, Sample
-from synthgen.pack.scratch import Job
+from synthgen.pack.read_sample import PackedRecord, Placed
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.plan.manifest import Layout
 
@@ -16,7 +16,7 @@ class Format(Protocol):
     def shard(self, part: Part) -> str:
         """Where a part lies in the dataset's folder."""
 
-    def write(self, job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+    def write(self, job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
         """Write a part's samples, durably once it is run to its end; yields where each lies."""
 
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from synthgen.pack.read_sample import Placed, Sample
-from synthgen.pack.scratch import Job
+from synthgen.pack.read_sample import PackedRecord, Placed
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 
 
@@ -14,7 +14,7 @@ def shard(part: Part) -> str:
     return f"data/{part.split}/*/{part.number:05d}"
 
 
-def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's image files; yields the path of each."""
     made = set[Path]()
     for sample in samples:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgen.core import atomic
-from synthgen.pack.read_sample import Placed, Sample
-from synthgen.pack.scratch import Job
+from synthgen.pack.read_sample import PackedRecord, Placed
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.runs import parquet_samples
 
@@ -19,7 +19,7 @@ def shard(part: Part) -> str:
     return f"data/{part.name}.parquet"
 
 
-def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's Parquet file, so many rows at a time; yields the number of each sample's row."""
     import pyarrow
     import pyarrow.parquet
@@ -43,7 +43,7 @@ def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
     atomic.publish(scratch, job.scratch.dataset / name)
 
 
-def _table(samples: Sequence[Sample], schema: Any) -> Any:
+def _table(samples: Sequence[PackedRecord], schema: Any) -> Any:
     import pyarrow
 
     columns = parquet_samples.columns([sample.record for sample in samples])

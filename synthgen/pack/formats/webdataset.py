@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 
 from synthgen.core import atomic
-from synthgen.pack.read_sample import Placed, Sample
-from synthgen.pack.scratch import Job
+from synthgen.pack.read_sample import PackedRecord, Placed
+from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.runs import tar_samples
 
@@ -15,7 +15,7 @@ def shard(part: Part) -> str:
     return f"data/{part.name}.tar"
 
 
-def write(job: Job, part: Part, samples: Iterator[Sample]) -> Iterator[Placed]:
+def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's tar; yields where each sample lies in it."""
     name, offset = shard(part), 0
     scratch = job.scratch.state / f".{part.name}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from synthgen.phantom.training import networks
 from synthgen.phantom.training.data import Phantoms
-from synthgen.phantom.training.loop import Machine, Stage
+from synthgen.phantom.training.loop import Machine, TrainingStage
 from synthgen.phantom.training.recipe import Recipe
 
 _KL, _FEATURES, _LATENT_NOISE = 1e-5, 0.1, 0.1
@@ -42,7 +42,7 @@ def train_classifier(folder: Path, data: Phantoms, recipe: Recipe, machine: Mach
         return cross_entropy(label.float(), labels) + 0.3 * cross_entropy(tone.float(), tones), {"accuracy": right}
 
     steps = recipe.classifier_steps
-    Stage("classifier", folder, {"net": network}, seed=recipe.seed, steps=steps, learning_rate=2e-3).run(loss)
+    TrainingStage("classifier", folder, {"net": network}, seed=recipe.seed, steps=steps, learning_rate=2e-3).run(loss)
     return network
 
 
@@ -75,7 +75,9 @@ def train(folder: Path, data: Phantoms, classifier: Any, recipe: Recipe, machine
         return found, {"psnr": round(10 * np.log10(4 / max(error, 1e-9)), 2), "features": round(seen.item(), 4)}
 
     steps = recipe.autoencoder_steps
-    stage = Stage("autoencoder", folder, {"vae": vae}, seed=recipe.seed, steps=steps, learning_rate=8e-4, ema=0.999)
+    stage = TrainingStage(
+        "autoencoder", folder, {"vae": vae}, seed=recipe.seed, steps=steps, learning_rate=8e-4, ema=0.999
+    )
     stage.run(loss)
     _normalise(vae, data, recipe, machine)
     return vae

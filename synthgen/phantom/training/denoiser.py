@@ -13,7 +13,7 @@ import numpy as np
 from synthgen.phantom.training import networks
 from synthgen.phantom.training.autoencoder import pixels
 from synthgen.phantom.training.data import Phantoms, blur
-from synthgen.phantom.training.loop import Machine, Stage
+from synthgen.phantom.training.loop import Machine, TrainingStage
 from synthgen.phantom.training.recipe import LABELS, LATENT_CHANNELS, LATENT_SIDE, TEXT_WIDTH, TONES, Recipe
 from synthgen.phantom.training.wording import Wording
 
@@ -67,7 +67,7 @@ def train(
     unet = networks.denoiser(recipe).to(machine.device)
     both = _Both(data, latents, machine, tokenizer=tokenizer, encoder=encoder, unet=unet)
     both.teach_text(folder, recipe)
-    stage = Stage(
+    stage = TrainingStage(
         "denoiser",
         folder,
         {"text": encoder, "unet": unet},
@@ -112,7 +112,7 @@ class _Both:
 
         networks_taught = {"text": self._encoder, "heads": heads}
         steps = recipe.text_steps
-        Stage("text", folder, networks_taught, seed=recipe.seed, steps=steps, learning_rate=2e-3).run(loss)
+        TrainingStage("text", folder, networks_taught, seed=recipe.seed, steps=steps, learning_rate=2e-3).run(loss)
 
     def loss(self, step: int, rng: np.random.Generator) -> tuple[Any, dict[str, float]]:
         """The mean squared error of v on a batch, timesteps spread evenly over the schedule."""

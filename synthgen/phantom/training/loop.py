@@ -31,7 +31,7 @@ class Machine:
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
 
 
-class Stage:
+class TrainingStage:
     """Networks that are trained together for a number of steps.
 
     Args:

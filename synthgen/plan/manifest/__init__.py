@@ -10,14 +10,14 @@ from synthgen.errors import ManifestError
 from synthgen.plan.manifest import validation
 from synthgen.plan.manifest.curate import Curate, Curation
 from synthgen.plan.manifest.evaluate import Evaluate
-from synthgen.plan.manifest.finetune import Choice, FinetuneEntry
+from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.generate import GenerateEntry
 from synthgen.plan.manifest.schema import Document, Layout, Output, Pack, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.manifest.validation import RealImages
 
 __all__ = [
-    "Choice",
+    "AdapterChoice",
     "Curate",
     "Curation",
     "Document",

@@ -50,7 +50,7 @@ class FinetuneEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class AdapterChoice:
     """The adapter that an entry of ``generate`` asks for.
 
     Attributes:
@@ -145,7 +145,7 @@ def model(document: Part, entry: Part, path: str, base: Path, faults: list[str])
 
 def choose(
     name: str, tunings: Sequence[FinetuneEntry], written: Sequence[Part], labels: Sequence[str], base: Path
-) -> Choice | None:
+) -> AdapterChoice | None:
     """Find the adapter that an entry asks for; ``None`` where an entry of that name is itself at fault.
 
     Raises:
@@ -153,7 +153,7 @@ def choose(
     """
     for entry in tunings:
         if name == entry.name or name in entry.names(labels):
-            return Choice(name, entry, {})
+            return AdapterChoice(name, entry, {})
     known = [str(entry["name"]) for entry in written if "name" in entry]
     if any(re.fullmatch(re.escape(one).replace(re.escape(LABEL), ".+"), name) for one in known):
         return None
@@ -163,7 +163,7 @@ def choose(
         folders = {label: adapter_folder.describe(_folder(base, name.replace(LABEL, label))) for label in labels}
     except SynthgenError as error:
         raise ManifestError(*error.faults) from None
-    return Choice(name, None, folders)
+    return AdapterChoice(name, None, folders)
 
 
 def _looks_like_a_folder(base: Path, name: str) -> bool:

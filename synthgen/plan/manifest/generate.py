@@ -9,7 +9,7 @@ from synthgen.core.model_folder import ModelFacts
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import ManifestError
 from synthgen.plan.manifest import finetune as tuning_checks
-from synthgen.plan.manifest.finetune import Choice, FinetuneEntry
+from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.schema import SkinTones, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions, StrategySettings
 
@@ -48,7 +48,7 @@ class GenerateEntry:
     parent: str | None
     weights: Weights
     target_label: str | None
-    adapter: Choice | None = None
+    adapter: AdapterChoice | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -135,7 +135,7 @@ class EntryCheck:
             return None, revision
         return facts, revision
 
-    def _find_adapter(self, base: Path) -> Choice | None:
+    def _find_adapter(self, base: Path) -> AdapterChoice | None:
         name, labels = self._written.get("adapter"), list(self._document.get("labels", {}))
         if name is None or not labels:
             return None

@@ -8,6 +8,6 @@ from synthgen.plan.ordering.apportion import apportion, weigh
 from synthgen.plan.ordering.by_cell import ByCell
 from synthgen.plan.ordering.by_parent import ByParent
 from synthgen.plan.ordering.by_source import BySource
-from synthgen.plan.ordering.protocol import Place, Places
+from synthgen.plan.ordering.protocol import Ordering, Slot
 
-__all__ = ["ByCell", "ByParent", "BySource", "Place", "Places", "apportion", "weigh"]
+__all__ = ["ByCell", "ByParent", "BySource", "Ordering", "Slot", "apportion", "weigh"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from synthgen.plan.ordering.protocol import Place
+from synthgen.plan.ordering.protocol import Slot
 
 _NAME = re.compile(r"(?P<cell>.+)-(?P<nth>\d{7,15})")
 
@@ -35,7 +35,7 @@ class ByCell:
         self.sizes = [self.samples]
         self._order = list(self.cells)
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         return self.nth(*self.turn(index))
 
@@ -53,10 +53,10 @@ class ByCell:
         level = next(level for level in reversed(self._levels) if level.first <= nth)
         return level.start + (nth - level.first) * len(level.cells) + level.cells.index(number)
 
-    def nth(self, cell: tuple[str, int], number: int) -> Place:
+    def nth(self, cell: tuple[str, int], number: int) -> Slot:
         """The place of a cell's image of that number, also of one beyond the last."""
         label, tone = cell
-        return Place(f"{label}-{tone}-{number:07d}", label, tone)
+        return Slot(f"{label}-{tone}-{number:07d}", label, tone)
 
     def number(self, name: str) -> tuple[tuple[str, int], int] | None:
         """The cell of a name and its number there, also beyond the last; ``None`` if no cell has such a name."""

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from synthgen.plan.ordering.by_cell import ByCell
-from synthgen.plan.ordering.protocol import Place, Places
+from synthgen.plan.ordering.protocol import Ordering, Slot
 
 
 class ByParent:
@@ -19,15 +19,15 @@ class ByParent:
         target_label: The label to turn every one into; ``None`` for its own.
     """
 
-    def __init__(self, parent: str, places: Places, digest: str, target_label: str | None) -> None:
+    def __init__(self, parent: str, places: Ordering, digest: str, target_label: str | None) -> None:
         self._parent, self._places, self._digest, self._target = parent, places, digest, target_label
         self.samples, self.sizes = places.samples, places.sizes
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         place = self._places[index]
         label = self._target or place.label
-        return Place(place.name, label, place.tone, place.source, f"{self._parent}-{place.name}")
+        return Slot(place.name, label, place.tone, place.source, f"{self._parent}-{place.name}")
 
     @cached_property
     def cells(self) -> Mapping[tuple[str, int], int]:
@@ -45,7 +45,7 @@ class ByParent:
         """The other entry's digest, and the label to turn its images into."""
         return {"from": self._parent, "digest": self._digest, "target_label": self._target}
 
-    def part(self, label: str) -> Places:
+    def part(self, label: str) -> Ordering:
         """The places of one label."""
         if self._target is None:
             return ByParent(self._parent, self._places.part(label), self._digest, None)

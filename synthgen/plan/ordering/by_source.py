@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from synthgen.plan.ordering.protocol import Place
+from synthgen.plan.ordering.protocol import Slot
 from synthgen.plan.real_index import Source
 
 _NAME = re.compile(r"(?P<source>.+)-(?P<nth>\d{3,6})")
@@ -29,11 +29,11 @@ class BySource:
         self.samples = len(self._sources) * per_source
         self.sizes = [self.samples]
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         nth, number = divmod(index, len(self._sources))
         source = self._sources[number]
-        return Place(f"{source.id}-{nth:03d}", self._target or source.label, source.tone, source)
+        return Slot(f"{source.id}-{nth:03d}", self._target or source.label, source.tone, source)
 
     @cached_property
     def cells(self) -> Mapping[tuple[str, int], int]:
@@ -57,11 +57,11 @@ class BySource:
         sources = [source for source in self._sources if (self._target or source.label) == label]
         return BySource(sources, self._per_source, self._target, self._seed)
 
-    def nth(self, cell: tuple[str, int], number: int) -> Place:
+    def nth(self, cell: tuple[str, int], number: int) -> Slot:
         """The place of a cell's image of that number, also of one beyond the last: its sources take turns."""
         turn, place = divmod(number, len(self._by_cell[cell]))
         source = self._by_cell[cell][place]
-        return Place(f"{source.id}-{turn:03d}", self._target or source.label, source.tone, source)
+        return Slot(f"{source.id}-{turn:03d}", self._target or source.label, source.tone, source)
 
     def number(self, name: str) -> tuple[tuple[str, int], int] | None:
         """The cell of a name and its number there, also beyond the last; ``None`` if no source has such a name."""

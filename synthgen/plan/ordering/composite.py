@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synthgen.plan.ordering import ByCell, BySource, Place, Places
+from synthgen.plan.ordering import ByCell, BySource, Ordering, Slot
 
 
-class ByLabel:
+class GroupedByLabel:
     """Another sequence's places, label after label.
 
     Args:
         whole: The other sequence.
     """
 
-    def __init__(self, whole: Places) -> None:
+    def __init__(self, whole: Ordering) -> None:
         self.whole, self.cells = whole, whole.cells
         self._parts = {label: whole.part(label) for label in dict.fromkeys(label for label, _ in whole.cells)}
         self._order = list(self._parts.values())
@@ -24,7 +24,7 @@ class ByLabel:
         self.samples = sum(self.sizes)
         self._starts = list(itertools.accumulate(self.sizes, initial=0))
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         number = bisect.bisect_right(self._starts, index) - 1
         return self._order[number][index - self._starts[number]]
@@ -41,7 +41,7 @@ class ByLabel:
         """What the other sequence says, and that labels follow one another."""
         return self.whole.content() | {"order": "label"}
 
-    def part(self, label: str) -> Places:
+    def part(self, label: str) -> Ordering:
         """The places of one label."""
         return self._parts.get(label, ByCell({}))
 
@@ -49,7 +49,7 @@ class ByLabel:
 Cell = tuple[str, int]
 
 
-class TopUp:
+class TopUpRound:
     """So many more images of some cells, the cells taking turns; each cell's numbers go on where they ended.
 
     Args:
@@ -63,7 +63,7 @@ class TopUp:
         self._turns = ByCell({cell: count for cell, count in cells.items() if cell in whole.cells})
         self.cells, self.samples, self.sizes = self._turns.cells, self._turns.samples, self._turns.sizes
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         cell, nth = self._turns.turn(index)
         return self._whole.nth(cell, self._before[cell] + nth)
@@ -77,26 +77,26 @@ class TopUp:
         """What the planned sequence says."""
         return self._whole.content()
 
-    def part(self, label: str) -> "TopUp":
+    def part(self, label: str) -> "TopUpRound":
         """The places of one label."""
-        return TopUp(self._whole, {cell: n for cell, n in self.cells.items() if cell[0] == label}, self._before)
+        return TopUpRound(self._whole, {cell: n for cell, n in self.cells.items() if cell[0] == label}, self._before)
 
 
-class Extended:
+class WithTopUps:
     """A planned sequence and those that go on where it ends; no work shard straddles two of them.
 
     Args:
         parts: The planned sequence, and one a round.
     """
 
-    def __init__(self, parts: Sequence[Places]) -> None:
+    def __init__(self, parts: Sequence[Ordering]) -> None:
         self.parts, self.base = parts, parts[0]
         self.sizes = [size for part in parts for size in part.sizes]
         self.samples = sum(self.sizes)
         self._starts = list(itertools.accumulate((part.samples for part in parts), initial=0))
         self.cells: Mapping[Cell, int] = _added(part.cells for part in parts)
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         number = bisect.bisect_right(self._starts, index, hi=len(self.parts)) - 1
         return self.parts[number][index - self._starts[number]]
@@ -113,21 +113,21 @@ class Extended:
         """What the planned sequence says: what is made beyond it changes none of its images."""
         return self.base.content()
 
-    def part(self, label: str) -> "Extended":
+    def part(self, label: str) -> "WithTopUps":
         """The places of one label."""
-        return Extended([part.part(label) for part in self.parts])
+        return WithTopUps([part.part(label) for part in self.parts])
 
 
-def extended(planned: Places, rounds: Sequence[Places]) -> Places:
+def extended(planned: Ordering, rounds: Sequence[Ordering]) -> Ordering:
     """A planned sequence with what goes on where it ends, if anything does."""
-    return Extended([planned, *rounds]) if rounds else planned
+    return WithTopUps([planned, *rounds]) if rounds else planned
 
 
-def rounds_of(whole: ByCell | BySource, rounds: Sequence[Mapping[Cell, int]]) -> list[TopUp]:
+def rounds_of(whole: ByCell | BySource, rounds: Sequence[Mapping[Cell, int]]) -> list[TopUpRound]:
     """The sequence of each round, its numbers going on where those of the one before end."""
-    found, before = list[TopUp](), Counter(dict(whole.cells))
+    found, before = list[TopUpRound](), Counter(dict(whole.cells))
     for cells in rounds:
-        found.append(TopUp(whole, cells, dict(before)))
+        found.append(TopUpRound(whole, cells, dict(before)))
         before.update(found[-1].cells)
     return found
 

@@ -8,7 +8,7 @@ from synthgen.plan.real_index import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """One place in a sequence.
 
     Attributes:
@@ -26,7 +26,7 @@ class Place:
     parent: str = ""
 
 
-class Places(Protocol):
+class Ordering(Protocol):
     """What every sequence offers."""
 
     @property
@@ -41,7 +41,7 @@ class Places(Protocol):
     def cells(self) -> Mapping[tuple[str, int], int]:
         """How many samples each label and tone has."""
 
-    def __getitem__(self, index: int) -> Place:
+    def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
 
     def find(self, name: str) -> int | None:
@@ -50,5 +50,5 @@ class Places(Protocol):
     def content(self) -> dict[str, Any]:
         """What decides images beside the cells, as plain values for a digest."""
 
-    def part(self, label: str) -> "Places":
+    def part(self, label: str) -> "Ordering":
         """The places of one label, in the same order, under the same names."""

@@ -86,7 +86,7 @@ class Downloader:
     def _once(self, address: str) -> bytes | None:
         """The content of an address; ``None`` where we are to stop in the middle of it."""
         until = time.monotonic() + _LONGEST
-        with errors.told(), self._client.stream("GET", address) as response:
+        with errors.translate_errors(), self._client.stream("GET", address) as response:
             errors.check(response)
             length = response.headers.get("Content-Length", "")
             if length.isdigit() and int(length) > LARGEST:

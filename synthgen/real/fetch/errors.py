@@ -64,7 +64,7 @@ def check(response: httpx2.Response) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Tell faults that pass from those that stay."""
     try:
         yield

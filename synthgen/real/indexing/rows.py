@@ -8,7 +8,7 @@ from synthgen.errors import ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.real.indexing import cell_values
-from synthgen.real.sources import Row, text
+from synthgen.real.sources import SourceRow, text
 
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
@@ -32,7 +32,7 @@ class Draft:
         fault: Why it can't be used; empty where it can.
     """
 
-    row: Row
+    row: SourceRow
     label: str
     tone: int
     name: str
@@ -56,7 +56,7 @@ class Understanding:
     scale: str
     wanted: Collection[int]
 
-    def draft(self, row: Row) -> Draft | str:
+    def draft(self, row: SourceRow) -> Draft | str:
         """The image of a row, or why it is left out."""
         if not row.location:
             return NO_IMAGE

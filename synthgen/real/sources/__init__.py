@@ -20,7 +20,7 @@ door = PluginFolder(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SourceRow:
     """One image of the data, before anything about it is understood; one row of the data may hold several.
 
     Attributes:
@@ -53,7 +53,7 @@ class Reader(Protocol):
     def columns(self) -> Sequence[str]:
         """The metadata columns that there are."""
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Every image's metadata, without decoding one; a row of the data without any image has location ``""``."""
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ _LARGEST = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TarMember:
     """A sample: its key, what its metadata say, and where its other members lie, by extension."""
 
     key: str
@@ -43,20 +43,20 @@ def named(written: str, base: Path) -> Iterator[str]:
         yield from found
 
 
-def samples(tar: str, base: Path) -> Iterator[Sample]:
+def samples(tar: str, base: Path) -> Iterator[TarMember]:
     """The samples of a tar, in order; the bytes of images are never read.
 
     Raises:
         InputError: It is no tar, or can't be read.
     """
-    held: dict[str, Sample] = {}
+    held: dict[str, TarMember] = {}
     with _opened(tar, base) as file:
         try:
             with tarfile.open(fileobj=file, mode="r:") as members:
                 for member in members:
                     name = _NAME.fullmatch(member.name)
                     if name and member.isreg():
-                        sample = held.setdefault(name[1], Sample(name[1], _own(name[1], tar)))
+                        sample = held.setdefault(name[1], TarMember(name[1], _own(name[1], tar)))
                         _add(sample, name[2].lower(), member, file, tar)
         except (tarfile.TarError, EOFError) as error:
             raise InputError(f"{tar}: not a whole tar ({error}); tars must not be compressed") from None
@@ -84,7 +84,7 @@ def _own(key: str, tar: str) -> dict[str, Any]:
     return {"__key__": key, "__url__": tar.rpartition("/")[2]}
 
 
-def _add(sample: Sample, extension: str, member: tarfile.TarInfo, file: BinaryIO, tar: str) -> None:
+def _add(sample: TarMember, extension: str, member: tarfile.TarInfo, file: BinaryIO, tar: str) -> None:
     """Take up a member: metadata by what they say, others by where they lie."""
     if extension not in ("json", *_TEXTS) or member.size > _LARGEST:
         sample.members.setdefault(extension, f"{tar}#{member.offset_data}+{member.size}")

@@ -9,7 +9,7 @@ from pydantic import Field
 from synthgen.errors import ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real.sources import Row, _patterns, _tables
+from synthgen.real.sources import SourceRow, _patterns, _tables
 from synthgen.real.sources._files import Files
 from synthgen.real.sources._tables import Table
 
@@ -74,7 +74,7 @@ class FolderReader:
         """
         return self._table().columns
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Every image that the metadata name, there or not.
 
         Raises:
@@ -89,7 +89,7 @@ class FolderReader:
             mask = next((path for path, fault in self._found(masks, values) if not fault), "")
             first = PurePosixPath(found[0][0])
             for path, fault in found:
-                yield Row(path, PurePosixPath(path).stem, values, str(first.parent / first.stem), mask, fault)
+                yield SourceRow(path, PurePosixPath(path).stem, values, str(first.parent / first.stem), mask, fault)
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Files stay where they are."""

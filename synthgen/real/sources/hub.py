@@ -12,7 +12,7 @@ from synthgen.core import atomic
 from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real.sources import Row, _hf_dataset, _hf_loading
+from synthgen.real.sources import SourceRow, _hf_dataset, _hf_loading
 from synthgen.real.sources._hf_dataset import Opened
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -58,7 +58,7 @@ class HubReader:
         """
         return list(dict.fromkeys([*self._data.columns, "hub_split"]))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Every image of every row.
 
         Raises:
@@ -73,9 +73,9 @@ class HubReader:
             held = [name for name in images if name in places]
             stems = [PurePosixPath(paths[name]).stem or f"{split}-{number:07d}" for name in held]
             for name, stem in zip(held, stems, strict=True):
-                yield Row(places[name], stem, {"hub_split": split} | values, f"{split}/{stems[0]}", mask)
+                yield SourceRow(places[name], stem, {"hub_split": split} | values, f"{split}/{stems[0]}", mask)
             if not held:
-                yield Row("", "", values, "")
+                yield SourceRow("", "", values, "")
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Where the dataset is streamed, write the files to the cache, each called by its sha256.

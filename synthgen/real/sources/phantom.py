@@ -12,7 +12,7 @@ from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real.sources import Row
+from synthgen.real.sources import SourceRow
 from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class PhantomReader:
         self._settings = settings
         self._labels = labels
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Every phantom's label and type.
 
         Raises:
@@ -68,7 +68,7 @@ class PhantomReader:
             label, tone = cells[number % len(cells)]
             place = f"{label}-{tone}-{number // len(cells):07d}"
             values = {"label": label, "skin_tone": skin_tones.name("fitzpatrick", tone), "fitzpatrick": tone}
-            yield Row(place, place, values | {"site": self._settings.site}, place, mask=f"mask/{place}")
+            yield SourceRow(place, place, values | {"site": self._settings.site}, place, mask=f"mask/{place}")
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Nothing has to be kept."""

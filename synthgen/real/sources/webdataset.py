@@ -9,9 +9,9 @@ from pydantic import Field
 from synthgen.core.yaml_documents import near
 from synthgen.errors import ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real.sources import Row, _tars
+from synthgen.real.sources import SourceRow, _tars
 from synthgen.real.sources._files import EXTENSIONS
-from synthgen.real.sources._tars import Sample
+from synthgen.real.sources._tars import TarMember
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -38,7 +38,7 @@ class TarReader:
     def __init__(self, settings: Settings, base: Path) -> None:
         self._settings, self._base = settings, base
         self._paths = [settings.path] if isinstance(settings.path, str) else settings.path
-        self._held: list[Sample] | None = None
+        self._held: list[TarMember] | None = None
         parts = PurePosixPath(self._paths[0].partition("://")[2] or self._paths[0]).parts
         self.name = next((part for part in reversed(parts[:-1]) if part not in ("data", "..", "/")), parts[-1])
 
@@ -51,7 +51,7 @@ class TarReader:
         """
         return list(dict.fromkeys(name for sample in self._samples() for name in sample.values))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Every image of every sample.
 
         Raises:
@@ -67,7 +67,7 @@ class TarReader:
             found = [sample.members[name] for name in names if name in sample.members] or [""]
             mask = next((sample.members[name] for name in masks if name in sample.members), "")
             for place in found:
-                yield Row(place, PurePosixPath(sample.key).name, sample.values, sample.key, mask)
+                yield SourceRow(place, PurePosixPath(sample.key).name, sample.values, sample.key, mask)
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Members are read where they lie."""
@@ -90,14 +90,14 @@ class TarReader:
         if faults:
             raise ManifestError(*faults)
 
-    def _samples(self) -> list[Sample]:
+    def _samples(self) -> list[TarMember]:
         if self._held is None:
             tars = dict.fromkeys(tar for path in self._paths for tar in _tars.named(path, self._base))
             self._held = [sample for tar in tars for sample in _tars.samples(tar, self._base)]
         return self._held
 
 
-def _conventional(sample: Sample, masks: Collection[str]) -> list[str]:
+def _conventional(sample: TarMember, masks: Collection[str]) -> list[str]:
     """The extension of a sample's image: one that is no more than a format's, or else ends in one."""
     others = [extension for extension in sample.members if extension not in masks]
     plain = [extension for extension in others if f".{extension}" in EXTENSIONS]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from synthgen import generate
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.extensions import EXTENSIONS
 from synthgen.runs import load_plan, tar_samples
@@ -41,7 +41,7 @@ def test_a_family_generates(
     for batch_size in (4, 1):
         plan = load_plan.read(path, EXTENSIONS, tmp_path / str(batch_size))
         job = generate.prepare(plan, tmp_path / str(batch_size), generate.Selection(limit=4))
-        list(generate.generate(job, Wish("cpu", "fp32", batch_size=batch_size)))
+        list(generate.generate(job, DeviceRequest("cpu", "fp32", batch_size=batch_size)))
     for four, one in zip(*(tar_samples.read(tmp_path / size / strategy / "00000.tar") for size in "41"), strict=True):
         first, second = codec.decode(four.image), codec.decode(one.image)
         assert first.shape == (32, 32, 3)

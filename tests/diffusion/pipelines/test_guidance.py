@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.pipelines import denoiser, guidance
 from synthgen.diffusion.strategies import img2img, text2img
 from synthgen.diffusion.strategies._diffusion import Scheduler
@@ -60,7 +60,7 @@ def watch(pipe: Any, patch: pytest.MonkeyPatch) -> list[Any]:
 def maker_of(plan: Plan, batch_size: int) -> tuple[Any, Any]:
     """A plan's maker of images in fp32 on the CPU, and the diffusers pipeline within."""
     recipe = plan.entries["text"].recipe
-    maker = text2img.maker(recipe, text2img.environment(recipe, Wish("cpu", "fp32", batch_size=batch_size), 4))
+    maker = text2img.maker(recipe, text2img.environment(recipe, DeviceRequest("cpu", "fp32", batch_size=batch_size), 4))
     return maker, maker.__self__._pipe
 
 
@@ -166,7 +166,7 @@ def test_every_family_and_task(
     job = generate.prepare(
         load_plan.read(path, EXTENSIONS, tmp_path / "run"), tmp_path / "run", generate.Selection(limit=2)
     )
-    list(generate.generate(job, Wish("cpu", "fp32", batch_size=2)))
+    list(generate.generate(job, DeviceRequest("cpu", "fp32", batch_size=2)))
     ((guided, seen),) = calls
     assert guided == range(1, 3)
     assert [len(batch) for batch in seen] == ([2, 4, 4, 2] if strategy == "text2img" else [4, 4, 2])

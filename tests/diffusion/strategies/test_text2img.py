@@ -16,7 +16,7 @@ import pytest
 
 from synthgen import generate, plan, study
 from synthgen.core import devices, model_folder
-from synthgen.core.devices import Environment, Wish
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import pipelines
 from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.strategies import text2img
@@ -39,7 +39,7 @@ pytestmark = [
 MakePlan = Callable[..., Plan]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SETTINGS = {"height": 64, "width": 64, "num_inference_steps": 3, "guidance_scale": 2.5}
-CPU = Wish(device="cpu", dtype="fp32", batch_size=4)
+CPU = DeviceRequest(device="cpu", dtype="fp32", batch_size=4)
 
 
 def entry(per_cell: int = 1, **settings: Any) -> list[dict[str, Any]]:
@@ -241,8 +241,10 @@ def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) ->
     assert set(devices.PACKAGES) == set(pinned.versions)
 
 
-@pytest.mark.parametrize("wish", [Wish(dtype="bf16"), Wish(batch_size=2)], ids=["dtype", "batch size"])
-def test_another_wish_is_refused_to_a_run(wish: Wish, unbroken: Path, plan_of_six: Plan) -> None:
+@pytest.mark.parametrize(
+    "wish", [DeviceRequest(dtype="bf16"), DeviceRequest(batch_size=2)], ids=["dtype", "batch size"]
+)
+def test_another_wish_is_refused_to_a_run(wish: DeviceRequest, unbroken: Path, plan_of_six: Plan) -> None:
     """What would change bytes within a run is refused once the run pins another."""
     job = dataclasses.replace(generate.prepare(plan_of_six, unbroken), todo=tuple(plan_of_six.refs()))
     with pytest.raises(PlanMismatchError, match="this run was begun with"):
@@ -285,7 +287,7 @@ def test_a_dtype_that_is_not_here_is_said(
     """A run made elsewhere is reproduced with what there is here, and the log says with what."""
     real = text2img.environment
 
-    def environment(recipe: Any, wish: Wish, shard_samples: int) -> Environment:
+    def environment(recipe: Any, wish: DeviceRequest, shard_samples: int) -> Environment:
         if wish.dtype != "auto":
             raise UnavailableError("--device cuda: torch finds none here")
         return real(recipe, CPU, shard_samples)
@@ -378,7 +380,7 @@ def test_nan_is_recorded(
             return poison(environment, recipe, {bad.seed})
 
     monkeypatch.setattr(text2img, "maker", maker)
-    (receipt,) = make_images(planned, tmp_path, Wish("cpu", "bf16", batch_size=2))
+    (receipt,) = make_images(planned, tmp_path, DeviceRequest("cpu", "bf16", batch_size=2))
     assert [outcome.tries for outcome in receipt.samples] == [("made",), ("nonfinite", "made")]
     assert {outcome.attempt for outcome in receipt.samples} == {0}
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from synthgen import study
-from synthgen.core.devices import Wish
+from synthgen.core.devices import DeviceRequest
 from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.evaluate.images.synthetic import Listed, listed
-from synthgen.runs.stored_images import Pictures
+from synthgen.runs.stored_images import ImageReader
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def listing(root: Path, doors: Any, **changes: Any) -> Listed:
 
 def read(found: Listed) -> dict[str, bytes]:
     """The pixels of every image, by key."""
-    pictures = Pictures(lambda _: b"", found.places)
+    pictures = ImageReader(lambda _: b"", found.places)
     return {one.key: pictures.synthetic(one.key).tobytes() for one in found.images}
 
 
@@ -111,7 +111,7 @@ def test_all_that_was_planned_is_listed_without_curation(
 ) -> None:
     """Rejected images are there as those of an uncurated strategy, and what was made beyond the plan is not."""
     plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4})
-    list(study.fill(plan, tmp_path / "run", Wish(), stop=lambda: False))
+    list(study.fill(plan, tmp_path / "run", DeviceRequest(), stop=lambda: False))
     found = listing(tmp_path / "run", doors, uncurated=True)
     names = {"fake", "uncurated fake"}
     by_entry = {name: {one.key for one in found.images if one.entry == name} for name in names}

@@ -11,7 +11,7 @@ from synthgen.errors import DamagedError
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing, sources
-from synthgen.real.sources import Row
+from synthgen.real.sources import SourceRow
 
 WISH: dict[str, Any] = {
     "labels": {"melanoma": "melanoma", "nevus": "melanocytic nevus"},
@@ -27,11 +27,11 @@ class Given:
 
     name = "given"
 
-    def __init__(self, rows: list[Row], contents: dict[str, bytes]) -> None:
+    def __init__(self, rows: list[SourceRow], contents: dict[str, bytes]) -> None:
         self._rows, self._contents = rows, contents
         self.columns = list(dict.fromkeys(name for row in rows for name in row.values))
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """The rows."""
         return iter(self._rows)
 
@@ -50,7 +50,9 @@ class Given:
 def given_rows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Index given rows: scanned, or with a root built."""
 
-    def index(rows: list[Row], settings: dict[str, Any] | None = None, root: Path | None = None, **more: Any) -> Index:
+    def index(
+        rows: list[SourceRow], settings: dict[str, Any] | None = None, root: Path | None = None, **more: Any
+    ) -> Index:
         contents, progress = more.pop("contents", {}), more.pop("progress", None)
         reader = Given(rows, contents)
         door = SimpleNamespace(open_source=lambda *_, **__: reader)

@@ -13,7 +13,7 @@ from PIL import Image
 from synthgen.errors import InputError, StoppedError
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.real.sources import Row
+from synthgen.real.sources import SourceRow
 
 
 def picture(number: int, width: int = 12, height: int = 10) -> bytes:
@@ -23,8 +23,8 @@ def picture(number: int, width: int = 12, height: int = 10) -> bytes:
     return file.getvalue()
 
 
-def row(location: str, mask: str = "", fault: str = "", **values: Any) -> Row:
-    return Row(
+def row(location: str, mask: str = "", fault: str = "", **values: Any) -> SourceRow:
+    return SourceRow(
         location, location, {"label": "nevus", "fold": "train", "patient": location, **values}, location, mask, fault
     )
 

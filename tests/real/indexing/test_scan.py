@@ -14,13 +14,13 @@ from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Source
 from synthgen.real.indexing import rows
 from synthgen.real.indexing import splits as synthgen_splits
-from synthgen.real.sources import Row
+from synthgen.real.sources import SourceRow
 
 LABELS = {"melanoma": "melanoma", "nevus": "melanocytic nevus"}
 
 
-def row(location: str, /, **values: Any) -> Row:
-    return Row(location, location.rpartition("/")[2].partition(".")[0], {"label": "nevus", **values}, location)
+def row(location: str, /, **values: Any) -> SourceRow:
+    return SourceRow(location, location.rpartition("/")[2].partition(".")[0], {"label": "nevus", **values}, location)
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ columns = st.fixed_dictionaries(
 )
 
 
-def drafted(values: list[dict[str, str]], mapped: dict[str, str]) -> tuple[rows.Understanding, list[Row]]:
+def drafted(values: list[dict[str, str]], mapped: dict[str, str]) -> tuple[rows.Understanding, list[SourceRow]]:
     settings = SourceSettings.model_validate({"columns": mapped})
     found = [row(f"{number % 2}/{case['id'] or 'x'}{number}.png", **case) for number, case in enumerate(values)]
     return rows.understand(["label", "id", "patient", "fold"], settings, LABELS, "fitzpatrick", [1]), found
 
 
-def indexed(understanding: rows.Understanding, found: list[Row]) -> list[Source]:
+def indexed(understanding: rows.Understanding, found: list[SourceRow]) -> list[Source]:
     drafts = [draft for one in found if isinstance(draft := understanding.draft(one), rows.Draft)]
     return synthgen_splits.sources(drafts, 7, {"train": 0.5, "validation": 0.25, "test": 0.25}, "d")
 

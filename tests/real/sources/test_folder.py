@@ -9,7 +9,7 @@ import pytest
 
 from synthgen.errors import DamagedError, InputError
 from synthgen.phantom import write_folder as phantoms
-from synthgen.phantom.write_folder import Wish
+from synthgen.phantom.write_folder import PhantomOptions
 from synthgen.plan.real_index import Index
 from synthgen.real.sources import folder
 
@@ -122,7 +122,11 @@ def test_patterns_name_files(tmp_path: Path, write: Callable[..., None], index: 
 
 def test_a_folder_of_phantoms_is_read(tmp_path: Path, index: Callable[..., Index]) -> None:
     """What `synthgen phantom --masks` writes is read as it is, each image with its mask."""
-    list(phantoms.write(phantoms.prepare(tmp_path / "data", Wish(("melanoma",), (2, 5), 2, 7, "b", masks=True))))
+    list(
+        phantoms.write(
+            phantoms.prepare(tmp_path / "data", PhantomOptions(("melanoma",), (2, 5), 2, 7, "b", masks=True))
+        )
+    )
     found = index(REAL | {"columns": {"mask": "masks/{file_name.stem}.png"}}, root=tmp_path / "run")
     assert [(one.id, one.tone, one.fault) for one in found.sources] == [
         (f"melanoma-{tone}-000000{number}", tone, "") for tone in (2, 5) for number in (0, 1)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.phantom.write_folder import Wish, prepare, write
+from synthgen.phantom.write_folder import PhantomOptions, prepare, write
 from synthgen.plan.real_index import Index
 from synthgen.real.sources import phantom
 
@@ -34,7 +34,7 @@ def test_more_images_keep_those_that_are_there(index: Callable[..., Index]) -> N
 
 def test_they_are_those_of_the_command(tmp_path: Path) -> None:
     """An image, and its mask, is byte for byte what `synthgen phantom` writes for the same seed and site."""
-    list(write(prepare(tmp_path, Wish(("melanoma",), (4,), per_cell=2, seed=5, site="b", masks=True))))
+    list(write(prepare(tmp_path, PhantomOptions(("melanoma",), (4,), per_cell=2, seed=5, site="b", masks=True))))
     reader = phantom.open_source(phantom.Settings(count=1, seed=5, site="b"), tmp_path, None)
     assert reader.read("melanoma-4-0000001") == (tmp_path / "images/melanoma-4-0000001.png").read_bytes()
     assert reader.read("mask/melanoma-4-0000001") == (tmp_path / "masks/melanoma-4-0000001.png").read_bytes()
