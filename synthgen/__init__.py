@@ -1,3 +1,3 @@
 """Labelled synthetic image datasets by latent diffusion, as a pure function of one manifest."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
 from synthgen.core import atomic
 from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
-from synthgen.runs import tar_samples
+from synthgen.runs import run_folder, tar_samples
 from synthgen.runs.receipts import Ledger
 from synthgen.vision.images import codec
 
@@ -91,7 +90,7 @@ class Scoring:
         self._scorer: Scorer = self._module.open_scorer(settings, context)
         told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
         self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
+        self._facts = told | {"digest": self.digest, "generator": run_folder.signature(root)}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from synthgen import __version__
+from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
@@ -24,6 +24,8 @@ from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, run_folder
 
+# The sha256 of the template that shipped with the oldest release that makes the same bytes as this one.
+_SHIPPED_CARD = "b377fd453b9b03d8f3e06d35da3deb628eb0d306fe75aa03e09fa631977bfde4"
 __all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
 
 
@@ -62,7 +64,7 @@ def pack(
     pack = found.plan.manifest.document.pack
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)
-    digest = _digest(found, pack, read.text)
+    digest = _digest(found, pack, read.text if template else "")
     dataset = Dataset(found, pack, digest, read, draw_sheet)
     if _is_packed(out, digest) and not scratch.leftovers(out):
         return
@@ -88,14 +90,23 @@ def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard
 
 
 def _digest(found: Inventory, pack: Pack, template: str) -> str:
-    """The sha256 that names a dataset: what is in it and how it is cut and described."""
+    """The sha256 that names a dataset: what is in it and how it is cut and described.
+
+    It is the same whichever release packs it of those that make the same bytes, and whatever words such a release gives
+    the card that ships; so a later one finds packed what an earlier one has packed.
+
+    Args:
+        found: What the run holds.
+        pack: How it is laid out, split and cut.
+        template: The text of the card's template; empty for the one that ships.
+    """
     content = {
         "plan": found.plan.digest,
         "shards": found.digest,
         "pack": pack.model_dump(mode="json"),
         "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
-        "card": hashlib.sha256(template.encode()).hexdigest(),
-        "generator": __version__,
+        "card": hashlib.sha256(template.encode()).hexdigest() if template else _SHIPPED_CARD,
+        "generator": releases.generation(),
     }
     if found.judged:
         content["verdicts"] = asdict(found.judged)

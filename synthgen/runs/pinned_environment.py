@@ -1,8 +1,10 @@
 """The environment that a run pins for each entry, since another would make other bytes."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+from synthgen.core import releases
 from synthgen.core.devices import DTYPES, DeviceRequest, Environment
 from synthgen.errors import PlanMismatchError, UnavailableError
 from synthgen.runs.run_file import locked, read, write
@@ -41,7 +43,9 @@ def apply_pin(pin: Environment | None, wish: DeviceRequest) -> DeviceRequest:
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:
-    """Pin an environment for an entry, or check that it is the one pinned; returns the pinned one.
+    """The environment that a run pins for an entry: the one that is pinned already, or else this one, pinned now.
+
+    Its version of synthgen is the one that the run was begun with, as long as that makes the same bytes as this one.
 
     Raises:
         UnavailableError: Versions, device or model are not those that the run was begun with.
@@ -50,6 +54,9 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
         document = read(root)
         begun = document["entries"][entry]["environment"]
         if begun is None:
+            version = str(document.get("generator", "")).removeprefix("synthgen ")
+            if releases.same_bytes(version, environment.versions.get("synthgen", "")):
+                environment = replace(environment, versions=environment.versions | {"synthgen": version})
             document["entries"][entry]["environment"] = environment.to_dict()
             write(root, document)
             return environment
@@ -76,10 +83,10 @@ def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
 def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
     faults = []
     for package, version in begun.versions.items():
-        if now.versions.get(package) != version:
+        here = now.versions.get(package)
+        if here != version and not (package == "synthgen" and here and releases.same_bytes(version, here)):
             faults.append(
-                f"{root} was begun with {package} {version}, here is {now.versions.get(package)}; "
-                f"install that version, or use another --out"
+                f"{root} was begun with {package} {version}, here is {here}; install that version, or use another --out"
             )
     if begun.device != now.device:
         faults.append(f"{root} was begun on {begun.device}, this is {now.device}; use another --out")

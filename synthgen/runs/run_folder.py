@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
-from synthgen.core import adapter_folder, atomic
+from synthgen.core import adapter_folder, atomic, releases
 from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest.settings import Extensions
@@ -52,6 +51,7 @@ __all__ = [
     "pinned",
     "read_plan",
     "reserve",
+    "signature",
     "weights_of",
 ]
 
@@ -69,7 +69,8 @@ def reserve(root: Path, plan: Plan) -> None:
     with locked(root):
         check_ours(root)
         atomic.sweep(root, "run.json")
-        old = read(root)["entries"] if is_run(root) else {}
+        held = read(root) if is_run(root) else {}
+        old = held.get("entries", {})
         _check_same(root, _begun(root, old), plan)
         entries = {
             name: {
@@ -82,7 +83,7 @@ def reserve(root: Path, plan: Plan) -> None:
         }
         document = {
             "format": FORMAT,
-            "generator": f"synthgen {__version__}",
+            "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,
             "manifest": plan.manifest.text,
@@ -93,6 +94,11 @@ def reserve(root: Path, plan: Plan) -> None:
         }
         if not is_run(root) or read(root) != document:
             write(root, document)
+
+
+def signature(root: Path) -> str:
+    """The ``synthgen VERSION`` that signs what is made for a run, as of :func:`synthgen.core.releases.signature`."""
+    return releases.signature(_begun_by(read(root)) if is_run(root) else "")
 
 
 def read_plan(root: Path, doors: Extensions) -> Plan:
@@ -139,6 +145,12 @@ def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
 def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:
     """What an entry pins, as long as it is the same entry."""
     return old["environment"] if old.get("digest") == digest else None
+
+
+def _begun_by(document: dict[str, Any]) -> str:
+    """The signature of the release that a run was begun with; empty before the environment of an entry is pinned."""
+    pinned = any(entry["environment"] for entry in document.get("entries", {}).values())
+    return str(document.get("generator", "")) if pinned else ""
 
 
 def _begun(root: Path, entries: dict[str, Any]) -> dict[str, Any]:
