@@ -17,7 +17,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
 from synthgen.runs import run_folder, tar_samples
-from synthgen.runs.receipts import Ledger
+from synthgen.runs.finished_shards import finished_shards
 from synthgen.vision.images import codec
 
 
@@ -52,12 +52,9 @@ class Shard:
 
 def finished(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
-    for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
-            receipt = ledger.trusted(number)
-            if receipt is not None:
-                yield Shard(name, number, ledger.tar(number), receipt.sha256, receipt.count)
+    for shard in finished_shards(plan, root):
+        receipt = shard.receipt
+        yield Shard(receipt.entry, receipt.shard, shard.tar, receipt.sha256, receipt.count)
 
 
 FOLDER = "scores"

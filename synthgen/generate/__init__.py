@@ -9,7 +9,7 @@ from synthgen.generate.worker import Work, never
 from synthgen.plan import Plan, ShardRef, throughput
 from synthgen.runs.receipts import Receipt
 
-__all__ = ["Job", "Selection", "generate", "prepare"]
+__all__ = ["GenerateJob", "Selection", "generate", "prepare"]
 
 
 def generate(

@@ -14,8 +14,8 @@ from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
-from synthgen.runs import dataset_folder, run_folder, start_images, tar_samples
-from synthgen.runs.receipts import Ledger
+from synthgen.runs import run_folder
+from synthgen.runs.folders import Run, open_folder
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
@@ -62,44 +62,13 @@ def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None)
         InputError: The folder holds no such image, or its manifest now plans another one under that key.
         UnavailableError: Its model can't be had here.
     """
-    if run_folder.is_run(root):
-        plan = run_folder.read_plan(root, doors)
-        stored, pin = _from_run(root, plan, key)
-    elif dataset_folder.is_dataset(root):
-        plan = dataset_folder.read_plan(root, doors)
-        stored, pin = _from_dataset(root, key)
-    else:
-        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+    folder = open_folder(root, doors)
+    stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
-    sample = _planned(plan, record)
-    run = run_folder.is_run(root)
-    found = start_images.of_run(plan, root) if run else start_images.of_dataset(plan, root, [sample])
-    recipe = run_folder.located(sample.recipe, root if run else work)
-    return _compare(stored, record, _make(plan, replace(sample, recipe=recipe), pin, found))
-
-
-def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]:
-    sample = plan.find(key)
-    if sample is None:
-        raise InputError(f"{root}: the plan has no image `{key}`")
-    entry = plan.entries[sample.recipe.entry]
-    ledger, number = Ledger(root, entry.name, entry.digest), entry.shard_of(sample.index)
-    receipt = ledger.trusted(number)
-    if receipt is None:
-        raise InputError(f"{root}: the shard of `{key}` is not made yet, or damaged")
-    for stored in tar_samples.read(ledger.tar(number)):
-        if stored.key == key:
-            return stored, Environment(**receipt.environment)
-    raise InputError(f"{root}: `{key}` could not be made; its receipt says why")
-
-
-def _from_dataset(root: Path, key: str) -> tuple[TarSample, Environment]:
-    stored = dataset_folder.read_sample(root, key)
-    if stored is None:
-        raise InputError(f"{root}: no image `{key}` in its metadata")
-    entry = Record.from_json(stored.files["json"]).entry
-    environments: dict[str, Any] = dataset_folder.read_provenance(root)["environments"]
-    return stored, Environment(**environments[entry])
+    sample = _planned(folder.plan, record)
+    recipe = run_folder.located(sample.recipe, root if isinstance(folder, Run) else work)
+    content = _make(folder.plan, replace(sample, recipe=recipe), pin, folder.start_images([sample]))
+    return _compare(stored, record, content)
 
 
 def _planned(plan: Plan, record: Record) -> Sample:

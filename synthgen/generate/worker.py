@@ -21,6 +21,7 @@ from synthgen.generate.write_shard import Files, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder, start_images
+from synthgen.runs.finished_shards import finished_shards
 from synthgen.runs.receipts import Receipt
 from synthgen.runs.start_images import StartImages
 
@@ -139,6 +140,7 @@ class Work:
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)
         entry.environment = dataclasses.replace(entry.environment, batch_size=smaller)
-        if not entry.started and not any(entry.ledger.trusted(number) for number in range(entry.plan.shards)):
+        refs = (ShardRef(entry.plan.name, number) for number in range(entry.plan.shards))
+        if not entry.started and not any(True for _ in finished_shards(self.plan, self.root, refs)):
             run_folder.lower_batch_size(self.root, entry.plan.name, half)
         return half

@@ -21,8 +21,8 @@ from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
 from synthgen.plan.manifest import Layout, Pack
-from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import dataset_folder, run_folder
+from synthgen.runs import dataset_folder
+from synthgen.runs.folders import Run
 
 # The sha256 of the template that shipped with the oldest release that makes the same bytes as this one.
 _SHIPPED_CARD = "b377fd453b9b03d8f3e06d35da3deb628eb0d306fe75aa03e09fa631977bfde4"
@@ -30,9 +30,8 @@ __all__ = ["PackedShard", "add_report", "pack"]
 
 
 def pack(
-    root: Path,
+    run: Run,
     out: Path,
-    doors: Extensions,
     *,
     partial: bool = False,
     workers: int = 1,
@@ -44,9 +43,8 @@ def pack(
     Packing what is packed there already yields nothing and changes nothing.
 
     Args:
-        root: The run.
+        run: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
-        doors: The strategies there are.
         partial: Pack what is there of a run that is not finished.
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
@@ -58,7 +56,7 @@ def pack(
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
-    found = inventory.collect(root, run_folder.read_plan(root, doors), partial=partial)
+    found = inventory.collect(run, partial=partial)
     pack = found.plan.manifest.document.pack
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)

@@ -32,7 +32,11 @@ def read(path: Path, doors: Extensions, root: Path | None = None, progress: Prog
         InputError: The real images can't be had, or the folder is neither empty nor a run.
         PlanMismatchError: The folder holds the index of other real images.
     """
-    read_manifest = manifest.read(path, doors)
+    return plan_manifest(manifest.read(path, doors), root, progress)
+
+
+def plan_manifest(read_manifest: Manifest, root: Path | None = None, progress: Progress | None = None) -> Plan:
+    """The plan of a manifest that is read already; arguments and errors as of :func:`read`."""
     rounds = top_ups.read(root) if root else ()
     if read_manifest.real is None or not read_manifest.starts_from_real:
         return Plan(read_manifest, rounds=rounds)

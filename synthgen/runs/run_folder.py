@@ -44,6 +44,7 @@ def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
 __all__ = [
     "apply_pin",
     "check_ours",
+    "check_run",
     "is_run",
     "located",
     "lower_batch_size",
@@ -108,8 +109,7 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
         InputError: The folder is no run, or its manifest can't be read any more.
         PlanMismatchError: This version of synthgen plans other images from it.
     """
-    if not is_run(root):
-        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
+    check_run(root)
     document = read(root)
     try:
         asked = manifest.parse(
@@ -126,6 +126,16 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
     plan = Plan(asked, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
     return plan
+
+
+def check_run(root: Path) -> None:
+    """Check that a folder is a run.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not is_run(root):
+        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
 
 
 def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:

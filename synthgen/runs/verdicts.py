@@ -15,7 +15,7 @@ from synthgen.core import atomic
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
 
-FILE = "verdicts.parquet"
+FILE, SCORES = "verdicts.parquet", "scores"
 _META = b"synthgen"
 _FORMAT = 1
 
@@ -85,6 +85,21 @@ class CurationSummary:
     audit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided on one image.
+
+    Attributes:
+        key: Its key.
+        accepted: Whether it is kept.
+        reasons: Why it is not; empty where it is.
+    """
+
+    key: str
+    accepted: bool
+    reasons: tuple[str, ...]
+
+
 def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
     """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
     import pyarrow
@@ -148,7 +163,7 @@ def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None
 
 def scores_path(root: Path, scorer: str) -> Path:
     """Where the scores that a scorer gave a run's images lie."""
-    return root / "scores" / f"{scorer}.parquet"
+    return root / SCORES / f"{scorer}.parquet"
 
 
 def score_digest(root: Path, scorer: str) -> str:
@@ -164,6 +179,38 @@ def stream(root: Path) -> Iterator[tuple[str, bool]]:
     """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
     for batch in _open(root).iter_batches(columns=["key", "accepted"]):
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+
+
+def read(root: Path) -> Iterator[Verdict]:
+    """What was decided on each image of a run, in the plan's order; nothing where nothing was.
+
+    Raises:
+        DamagedError: It can't be read.
+    """
+    if not (root / FILE).exists():
+        return
+    for batch in _open(root).iter_batches(columns=["key", "accepted", "reasons"]):
+        for row in batch.to_pylist():
+            yield Verdict(row["key"], row["accepted"], tuple(row["reasons"]))
+
+
+def read_scores(root: Path) -> dict[str, Any]:
+    """The scores of each scorer that has finished, by its name: an Arrow table with a row an image.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    found = {}
+    for path in sorted((root / SCORES).glob("[!.]*.parquet")):
+        try:
+            found[path.stem] = pyarrow.parquet.ParquetFile(path).read().replace_schema_metadata(None)
+        except (OSError, pyarrow.ArrowException) as error:
+            reason = " ".join(str(error).split())
+            raise DamagedError(f"{path}: can't be read ({reason}); run `synthgen curate {root}` again") from None
+    return found
 
 
 def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:

@@ -19,7 +19,7 @@ BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 def judged(run_of: Callable[..., Path]) -> Path:
     """A run of 24 images of which some are rejected; nobody changes it."""
     root = run_of(curate=BLOCK, pack={"images_per_shard": 7}, publish={"license": "openrail"})
-    list(study.curate(root, study.plan_of(root), lambda: False))
+    list(study.curate(root))
     return root
 
 
@@ -78,7 +78,7 @@ def test_other_verdicts_make_another_dataset(run: Path, pack: Any, write_manifes
     other = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, other), lambda: False))
+    list(study.curate(run, manifest=other))
     with pytest.raises(PlanMismatchError, match="holds another dataset"):
         pack(run)
 
@@ -95,6 +95,6 @@ def test_a_run_that_keeps_nothing_is_refused(run: Path, pack: Any, write_manifes
     none = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, none), lambda: False))
+    list(study.curate(run, manifest=none))
     with pytest.raises(InputError, match="no image was accepted"):
         pack(run)

@@ -16,6 +16,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
 from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.folders import open_folder
 from synthgen.runs.verify import verify
 
 LAYOUTS = ["parquet", "imagefolder"]
@@ -39,7 +40,7 @@ def made(run: Path) -> dict[str, tuple[Record, bytes]]:
 def packed(request: Any, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset in one layout; nobody changes it."""
     out = tmp_path_factory.mktemp("packed") / request.param
-    list(study.pack(run, out, layout=request.param))
+    list(study.pack(run, out, format=request.param))
     return out
 
 
@@ -73,7 +74,7 @@ def test_datasets_reads_what_was_made(packed: Path, made: Any, streaming: bool, 
 
 def test_the_same_run_gives_the_same_bytes(packed: Path, run: Path, pack: Any, tree: Any) -> None:
     """Two packs are equal in every file."""
-    assert tree(pack(run, layout=packed.name)) == tree(packed)
+    assert tree(pack(run, format=packed.name)) == tree(packed)
 
 
 def test_splits_are_those_of_the_tars(packed: Path, run: Path, pack: Any, rows: Any) -> None:
@@ -116,7 +117,7 @@ def test_an_image_is_made_again(packed: Path, made: Any, doors: Extensions) -> N
 
 def test_preview_shows_it(packed: Path, made: Any, doors: Extensions, tmp_path: Path) -> None:
     """The gallery holds every image."""
-    preview.show(packed, tmp_path / "page.html", doors)
+    preview.show(open_folder(packed, doors), tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert all(key in text for key in made)
 
@@ -131,7 +132,7 @@ def test_it_may_be_published(packed: Path, tree: Any) -> None:
 
 def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None:
     """Parquet files that the loader does not see keep the dataset from going."""
-    dataset = pack(run, layout="parquet")
+    dataset = pack(run, format="parquet")
     provenance = dataset_folder.read_provenance(dataset)
     from synthgen.publish import load_check
 
@@ -145,7 +146,7 @@ def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pyt
     """An image folder larger than the Hub takes well is refused with what to do, beside all other faults."""
     from synthgen.publish import preflight
 
-    dataset = pack(run, layout="imagefolder")
+    dataset = pack(run, format="imagefolder")
     (dataset / "notes.txt").write_text("mine", encoding="utf-8")
     monkeypatch.setattr(preflight, "_MOST_IMAGE_FILES", 23)
     found = Preflight(dataset)
@@ -157,7 +158,7 @@ def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pyt
 def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No folder of images has more entries than are good for it."""
     monkeypatch.setattr(shard_plan, "_FOLDER", 3)
-    dataset = pack(run, layout="imagefolder")
+    dataset = pack(run, format="imagefolder")
     images = list(dataset.glob("data/*/*/*/*.png"))
     assert len(images) == 24
     assert max(len(list(folder.iterdir())) for folder in {path.parent for path in images}) <= 3
@@ -172,7 +173,7 @@ def test_the_manifest_may_say_the_layout(run_of: Callable[..., Path], pack: Any)
 def test_the_flag_wins_and_makes_another_dataset(run_of: Callable[..., Path], pack: Any) -> None:
     """The flag is stronger than the manifest, and a folder of another layout is another dataset."""
     run = run_of(pack={"format": "parquet"})
-    dataset = pack(run, layout="webdataset")
+    dataset = pack(run, format="webdataset")
     assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.tar"]
     with pytest.raises(PlanMismatchError, match="holds another dataset"):
         pack(run)
