@@ -15,7 +15,6 @@ from synthgen.study.verbs import (
     fidelity,
     finetune,
     generate,
-    open_folder,
     open_run,
     pack,
     plan,
@@ -26,6 +25,7 @@ from synthgen.study.verbs import (
     study_folder,
     top_up,
 )
+from synthgen.study.verbs import open as open_folder
 from synthgen.study.whole import fill
 
 __all__ = [

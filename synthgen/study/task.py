@@ -50,7 +50,7 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
         self.job = job
         self._steps = steps
         self._length = length
-        self._begun = False
+        self._begun = self._closed = False
         self._results = list[Result_co]()
 
     def __next__(self) -> Event_co:
@@ -58,7 +58,7 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
         try:
             return next(self._steps)
         except StopIteration as end:
-            if not self._results:
+            if not self._results and not self._closed:
                 self._results.append(end.value)
             raise
 
@@ -84,7 +84,7 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
 
     def close(self) -> None:
         """Leave off here; everything finished is kept."""
-        self._begun = True
+        self._begun = self._closed = True
         self._steps.close()
 
     def __repr__(self) -> str:

@@ -37,8 +37,29 @@ if TYPE_CHECKING:
     from synthgen.publish import Event
     from synthgen.runs.receipts import Receipt
 
+__all__ = [  # noqa: RUF022 - in the order that a study uses them
+    "read_manifest",
+    "plan",
+    "finetune",
+    "generate",
+    "top_up",
+    "curate",
+    "fidelity",
+    "pack",
+    "preview",
+    "evaluate",
+    "publish",
+    "run",
+    "open",
+    "FolderLike",
+    "ManifestLike",
+    "Progress",
+]
+
 ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest | Plan"
+"""A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
 FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
+"""A run or a packed dataset: its folder, or what ``open`` gave."""
 Stop: TypeAlias = Callable[[], bool]
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told of preparations: what is done, how much of it, and how much there is; may raise to stop."""
@@ -273,7 +294,7 @@ def fidelity(
     from synthgen.curate import fidelity as reports
 
     place = Path(out) if out is not None else None
-    return reports.report(open_folder(folder), backbone=backbone, out=place, limit=limit, progress=progress)
+    return reports.report(open(folder), backbone=backbone, out=place, limit=limit, progress=progress)
 
 
 def pack(
@@ -412,7 +433,7 @@ def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 500
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
-    return show(open_folder(folder), page, limit, starts=originals)
+    return show(open(folder), page, limit, starts=originals)
 
 
 def run(
@@ -464,7 +485,7 @@ def study_folder(manifest: Manifest) -> Path:
     return Path("runs") / manifest.document.name
 
 
-def open_folder(folder: FolderLike) -> Run | Dataset:
+def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.open`; called `synthgen.open`
     """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
 
     Raises:
