@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import ManifestError
 
 BUNDLED = "phantom"
@@ -84,8 +85,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in {".json", ".safetensors", ".txt", ".model"}:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").digest()
+            content = bytes.fromhex(sha256_file(path))
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
     return f"sha256:{digest.hexdigest()[:32]}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthgen.core import atomic
+from synthgen.core.hashing import fraction_from
 from synthgen.errors import DamagedError
 from synthgen.plan.manifest.settings import Split
 
@@ -31,8 +32,7 @@ _VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
 
 def split_of(seed: int, group: str, fractions: Mapping[Split, float]) -> Split:
     """The split of a group: a hash of the manifest's seed and the group, as a point among the fractions."""
-    digest = hashlib.blake2b(f"{seed}\0split\0{group}".encode(), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / 2**64
+    point = fraction_from(seed, "split", group)
     names = [name for name in SPLITS if name in fractions]
     for name in names:
         point -= fractions[name]

@@ -4,7 +4,6 @@ Rows have ``key``, ``accepted`` and ``reasons``. What they follow from, and what
 metadata. Nothing of it holds a time, so the same scores judged by the same rules give the same bytes.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
 
@@ -154,10 +154,7 @@ def scores_path(root: Path, scorer: str) -> Path:
 def score_digest(root: Path, scorer: str) -> str:
     """The sha256 of a scorer's file; empty where there is none."""
     path = scores_path(root, scorer)
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_file(path) if path.exists() else ""
 
 
 def stream(root: Path) -> Iterator[tuple[str, bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -29,12 +30,11 @@ def load(device: str) -> tuple[str, int, int, str, Compute]:
     Raises:
         UnavailableError: The packages are not installed, or the weights are not what they should be.
     """
-    import hashlib
     from importlib.metadata import version
 
     network, path = _network()
     network.eval().requires_grad_(False).to(device)
-    digest = f"efficientnet-lite0/{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}/torch-{version('torch')}"
+    digest = f"efficientnet-lite0/{sha256_file(path)[:32]}/torch-{version('torch')}"
 
     def compute(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         import torch
