@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.curate.image_table import Samples
-from synthgen.errors import DamagedError, IncompleteError, InputError
+from synthgen.errors import DamagedError, IncompleteError, InputError, one_line
 from synthgen.runs import verdicts
 
 
@@ -43,7 +43,7 @@ def _table(root: Path, scorer: str, names: list[str]) -> Any:
     except FileNotFoundError:
         raise IncompleteError(f"{path}: no scores here yet; run `synthgen curate {root}`") from None
     except (OSError, pyarrow.ArrowException, KeyError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise DamagedError(f"{path}: can't be read ({reason}); move it away, and run `synthgen curate` again") from None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from synthgen import __version__
 from synthgen.core import atomic
 from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
-from synthgen.errors import DamagedError, StoppedError, SynthgenError
+from synthgen.errors import DamagedError, StoppedError, SynthgenError, one_line
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
@@ -178,5 +178,5 @@ def _unpacked(path: Path) -> tuple[Any, Mapping[str, Any]]:
         table = parquet.ParquetFile(path).read()
         return table.replace_schema_metadata(None), json.loads(table.schema.metadata[_FACTS])
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise DamagedError(f"{path}: scores can't be read ({reason}); remove it and run `synthgen curate`") from None

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from synthgen.core import atomic
 from synthgen.core.hashing import fraction_from
-from synthgen.errors import DamagedError
+from synthgen.errors import DamagedError, one_line
 from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
@@ -155,7 +155,7 @@ class Index:
             rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
             return cls(tuple(Source(*row) for row in rows), left_out, table.schema.metadata[b"recipe"].decode())
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise DamagedError(f"{path}: not an index of real images ({reason}); remove it to index again") from None
 
     @cached_property

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from synthgen.errors import one_line
+
 
 def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str]:
     """What ``datasets`` can't open, one line each; nothing where the first sample of every shard comes out.
@@ -24,7 +26,7 @@ def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str
             found = datasets.load_dataset(str(root.resolve()), streaming=True, cache_dir=cache)
             opened = {name: list(_first_of_each(split)) for name, split in found.items()}
         except (DatasetsError, OSError, ValueError, TypeError, LookupError, RuntimeError, tarfile.TarError) as error:
-            said = " ".join(str(error).split())[:300]
+            said = one_line(error)[:300]
             yield f"`datasets` can't open it: {type(error).__name__}: {said}"
             return
     if set(opened) != set(splits):

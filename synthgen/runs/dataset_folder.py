@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synthgen.core import yaml_documents
-from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.errors import DamagedError, InputError, ManifestError, one_line
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import Layout
 from synthgen.plan.manifest.settings import Extensions
@@ -150,7 +150,7 @@ def _read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[
     try:
         return list(pyarrow.parquet.read_table(path, columns=columns, filters=filters).to_pylist())
     except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise DamagedError(f"{path}: can't be read ({reason}); run `synthgen verify`") from None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import DamagedError
+from synthgen.errors import DamagedError, one_line
 from synthgen.plan.sample import Record, field_types
 from synthgen.runs.tar_samples import TarSample
 
@@ -78,7 +78,7 @@ def _read(path: Path, key: str, rows: int, image: Callable[[Row], tuple[str, byt
                     yield _sample(row, names, *image(row), number)
                     number += 1
     except (OSError, pyarrow.ArrowException, LookupError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path}: can't be read ({' '.join(str(error).split())})") from None
+        raise DamagedError(f"{path}: can't be read ({one_line(error)})") from None
 
 
 def _names(found: Any) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from synthgen.core import atomic
 from synthgen.core.hashing import sha256_file
-from synthgen.errors import DamagedError, IncompleteError
+from synthgen.errors import DamagedError, IncompleteError, one_line
 from synthgen.plan.manifest import Curate
 
 FILE = "verdicts.parquet"
@@ -200,5 +200,5 @@ def _open(root: Path) -> Any:
 
 
 def _damaged(root: Path, error: Exception) -> DamagedError:
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     return DamagedError(f"{root / FILE}: can't be read ({reason}); run `synthgen curate {root}` again")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core import atomic
-from synthgen.errors import DamagedError
+from synthgen.errors import DamagedError, one_line
 
 FILE = "predictions.parquet"
 _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_steps", "n_train")
@@ -172,7 +172,7 @@ class Predictions:
                 _probabilities(table, (len(trials), n_images, len(study.labels))),
             )
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise DamagedError(f"{path}: not the predictions of a study ({reason})") from None
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen.errors import InputError, PlanMismatchError, UnavailableError
+from synthgen.errors import InputError, PlanMismatchError, UnavailableError, one_line
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.real_index import Index
@@ -101,7 +101,7 @@ def _downloaded(name: str) -> Path:
     try:
         folder = Path(snapshot_download(name, repo_type="dataset"))
     except (http_error, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnavailableError(f"evaluate.synthetic: `{name}` can't be had from the Hub: {reason}") from None
     finally:
         if not disabled:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InputError, ManifestError, UnavailableError
+from synthgen.errors import InputError, ManifestError, UnavailableError, one_line
 
 _SAVED = ("dataset_info.json", "dataset_dict.json")
 
@@ -82,4 +82,4 @@ def _saved(local: Path, split: str | None) -> dict[str, Any]:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__

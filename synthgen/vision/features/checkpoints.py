@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core import model_folder
-from synthgen.errors import UnavailableError
+from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def loading(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        reason = one_line(error).partition(". ")[0][:200]
         raise UnavailableError(
             f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with config.json, "
             "preprocessor_config.json and model.safetensors, or a Hub id that has them"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.hashing import sha256_file
-from synthgen.errors import UnavailableError
+from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +64,6 @@ def _network() -> tuple[Any, Path]:
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnavailableError(f"backbone efficientnet-lite0: {path.name} can't be read: {reason}; reinstall") from None
     return network, path
