@@ -3,10 +3,10 @@
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from synthgen.core import hub
 from synthgen.errors import one_line
 
 
@@ -21,7 +21,7 @@ def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str
     import datasets
     from datasets.exceptions import DatasetsError
 
-    with tempfile.TemporaryDirectory(prefix="synthgen-publish-") as cache, _without_bars():
+    with tempfile.TemporaryDirectory(prefix="synthgen-publish-") as cache, hub.without_bars("datasets"):
         try:
             found = datasets.load_dataset(str(root.resolve()), streaming=True, cache_dir=cache)
             opened = {name: list(_first_of_each(split)) for name, split in found.items()}
@@ -46,20 +46,6 @@ def _missed(shards: list[str], opened: dict[str, list[Any]]) -> Iterator[str]:
         named = [name for name in shards if PurePosixPath(name).match(f"data/{split}-*.parquet")]
         if len(named) > len(rows):
             yield f"all of {PurePosixPath(named[0]).parent}/{split}-*.parquet"
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep the loader's own progress bars away."""
-    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    disabled = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not disabled:
-            enable_progress_bars()
 
 
 def _first_of_each(split: object) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import warnings
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from synthgen.core import adapter_folder, devices, model_folder
+from synthgen.core import adapter_folder, devices, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.diffusion.pipelines.pipeline import Pipeline
@@ -56,14 +56,12 @@ def resolve_revision(recipe: Named) -> str:
     if recipe.model.folder is not None:
         return model_folder.fingerprint(recipe.model.folder)
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    # The root of its HTTP client's errors, a refused connection among them, whichever client that is.
-    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
     name, revision = recipe.model.name, recipe.revision or None
     try:
         return str(HfApi().model_info(name, revision=revision).sha)
-    except (client_error, OSError, ValueError) as error:
+    except (hub.http_error(), OSError, ValueError) as error:
         reason = one_line(error)[:200]
     try:
         folder = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
