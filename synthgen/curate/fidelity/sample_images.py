@@ -20,11 +20,11 @@ from synthgen.runs.stored_images import ImageReader, Location
 from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
+    from synthgen.core.types import Floats
     from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
     from synthgen.plan.sample import Record
 
-Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 Thing = TypeVar("Thing")
 SPLITS = ("train", "test")

@@ -11,10 +11,7 @@ from synthgen.core import hub, model_folder
 from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 
 @contextmanager

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
+
     Mask = npt.NDArray[np.bool_]
 
 Fit = Literal["crop", "stretch", "pad"]
