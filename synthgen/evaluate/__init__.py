@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from synthgen.core import atomic
+from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
 from synthgen.evaluate.train.train import Setup, Unit
 
@@ -71,8 +71,6 @@ def rescore(out: Path) -> None:
 
 
 def _setup(job: EvaluateJob) -> Setup:
-    from synthgen.evaluate.train import backbone
-
     folder = job.out / TRIALS
     return Setup(
         learner=job.settings.learner,
@@ -83,7 +81,7 @@ def _setup(job: EvaluateJob) -> Setup:
         classes=len(job.labels),
         inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
-        device="cpu" if job.network.frozen else backbone.device(),
+        device="cpu" if job.network.frozen else devices.available()[0],
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from synthgen.core import devices
 from synthgen.evaluate.design.trials import digest
 from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
 from synthgen.vision.features import Backbone, backbone, checkpoints
@@ -48,7 +49,7 @@ def load(learner: Learner, base: Path, classes: int) -> Network:
 
 
 def _frozen(name: str, learner: Learner) -> Network:
-    found = backbone(name, revision=learner.revision or None, device=device())
+    found = backbone(name, revision=learner.revision or None, device=devices.available()[0])
     known = digest(["probe", found.digest, version("torch")])
     return Network(name, known, f"a linear probe on frozen features ({Path(name).name})", found.origin, found)
 
@@ -65,10 +66,3 @@ def _trained(name: str, learner: Learner, classes: int) -> Network:
     how = "its head alone" if learner.frozen else "as a whole"
     origin = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
     return Network(name, known, f"{Path(name).name} from pixels, {how}", origin, None)
-
-
-def device() -> str:
-    """Torch's device for networks: the GPU where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
