@@ -6,6 +6,7 @@ not trained yet and writes the report; :func:`rescore` writes it again from the 
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def evaluate(
     from synthgen.evaluate.report import write
     from synthgen.evaluate.train import worker_pool
 
+    job = _as_trained(job)
     setup = _setup(job)
     todo = [_unit(job, name) for name in job.names if setup.units.read(name) is None]
     if todo:
@@ -55,6 +57,7 @@ def evaluate(
 
 def finished(job: EvaluateJob) -> int:
     """How many of a study's trainings are done."""
+    job = _as_trained(job)
     units = _setup(job).units
     return sum(units.read(name) is not None for name in job.names)
 
@@ -68,6 +71,13 @@ def rescore(out: Path) -> None:
     from synthgen.evaluate.report import write
 
     write.rescore(out)
+
+
+def _as_trained(job: EvaluateJob) -> EvaluateJob:
+    """The study by the names of the former optimizer's trainings where it has them all, so that no two are mixed."""
+    former = replace(job, network=replace(job.network, digest=job.network.former))
+    units = _setup(former).units
+    return former if job.network.former and all(units.read(name) for name in former.names) else job
 
 
 def _setup(job: EvaluateJob) -> Setup:
