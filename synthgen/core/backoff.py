@@ -1,7 +1,7 @@
 """When to ask a host again, and after how long.
 
-Not tenacity's or stamina's loop: fetching waits host by host in many threads and may be told to stop, publishing asks
-twice at most where its client has asked already; what they share is this.
+Not tenacity's or stamina's loop: fetching waits host by host in many threads and may be told to stop, publishing tries
+again what its client does not; what they share is this.
 """
 
 from datetime import UTC, datetime
