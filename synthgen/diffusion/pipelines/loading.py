@@ -8,11 +8,11 @@ import warnings
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from synthgen.core import adapter_folder, devices, model_folder
+from synthgen.core import adapter_folder, devices, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.diffusion.pipelines.pipeline import Pipeline
-from synthgen.errors import UnavailableError
+from synthgen.errors import UnavailableError, one_line
 from synthgen.plan.sample import Recipe
 
 Task = Literal["text2img", "img2img", "inpaint"]
@@ -56,15 +56,13 @@ def resolve_revision(recipe: Named) -> str:
     if recipe.model.folder is not None:
         return model_folder.fingerprint(recipe.model.folder)
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    # The root of its HTTP client's errors, a refused connection among them, whichever client that is.
-    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
     name, revision = recipe.model.name, recipe.revision or None
     try:
         return str(HfApi().model_info(name, revision=revision).sha)
-    except (client_error, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except (hub.http_error(), OSError, ValueError) as error:
+        reason = one_line(error)[:200]
     try:
         folder = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
     except LocalEntryNotFoundError:
@@ -142,7 +140,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         on = (environment.device, environment.dtype, environment.attention)
         return _load(task, recipe.model, environment.model_revision, on, recipe.adapter)
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)[:300]
         what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
 
@@ -161,7 +159,7 @@ def put_on(pipe: Any, adapter: Adapter) -> None:
             try:
                 pipe.load_lora_weights(adapter.folder, weight_name=adapter_folder.LORA)
             except RuntimeWarning as error:
-                said = " ".join(str(error).split())[:200]
+                said = one_line(error)[:200]
                 raise UnavailableError(
                     f"adapter {adapter}: not all layers of its weights can be loaded, and none is left out: {said}"
                 ) from None
