@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from synthgen.core.devices import DeviceRequest
+from synthgen.diffusion import pipelines
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import Work, never
@@ -35,6 +36,7 @@ def generate(
         for receipt in runner(runner_name).run(work, todo, workers, stop):
             measured.setdefault(receipt.entry, []).append(receipt)
             yield receipt
+    pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process
     for name, receipts in measured.items():
         _note_rate(job.plan, name, receipts)
 
