@@ -30,7 +30,8 @@ def generate(
     if not job.todo:
         return
     local = runner_name == "local"
-    work = Work(job.plan, job.root, wish or DeviceRequest(), stop if local else never)
+    root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
+    work = Work(job.plan, root, wish or DeviceRequest(), stop if local else never)
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
         for receipt in runner(runner_name).run(work, todo, workers, stop):
