@@ -172,6 +172,7 @@ def describe(wish: str = "auto") -> Device:
     Raises:
         UnavailableError: torch finds no such device.
     """
+    import gc
     import os
     from importlib.util import find_spec
 
@@ -189,6 +190,8 @@ def describe(wish: str = "auto") -> Device:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")
     threads, xformers = torch.get_num_threads(), find_spec("xformers") is not None
     if kind == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()  # what earlier work of this process left over is free as well
         free, _ = torch.cuda.mem_get_info()
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers)
