@@ -14,13 +14,9 @@ from synthgen.runs import dataset_folder, tar_samples
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from synthgen.core.types import Pixels
     from synthgen.plan.real_index import Source
     from synthgen.runs.tar_samples import TarSample
-
-    Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

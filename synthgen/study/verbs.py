@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import InputError, ManifestError, one_line
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
@@ -519,5 +519,4 @@ def _yaml(document: Mapping[str, Any]) -> str:
     try:
         return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ManifestError(f"manifest: holds what YAML has no way to write: {reason}") from None
+        raise ManifestError(f"manifest: holds what YAML has no way to write: {one_line(error)}") from None
