@@ -1,4 +1,4 @@
-"""Shows progress: a bar with rate and time left on a terminal, plain lines when piped; and hears signals."""
+"""Progress, as a bar with rate and time left on a terminal and as plain lines when piped; and signals to stop."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Makes every planned image that is not made yet, shard by shard, and yields their receipts."""
+"""Every planned image that is not made yet is made, shard by shard, and the receipts of the shards are yielded."""
 
 from collections.abc import Callable, Iterator
 

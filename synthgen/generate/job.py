@@ -1,4 +1,4 @@
-"""What there is to do in a run: the planned work shards that are not made yet."""
+"""The planned work shards of a run that are not made yet."""
 
 import logging
 from collections.abc import Set
@@ -31,7 +31,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class GenerateJob:
-    """What there is to do in a run.
+    """The work shards of a run that are to be made.
 
     Attributes:
         plan: The plan.
@@ -55,7 +55,7 @@ class GenerateJob:
 
 
 def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> GenerateJob:
-    """Claim a folder for a plan and find the shards that are not finished.
+    """The shards of a plan that are not finished in a folder, which is the plan's from now on.
 
     Raises:
         PlanMismatchError: The folder holds another plan.

@@ -18,19 +18,19 @@ def pinned(root: Path, entry: str) -> Environment | None:
     return Environment(**environment) if environment else None
 
 
-def apply_pin(pin: Environment | None, wish: DeviceRequest) -> DeviceRequest:
-    """The wish with everything that was left open set as the run pins it.
+def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
+    """The request with what it leaves open set as the run pins it.
 
     Raises:
         PlanMismatchError: Something was asked for that the run does not have; mixing them would change bytes.
     """
     if pin is None:
-        return wish
+        return request
     asked = {
-        "--device": (wish.device, pin.device, "auto"),
-        "--dtype": (DTYPES.get(wish.dtype, wish.dtype), pin.dtype, "auto"),
-        "--attention": (wish.attention, pin.attention, "auto"),
-        "--batch-size": (wish.batch_size, pin.batch_size, None),
+        "--device": (request.device, pin.device, "auto"),
+        "--dtype": (DTYPES.get(request.dtype, request.dtype), pin.dtype, "auto"),
+        "--attention": (request.attention, pin.attention, "auto"),
+        "--batch-size": (request.batch_size, pin.batch_size, None),
     }
     faults = [
         f"{option} {value}: this run was begun with {begun}; leave it out, or use another --out"

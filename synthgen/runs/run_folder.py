@@ -1,4 +1,4 @@
-"""A run's own file, ``run.json``: the manifest it follows, the digests it was claimed for, the environment it pins."""
+"""A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -196,8 +196,8 @@ def generate(
 
     planned = plan(manifest, out, base=base, progress=progress)
     job = prepare(planned, Path(out), Selection(shards or (None, None), array or (0, 1), limit))
-    wish = DeviceRequest(device, dtype, attention, batch_size)
-    receipts = make(job, wish, runner_name=runner, workers=workers, stop=stop)
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
     steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
@@ -227,8 +227,8 @@ def top_up(
     planned = plan(manifest, out, base=base, progress=progress)
     if planned.manifest.curation is None or planned.manifest.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
-    wish = DeviceRequest(device, dtype, attention, batch_size)
-    steps = whole.fill(planned, Path(out), wish, stop=stop, runner_name=runner, workers=workers)
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    steps = whole.fill(planned, Path(out), request, stop=stop, runner_name=runner, workers=workers)
     return Task(Stage("generate", planned.samples), steps)
 
 
@@ -365,11 +365,11 @@ def publish(
     from synthgen.publish import PublishOptions
     from synthgen.publish import publish as send
 
-    wish = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
+    request = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
 
     def events() -> Generator[Event, None, Event | None]:
         last = None
-        for last in send(_path(dataset), wish):
+        for last in send(_path(dataset), request):
             yield last
         return last
 
@@ -476,8 +476,8 @@ def run(
     folder = Path(out) if out is not None else study_folder(read)
     planned = plan(manifest, folder / "work", progress=progress)
     whole.check(planned, folder)
-    wish = DeviceRequest(device, dtype, attention, batch_size)
-    return Task(Stage("run"), whole.run(planned, folder, wish, stop=stop, runner_name=runner, workers=workers))
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
 
 
 def study_folder(manifest: Manifest) -> Path:

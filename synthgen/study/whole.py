@@ -44,14 +44,14 @@ def check(plan: Plan, out: Path) -> None:
 
 
 def run(
-    plan: Plan, out: Path, wish: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Do all that a manifest asks for, into ``out``; yields each stage as it begins and its receipts, returns the run.
 
     Args:
         plan: The plan.
         out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
-        wish: What was asked of the device.
+        request: What was asked of the device.
         stop: Whether a signal asked to stop.
         options: As :func:`synthgen.generate.generate` takes them.
 
@@ -62,8 +62,8 @@ def run(
     if plan.tunings:
         tuning = prepare_finetune(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
-        yield from finetune(tuning, wish.device, stop=stop)
-    made = yield from fill(plan, out / "work", wish, stop=stop, **options)
+        yield from finetune(tuning, request.device, stop=stop)
+    made = yield from fill(plan, out / "work", request, stop=stop, **options)
     yield Stage("pack", made.plan.samples)
     yield from pack(made, out / "dataset")
     if plan.manifest.document.evaluate:
@@ -90,7 +90,7 @@ def _evaluate(plan: Plan, out: Path, stop: Stop) -> Generator[Stage | object, No
 
 
 def fill(
-    plan: Plan, root: Path, wish: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
 
@@ -100,7 +100,7 @@ def fill(
     Args:
         plan: The plan.
         root: The run's folder.
-        wish: What was asked of the device.
+        request: What was asked of the device.
         stop: Whether a signal asked to stop.
         options: As :func:`synthgen.generate.generate` takes them.
 
@@ -111,7 +111,7 @@ def fill(
     while True:
         job = prepare_generate(plan, root, Selection())
         yield Stage("generate", plan.samples, sum(job.finished))
-        yield from generate(job, wish, stop=stop, **options)
+        yield from generate(job, request, stop=stop, **options)
         if stop():
             raise StoppedError("stopped by a signal; run the same command again to go on")
         run = Run(root, EXTENSIONS, plan)
