@@ -15,7 +15,7 @@ from synthgen import __version__
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
-from synthgen.pack.dataset_files import Dataset, DrawSheet
+from synthgen.pack.dataset_files import Dataset
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
@@ -24,14 +24,13 @@ from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, run_folder
 
-__all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
+__all__ = ["PackedShard", "add_report", "pack"]
 
 
 def pack(
     root: Path,
     out: Path,
     doors: Extensions,
-    draw_sheet: DrawSheet,
     *,
     partial: bool = False,
     workers: int = 1,
@@ -46,7 +45,6 @@ def pack(
         root: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
         doors: The strategies there are.
-        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
         partial: Pack what is there of a run that is not finished.
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
@@ -63,7 +61,7 @@ def pack(
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)
     digest = _digest(found, pack, read.text)
-    dataset = Dataset(found, pack, digest, read, draw_sheet)
+    dataset = Dataset(found, pack, digest, read)
     if _is_packed(out, digest) and not scratch.leftovers(out):
         return
     with scratch.claim(out, digest) as held:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard, weigh
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack
-from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder as layout
+from synthgen.vision import contact_sheet
+from synthgen.vision.picture import Picture
 
-DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1
 _PICTURES_A_CELL = 2
 
@@ -37,18 +37,16 @@ class Dataset:
         pack: How it is laid out, split and cut.
         digest: The dataset's digest.
         template: The card's template.
-        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
 
     Raises:
         InputError: The template can't be filled.
     """
 
-    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template, draw_sheet: DrawSheet) -> None:
+    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template) -> None:
         self.found = found
         self.pack = pack
         self._digest = digest
         self._template = template
-        self._draw_sheet = draw_sheet
         empty = CardFacts(
             found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged
         )
@@ -93,8 +91,8 @@ class Dataset:
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
         read = (read_sample.read(stored, job.labels) for stored in order.firsts(_PICTURES_A_CELL))
-        pairs = sorted(((one.record, one.image) for one in read), key=lambda pair: pair[0].key)
-        self._draw_sheet(pairs, path, document.publish.pretty_name or document.name)
+        pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
+        contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
         sources = order.sources()
