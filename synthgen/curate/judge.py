@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthgen.curate import image_table, near_copy_audit, rules, score_columns
+from synthgen.curate import image_table, near_duplicate_audit, rules, score_columns
 from synthgen.curate.rules import Verdicts
 from synthgen.curate.survivors import Survivors, outcome
 from synthgen.errors import IncompleteError, InputError
@@ -34,7 +34,7 @@ def judge(root: Path, plan: Plan) -> Survivors:
     if not len(found.cell):
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
     columns = curation.columns | (
-        near_copy_audit.COLUMNS if near_copy_audit.SCORER in curation.scorers else frozenset()
+        near_duplicate_audit.COLUMNS if near_duplicate_audit.SCORER in curation.scorers else frozenset()
     )
     read = score_columns.read(root, found, columns)
     judged = rules.judge(curation, found, read)
@@ -46,7 +46,7 @@ def judge(root: Path, plan: Plan) -> Survivors:
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
         parity=rules.ratios(judged, plan.manifest.document.skin_tones.scale),
-        audit=near_copy_audit.sentence(root, judged, read),
+        audit=near_duplicate_audit.audit(root, judged, read),
     )
     _write(root, judged, facts)
     return outcome(plan, curation, judged, facts)

@@ -8,7 +8,6 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from synthgen import __version__
@@ -96,7 +95,7 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "generator": __version__,
     }
     if found.judged:
-        content["verdicts"] = asdict(found.judged)
+        content["verdicts"] = found.judged.document()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -95,7 +95,6 @@ class Dataset:
         contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
-        sources = order.sources()
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
         return CardFacts(
             plan=self.found.plan,
@@ -104,22 +103,15 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit=self._audit(real=bool(sources)),
-            sources=sources,
+            sources=order.sources(),
             judged=self.found.judged,
         )
-
-    def _audit(self, *, real: bool) -> str:
-        """What the near-copy audit found; a text that begins ``not done`` is none."""
-        if self.found.judged and self.found.judged.audit:
-            return self.found.judged.audit
-        return "not done" if real else "not done: no real images were used"
 
     def _curation(self) -> dict[str, Any]:
         """The filters with how many images each rejects, and what they follow from."""
         if self.found.judged is None:
             return {}
-        facts = asdict(self.found.judged)
+        facts = self.found.judged.document()
         return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
 
     def _adapters(self) -> dict[str, Any]:
@@ -149,7 +141,7 @@ class Dataset:
             "planned": plan.samples,
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
-            "near_copy_audit": facts.audit,
+            "near_copy_audit": facts.audit_text,
             **self._curation(),
             **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",

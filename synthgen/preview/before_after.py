@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -55,8 +56,8 @@ def pair(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find)
 
 
 def _starts(picture: Picture) -> bool:
-    """Whether a record says that its image was made from another."""
-    return bool(picture.record["source_id"]) or '"from":' in str(picture.record["attributes"])
+    """Whether a record says that its image was made from another: a real one, or one of an earlier entry."""
+    return bool(picture.record["source_id"]) or "from" in json.loads(picture.record["attributes"])
 
 
 def _planned(plan: Plan, picture: Picture) -> Sample:

@@ -14,6 +14,7 @@ from typing import Any
 from synthgen.core import atomic
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
+from synthgen.runs.audit import Audit
 
 FILE = "verdicts.parquet"
 _META = b"synthgen"
@@ -72,7 +73,7 @@ class CurationSummary:
         accepted: Images accepted.
         filters: Every reason that there could be, in the order they are looked at.
         parity: How often dark skin is rejected beside light skin.
-        audit: What the near-copy audit found; empty where near-copies were not looked for.
+        audit: The near-duplicate audit; ``None`` where near-duplicates were not looked for.
     """
 
     run: str
@@ -82,7 +83,11 @@ class CurationSummary:
     accepted: int
     filters: Sequence[Filter]
     parity: Sequence[Ratio]
-    audit: str
+    audit: Audit | None
+
+    def document(self) -> dict[str, Any]:
+        """Its fields as plain values, as they are kept in the file and hashed into a dataset's digest."""
+        return asdict(self) | {"audit": self.audit.found if self.audit else ""}
 
 
 def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
@@ -90,7 +95,7 @@ def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSum
     import pyarrow
     import pyarrow.parquet
 
-    kept = json.dumps({"format": _FORMAT, **asdict(facts)}, sort_keys=True).encode()
+    kept = json.dumps({"format": _FORMAT, **facts.document()}, sort_keys=True).encode()
     table = pyarrow.table({"key": keys, "accepted": accepted, "reasons": reasons})
     buffer = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(table.replace_schema_metadata({_META: kept}), buffer, compression="zstd")
@@ -112,7 +117,8 @@ def read_facts(root: Path) -> CurationSummary | None:
             raise ValueError("written by another version of synthgen")
         filters = [Filter(**one) for one in document.pop("filters")]
         parity = [Ratio(**one) for one in document.pop("parity")]
-        return CurationSummary(filters=filters, parity=parity, **document)
+        found = document.pop("audit")
+        return CurationSummary(filters=filters, parity=parity, audit=Audit(found) if found else None, **document)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(root, error) from None
 

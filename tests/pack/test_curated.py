@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from synthgen import study
 from synthgen.errors import IncompleteError, InputError, PlanMismatchError
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, verdicts, verify
+from synthgen.runs.audit import Audit
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 
@@ -59,17 +61,14 @@ def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -
 
 
 def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the near-copy audit found stands in provenance and in the card, so publish finds it."""
+    """What the near-duplicate audit found stands in provenance and in the card, so publish finds it."""
     facts = verdicts.read_facts(run)
+    assert facts is not None
     said = "each of 24 images was compared with 9 real images"
-    monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.CurationSummary(**{**vars_of(facts), "audit": said}))
+    monkeypatch.setattr(verdicts, "check", lambda *_: replace(facts, audit=Audit(said)))
     dataset = pack(run)
     assert provenance(dataset)["near_copy_audit"] == said
     assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()
-
-
-def vars_of(facts: Any) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in type(facts).__dataclass_fields__}
 
 
 def test_other_verdicts_make_another_dataset(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:

@@ -24,6 +24,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, load_plan, tar_samples
 from synthgen.runs.tar_samples import TarSample
+from synthgen.vision import contact_sheet
 
 MakePlan = Callable[..., Plan]
 SMALL_ENTRY = {"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32}}
@@ -270,19 +271,23 @@ class _PowerCut(BaseException):
 
 
 @pytest.mark.parametrize("when", ["after a tar", "in the sheet"])
-def test_a_crash_leaves_no_dataset(when: str, small: Path, doors: Extensions, tmp_path: Path) -> None:
+def test_a_crash_leaves_no_dataset(
+    when: str, small: Path, doors: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pack that dies midway leaves no folder of the dataset's name, and the next one in this process works."""
     out = tmp_path / "dataset"
 
-    def draw(*_: object) -> None:
+    def draw(*_: object, **_options: object) -> None:
         raise _PowerCut
 
-    packing = pack.pack(small, out, doors, draw)
+    packing = pack.pack(small, out, doors)
     with pytest.raises(_PowerCut):  # noqa: PT012 - the first tar has to be taken for the crash to come after it
         next(packing)
         if when == "after a tar":
             packing.throw(_PowerCut)
+        monkeypatch.setattr(contact_sheet, "write_contact_sheet", draw)
         next(packing)
+    monkeypatch.undo()
     assert not out.exists()
     assert len(pack_all(small, out)) == 1
     assert len(records(out)) == 24

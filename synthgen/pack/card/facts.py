@@ -6,7 +6,7 @@ from typing import Any
 
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Layout
-from synthgen.runs import verdicts
+from synthgen.runs import audit, verdicts
 
 Cell = tuple[str, str, str]
 
@@ -47,7 +47,6 @@ class CardFacts:
         splits: The size of each split, in the order train, validation, test.
         digest: The dataset's digest.
         layout: How the dataset is laid out.
-        audit: What the near-copy audit says.
         sources: The (dataset, licence) pairs of the real images that images were made from.
         judged: What its filters rejected; ``None`` where nothing was filtered.
     """
@@ -58,7 +57,6 @@ class CardFacts:
     splits: Mapping[str, Size]
     digest: str
     layout: Layout = "webdataset"
-    audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
     judged: verdicts.CurationSummary | None = None
 
@@ -66,3 +64,8 @@ class CardFacts:
     def images(self) -> int:
         """Images in all."""
         return sum(self.counts.values())
+
+    @property
+    def audit_text(self) -> str:
+        """What the near-duplicate audit found, or that it was not done."""
+        return audit.text(self.judged.audit if self.judged else None, real_images=bool(self.sources))

@@ -98,7 +98,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
             "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
             "license": escape(document.publish.license or "unknown"),
-            "audit": escape(facts.audit),
+            "audit": escape(facts.audit_text),
             "sources": [
                 {"dataset": escape(name or "unnamed"), "license": escape(of or "unknown")} for name, of in facts.sources
             ],
