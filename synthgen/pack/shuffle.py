@@ -22,6 +22,7 @@ from synthgen.plan.manifest import Pack
 from synthgen.plan.real_index import SPLITS, split_of
 from synthgen.plan.sample import FROM_REAL
 from synthgen.runs import finished_shards, tar_samples, verdicts
+from synthgen.runs.cell import Cell
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """
@@ -91,7 +92,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run, as it is stored there."""
     sha256s, accepted = list[str](), verdicts.in_order(found.root, found.judged)
-    cells: dict[tuple[str, str, str], int] = {}
+    cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _taught(found.plan)
     seed = found.plan.manifest.document.seed
@@ -103,7 +104,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             if not accepted(sample.key):
                 continue
             record = _record(path, sample)
-            cell = (record["label"], record["skin_tone"], record["entry"])
+            cell = Cell[str](record["entry"], record["label"], record["skin_tone"])
             number = cells.setdefault(cell, len(cells))
             if any(record[name] for name in FROM_REAL if name != "adapter"):
                 sources.add((record["source_dataset"], record["source_license"]))
@@ -115,7 +116,8 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
     if finished_shards.digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
-    connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
+    rows = [(number, *cell) for cell, number in cells.items()]
+    connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from synthgen.plan.real_index import SPLITS
+from synthgen.runs.cell import Cell
 
 
 def group(record: Mapping[str, Any]) -> str:
@@ -74,16 +75,16 @@ class Order:
         )
         return (Stored(key, f"{self._root}/{path}", start, size) for key, path, start, size in rows)
 
-    def counts(self) -> dict[tuple[str, str, str], int]:
-        """Samples by (label, skin tone, entry)."""
+    def counts(self) -> dict[Cell[str], int]:
+        """How many samples each cell has."""
         rows = self._connection.execute(
-            "SELECT label, skin_tone, entry, SUM(images) FROM counts JOIN cells ON cells.id = cell "
+            "SELECT entry, label, skin_tone, SUM(images) FROM counts JOIN cells ON cells.id = cell "
             "GROUP BY cell ORDER BY cell"
         )
-        return {(label, tone, entry): images for label, tone, entry, images in rows}
+        return {Cell(entry, label, tone): images for entry, label, tone, images in rows}
 
     def firsts(self, each: int) -> Iterator[Stored]:
-        """The first so many samples of each (label, skin tone, entry); stops reading once it has them."""
+        """The first so many samples of each cell; stops reading once it has them."""
         held = self._connection.execute("SELECT cell, SUM(images) FROM counts GROUP BY cell")
         wanted = {cell: min(each, images) for cell, images in held}
         left = sum(wanted.values())

@@ -25,11 +25,8 @@ def faults(text: str, provenance: dict[str, Any], *, real_sources: bool) -> Iter
         yield "has no YAML header (a first line `---`, keys, a line `---`)"
     else:
         yield from _header_faults(header[1])
-    if (
-        real_sources
-        and not audit.from_provenance(provenance.get("near_copy_audit"))
-        and not _SAYS_NOT_DONE.search(text)
-    ):
+    audited = audit.from_provenance(provenance.get("near_copy_audit"))
+    if real_sources and not audited and not _SAYS_NOT_DONE.search(text):
         yield "real images were used and no near-copy audit is on record; do it, or let the card say it was not done"
 
 

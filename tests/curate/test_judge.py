@@ -90,11 +90,11 @@ def test_cells_are_counted(root: Path, make_plan: MakePlan) -> None:
 def test_a_shard_made_anew_is_noticed(root: Path, make_plan: MakePlan, make_images: Callable[..., Any]) -> None:
     """The list of images that is kept follows the receipts."""
     plan = make_plan(**changes())
-    first = image_table.take(root, plan)
+    first = image_table.read(root, plan)
     (root / "fake" / "00001.json").unlink()
-    fewer = image_table.take(root, plan)
+    fewer = image_table.read(root, plan)
     make_images(plan, root)
-    again = image_table.take(root, plan)
+    again = image_table.read(root, plan)
     assert (len(first.cell), len(fewer.cell), len(again.cell)) == (23, 18, 23)
     assert (
         first.run

@@ -1,4 +1,4 @@
-"""The near-duplicate audit counts, among the images that are accepted, those that come as close to a real one as a copy."""
+"""The near-duplicate audit counts, among accepted images, those that come as close to a real one as a copy."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthgen.curate import near_duplicate_audit, rules
-from synthgen.curate.image_table import Samples
+from synthgen.curate.image_table import ImageTable
 from synthgen.curate.rules import Verdicts
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Curation
@@ -18,10 +18,10 @@ from synthgen.vision import near_duplicates
 
 
 @pytest.fixture
-def judged(samples_of: Callable[..., Samples], curation_of: Callable[..., Curation]) -> Verdicts:
+def judged(images_of: Callable[..., ImageTable], curation_of: Callable[..., Curation]) -> Verdicts:
     """Four images, the last of which is rejected."""
     scores = {"fake.chance": np.array([0.0, 0.0, 0.0, 1.0])}
-    return rules.judge(curation_of(keep=["fake.chance < 0.5"]), samples_of({("a", "b", 1): 4}), scores)
+    return rules.judge(curation_of(keep=["fake.chance < 0.5"]), images_of({("a", "b", 1): 4}), scores)
 
 
 def similarities(training: list[float], held_out: list[float]) -> dict[str, Any]:

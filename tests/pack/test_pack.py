@@ -23,6 +23,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, load_plan, tar_samples
+from synthgen.runs.cell import Cell
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision import contact_sheet
 
@@ -536,7 +537,7 @@ def facts(make_plan: MakePlan) -> card.CardFacts:
 
 def facts_of(make_plan: MakePlan, images: int, shards: int = 1, **changes: Any) -> card.CardFacts:
     """Facts of a dataset of one cell."""
-    counts = {("psoriasis", "I", "fake"): images}
+    counts = {Cell("fake", "psoriasis", "I"): images}
     return card.CardFacts(make_plan(), {}, counts, {"train": card.Size(images, shards)}, "d" * 64, **changes)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Layout
 from synthgen.runs import audit, verdicts
-
-Cell = tuple[str, str, str]
+from synthgen.runs.cell import Cell
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class CardFacts:
     Attributes:
         plan: The plan.
         entries: What became of each entry; one of which nothing is there may be missing.
-        counts: Packed images by (label, skin tone, entry).
+        counts: Packed images of each cell.
         splits: The size of each split, in the order train, validation, test.
         digest: The dataset's digest.
         layout: How the dataset is laid out.
@@ -53,7 +52,7 @@ class CardFacts:
 
     plan: Plan
     entries: Mapping[str, Summary]
-    counts: Mapping[Cell, int]
+    counts: Mapping[Cell[str], int]
     splits: Mapping[str, Size]
     digest: str
     layout: Layout = "webdataset"

@@ -11,9 +11,10 @@ from synthgen.core import yaml_documents
 from synthgen.core.model_folder import BUNDLED, ModelFacts
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
-from synthgen.pack.card.facts import CardFacts, Cell, Size, Summary
+from synthgen.pack.card.facts import CardFacts, Size, Summary
 from synthgen.plan import EntryPlan, skin_tones
 from synthgen.runs import dataset_folder as layout
+from synthgen.runs.cell import Cell
 from synthgen.runs.verdicts import Ratio
 from synthgen.vision.images.codec import EXTENSIONS
 
@@ -72,7 +73,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
     """Every placeholder's name and value."""
     document = facts.plan.manifest.document
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
-    by_tone = _total(facts.counts, lambda cell: cell[1])
+    by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
         _made(facts)
         | filters(facts)
@@ -152,8 +153,8 @@ def _model(entry: EntryPlan) -> str:
     return f"{entry.recipe.model.name} with {', '.join(names)}" if names else entry.recipe.model.name
 
 
-def _label(counts: Mapping[Cell, int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
-    by_cell = _total(counts, lambda cell: cell[:2])
+def _label(counts: Mapping[Cell[str], int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
+    by_cell = _total(counts, lambda cell: (cell.label, cell.tone))
     found = [by_cell[label, tone] for tone in tones]
     return {"name": label, "words": escape(words), "counts": found, "total": sum(found)}
 
@@ -162,7 +163,7 @@ def _cells(facts: CardFacts, entry: EntryPlan, tones: list[str]) -> list[dict[st
     """The rows of one entry in the table of labels, skin tones and entries."""
     rows = []
     for label in facts.plan.manifest.document.labels:
-        found = [facts.counts.get((label, tone, entry.name), 0) for tone in tones]
+        found = [facts.counts.get(Cell(entry.name, label, tone), 0) for tone in tones]
         row = {"entry": entry.name, "strategy": entry.recipe.strategy, "label": label}
         rows.append(row | {"counts": found, "total": sum(found)})
     return rows
@@ -175,7 +176,7 @@ def _tar_names(split: str, size: Size) -> str:
     return f"data/{split}-{{00000..{size.shards - 1:05d}}}-of-{size.shards:05d}.tar"
 
 
-def _total(counts: Mapping[Cell, int], part: Callable[[Cell], Any]) -> Counter[Any]:
+def _total(counts: Mapping[Cell[str], int], part: Callable[[Cell[str]], Any]) -> Counter[Any]:
     totals: Counter[Any] = Counter()
     for cell, count in counts.items():
         totals[part(cell)] += count
