@@ -9,7 +9,7 @@ from typing import Any
 
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scorers import Context
-from synthgen.curate.scoring import Scored, Scoring, Shard, finished
+from synthgen.curate.scoring import Scored, Scoring, Shard, work_shards
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
@@ -66,7 +66,7 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
         InputError: The manifest does not say what to keep, or a scorer can't be had here.
         IncompleteError: The run holds no image yet.
     """
-    curation, shards = curation_of(plan), tuple(finished(root, plan))
+    curation, shards = curation_of(plan), tuple(work_shards(root, plan))
     if not shards:
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
     context = _context(plan, root, shards, progress)

@@ -50,4 +50,4 @@ def judge(root: Path, plan: Plan) -> Survivors:
         audit=near_duplicate_audit.audit(root, judged, scores),
     )
     verdicts.write(root, images.keys, pyarrow.array(judged.accepted), judged.reasons(), summary)
-    return survivors.count(plan, curation, judged, summary)
+    return survivors.count_survivors(plan, curation, judged, summary)

@@ -20,11 +20,11 @@ def next_round(plan: Plan, outcome: Survivors) -> Round:
     curation = plan.manifest.curation
     if curation is None or len(plan.rounds) >= curation.written.top_up_rounds:
         return {}
-    needs = {Cell(one.entry, one.label, one.tone): _wanted(one) for one in outcome.lacking}
+    needs = {Cell(one.entry, one.label, one.tone): _images_to_make(one) for one in outcome.lacking}
     for name, entry in reversed(plan.entries.items()):  # one that others start from comes before them
         if entry.parent:
             of_entry = {cell: needs.pop(cell) for cell in [*needs] if cell.entry == name}
-            for cell, count in _asked_of(plan.entries[entry.parent], entry, of_entry).items():
+            for cell, count in _needed_of_parent(plan.entries[entry.parent], entry, of_entry).items():
                 needs[cell] = max(count, needs.get(cell, 0))
     more: dict[str, dict[tuple[str, int], int]] = {name: {} for name in plan.entries}
     for (name, label, tone), count in sorted(needs.items()):
@@ -32,14 +32,14 @@ def next_round(plan: Plan, outcome: Survivors) -> Round:
     return {name: cells for name, cells in more.items() if cells}
 
 
-def _wanted(cell: CellSurvivors) -> int:
+def _images_to_make(cell: CellSurvivors) -> int:
     """How many images to make so that as many as lack may be kept, by what was kept so far."""
     if not cell.kept:
         return cell.lacking * _MOST_FOR_ONE
     return min(cell.lacking * _MOST_FOR_ONE, -(-cell.lacking * cell.planned // cell.kept))
 
 
-def _asked_of(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell[int], int]) -> dict[Cell[int], int]:
+def _needed_of_parent(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell[int], int]) -> dict[Cell[int], int]:
     """What another entry has to make, so that this one can start from it."""
     asked: dict[Cell[int], int] = {}
     for (_, label, tone), count in needs.items():

@@ -51,7 +51,7 @@ class Shard:
         return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
 
 
-def finished(root: Path, plan: Plan) -> Iterator[Shard]:
+def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)

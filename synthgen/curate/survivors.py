@@ -65,7 +65,7 @@ class Survivors:
         return [ratio for ratio in self.facts.parity if ratio.low > self.max_ratio]
 
 
-def count(plan: Plan, curation: Curation, verdicts: Verdicts, summary: CurationSummary) -> Survivors:
+def count_survivors(plan: Plan, curation: Curation, verdicts: Verdicts, summary: CurationSummary) -> Survivors:
     """The survivors of each cell of a plan, counted."""
     images, quota = verdicts.images, curation.written.quota or 0
     judged, kept, accepted = images.count(), images.count(verdicts.kept), images.count(verdicts.accepted)

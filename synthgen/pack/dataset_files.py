@@ -18,7 +18,7 @@ from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
-from synthgen.pack.write_shards import PackedShard, weigh
+from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack
 from synthgen.runs import dataset_folder as layout
@@ -29,7 +29,7 @@ _FORMAT = 1
 _PICTURES_A_CELL = 2
 
 
-class Dataset:
+class DatasetFiles:
     """What a dataset is made of and described by.
 
     Args:
@@ -71,7 +71,7 @@ class Dataset:
             one.path: {"sha256": one.sha256, "size": one.size, "samples": one.samples} for one in shards if one.sha256
         }
         for name in (*texts, *index, layout.METADATA, layout.SHEET, *listings):
-            size, sha256 = weigh(folder / name)
+            size, sha256 = size_and_sha256(folder / name)
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
@@ -90,7 +90,7 @@ class Dataset:
         path = job.scratch.dataset / layout.SHEET
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        read = (read_sample.read(stored, job.labels) for stored in order.firsts(_PICTURES_A_CELL))
+        read = (read_sample.read(stored, job.labels) for stored in order.first_of_each_cell(_PICTURES_A_CELL))
         pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
         contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 

@@ -77,7 +77,7 @@ class Scratch:
 
 
 @contextmanager
-def claim(out: Path, digest: str) -> Iterator[Scratch]:
+def reserve(out: Path, digest: str) -> Iterator[Scratch]:
     """Hold the dataset's name and its scratch folder, which the system lets go of when a process dies.
 
     Afterwards the scratch folder is gone where the dataset has its name, or where no part of it was finished. Scratch

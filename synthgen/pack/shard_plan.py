@@ -34,7 +34,7 @@ class Part:
         return f"{self.split}-{self.number:05d}-of-{self.of:05d}"
 
 
-def cut(order: Order, pack: Pack) -> list[Part]:
+def plan_parts(order: Order, pack: Pack) -> list[Part]:
     """Cut every split into parts.
 
     Raises:
@@ -43,13 +43,13 @@ def cut(order: Order, pack: Pack) -> list[Part]:
     at_most = min(pack.images_per_shard, _FOLDER) if pack.format == "imagefolder" else pack.images_per_shard
     found = []
     for split, (first, images) in order.spans().items():
-        of = _parts(order, first, images, at_most, pack.max_shard_bytes)
+        of = _fewest_parts(order, first, images, at_most, pack.max_shard_bytes)
         bounds = [first + images * number // of for number in range(of + 1)]
         found += [Part(split, n, of, bounds[n], bounds[n + 1] - bounds[n]) for n in range(of)]
     return found
 
 
-def _parts(order: Order, first: int, images: int, at_most: int, max_bytes: int) -> int:
+def _fewest_parts(order: Order, first: int, images: int, at_most: int, max_bytes: int) -> int:
     """The fewest parts of which none has too many samples or bytes."""
     total = largest = 0
     for size in order.sizes(first, images):

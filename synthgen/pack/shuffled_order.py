@@ -11,7 +11,7 @@ from synthgen.plan.real_index import SPLITS
 from synthgen.runs.cell import Cell
 
 
-def group(record: Mapping[str, Any]) -> str:
+def group_of(record: Mapping[str, Any]) -> str:
     """What has to stay together: the source's group, or else the source itself, or else the sample alone."""
     return str(record["source_group"] or record["source_id"] or record["key"])
 
@@ -83,7 +83,7 @@ class Order:
         )
         return {Cell(entry, label, tone): images for entry, label, tone, images in rows}
 
-    def firsts(self, each: int) -> Iterator[Stored]:
+    def first_of_each_cell(self, each: int) -> Iterator[Stored]:
         """The first so many samples of each cell; stops reading once it has them."""
         held = self._connection.execute("SELECT cell, SUM(images) FROM counts GROUP BY cell")
         wanted = {cell: min(each, images) for cell, images in held}

@@ -33,22 +33,22 @@ class PackedShard:
     sha256: str = ""
 
 
-def work(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
+def write_all(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
     """Write every part that is not there yet; yields all of them in their order."""
     if workers == 1:
-        yield from (make(job, part) for part in parts)
+        yield from (write_one(job, part) for part in parts)
         return
     waiting: deque[Future[PackedShard]] = deque()
     with processes.pool(workers) as pool:
         for part in parts:
-            waiting.append(pool.submit(make, job, part))
+            waiting.append(pool.submit(write_one, job, part))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def make(job: PackJob, part: Part) -> PackedShard:
+def write_one(job: PackJob, part: Part) -> PackedShard:
     """Write a part and, last, its receipt; or read the receipt that is there.
 
     Raises:
@@ -60,22 +60,22 @@ def make(job: PackJob, part: Part) -> PackedShard:
     layout, sizes = formats.find(job.layout), Counter[str]()
     with Order(job.scratch.order, job.root) as order:
         samples = (read_sample.read(stored, job.labels) for stored in order.samples(part.first, part.count))
-        metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _sized(samples, sizes)))
+        metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _adding_up(samples, sizes)))
     path = layout.shard(part)
     shard = PackedShard(path, part.count, sizes["images"])
     if (job.scratch.dataset / path).is_file():
-        shard = PackedShard(path, part.count, *weigh(job.scratch.dataset / path))
+        shard = PackedShard(path, part.count, *size_and_sha256(job.scratch.dataset / path))
     atomic.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())
     return shard
 
 
-def weigh(path: Path) -> tuple[int, str]:
+def size_and_sha256(path: Path) -> tuple[int, str]:
     """The size and sha256 of a file."""
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sized(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
+def _adding_up(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
     """The same samples, the bytes of their images added up."""
     for one in samples:
         sizes["images"] += len(one.image)

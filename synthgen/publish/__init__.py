@@ -12,9 +12,9 @@ from synthgen.errors import InputError, SynthgenError
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
-from synthgen.publish.hub_repo import MAIN, Remote, State
+from synthgen.publish.hub_repo import MAIN, HubRepo, RepoState
 from synthgen.publish.preflight import Preflight, repo_of
-from synthgen.publish.push import Push, Words
+from synthgen.publish.push import CommitTexts, Push
 from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
@@ -82,10 +82,10 @@ def publish(
     token = api.token if isinstance(api.token, str) else get_token()
     patience = patience or Patience(token=token)
     preflight = Preflight(root, token)
-    remote = Remote(_repo(root, wish), api, patience)
+    remote = HubRepo(_repo(root, wish), api, patience)
     yield from preflight.check()
     with patience.bounded():
-        state, not_compared = _look(preflight, remote, wish, login=token is not None)
+        state, not_compared = _state_and_faults(preflight, remote, wish, login=token is not None)
         if preflight.faults:
             raise SynthgenError(*preflight.faults)
         changes = compare(preflight.files, remote.tree(_start(state, wish)) if state else {})
@@ -107,7 +107,9 @@ def _repo(root: Path, wish: PublishOptions) -> str:
     return repo
 
 
-def _look(preflight: Preflight, remote: Remote, wish: PublishOptions, *, login: bool) -> tuple[State | None, str]:
+def _state_and_faults(
+    preflight: Preflight, remote: HubRepo, wish: PublishOptions, *, login: bool
+) -> tuple[RepoState | None, str]:
     """The repository's state and why it is not known; adds what speaks against publishing to the faults."""
     if not login and not wish.dry_run:
         preflight.faults.append(NO_LOGIN)
@@ -124,7 +126,7 @@ def _look(preflight: Preflight, remote: Remote, wish: PublishOptions, *, login: 
     return state, ""
 
 
-def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: PublishOptions) -> Iterator[str]:
+def _conflicts(preflight: Preflight, remote: HubRepo, state: RepoState, wish: PublishOptions) -> Iterator[str]:
     """What the repository, as it is, has against the wish."""
     if not state.exists:
         return
@@ -152,7 +154,7 @@ def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: Publish
         )
 
 
-def _start(state: State, wish: PublishOptions) -> str | None:
+def _start(state: RepoState, wish: PublishOptions) -> str | None:
     """The commit that the branch is at, or will be made from."""
     return state.branches.get(wish.branch) or state.branches.get(MAIN)
 
@@ -161,7 +163,7 @@ def _commits(changes: Changes, wish: PublishOptions) -> int:
     return -(-len(changes) // wish.files_a_commit)
 
 
-def _describe(remote: Remote, state: State | None, wish: PublishOptions) -> str:
+def _describe(remote: HubRepo, state: RepoState | None, wish: PublishOptions) -> str:
     visibility = "public" if wish.public else "private"
     if state is None:
         return f"{remote.repo} ({visibility})"
@@ -169,7 +171,7 @@ def _describe(remote: Remote, state: State | None, wish: PublishOptions) -> str:
 
 
 def _push(
-    preflight: Preflight, remote: Remote, state: State, wish: PublishOptions, patience: Patience
+    preflight: Preflight, remote: HubRepo, state: RepoState, wish: PublishOptions, patience: Patience
 ) -> Iterator[Event]:
     if not state.exists:
         remote.create(public=wish.public)
@@ -187,14 +189,14 @@ def _push(
         start,
         exists=wish.branch in state.branches,
         limit=wish.files_a_commit,
-        words=_words(preflight, wish),
+        words=_commit_texts(preflight, wish),
         patience=patience,
     )
     yield from push.run(compare(preflight.files, remote.tree(start)), wish.tag)
 
 
-def _words(preflight: Preflight, wish: PublishOptions) -> Words:
+def _commit_texts(preflight: Preflight, wish: PublishOptions) -> CommitTexts:
     dataset, plan = preflight.digest("dataset_digest"), preflight.digest("plan_digest")
     digests = f"dataset {dataset[:16]}, plan {plan[:16]}"
     title = f"{wish.message or 'Publish ' + str(preflight.provenance.get('name', 'dataset'))} ({digests})"
-    return Words(title, f"Publish {digests}", f"dataset {dataset}\nplan {plan}\nsynthgen {__version__}")
+    return CommitTexts(title, f"Publish {digests}", f"dataset {dataset}\nplan {plan}\nsynthgen {__version__}")

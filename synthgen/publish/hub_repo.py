@@ -20,7 +20,7 @@ Operation = CommitOperationAdd | CommitOperationDelete
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RepoState:
     """A repository as it was found.
 
     Attributes:
@@ -36,7 +36,7 @@ class State:
     tags: dict[str, str]
 
 
-class Remote:
+class HubRepo:
     """A dataset repository, asked and changed with patience.
 
     Args:
@@ -53,13 +53,13 @@ class Remote:
         """Its page."""
         return f"{self._api.endpoint}/datasets/{self.repo}"
 
-    def look(self) -> State:
+    def look(self) -> RepoState:
         """What there is now."""
         info = self._patience.call(f"look at {self.repo}", self._info)
         if info is None:
-            return State(exists=False, private=False, branches={}, tags={})
+            return RepoState(exists=False, private=False, branches={}, tags={})
         refs = self._patience.call(f"look at {self.repo}", lambda: self._api.list_repo_refs(self.repo, repo_type=_KIND))
-        return State(
+        return RepoState(
             exists=True,
             private=bool(info.private),
             branches={ref.name: ref.target_commit for ref in refs.branches},

@@ -9,7 +9,7 @@ from synthgen.errors import DamagedError, SynthgenError
 from synthgen.publish import errors
 from synthgen.publish.diff import Changes, LocalFile, compare
 from synthgen.publish.events import Begun, Committed, Merged, Published, Sent
-from synthgen.publish.hub_repo import MAIN, Operation, Remote
+from synthgen.publish.hub_repo import MAIN, HubRepo, Operation
 from synthgen.publish.retry import Patience
 
 _FILES_AT_A_TIME = 16
@@ -17,7 +17,7 @@ _MOVED = "someone else pushed to it meanwhile, so nothing of theirs was overwrit
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class CommitTexts:
     """What commits are called, and what they say of the dataset.
 
     Attributes:
@@ -47,14 +47,14 @@ class Push:
 
     def __init__(
         self,
-        remote: Remote,
+        remote: HubRepo,
         files: Sequence[LocalFile],
         branch: str,
         start: str | None,
         *,
         exists: bool,
         limit: int,
-        words: Words,
+        words: CommitTexts,
         patience: Patience,
     ) -> None:
         self._remote, self._files, self._branch, self._start = remote, files, branch, start

@@ -102,7 +102,7 @@ def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSum
     atomic.write(root / FILE, buffer.getvalue().to_pybytes())
 
 
-def read_facts(root: Path) -> CurationSummary | None:
+def read_summary(root: Path) -> CurationSummary | None:
     """What a run's verdicts follow from; ``None`` where it has none.
 
     Raises:
@@ -134,7 +134,7 @@ def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None
     Raises:
         IncompleteError: They are missing where the manifest asks for some, or older than what they follow from.
     """
-    facts, again = read_facts(root), f"run `synthgen curate {root}` again"
+    facts, again = read_summary(root), f"run `synthgen curate {root}` again"
     if facts is None:
         if curate is None:
             return None
@@ -166,7 +166,7 @@ def score_digest(root: Path, scorer: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def stream(root: Path) -> Iterator[tuple[str, bool]]:
+def read_accepted(root: Path) -> Iterator[tuple[str, bool]]:
     """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
     for batch in _open(root).iter_batches(columns=["key", "accepted"]):
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
@@ -181,7 +181,7 @@ def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]
     """
     if facts is None:
         return lambda _: True
-    rows = stream(root)
+    rows = read_accepted(root)
 
     def accepted(key: str) -> bool:
         judged, kept = next(rows, ("", False))

@@ -72,10 +72,10 @@ def test_another_rule_needs_no_image(root: Path, make_plan: MakePlan, chance_of:
     """Tars can be away, as long as receipts say what was made."""
     curate.judge(root, make_plan(**changes()))
     stricter = curate.judge(root, make_plan(**changes(keep=["fake.chance < 0.1"])))
-    facts = verdicts.read_facts(root)
+    facts = verdicts.read_summary(root)
     assert facts == stricter.facts
     assert facts is not None
-    assert facts.accepted == sum(chance_of(key) < 0.1 for key, _ in verdicts.stream(root))
+    assert facts.accepted == sum(chance_of(key) < 0.1 for key, _ in verdicts.read_accepted(root))
 
 
 def test_cells_are_counted(root: Path, make_plan: MakePlan) -> None:
@@ -161,10 +161,10 @@ def test_a_file_that_is_no_verdicts_is_damage(root: Path) -> None:
     """Half a file, or somebody else's, is said to be that."""
     (root / verdicts.FILE).write_bytes(b"PAR1")
     with pytest.raises(DamagedError, match="can't be read"):
-        verdicts.read_facts(root)
+        verdicts.read_summary(root)
     pyarrow.parquet.write_table(pyarrow.table({"key": ["a"]}), root / verdicts.FILE)
     with pytest.raises(DamagedError, match="can't be read"):
-        verdicts.read_facts(root)
+        verdicts.read_summary(root)
 
 
 def test_the_chart_is_the_same_to_the_byte(root: Path, make_plan: MakePlan) -> None:

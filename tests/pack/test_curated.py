@@ -36,7 +36,7 @@ def test_only_what_is_accepted_is_packed(
 ) -> None:
     """Keys in the dataset are those accepted; it verifies; provenance counts the rejected by reason."""
     dataset = pack(judged)
-    accepted = {key for key, kept in verdicts.stream(judged) if kept}
+    accepted = {key for key, kept in verdicts.read_accepted(judged) if kept}
     assert 0 < len(accepted) < 24
     assert {row["key"] for row in rows(dataset)} == accepted
     assert {finding.state for finding in verify.verify(dataset, doors)} == {"whole"}
@@ -50,7 +50,7 @@ def test_only_what_is_accepted_is_packed(
 def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -> None:
     """A table of filters with what they rejected, and of dark beside light skin; nothing of it where none was asked."""
     text = (pack(judged) / dataset_folder.CARD).read_text()
-    rejected = sum(not kept for _, kept in verdicts.stream(judged))
+    rejected = sum(not kept for _, kept in verdicts.read_accepted(judged))
     assert f"; {rejected} that were made are not here, since a filter rejected them." in text
     assert f"| fails fake.chance &lt; 0.6 | {rejected} | {rejected} |" in text
     assert "dark : light" in text
@@ -62,7 +62,7 @@ def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -
 
 def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the near-duplicate audit found stands in provenance and in the card, so publish finds it."""
-    facts = verdicts.read_facts(run)
+    facts = verdicts.read_summary(run)
     assert facts is not None
     said = "each of 24 images was compared with 9 real images"
     monkeypatch.setattr(verdicts, "check", lambda *_: replace(facts, audit=Audit(said)))

@@ -163,17 +163,17 @@ def test_a_tag_made_meanwhile_by_another_is_not_claimed(
     hub: Hub, publish: Publish, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The dataset is said to be there, and the tag to be somebody else's."""
-    from synthgen.publish.hub_repo import Remote
+    from synthgen.publish.hub_repo import HubRepo
 
     publish(dataset)
     first = hub[REPO].references["main"]
-    create = Remote.create_tag
+    create = HubRepo.create_tag
 
-    def after_another(self: Remote, tag: str, commit: str) -> None:
+    def after_another(self: HubRepo, tag: str, commit: str) -> None:
         create(self, tag, hub[REPO].commits[first].parent or first)
         create(self, tag, commit)
 
-    monkeypatch.setattr(Remote, "create_tag", after_another)
+    monkeypatch.setattr(HubRepo, "create_tag", after_another)
     with pytest.raises(SynthgenError, match="somebody else made the tag v2 meanwhile"):
         publish(dataset, tag="v2")
 
@@ -324,13 +324,13 @@ def test_a_file_that_changes_meanwhile_is_not_published(
     hub: Hub, publish: Publish, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytes that are not those that were checked stop the publishing before the commit."""
-    send = publishing.Remote.send
+    send = publishing.HubRepo.send
 
     def touch(self: Any, *arguments: Any) -> None:
         send(self, *arguments)
         (dataset / "README.md").write_text("changed")
 
-    monkeypatch.setattr(publishing.Remote, "send", touch)
+    monkeypatch.setattr(publishing.HubRepo, "send", touch)
     with pytest.raises(SynthgenError, match=r"README.md: changed while it was being sent"):
         publish(dataset)
     assert hub[REPO].snapshot() == {}

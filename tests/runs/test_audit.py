@@ -37,4 +37,4 @@ def test_verdicts_keep_an_audit(made: Audit | None, tmp_path: Path) -> None:
     )
     reasons = pyarrow.array([[]], pyarrow.list_(pyarrow.string()))
     verdicts.write(tmp_path, pyarrow.array(["a"]), pyarrow.array([True]), reasons, summary)
-    assert verdicts.read_facts(tmp_path) == summary
+    assert verdicts.read_summary(tmp_path) == summary

@@ -32,13 +32,13 @@ class Pair:
     distance: float
 
     @property
-    def words(self) -> str:
+    def caption(self) -> str:
         """The distance, and whether the one was made from the other."""
         made_from = ", made from it" if self.generated.source == self.real.id else ""
         return f"distance {self.distance:#.4g}{made_from}"
 
 
-def sides(
+def nearest_pairs(
     images: Sequence[Image], training: Sequence[Image], distances: Distances, scale: str
 ) -> dict[str, list[Pair]]:
     """The nearest pairs of light and of dark skin, or of all images where the tones don't say; nearest first.
@@ -85,7 +85,7 @@ def draw(chosen: dict[str, list[Pair]], threshold: float) -> bytes:
                 sheet.paste(Pillow.fromarray(pixels), (x + place * (_SIDE + 2), y))
                 _write(pen, (x + place * (_SIDE + 2), y + _SIDE + 18), _caption(image), _SOFT, 11)
             ink = _ALARM if pair.distance < threshold else _INK
-            _write(pen, (x, y + _SIDE + 2), pair.words, ink, 13)
+            _write(pen, (x, y + _SIDE + 2), pair.caption, ink, 13)
     sink = io.BytesIO()
     sheet.save(sink, "PNG")
     return sink.getvalue()

@@ -27,10 +27,10 @@ def licence(model: ModelFacts) -> str:
         case "hub":
             return f"see https://huggingface.co/{model.name}"
         case _:
-            return _stated(model.folder) or "not stated in its folder"
+            return _licence_in_folder(model.folder) or "not stated in its folder"
 
 
-def _stated(folder: Path | None) -> str:
+def _licence_in_folder(folder: Path | None) -> str:
     """The licence in the header of a model folder's README.md; empty where there is none."""
     path = folder / "README.md" if folder else None
     if path is None or not path.is_file():
@@ -75,12 +75,12 @@ def values(facts: CardFacts) -> dict[str, Any]:
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
     by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
-        _made(facts)
+        _how_made(facts)
         | filters(facts)
         | {
             "name": document.name,
             "title": escape(document.publish.pretty_name or document.name),
-            "citation_title": _plain(document.publish.pretty_name or document.name),
+            "citation_title": _without_markup(document.publish.pretty_name or document.name),
             "repo": document.publish.repo or "path/to/this/folder",
             "published": bool(document.publish.repo),
             "images": facts.images,
@@ -108,12 +108,12 @@ def values(facts: CardFacts) -> dict[str, Any]:
     )
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Text with nothing in it that BibTeX, or Markdown, would read as its own."""
     return " ".join(re.sub(r"[^\w\s,.:;()-]|_", " ", text).split())
 
 
-def _made(facts: CardFacts) -> dict[str, Any]:
+def _how_made(facts: CardFacts) -> dict[str, Any]:
     """What is said of how the images were made."""
     entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
     models = {entry.recipe.model.name: entry.recipe.model for entry in facts.plan.entries.values()}

@@ -102,7 +102,7 @@ def test_real_images_calibrate_the_camera(batch_of: Batches, context_of: Context
 )
 def test_a_tone_has_a_range(scale: str, tone: str, angles: tuple[float, float] | None) -> None:
     """The table gives each Fitzpatrick type, and pair of types, a range of angles; other scales have none."""
-    assert skin_tone.asked(scale, tone) == angles
+    assert skin_tone.angles_of_tone(scale, tone) == angles
 
 
 def broken(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
