@@ -1,22 +1,51 @@
-"""One dataset repository on the Hub: what it holds, and the few things that are done to it."""
+"""One dataset repository on the Hub: what it holds, and the few things that are done to it.
+
+This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. ``upload_folder`` and
+``upload_large_folder`` are not used: they show files before all are there, and leave what was there before.
+"""
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined] # no __all__
 
+from synthgen import __version__
 from synthgen.publish import secrets
-from synthgen.publish.diff import RemoteFile
+from synthgen.publish.diff import LocalFile, RemoteFile
 from synthgen.publish.retry import Patience
 
 MAIN = "main"
 _KIND = "dataset"
+HubClient = HfApi
+Addition = CommitOperationAdd
 Operation = CommitOperationAdd | CommitOperationDelete
+
+
+def client() -> HubClient:
+    """The Hub's client, with the environment's endpoint and login."""
+    return HfApi(library_name="synthgen", library_version=__version__)
+
+
+def token_of(api: HubClient) -> str | None:
+    """The token that a client logs in with; ``None`` where there is none."""
+    return api.token if isinstance(api.token, str) else get_token()
+
+
+def addition(file: LocalFile) -> Addition:
+    """The operation that adds a file; it remembers whether the file's bytes were sent."""
+    operation = CommitOperationAdd(file.name, str(file.path))
+    operation.upload_info.sha256 = bytes.fromhex(file.sha256)  # known: not to be read once more
+    return operation
+
+
+def deletion(name: str) -> Operation:
+    """The operation that deletes a file."""
+    return CommitOperationDelete(name, is_folder=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +74,7 @@ class HubRepo:
         patience: How calls are tried again.
     """
 
-    def __init__(self, repo: str, api: HfApi, patience: Patience) -> None:
+    def __init__(self, repo: str, api: HubClient, patience: Patience) -> None:
         self.repo, self._api, self._patience = repo, api, patience
 
     @property
@@ -53,8 +82,8 @@ class HubRepo:
         """Its page."""
         return f"{self._api.endpoint}/datasets/{self.repo}"
 
-    def look(self) -> RepoState:
-        """What there is now."""
+    def state(self) -> RepoState:
+        """The repository as it is now."""
         info = self._patience.call(f"look at {self.repo}", self._info)
         if info is None:
             return RepoState(exists=False, private=False, branches={}, tags={})
@@ -132,7 +161,7 @@ class HubRepo:
             lambda: self._api.create_tag(self.repo, repo_type=_KIND, tag=tag, revision=commit, exist_ok=True),
         )
 
-    def send(self, operations: Sequence[CommitOperationAdd], revision: str) -> None:
+    def send(self, operations: Sequence[Addition], revision: str) -> None:
         """Send files' bytes, which nobody sees until a commit names them; what the Hub holds already is not sent."""
         names = ", ".join(operation.path_in_repo for operation in operations[:3])
         self._patience.once(

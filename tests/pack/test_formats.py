@@ -11,7 +11,8 @@ import pytest
 from synthgen import preview, study
 from synthgen.errors import PlanMismatchError
 from synthgen.generate.reproduce import reproduce
-from synthgen.pack import shard_plan
+from synthgen.pack import inventory, shard_plan, shuffle
+from synthgen.pack.shuffled_order import Order
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
@@ -141,23 +142,33 @@ def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None
     ]
 
 
-def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_image_files_are_refused(run: Path, pack: Any) -> None:
     """An image folder larger than the Hub takes well is refused with what to do, beside all other faults."""
-    from synthgen.publish import preflight
-
     dataset = pack(run, layout="imagefolder")
     (dataset / "notes.txt").write_text("mine", encoding="utf-8")
-    monkeypatch.setattr(preflight, "_MOST_IMAGE_FILES", 23)
-    found = Preflight(dataset)
+    found = Preflight(dataset, most_image_files=23)
     list(found.check())
     assert any("24 image files are more than" in fault and "pack with --format" in fault for fault in found.faults)
     assert any("notes.txt: not a file of this dataset" in fault for fault in found.faults)
 
 
-def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No folder of images has more entries than are good for it."""
-    monkeypatch.setattr(shard_plan, "_FOLDER", 3)
-    dataset = pack(run, layout="imagefolder")
+def test_a_folder_holds_only_so_many(run: Path, tmp_path: Path) -> None:
+    """A part of image files, which is a folder, has no more than are good for it, and other parts may have more."""
+    held, order = inventory.collect(run, study.plan_of(run), partial=False), tmp_path / "order.sqlite"
+    laid_out = held.plan.manifest.document.pack.model_copy(update={"images_per_shard": 7})
+    shuffle.sort_samples(order, held, laid_out)
+    with Order(order, run) as ordered:
+        folders, tars = (
+            shard_plan.plan_parts(ordered, laid_out.model_copy(update={"format": layout}), files_per_folder=3)
+            for layout in ("imagefolder", "webdataset")
+        )
+    assert sum(part.count for part in folders) == sum(part.count for part in tars) == 24
+    assert max(part.count for part in folders) <= 3 < max(part.count for part in tars)
+
+
+def test_a_part_of_image_files_is_a_folder(run_of: Callable[..., Path], pack: Any) -> None:
+    """No folder has more images than a part, however many images there are."""
+    dataset = pack(run_of(pack={"images_per_shard": 3}), layout="imagefolder")
     images = list(dataset.glob("data/*/*/*/*.png"))
     assert len(images) == 24
     assert max(len(list(folder.iterdir())) for folder in {path.parent for path in images}) <= 3
