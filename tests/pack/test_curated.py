@@ -1,5 +1,6 @@
 """Packing takes what was accepted, and says what the filters rejected."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +27,7 @@ def judged(run_of: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def run(judged: Path, tmp_path: Path) -> Path:
+def judged_copy(judged: Path, tmp_path: Path) -> Path:
     """A copy of the run."""
     return Path(shutil.copytree(judged, tmp_path / "run"))
 
@@ -60,40 +61,40 @@ def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -
     assert "### Filters" not in plain
 
 
-def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_is_on_record(judged_copy: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the near-duplicate audit found stands in provenance and in the card, so publish finds it."""
-    facts = verdicts.read_summary(run)
+    facts = verdicts.read_summary(judged_copy)
     assert facts is not None
     said = "each of 24 images was compared with 9 real images"
     monkeypatch.setattr(verdicts, "check", lambda *_: replace(facts, audit=Audit(said)))
-    dataset = pack(run)
+    dataset = pack(judged_copy)
     assert provenance(dataset)["near_copy_audit"] == said
     assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()
 
 
-def test_other_verdicts_make_another_dataset(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+def test_other_verdicts_make_another_dataset(judged_copy: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
     """Judged by another rule, the dataset that is there is not touched."""
-    pack(run)
+    pack(judged_copy)
     other = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, other), lambda: False))
-    with pytest.raises(PlanMismatchError, match="holds another dataset"):
-        pack(run)
+    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, other), lambda: False))
+    with pytest.raises(PlanMismatchError, match="/dataset "):
+        pack(judged_copy)
 
 
-def test_a_run_that_is_not_judged_is_refused(run: Path, pack: Any) -> None:
+def test_a_run_that_is_not_judged_is_refused(judged_copy: Path, pack: Any) -> None:
     """Where the manifest says what to keep, nothing is packed before it is judged."""
-    (run / verdicts.FILE).unlink()
-    with pytest.raises(IncompleteError, match="nothing is judged yet; run `synthgen curate"):
-        pack(run)
+    (judged_copy / verdicts.FILE).unlink()
+    with pytest.raises(IncompleteError, match=f"^{re.escape(str(judged_copy))}: "):
+        pack(judged_copy)
 
 
-def test_a_run_that_keeps_nothing_is_refused(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+def test_a_run_that_keeps_nothing_is_refused(judged_copy: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
     """Rules that reject every image leave nothing to pack."""
     none = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, none), lambda: False))
-    with pytest.raises(InputError, match="no image was accepted"):
-        pack(run)
+    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, none), lambda: False))
+    with pytest.raises(InputError, match=r"`curate\.keep`"):
+        pack(judged_copy)

@@ -86,7 +86,7 @@ def test_without_a_group_the_source_stays_together(from_real: Callable[..., Path
 def test_an_empty_split_is_said(from_real: Callable[..., Path], pack: Any, tmp_path: Path) -> None:
     """Images of one patient can't be in two splits; nothing is left of the attempt."""
     run = from_real(lambda _: {"source_group": "one"}, pack={"splits": {"train": 0.5, "test": 0.5}})
-    with pytest.raises(InputError, match=r"pack\.splits: no group of images falls into `(train|test)`; give it"):
+    with pytest.raises(InputError, match=r"^pack\.splits: .*`(train|test)`"):
         pack(run)
     assert list(tmp_path.iterdir()) == []
 
