@@ -1,4 +1,4 @@
-"""Finds what of a run is to be scored, and scores it: what is scored already is not looked at again."""
+"""The scoring of a run: finds what has no scores yet, and scores it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from synthgen.vision.images import untrusted
 
 @dataclass(frozen=True, slots=True)
 class CurateJob:
-    """What there is to score in a run.
+    """The shards and scorers of a run that is to be scored.
 
     Attributes:
         shards: The work shards that there are.
@@ -32,7 +32,7 @@ class CurateJob:
 
     @property
     def images(self) -> int:
-        """How many times an image is to be scored."""
+        """How many scores are to be made: images times scorers, less those that there are."""
         return sum(shard.images for each in self.scorings for shard in each.unscored(self.shards))
 
 
@@ -55,7 +55,7 @@ def check(plan: Plan, root: Path) -> None:
 
 
 def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> CurateJob:
-    """Find what is to be scored.
+    """The job of scoring a run; what is scored already is not looked at again.
 
     Args:
         plan: The run's plan.
@@ -75,7 +75,7 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
 
 
 def score(job: CurateJob, stop: Callable[[], bool]) -> Iterator[Scored]:
-    """Score what is unscored; yields each shard as it is scored.
+    """Each shard as it is scored; what is scored already is left alone.
 
     Raises:
         StoppedError: ``stop`` said so; what was scored is kept.

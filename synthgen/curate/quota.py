@@ -1,4 +1,4 @@
-"""What to make next where a quota lacks images: a pure function of the plan and of what became of its images."""
+"""The next round of images where a quota lacks some: a pure function of the plan and of its survivors."""
 
 from collections.abc import Mapping
 
@@ -33,14 +33,14 @@ def next_round(plan: Plan, outcome: Survivors) -> Round:
 
 
 def _images_to_make(cell: CellSurvivors) -> int:
-    """How many images to make so that as many as lack may be kept, by what was kept so far."""
+    """How many images to make of a cell so that as many as it lacks may be kept, by the share kept so far."""
     if not cell.kept:
         return cell.lacking * _MOST_FOR_ONE
     return min(cell.lacking * _MOST_FOR_ONE, -(-cell.lacking * cell.planned // cell.kept))
 
 
 def _needed_of_parent(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell[int], int]) -> dict[Cell[int], int]:
-    """What another entry has to make, so that this one can start from it."""
+    """How many images of each cell of another entry this one needs to start from."""
     asked: dict[Cell[int], int] = {}
     for (_, label, tone), count in needs.items():
         cells = [cell for cell in parent.cells if cell.tone == tone and label in (cell.label, entry.target_label)]

@@ -28,8 +28,8 @@ class Verdicts:
 
     Attributes:
         images: The images.
-        rejected: Whom each reason rejects, N each, in the order they are looked at.
-        kept: Whom the rules and ``best`` keep; a quota is counted by it.
+        rejected: The images that each reason rejects, N truth values each, in the order they are looked at.
+        kept: The images that the rules and ``best`` keep; a quota is counted by it.
         by_rule: The reasons that come from a rule, where all others count images.
     """
 
@@ -40,7 +40,7 @@ class Verdicts:
 
     @property
     def accepted(self) -> Mask:
-        """Whom no reason rejects."""
+        """The images that no reason rejects, N truth values."""
         return ~_any(self.rejected.values(), len(self.images.cell))
 
     @property
@@ -90,7 +90,7 @@ def judge(curation: Curation, images: ImageTable, scores: Scores) -> Verdicts:
 
 
 def _by_rules(curation: Curation, scores: Scores) -> Iterator[tuple[str, Mask]]:
-    """Whom each rule rejects: those that it does not hold of, and those of whom that is not known."""
+    """The images that each rule rejects, by reason: where it does not hold, and where a score is not known."""
     for text, rule in curation.rules:
         judged = rule.judge(scores)
         unknown = ~judged.holds & ~judged.fails
@@ -119,7 +119,7 @@ def _place(cell: NDArray[np.int64], kept: Mask, order: NDArray[np.float64]) -> N
 
 
 def _fewest(images: ImageTable, kept: Mask) -> NDArray[np.int64]:
-    """For each cell, what the tone of its entry and label that keeps the fewest keeps."""
+    """For each cell, the smallest number kept of any tone of its entry and label."""
     counts = images.count(kept).tolist()
     fewest: dict[tuple[str, str], int] = {}
     for (entry, label, _), count in zip(images.cells, counts, strict=True):
@@ -162,10 +162,11 @@ def _ratio(reason: str, mask: Mask, light: Mask, dark: Mask) -> Ratio:
 
 
 def interval(cases: int, total: int, control_cases: int, control_total: int) -> tuple[float, float]:
-    """The 95 % interval of a ratio of two rates, by the adjusted log method.
+    """The 95 % interval of a ratio of two rates, lower and upper end, by the adjusted log method.
 
     Half a case is added to each count (S. D. Walter, Biometrika 1975, 62:371), so that it exists where a count is 0;
-    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469).
+    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469). That is what
+    ``scipy.stats.contingency.relative_risk`` has, without the half case.
     """
     a, n, b, m = cases + 0.5, total + 0.5, control_cases + 0.5, control_total + 0.5
     centre = math.log(a / n) - math.log(b / m)

@@ -1,4 +1,7 @@
-"""Scoring: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer."""
+"""Scores a run: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer.
+
+Not ``joblib.Memory``, which pickles: parts are Parquet, named by their shard's sha256 and all that a score depends on.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,9 @@ from synthgen.runs import tar_samples
 from synthgen.runs.receipts import Ledger
 from synthgen.vision.images import codec
 
+FOLDER = "scores"
+_FACTS = b"synthgen"
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -33,7 +39,7 @@ class Shard:
     images: int
 
     def batch(self) -> Batch:
-        """Its images.
+        """The shard's records and pixels.
 
         Raises:
             DamagedError: It can't be read.
@@ -61,13 +67,9 @@ def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
                 yield Shard(name, number, ledger.tar(number), receipt.sha256, receipt.count)
 
 
-FOLDER = "scores"
-_FACTS = b"synthgen"
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A work shard was scored: by which scorer, which shard, and how many images."""
+    """The scores of one work shard are on disk: the scorer, the shard, and how many images."""
 
     scorer: str
     entry: str
@@ -89,9 +91,9 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
-        self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
+        identity = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._facts = identity | {"digest": self.digest, "generator": f"synthgen {__version__}"}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
 
     @property

@@ -11,7 +11,7 @@ from synthgen.runs.verdicts import CurationSummary, Ratio
 
 @dataclass(frozen=True, slots=True)
 class CellSurvivors:
-    """What became of one cell.
+    """How many images of one cell were planned, judged, kept and accepted.
 
     Attributes:
         entry: The entry.
@@ -40,7 +40,7 @@ class CellSurvivors:
 
 @dataclass(frozen=True, slots=True)
 class Survivors:
-    """What became of a run's images.
+    """What became of a run's images: the survivors of every cell.
 
     Attributes:
         facts: What is kept with the verdicts.

@@ -10,12 +10,6 @@ from typing import Any, Self
 from synthgen.plan.real_index import SPLITS
 from synthgen.runs.cell import Cell
 
-
-def group_of(record: Mapping[str, Any]) -> str:
-    """What has to stay together: the source's group, or else the source itself, or else the sample alone."""
-    return str(record["source_group"] or record["source_id"] or record["key"])
-
-
 CACHE_KIB = 16 * 1024
 
 
@@ -102,3 +96,8 @@ class Order:
     def sources(self) -> tuple[tuple[str, str], ...]:
         """The (dataset, licence) pairs of the real images that samples were made from."""
         return tuple(self._connection.execute("SELECT dataset, license FROM sources ORDER BY dataset, license"))
+
+
+def group_of(record: Mapping[str, Any]) -> str:
+    """The name of what may not straddle splits: a record's source's group, else the source itself, else the sample."""
+    return str(record["source_group"] or record["source_id"] or record["key"])

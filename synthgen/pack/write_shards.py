@@ -34,7 +34,7 @@ class PackedShard:
 
 
 def write_all(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
-    """Write every part that is not there yet; yields all of them in their order."""
+    """Every shard of the dataset, in order; each is written where it is not there yet."""
     if workers == 1:
         yield from (write_one(job, part) for part in parts)
         return
@@ -49,7 +49,7 @@ def write_all(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[Pac
 
 
 def write_one(job: PackJob, part: Part) -> PackedShard:
-    """Write a part and, last, its receipt; or read the receipt that is there.
+    """The shard that a part becomes; it is written, its receipt last, or its receipt read where that is there.
 
     Raises:
         DamagedError: A sample is not what the run wrote.

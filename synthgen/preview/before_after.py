@@ -36,7 +36,7 @@ class Pairs:
 
 
 def pair_with_start_images(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find) -> Pairs:
-    """Give each picture the image that it starts from; all of them or, where one can't be had, none, and say so.
+    """Pictures, each with the image that it starts from; none of them where one can't be had, and ``missing`` says so.
 
     Args:
         pictures: What is shown.
@@ -94,7 +94,7 @@ def _origin(sample: Sample) -> tuple[str, str]:
 
 
 def _encoded(image: Image.Image) -> bytes:
-    """Without loss where the page shows every pixel; smaller where it shows a reduced copy."""
+    """An image as PNG where the page shows every pixel, and as JPEG where it shows a reduced copy."""
     buffer = io.BytesIO()
     if max(image.size) <= THUMBNAIL:
         image.save(buffer, "PNG")

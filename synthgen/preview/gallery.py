@@ -3,6 +3,8 @@
 Everything a record says reaches the page as text: Jinja2 escapes what stands in the markup, and the
 script sets ``textContent`` alone from one block of JSON. A Content-Security-Policy of two hashes
 lets no other script or style run.
+
+Not FiftyOne or the viewer of the Hub: they need a server or an upload, and this file can be mailed.
 """
 
 import base64
@@ -134,12 +136,12 @@ def _picture_facts(
 
 
 def _text(value: object) -> str:
-    """Numbers travel as text, because a seed passes 2**53 and JavaScript would round it."""
+    """A value as text: a seed passes 2**53, and JavaScript would round it as a number."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _data_uri(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
-    """The image as a data: URI, with the suffix and size (width, height) of the stored one."""
+    """An image as a data: URI, with the suffix and size (width, height) of the stored one."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             kind, size = str(image.format), image.size

@@ -41,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """What was asked of a publishing.
+    """Where a dataset is published, and how.
 
     Attributes:
         repo: ``ORG/NAME``; empty for the manifest's ``publish.repo``.

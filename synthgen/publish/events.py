@@ -24,7 +24,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What has to go, before anything goes.
+    """What has to be sent and deleted, said before anything is.
 
     Attributes:
         changes: What would be added, deleted and left.

@@ -79,7 +79,7 @@ class HubRepo:
 
     @property
     def url(self) -> str:
-        """Its page."""
+        """The address of its page."""
         return f"{self._api.endpoint}/datasets/{self.repo}"
 
     def state(self) -> RepoState:

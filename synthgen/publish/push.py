@@ -16,7 +16,7 @@ _MOVED = "someone else pushed to it meanwhile, so nothing of theirs was overwrit
 
 @dataclass(frozen=True, slots=True)
 class CommitTexts:
-    """What commits are called, and what they say of the dataset.
+    """The title and text of commits and pull requests.
 
     Attributes:
         title: A commit's first line.

@@ -63,7 +63,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class CurationSummary:
-    """What verdicts follow from, and what they add up to.
+    """The summary of a run's verdicts: what they follow from, and what they add up to.
 
     Attributes:
         run: The digest of the run's work shards that were judged, as of :func:`synthgen.runs.finished_shards.digest`.
@@ -86,7 +86,7 @@ class CurationSummary:
     audit: Audit | None
 
     def document(self) -> dict[str, Any]:
-        """Its fields as plain values, as they are kept in the file and hashed into a dataset's digest."""
+        """The summary as plain values, as the file keeps them and a dataset's digest covers them."""
         return asdict(self) | {"audit": self.audit.found if self.audit else ""}
 
 
@@ -103,7 +103,7 @@ def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSum
 
 
 def read_summary(root: Path) -> CurationSummary | None:
-    """What a run's verdicts follow from; ``None`` where it has none.
+    """The summary of a run's verdicts; ``None`` where it has none.
 
     Raises:
         DamagedError: The file can't be read.
@@ -124,7 +124,7 @@ def read_summary(root: Path) -> CurationSummary | None:
 
 
 def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None:
-    """What a run's verdicts follow from, once it is sure that they are of this run, these scores and these rules.
+    """The summary of a run's verdicts, once it is sure that they are of this run, these scores and these rules.
 
     Args:
         root: The run.
@@ -173,7 +173,7 @@ def read_accepted(root: Path) -> Iterator[tuple[str, bool]]:
 
 
 def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:
-    """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time.
+    """A function that tells of one image after the other, in the order of the run, whether it is accepted.
 
     Args:
         root: The run.

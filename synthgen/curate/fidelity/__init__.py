@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a report holds, and where it lies.
+    """The measurements and notes of a fidelity report, and the folder it was written to.
 
     Attributes:
         out: Its folder.
@@ -58,7 +58,7 @@ def report(
     limit: int = LIMIT,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure a run or a packed dataset, and write ``fidelity.csv``, ``report.html`` and ``panels.png``.
+    """The fidelity report of a run or a packed dataset; writes ``fidelity.csv``, ``report.html`` and ``panels.png``.
 
     Args:
         root: The folder.
@@ -105,7 +105,7 @@ def _measure_groups(
 
 
 def _default_folder(root: Path) -> Path:
-    """In a run; beside a dataset, whose own files are all listed in it."""
+    """Where a report goes: into a run, or beside a dataset, whose own files are all listed in it."""
     return root / "fidelity" if run_folder.is_run(root) else root.resolve().parent / "fidelity"
 
 

@@ -65,7 +65,7 @@ class Distances:
 def measure(
     group: Group, made: ImageFeatures, real: Mapping[str, ImageFeatures], distances: Distances | None
 ) -> list[Measurement]:
-    """The rows of a group of the generated images.
+    """Every measure of a group of the generated images, against real training and test images.
 
     Args:
         group: The group.
@@ -86,7 +86,7 @@ def measure(
 
 
 def to_csv(rows: Sequence[Measurement]) -> bytes:
-    """The rows as CSV; an empty cell is a value that there is not, and the note says why."""
+    """The measurements as CSV; an empty field is a value that there is not, and the note says why."""
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(_HEADER)

@@ -1,4 +1,4 @@
-"""What a fidelity report says, in sentences, tables and pictures."""
+"""The page of a fidelity report, as blocks: sentences, tables and pictures."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ _HEADINGS = {
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What a report knows beside its rows.
+    """What a report says beside its measurements.
 
     Attributes:
         settings: Names and values of what was measured, and how.
@@ -60,7 +60,7 @@ class ReportFacts:
 
 
 def blocks(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
-    """The report, block by block."""
+    """The blocks of the page: headings, paragraphs, tables and figures, from top to bottom."""
     if facts.warning:
         yield Paragraph(facts.warning, strong=True)
     yield Heading("In short")

@@ -1,4 +1,4 @@
-"""What a fidelity report is made of: a sample of the generated and of the real images, and the features of each."""
+"""The images that a fidelity report measures, generated and real, and the features of each."""
 
 from __future__ import annotations
 

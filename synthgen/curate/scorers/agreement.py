@@ -1,4 +1,7 @@
-"""Whether classifiers trained on real images alone see the label that was asked for, as in Akrout et al. 2023."""
+"""Whether classifiers trained on real images alone see the label that was asked for, as in Akrout et al. 2023.
+
+Not scikit-learn's ``LogisticRegression``: the probe is the one that the study trains, so the two can be compared.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How far an image lies from the real ones in features: what is no skin lies far out; no labels are needed."""
+"""How far an image lies from the real ones in features: what is no skin lies far out; no labels are needed.
+
+Not ``sklearn.neighbors`` or faiss: some thousand real images are one product of matrices.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How like its prompt an image is, by any CLIP model: the cosine of both embeddings (Radford et al. 2021)."""
+"""How like its prompt an image is, by any CLIP model: the cosine of both embeddings (Radford et al. 2021).
+
+The model is loaded by transformers. Not ``torchmetrics``' ``CLIPScore``: it gives a mean over images, cut off at 0, and
+here each image has its own cosine.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 ``ITA = atan2(L* - 50, b*)`` in degrees, CIELAB, D65 (Chardon et al. 1991). Lesions lie in the middle of a picture, so
 skin is taken from the border, a quarter of the side wide: what is neither hair, shadow nor glare there, by the median
 of its lightness. Light and camera enter: two photographs of one arm can differ by 20 degrees. It is a score, not truth.
+
+Not scikit-image's ``rgb2lab``: CIELAB is there already, and which pixels are skin is the part that no library knows.
 """
 
 from __future__ import annotations

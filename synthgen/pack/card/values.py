@@ -1,4 +1,4 @@
-"""What the placeholders of a card's template stand for; texts that a user wrote are escaped."""
+"""The values of the placeholders in a card's template; texts that a user wrote are escaped."""
 
 import re
 from collections import Counter
@@ -19,64 +19,14 @@ from synthgen.runs.verdicts import Ratio
 from synthgen.vision.images.codec import EXTENSIONS
 
 
-def licence(model: ModelFacts) -> str:
-    """What a model says of its licence; never a guess."""
-    match model.kind:
-        case "bundled":
-            return "Apache-2.0, as synthgen"
-        case "hub":
-            return f"see https://huggingface.co/{model.name}"
-        case _:
-            return _licence_in_folder(model.folder) or "not stated in its folder"
-
-
-def _licence_in_folder(folder: Path | None) -> str:
-    """The licence in the header of a model folder's README.md; empty where there is none."""
-    path = folder / "README.md" if folder else None
-    if path is None or not path.is_file():
-        return ""
-    try:
-        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
-        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
-    except (ManifestError, ValueError):
-        return ""
-    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
-
-
-def filters(facts: CardFacts) -> dict[str, Any]:
-    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
-    judged = facts.judged
-    if judged is None:
-        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
-    return {
-        "curated": True,
-        "judged": judged.judged,
-        "rejected": judged.judged - judged.accepted,
-        "filters": [
-            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
-        ],
-        "parity": [_parity(ratio) for ratio in judged.parity],
-    }
-
-
-def _parity(ratio: Ratio) -> dict[str, str]:
-    return {
-        "reason": escape(ratio.reason) or "all rules together",
-        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
-        "light": f"{ratio.light_rejected} of {ratio.light}",
-        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
-        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
-    }
-
-
 def values(facts: CardFacts) -> dict[str, Any]:
-    """Every placeholder's name and value."""
+    """The value of every placeholder, by its name."""
     document = facts.plan.manifest.document
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
     by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
         _how_made(facts)
-        | filters(facts)
+        | _filters(facts)
         | {
             "name": document.name,
             "title": escape(document.publish.pretty_name or document.name),
@@ -181,3 +131,53 @@ def _total(counts: Mapping[Cell[str], int], part: Callable[[Cell[str]], Any]) ->
     for cell, count in counts.items():
         totals[part(cell)] += count
     return totals
+
+
+def licence(model: ModelFacts) -> str:
+    """What a model says of its licence; never a guess."""
+    match model.kind:
+        case "bundled":
+            return "Apache-2.0, as synthgen"
+        case "hub":
+            return f"see https://huggingface.co/{model.name}"
+        case _:
+            return _licence_in_folder(model.folder) or "not stated in its folder"
+
+
+def _licence_in_folder(folder: Path | None) -> str:
+    """The licence in the header of a model folder's README.md; empty where there is none."""
+    path = folder / "README.md" if folder else None
+    if path is None or not path.is_file():
+        return ""
+    try:
+        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
+        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
+    except (ManifestError, ValueError):
+        return ""
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+
+
+def _filters(facts: CardFacts) -> dict[str, Any]:
+    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
+    judged = facts.judged
+    if judged is None:
+        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
+    return {
+        "curated": True,
+        "judged": judged.judged,
+        "rejected": judged.judged - judged.accepted,
+        "filters": [
+            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
+        ],
+        "parity": [_parity(ratio) for ratio in judged.parity],
+    }
+
+
+def _parity(ratio: Ratio) -> dict[str, str]:
+    return {
+        "reason": escape(ratio.reason) or "all rules together",
+        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
+        "light": f"{ratio.light_rejected} of {ratio.light}",
+        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
+        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
+    }
