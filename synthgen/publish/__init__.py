@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen import __version__
+from synthgen.core.hub import REPO_ID
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish import hub_repo
 from synthgen.publish.diff import Changes, compare
@@ -18,7 +19,6 @@ from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 # What git-check-ref-format allows, without its rarer characters.
 _REFERENCE = re.compile(r"(?!.*(?:\.\.|\.lock(?:/|$)|\.$))[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
 
@@ -97,7 +97,7 @@ def _repo(root: Path, options: PublishOptions) -> str:
     repo = options.repo or repo_of(root)
     if not repo:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
-    if not _REPO.fullmatch(repo):
+    if not REPO_ID.fullmatch(repo):
         raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
     if options.branch.startswith("refs/") or not _REFERENCE.fullmatch(options.branch):
         raise InputError(f"--revision: `{options.branch}` can't name a branch")
