@@ -38,9 +38,9 @@ class Group:
 
     def rows(self, images: Sequence[Image]) -> NDArray[np.int64]:
         """The indices of the images that belong to it, shape (n,)."""
-        return np.array([row for row, image in enumerate(images) if self._has(image)], np.int64)
+        return np.array([row for row, image in enumerate(images) if self._includes(image)], np.int64)
 
-    def _has(self, image: Image) -> bool:
+    def _includes(self, image: Image) -> bool:
         return (
             (not self.entry or image.entry in (self.entry, ""))
             and (self.kept is None or image.kept in (self.kept, None))

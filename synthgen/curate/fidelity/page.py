@@ -117,10 +117,10 @@ def _groups_in_short(rows: Sequence[Measurement]) -> Iterator[str]:
         of_scope = [row for row in rows if (row.group.scope, row.reference, row.measure) == (scope, "train", name)]
         found = [row for row in of_scope if not math.isnan(row.generated.value)]
         if len(found) > 1:
-            yield f"{words}: {'; '.join(_beside(row) for row in found)}."
+            yield f"{words}: {'; '.join(_with_yardstick(row) for row in found)}."
 
 
-def _beside(row: Measurement) -> str:
+def _with_yardstick(row: Measurement) -> str:
     """A group's value, and the yardstick where there is one."""
     yardstick = "" if math.isnan(row.real.value) else f" (real {format_value(row.measure, row.real)})"
     return f"{row.group.name} {format_value(row.measure, row.generated)}{yardstick}"
