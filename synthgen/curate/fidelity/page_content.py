@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core.report import Figure
+from synthgen.core.report import Figure, palette
 from synthgen.curate.fidelity import nearest_panel
 from synthgen.curate.fidelity.measure import Distances
 from synthgen.curate.fidelity.page import ReportFacts
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from synthgen.vision.features import Backbone
 
 PANELS, DISTANCES = PICTURES = "panels.png", "distances.svg"
-_STYLES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"))  # Okabe and Ito 2008
+_STYLES = ((palette.BLUE, "-"), (palette.VERMILION, "--"), (palette.GREEN, "-."), (palette.PURPLE, ":"))
 _RC: Any = {"svg.hashsalt": "synthgen", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
