@@ -1,7 +1,7 @@
 """One dataset repository on the Hub: what it holds, and the few things that are done to it.
 
-This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. ``upload_folder`` and
-``upload_large_folder`` are not used: they show files before all are there, and leave what was there before.
+This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. Not ``upload_folder``, which
+makes one commit of however many files, nor ``upload_large_folder``, whose many commits show half a dataset on the way.
 """
 
 import warnings
