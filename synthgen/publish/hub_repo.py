@@ -1,7 +1,8 @@
 """One dataset repository on the Hub: what it holds, and the few things that are done to it.
 
-This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. Not ``upload_folder``, which
-makes one commit of however many files, nor ``upload_large_folder``, whose many commits show half a dataset on the way.
+This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. Not ``upload_folder``,
+which makes one commit of however many files, nor ``upload_large_folder``, whose many commits show half a dataset on
+the way.
 """
 
 import warnings
