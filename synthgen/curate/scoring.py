@@ -1,4 +1,7 @@
-"""Scoring: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer."""
+"""Scores a run: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer.
+
+Not ``joblib.Memory``, which pickles: parts are Parquet, named by their shard's sha256 and all that a score depends on.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ from synthgen.runs import run_folder, tar_samples
 from synthgen.runs.finished_shards import finished_shards
 from synthgen.vision.images import codec
 
+FOLDER = "scores"
+_FACTS = "synthgen"
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -31,7 +37,7 @@ class Shard:
     images: int
 
     def batch(self) -> Batch:
-        """Its images.
+        """The shard's records and pixels.
 
         Raises:
             DamagedError: It can't be read.
@@ -49,20 +55,16 @@ class Shard:
         return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
 
 
-def finished(root: Path, plan: Plan) -> Iterator[Shard]:
+def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
     for shard in finished_shards(plan, root):
         receipt = shard.receipt
         yield Shard(receipt.entry, receipt.shard, shard.tar, receipt.sha256, receipt.count)
 
 
-FOLDER = "scores"
-_FACTS = "synthgen"
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A work shard was scored: by which scorer, which shard, and how many images."""
+    """The scores of one work shard are on disk: the scorer, the shard, and how many images."""
 
     scorer: str
     entry: str
@@ -84,9 +86,9 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
-        self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        self._facts = told | {"digest": self.digest, "generator": run_folder.signature(root)}
+        identity = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._facts = identity | {"digest": self.digest, "generator": run_folder.signature(root)}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
 
     @property

@@ -8,14 +8,13 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
-from synthgen.pack.dataset_files import Dataset
+from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
@@ -61,25 +60,25 @@ def pack(
     pack = pack.model_copy(update={"format": layout or pack.format})
     read = card.Template(template)
     digest = _digest(found, pack, read.text if template else "")
-    dataset = Dataset(found, pack, digest, read)
+    dataset = DatasetFiles(found, pack, digest, read)
     if _is_packed(out, digest) and not scratch.leftovers(out):
         return
-    with scratch.claim(out, digest) as held:
+    with scratch.reserve(out, digest) as held:
         if not _is_packed(out, digest):
             yield from _fill(held, dataset, workers)
             held.publish()
 
 
-def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard]:
+def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[PackedShard]:
     """Write every file of the dataset that is not there yet."""
     found, pack = dataset.found, dataset.pack
     if not held.order.exists():
-        shuffle.build(held.order, found, pack)
+        shuffle.sort_samples(held.order, found, pack)
     with Order(held.order, found.root) as sorted_samples:
-        todo = shard_plan.cut(sorted_samples, pack)
+        todo = shard_plan.plan_parts(sorted_samples, pack)
         job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
         shards = []
-        for shard in write_shards.work(job, todo, workers):
+        for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)
             yield shard
         dataset.finish(job, todo, shards, sorted_samples)
@@ -105,7 +104,7 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "generator": releases.generation(),
     }
     if found.judged:
-        content["verdicts"] = asdict(found.judged)
+        content["verdicts"] = found.judged.document()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,7 +18,7 @@ from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
-from synthgen.pack.write_shards import PackedShard, weigh
+from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack
 from synthgen.runs import dataset_folder as layout
@@ -29,7 +29,7 @@ _FORMAT = 1
 _PICTURES_A_CELL = 2
 
 
-class Dataset:
+class DatasetFiles:
     """What a dataset is made of and described by.
 
     Args:
@@ -71,7 +71,7 @@ class Dataset:
             one.path: {"sha256": one.sha256, "size": one.size, "samples": one.samples} for one in shards if one.sha256
         }
         for name in (*texts, *index, layout.METADATA, layout.SHEET, *listings):
-            size, sha256 = weigh(folder / name)
+            size, sha256 = size_and_sha256(folder / name)
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
@@ -90,12 +90,11 @@ class Dataset:
         path = job.scratch.dataset / layout.SHEET
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        read = (read_sample.read(stored, job.labels) for stored in order.firsts(_PICTURES_A_CELL))
+        read = (read_sample.read(stored, job.labels) for stored in order.first_of_each_cell(_PICTURES_A_CELL))
         pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
         contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
-        sources = order.sources()
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
         return CardFacts(
             plan=self.found.plan,
@@ -104,22 +103,15 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit=self._audit(real=bool(sources)),
-            sources=sources,
+            sources=order.sources(),
             judged=self.found.judged,
         )
-
-    def _audit(self, *, real: bool) -> str:
-        """What the near-copy audit found; a text that begins ``not done`` is none."""
-        if self.found.judged and self.found.judged.audit:
-            return self.found.judged.audit
-        return "not done" if real else "not done: no real images were used"
 
     def _curation(self) -> dict[str, Any]:
         """The filters with how many images each rejects, and what they follow from."""
         if self.found.judged is None:
             return {}
-        facts = asdict(self.found.judged)
+        facts = self.found.judged.document()
         return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
 
     def _adapters(self) -> dict[str, Any]:
@@ -149,7 +141,7 @@ class Dataset:
             "planned": plan.samples,
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
-            "near_copy_audit": facts.audit,
+            "near_copy_audit": facts.audit_text,
             **self._curation(),
             **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,18 +34,18 @@ class Pairs:
     missing: bool = False
 
 
-def pair(pictures: Sequence[Picture], folder: Run | Dataset) -> Pairs:
-    """Pictures with the image that each starts from; all of them or, where one can't be had, none, and the log says so.
+def pair_with_start_images(pictures: Sequence[Picture], folder: Run | Dataset) -> Pairs:
+    """Pictures, each with the image that it starts from; none of them where one can't be had, and ``missing`` says so.
 
     Args:
         pictures: What is shown.
         folder: The run or dataset that they are from; its plan is read only where a picture starts from an image.
     """
-    if not any(map(_starts, pictures)):
+    if not any(map(_starts_from_image, pictures)):
         return Pairs(pictures)
     try:
         plan = folder.plan
-        contents = _contents(folder, [_planned(plan, picture) for picture in pictures if _starts(picture)])
+        contents = _contents(folder, [_sample_of(plan, picture) for picture in pictures if _starts_from_image(picture)])
     except (InputError, DamagedError, OSError) as error:
         _log.warning("the gallery lacks the images that its pictures start from: %s", one_line(error))
         return Pairs(pictures, missing=True)
@@ -52,12 +53,12 @@ def pair(pictures: Sequence[Picture], folder: Run | Dataset) -> Pairs:
     return Pairs(paired, photographs=_any_photograph(plan, paired))
 
 
-def _starts(picture: Picture) -> bool:
-    """Whether a record says that its image was made from another."""
-    return bool(picture.record["source_id"]) or '"from":' in str(picture.record["attributes"])
+def _starts_from_image(picture: Picture) -> bool:
+    """Whether a record says that its image was made from another: a real one, or one of an earlier entry."""
+    return bool(picture.record["source_id"]) or "from" in json.loads(picture.record["attributes"])
 
 
-def _planned(plan: Plan, picture: Picture) -> Sample:
+def _sample_of(plan: Plan, picture: Picture) -> Sample:
     sample = plan.find(picture.key)
     source = sample.source.id if sample and sample.source else ""
     if sample is None or source != picture.record["source_id"]:
@@ -90,7 +91,7 @@ def _origin(sample: Sample) -> tuple[str, str]:
 
 
 def _encoded(image: Image.Image) -> bytes:
-    """Without loss where the page shows every pixel; smaller where it shows a reduced copy."""
+    """An image as PNG where the page shows every pixel, and as JPEG where it shows a reduced copy."""
     buffer = io.BytesIO()
     if max(image.size) <= THUMBNAIL:
         image.save(buffer, "PNG")

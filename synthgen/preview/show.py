@@ -9,7 +9,7 @@ from pathlib import Path
 from synthgen.errors import InputError
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
-from synthgen.preview.before_after import Pairs, pair
+from synthgen.preview.before_after import Pairs, pair_with_start_images
 from synthgen.runs import dataset_folder
 from synthgen.runs.folders import Dataset, Run
 from synthgen.vision import contact_sheet
@@ -52,7 +52,7 @@ def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = 
     facts, images = dict(source.facts), sum(source.cells.values())
     if len(pictures) < images:
         facts["shown"] = f"{len(pictures):,} of {images:,} images"
-    pairs = pair(pictures, folder) if starts else Pairs(pictures)
+    pairs = pair_with_start_images(pictures, folder) if starts else Pairs(pictures)
     if pairs.missing:
         facts["originals"] = "not shown: the images that these pictures start from can't be had here"
     gallery.write_gallery(

@@ -106,7 +106,7 @@ def read_judged(folder: Run | Dataset) -> Judged:
         verdicts.check(folder.root, folder.digest, curate)
     except IncompleteError as error:
         return Judged(None, str(error))
-    return Judged(frozenset(key for key, accepted in verdicts.stream(folder.root) if accepted))
+    return Judged(frozenset(key for key, accepted in verdicts.read_accepted(folder.root) if accepted))
 
 
 @dataclass(frozen=True)
