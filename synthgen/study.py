@@ -49,11 +49,11 @@ def run(
     """
     dataset_folder.check_ours(out / "dataset")  # before anything is made, which may take days
     preview.check_own(out / "preview.html")
-    if plan.tunings:
+    if plan.adapter_plans:
         curating.check(plan, out / "work")  # before trainings; `fill` does before images
     if plan.manifest.document.evaluate:
         evaluate.check(plan.manifest, out / "report", plan.index)
-    if plan.tunings:
+    if plan.adapter_plans:
         tuning = finetune.prepare(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune.finetune(tuning, wish.device, stop=stop)

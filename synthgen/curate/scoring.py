@@ -12,7 +12,7 @@ from typing import Any
 
 from synthgen import __version__
 from synthgen.core import atomic
-from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
+from synthgen.curate.scorers import Batch, Context, Module, Scorer, code_of, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
@@ -89,7 +89,7 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts, **code_of(name)}
         self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"

@@ -30,9 +30,10 @@ def generate(
         return
     local = runner_name == "local"
     work = Work(job.plan, job.root, wish or DeviceRequest(), stop if local else never)
+    run = runner(job.plan.manifest.plugin("runners", runner_name)).run
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
-        for receipt in runner(runner_name).run(work, todo, workers, stop):
+        for receipt in run(work, todo, workers, stop):
             measured.setdefault(receipt.entry, []).append(receipt)
             yield receipt
     for name, receipts in measured.items():

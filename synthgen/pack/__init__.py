@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synthgen import __version__
 from synthgen.errors import PlanMismatchError
-from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
+from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
 from synthgen.pack.dataset_files import Dataset, DrawSheet
 from synthgen.pack.inventory import Inventory
@@ -60,7 +60,9 @@ def pack(
     """
     found = inventory.collect(root, run_folder.read_plan(root, doors), partial=partial)
     pack = found.plan.manifest.document.pack
-    pack = pack.model_copy(update={"format": layout or pack.format})
+    name = found.plan.manifest.plugin("formats", layout or pack.format)
+    formats.find(name)
+    pack = pack.model_copy(update={"format": name})
     read = card.Template(template)
     digest = _digest(found, pack, read.text)
     dataset = Dataset(found, pack, digest, read, draw_sheet)
@@ -97,6 +99,8 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "card": hashlib.sha256(template.encode()).hexdigest(),
         "generator": __version__,
     }
+    if code := formats.plugins.versions(pack.format):
+        content["format"] = code
     if found.judged:
         content["verdicts"] = asdict(found.judged)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -122,7 +122,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
 
 def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
-    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    pools = ((str(one.adapter), one.pool) for one in plan.adapter_plans.values())
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 

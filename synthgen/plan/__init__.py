@@ -13,7 +13,7 @@ from functools import cached_property
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import LEARNED
 from synthgen.errors import InputError
-from synthgen.plan import adapters as tunings_of
+from synthgen.plan import adapters
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
 from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering, weigh
@@ -50,13 +50,13 @@ class Plan:
         self.manifest = manifest
         self.index = index
         self.rounds = rounds
-        self.tunings = tunings_of.plan(manifest, index)
+        self.adapter_plans = adapters.plan(manifest, index)
         self.entries: dict[str, EntryPlan] = {}
         for entry in manifest.entries:
             by_label = entry.adapter is not None and entry.adapter.by_label
             parts: list[Ordering] = [GroupedByLabel(part) if by_label else part for part in self._parts(entry)]
             places = extended(parts[0], parts[1:])
-            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.tunings)
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans)
         _check_keys(self.entries)
 
     def _parts(self, entry: GenerateEntry) -> list[Ordering]:

@@ -40,7 +40,7 @@ def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
     """
     sources = index.usable("train") if index else ()
     words, found, faults = manifest.document.labels, dict[str, AdapterPlan](), list[str]()
-    for entry in manifest.tunings:
+    for entry in manifest.finetune:
         chosen = _pool(manifest, entry, sources)
         for name, labels in entry.names(list(words)).items():
             pool = tuple(one for one in sources if one.id in chosen and one.label in labels)
@@ -53,13 +53,13 @@ def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
     return found
 
 
-def adapter_of(choice: AdapterChoice | None, label: str, tunings: Mapping[str, AdapterPlan]) -> Adapter | None:
+def adapter_of(choice: AdapterChoice | None, label: str, adapter_plans: Mapping[str, AdapterPlan]) -> Adapter | None:
     """The adapter that images of a label are made with; ``None`` for none."""
     if choice is None:
         return None
-    if choice.tuning is None:
+    if choice.entry is None:
         return choice.folders[label]
-    return tunings[choice.name.replace("{label}", label)].adapter
+    return adapter_plans[choice.name.replace("{label}", label)].adapter
 
 
 def _pool(manifest: Manifest, entry: FinetuneEntry, sources: tuple[Source, ...]) -> frozenset[str]:

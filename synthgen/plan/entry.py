@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from synthgen.plan import adapters as tunings_of
-from synthgen.plan import skin_tones
+from synthgen.plan import adapters, skin_tones
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
@@ -41,11 +40,15 @@ class EntryPlan:
         manifest: The manifest.
         entry: The entry.
         places: In which order its samples come.
-        tunings: The adapters that the manifest trains, by name.
+        adapter_plans: The adapters that the manifest trains, by name.
     """
 
     def __init__(
-        self, manifest: Manifest, entry: GenerateEntry, places: Ordering, tunings: Mapping[str, AdapterPlan] = _NONE
+        self,
+        manifest: Manifest,
+        entry: GenerateEntry,
+        places: Ordering,
+        adapter_plans: Mapping[str, AdapterPlan] = _NONE,
     ) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
@@ -57,7 +60,7 @@ class EntryPlan:
         self.places = places
         self.base = places.base if isinstance(places, WithTopUps) else places
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
-        self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
+        self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples

@@ -8,6 +8,7 @@ from typing import Literal
 
 from synthgen.errors import DamagedError, InputError
 from synthgen.plan import EntryPlan
+from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, run_folder, tar_samples
@@ -93,6 +94,8 @@ def _verify_dataset(root: Path) -> Iterator[Finding]:
         if sha256 != promised["sha256"]:
             message = "its sha256 is not the one in provenance.json"
             yield Finding(name, "damaged", message=message)
+        elif name in shards and provenance["layout"] not in LAYOUTS:  # a plug-in's own bytes
+            yield Finding(name, "whole", shards[name])
         elif name in shards:
             yield _verify_packed(path, name, shards[name])
         else:
