@@ -1,4 +1,4 @@
-"""The plug-in that each page of docs/plugins shows works as it stands there: as a file, and from an installed package."""
+"""The plug-in that each page of docs/plugins shows works as it stands there: as a file, and from a package."""
 
 import io
 import re
@@ -23,7 +23,7 @@ BLOCK = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows: the file, the manifest and their names; what is typed; the entry point's group, name, value."""
+    """What a page shows: names and texts of file and manifest, what is typed, the entry point's group, name, value."""
 
     code: tuple[str, str]
     manifest: tuple[str, str]
