@@ -14,7 +14,6 @@ from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.ordering import Ordering, Slot
-from synthgen.plan.ordering.composite import WithTopUps
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
 
@@ -34,7 +33,7 @@ class Cell:
 
 
 class EntryPlan:
-    """The samples of one ``generate`` entry, in the order of its sequence of places.
+    """The samples of one ``generate`` entry, in their order.
 
     Args:
         manifest: The manifest.
@@ -58,7 +57,7 @@ class EntryPlan:
         self.parent = entry.parent
         self.target_label = entry.target_label
         self.places = places
-        self.base = places.base if isinstance(places, WithTopUps) else places
+        self.base = places.parts[0]
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
         self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}

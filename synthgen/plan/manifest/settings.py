@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -40,6 +40,13 @@ class StrategySettings(Strict):
     def passes(self) -> int:
         """How often a model is asked for one image, which the time that it takes is in proportion to."""
         return 1
+
+    def record_fields(self) -> dict[str, Any]:
+        """What the record of an image says of these settings, by the record's field.
+
+        ``attributes`` is a mapping of settings that the record has no field of their own for.
+        """
+        return {}
 
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in, once the model is known.
