@@ -1,4 +1,7 @@
-"""Strict YAML documents: no duplicate keys, no Python, and every fault as ``path: message``."""
+"""Strict YAML documents: no duplicate keys, no Python, and every fault as ``path: message``.
+
+Not strictyaml or ruamel.yaml: neither gives duplicate keys, the path of each fault and a suggestion together.
+"""
 
 import difflib
 from collections.abc import Hashable, Iterable
@@ -8,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from synthgen.errors import Fault, ManifestError
+from synthgen.errors import Fault, ManifestError, one_line
 
 _MAX_BYTES = 16 * 1024 * 1024
 Model = TypeVar("Model", bound="Strict")
@@ -58,7 +61,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
         fault = Fault.at(line, f"not valid YAML: {error.problem}", "syntax")
         raise ManifestError(fault.in_file(where)) from None
     except yaml.YAMLError as error:
-        raise ManifestError(Fault.at(where, f"not valid YAML: {' '.join(str(error).split())}", "syntax")) from None
+        raise ManifestError(Fault.at(where, f"not valid YAML: {one_line(error)}", "syntax")) from None
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:  # an ill-fitting !!tag
         raise ManifestError(Fault.at(where, f"not valid YAML: {error}", "syntax")) from None
     if not isinstance(document, dict):

@@ -6,10 +6,11 @@ not trained yet and writes the report; :func:`rescore` writes it again from the 
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from synthgen.core import atomic
+from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
 from synthgen.evaluate.train.train import Setup, Unit
 
@@ -42,6 +43,7 @@ def evaluate(
     from synthgen.evaluate.report import write
     from synthgen.evaluate.train import worker_pool
 
+    job = _as_trained(job)
     setup = _setup(job)
     todo = [_unit(job, name) for name in job.names if setup.units.read(name) is None]
     if todo:
@@ -55,6 +57,7 @@ def evaluate(
 
 def finished(job: EvaluateJob) -> int:
     """How many of a study's trainings are done."""
+    job = _as_trained(job)
     units = _setup(job).units
     return sum(units.read(name) is not None for name in job.names)
 
@@ -70,9 +73,14 @@ def rescore(out: Path) -> None:
     write.rescore(out)
 
 
-def _setup(job: EvaluateJob) -> Setup:
-    from synthgen.evaluate.train import backbone
+def _as_trained(job: EvaluateJob) -> EvaluateJob:
+    """The study by the names of the former optimizer's trainings where it has them all, so that no two are mixed."""
+    former = replace(job, network=replace(job.network, digest=job.network.former))
+    units = _setup(former).units
+    return former if job.network.former and all(units.read(name) for name in former.names) else job
 
+
+def _setup(job: EvaluateJob) -> Setup:
     folder = job.out / TRIALS
     return Setup(
         learner=job.settings.learner,
@@ -83,7 +91,7 @@ def _setup(job: EvaluateJob) -> Setup:
         classes=len(job.labels),
         inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
-        device="cpu" if job.network.frozen else backbone.device(),
+        device="cpu" if job.network.frozen else devices.available()[0],
     )
 
 

@@ -13,10 +13,7 @@ from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.vision import features
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 COLUMNS = {"distance": "to the k-th nearest real image; 1 is what 99 of 100 real images keep within among themselves"}
 TEXTS: dict[str, str] = {}
@@ -71,6 +68,7 @@ class _Domain:
         return standard
 
     def _distances(self, rows: Floats) -> Floats:
+        """In float32: ``vision.metrics.neighbours`` would give other last digits than the scores that there are."""
         import numpy as np
 
         squares = (rows**2).sum(1)[:, None] + (self._rows**2).sum(1) - 2 * rows @ self._rows.T

@@ -1,26 +1,27 @@
-"""How every plot looks: colours of Okabe and Ito 2008, and a marker or hatching each, so grey tells them apart."""
+"""How every plot looks: colours of Okabe and Ito, and a marker or hatching each, so grey tells them apart."""
 
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthgen.core.report import palette
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
 from synthgen.evaluate.analysis.predictions import Cell
 
 # Colour, line, marker and hatching: of arms of real images alone, and of one strategy after another.
 _OF_ARM = {
-    REAL: ("#000000", "-", "", ""),
+    REAL: (palette.BLACK, "-", "", ""),
     AUGMENT: ("#767676", ":", "P", "...."),
-    MORE: ("#E69F00", "--", "X", "xxxx"),
+    MORE: (palette.ORANGE, "--", "X", "xxxx"),
 }
 _OF_STRATEGY = (
-    ("#0072B2", "-", "o", "////"),
-    ("#D55E00", "--", "s", "\\\\\\\\"),
-    ("#009E73", "-.", "^", "||||"),
-    ("#CC79A7", ":", "D", "----"),
-    ("#56B4E9", (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
-    ("#F0E442", (0, (1, 1)), "*", "++++"),
+    (palette.BLUE, "-", "o", "////"),
+    (palette.VERMILION, "--", "s", "\\\\\\\\"),
+    (palette.GREEN, "-.", "^", "||||"),
+    (palette.PURPLE, ":", "D", "----"),
+    (palette.SKY_BLUE, (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
+    (palette.YELLOW, (0, (1, 1)), "*", "++++"),
 )
 _RC: Any = {
     "svg.hashsalt": "synthgen",
