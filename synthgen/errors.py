@@ -25,7 +25,7 @@ class Fault(str):
         path: The place in a document or the file, as ``generate[0].settings.height``; empty where there is none.
         kind: One short word that stays the same however the line is worded: ``unknown_key``, ``missing``,
             ``wrong_type``, ``out_of_range``, ``invalid``, ``not_found``, ``duplicate``, ``conflict``, ``unsupported``,
-            ``untrusted``, ``syntax``, ``unreadable``; ``other`` where nobody said.
+            ``unavailable``, ``untrusted``, ``syntax``, ``unreadable``; ``other`` where nobody said.
     """
 
     path: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import DamagedError, ManifestError
+from synthgen.errors import DamagedError, Fault, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow
@@ -62,7 +62,8 @@ class PhantomReader:
         labels = [label for label in CONDITIONS if label in self._labels]
         if not labels:
             given = next(iter(self._labels), "")
-            raise ManifestError(f"real.source: phantom draws no label of the manifest; {near(given, CONDITIONS)}")
+            said = f"phantom draws no label of the manifest; {near(given, CONDITIONS)}"
+            raise ManifestError(Fault.at("real.source", said, "conflict"))
         cells = [(label, tone) for tone in _TYPES for label in labels]
         for number in range(self._settings.count):
             label, tone = cells[number % len(cells)]

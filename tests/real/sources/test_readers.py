@@ -1,4 +1,4 @@
-"""Every file behind the sources door keeps the door's promise."""
+"""Every built-in source gives a reader with all that readers have."""
 
 import inspect
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_source_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("name", sources.plugins.names())
-def test_a_source_is_what_the_door_promises(name: str, tmp_path: Path) -> None:
+def test_a_source_gives_a_reader(name: str, tmp_path: Path) -> None:
     """One line of help, settings of its own, and a reader with all that readers have."""
     module = sources.source(name)
     assert sources.plugins.help(name).endswith(".")
