@@ -139,7 +139,7 @@ def model(document: Part, entry: Part, path: str, base: Path, faults: list[Fault
     try:
         facts = model_folder.describe(name, base)
     except ManifestError as error:
-        faults += [Fault.at(key, fault, "not_found") for fault in error.faults]
+        faults += [Fault.at(key, fault, "invalid") for fault in error.faults]
         return None, revision
     if facts.kind != "hub" and revision:
         faults.append(Fault.at(path, f"`revision` is for a Hub id; `{name}` is not one", "conflict"))

@@ -58,7 +58,7 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, extensions, checked.faults)
-    checked.faults += map(Fault, _evaluate(document, entries, has_real="real" in raw))
+    checked.faults += [Fault(one).keyed() for one in _evaluate(document, entries, has_real="real" in raw)]
     checked.finetune = finetune.check(document, document["finetune"], base, extensions, checked.faults)
     checked.curation, found_in_curate = curate.check(raw.get("curate"), extensions.scorers)
     checked.faults += found_in_curate
