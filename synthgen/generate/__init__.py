@@ -32,7 +32,7 @@ def generate(
     local = runner_name == "local"
     root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
     work = Work(job.plan, root, wish or DeviceRequest(), stop if local else never)
-    run = runner(job.plan.manifest.plugin("runners", runner_name)).run
+    run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
         for receipt in run(work, todo, workers, stop):

@@ -60,9 +60,9 @@ def pack(
     """
     found = inventory.collect(root, run_folder.read_plan(root, doors), partial=partial)
     pack = found.plan.manifest.document.pack
-    name = found.plan.manifest.plugin("formats", layout or pack.format)
-    formats.find(name)
-    pack = pack.model_copy(update={"format": name})
+    known = formats.plugins.with_files(found.plan.manifest.plugins)
+    pack = pack.model_copy(update={"format": known.named(layout or pack.format)})
+    known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     digest = _digest(found, pack, read.text)
     dataset = Dataset(found, pack, digest, read, draw_sheet)

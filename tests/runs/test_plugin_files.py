@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from synthgen.cli import call
 from synthgen.errors import ManifestError
@@ -184,3 +185,85 @@ def test_what_is_wrong_with_plugins_is_said(
     with pytest.raises(ManifestError) as caught:
         manifest.read(write_manifest(**{"plugins": PLAIN, "generate": [ENTRY]} | changes), doors)
     assert (path, kind) in [(fault.path, fault.kind) for fault in caught.value.faults]
+
+
+SPREAD = """
+from concurrent.futures import as_completed
+from synthgen.core import processes
+from synthgen.generate.runners import results
+
+def run(work, items, workers, stop):
+    with processes.pool(workers) as pool:
+        for future in as_completed([pool.submit(results, work, [item]) for item in items]):
+            yield from future.result()
+"""
+
+
+@pytest.mark.slow
+def test_workers_have_the_plugins_of_a_plan(own: Path, written: Path, tmp_path: Path, tars_in: Any) -> None:
+    """Processes that have imported nothing make the same bytes by the same strategy."""
+    document = yaml.safe_load(written.read_text())
+    document["plugins"]["runners"] = {"spread": "spread.py"}
+    written.write_text(yaml.safe_dump(document, sort_keys=False))
+    (tmp_path / "spread.py").write_text(SPREAD)
+    command = [
+        "generate",
+        str(written),
+        "--out",
+        str(tmp_path / "spread"),
+        "--runner",
+        "spread",
+        "--workers",
+        "2",
+        "-q",
+    ]
+    assert call(command) == 0
+    assert tars_in(tmp_path / "spread") == tars_in(own) != {}
+
+
+FORMAT = """
+def shard(part):
+    return f"data/{{part.name}}.bin"
+
+def pattern(split):
+    return f"data/{{split}}-*.bin"
+
+def write(job, part, samples):
+    from synthgen.pack.read_sample import Placed
+    {write}
+    for sample in samples:
+        yield Placed(sample.record, shard(part), 0)
+"""
+
+
+def test_a_dataset_in_a_format_of_ones_own_is_verified(
+    write_manifest: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its files' sha256 alone: nobody else can read them, and what would have to says so."""
+    path = write_manifest(plugins={"formats": {"bin": "bin.py"}}, pack={"format": "bin"})
+    write = "(job.scratch.dataset / shard(part)).write_bytes(b'bytes')"
+    path.with_name("bin.py").write_text(FORMAT.format(write=write))
+    run, dataset = str(tmp_path / "run"), tmp_path / "dataset"
+    assert call(["generate", str(path), "--out", run, "-q"]) == 0
+    assert call(["pack", run, "--out", str(dataset), "-q"]) == 0
+    assert call(["verify", str(dataset)]) == 0
+    assert "24 images" in capsys.readouterr().out
+    assert call(["preview", str(dataset), "--out", str(tmp_path / "page.html")]) == 2
+    assert "in the format of a plug-in" in capsys.readouterr().err
+    (shard,) = dataset.glob("data/*.bin")
+    shard.write_bytes(b"other")
+    assert call(["verify", str(dataset)]) == 1
+
+
+def test_a_format_that_writes_nothing_is_said(
+    write_manifest: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it said that a part lies, there has to be one."""
+    path = write_manifest(plugins={"formats": {"none": "none.py"}})
+    path.with_name("none.py").write_text(FORMAT.format(write="pass"))
+    run = str(tmp_path / "run")
+    assert call(["generate", str(path), "--out", run, "-q"]) == 0
+    assert call(["pack", run, "--out", str(tmp_path / "dataset"), "--format", "none"]) == 1
+    assert "format none: wrote no file data/train-00000-of-00001.bin" in capsys.readouterr().err
+    assert call(["pack", run, "--out", str(tmp_path / "dataset"), "--format", "nine"]) == 2
+    assert "no format `nine`; did you mean `none`?" in capsys.readouterr().err

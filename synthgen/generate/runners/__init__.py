@@ -8,7 +8,7 @@ be pickled.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
-from synthgen.core.plugins import PluginFolder, Promise
+from synthgen.core.plugins import PluginFile, PluginFolder, Promise
 
 plugins = PluginFolder(__name__, Promise({"run": "work, items, workers, stop"}))
 
@@ -31,10 +31,10 @@ def results(work: Callable[[Iterable[Any]], Iterator[Any]], items: Iterable[Any]
     return list(work(items))
 
 
-def runner(name: str) -> Runner:
-    """The runner of that name.
+def runner(name: str, files: Iterable[PluginFile] = ()) -> Runner:
+    """The runner of that name, among those that a manifest names by their files too.
 
     Raises:
         InputError: There is none.
     """
-    return cast(Runner, plugins.module(name))
+    return cast(Runner, plugins.with_files(files).module(name))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.core import resources, yaml_documents
-from synthgen.core.plugins import FilePlugin, PluginFile
+from synthgen.core.plugins import PluginFile
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest import plugin_files, prompts, validation
@@ -71,11 +71,6 @@ class Manifest:
     def starts_from_real(self) -> bool:
         """Whether an image, or a model that makes some, is made from real images."""
         return bool(self.finetune) or any(entry.per_source for entry in self.entries)
-
-    def plugin(self, kind: str, name: str) -> str:
-        """The name of a plug-in of a kind, which knows its file where this manifest names one."""
-        found = (one for one in self.plugins if (one.kind, one.name) == (kind, name))
-        return next(map(FilePlugin, found), name)
 
 
 def read(path: Path, extensions: Extensions) -> Manifest:

@@ -152,7 +152,7 @@ def _conventional_tones(scale: str) -> tuple[str, ...]:
 
 
 def _missing(columns: Sequence[str], settings: SourceSettings) -> list[str]:
-    """A fault for each column that is named and not there; those of images and masks are their door's to find."""
+    """A fault for each column that is named and not there; those of images and masks are their source's to find."""
     fields = [name for name in Columns.model_fields if name not in ("image", "mask")]
     asked = [(f"real.columns.{field}", name) for field in fields for name in _several(getattr(settings.columns, field))]
     asked += [(f"real.where.{name}", name) for name in settings.where]
