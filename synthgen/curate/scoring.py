@@ -88,7 +88,12 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        told = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts, **code_of(name)}
+        told = {
+            "scorer": name,
+            "settings": settings.model_dump(mode="json"),
+            **self._scorer.facts,
+            **code_of(name, self._module),
+        }
         self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"

@@ -126,9 +126,11 @@ class Scorer:
     load: Callable[[], Callable[[Batch], Scores]]
 
 
-def code_of(name: str) -> dict[str, str]:
+def code_of(name: str, scorer: Module) -> dict[str, str]:
     """What the code of a scorer of one's own is told apart by; a single function's is among its facts."""
-    return plugins.versions(name) if isinstance(name, FilePlugin) else {}
+    from synthgen.curate.scorers._custom import Own
+
+    return {} if isinstance(scorer, Own) else plugins.versions(name)
 
 
 class Module(Protocol):

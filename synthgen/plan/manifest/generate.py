@@ -69,6 +69,7 @@ class EntryCheck:
         base: The folder that relative paths start from.
         extensions: The strategies there are.
         finetune_entries: The entries of ``finetune``, as far as they are sound.
+        real_has_masks: Whether masks come with the real images, as far as can be told.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class EntryCheck:
         *,
         base: Path,
         extensions: Extensions,
-        finetune_entries: Sequence[FinetuneEntry] = (),
+        finetune_entries: Sequence[FinetuneEntry],
+        real_has_masks: bool,
     ) -> None:
         self.faults: list[Fault] = []
+        self._real_has_masks = real_has_masks
         self._finetune_entries = finetune_entries
         self._document, self._entries, self._number = document, entries, number
         self._written, self._path, self._strategies = entries[number], f"generate[{number}]", extensions.strategies
@@ -233,7 +236,4 @@ class EntryCheck:
         if parent is not None:
             earlier = [place for place in range(number) if entry_name(self._entries[place]) == parent]
             return not earlier or self._has_mask(earlier[0])
-        real = self._document.get("real") or {}
-        columns = real.get("columns")
-        named = isinstance(columns, dict) and columns.get("mask") is not None
-        return entry.get("per_source") is not None and (named or real.get("source") == "phantom")
+        return entry.get("per_source") is not None and self._real_has_masks

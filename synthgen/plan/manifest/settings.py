@@ -135,6 +135,11 @@ class SourceSettings(Strict):
     license: str = ""
     dataset: str = ""
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether a mask comes with its images, as far as the settings show."""
+        return self.columns.mask is not None
+
     @field_validator("splits")
     @classmethod
     def _whole(cls, splits: dict[Split, float]) -> dict[Split, float]:

@@ -62,9 +62,16 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
     checked.finetune = finetune.check(document, document["finetune"], base, extensions, checked.faults)
     checked.curation, found_in_curate = curate.check(raw.get("curate"), extensions.scorers)
     checked.faults += found_in_curate
+    has_masks = checked.real.settings.has_masks if checked.real else document.get("real") is not None
     for number in range(len(entries)):
         found_in = EntryCheck(
-            document, entries, number, base=base, extensions=extensions, finetune_entries=checked.finetune
+            document,
+            entries,
+            number,
+            base=base,
+            extensions=extensions,
+            finetune_entries=checked.finetune,
+            real_has_masks=has_masks,
         )
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []

@@ -35,6 +35,11 @@ class Settings(SourceSettings):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     site: Literal["a", "b"] = "b"
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether a mask comes with its images: every phantom's is drawn with it."""
+        return True
+
 
 def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: Collection[str] = ()) -> "PhantomReader":
     """The phantoms of some settings."""
