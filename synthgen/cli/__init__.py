@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def call(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    faults: tuple[str, ...]
     try:
         return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
     except SynthgenError as error:

@@ -64,6 +64,24 @@ def verbosity(function: Function) -> Function:
     return wrapped  # type: ignore[return-value]
 
 
+def trust(function: Function) -> Function:
+    """Give a command that opens folders ``--trust-plugins``."""
+
+    def trusting(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        from synthgen.core import trust as plugins
+
+        if value:
+            ctx.with_resource(plugins.everything())
+
+    return click.option(
+        "--trust-plugins",
+        is_flag=True,
+        expose_value=False,
+        callback=trusting,
+        help="Run plug-in files that came with DIR; read them first. Those of a manifest that you named run anyway.",
+    )(function)
+
+
 def device(function: Function) -> Function:
     """Give a command the options of the device and the runner, as :func:`synthgen.study.generate` takes them."""
     for option in reversed(_DEVICE_OPTIONS):
@@ -109,7 +127,9 @@ _DEVICE_OPTIONS = (
         type=BatchSize(),
         help="Images denoised together; auto fits the device and halves when memory runs out.",
     ),
-    click.option("--runner", default="local", show_default=True, metavar="NAME", help="local, or ray for many GPUs."),
+    click.option(
+        "--runner", default="local", show_default=True, metavar="NAME", help="local, ray for many GPUs, or a plug-in."
+    ),
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray actors; left out, one a GPU."),
 )
 

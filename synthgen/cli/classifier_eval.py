@@ -22,6 +22,7 @@ from synthgen.cli import _options, _progress
     metavar="N",
     help="Processes that train; the numbers are the same. Up to one a core if left out.",
 )
+@_options.trust
 @_options.verbosity
 def command(
     manifest: Path, *, out: Path, synthetic: Path | None, rescore: bool, workers: int | None, quiet: bool

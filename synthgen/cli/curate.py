@@ -55,6 +55,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     help="Whose features a report measures on: gabor (if left out), efficientnet-lite0, or a folder or Hub id of a "
     "transformers vision model.",
 )
+@_options.trust
 @_options.verbosity
 def command(
     directory: Path, *, manifest: Path | None, require_parity: bool, report: bool, backbone: str | None, quiet: bool

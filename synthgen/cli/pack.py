@@ -14,8 +14,9 @@ from synthgen.cli import _options, _progress
 @click.option("--partial", is_flag=True, help="Pack what is there of a run that is not finished.")
 @click.option(
     "--format",
-    type=click.Choice(["webdataset", "parquet", "imagefolder"]),
-    help="Tars, Parquet files with the images in them, or image files; the manifest's pack.format if left out.",
+    metavar="[webdataset|parquet|imagefolder|NAME]",
+    help="Tars, Parquet files with the images in them, image files, or a plug-in's; the manifest's pack.format if left "
+    "out.",
 )
 @click.option("--card", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
 @click.option(
@@ -31,6 +32,7 @@ from synthgen.cli import _options, _progress
     metavar="N",
     help="Processes that write shards; the bytes are the same.",
 )
+@_options.trust
 @_options.verbosity
 def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **options: Any) -> None:
     """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.

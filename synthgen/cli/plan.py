@@ -37,7 +37,7 @@ def _show(planned: Any, forecast: Any) -> None:
     from synthgen.cli import _real_images
 
     console = Console(highlight=False, soft_wrap=True)
-    for name, tuning in planned.tunings.items():
+    for name, tuning in planned.adapter_plans.items():
         seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
         console.print(f"adapter {name}: {tuning.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():

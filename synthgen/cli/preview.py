@@ -16,6 +16,7 @@ from synthgen.cli import _options
     "--limit", default=5000, show_default=True, type=click.IntRange(min=1), help="Pictures at the most, spread evenly."
 )
 @click.option("--no-originals", is_flag=True, help="Leave out the images that pictures start from.")
+@_options.trust
 @_options.verbosity
 def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet: bool) -> None:
     """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic, table_file
-from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
+from synthgen.curate.scorers import Batch, Context, Module, Scorer, code_of, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
@@ -86,7 +86,12 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        identity = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        identity = {
+            "scorer": name,
+            "settings": settings.model_dump(mode="json"),
+            **self._scorer.facts,
+            **code_of(name, self._module),
+        }
         self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self._facts = identity | {"digest": self.digest, "generator": run_folder.signature(root)}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"

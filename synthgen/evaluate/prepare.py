@@ -171,7 +171,7 @@ def labels_of(read: Manifest) -> list[str]:
 
 def _learned(curation: Mapping[str, Any], doors: Extensions) -> list[str]:
     """The scorers that images were chosen by and that learned from real images with their labels."""
-    used = [name for name in curation.get("scores", ()) if name in doors.scorers.names()]
+    used = [name for name in curation.get("scores", ()) if name in doors.scorers.built_in()]
     return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
 
 

@@ -60,7 +60,7 @@ def prepare(plan: Plan, root: Path) -> FinetuneJob:
     """
     run_folder.reserve(root, plan)
     todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
-    for name, tuning in plan.tunings.items():
+    for name, tuning in plan.adapter_plans.items():
         folder = root / adapter_folder.FOLDER / name
         if not folder.exists():
             todo.append(tuning)

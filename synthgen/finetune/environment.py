@@ -8,6 +8,7 @@ from typing import Any
 
 from synthgen.core import atomic, devices
 from synthgen.errors import UnavailableError
+from synthgen.finetune import methods
 from synthgen.plan.adapters import AdapterPlan
 
 FILE = "environment.json"
@@ -23,7 +24,7 @@ def facts(tuning: AdapterPlan, device: devices.Device, mixed_precision: str, rev
         "threads": device.threads,
         "mixed_precision": mixed_precision,
         "model_revision": revision,
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": {name: version(name) for name in _PACKAGES} | methods.plugins.versions(tuning.entry.method),
     }
 
 

@@ -32,9 +32,10 @@ def generate(
     local = runner_name == "local"
     root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
     work = Work(job.plan, root, wish or DeviceRequest(), stop if local else never)
+    run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
-        for receipt in runner(runner_name).run(work, todo, workers, stop):
+        for receipt in run(work, todo, workers, stop):
             measured.setdefault(receipt.entry, []).append(receipt)
             yield receipt
     pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process

@@ -46,9 +46,8 @@ def begin(
         PlanMismatchError: The wish is another than the run was begun with.
         UnavailableError: What was asked for can't be had on this device.
     """
-    strategy = strategies.strategy(recipe.strategy)
     honoured = run_folder.apply_pin(run_folder.pinned(root, plan.name), wish)
-    environment = strategy.environment(recipe, honoured, plan.shard_samples)
+    environment = strategies.environment(recipe, honoured, plan.shard_samples)
     environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
     environment = run_folder.pin(root, plan.name, environment)
     run_folder.apply_pin(environment, wish)  # another process may have pinned in between
@@ -59,6 +58,6 @@ def begin(
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(run_folder.located(recipe, root), environment, originals),
+        maker=strategies.strategy(recipe.strategy).maker(run_folder.located(recipe, root), environment, originals),
         encoding=Encoding(output.image_format, output.quality or 95),
     )

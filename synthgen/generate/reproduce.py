@@ -82,19 +82,18 @@ def _planned(plan: Plan, record: Record) -> Sample:
 
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
-    strategy = strategies.strategy(sample.recipe.strategy)
     shard_samples = plan.manifest.document.output.shard_samples
     wish = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
     try:
-        here = strategy.environment(sample.recipe, wish, shard_samples)
+        here = strategies.environment(sample.recipe, wish, shard_samples)
     except UnavailableError as error:
-        here = strategy.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
+        here = strategies.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant)
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])
-    maker = strategy.maker(sample.recipe, here, found)
+    maker = strategies.strategy(sample.recipe.strategy).maker(sample.recipe, here, found)
     batch = pad([sample], here.batch_size)
     painted = maker(batch)
     if not painted.finite[0]:

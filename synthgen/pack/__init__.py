@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
-from synthgen.pack import card, inventory, scratch, shard_plan, shuffle, write_shards
+from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
@@ -57,7 +57,9 @@ def pack(
     """
     found = inventory.collect(run, partial=partial)
     pack = found.plan.manifest.document.pack
-    pack = pack.model_copy(update={"format": layout or pack.format})
+    known = formats.plugins.with_files(found.plan.manifest.plugins)
+    pack = pack.model_copy(update={"format": known.named(layout or pack.format)})
+    known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     digest = _digest(found, pack, read.text if template else "")
     dataset = DatasetFiles(found, pack, digest, read)
@@ -103,6 +105,8 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         "card": hashlib.sha256(template.encode()).hexdigest() if template else _SHIPPED_CARD,
         "generator": releases.generation(),
     }
+    if code := formats.plugins.versions(pack.format):
+        content["format"] = code
     if found.judged:
         content["verdicts"] = found.judged.document()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -125,7 +125,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
 
 def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
-    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    pools = ((str(one.adapter), one.pool) for one in plan.adapter_plans.values())
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 

@@ -1,6 +1,7 @@
 """The environment that a run pins for each entry, since another would make other bytes."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,14 +81,23 @@ def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
         write(root, document)
 
 
+def drift(root: Path, begun: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What is not of the version that a run was begun with, a line each."""
+    return [
+        f"{root} was begun with {package} {_short(version)}, here is {_short(now.get(package))}; "
+        f"{_restore(version)}, or use another --out"
+        for package, version in begun.items()
+        if not _same(package, version, now.get(package))
+    ]
+
+
+def _same(package: str, begun: str, now: str | None) -> bool:
+    """Whether a version makes the bytes of another: its own alone, or of synthgen those that are known to."""
+    return begun == now or (package == "synthgen" and now is not None and releases.same_bytes(begun, now))
+
+
 def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
-    faults = []
-    for package, version in begun.versions.items():
-        here = now.versions.get(package)
-        if here != version and not (package == "synthgen" and here and releases.same_bytes(version, here)):
-            faults.append(
-                f"{root} was begun with {package} {version}, here is {here}; install that version, or use another --out"
-            )
+    faults = drift(root, begun.versions, now.versions)
     if begun.device != now.device:
         faults.append(f"{root} was begun on {begun.device}, this is {now.device}; use another --out")
     for name, sha256 in begun.adapters.items():
@@ -102,3 +112,13 @@ def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
             f"({begun.model_revision} then, {now.model_revision} now); restore it, or use another --out"
         )
     return faults
+
+
+def _short(version: str | None) -> str:
+    """A version as messages say it; of a plug-in file's sha256 the first digits."""
+    what, _, digest = str(version).partition(" ")
+    return f"{what} {digest[:12]}" if what == "sha256" else str(version)
+
+
+def _restore(version: str) -> str:
+    return "put that file back" if version.startswith("sha256 ") else "install that version"

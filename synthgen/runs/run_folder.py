@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import adapter_folder, atomic, releases
-from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
+from synthgen.core.plugins import FilePlugin
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
+from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs.pinned_environment import apply_pin, lower_batch_size, pin, pinned
+from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned
 from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
 
 
@@ -73,6 +75,7 @@ def reserve(root: Path, plan: Plan) -> None:
         held = read(root) if is_run(root) else {}
         old = held.get("entries", {})
         _check_same(root, _begun(root, old), plan)
+        _check_strategies(root, _begun(root, old), plan)
         entries = {
             name: {
                 "digest": entry.digest,
@@ -93,8 +96,15 @@ def reserve(root: Path, plan: Plan) -> None:
             "adapters": adapter_folder.table(plan.adapters.values()),
             "entries": entries,
         }
+        if plan.manifest.plugins:
+            document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if not is_run(root) or read(root) != document:
             write(root, document)
+        for file in plan.manifest.plugins:
+            copy, content = root / plugin_files.place(file), file.text.encode()
+            if not copy.is_file() or copy.read_bytes() != content:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write(copy, content)
 
 
 def signature(root: Path) -> str:
@@ -118,9 +128,10 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
             base=Path(document["base"]),
             where=f"{root}/run.json: manifest",
             prompts_text=document["prompts"],
+            kept=KeptPlugins.read(document.get("plugins", []), root / plugin_files.FOLDER),
         )
     except ManifestError as error:
-        raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
+        raise InputError(*(fault.in_file(f"{root}/run.json") for fault in error.faults)) from None
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     plan = Plan(asked, index, top_ups.read(root))
@@ -150,6 +161,18 @@ def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
             )
     if faults:
         raise PlanMismatchError(*faults)
+
+
+def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
+    """Refuse the file of a strategy that is another than images were made by, before its copy here is replaced."""
+    faults = list[str]()
+    for name, entry in begun.items():
+        strategy, versions = plan.entries[name].recipe.strategy, (entry["environment"] or {}).get("versions", {})
+        if isinstance(strategy, FilePlugin):
+            now = strategy.file.version
+            faults += drift(root, {key: version for key, version in versions.items() if key in now}, now)
+    if faults:
+        raise UnavailableError(*dict.fromkeys(faults))
 
 
 def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:

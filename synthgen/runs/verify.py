@@ -9,6 +9,7 @@ from typing import Literal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError
 from synthgen.plan import EntryPlan
+from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, tar_samples
@@ -91,6 +92,8 @@ def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
         if sha256_file(path) != promised["sha256"]:
             message = "its sha256 is not the one in provenance.json"
             yield Finding(name, "damaged", message=message)
+        elif name in shards and provenance["layout"] not in LAYOUTS:  # a plug-in's own bytes
+            yield Finding(name, "whole", shards[name])
         elif name in shards:
             yield _verify_packed(path, name, shards[name])
         else:

@@ -37,7 +37,7 @@ def check(plan: Plan, out: Path) -> None:
     """
     dataset_folder.check_ours(out / "dataset")
     check_own(out / "preview.html")
-    if plan.tunings:
+    if plan.adapter_plans:
         check_scorers(plan, out / "work")  # before trainings; `fill` does before images
     if plan.manifest.document.evaluate:
         check_evaluate(plan.manifest, out / "report", plan.index)
@@ -59,7 +59,7 @@ def run(
         InputError: Something that is not ours has the name of what would be written.
     """
     check(plan, out)
-    if plan.tunings:
+    if plan.adapter_plans:
         tuning = prepare_finetune(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
         yield from finetune(tuning, request.device, stop=stop)
