@@ -47,7 +47,7 @@ def evaluate(
     if todo:
         _write_inputs(job, setup.inputs, progress)
         try:
-            yield from worker_pool.work(setup, todo, workers or _processes(setup, len(todo)), stop)
+            yield from worker_pool.train_all(setup, todo, workers or _processes(setup, len(todo)), stop)
         finally:
             setup.inputs.unlink(missing_ok=True)
     write.write(collect.predictions(job, setup.units), job.out)

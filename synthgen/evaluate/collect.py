@@ -3,13 +3,13 @@
 import numpy as np
 
 from synthgen.errors import IncompleteError
-from synthgen.evaluate.analysis.predictions import Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.prepare import EvaluateJob
-from synthgen.evaluate.train.results_store import Units
+from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 
 
-def predictions(job: EvaluateJob, units: Units) -> Predictions:
+def predictions(job: EvaluateJob, units: ResultsStore) -> Predictions:
     """The predictions of a whole study; trials of two arms that are one training share its answers.
 
     Raises:
@@ -24,7 +24,7 @@ def predictions(job: EvaluateJob, units: Units) -> Predictions:
         if learned is None:
             raise IncompleteError(f"{job.out}: the training {job.name(trial)} is gone; run the same command again")
         named = trial.key, trial.arm, trial.strategy, trial.n_real, float(trial.ratio), trial.seed
-        trained.append(Trained(*named, learned.optimizer_steps, trial.n_train))
+        trained.append(TrainedTrial(*named, learned.optimizer_steps, trial.n_train))
         probabilities.append(learned.test)
     return Predictions(
         _study(job, any(source.tone for source in tested)),
@@ -37,9 +37,9 @@ def predictions(job: EvaluateJob, units: Units) -> Predictions:
     )
 
 
-def _study(job: EvaluateJob, has_tones: bool) -> Study:
+def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
     settings, document = job.settings, job.read.document
-    return Study(
+    return StudyFacts(
         name=document.name,
         labels=tuple(job.labels),
         scale=document.skin_tones.scale if has_tones else "",

@@ -14,8 +14,8 @@ from synthgen.evaluate.design.design import Design, design, refuse
 from synthgen.evaluate.design.trials import Trial, digest
 from synthgen.evaluate.images import examples, locate, near_duplicates, synthetic
 from synthgen.evaluate.images.examples import Examples
-from synthgen.evaluate.images.near_duplicates import Near
-from synthgen.evaluate.images.synthetic import Listed
+from synthgen.evaluate.images.near_duplicates import NearDuplicates
+from synthgen.evaluate.images.synthetic import SyntheticListing
 from synthgen.evaluate.train import backbone
 from synthgen.evaluate.train.backbone import Network
 from synthgen.plan.manifest import Evaluate, Manifest
@@ -28,7 +28,7 @@ STUDY = "study.json"
 _FORMAT = 1
 
 
-def claim(out: Path, name: str) -> None:
+def reserve(out: Path, name: str) -> None:
     """Make a folder this study's, or check that it is.
 
     Raises:
@@ -73,7 +73,7 @@ class EvaluateJob:
     index: Index
     network: Network
     design: Design
-    near: Near | None
+    near: NearDuplicates | None
     roll: Examples
     curated: tuple[str, ...]
 
@@ -117,7 +117,7 @@ def prepare(
     settings, images, document = read.document.evaluate, read.real, read.document
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
-    claim(out, document.name)
+    reserve(out, document.name)
     labels, tell = labels_of(read), progress or _silent
     network = backbone.load(settings.learner, read.base, len(labels))
     root = _synthetic_root(read, settings, given, out)
@@ -158,7 +158,7 @@ def check(read: Manifest, out: Path, index: Index | None) -> None:
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )
-    claim(out, read.document.name)
+    reserve(out, read.document.name)
     backbone.load(settings.learner, read.base, len(labels))
     refuse(feasibility.of_real(settings, index, labels) if index else [])
 
@@ -182,11 +182,11 @@ def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out:
     return locate.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
 
 
-def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> Listed:
+def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> SyntheticListing:
     if root is None:
-        return Listed((), {})
+        return SyntheticListing((), {})
     pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
-    return synthetic.listed(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
+    return synthetic.list_synthetic(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
 
 
 def _of(index: Index, labels: Sequence[str]) -> Index:

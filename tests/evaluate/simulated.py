@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
 
 LABELS = ("eczema", "psoriasis", "vitiligo")
 
@@ -52,7 +52,7 @@ def hits(
 
 
 def study(
-    cells: Mapping[Cell, float],
+    cells: Mapping[ArmKey, float],
     *,
     seeds: int = 5,
     images: int = 240,
@@ -71,12 +71,14 @@ def study(
     np.put_along_axis(logits, taken[..., None], logits.max(-1, keepdims=True) + rng.random((*right.shape, 1)), -1)
     exponentials = np.exp(logits)
     trials = tuple(
-        Trained(f"{cell.arm}-{cell.strategy}-{cell.n_real}-{cell.ratio}-{draw}", *_fields(cell), draw, 400, _n(cell))
+        TrainedTrial(
+            f"{cell.arm}-{cell.strategy}-{cell.n_real}-{cell.ratio}-{draw}", *_fields(cell), draw, 400, _n(cell)
+        )
         for cell in cells
         for draw in range(seeds)
     )
     return Predictions(
-        Study(**({"name": "simulated", "labels": LABELS, "scale": scale} | dict(about or {}))),
+        StudyFacts(**({"name": "simulated", "labels": LABELS, "scale": scale} | dict(about or {}))),
         trials,
         tuple(f"image-{number:04}" for number in range(images)),
         labels,
@@ -86,9 +88,9 @@ def study(
     )
 
 
-def _fields(cell: Cell) -> tuple[str, str, int, float]:
+def _fields(cell: ArmKey) -> tuple[str, str, int, float]:
     return cell.arm, cell.strategy, cell.n_real, cell.ratio
 
 
-def _n(cell: Cell) -> int:
+def _n(cell: ArmKey) -> int:
     return int(cell.n_real * (1 + cell.ratio) * len(LABELS))

@@ -19,7 +19,7 @@ from synthgen.evaluate.analysis.comparisons import Analysis
 from synthgen.evaluate.analysis.predictions import Predictions
 from synthgen.evaluate.design import caveats
 from synthgen.evaluate.design.leakage import CHILD, NEAR, SEEN
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.evaluate.images import near_duplicates
 from synthgen.evaluate.report import write
 from synthgen.plan import manifest
@@ -223,7 +223,7 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
     """A file is looked at once, counted once, and kept from training as either."""
     index = Index((Source("t", "acne", 1, "g", "test", "", "d", "t", sha256="t"),))
     shown = {"copy": drawn.picture("acne", 30), "other": drawn.picture("nevus", 7)}
-    made = [Synthetic(key, "text", "acne", 1, "", key, frozenset()) for key in shown]
+    made = [SyntheticImage(key, "text", "acne", 1, "", key, frozenset()) for key in shown]
 
     class Pictures:
         asked: ClassVar[list[str]] = []

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from synthgen.evaluate.analysis import dose_response, metrics, statistics
 from synthgen.evaluate.analysis.metrics import top_k
-from synthgen.evaluate.analysis.predictions import Cell, Predictions
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.plan.manifest.evaluate import UNCURATED
 
-Sort = Literal["arms", "strategies", "curation"]
+Kind = Literal["arms", "strategies", "curation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Comparison:
         family: How many comparisons are in it that have a p value.
     """
 
-    cell: Cell
-    against: Cell
+    cell: ArmKey
+    against: ArmKey
     metric: str
     subset: str
     mean: float
@@ -46,7 +46,7 @@ class Comparison:
     family: int = 0
 
     @property
-    def sort(self) -> Sort:
+    def sort(self) -> Kind:
         """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
         if self.against.arm != self.cell.arm:
             return "arms"
@@ -98,11 +98,11 @@ class Analysis:
             found["top1", GAP] = found["top1", metrics.LIGHT] - found["top1", metrics.DARK]
         return found
 
-    def of(self, cell: Cell, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
+    def of(self, cell: ArmKey, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
         return self._told(statistics.estimate(self._scores(cell, metric, subset), self.drawn))
 
-    def of_images(self, cell: Cell, members: NDArray[np.bool_]) -> Estimate:
+    def of_images(self, cell: ArmKey, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
         rows = list(self.predictions.cells[cell].values())
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
@@ -110,7 +110,7 @@ class Analysis:
         return self._told(statistics.estimate(statistics.accuracy(drawn, right.astype(np.float64)), self.drawn))
 
     @property
-    def shown(self) -> tuple[Cell, ...]:
+    def shown(self) -> tuple[ArmKey, ...]:
         """The arms that pictures of one size show: most real images and greatest ratio, never chosen by result."""
         added = [cell for cell in self.predictions.cells if cell.arm == ADDED]
         n = max((cell.n_real for cell in added or self.predictions.cells), default=0)
@@ -136,7 +136,7 @@ class Analysis:
         return self.family(REAL)
 
     def family(
-        self, against: str, metric: str = PRIMARY, subset: str = ALL, sort: Sort = "arms"
+        self, against: str, metric: str = PRIMARY, subset: str = ALL, sort: Kind = "arms"
     ) -> tuple[Comparison, ...]:
         """The comparisons of one sort with one arm, in one metric, on one subset."""
         chosen = (against, metric, subset, sort)
@@ -156,7 +156,7 @@ class Analysis:
         gains = [statistics.spread(self._scores(cell, seeds=seeds) - base, self.drawn) for cell in cells]
         return dose_response.saturation(np.array([cell.ratio for cell in cells]), np.array(gains).T)
 
-    def exchange(self, cell: Cell) -> dose_response.Exchange | None:
+    def exchange(self, cell: ArmKey) -> dose_response.Exchange | None:
         """What one of a cell's synthetic images is worth in real ones; ``None`` without a curve of real ones."""
         by_number = {one.n_real: one for one in self.predictions.cells if one.arm == REAL}
         more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.cells if one.arm == MORE}
@@ -168,10 +168,10 @@ class Analysis:
         real = np.array(draws[:-1]).T
         return dose_response.exchange_rate(np.array([*points], np.float64), real, cell.n_real, cell.ratio, draws[-1])
 
-    def _spread(self, cell: Cell, seeds: tuple[int, ...]) -> Array:
+    def _spread(self, cell: ArmKey, seeds: tuple[int, ...]) -> Array:
         return statistics.spread(self._scores(cell, seeds=seeds), self.drawn)
 
-    def _pairs(self) -> Iterator[tuple[Cell, Cell]]:
+    def _pairs(self) -> Iterator[tuple[ArmKey, ArmKey]]:
         """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images.
 
         And in every arm that has both: images that curation kept with all that were planned, and those of a strategy
@@ -190,12 +190,12 @@ class Analysis:
                 if self._shared([cell, against]):
                     yield cell, against
 
-    def _cell(self, arm: str, n_real: int, ratio: float = 0) -> Cell | None:
+    def _cell(self, arm: str, n_real: int, ratio: float = 0) -> ArmKey | None:
         found = [one for one in self.predictions.cells if (one.arm, one.n_real) == (arm, n_real)]
         same = [one for one in found if one.ratio == ratio]
         return next(iter(same if arm in (MATCHED, MORE) else same or found), None)
 
-    def _compared(self, cell: Cell, against: Cell, metric: str, subset: str) -> Comparison:
+    def _compared(self, cell: ArmKey, against: ArmKey, metric: str, subset: str) -> Comparison:
         seeds = self._shared([cell, against])
         a, b = (self._scores(one, metric, subset, seeds) for one in (cell, against))
         means = float(a[0].mean()), float(b[0].mean())
@@ -212,12 +212,12 @@ class Analysis:
         return seeds > 1 or seeds == len({one.seed for one in self.predictions.trials})
 
     def _scores(
-        self, cell: Cell, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
+        self, cell: ArmKey, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
     ) -> Array:
         rows = self.predictions.cells[cell]
         return self.scores[metric, subset][:, [rows[seed] for seed in (rows if seeds is None else seeds)]]
 
-    def _shared(self, cells: list[Cell]) -> tuple[int, ...]:
+    def _shared(self, cells: list[ArmKey]) -> tuple[int, ...]:
         return tuple(sorted(set.intersection(*(set(self.predictions.cells[cell]) for cell in cells))))
 
 

@@ -26,7 +26,7 @@ def members_by_tone(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[n
     return {name: members for name, members in masks.items() if members.any()}
 
 
-def of_group(scale: str, group: str) -> str:
+def tones_of_group(scale: str, group: str) -> str:
     """The tones of a group as the scale writes them: ``I-II``; empty where the scale has no such group."""
     values = skin_tones.GROUPS.get(scale, {}).get(group, ())
     names = [skin_tones.name(scale, value) for value in values]
@@ -63,7 +63,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class OfClass:
+class ClassScores:
     """The figures of one class: its n, precision, recall, F1 and area under the ROC curve; NaN where there is none."""
 
     n: int
@@ -87,7 +87,7 @@ class Metrics:
     """
 
     overall: Scores
-    by_class: tuple[OfClass, ...]
+    by_class: tuple[ClassScores, ...]
     by_tone: Mapping[str, Scores]
     by_group: Mapping[str, Scores]
     worst_group: str
@@ -135,12 +135,12 @@ def score(labels: Labels, probabilities: Probabilities) -> Scores:
     )
 
 
-def per_class(labels: Labels, probabilities: Probabilities) -> tuple[OfClass, ...]:
+def per_class(labels: Labels, probabilities: Probabilities) -> tuple[ClassScores, ...]:
     """The figures of each of K classes."""
     counts, areas = confusion(labels, probabilities), auroc(labels, probabilities)
     rows = zip(np.diag(counts), counts.sum(0), counts.sum(1), areas, strict=True)
     return tuple(
-        OfClass(int(n), _share(hits, predicted), _share(hits, n), _share(2 * hits, n + predicted), float(area))
+        ClassScores(int(n), _share(hits, predicted), _share(hits, n), _share(2 * hits, n + predicted), float(area))
         for hits, predicted, n, area in rows
     )
 

@@ -18,7 +18,7 @@ _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_ste
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class StudyFacts:
     """What the report says of a study, beside its numbers.
 
     Attributes:
@@ -47,7 +47,7 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedTrial:
     """One trial that was trained: what decides it, and the steps and images that it took.
 
     ``ratio`` is 0 and ``strategy`` empty where no synthetic image takes part; ``n_real`` is a class's real images.
@@ -64,7 +64,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Cell:
+class ArmKey:
     """The trials that differ in their seed alone."""
 
     arm: str
@@ -91,8 +91,8 @@ class Predictions:
             twice.
     """
 
-    study: Study
-    trials: tuple[Trained, ...]
+    study: StudyFacts
+    trials: tuple[TrainedTrial, ...]
     images: tuple[str, ...]
     labels: NDArray[np.int64]
     tones: NDArray[np.int64]
@@ -114,11 +114,11 @@ class Predictions:
             raise ValueError("a probability is not finite")
 
     @cached_property
-    def cells(self) -> dict[Cell, dict[int, int]]:
+    def cells(self) -> dict[ArmKey, dict[int, int]]:
         """The row of each trial, by cell and then seed; cells and seeds in order."""
-        found: dict[Cell, dict[int, int]] = {}
+        found: dict[ArmKey, dict[int, int]] = {}
         for row, one in enumerate(self.trials):
-            found.setdefault(Cell(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
+            found.setdefault(ArmKey(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
         return {cell: dict(sorted(rows.items())) for cell, rows in sorted(found.items())}
 
     def write(self, path: Path) -> None:
@@ -155,7 +155,7 @@ class Predictions:
         try:
             table = parquet.read_table(pa.BufferReader(path.read_bytes()))
             said = json.loads(table.schema.metadata[b"study"])
-            study = Study(**said | {"labels": tuple(said["labels"]), "notes": tuple(said["notes"])})
+            study = StudyFacts(**said | {"labels": tuple(said["labels"]), "notes": tuple(said["notes"])})
             keys = table.column("key").to_pylist()
             n_images = keys.count(keys[0])
             trials = table.select(_OF_TRIAL).take(pa.array(np.arange(0, len(keys), n_images))).to_pylist()
@@ -164,7 +164,7 @@ class Predictions:
                 raise ValueError("the trials are not of the same test images")
             return cls(
                 study,
-                tuple(Trained(**one) for one in trials),
+                tuple(TrainedTrial(**one) for one in trials),
                 tuple(first.column("image").to_pylist()),
                 first.column("label").to_numpy(),
                 first.column("skin_tone").to_numpy(),

@@ -41,7 +41,7 @@ class Condition:
         return self.matched or self.real * self.duplicated + self.among * self.each
 
 
-def rows(settings: Evaluate, entries: Sequence[str]) -> list[Condition]:
+def conditions(settings: Evaluate, entries: Sequence[str]) -> list[Condition]:
     """Every trial of a seed, by n and then by arm in the order asked; entries in the order given."""
     found = []
     for n in sorted(settings.n_real):
@@ -50,7 +50,7 @@ def rows(settings: Evaluate, entries: Sequence[str]) -> list[Condition]:
     return found
 
 
-def sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
+def synthetic_sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
     """Every n and every ratio that synthetic images are chosen for; half of an even n, and 1, for ``substitute``."""
     ns, ratios = set(settings.n_real), set(settings.ratios)
     if "substitute" in settings.arms:

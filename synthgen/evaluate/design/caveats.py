@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
+from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, DesignInputs
 from synthgen.plan.real_pools import Draw, partial_groups
 
 
-def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
+def of_design(study: DesignInputs, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
     """The notes of a design, the gravest first.
 
     Args:
@@ -53,7 +53,7 @@ def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator
     )
 
 
-def _pools(study: Study) -> Iterator[str]:
+def _pools(study: DesignInputs) -> Iterator[str]:
     """What generators may have seen."""
     if study.settings.generator_pool == "all":
         known = {source.id for source in study.index.sources}
@@ -76,7 +76,7 @@ def _pools(study: Study) -> Iterator[str]:
         )
 
 
-def _same(study: Study) -> Iterator[str]:
+def _same(study: DesignInputs) -> Iterator[str]:
     """Which trainings serve two arms, or differ by less than their names do."""
     settings = study.settings
     equal = settings.protocol == "equal-steps"
@@ -107,7 +107,7 @@ def _same(study: Study) -> Iterator[str]:
             yield "protocol: sagers2023. In that study generators saw all training images; that is generator_pool: all."
 
 
-def _left_out(study: Study, left_out: Mapping[str, int]) -> Iterator[str]:
+def _left_out(study: DesignInputs, left_out: Mapping[str, int]) -> Iterator[str]:
     """Which trials there can't be."""
     if TOO_FEW_REAL in left_out:
         counts = Counter(source.label for source in study.index.usable("train"))
@@ -134,7 +134,7 @@ def _left_out(study: Study, left_out: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def _draws(study: Study, draws: Sequence[Draw]) -> Iterator[str]:
+def _draws(study: DesignInputs, draws: Sequence[Draw]) -> Iterator[str]:
     """How independent the draws are."""
     if len(draws) < 5:
         yield f"{len(draws)} seeds: at least five are advised; intervals over fewer say little of other draws."
@@ -154,7 +154,7 @@ def _draws(study: Study, draws: Sequence[Draw]) -> Iterator[str]:
         )
 
 
-def _tested(study: Study) -> Iterator[str]:
+def _tested(study: DesignInputs) -> Iterator[str]:
     """What the images held out can't show."""
     validated = {source.label for source in study.held("validation")}
     missing = [label for label in study.labels if label not in validated]

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.manifest.evaluate import UNCURATED
 from synthgen.plan.real_pools import Draw, stable_rank
 
@@ -24,11 +24,11 @@ class Candidate(NamedTuple):
     least: int
 
 
-Cells = dict[tuple[str, str], list[Candidate]]
+Candidates = dict[tuple[str, str], list[Candidate]]
 Chosen = dict[tuple[int, int], frozenset[str]]
 
 
-def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> Cells:
+def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str, seed: int) -> Candidates:
     """The candidates of each entry and label, in the order that one seed takes them.
 
     Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
@@ -41,7 +41,7 @@ def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed
         pool: ``n`` or ``all``: the study's ``generator_pool``.
         seed: The manifest's seed.
     """
-    strata: dict[tuple[str, str, str, int], list[tuple[bytes, Synthetic]]] = defaultdict(list)
+    strata: dict[tuple[str, str, str, int], list[tuple[bytes, SyntheticImage]]] = defaultdict(list)
     for image in images:
         place = stable_rank(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
         tone = 0 if image.source_id else image.tone
@@ -77,13 +77,13 @@ def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterab
     return chosen
 
 
-def choose_all(cells: Cells, sizes: Iterable[int], ratios: Iterable[int]) -> Mapping[tuple[str, str], Chosen]:
+def choose_all(cells: Candidates, sizes: Iterable[int], ratios: Iterable[int]) -> Mapping[tuple[str, str], Chosen]:
     """The chosen images of every entry and label."""
     sizes, ratios = sorted(sizes), sorted(ratios)
     return {cell: choose(candidates, sizes, ratios) for cell, candidates in cells.items()}
 
 
-def _least(drawn: Draw, pool: str) -> Callable[[Synthetic], int]:
+def _least(drawn: Draw, pool: str) -> Callable[[SyntheticImage], int]:
     if pool == "all":
         return lambda _: 0
 
@@ -91,7 +91,7 @@ def _least(drawn: Draw, pool: str) -> Callable[[Synthetic], int]:
     def of_pool(ids: frozenset[str]) -> int:
         return max((drawn.least.get(one, NEVER) for one in ids), default=0)
 
-    def of(image: Synthetic) -> int:
+    def of(image: SyntheticImage) -> int:
         seen = of_pool(image.pool) if image.pool is not None else 0
         return max(seen, drawn.least.get(image.source_id, NEVER) if image.source_id else 0)
 

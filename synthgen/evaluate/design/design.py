@@ -8,8 +8,8 @@ from functools import cached_property
 from synthgen.errors import InputError
 from synthgen.evaluate.design import arms, caveats, feasibility
 from synthgen.evaluate.design.leakage import Leaks
-from synthgen.evaluate.design.seeds import SeedDesign, Study
-from synthgen.evaluate.design.trials import Synthetic, Trial
+from synthgen.evaluate.design.seeds import DesignInputs, SeedDesign
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
 from synthgen.plan.manifest.evaluate import UNCURATED, Evaluate
 from synthgen.plan.real_index import Index
 from synthgen.plan.real_pools import draw
@@ -61,7 +61,7 @@ class Design:
 def design(
     settings: Evaluate,
     index: Index,
-    synthetic: Sequence[Synthetic],
+    synthetic: Sequence[SyntheticImage],
     *,
     seed: int,
     labels: Sequence[str],
@@ -90,7 +90,7 @@ def design(
     draws = [draw(index.usable("train"), labels, seed, number) for number in range(settings.seeds)]
     entries = sorted({one.entry for one in synthetic})
     aside = tuple(image for image in synthetic if image.key in reasons)
-    study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
+    study = DesignInputs(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
     seeds = [SeedDesign(study, drawn) for drawn in draws]
     allowed = frozenset().union(*(seed.allowed for seed in seeds))
     reasons |= {image.key: OUTSIDE for image in sound if image.key not in allowed}
@@ -100,7 +100,7 @@ def design(
         trials,
         dict(Counter({key.removeprefix(UNCURATED): reason for key, reason in reasons.items()}.values()).most_common()),
         left_out,
-        (*caveats.of(study, draws, left_out), *caveats.of_shortages(_short(study, seeds))),
+        (*caveats.of_design(study, draws, left_out), *caveats.of_shortages(_short(study, seeds))),
         tuple(one.id for one in study.held("validation")),
         tuple(one.id for one in study.held("test")),
     )
@@ -112,13 +112,13 @@ def refuse(found: Sequence[str]) -> None:
         raise InputError(*found)
 
 
-def _sieve(synthetic: Sequence[Synthetic], leaks: Leaks) -> dict[str, str]:
+def _sieve(synthetic: Sequence[SyntheticImage], leaks: Leaks) -> dict[str, str]:
     """Why images that carry something of one held out may train nothing, by key."""
     found = ((image.key, leaks.reason(image)) for image in synthetic)
     return {key: reason for key, reason in found if reason}
 
 
-def _by_entry(synthetic: Sequence[Synthetic], reasons: Mapping[str, str]) -> Excluded:
+def _by_entry(synthetic: Sequence[SyntheticImage], reasons: Mapping[str, str]) -> Excluded:
     """How many images of each entry train nothing, by reason."""
     excluded: Excluded = {image.entry: Counter() for image in synthetic}
     for image in synthetic:
@@ -128,7 +128,7 @@ def _by_entry(synthetic: Sequence[Synthetic], reasons: Mapping[str, str]) -> Exc
 
 
 def _unusable(
-    study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[SeedDesign], excluded: Excluded
+    study: DesignInputs, synthetic: Sequence[SyntheticImage], seeds: Sequence[SeedDesign], excluded: Excluded
 ) -> list[str]:
     """The faults of entries without any image that a trial may have, and of those with too few."""
     there = Counter(image.entry for image in synthetic)
@@ -142,7 +142,7 @@ def _unusable(
     return found + [fault for _, (_, fault) in sorted(worst.items())]
 
 
-def _short(study: Study, seeds: Sequence[SeedDesign]) -> dict[str, list[float]]:
+def _short(study: DesignInputs, seeds: Sequence[SeedDesign]) -> dict[str, list[float]]:
     """The share of synthetic images that trials lack, of those that lack any, by entry."""
     short: dict[str, list[float]] = {}
     for seed in seeds:
@@ -153,7 +153,7 @@ def _short(study: Study, seeds: Sequence[SeedDesign]) -> dict[str, list[float]]:
     return short
 
 
-def _trials(study: Study, seeds: Sequence[SeedDesign]) -> tuple[tuple[Trial, ...], dict[str, int]]:
+def _trials(study: DesignInputs, seeds: Sequence[SeedDesign]) -> tuple[tuple[Trial, ...], dict[str, int]]:
     """The trials of all seeds, and how many there can't be, by reason."""
     trials, left_out = [], Counter[str]()
     for seed in seeds:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.manifest.evaluate import Evaluate, against_faults
 from synthgen.plan.real_index import SPLITS, Index
 
@@ -30,7 +30,7 @@ def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str
     return faults
 
 
-def of_synthetic(settings: Evaluate, images: Sequence[Synthetic]) -> list[str]:
+def of_synthetic(settings: Evaluate, images: Sequence[SyntheticImage]) -> list[str]:
     """The faults of the list of synthetic images: none at all, two of one name, none of a strategy that is named."""
     if not images:
         return [f"evaluate.synthetic: no image in `{settings.synthetic}`; make some, or ask for real arms alone"]

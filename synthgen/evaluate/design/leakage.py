@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from functools import cache
 
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.real_index import Index
 
 HELD_OUT = ("validation", "test")
@@ -36,7 +36,7 @@ class Leaks:
         }
         self._seen = cache(lambda pool: not self._siblings.isdisjoint(pool))  # a pool is shared by many images
 
-    def reason(self, image: Synthetic) -> str:
+    def reason(self, image: SyntheticImage) -> str:
         """Why an image may train no trial; empty where it may."""
         found = {
             LABEL: image.label not in self._labels,

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 from synthgen.evaluate.design import arms, choose_synthetic, feasibility
 from synthgen.evaluate.design.arms import Condition
-from synthgen.evaluate.design.trials import Synthetic, Trial, digest
+from synthgen.evaluate.design.trials import SyntheticImage, Trial, digest
 from synthgen.plan.manifest.evaluate import Evaluate
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import Draw
@@ -21,7 +21,7 @@ SLACK = 0.1  # of the images that a trial should have, this share may be missing
 
 
 @dataclass(frozen=True)
-class Study:
+class DesignInputs:
     """What all seeds have in common.
 
     Attributes:
@@ -36,11 +36,11 @@ class Study:
 
     settings: Evaluate
     index: Index
-    synthetic: tuple[Synthetic, ...]
+    synthetic: tuple[SyntheticImage, ...]
     seed: int
     labels: tuple[str, ...]
     entries: tuple[str, ...]
-    set_aside: tuple[Synthetic, ...] = ()
+    set_aside: tuple[SyntheticImage, ...] = ()
 
     def held(self, split: str) -> list[Source]:
         """The images of a split that show a label of the study, sorted by id."""
@@ -49,7 +49,7 @@ class Study:
     @cached_property
     def rows(self) -> list[Condition]:
         """The trials of each seed, by their counts."""
-        return arms.rows(self.settings, self.entries)
+        return arms.conditions(self.settings, self.entries)
 
     @cached_property
     def each(self) -> dict[str, int]:
@@ -87,14 +87,14 @@ class SeedDesign:
         drawn: The seed's draw of real images.
     """
 
-    def __init__(self, study: Study, drawn: Draw) -> None:
+    def __init__(self, study: DesignInputs, drawn: Draw) -> None:
         settings = study.settings
         self._study, self._drawn = study, drawn
         arrange = partial(
             choose_synthetic.candidates_in_turn, drawn=drawn, pool=settings.generator_pool, seed=study.seed
         )
         self._cells, self._set_aside = arrange(study.synthetic), arrange(study.set_aside)
-        self._chosen = choose_synthetic.choose_all(self._cells, *arms.sizes(settings))
+        self._chosen = choose_synthetic.choose_all(self._cells, *arms.synthetic_sizes(settings))
 
     @property
     def allowed(self) -> set[str]:

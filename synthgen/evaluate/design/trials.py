@@ -11,7 +11,7 @@ from synthgen.plan.manifest.evaluate import UNCURATED
 
 
 @dataclass(frozen=True, slots=True)
-class Synthetic:
+class SyntheticImage:
     """One synthetic image, as far as a study's design depends on it.
 
     Attributes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthgen.evaluate.design.design import Design
-from synthgen.evaluate.design.trials import Synthetic, Trial
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
 from synthgen.plan.real_index import Source
 from synthgen.runs.stored_images import ImageReader
 
@@ -57,7 +57,7 @@ class Examples:
 def build_examples(
     design: Design,
     sources: Iterable[Source],
-    synthetic: Iterable[Synthetic],
+    synthetic: Iterable[SyntheticImage],
     labels: Sequence[str],
     pictures: ImageReader,
     *,
@@ -103,7 +103,7 @@ def _real(source: Source, pictures: ImageReader) -> Example:
     return source.sha256, lambda: pictures.real(source)
 
 
-def _made(image: Synthetic, pictures: ImageReader) -> Example:
+def _made(image: SyntheticImage, pictures: ImageReader) -> Example:
     return image.sha256, lambda: pictures.synthetic(image.key)
 
 

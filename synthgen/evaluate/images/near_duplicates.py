@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from synthgen.core import atomic
 from synthgen.core.processes import one_thread
-from synthgen.evaluate.design.trials import Synthetic, digest
+from synthgen.evaluate.design.trials import SyntheticImage, digest
 from synthgen.plan.manifest.evaluate import UNCURATED
 from synthgen.plan.real_index import Index, Source
 from synthgen.runs.stored_images import ImageReader
@@ -33,7 +33,7 @@ _TOGETHER, _COMPARED = 64, 1024  # images that are held at a time, and compared
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class NearDuplicates:
     """What was found to look like something else.
 
     Attributes:
@@ -65,13 +65,13 @@ class Near:
 
 def find_near_duplicates(
     index: Index,
-    images: Sequence[Synthetic],
+    images: Sequence[SyntheticImage],
     pictures: ImageReader,
     out: Path,
     *,
     threshold: float | None = None,
     progress: Progress | None = None,
-) -> Near:
+) -> NearDuplicates:
     """Compare every synthetic image with the real ones, and every real training image with those held out.
 
     What was found is kept in ``OUT/near-copies.json``, and read there while the images are the same.
@@ -119,7 +119,7 @@ class _Steps:
             self._progress(self._done, self._total)
 
 
-def _compared(parts: Sequence[Floats], images: Sequence[Synthetic], limit: float, steps: _Steps) -> Near:
+def _compared(parts: Sequence[Floats], images: Sequence[SyntheticImage], limit: float, steps: _Steps) -> NearDuplicates:
     """What signatures say: of images held out, of real training images, and of synthetic ones, in this order."""
     import numpy as np
 
@@ -134,7 +134,7 @@ def _compared(parts: Sequence[Floats], images: Sequence[Synthetic], limit: float
         return np.concatenate(found)
 
     keys = frozenset(images[int(row)].key for row in np.flatnonzero(alike(made, held_out)))
-    return Near(limit, keys, int(alike(made, known).sum()), int(alike(known, held_out).sum()))
+    return NearDuplicates(limit, keys, int(alike(made, known).sum()), int(alike(known, held_out).sum()))
 
 
 def _signed(reads: Sequence[Read], steps: _Steps) -> Floats:
@@ -148,12 +148,12 @@ def _signed(reads: Sequence[Read], steps: _Steps) -> Floats:
     return np.concatenate(signed)
 
 
-def _kept(path: Path, known: str) -> Near | None:
+def _kept(path: Path, known: str) -> NearDuplicates | None:
     """What an earlier search found of the same images."""
     try:
         said = json.loads(path.read_bytes())
         if said.pop("digest") == known:
-            return Near(**said | {"of_held": frozenset(said["of_held"])})
+            return NearDuplicates(**said | {"of_held": frozenset(said["of_held"])})
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
@@ -163,7 +163,7 @@ def _real(sources: Iterable[Source], pictures: ImageReader) -> Iterator[Read]:
     return (partial(pictures.real, source) for source in sources)
 
 
-def _made(images: Iterable[Synthetic], pictures: ImageReader) -> Iterator[Read]:
+def _made(images: Iterable[SyntheticImage], pictures: ImageReader) -> Iterator[Read]:
     return (partial(pictures.synthetic, image.key) for image in images)
 
 

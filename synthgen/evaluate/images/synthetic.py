@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import InputError
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
@@ -17,7 +17,7 @@ Pools = Mapping[str, frozenset[str] | None]
 
 
 @dataclass(frozen=True)
-class Listed:
+class SyntheticListing:
     """Synthetic images, none of them decoded.
 
     Attributes:
@@ -27,14 +27,14 @@ class Listed:
             where nothing was judged.
     """
 
-    images: tuple[Synthetic, ...]
+    images: tuple[SyntheticImage, ...]
     places: Mapping[str, Location]
     curation: Mapping[str, Any] = field(default_factory=dict)
 
 
-def listed(
+def list_synthetic(
     root: Path, doors: Extensions, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
-) -> Listed:
+) -> SyntheticListing:
     """List the images of a run or a packed dataset by their records alone; those that a run rejects are left out.
 
     Args:
@@ -55,13 +55,13 @@ def listed(
         _check_rejected(root, plan)
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
 
-    def design_of(record: Record) -> Synthetic:
+    def design_of(record: Record) -> SyntheticImage:
         tone = tones.get(record.skin_tone, 0) if record.skin_tone_scale == scale else 0
         entry = strategy_of.get(record.entry, record.entry)
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
-        return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
+        return SyntheticImage(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
 
-    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Location](), None
+    images, all_planned, places, judged = list[SyntheticImage](), list[SyntheticImage](), dict[str, Location](), None
     for record, place in stored_images.listed(root, doors):
         judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
         image = design_of(record)
@@ -71,7 +71,7 @@ def listed(
         if uncurated and plan and _planned(plan, record):
             all_planned.append(image.uncurated)
             places[image.uncurated.key] = place
-    return Listed((*images, *all_planned), places, judged.facts if judged else {})
+    return SyntheticListing((*images, *all_planned), places, judged.facts if judged else {})
 
 
 def _planned(plan: Plan, record: Record) -> bool:

@@ -43,7 +43,7 @@ def warnings(predictions: Predictions) -> Iterator[Paragraph]:
     yield from (Paragraph(text, strong) for text, strong in notes)
 
 
-def shown(analysis: Analysis) -> list[str]:
+def findings(analysis: Analysis) -> list[str]:
     """The sentences that the study ends with, what it was first."""
     return [
         *_studied(analysis.predictions),
@@ -58,14 +58,14 @@ def shown(analysis: Analysis) -> list[str]:
 
 def _studied(predictions: Predictions) -> Iterator[str]:
     trials, study = predictions.trials, predictions.study
-    sizes = formatting.listed(sorted({one.n_real for one in trials}))
+    sizes = formatting.enumerated(sorted({one.n_real for one in trials}))
     groups, images = len(set(predictions.groups)), len(predictions.images)
     whole = f" of {groups:,} groups, resampled as wholes," if groups < images else ""
     by = f" by {study.learner}" if study.learner else ""
     yield (
-        f"{formatting.count(len(trials), 'classifier')} were trained{by}: "
-        f"{formatting.count(len(predictions.cells), 'arm')} over "
-        f"{formatting.count(len({one.seed for one in trials}), 'seed')} with {sizes} real images a class, "
+        f"{formatting.counted(len(trials), 'classifier')} were trained{by}: "
+        f"{formatting.counted(len(predictions.cells), 'arm')} over "
+        f"{formatting.counted(len({one.seed for one in trials}), 'seed')} with {sizes} real images a class, "
         f"all tested on the same {images:,} real images{whole} of {len(study.labels)} classes."
     )
     steps = {one.optimizer_steps for one in trials}
@@ -78,7 +78,7 @@ def _helped(analysis: Analysis) -> Iterator[str]:
     if not family:
         yield "No arm could be compared with real images alone, so nothing about a gain was shown."
         return
-    tested = f"{formatting.count(len(family), 'comparison')} with real images alone (top-1)"
+    tested = f"{formatting.counted(len(family), 'comparison')} with real images alone (top-1)"
     if not any(one.significant for one in family):
         yield (
             f"No comparison was significant after Holm's correction over {tested}: that any arm differs from real "
@@ -105,17 +105,17 @@ def _verdict(
         return
     higher = [one for one in found if one.significant and one.difference.value > 0]
     lower = [one for one in found if one.significant and one.difference.value < 0]
-    of = formatting.count(len(found), "comparison")
+    of = formatting.counted(len(found), "comparison")
     if not higher and not lower:
         yield f"{what}: no difference from {with_what} was shown in {of}."
         return
     parts = [(f"significantly {words_for[0]}", len(higher)), (f"significantly {words_for[1]}", len(lower))]
     counted = [*parts, ("undecided", len(found) - len(higher) - len(lower))]
-    told = formatting.listed([f"{word} in {count}" for word, count in counted if count])
+    told = formatting.enumerated([f"{word} in {count}" for word, count in counted if count])
     extreme = max([*higher, *lower], key=lambda one: abs(one.difference.value))
     yield (
         f"{what}, against {with_what}: {told} of {of}; the greatest significant difference, which chance favours, was "
-        f"{formatting.points(extreme.difference)} points, in {formatting.arm(extreme.cell)}."
+        f"{formatting.points(extreme.difference)} points, in {formatting.arm_name(extreme.cell)}."
     )
 
 
@@ -167,11 +167,11 @@ def _worth(analysis: Analysis) -> Iterator[str]:
             continue
         if math.isfinite(known.rate) and math.isfinite(known.low) and math.isfinite(known.high):
             yield (
-                f"In {formatting.arm(cell)} a synthetic image was worth {known.rate:.2f} real images (95 % interval "
-                f"{known.low:.2f} to {known.high:.2f}){_same(known.low, known.high)}."
+                f"In {formatting.arm_name(cell)} a synthetic image was worth {known.rate:.2f} real images (95 % "
+                f"interval {known.low:.2f} to {known.high:.2f}){_same(known.low, known.high)}."
             )
         else:
-            yield f"In {formatting.arm(cell)} the study can't tell what a synthetic image is worth in real ones."
+            yield f"In {formatting.arm_name(cell)} the study can't tell what a synthetic image is worth in real ones."
 
 
 def _same(low: float, high: float) -> str:

@@ -8,7 +8,7 @@ from synthgen.core.report import Table
 from synthgen.evaluate.analysis import metrics
 from synthgen.evaluate.analysis.comparisons import ADDED, GAP, PRIMARY, REAL, Analysis
 from synthgen.evaluate.analysis.metrics import Metrics
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import formatting
 
 _FIGURES = ("top3", "balanced_accuracy", "macro_f1", "macro_auroc")
@@ -41,7 +41,9 @@ def by_tone(analysis: Analysis) -> Table | None:
     if not analysis.tone_groups:
         return None
     scale = analysis.predictions.study.scale
-    heads = [f"{name} {metrics.of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()]
+    heads = [
+        f"{name} {metrics.tones_of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()
+    ]
     gaps = {one.cell: one for one in analysis.family(REAL, PRIMARY, GAP)}
     rows = []
     for cell in analysis.shown:
@@ -75,10 +77,13 @@ def worth(analysis: Analysis) -> Iterator[Table]:
             "The ratio that reaches 90 % of the greatest gain measured, of draws with any gain. Where few draws gain, "
             "there is nothing that could saturate."
         )
-        rows = [(strategy, str(n), formatting.ratio(one), f"{100 * one.with_gain:.0f} %") for strategy, n, one in known]
+        rows = [
+            (strategy, str(n), formatting.saturation_ratio(one), f"{100 * one.with_gain:.0f} %")
+            for strategy, n, one in known
+        ]
         yield Table(caption, ("strategy", "n", "saturation ratio", "draws with a gain"), rows)
     rates = [(cell, analysis.exchange(cell)) for cell in added]
-    rows = [(*_named(cell)[1:], formatting.worth(one)) for cell, one in rates if one is not None]
+    rows = [(*_named(cell)[1:], formatting.exchange_rate(one)) for cell, one in rates if one is not None]
     if rows:
         caption = (
             "Real images that one synthetic image is worth, with 95 % intervals: 1 is as good as a real one, below 0 "
@@ -93,11 +98,11 @@ def excluded(counts: Mapping[str, int]) -> Table | None:
     return Table("Synthetic images that no trial used.", ("reason", "images"), rows) if rows else None
 
 
-def _named(cell: Cell) -> tuple[str, str, str, str]:
+def _named(cell: ArmKey) -> tuple[str, str, str, str]:
     return cell.arm, cell.strategy or formatting.NONE, str(cell.n_real), f"{cell.ratio:g}"
 
 
-def _means(analysis: Analysis, cell: Cell, scored: Sequence[Metrics]) -> tuple[str, ...]:
+def _means(analysis: Analysis, cell: ArmKey, scored: Sequence[Metrics]) -> tuple[str, ...]:
     chosen = [scored[row].overall for row in analysis.predictions.cells[cell].values()]
     means = [np.mean([getattr(one, name) for one in chosen]) for name in (*_FIGURES, "ece")]
     return tuple(formatting.number(100 * float(mean)) for mean in means)

@@ -22,7 +22,7 @@ _SAID = "training"
 _log = logging.getLogger(__name__)
 
 
-class Units:
+class ResultsStore:
     """What trainings have answered, below one folder.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.processes import one_thread
-from synthgen.evaluate.train.results_store import Units
+from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 from synthgen.plan.manifest.learner import SMALL, Learner
 from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
@@ -50,9 +50,9 @@ class Setup:
     device: str = "cpu"
 
     @cached_property
-    def units(self) -> Units:
+    def units(self) -> ResultsStore:
         """The ledger of answers."""
-        return Units(self.folder, {split: (len(rows), self.classes) for split, rows in self.held.items()})
+        return ResultsStore(self.folder, {split: (len(rows), self.classes) for split, rows in self.held.items()})
 
     def rows(self) -> Any:
         """Features or pixels by row, mapped from disk: processes share them, and they need not fit in memory."""

@@ -11,7 +11,7 @@ _STOPPED = "stopped by a signal; run the same command again to go on"
 _LOOK = 0.5  # seconds between two looks at whether to stop
 
 
-def work(setup: Setup, units: Sequence[Unit], workers: int, stop: Callable[[], bool]) -> Iterator[Unit]:
+def train_all(setup: Setup, units: Sequence[Unit], workers: int, stop: Callable[[], bool]) -> Iterator[Unit]:
     """Train every unit and keep its answers; yields each unit once they are safely on disk.
 
     Raises:

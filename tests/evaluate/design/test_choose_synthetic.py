@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.evaluate.design.choose_synthetic import Candidate, candidates_in_turn, choose
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.real_pools import Draw
 
 SIZES = st.sets(st.integers(1, 12), min_size=1, max_size=4)
 LEASTS = st.lists(st.sampled_from([0, 1, 2, 3, 5, 8, 13]), max_size=60)
 
 
-def of_source(source: str, nth: int) -> Synthetic:
+def of_source(source: str, nth: int) -> SyntheticImage:
     """A child of a real image."""
-    return Synthetic(f"e-{source}-{nth:03d}", "e", "acne", 1, source, "", frozenset())
+    return SyntheticImage(f"e-{source}-{nth:03d}", "e", "acne", 1, source, "", frozenset())
 
 
 @given(leasts=LEASTS, sizes=SIZES, ratios=SIZES)
@@ -46,7 +46,7 @@ def test_each_real_image_has_as_many_children_as_the_ratio(ratio: int, n: int, s
 def test_tones_are_taken_in_proportion(counts: list[int], seed: int, data: st.DataObject) -> None:
     """Of each tone there are as many as its share of all, to within the tones that take turns."""
     images = [
-        Synthetic(f"e-{tone}-{nth}", "e", "acne", tone, "", "", frozenset())
+        SyntheticImage(f"e-{tone}-{nth}", "e", "acne", tone, "", "", frozenset())
         for tone, count in enumerate(counts, start=1)
         for nth in range(count)
     ]
@@ -61,7 +61,7 @@ def test_tones_are_taken_in_proportion(counts: list[int], seed: int, data: st.Da
 @given(rejected=st.sets(st.integers(0, 59), max_size=20), seed=st.integers(0, 9))
 def test_an_uncurated_strategy_differs_by_what_was_rejected(rejected: set[int], seed: int) -> None:
     """Both take the images that they share in one order: what was kept, and the uncurated one has, both have."""
-    images = [Synthetic(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(60)]
+    images = [SyntheticImage(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(60)]
     kept = [image for nth, image in enumerate(images) if nth not in rejected]
     cells = candidates_in_turn([*kept, *(image.uncurated for image in images)], Draw(0, {"acne": ()}), "n", seed)
     curated = choose(cells["e", "acne"], {4}, {5})[4, 5]
@@ -73,7 +73,7 @@ def test_an_uncurated_strategy_differs_by_what_was_rejected(rejected: set[int], 
 
 def test_seeds_take_other_images() -> None:
     """Where there are more than enough, two seeds do not share all of their synthetic images."""
-    images = [Synthetic(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(100)]
+    images = [SyntheticImage(f"e-{nth}", "e", "acne", 1, "", "", frozenset()) for nth in range(100)]
     first, second = (
         choose(candidates_in_turn(images, Draw(number, {"acne": ()}), "n", 7)["e", "acne"], {10}, {1})[10, 1]
         for number in (0, 1)

@@ -14,7 +14,7 @@ from synthgen.errors import InputError
 from synthgen.evaluate.design.design import OUTSIDE, Design, design
 from synthgen.evaluate.design.leakage import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
-from synthgen.evaluate.design.trials import Synthetic, Trial
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
 from synthgen.plan.manifest.evaluate import Evaluate
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
@@ -37,19 +37,19 @@ def real(train: int = 24, held: int = 2) -> list[Source]:
     return sorted(found, key=lambda one: one.id)
 
 
-def text(each: int = 40, entry: str = "text", pool: frozenset[str] | None = frozenset()) -> list[Synthetic]:
+def text(each: int = 40, entry: str = "text", pool: frozenset[str] | None = frozenset()) -> list[SyntheticImage]:
     """So many images a label from prompts alone."""
     return [
-        Synthetic(f"{entry}-{label}-{nth:03d}", entry, label, nth % 6 + 1, "", f"sha-{entry}-{label}-{nth}", pool)
+        SyntheticImage(f"{entry}-{label}-{nth:03d}", entry, label, nth % 6 + 1, "", f"sha-{entry}-{label}-{nth}", pool)
         for label in LABELS
         for nth in range(each)
     ]
 
 
-def children(sources: list[Source], each: int = 4) -> list[Synthetic]:
+def children(sources: list[Source], each: int = 4) -> list[SyntheticImage]:
     """So many children of each training image."""
     return [
-        Synthetic(f"inpaint-{one.id}-{nth}", "inpaint", one.label, 1, one.id, f"sha-{one.id}-{nth}", frozenset())
+        SyntheticImage(f"inpaint-{one.id}-{nth}", "inpaint", one.label, 1, one.id, f"sha-{one.id}-{nth}", frozenset())
         for one in sources
         if one.split == "train"
         for nth in range(each)
@@ -61,14 +61,14 @@ def study(**written: Any) -> Evaluate:
     return Evaluate(**({"n_real": [2, 4, 8], "ratios": [1, 4], "seeds": 2} | written))
 
 
-def designed(images: list[Synthetic] | None = None, index: list[Source] | None = None, **written: Any) -> Design:
+def designed(images: list[SyntheticImage] | None = None, index: list[Source] | None = None, **written: Any) -> Design:
     """The design of a small study."""
     return design(
         study(**written), Index(tuple(index or real())), text() if images is None else images, seed=7, labels=LABELS
     )
 
 
-def refused(images: list[Synthetic] | None = None, index: list[Source] | None = None, **written: Any) -> list[str]:
+def refused(images: list[SyntheticImage] | None = None, index: list[Source] | None = None, **written: Any) -> list[str]:
     """The faults of a small study, each of one line."""
     with pytest.raises(InputError) as caught:
         designed(images, index, **written)

@@ -11,7 +11,7 @@ import pytest
 from synthgen import study
 from synthgen.core.devices import DeviceRequest
 from synthgen.errors import DamagedError, IncompleteError, InputError
-from synthgen.evaluate.images.synthetic import Listed, listed
+from synthgen.evaluate.images.synthetic import SyntheticListing, list_synthetic
 from synthgen.runs.stored_images import ImageReader
 
 
@@ -27,12 +27,12 @@ def made(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_pat
     return root
 
 
-def listing(root: Path, doors: Any, **changes: Any) -> Listed:
+def listing(root: Path, doors: Any, **changes: Any) -> SyntheticListing:
     """The images of a folder on the Fitzpatrick scale."""
-    return listed(root, doors, **({"scale": "fitzpatrick", "strategy_of": {}, "pools": {}} | changes))
+    return list_synthetic(root, doors, **({"scale": "fitzpatrick", "strategy_of": {}, "pools": {}} | changes))
 
 
-def read(found: Listed) -> dict[str, bytes]:
+def read(found: SyntheticListing) -> dict[str, bytes]:
     """The pixels of every image, by key."""
     pictures = ImageReader(lambda _: b"", found.places)
     return {one.key: pictures.synthetic(one.key).tobytes() for one in found.images}

@@ -11,18 +11,18 @@ from defusedxml import ElementTree
 
 from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis.comparisons import Analysis
-from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.report import write
 from synthgen.evaluate.report.plots import dose_response, style
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
 CELLS = {
-    Cell("real", "", 8, 0): 0.5,
-    Cell("real", "", 16, 0): 0.55,
-    Cell("real+augment", "", 16, 0): 0.55,
-    Cell("real-more", "", 8, 10): 0.75,
-    Cell("real+synthetic", "text", 16, 1): 0.56,
-    Cell("real+synthetic", "text", 16, 10): 0.6,
+    ArmKey("real", "", 8, 0): 0.5,
+    ArmKey("real", "", 16, 0): 0.55,
+    ArmKey("real+augment", "", 16, 0): 0.55,
+    ArmKey("real-more", "", 8, 10): 0.75,
+    ArmKey("real+synthetic", "text", 16, 1): 0.56,
+    ArmKey("real+synthetic", "text", 16, 10): 0.6,
 }
 
 
@@ -106,9 +106,9 @@ def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> 
 
 def test_curated_images_are_compared_with_all_that_were_planned(simulated: ModuleType, tmp_path: Path) -> None:
     """In pairs of one arm, n and ratio, as a family of their own, and the report says what came of it."""
-    cells = {Cell("real", "", 8, 0): 0.4}
+    cells = {ArmKey("real", "", 8, 0): 0.4}
     for strategy, accuracy in (("text", 0.9), ("uncurated text", 0.5)):
-        cells |= {Cell(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
+        cells |= {ArmKey(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
     analysis = write.write(simulated.study(cells, images=400), tmp_path)
     pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm, sort="curation")]
     named = [(one.cell.strategy, one.against.strategy, one.family) for one in pairs]
@@ -125,8 +125,8 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
 def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path) -> None:
     """One way of making images with another: pairs of one arm, n and ratio, apart from curation and from ``real``."""
     accuracies = {"tuned": 0.9, "plain": 0.5, "uncurated tuned": 0.5}
-    cells = {Cell("real", "", 8, 0): 0.4}
-    cells |= {Cell("real+synthetic", name, 8, ratio): at for name, at in accuracies.items() for ratio in (1, 10)}
+    cells = {ArmKey("real", "", 8, 0): 0.4}
+    cells |= {ArmKey("real+synthetic", name, 8, ratio): at for name, at in accuracies.items() for ratio in (1, 10)}
     analysis = write.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
     pairs = analysis.family("real+synthetic", sort="strategies")
     named = [(one.cell.strategy, one.against.strategy, one.cell.ratio, one.against.ratio, one.family) for one in pairs]
@@ -147,7 +147,7 @@ def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: P
 
 def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) -> None:
     """Real images alone, one seed: nothing was compared, and the report says so."""
-    write.write(simulated.study({Cell("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
+    write.write(simulated.study({ArmKey("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "nothing about a gain was shown" in text
     assert "**One seed" in text
@@ -187,14 +187,14 @@ def test_impossible_predictions_are_refused(predictions: Predictions, fault: str
 
 def test_a_study_and_a_trial_are_plain() -> None:
     """What the evaluation hands over needs no more than names and counts."""
-    assert Study("s", ("a", "b")).generator_pool == "n"
-    assert Trained("k", "real", "", 8, 0, 0, 500, 16).n_train == 16
+    assert StudyFacts("s", ("a", "b")).generator_pool == "n"
+    assert TrainedTrial("k", "real", "", 8, 0, 0, 500, 16).n_train == 16
 
 
 def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleType) -> None:
     """One degree of freedom makes an interval ten times as long; the picture shows what the others say."""
-    added = {Cell("real+synthetic", strategy, 8, 1): 0.5 for strategy in ("text", "few")}
-    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.4} | added)
+    added = {ArmKey("real+synthetic", strategy, 8, 1): 0.5 for strategy in ("text", "few")}
+    whole: Predictions = simulated.study({ArmKey("real", "", 8, 0): 0.4} | added)
     kept = [row for row, one in enumerate(whole.trials) if one.strategy != "few" or one.seed < 2]
     trials = tuple(whole.trials[row] for row in kept)
     few = dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept])
@@ -209,7 +209,7 @@ def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleT
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds: int) -> None:
     """Where no arm has more seeds, the picture is as high as the intervals are."""
-    cells = {Cell("real", "", 8, 0): 0.4, Cell("real+synthetic", "text", 8, 1): 0.5}
+    cells = {ArmKey("real", "", 8, 0): 0.4, ArmKey("real+synthetic", "text", 8, 1): 0.5}
     chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
     low, high = dose_response._limits(chosen)
     assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
@@ -217,8 +217,8 @@ def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds
 
 def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType, tmp_path: Path) -> None:
     """Its figure is shown without an interval and p value, and no claim is made from it."""
-    added = {Cell("real+synthetic", "text", 8, ratio): 0.9 for ratio in (1, 10)}
-    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.2} | added)
+    added = {ArmKey("real+synthetic", "text", 8, ratio): 0.9 for ratio in (1, 10)}
+    whole: Predictions = simulated.study({ArmKey("real", "", 8, 0): 0.2} | added)
     kept = [row for row, one in enumerate(whole.trials) if one.arm == "real" or one.seed == 0]
     trials = tuple(whole.trials[row] for row in kept)
     analysis = write.write(dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept]), tmp_path)
@@ -239,7 +239,7 @@ def test_a_legend_lies_within_its_picture(panels: int, name: str) -> None:
     figure, shown = style.panels(panels)
     for number in range(5):
         shown[0].plot([0, 1], [0, number], marker="o", label=f"real + {name}{' ' * number}")
-    style.finished(figure, shown, "plot", "caption")
+    style.finish(figure, shown, "plot", "caption")
     FigureCanvasAgg(figure).draw()
     (legend,) = figure.legends
     extent = legend.get_window_extent()

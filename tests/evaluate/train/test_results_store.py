@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.evaluate.train.results_store import Units
+from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.vision.classifiers import Learned
 
 SHAPES = {"validation": (3, 2), "test": (4, 2)}
@@ -21,7 +21,7 @@ def learned() -> Learned:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Every number comes back as it was."""
-    units = Units(tmp_path, SHAPES)
+    units = ResultsStore(tmp_path, SHAPES)
     units.write("ab12", learned())
     found = units.read("ab12")
     assert found is not None
@@ -32,7 +32,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_the_same_answers_are_the_same_bytes(tmp_path: Path) -> None:
     """A training that is done again leaves the file as it was."""
-    units = Units(tmp_path, SHAPES)
+    units = ResultsStore(tmp_path, SHAPES)
     units.write("ab12", learned())
     before = units.path("ab12").read_bytes()
     units.write("ab12", learned())
@@ -44,7 +44,7 @@ def test_the_same_answers_are_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_not_whole_does_not_count(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     """One that is cut, changed or empty is as good as none."""
-    units = Units(tmp_path, SHAPES)
+    units = ResultsStore(tmp_path, SHAPES)
     units.write("ab12", learned())
     path = units.path("ab12")
     path.write_bytes(change(path.read_bytes()))
@@ -53,6 +53,6 @@ def test_a_file_that_is_not_whole_does_not_count(tmp_path: Path, change: Callabl
 
 def test_answers_of_another_shape_do_not_count(tmp_path: Path) -> None:
     """Those for other test images are not these."""
-    Units(tmp_path, SHAPES).write("ab12", learned())
-    assert Units(tmp_path, SHAPES | {"test": (5, 2)}).read("ab12") is None
-    assert Units(tmp_path, SHAPES).read("cd34") is None
+    ResultsStore(tmp_path, SHAPES).write("ab12", learned())
+    assert ResultsStore(tmp_path, SHAPES | {"test": (5, 2)}).read("ab12") is None
+    assert ResultsStore(tmp_path, SHAPES).read("cd34") is None

@@ -18,18 +18,20 @@ def by_tone(analysis: Analysis) -> Plot | None:
     figure, (panel,) = style.panels(1, wide=True)
     width = 0.84 / len(analysis.shown)
     for place, cell in enumerate(analysis.shown):
-        colour, _, _, hatch = style.drawn_as(analysis, cell)
+        colour, _, _, hatch = style.style_of(analysis, cell)
         figures = [analysis.of_images(cell, members) for members in known.values()]
         at = np.arange(len(known)) + (place - (len(analysis.shown) - 1) / 2) * width
         heights = [100 * one.value for one in figures]
         ends = [[100 * (one.value - max(one.low, 0)), 100 * (min(one.high, 1) - one.value)] for one in figures]
         drawn = {"facecolor": "#4d4d4d" if cell.arm == REAL else "white", "edgecolor": colour, "hatch": hatch}
-        panel.bar(at, heights, width * 0.9, label=style.name(cell), **drawn)
+        panel.bar(at, heights, width * 0.9, label=style.legend_name(cell), **drawn)
         panel.errorbar(at, heights, np.nan_to_num(ends).T, fmt="none", ecolor="black", capsize=2)
     panel.set_xticks(range(len(known)), [f"{name}\nn = {members.sum()}" for name, members in known.items()])
     panel.set_ylabel("top-1 accuracy, %")
-    caption = f"Top-1 accuracy by skin tone, {style.where(analysis)}, with 95 % intervals over seeds and test images."
-    return style.finished(figure, [panel], "by-skin-tone", caption)
+    caption = (
+        f"Top-1 accuracy by skin tone, {style.size_shown(analysis)}, with 95 % intervals over seeds and test images."
+    )
+    return style.finish(figure, [panel], "by-skin-tone", caption)
 
 
 def confusions(analysis: Analysis) -> Plot | None:
@@ -44,11 +46,11 @@ def confusions(analysis: Analysis) -> Plot | None:
         for (true, taken), share in np.ndenumerate(shares):
             shade = "white" if share > 55 else "black"
             panel.text(taken, true, f"{share:.0f}", ha="center", va="center", fontsize=7.5, color=shade)
-        panel.set_title(style.name(cell))
+        panel.set_title(style.legend_name(cell))
         panel.grid(visible=False)
         panel.set_xticks(range(len(labels)), labels, rotation=90)
         panel.set_yticks(range(len(labels)), labels)
         panel.set_xlabel("predicted")
     panels[0].set_ylabel("true")
-    caption = f"Confusion matrices, {style.where(analysis)}: percent of each true class, all seeds together."
-    return style.finished(figure, [], "confusion", caption)
+    caption = f"Confusion matrices, {style.size_shown(analysis)}: percent of each true class, all seeds together."
+    return style.finish(figure, [], "confusion", caption)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from synthgen.evaluate.analysis.comparisons import ADDED, AUGMENT, MORE, REAL, Analysis, Comparison
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report.plots import style
 from synthgen.evaluate.report.plots.style import Plot
 
@@ -23,15 +23,15 @@ def dose_response(analysis: Analysis) -> Plot | None:
     for n, panel in zip(sizes, panels, strict=True):
         panel.set_title(f"n = {n} real images a class")
         for arm in (REAL, AUGMENT):
-            _level(panel, analysis, Cell(arm, "", n, 0), [0.0, *ratios])
+            _level(panel, analysis, ArmKey(arm, "", n, 0), [0.0, *ratios])
         for arm, strategy in sorted({(cell.arm, cell.strategy) for cell in cells}):
             line = [cell for cell in cells if (cell.arm, cell.strategy, cell.n_real) == (arm, strategy, n)]
-            _line(panel, analysis, line, Cell(REAL, "", n, 0))
+            _line(panel, analysis, line, ArmKey(REAL, "", n, 0))
         panel.set_xticks(np.log1p([0, *ratios]), ["0", *(f"{ratio:g}" for ratio in ratios)])
         panel.set_xlabel("images added for each real one")
     panels[0].set_ylabel("top-1 accuracy, %")
     caption = "Dose and response: top-1 accuracy by ratio. Bands are 95 % intervals over seeds and test images."
-    return style.finished(figure, panels, "dose-response", caption)
+    return style.finish(figure, panels, "dose-response", caption)
 
 
 def gain(analysis: Analysis) -> Plot | None:
@@ -62,7 +62,7 @@ def gain(analysis: Analysis) -> Plot | None:
     low, high = panels[0].get_ylim()
     if any(100 * one.difference.low < low or 100 * one.difference.high > high for one in chosen):
         caption += " Bars of two seeds are long, and may end beyond the picture."
-    return style.finished(figure, panels, "gain", caption)
+    return style.finish(figure, panels, "gain", caption)
 
 
 def _limits(found: Sequence[Comparison]) -> tuple[float, float]:
@@ -79,38 +79,42 @@ def _limits(found: Sequence[Comparison]) -> tuple[float, float]:
     return 100 * (min(inside) - margin), 100 * (max(inside) + margin)
 
 
-def _level(panel: Any, analysis: Analysis, cell: Cell, ratios: Sequence[float]) -> None:
+def _level(panel: Any, analysis: Analysis, cell: ArmKey, ratios: Sequence[float]) -> None:
     """What an arm without a ratio reaches, across the panel."""
     if cell not in analysis.predictions.cells:
         return
-    colour, dashes, _, _ = style.drawn_as(analysis, cell)
+    colour, dashes, _, _ = style.style_of(analysis, cell)
     known, ends = analysis.of(cell), [0, np.log1p(ratios[-1])]
-    panel.plot(ends, [100 * known.value] * 2, color=colour, linestyle=dashes, linewidth=1.4, label=style.name(cell))
+    panel.plot(
+        ends, [100 * known.value] * 2, color=colour, linestyle=dashes, linewidth=1.4, label=style.legend_name(cell)
+    )
     if cell.arm == REAL:
         low, high = (100 * float(np.clip(end, 0, 1)) for end in (known.low, known.high))
         panel.fill_between(ends, [low] * 2, [high] * 2, color=colour, alpha=0.1, linewidth=0)
 
 
-def _line(panel: Any, analysis: Analysis, cells: Sequence[Cell], start: Cell) -> None:
+def _line(panel: Any, analysis: Analysis, cells: Sequence[ArmKey], start: ArmKey) -> None:
     """One arm by its ratio, from real images alone on."""
     if not cells:
         return
-    colour, dashes, marker, _ = style.drawn_as(analysis, cells[0])
+    colour, dashes, marker, _ = style.style_of(analysis, cells[0])
     points = [start, *cells] if start in analysis.predictions.cells else list(cells)
     known, at = [analysis.of(cell) for cell in points], np.log1p([cell.ratio for cell in points])
     ends = (100 * np.array([getattr(one, end) for one in known]) for end in ("low", "value", "high"))
     low, middle, high = (np.clip(end, 0, 100) for end in ends)
-    panel.plot(at, middle, color=colour, linestyle=dashes, marker=marker, markersize=4.5, label=style.name(cells[0]))
+    panel.plot(
+        at, middle, color=colour, linestyle=dashes, marker=marker, markersize=4.5, label=style.legend_name(cells[0])
+    )
     panel.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
     panel.plot(at, np.array([low, high]).T, color=colour, linestyle=dashes, linewidth=0.5, alpha=0.6)
 
 
 def _bars(panel: Any, analysis: Analysis, found: Sequence[Comparison], sizes: Sequence[int], shift: float) -> None:
     for one in found:
-        colour, dashes, marker, _ = style.drawn_as(analysis, one.cell)
+        colour, dashes, marker, _ = style.style_of(analysis, one.cell)
         known, at = one.difference, sizes.index(one.cell.n_real) + shift
         ends = np.nan_to_num([[100 * (known.value - known.low)], [100 * (known.high - known.value)]])
         fill = colour if one.significant else "white"
         drawn = {"color": colour, "mfc": fill, "marker": marker, "markersize": 5.5, "capsize": 2, "linestyle": "none"}
-        bars = panel.errorbar([at], [100 * known.value], ends, label=style.name(one.cell), **drawn)
+        bars = panel.errorbar([at], [100 * known.value], ends, label=style.legend_name(one.cell), **drawn)
         bars[2][0].set_linestyle(dashes)

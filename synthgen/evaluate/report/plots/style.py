@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 
 # Colour, line, marker and hatching: of arms of real images alone, and of one strategy after another.
 _OF_ARM = {
@@ -62,7 +62,7 @@ def panels(count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 
     return figure, list(grid.flat[:count])
 
 
-def finished(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plot:
+def finish(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plot:
     """The figure as a plot, below it one legend of what the panels show."""
     from matplotlib import rc_context
 
@@ -79,7 +79,7 @@ def finished(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plo
     return Plot(name, caption, caption, sink.getvalue())
 
 
-def drawn_as(analysis: Analysis, cell: Cell) -> tuple[str, Any, str, str]:
+def style_of(analysis: Analysis, cell: ArmKey) -> tuple[str, Any, str, str]:
     """The colour, line, marker and hatching of an arm; other strategies get the same again after six."""
     if not cell.strategy:
         return _OF_ARM[cell.arm]
@@ -87,12 +87,12 @@ def drawn_as(analysis: Analysis, cell: Cell) -> tuple[str, Any, str, str]:
     return _OF_STRATEGY[strategies.index(cell.strategy) % len(_OF_STRATEGY)]
 
 
-def name(cell: Cell) -> str:
+def legend_name(cell: ArmKey) -> str:
     """What a legend calls an arm."""
     return f"real + {cell.strategy}" if cell.strategy else cell.arm
 
 
-def where(analysis: Analysis) -> str:
+def size_shown(analysis: Analysis) -> str:
     """Which size the pictures of one size show."""
     n, ratio = analysis.shown[-1].n_real, max(cell.ratio for cell in analysis.shown)
     added = f" and {ratio:g} synthetic images for each" if ratio else ""
