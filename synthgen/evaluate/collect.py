@@ -1,4 +1,4 @@
-"""What a study ends with: every prediction of its trials, from the ledger of their trainings."""
+"""Every prediction of a study's trials, gathered from what its trainings left."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 
 
-def predictions(job: EvaluateJob, units: ResultsStore) -> Predictions:
+def predictions(job: EvaluateJob, results: ResultsStore) -> Predictions:
     """The predictions of a whole study; trials of two arms that are one training share its answers.
 
     Raises:
@@ -17,7 +17,7 @@ def predictions(job: EvaluateJob, units: ResultsStore) -> Predictions:
     """
     by_id = {source.id: source for source in job.index.sources}
     tested = [by_id[one] for one in job.design.test]
-    answers = {name: units.read(name) for name in job.names}
+    answers = {name: results.read(name) for name in job.names}
     trained, probabilities = [], []
     for trial in job.design.trials:
         learned = answers[job.name(trial)]
@@ -30,7 +30,7 @@ def predictions(job: EvaluateJob, units: ResultsStore) -> Predictions:
         _study(job, any(source.tone for source in tested)),
         tuple(trained),
         job.design.test,
-        job.roll.labels[job.roll.held["test"]],
+        job.examples.labels[job.examples.held_out["test"]],
         np.array([source.tone for source in tested], np.int64),
         tuple(by_id[one].group or one for one in job.design.test),
         np.stack(probabilities),
@@ -38,7 +38,7 @@ def predictions(job: EvaluateJob, units: ResultsStore) -> Predictions:
 
 
 def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
-    settings, document = job.settings, job.read.document
+    settings, document = job.settings, job.manifest.document
     return StudyFacts(
         name=document.name,
         labels=tuple(job.labels),
@@ -46,7 +46,7 @@ def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
         generator_pool=settings.generator_pool,
         protocol=settings.protocol,
         mix=f"share {settings.mix.share:g}" if isinstance(settings.mix, Share) else settings.mix,
-        learner=job.network.words,
+        learner=job.network.description,
         notes=job.notes,
         excluded=job.design.excluded,
         against=settings.against,

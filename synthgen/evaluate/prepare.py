@@ -1,4 +1,4 @@
-"""Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
+"""A study that is ready to be trained: its images listed, its leaks and near-duplicates found, its trials designed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from synthgen.evaluate.images import examples, locate, near_duplicates, syntheti
 from synthgen.evaluate.images.examples import Examples
 from synthgen.evaluate.images.near_duplicates import NearDuplicates
 from synthgen.evaluate.images.synthetic import SyntheticListing
+from synthgen.evaluate.note import Note
 from synthgen.evaluate.train import backbone
 from synthgen.evaluate.train.backbone import Network
 from synthgen.plan.manifest import Evaluate, Manifest
@@ -56,46 +57,47 @@ class EvaluateJob:
     """A study that is ready to be trained.
 
     Attributes:
-        read: Its manifest.
+        manifest: Its manifest.
         settings: What is asked.
         out: The report's folder.
         index: The real images.
         network: What its classifiers stand on.
         design: Its trials.
-        near: What was found to look like something else.
-        roll: Its images in rows.
-        curated: What a reader has to know of how synthetic images were chosen.
+        near_duplicates: What was found to look like something else; ``None`` without synthetic images.
+        examples: Its images in rows.
+        of_curation: What a reader has to know of how synthetic images were chosen.
     """
 
-    read: Manifest
+    manifest: Manifest
     settings: Evaluate
     out: Path
     index: Index
     network: Network
     design: Design
-    near: NearDuplicates | None
-    roll: Examples
-    curated: tuple[str, ...]
+    near_duplicates: NearDuplicates | None
+    examples: Examples
+    of_curation: tuple[Note, ...]
 
     @cached_property
     def names(self) -> dict[str, Trial]:
-        """Each distinct training by the name of its unit, with a trial that it is of, in the design's order."""
+        """Each distinct training by its name, with a trial that it is of, in the design's order."""
         return {self.name(trial): trial for trial in self.design.trials}
 
     def name(self, trial: Trial) -> str:
-        """The name of a trial's training in the ledger."""
+        """The name of a trial's training in the results' store."""
         return digest([trial.training, self.network.digest])
 
     @property
     def labels(self) -> list[str]:
         """The labels that are told apart."""
-        return labels_of(self.read)
+        return labels_of(self.manifest)
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a reader of the report has to know."""
-        learner = f"The learner, {self.network.words}: {self.network.origin}"
-        return (*self.design.notes, *self.curated, learner, *(self.near.notes() if self.near else ()))
+        classifier = Note(f"The learner, {self.network.description}: {self.network.origin}")
+        looked_for = self.near_duplicates.notes() if self.near_duplicates else ()
+        return (*self.design.notes, *self.of_curation, classifier, *looked_for)
 
 
 def prepare(
@@ -118,26 +120,26 @@ def prepare(
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
     reserve(out, document.name)
-    labels, tell = labels_of(read), progress or _silent
+    labels, report = labels_of(read), progress or _silent
     network = backbone.load(settings.learner, read.base, len(labels))
     root = _synthetic_root(read, settings, given, out)
-    index, home = locate.find_index(read, images, root, out, partial(tell, "indexing real images"))
+    index, home = locate.find_index(read, images, root, out, partial(report, "indexing real images"))
     found = _listed(root, settings, doors, document.skin_tones.scale)
     pictures = ImageReader(indexing.open_images(images.source, images.settings, read.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
-    tell_near = partial(tell, "looking for near-copies")
-    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=tell_near)
-    looked = search(_of(index, labels), found.images, pictures, out) if root else None
-    excluded = looked.of_held if looked else ()
+    report_near = partial(report, "looking for near-copies")
+    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=report_near)
+    alike = search(_of_labels(index, labels), found.images, pictures, out) if root else None
+    excluded = alike.of_held if alike else ()
     designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
-    called = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
-    curated = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
-    return EvaluateJob(read, settings, out, index, network, designed, looked, called, curated)
+    rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
+    of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
+    return EvaluateJob(read, settings, out, index, network, designed, alike, rows, of_curation)
 
 
 def check(read: Manifest, out: Path, index: Index | None) -> None:
-    """Refuse a study that its real images, its learner or its folder make impossible, before any image is made.
+    """Refuse a study that its real images, its classifier or its folder make impossible, before any image is made.
 
     Args:
         read: The manifest.
@@ -189,7 +191,7 @@ def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str
     return synthetic.list_synthetic(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
 
 
-def _of(index: Index, labels: Sequence[str]) -> Index:
+def _of_labels(index: Index, labels: Sequence[str]) -> Index:
     """The real images of some labels."""
     return Index(tuple(source for source in index.sources if source.label in labels))
 

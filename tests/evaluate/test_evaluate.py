@@ -1,6 +1,7 @@
 """A study is trained unit by unit, ends with the same bytes however it got there, and catches what leaks."""
 
 import hashlib
+import json
 import shutil
 import signal
 import subprocess
@@ -21,9 +22,12 @@ from synthgen.evaluate.design import caveats
 from synthgen.evaluate.design.leakage import CHILD, NEAR, SEEN
 from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.evaluate.images import near_duplicates
+from synthgen.evaluate.note import Note
 from synthgen.evaluate.report import write
 from synthgen.plan import manifest
+from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_index import Index, Source
+from synthgen.vision import near_duplicates as vision
 from synthgen.vision.features import user_cache
 
 REAL_ARMS = ["real", "real+augment"]
@@ -33,7 +37,10 @@ from pathlib import Path
 from synthgen import evaluate
 from synthgen.core import atomic
 from synthgen.extensions import EXTENSIONS
+from synthgen.evaluate.note import Note
 from synthgen.plan import manifest
+from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.vision import near_duplicates as vision
 from synthgen.vision.features import user_cache
 
 read, out, given, cache = map(Path, sys.argv[1:])
@@ -223,7 +230,7 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
     """A file is looked at once, counted once, and kept from training as either."""
     index = Index((Source("t", "acne", 1, "g", "test", "", "d", "t", sha256="t"),))
     shown = {"copy": drawn.picture("acne", 30), "other": drawn.picture("nevus", 7)}
-    made = [SyntheticImage(key, "text", "acne", 1, "", key, frozenset()) for key in shown]
+    made = [SyntheticImage(key, Strategy("text"), "acne", 1, "", key, frozenset()) for key in shown]
 
     class Pictures:
         asked: ClassVar[list[str]] = []
@@ -233,24 +240,26 @@ def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType,
 
         def synthetic(self, key: str) -> Any:
             self.asked.append(key)
-            return shown[key.removeprefix("uncurated ")]
+            return shown[key]
 
     pictures: Any = Pictures()
     found = near_duplicates.find_near_duplicates(
         index, [*made, *(image.uncurated for image in made)], pictures, tmp_path
     )
-    assert found.of_held == {"copy", "uncurated copy"}
+    assert found.of_held == {"copy"}
     assert len(pictures.asked) == 2
-    assert "1 synthetic images look like a validation or test image" in next(found.notes())
+    kept = json.loads((tmp_path / near_duplicates.FILE).read_bytes())
+    assert kept["of_held"] == ["copy", "uncurated copy"]
 
 
 def test_curation_by_classifiers_is_in_bold() -> None:
     """Who chose images by what it learned of real labels may have passed these on; other rules are told plainly."""
     facts = {"judged": 10, "accepted": 7, "filters": [{"reason": "fails x.y > 1", "rejected": 3}]}
     told = list(caveats.of_curation(facts, []))
-    assert told == ["Curation kept 7 of 10 images. How many each reason rejected: `fails x.y > 1` (3)."]
+    assert told == [Note("Curation kept 7 of 10 images. How many each reason rejected: `fails x.y > 1` (3).")]
     strong, *rest = caveats.of_curation(facts, ["agreement"])
-    assert strong.startswith("**Curation by `agreement` learned from real images with their labels")
+    assert strong.serious
+    assert "`agreement`" in strong.text
     assert rest == told
     assert list(caveats.of_curation({}, [])) == []
 
@@ -269,11 +278,13 @@ def test_nothing_is_uncurated_where_nothing_is_rejected(
 
 def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found is kept while the images are the same, and looked for again where one has changed."""
-    first = prepared().near
-    monkeypatch.setattr(near_duplicates, "_compared", lambda *_: pytest.fail("looked again"))
-    assert prepared().near == first
-    with pytest.raises(pytest.fail.Exception, match="looked again"):
-        prepared(labels=["acne", "nevus"])
+    first, looked = prepared().near_duplicates, list[int]()
+    signatures = vision.signatures
+    monkeypatch.setattr(vision, "signatures", lambda pixels: looked.append(len(pixels)) or signatures(pixels))
+    assert prepared().near_duplicates == first
+    assert not looked
+    prepared(labels=["acne", "nevus"])
+    assert sum(looked) > 0
 
 
 def test_planted_leaks_are_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:

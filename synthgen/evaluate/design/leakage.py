@@ -15,13 +15,13 @@ NEAR = "a near-copy of a validation or test image"
 LABEL = "its label is none of the study's"
 
 
-class Leaks:
-    """Tells what a synthetic image carries of images held out; a child of one that can't be tested on counts too.
+class LeakCheck:
+    """The reason why a synthetic image may train no trial; a child of an image that can't be tested on counts too.
 
     Args:
         index: The real images.
         labels: The study's labels.
-        near_copies: The keys of synthetic images that look like a validation or test image.
+        near_copies: The record keys of synthetic images that look like a validation or test image.
     """
 
     def __init__(self, index: Index, labels: Collection[str], near_copies: Collection[str] = ()) -> None:
@@ -44,6 +44,6 @@ class Leaks:
             SIBLING: image.source_id in self._siblings,
             SEEN: image.pool is not None and self._seen(image.pool),
             COPY: image.sha256 in self._files,
-            NEAR: image.key in self._near,
+            NEAR: image.record_key in self._near,
         }
         return next((reason for reason, true in found.items() if true), "")

@@ -26,13 +26,13 @@ def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
 
 
 def csv_contents(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, bytes]:
-    """Every CSV file by name, of the trials' figures and the comparisons."""
+    """The bytes of every CSV file by name, of the trials' figures and the comparisons."""
     trials, labels = analysis.predictions.trials, analysis.predictions.study.labels
     return {
         "results.csv": _csv(_RESULTS, map(_result, trials, scored)),
         "by_skin_tone.csv": _csv((*_TRIAL, "skin_tone", "n", *_FIGURES), _by_tone(trials, scored)),
         "by_label.csv": _csv(
-            (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by(trials, scored, labels)
+            (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by_class(trials, scored, labels)
         ),
         "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, "p_holm", "family"), map(_compared, analysis.comparisons)),
     }
@@ -50,16 +50,17 @@ def _by_tone(trials: Sequence[TrainedTrial], scored: Sequence[Metrics]) -> Itera
             yield [*_head(trial), name, figures.n, *_figures(figures)]
 
 
-def _by(trials: Sequence[TrainedTrial], scored: Sequence[Metrics], labels: Sequence[str]) -> Iterator[list[object]]:
+def _by_class(
+    trials: Sequence[TrainedTrial], scored: Sequence[Metrics], labels: Sequence[str]
+) -> Iterator[list[object]]:
     for trial, one in zip(trials, scored, strict=True):
         for label, figures in zip(labels, one.by_class, strict=True):
             yield [*_head(trial), label, *asdict(figures).values()]
 
 
 def _compared(one: Comparison) -> list[object]:
-    known = one.difference
-    named = [one.cell.arm, one.cell.strategy, one.cell.n_real, one.cell.ratio]
-    named += [one.against.arm, one.against.strategy, one.against.ratio]
+    known, arm, against = one.difference, one.arm, one.against
+    named = [arm.name, arm.strategy, arm.n_real, arm.ratio, against.name, against.strategy, against.ratio]
     of_seeds = [known.standard_error, known.degrees_of_freedom, known.seeds]
     difference = [known.value, known.low, known.high, *of_seeds, known.p]
     return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, one.p_holm, one.family]

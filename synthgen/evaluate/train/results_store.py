@@ -1,4 +1,4 @@
-"""The ledger of a study's trainings: one file each, written whole or not at all, and trusted only while it is whole."""
+"""What a study's trainings predict: one file each, written whole or not at all, and trusted only while it is whole."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _log = logging.getLogger(__name__)
 
 
 class ResultsStore:
-    """What trainings have answered, below one folder.
+    """What trainings have predicted, below one folder.
 
     Args:
         folder: Where; made when the first one is written.
-        shapes: The shape that a training's answers have, by split.
+        shapes: The shape that a training's predictions have, by split.
     """
 
     def __init__(self, folder: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
         self._folder, self._shapes = folder, dict(shapes)
 
     def path(self, name: str) -> Path:
-        """Where a training's answers lie."""
+        """Where a training's predictions lie."""
         return self._folder / name[:2] / f"{name}.safetensors"
 
     def read(self, name: str) -> Learned | None:
-        """What a training has answered; ``None`` where it has to be done, or its file is not whole."""
+        """What a training has predicted; ``None`` where it has to be done, or its file is not whole."""
         from safetensors import SafetensorError, safe_open
 
         path = self.path(name)
@@ -56,7 +56,7 @@ class ResultsStore:
         return None
 
     def write(self, name: str, learned: Learned) -> None:
-        """Keep what a training has answered; equal answers give equal bytes."""
+        """Keep what a training has predicted; equal predictions give equal bytes."""
         import numpy as np
         from safetensors.numpy import save
 

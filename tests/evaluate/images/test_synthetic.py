@@ -12,6 +12,7 @@ from synthgen import study
 from synthgen.core.devices import DeviceRequest
 from synthgen.errors import DamagedError, IncompleteError, InputError
 from synthgen.evaluate.images.synthetic import SyntheticListing, list_synthetic
+from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.runs.stored_images import ImageReader
 
 
@@ -35,7 +36,7 @@ def listing(root: Path, doors: Any, **changes: Any) -> SyntheticListing:
 def read(found: SyntheticListing) -> dict[str, bytes]:
     """The pixels of every image, by key."""
     pictures = ImageReader(lambda _: b"", found.places)
-    return {one.key: pictures.synthetic(one.key).tobytes() for one in found.images}
+    return {one.key: pictures.synthetic(one.record_key).tobytes() for one in found.images}
 
 
 @pytest.mark.parametrize("layout", ["webdataset", "parquet", "imagefolder"])
@@ -51,7 +52,8 @@ def test_an_image_says_what_the_design_needs(made: Path, doors: Any) -> None:
     """Label, tone, bytes and pool come from the record; a model without an adapter has seen none of the real images."""
     found = listing(made / "work", doors)
     one = next(image for image in found.images if image.key == "fake-healthy-3-0000000")
-    assert (one.entry, one.label, one.tone, one.source_id, one.pool) == ("fake", "healthy", 3, "", frozenset())
+    assert (one.strategy, one.label, one.tone) == (Strategy("fake"), "healthy", 3)
+    assert (one.source_id, one.pool) == ("", frozenset())
     assert len(one.sha256) == 64
 
 
@@ -62,7 +64,8 @@ def test_a_tone_on_another_scale_is_unknown(made: Path, doors: Any) -> None:
 
 def test_entries_count_as_the_strategy_that_names_them(made: Path, doors: Any) -> None:
     """Pooled entries have the strategy's name in the study."""
-    assert {one.entry for one in listing(made / "work", doors, strategy_of={"fake": "pooled"}).images} == {"pooled"}
+    found = listing(made / "work", doors, strategy_of={"fake": "pooled"})
+    assert {one.strategy for one in found.images} == {Strategy("pooled")}
 
 
 def test_the_pool_is_that_of_the_records_adapter(drawn: ModuleType, doors: Any, tmp_path: Path) -> None:
@@ -113,14 +116,14 @@ def test_all_that_was_planned_is_listed_without_curation(
     plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4})
     list(study.fill(plan, tmp_path / "run", DeviceRequest(), stop=lambda: False))
     found = listing(tmp_path / "run", doors, uncurated=True)
-    names = {"fake", "uncurated fake"}
-    by_entry = {name: {one.key for one in found.images if one.entry == name} for name in names}
-    planned = {f"uncurated {sample.key}" for sample in make_plan().entries["fake"]}
-    assert {one.entry for one in found.images} == names
-    assert by_entry["uncurated fake"] == planned
-    assert {one.key for one in listing(tmp_path / "run", doors).images} == by_entry["fake"]
-    pixels = read(found)
-    assert all(pixels[key] == pixels[f"uncurated {key}"] for key in by_entry["fake"] if f"uncurated {key}" in planned)
+    curated = {one.record_key: one for one in found.images if one.strategy == Strategy("fake")}
+    uncurated = {one.record_key: one for one in found.images if one.strategy == Strategy("fake", curated=False)}
+    assert len(found.images) == len(curated) + len(uncurated) == len({one.key for one in found.images})
+    assert set(uncurated) == {sample.key for sample in make_plan().entries["fake"]}
+    assert {one.record_key for one in listing(tmp_path / "run", doors).images} == set(curated)
+    assert all(curated[key].uncurated == uncurated[key] for key in set(curated) & set(uncurated))
+    assert set(curated) - set(uncurated)
+    assert len(read(found)) == len(found.images)
 
 
 def test_a_dataset_holds_nothing_uncurated(made: Path, doors: Any) -> None:

@@ -3,24 +3,34 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
 from synthgen.evaluate.analysis.predictions import ArmKey
 
-# Colour, line, marker and hatching: of arms of real images alone, and of one strategy after another.
+
+class Style(NamedTuple):
+    """How an arm is drawn, by matplotlib's names: its colour, line, marker and hatching."""
+
+    colour: str
+    line: str | tuple[int, tuple[int, ...]]
+    marker: str
+    hatch: str
+
+
+# Of arms of real images alone, and of one strategy after another.
 _OF_ARM = {
-    REAL: ("#000000", "-", "", ""),
-    AUGMENT: ("#767676", ":", "P", "...."),
-    MORE: ("#E69F00", "--", "X", "xxxx"),
+    REAL: Style("#000000", "-", "", ""),
+    AUGMENT: Style("#767676", ":", "P", "...."),
+    MORE: Style("#E69F00", "--", "X", "xxxx"),
 }
 _OF_STRATEGY = (
-    ("#0072B2", "-", "o", "////"),
-    ("#D55E00", "--", "s", "\\\\\\\\"),
-    ("#009E73", "-.", "^", "||||"),
-    ("#CC79A7", ":", "D", "----"),
-    ("#56B4E9", (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
-    ("#F0E442", (0, (1, 1)), "*", "++++"),
+    Style("#0072B2", "-", "o", "////"),
+    Style("#D55E00", "--", "s", "\\\\\\\\"),
+    Style("#009E73", "-.", "^", "||||"),
+    Style("#CC79A7", ":", "D", "----"),
+    Style("#56B4E9", (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
+    Style("#F0E442", (0, (1, 1)), "*", "++++"),
 )
 _RC: Any = {
     "svg.hashsalt": "synthgen",
@@ -79,21 +89,21 @@ def finish(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plot:
     return Plot(name, caption, caption, sink.getvalue())
 
 
-def style_of(analysis: Analysis, cell: ArmKey) -> tuple[str, Any, str, str]:
-    """The colour, line, marker and hatching of an arm; other strategies get the same again after six."""
-    if not cell.strategy:
-        return _OF_ARM[cell.arm]
-    strategies = sorted({one.strategy for one in analysis.predictions.cells if one.strategy})
-    return _OF_STRATEGY[strategies.index(cell.strategy) % len(_OF_STRATEGY)]
+def style_of(analysis: Analysis, arm: ArmKey) -> Style:
+    """How an arm is drawn; strategies get the same again after six."""
+    if not arm.strategy:
+        return _OF_ARM[arm.name]
+    strategies = sorted({one.strategy for one in analysis.predictions.arms if one.strategy})
+    return _OF_STRATEGY[strategies.index(arm.strategy) % len(_OF_STRATEGY)]
 
 
-def legend_name(cell: ArmKey) -> str:
-    """What a legend calls an arm."""
-    return f"real + {cell.strategy}" if cell.strategy else cell.arm
+def legend_name(arm: ArmKey) -> str:
+    """The name of an arm in a legend."""
+    return f"real + {arm.strategy}" if arm.strategy else arm.name
 
 
 def size_shown(analysis: Analysis) -> str:
-    """Which size the pictures of one size show."""
-    n, ratio = analysis.shown[-1].n_real, max(cell.ratio for cell in analysis.shown)
+    """The size that the pictures of one size show."""
+    n, ratio = analysis.plotted[-1].n_real, max(arm.ratio for arm in analysis.plotted)
     added = f" and {ratio:g} synthetic images for each" if ratio else ""
     return f"{n} real images a class{added}"
