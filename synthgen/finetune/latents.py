@@ -14,10 +14,7 @@ from synthgen.diffusion import pipelines
 from synthgen.finetune import augmentation, step_seeds
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 from synthgen.plan import skin_tones
 from synthgen.plan.adapters import AdapterPlan

@@ -11,10 +11,7 @@ from synthgen.finetune import latents, sample_grid, step_seeds
 from synthgen.finetune.latents import Material
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _BATCH = 8
 Kept = Sequence[tuple[str, "Pixels"]]

@@ -1,5 +1,6 @@
 """One adapter from its recipe to its folder: model and images read, trained, drawn from, and written."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from synthgen.real import indexing
 from synthgen.vision.images import untrusted
 
 _MADE = "adapter"
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -59,13 +61,17 @@ class _Work:
         described = devices.describe(device)
         precision = environment.precision(self._settings.mixed_precision, described)
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
-        self._revision = pipelines.resolve_revision(entry)
+        repository = pipelines.resolve(entry)
+        self._revision = repository.revision
         self._facts = environment.facts(tuning, described, precision, self._revision)
         self._losses = loss_curve.Losses(self.scratch)
         if self._accelerator.is_main_process:
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
-        self._pipe = pipelines.read(entry.strategy, entry.model, self._revision, "float32")
+        variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)
+        if variant:
+            _log.warning("%s: its weights are stored in half precision alone, and tuned from there", entry.model.name)
+        self._pipe = pipelines.read(entry.strategy, entry.model, self._revision, "float32", variant=variant)
         for part in self._pipe.components.values():
             if hasattr(part, "requires_grad_"):
                 part.requires_grad_(False)

@@ -2,10 +2,11 @@
 
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
-from synthgen.diffusion.pipelines.loading import CLASSES, Task, fits, load, pipeline_class, read, resolve_revision
+from synthgen.diffusion.pipelines.loading import CLASSES, Task, fits, load, pipeline_class, read, resolve
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
+from synthgen.diffusion.pipelines.weight_files import choose_variant, stored_dtype
 
 __all__ = [
     "CLASSES",
@@ -15,6 +16,7 @@ __all__ = [
     "Task",
     "check_lengths",
     "check_scheduler",
+    "choose_variant",
     "denoiser",
     "encode",
     "fits",
@@ -22,5 +24,6 @@ __all__ = [
     "pipeline_class",
     "read",
     "reads_mask",
-    "resolve_revision",
+    "resolve",
+    "stored_dtype",
 ]

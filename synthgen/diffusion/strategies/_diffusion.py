@@ -1,6 +1,7 @@
 """What strategies that call a diffusion model have in common: the sampler's settings, and where and how they load."""
 
 import math
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -114,11 +115,21 @@ class FromImageSettings(SamplerSettings):
 
 
 def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
-    """Decide device, dtype, attention backend and batch size."""
-    revision = pipelines.resolve_revision(recipe)
+    """Decide device, dtype, attention backend and batch size, and which of the model's weights are loaded."""
+    repository, model = pipelines.resolve(recipe), recipe.model
     device = devices.describe(wish.device)
-    pixels = (recipe.settings.height or 0) * (recipe.settings.width or 0)
-    return devices.decide(device, wish, pixels=pixels, shard_samples=shard_samples, model_revision=revision)
+    half = devices.choose_dtype(device, wish.dtype) != "float32"
+    variant = pipelines.choose_variant(repository.files, half=half, model=model.name)
+    asked = device.kind == "cuda" and wish.dtype == "auto"
+    decided = devices.decide(
+        device,
+        wish,
+        pixels=(recipe.settings.height or 0) * (recipe.settings.width or 0),
+        shard_samples=shard_samples,
+        model_revision=repository.revision,
+        stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
+    )
+    return replace(decided, variant=variant)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

@@ -10,8 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core import atomic
-from synthgen.errors import DamagedError
+from synthgen.core import table_file
 from synthgen.evaluate.note import Note
 from synthgen.plan.manifest.evaluate import Strategy
 
@@ -52,7 +51,7 @@ class StudyFacts:
         return json.dumps(asdict(self) | {"notes": [note.markdown for note in self.notes]})
 
     @classmethod
-    def from_json(cls, text: bytes) -> Self:
+    def from_json(cls, text: str) -> Self:
         """What a text says.
 
         Raises:
@@ -150,7 +149,6 @@ class Predictions:
     def write(self, path: Path) -> None:
         """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""
         import pyarrow as pa
-        from pyarrow import parquet
 
         n_trials, n_images, n_classes = self.probabilities.shape
         columns: dict[str, Any] = {
@@ -162,10 +160,7 @@ class Predictions:
             columns[name] = pa.array(list(values)).take(pa.array(np.tile(np.arange(n_images), n_trials)))
         flat = pa.array(self.probabilities.reshape(-1))
         columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, n_classes)
-        table = pa.table(columns).replace_schema_metadata({"study": self.study.to_json()})
-        sink = pa.BufferOutputStream()
-        parquet.write_table(table, sink, compression="zstd")
-        atomic.write(path, sink.getvalue().to_pybytes())
+        table_file.write(path, pa.table(columns), {"study": self.study.to_json()})
 
     def _of_trials(self) -> dict[str, list[Any]]:
         """The columns that say which trial a row is of, as they are written."""
@@ -180,11 +175,10 @@ class Predictions:
             DamagedError: The file can't be read, or holds no predictions.
         """
         import pyarrow as pa
-        from pyarrow import parquet
 
-        try:
-            table = parquet.read_table(pa.BufferReader(path.read_bytes()))
-            study = StudyFacts.from_json(table.schema.metadata[b"study"])
+        with table_file.reading(path, "not the predictions of a study"):
+            table, metadata = table_file.read(path)
+            study = StudyFacts.from_json(metadata["study"])
             keys = table.column("key").to_pylist()
             n_images = keys.count(keys[0])
             trials = table.select(_OF_TRIAL).take(pa.array(np.arange(0, len(keys), n_images))).to_pylist()
@@ -200,9 +194,6 @@ class Predictions:
                 tuple(first.column("group").to_pylist()),
                 _probabilities(table, (len(trials), n_images, len(study.labels))),
             )
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedError(f"{path}: not the predictions of a study ({reason})") from None
 
 
 def _each(n_trials: int, n_images: int) -> Any:

@@ -20,9 +20,10 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
+from synthgen.core.hashing import stable_hash
 from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.manifest.evaluate import Strategy
-from synthgen.plan.real_pools import Draw, stable_rank
+from synthgen.plan.real_pools import Draw
 
 _NEVER = 2**62  # no n is as large
 
@@ -53,13 +54,13 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str,
     """
     strata: dict[tuple[Strategy, str, str, int], list[tuple[bytes, SyntheticImage]]] = defaultdict(list)
     for image in images:
-        place = stable_rank(seed, "synthetic", drawn.number, image.record_key)
+        place = stable_hash(seed, "synthetic", drawn.number, image.record_key)
         tone = 0 if image.source_id else image.tone
         strata[image.strategy, image.label, image.source_id, tone].append((place, image))
     smallest_n = _smallest_n(drawn, pool)
     turns: dict[tuple[Strategy, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (strategy, label, source, tone), members in strata.items():
-        first = stable_rank(seed, "start", drawn.number, strategy.name, label, tone)
+        first = stable_hash(seed, "start", drawn.number, strategy.name, label, tone)
         start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start

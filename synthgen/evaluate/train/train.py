@@ -15,10 +15,9 @@ from synthgen.plan.manifest.learner import SMALL, Learner
 from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from numpy.typing import NDArray
 
-    Rows = npt.NDArray[np.int64]
+    from synthgen.core.types import Rows
 
 _WHOLE, _HEAD = 1e-4, 2e-3  # learning rates of a checkpoint as a whole, and of its head or a network from nothing
 
@@ -54,7 +53,7 @@ class Setup:
         """What trainings have predicted so far."""
         return ResultsStore(self.folder, {split: (len(rows), self.classes) for split, rows in self.held_out.items()})
 
-    def rows(self) -> npt.NDArray[Any]:
+    def rows(self) -> NDArray[Any]:
         """Features or pixels by row, mapped from disk: processes share them, and they need not fit in memory."""
         import numpy as np
 

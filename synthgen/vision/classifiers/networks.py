@@ -10,10 +10,7 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 SMALL = "small-cnn"
 SMALLEST = 16

@@ -12,12 +12,7 @@ from synthgen.vision.classifiers.augmentation import augment
 from synthgen.vision.classifiers.fit_result import balanced
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Floats, Pixels, Rows
 
 
 @dataclass(frozen=True, slots=True)

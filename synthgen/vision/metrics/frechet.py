@@ -8,16 +8,20 @@ The usual matrix square root is slow and fails on covariances of low rank. With 
 C1 C2 are the squared singular values of F1 F2ᵀ, so the last trace is their sum: real, stable, and of any rank.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.vision.metrics.value import Measured, too_few
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
+
 _BLOCK = 8192
 
 
@@ -36,7 +40,7 @@ class Gaussian:
     count: int
 
     @classmethod
-    def of(cls, features: Floats) -> Self:
+    def of(cls, features: AnyFloats) -> Self:
         """The moments of features of shape (n, dim), n at least 2, by QR of one block after another."""
         count, dim = features.shape
         mean = features.mean(0, dtype=np.float64)
@@ -62,6 +66,6 @@ def frechet(first: Gaussian, second: Gaussian) -> Measured:
     return Measured(max(between + within - 2 * shared, 0.0), note=note)
 
 
-def _blocks(features: Floats) -> Iterator[NDArray[np.float64]]:
+def _blocks(features: AnyFloats) -> Iterator[NDArray[np.float64]]:
     for start in range(0, len(features), _BLOCK):
         yield features[start : start + _BLOCK].astype(np.float64)

@@ -6,10 +6,17 @@ A set's manifold is the union of balls about its images, each as wide as the dis
     recall    = share of real images inside the generated manifold
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from synthgen.vision.metrics.neighbours import Cloud, Floats, squared_distances
+from synthgen.vision.metrics.neighbours import Cloud, squared_distances
 from synthgen.vision.metrics.value import Measured, too_few
+
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
 
 DENSITY_K = 5  # the paper's
 
@@ -43,7 +50,7 @@ def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measu
     return Measured(inside(queries.features, references)), Measured(inside(references.features, queries))
 
 
-def inside(features: Floats, manifold: Cloud) -> float:
+def inside(features: AnyFloats, manifold: Cloud) -> float:
     """The share of features within any ball of a manifold, its surface included."""
     radii, found = manifold.radii(PRECISION_K), 0
     for _, squared in squared_distances(features, manifold.features):

@@ -9,10 +9,7 @@ from synthgen.vision.near_duplicates.signature import SIDE
 from synthgen.vision.near_duplicates.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 # The crops: the share of the reference's side, and how many places along each.
 _CROPS = ((1.0, 1), (0.88, 2), (0.76, 3), (0.66, 4))

@@ -15,10 +15,7 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.near_duplicates.crops import Crops
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 METHOD = "faiss-ivf-1"
 _SEED, _PROBES, _PER_LIST, _MOST_LISTS = 1234, 24, 40, 8192
