@@ -201,7 +201,7 @@ def test_a_folder_of_something_else_is_left_alone(prepared: Any, tmp_path: Path)
     """Nothing is written where there is no report, nor over the report of another study."""
     (tmp_path / "report").mkdir()
     (tmp_path / "report/notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="is not empty and not a report"):
+    with pytest.raises(InputError, match=r"report .*study\.json"):
         prepared()
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["notes.txt"]
 
@@ -210,7 +210,7 @@ def test_a_report_of_another_study_is_left_alone(whole: Path, prepared: Any, tmp
     """The line names both."""
     (tmp_path / "report").mkdir()
     (tmp_path / "report/study.json").write_text('{"name": "other"}')
-    with pytest.raises(InputError, match="holds the report of `other`, this is `study`"):
+    with pytest.raises(InputError, match=r"`other`.*`study`"):
         prepared()
 
 
@@ -269,10 +269,10 @@ def test_nothing_is_uncurated_where_nothing_is_rejected(
 ) -> None:
     """Said before any image is made."""
     path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True)
-    with pytest.raises(InputError, match=r"evaluate\.uncurated: nothing is rejected without `curate:`"):
+    with pytest.raises(InputError, match=r"^evaluate\.uncurated: "):
         evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
     path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True, synthetic="org/dataset")
-    with pytest.raises(InputError, match=r"evaluate\.uncurated: `org/dataset` holds no run"):
+    with pytest.raises(InputError, match=r"^evaluate\.uncurated: `org/dataset`"):
         evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from synthgen.evaluate.design.arms import Condition
 from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.manifest.evaluate import Evaluate, Strategy, against_faults
-from synthgen.plan.real_index import SPLITS, Index
-
-_BY_GROUP = "group "  # how the index says of an image that its group is in another split too
+from synthgen.plan.real_index import SPLITS, FaultKind, Index
 
 
 def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str]:
@@ -80,7 +78,7 @@ def _groups(index: Index) -> list[str]:
     """The fault of groups that have images in two splits, those that the index put aside for it included."""
     splits = defaultdict(set)
     for source in index.sources:
-        if not source.fault or source.fault.startswith(_BY_GROUP):
+        if not source.fault or source.fault_kind is FaultKind.GROUP_IN_TWO_SPLITS:
             splits[source.group].add(source.split)
     both = sorted(group for group, found in splits.items() if len(found) > 1)
     if not both:

@@ -81,7 +81,7 @@ def test_a_run_that_lacks_images_is_refused(made: Path, doors: Any, tmp_path: Pa
     """A study of half a run would be another study tomorrow."""
     run = shutil.copytree(made / "work", tmp_path / "run")
     (run / "fake/00001.tar").unlink()
-    with pytest.raises(IncompleteError, match="1 of 5 work shards are missing"):
+    with pytest.raises(IncompleteError, match=run.name):
         listing(run, doors)
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_shard_is_said(drawn: ModuleType, doors: Any, tmp_path: Path) 
     root = drawn.write_dataset(tmp_path / "d", drawn.more_real(2))
     shard = next(root.glob("data/*.tar"))
     shard.write_bytes(shard.read_bytes()[:3000])
-    with pytest.raises(DamagedError, match="cut short"):
+    with pytest.raises(DamagedError, match=shard.name):
         listing(root, doors)
 
 
@@ -100,7 +100,7 @@ def test_what_a_run_rejects_is_left_out(
     """A study of a run takes the images that its packed dataset would have; one that is not judged yet is refused."""
     plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
     make_images(plan, tmp_path / "run")
-    with pytest.raises(IncompleteError, match="nothing is judged yet"):
+    with pytest.raises(IncompleteError):
         listing(tmp_path / "run", doors)
     list(study.curate(tmp_path / "run", plan, lambda: False))
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
@@ -128,7 +128,7 @@ def test_all_that_was_planned_is_listed_without_curation(
 
 def test_a_dataset_holds_nothing_uncurated(made: Path, doors: Any) -> None:
     """What was rejected is not packed; a run without rules rejects nothing."""
-    with pytest.raises(InputError, match="is a dataset, which holds no rejected image; give the run"):
+    with pytest.raises(InputError, match=r"^evaluate\.uncurated: .*webdataset"):
         listing(made / "webdataset", doors, uncurated=True)
-    with pytest.raises(InputError, match="has no `curate:`, so nothing of it is rejected"):
+    with pytest.raises(InputError, match=r"^evaluate\.uncurated: .*work"):
         listing(made / "work", doors, uncurated=True)

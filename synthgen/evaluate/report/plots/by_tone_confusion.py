@@ -23,8 +23,9 @@ def by_tone(analysis: Analysis) -> Plot | None:
         at = np.arange(len(known)) + (place - (len(analysis.plotted) - 1) / 2) * width
         heights = [100 * one.value for one in figures]
         ends = [[100 * (one.value - max(one.low, 0)), 100 * (min(one.high, 1) - one.value)] for one in figures]
-        drawn = {"facecolor": "#4d4d4d" if arm.name == REAL else "white", "edgecolor": look.colour, "hatch": look.hatch}
-        panel.bar(at, heights, width * 0.9, label=style.legend_name(arm), **drawn)
+        face = "#4d4d4d" if arm.name == REAL else "white"
+        label = style.legend_name(arm)
+        panel.bar(at, heights, width * 0.9, label=label, facecolor=face, edgecolor=look.colour, hatch=look.hatch)
         panel.errorbar(at, heights, np.nan_to_num(ends).T, fmt="none", ecolor="black", capsize=2)
     panel.set_xticks(range(len(known)), [f"{name}\nn = {members.sum()}" for name, members in known.items()])
     panel.set_ylabel("top-1 accuracy, %")

@@ -1,7 +1,9 @@
 """Plots by size and ratio: dose and response, and the gain over real images alone."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report.plots import style
 from synthgen.evaluate.report.plots.style import Plot
 from synthgen.plan.manifest.evaluate import Strategy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _TWO = 2
 
@@ -80,7 +85,7 @@ def axis_limits(found: Sequence[Comparison]) -> tuple[float, float]:
     return 100 * (min(inside) - margin), 100 * (max(inside) + margin)
 
 
-def _level(panel: Any, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]) -> None:
+def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]) -> None:
     """What an arm without a ratio reaches, across the panel."""
     if arm not in analysis.predictions.arms:
         return
@@ -99,7 +104,7 @@ def _level(panel: Any, analysis: Analysis, arm: ArmKey, ratios: Sequence[float])
         panel.fill_between(ends, [low] * 2, [high] * 2, color=look.colour, alpha=0.1, linewidth=0)
 
 
-def _line(panel: Any, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey) -> None:
+def _line(panel: Axes, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey) -> None:
     """One arm by its ratio, from real images alone on."""
     if not arms:
         return
@@ -121,13 +126,13 @@ def _line(panel: Any, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey)
     panel.plot(at, np.array([low, high]).T, color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6)
 
 
-def _bars(panel: Any, analysis: Analysis, found: Sequence[Comparison], sizes: Sequence[int], shift: float) -> None:
+def _bars(panel: Axes, analysis: Analysis, found: Sequence[Comparison], sizes: Sequence[int], shift: float) -> None:
     for one in found:
         look = style.style_of(analysis, one.arm)
         known, at = one.difference, sizes.index(one.arm.n_real) + shift
         ends = np.nan_to_num([[100 * (known.value - known.low)], [100 * (known.high - known.value)]])
         fill = look.colour if one.significant else "white"
-        drawn = {
+        drawn: dict[str, Any] = {
             "color": look.colour,
             "mfc": fill,
             "marker": look.marker,

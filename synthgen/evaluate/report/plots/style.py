@@ -1,12 +1,18 @@
 """How every plot looks: colours of Okabe and Ito 2008, and a marker or hatching each, so grey tells them apart."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
 from synthgen.evaluate.analysis.predictions import ArmKey
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class Style(NamedTuple):
@@ -57,7 +63,9 @@ class Plot:
     svg: bytes
 
 
-def panels(count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 3.0), share: bool = True) -> Any:
+def panels(
+    count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 3.0), share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels, at most four across, and its panels; ``size`` is a panel's, in inches."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -72,7 +80,7 @@ def panels(count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 
     return figure, list(grid.flat[:count])
 
 
-def finish(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plot:
+def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str) -> Plot:
     """The figure as a plot, below it one legend of what the panels show."""
     from matplotlib import rc_context
 
