@@ -57,7 +57,7 @@ def evaluate(
 
 
 def finished(job: EvaluateJob) -> int:
-    """How many of a study's trainings are done."""
+    """The number of a study's trainings that are done."""
     results = _setup(job).results
     return sum(results.read(name) is not None for name in job.names)
 
@@ -111,7 +111,7 @@ def _write_inputs(job: EvaluateJob, path: Path, progress: Progress | None) -> No
 
 
 def _processes(setup: Setup, trainings: int) -> int:
-    """How many processes to train in: starting one takes as long as some ten probes."""
+    """The number of processes to train in: starting one takes as long as some ten probes."""
     if setup.device != "cpu":
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

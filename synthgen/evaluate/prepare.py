@@ -94,21 +94,26 @@ class EvaluateJob:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What a reader of the report has to know."""
+        """The notes of the report."""
         classifier = Note(f"The learner, {self.network.description}: {self.network.origin}")
         looked_for = self.near_duplicates.notes() if self.near_duplicates else ()
         return (*self.design.notes, *self.of_curation, classifier, *looked_for)
 
 
 def prepare(
-    read: Manifest, out: Path, doors: Extensions, *, given: Path | None = None, progress: Progress | None = None
+    manifest: Manifest,
+    out: Path,
+    extensions: Extensions,
+    *,
+    given: Path | None = None,
+    progress: Progress | None = None,
 ) -> EvaluateJob:
-    """Prepare a study, and refuse one that can't be done.
+    """A study that is ready to be trained; one that can't be done is refused.
 
     Args:
-        read: The manifest.
+        manifest: The manifest.
         out: The report's folder.
-        doors: The strategies and sources there are.
+        extensions: The strategies and sources there are.
         given: The run or dataset of synthetic images, in place of ``evaluate.synthetic``.
         progress: Told what is done, how much of it, and how much there is; may raise to stop.
 
@@ -116,16 +121,16 @@ def prepare(
         InputError: The study can't be done as asked; one line for each fault.
         IncompleteError: The run lacks images.
     """
-    settings, images, document = read.document.evaluate, read.real, read.document
+    settings, images, document = manifest.document.evaluate, manifest.real, manifest.document
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
     reserve(out, document.name)
-    labels, report = labels_of(read), progress or _silent
-    network = backbone.load(settings.learner, read.base, len(labels))
-    root = _synthetic_root(read, settings, given, out)
-    index, home = locate.find_index(read, images, root, out, partial(report, "indexing real images"))
-    found = _listed(root, settings, doors, document.skin_tones.scale)
-    pictures = ImageReader(indexing.open_images(images.source, images.settings, read.base, home), found.places)
+    labels, report = labels_of(manifest), progress or _silent
+    network = backbone.load(settings.learner, manifest.base, len(labels))
+    root = _synthetic_root(manifest, settings, given, out)
+    index, home = locate.find_index(manifest, images, root, out, partial(report, "indexing real images"))
+    found = _listed(root, settings, extensions, document.skin_tones.scale)
+    pictures = ImageReader(indexing.open_images(images.source, images.settings, manifest.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
     report_near = partial(report, "looking for near-copies")
     search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=report_near)
@@ -134,61 +139,63 @@ def prepare(
     designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
     rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
-    of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
-    return EvaluateJob(read, settings, out, index, network, designed, alike, rows, of_curation)
+    of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, extensions)))
+    return EvaluateJob(manifest, settings, out, index, network, designed, alike, rows, of_curation)
 
 
-def check(read: Manifest, out: Path, index: Index | None) -> None:
+def check(manifest: Manifest, out: Path, index: Index | None) -> None:
     """Refuse a study that its real images, its classifier or its folder make impossible, before any image is made.
 
     Args:
-        read: The manifest.
+        manifest: The manifest.
         out: The report's folder.
         index: The real images, as far as they are indexed already.
 
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
     """
-    settings, labels = read.document.evaluate, labels_of(read)
+    settings, labels = manifest.document.evaluate, labels_of(manifest)
     if settings is None:
         return
-    if settings.uncurated and settings.synthetic == "this" and read.curation is None:
+    if settings.uncurated and settings.synthetic == "this" and manifest.curation is None:
         raise InputError(
             "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
         )
-    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(read.base / settings.synthetic):
+    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(manifest.base / settings.synthetic):
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )
-    reserve(out, read.document.name)
-    backbone.load(settings.learner, read.base, len(labels))
+    reserve(out, manifest.document.name)
+    backbone.load(settings.learner, manifest.base, len(labels))
     refuse(feasibility.of_real(settings, index, labels) if index else [])
 
 
-def labels_of(read: Manifest) -> list[str]:
+def labels_of(manifest: Manifest) -> list[str]:
     """The labels that a study tells apart, in the manifest's order."""
-    known, asked = list(read.document.labels), read.document.evaluate
+    known, asked = list(manifest.document.labels), manifest.document.evaluate
     return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
 
 
-def _learned(curation: Mapping[str, Any], doors: Extensions) -> list[str]:
+def _learned(curation: Mapping[str, Any], extensions: Extensions) -> list[str]:
     """The scorers that images were chosen by and that learned from real images with their labels."""
-    used = [name for name in curation.get("scores", ()) if name in doors.scorers.names()]
-    return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
+    used = [name for name in curation.get("scores", ()) if name in extensions.scorers.names()]
+    return [name for name in used if extensions.scorers.module(name).Settings.learns_labels]
 
 
-def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
+def _synthetic_root(manifest: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
     if not arms.uses_synthetic(settings):
         return None
-    name, run = read.document.name, settings.uncurated
-    return locate.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
+    name, run = manifest.document.name, settings.uncurated
+    return locate.find(settings.synthetic, given, name=name, base=manifest.base, out=out, run=run)
 
 
-def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> SyntheticListing:
+def _listed(root: Path | None, settings: Evaluate, extensions: Extensions, scale: str) -> SyntheticListing:
     if root is None:
         return SyntheticListing((), {})
     pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
-    return synthetic.list_synthetic(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
+    return synthetic.list_synthetic(
+        root, extensions, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated
+    )
 
 
 def _of_labels(index: Index, labels: Sequence[str]) -> Index:

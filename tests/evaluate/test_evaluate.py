@@ -1,4 +1,4 @@
-"""A study is trained unit by unit, ends with the same bytes however it got there, and catches what leaks."""
+"""A study is trained bit by bit, ends with the same bytes however it got there, and catches what leaks."""
 
 import hashlib
 import json
@@ -45,10 +45,10 @@ from synthgen.vision.features import user_cache
 
 read, out, given, cache = map(Path, sys.argv[1:])
 user_cache.folder = lambda: cache
-publish, units = atomic.publish, []
+publish, files = atomic.publish, []
 def dying(scratch, path):
-    units.extend([path] * (path.suffix == ".safetensors"))
-    if len(units) == 3:
+    files.extend([path] * (path.suffix == ".safetensors"))
+    if len(files) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     publish(scratch, path)
 atomic.publish = dying
@@ -127,7 +127,7 @@ def test_every_arm_takes_the_same_steps(whole: Path) -> None:
 
 
 def test_trials_of_one_training_are_trained_once(whole: Path) -> None:
-    """Arms that are the same images and steps share one unit, and still have a row each."""
+    """Arms that are the same images and steps share one training, and still have a row each."""
     rows = (whole / "results.csv").read_text().splitlines()[1:]
     assert len(list(whole.glob("trials/*/*.safetensors"))) < len(rows)
 
@@ -135,12 +135,12 @@ def test_trials_of_one_training_are_trained_once(whole: Path) -> None:
 def test_a_study_that_was_stopped_goes_on_where_it_was(whole: Path, prepared: Any) -> None:
     """What was trained is not trained again, and all files end as those of one that ran through."""
     trained, asked = list[str](), iter([False, False, False, True])
-    units = evaluate.evaluate(prepared(), workers=1, stop=lambda: next(asked))
+    trainings = evaluate.evaluate(prepared(), workers=1, stop=lambda: next(asked))
     with pytest.raises(StoppedError):
-        trained.extend(unit.name for unit in units)
+        trained.extend(one.name for one in trainings)
     job = prepared()
     assert evaluate.finished(job) == 3
-    rest = [unit.name for unit in evaluate.evaluate(job, workers=1)]
+    rest = [one.name for one in evaluate.evaluate(job, workers=1)]
     assert not set(trained) & set(rest)
     assert files(job.out) == files(whole)
 
@@ -149,7 +149,7 @@ def test_a_study_that_was_stopped_goes_on_where_it_was(whole: Path, prepared: An
 def test_a_study_that_was_killed_goes_on_where_it_was(
     whole: Path, prepared: Any, drawn: ModuleType, base: Path, tmp_path: Path
 ) -> None:
-    """Killed between writing a unit and its name, the study repeats that one alone and ends with the same bytes."""
+    """Killed between writing a file and its name, the study repeats that one alone and ends with the same bytes."""
     read = drawn.write_manifest(base / f"{tmp_path.name}.yaml")
     where = [read, tmp_path / "report", base / "second", base / "features"]
     assert subprocess.run([sys.executable, "-c", RUN, *where], check=False).returncode == -signal.SIGKILL
@@ -167,18 +167,18 @@ def test_processes_change_no_byte(whole: Path, prepared: Any) -> None:
     assert files(job.out) == files(whole)
 
 
-def test_a_rotten_unit_is_trained_again(whole: Path, prepared: Any) -> None:
+def test_a_rotten_file_is_trained_again(whole: Path, prepared: Any) -> None:
     """A file that is not what was written costs its own training and nothing else."""
     job = prepared()
     shutil.copytree(whole, job.out, dirs_exist_ok=True)
-    unit = sorted(job.out.glob("trials/*/*.safetensors"))[0]
-    unit.write_bytes(unit.read_bytes()[:-1])
-    assert [one.name for one in evaluate.evaluate(job, workers=1)] == [unit.stem]
+    file = sorted(job.out.glob("trials/*/*.safetensors"))[0]
+    file.write_bytes(file.read_bytes()[:-1])
+    assert [one.name for one in evaluate.evaluate(job, workers=1)] == [file.stem]
     assert files(job.out) == files(whole)
 
 
 def test_a_report_is_made_again_from_its_predictions(whole: Path, tmp_path: Path) -> None:
-    """Without a unit, an image or a manifest, the same files come out."""
+    """Without a training, an image or a manifest, the same files come out."""
     (tmp_path / "again").mkdir()
     shutil.copy(whole / write.FILE, tmp_path / "again")
     evaluate.rescore(tmp_path / "again")

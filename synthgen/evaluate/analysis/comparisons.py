@@ -142,7 +142,7 @@ class Analysis:
         return tuple(one for one in self.comparisons if (one.against.name, one.metric, one.subset, one.kind) == chosen)
 
     def saturation(self, strategy: Strategy, n_real: int) -> dose_response.Saturation | None:
-        """Where the gain of one strategy's images saturates; ``None`` for fewer than two ratios or no ``real``."""
+        """The ratio at which the gain of a strategy saturates; ``None`` for fewer than two ratios or no ``real``."""
         real = self._find(REAL, n_real)
         arms = [arm for arm in self.predictions.arms if (arm.name, arm.strategy) == (ADDED, strategy)]
         arms = [arm for arm in arms if arm.n_real == n_real]
@@ -156,7 +156,7 @@ class Analysis:
         return dose_response.saturation(np.array([arm.ratio for arm in arms]), np.array(gains).T)
 
     def exchange(self, arm: ArmKey) -> dose_response.Exchange | None:
-        """What one of an arm's synthetic images is worth in real ones; ``None`` without a curve of real ones."""
+        """The real images that one of an arm's synthetic images is worth; ``None`` without a curve of real ones."""
         by_number = {one.n_real: one for one in self.predictions.arms if one.name == REAL}
         more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.arms if one.name == MORE}
         points = dict(sorted((more | by_number).items()))

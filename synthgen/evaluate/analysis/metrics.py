@@ -16,13 +16,13 @@ LIGHT, DARK = "light", "dark"
 
 
 def members_by_group(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Which of N images each tone group has, light first; only groups that have any, and none without a scale."""
+    """The members of each tone group among N images, light first; only groups that have any; none without a scale."""
     groups = {name: np.isin(tones, values) for name, values in skin_tones.GROUPS.get(scale, {}).items()}
     return {name: members for name, members in groups.items() if members.any()}
 
 
 def members_by_tone(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Which of N images each tone of the scale has, in its order; ``unknown`` last; only tones that have any."""
+    """The members of each tone of the scale among N images, in its order, ``unknown`` last; only tones with any."""
     if scale not in skin_tones.NAMES:
         return {}
     order = [*skin_tones.NAMES[scale], 0]
@@ -150,7 +150,7 @@ def per_class(labels: Labels, probabilities: Probabilities) -> tuple[ClassScores
 
 
 def confusion(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:
-    """How many images of each class (rows) were taken for each class (columns): (K, K)."""
+    """The number of images of each class (rows) that were taken for each class (columns): (K, K)."""
     classes = probabilities.shape[1]
     pairs = labels * classes + probabilities.argmax(1)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
@@ -176,7 +176,7 @@ def auroc(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
 
 
 def expected_calibration_error(labels: Labels, probabilities: Probabilities, bins: int = ECE_BINS) -> float:
-    """How far confidence is from accuracy, by bins of confidence (Guo et al., ICML 2017, equation 3)."""
+    """The mean distance of confidence from accuracy, by bins of confidence (Guo et al., ICML 2017, equation 3)."""
     confidence = probabilities.max(1).astype(np.float64)
     surplus = confidence - (probabilities.argmax(1) == labels)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

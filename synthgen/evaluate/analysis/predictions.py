@@ -20,7 +20,7 @@ _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_ste
 
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
-    """What the report says of a study, beside its numbers.
+    """The facts of a study that its report tells beside the numbers.
 
     Attributes:
         name: The manifest's.
@@ -52,7 +52,7 @@ class StudyFacts:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What a text says.
+        """The facts that a text holds.
 
         Raises:
             ValueError: It is no JSON.

@@ -1,4 +1,4 @@
-"""What each arm of a study is: how many real and synthetic images a label it trains on, and how."""
+"""The trials that each arm of a study asks for: how many real and synthetic images a label they train on, and how."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -115,7 +115,7 @@ def _conditions(arm: Arm, n: int, settings: Evaluate, strategies: Sequence[Strat
 
 
 def _controls(arm: Arm, n: int, ratio: int, settings: Evaluate) -> Iterator[Condition]:
-    """What ``real+synthetic`` does beside its images being synthetic: as many images, as many steps."""
+    """The trials that do all that ``real+synthetic`` does but for its images: as many images, or as many steps."""
     total = n * (1 + ratio)
     if arm == "real-duplicated":
         yield Condition(arm, _NONE, n, ratio, n, duplicated=1 + ratio)

@@ -97,7 +97,7 @@ def choose_all(
 
 
 def _smallest_n(drawn: Draw, pool: str) -> Callable[[SyntheticImage], int]:
-    """What tells the smallest n whose draw holds an image's source and all that its generator saw; 0 for any."""
+    """A function to the smallest n whose draw holds an image's source and all that its generator saw; 0 for any n."""
     if pool == "all":
         return lambda _: 0
 

@@ -51,7 +51,7 @@ class Design:
 
     @cached_property
     def used(self) -> dict[Strategy, int]:
-        """How many synthetic images train a trial, by what they are of."""
+        """The number of synthetic images that train a trial, by strategy."""
         keys: dict[Strategy, set[str]] = {}
         for trial in self.trials:
             if trial.strategy:
@@ -68,7 +68,7 @@ def design(
     labels: Sequence[str],
     near_copies: Collection[str] = (),
 ) -> Design:
-    """Design a study.
+    """The design of a study.
 
     Args:
         settings: What is asked.
@@ -115,13 +115,13 @@ def refuse(found: Sequence[str]) -> None:
 
 
 def _leaks(synthetic: Sequence[SyntheticImage], check: LeakCheck) -> dict[str, str]:
-    """Why images that carry something of one held out may train nothing, by key."""
+    """The reason why an image may train nothing, by key, of those that carry something of one held out."""
     found = ((image.key, check.reason(image)) for image in synthetic)
     return {key: reason for key, reason in found if reason}
 
 
 def _by_strategy(synthetic: Sequence[SyntheticImage], reasons: Mapping[str, str]) -> Excluded:
-    """How many images of each strategy train nothing, by reason."""
+    """The number of images that train nothing, by strategy and reason."""
     excluded: Excluded = {image.strategy: Counter() for image in synthetic}
     for image in synthetic:
         if image.key in reasons:

@@ -1,4 +1,4 @@
-"""Which synthetic images may train no trial at all, because they carry something of a validation or test image."""
+"""The reasons why a synthetic image may train no trial: all that it can carry of a validation or test image."""
 
 from collections.abc import Collection
 from functools import cache
@@ -37,7 +37,7 @@ class LeakCheck:
         self._seen = cache(lambda pool: not self._siblings.isdisjoint(pool))  # a pool is shared by many images
 
     def reason(self, image: SyntheticImage) -> str:
-        """Why an image may train no trial; empty where it may."""
+        """The reason why an image may train no trial; empty where it may."""
         found = {
             LABEL: image.label not in self._labels,
             CHILD: image.source_id in self._ids,

@@ -23,7 +23,7 @@ SLACK = 0.1  # of the images that a trial should have, this share may be missing
 
 @dataclass(frozen=True)
 class DesignInputs:
-    """What all seeds of a study have in common.
+    """The settings and images that all seeds of a study have in common.
 
     Attributes:
         settings: What is asked.
@@ -65,12 +65,12 @@ class DesignInputs:
 
     @cached_property
     def real_marks(self) -> dict[str, str]:
-        """What a real image teaches, by its id: its label and bytes."""
+        """The label and bytes of each real image, which are what it teaches, as one text by its id."""
         return {source.id: f"{source.label} {source.sha256}" for source in self.index.usable("train")}
 
     @cached_property
     def synthetic_marks(self) -> dict[str, str]:
-        """What a synthetic image teaches, by its key: its label and bytes."""
+        """The label and bytes of each synthetic image, which are what it teaches, as one text by its key."""
         return {image.key: f"{image.label} {image.sha256}" for image in self.synthetic}
 
     @cached_property
@@ -84,7 +84,7 @@ class DesignInputs:
 
 
 class Shortage(NamedTuple):
-    """How many synthetic images a trial lacks of the label that lacks most."""
+    """The label of which a trial lacks most synthetic images, and how many it lacks."""
 
     label: str
     missing: int
@@ -114,7 +114,7 @@ class SeedDesign:
         return {one.key for found in self._candidates.values() for one in found if one.smallest_n <= largest}
 
     def reason_left_out(self, condition: Condition) -> str:
-        """Why there can't be a trial, for no fault of what was asked; empty where there can."""
+        """The reason why there can't be a trial, for no fault of what was asked; empty where there can."""
         if condition.real_images > min(map(len, self._drawn.order.values())):
             return TOO_FEW_REAL
         if not condition.synthetic_n:
@@ -180,5 +180,5 @@ class SeedDesign:
         return chosen.get((condition.synthetic_n, condition.synthetic_ratio), frozenset())
 
     def _counts(self, condition: Condition) -> dict[str, int]:
-        """How many synthetic images a trial has, by label."""
+        """The number of a trial's synthetic images, by label."""
         return {label: len(self._keys(condition, label)) for label in self._inputs.labels}

@@ -1,4 +1,4 @@
-"""What a study is made of: the synthetic image that may train a trial, and the trial, one classifier to train."""
+"""The synthetic image that may train a trial, and the trial: one classifier to train and test."""
 
 import json
 from collections.abc import Iterable
@@ -88,7 +88,7 @@ class Trial:
 
     @cached_property
     def key(self) -> str:
-        """The digest that names its unit in the ledger: of its training, and of its place in the study."""
+        """The digest of its training and of its place in the study, which is its name in tables."""
         return digest([self.training, self.arm, str(self.strategy), str(self.n_real), str(float(self.ratio))])
 
 

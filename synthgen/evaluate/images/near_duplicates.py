@@ -33,7 +33,7 @@ _HELD, _COMPARED = 64, 1024  # images whose pixels are in memory at a time, and 
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """What was found to look like something else.
+    """The images of a study that look like others of it.
 
     Attributes:
         threshold: The similarity from which on an image counted.
@@ -48,7 +48,7 @@ class NearDuplicates:
     real: int
 
     def notes(self) -> Iterator[Note]:
-        """What a reader of the report has to know of it."""
+        """The notes on them."""
         yield Note(
             f"Near-copies (similarity of at least {self.threshold:g}) were looked for before training: "
             f"{len(self.of_held)} synthetic images look like a validation or test image and train nothing; "
@@ -109,7 +109,7 @@ def find_near_duplicates(
 
 
 class _Counter:
-    """Counts what is done of so much, and tells of it."""
+    """Progress towards a known total, told as it is made."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._progress, self._done = total, progress, 0
@@ -123,7 +123,7 @@ class _Counter:
 def _compare(
     parts: Sequence[Floats], images: Sequence[SyntheticImage], limit: float, counter: _Counter
 ) -> NearDuplicates:
-    """What signatures say: of images held out, of real training images, and of synthetic ones, in this order."""
+    """The near-duplicates by signatures: of images held out, real training images and synthetic ones, in this order."""
     import numpy as np
 
     held_out, known, made = parts
@@ -152,7 +152,7 @@ def _signatures(reads: Sequence[Read], counter: _Counter) -> Floats:
 
 
 def _kept(path: Path, known: str, images: Iterable[SyntheticImage]) -> NearDuplicates | None:
-    """What an earlier search found of the same images; ``None`` where there was none."""
+    """The near-duplicates that an earlier search kept of the same images; ``None`` where there was none."""
     try:
         said = json.loads(path.read_bytes())
         if said.pop("digest") == known:

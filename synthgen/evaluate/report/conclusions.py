@@ -142,7 +142,7 @@ def _controls(analysis: Analysis) -> Iterator[str]:
 
 
 def _curated(analysis: Analysis) -> Iterator[str]:
-    """What leaving out rejected images did, in every arm that has synthetic ones."""
+    """The sentences on leaving out rejected images, for every arm that has synthetic ones."""
     for arm in SYNTHETIC:
         found = analysis.family(arm, kind="curation")
         for strategy in sorted({one.arm.strategy for one in found}):
@@ -151,7 +151,7 @@ def _curated(analysis: Analysis) -> Iterator[str]:
 
 
 def _strategies(analysis: Analysis) -> Iterator[str]:
-    """What one way of making images did beside another, in every arm that has synthetic ones."""
+    """The sentences on one strategy beside another, for every arm that has synthetic images."""
     for arm in SYNTHETIC:
         found = analysis.family(arm, kind="strategies")
         for strategy, other in sorted({(one.arm.strategy, one.against.strategy) for one in found}):

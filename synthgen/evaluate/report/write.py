@@ -1,4 +1,4 @@
-"""Writes a study's report: everything in it is made from the predictions, so it can be made again from them alone."""
+"""A study's report, written from its predictions alone, so that it can be made again from them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,14 +29,14 @@ _METHODS = (
 
 
 def write(predictions: Predictions, out: Path) -> Analysis:
-    """Write every file of the report into the folder ``out``, the predictions first; returns what they show."""
+    """The analysis of a study, with every file of its report written into the folder ``out``, the predictions first."""
     (out / PLOTS).mkdir(parents=True, exist_ok=True)
     predictions.write(out / FILE)
     return _write_rest(predictions, out)
 
 
 def rescore(out: Path) -> Analysis:
-    """Write the report in ``out`` again from its predictions, which stay as they are.
+    """The analysis of the predictions in ``out``, which stay as they are, with their report written again.
 
     Raises:
         DamagedError: There are none, or they can't be read.
@@ -48,7 +48,7 @@ def rescore(out: Path) -> Analysis:
 
 
 def card(analysis: Analysis) -> str:
-    """What the dataset card says of the study, as Markdown."""
+    """The study's part of the dataset card, as Markdown."""
     found: list[Block] = [Heading("What it does for a classifier")]
     found += [one for one in conclusions.warnings(analysis.predictions) if one.strong]
     found += [Paragraph(" ".join(conclusions.findings(analysis)))]

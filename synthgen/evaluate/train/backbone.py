@@ -13,7 +13,7 @@ _SMALL_VERSION = "small-cnn-1"  # another layout, another number
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What a study's classifiers stand on.
+    """The backbone of a study's classifiers.
 
     Attributes:
         name: The name that it is built by, or its folder.

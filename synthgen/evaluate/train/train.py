@@ -24,7 +24,7 @@ _WHOLE, _HEAD = 1e-4, 2e-3  # learning rates of a checkpoint as a whole, and of 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all trainings of a study have in common.
+    """The settings, labels and rows that all trainings of a study have in common.
 
     Attributes:
         classifier: What is trained, and how.
@@ -50,7 +50,7 @@ class Setup:
 
     @cached_property
     def results(self) -> ResultsStore:
-        """What trainings have predicted so far."""
+        """The predictions of trainings that are done."""
         return ResultsStore(self.folder, {split: (len(rows), self.classes) for split, rows in self.held_out.items()})
 
     def rows(self) -> NDArray[Any]:
@@ -80,7 +80,7 @@ class Unit:
 
 
 def train(setup: Setup, training: Unit) -> Learned:
-    """What one classifier learned, in one thread, so that it depends on nothing that runs beside it."""
+    """The predictions of one classifier, trained in one thread, so that they depend on nothing that runs beside it."""
     import numpy as np
 
     seed = int(training.name[:15], 16)
@@ -104,12 +104,12 @@ def train(setup: Setup, training: Unit) -> Learned:
 
 
 def probe_settings(classifier: Learner, steps: int) -> Probe:
-    """How a probe is trained."""
+    """The settings of a probe's training."""
     return Probe(steps, classifier.learning_rate) if classifier.learning_rate else Probe(steps)
 
 
 def finetune_settings(setup: Setup, training: Unit) -> Finetune:
-    """How a network is trained from pixels."""
+    """The settings of a network's training from pixels."""
     classifier = setup.classifier
     rate = _HEAD if classifier.frozen or setup.network == SMALL else _WHOLE
     return Finetune(

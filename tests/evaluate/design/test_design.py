@@ -321,7 +321,7 @@ def test_another_n_or_seed_changes_no_trial() -> None:
     ],
 )
 def test_what_decides_a_result_is_in_the_key(change: dict[str, Any]) -> None:
-    """Another learner is another unit of work, for every trial."""
+    """Another classifier is another training, for every trial."""
     assert not {one.key for one in designed().trials} & {one.key for one in designed(**change).trials}
 
 
@@ -344,7 +344,7 @@ def test_mixing_matters_only_where_both_kinds_are() -> None:
 
 
 def test_keys_are_unique() -> None:
-    """No two trials are one unit of work."""
+    """No two trials have one key."""
     found = designed(text() + children(real()), protocol="sagers2023")
     assert len({one.key for one in found.trials}) == len(found.trials)
 

@@ -2,10 +2,12 @@
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
 
@@ -69,6 +71,17 @@ def test_predictions_are_read_as_written(predictions: Predictions, tmp_path: Pat
     )  # fmt: skip
     assert (again.probabilities == predictions.probabilities).all()
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_notes_are_kept_as_markdown(predictions: Predictions, tmp_path: Path) -> None:
+    """As studies before kept them: a serious one is in bold as a whole, and comes first in the report."""
+    notes = (Note("Seen by `text`."), Note("May be `text` images.", serious=True), Note("**One** word."))
+    write.write(said(predictions, notes=notes), tmp_path)
+    kept = json.loads(pyarrow.parquet.read_schema(tmp_path / "predictions.parquet").metadata[b"study"])
+    assert kept["notes"] == ["Seen by `text`.", "**May be `text` images.**", "**One** word."]
+    assert Predictions.read(tmp_path / "predictions.parquet").study.notes == notes
+    text = (tmp_path / "report.md").read_text()
+    assert text.index("**May be text images.**") < text.index("## ") < text.index("Seen by text.")
 
 
 def test_rescoring_makes_the_same_report(predictions: Predictions, tmp_path: Path) -> None:

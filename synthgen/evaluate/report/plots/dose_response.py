@@ -86,7 +86,7 @@ def axis_limits(found: Sequence[Comparison]) -> tuple[float, float]:
 
 
 def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]) -> None:
-    """What an arm without a ratio reaches, across the panel."""
+    """Draw what an arm without a ratio reaches, across the panel."""
     if arm not in analysis.predictions.arms:
         return
     look = style.style_of(analysis, arm)
@@ -105,7 +105,7 @@ def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]
 
 
 def _line(panel: Axes, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey) -> None:
-    """One arm by its ratio, from real images alone on."""
+    """Draw one arm by its ratio, from real images alone on."""
     if not arms:
         return
     look = style.style_of(analysis, arms[0])

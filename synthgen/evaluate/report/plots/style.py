@@ -1,4 +1,4 @@
-"""How every plot looks: colours of Okabe and Ito 2008, and a marker or hatching each, so grey tells them apart."""
+"""The look of every plot: colours of Okabe and Ito 2008, and a marker or hatching each, so grey tells them apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Style(NamedTuple):
-    """How an arm is drawn, by matplotlib's names: its colour, line, marker and hatching."""
+    """The colour, line, marker and hatching of an arm, as matplotlib writes them."""
 
     colour: str
     line: str | tuple[int, tuple[int, ...]]
@@ -98,7 +98,7 @@ def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str) -> P
 
 
 def style_of(analysis: Analysis, arm: ArmKey) -> Style:
-    """How an arm is drawn; strategies get the same again after six."""
+    """The style of an arm; strategies get the same again after six."""
     if not arm.strategy:
         return _OF_ARM[arm.name]
     strategies = sorted({one.strategy for one in analysis.predictions.arms if one.strategy})
