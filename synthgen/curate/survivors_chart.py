@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
+from synthgen.core.report import palette
 from synthgen.curate.survivors import CellSurvivors, Survivors
 
 FILE, TABLE = "survivors.png", "survivors.csv"
-# M. Okabe and K. Ito's palette (jfly.uni-koeln.de/color, 2008); hatches tell reasons apart without any colour.
-_ACCEPTED = "#009e73"
-_COLOURS = ("#e69f00", "#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#0072b2", "#999999")
+# Hatches tell reasons apart without any colour.
+_COLOURS = (
+    palette.ORANGE, palette.SKY_BLUE, palette.VERMILION, palette.PURPLE, palette.YELLOW, palette.BLUE, "#999999",
+)  # fmt: skip
 _HATCHES = ("//", "..", "\\\\", "xx", "++", "oo", "--")
 _MOST_BARS = 120
 _INCHES_A_BAR, _WIDTH = 0.21, 4.2
@@ -71,7 +73,7 @@ def _added(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> 
 def _panel(panel: Any, entry: str, bars: Sequence[Sequence[CellSurvivors]], outcome: Survivors) -> None:
     places = range(len(bars))
     left = [float(sum(cell.accepted for cell in bar)) for bar in bars]
-    panel.barh(places, left, color=_ACCEPTED, label="accepted")
+    panel.barh(places, left, color=palette.GREEN, label="accepted")
     for number, one in enumerate(outcome.facts.filters):
         widths = [sum(_share(cell, one.reason) for cell in bar) for bar in bars]
         style = {"color": _COLOURS[number % len(_COLOURS)], "hatch": _HATCHES[number % len(_HATCHES)]}

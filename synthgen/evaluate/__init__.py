@@ -9,10 +9,11 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from synthgen.core import atomic
+from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
 from synthgen.evaluate.train.train import Setup, Unit
 
@@ -45,6 +46,7 @@ def evaluate(
     from synthgen.evaluate.report import write
     from synthgen.evaluate.train import worker_pool
 
+    job = _as_trained(job)
     setup = _setup(job)
     todo = [_training(job, name) for name in job.names if setup.results.read(name) is None]
     if todo:
@@ -58,6 +60,7 @@ def evaluate(
 
 def finished(job: EvaluateJob) -> int:
     """The number of a study's trainings that are done."""
+    job = _as_trained(job)
     results = _setup(job).results
     return sum(results.read(name) is not None for name in job.names)
 
@@ -73,9 +76,14 @@ def rescore(out: Path) -> None:
     write.rescore(out)
 
 
-def _setup(job: EvaluateJob) -> Setup:
-    from synthgen.evaluate.train import backbone
+def _as_trained(job: EvaluateJob) -> EvaluateJob:
+    """The study by the names of the former optimizer's trainings where it has them all, so that no two are mixed."""
+    former = replace(job, network=replace(job.network, digest=job.network.former))
+    results = _setup(former).results
+    return former if job.network.former and all(results.read(name) for name in former.names) else job
 
+
+def _setup(job: EvaluateJob) -> Setup:
     folder = job.out / TRIALS
     return Setup(
         classifier=job.settings.learner,
@@ -86,7 +94,7 @@ def _setup(job: EvaluateJob) -> Setup:
         classes=len(job.labels),
         inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
-        device="cpu" if job.network.frozen else backbone.device(),
+        device="cpu" if job.network.frozen else devices.available()[0],
     )
 
 

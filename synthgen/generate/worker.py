@@ -121,6 +121,7 @@ class Work:
         plan = self.plan.entries[ref.entry]
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
         if self._state is None or (self._state.plan.name, self._state.recipe.adapter) != (ref.entry, recipe.adapter):
+            self._state = None  # its model is let go of before the next is read
             self._state = begin(
                 plan,
                 recipe,

@@ -1,6 +1,9 @@
 """Sorts the samples of a run on disk: split by split, each shuffled by a hash of the seed and the key.
 
 SQLite sorts them in its file as they arrive, with a cache of a fixed size whatever their number.
+
+Not the shuffle of ``datasets`` or webdataset's buffer: the one wants the samples in Arrow tables first, the other mixes
+neighbours alone.
 """
 
 import json

@@ -6,19 +6,17 @@ lets no other script or style run.
 """
 
 import base64
-import hashlib
 import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from synthgen.core.report import page
 from synthgen.errors import DamagedError
 from synthgen.vision.picture import THUMBNAIL, Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
@@ -56,21 +54,19 @@ def write_gallery(
     fields = list(dict.fromkeys(field for picture in by_key for field in picture.record))
     originals, places = _originals(by_key, thumbnail)
     shown = [_shown(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
-    page = (
-        _template_environment()
-        .from_string(_template())
-        .render(
-            title=title,
-            facts=facts,
-            axes=axes,
-            count=len(shown),
-            pairs=bool(originals),
-            photographs=photographs,
-            judged=any(picture.rejected is not None for picture in pictures),
-            data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
-        )
+    content = page.render(
+        "synthgen.preview",
+        "gallery.html.j2",
+        title=title,
+        facts=facts,
+        axes=axes,
+        count=len(shown),
+        pairs=bool(originals),
+        photographs=photographs,
+        judged=any(picture.rejected is not None for picture in pictures),
+        data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
     )
-    replace_own(out, page.encode("utf-8", "replace"), _is_gallery)
+    replace_own(out, content.encode("utf-8", "replace"), _is_gallery)
 
 
 def check_own(out: Path) -> None:
@@ -81,21 +77,6 @@ def check_own(out: Path) -> None:
 def _is_gallery(path: Path) -> bool:
     with path.open("rb") as file:
         return _MARKER in file.read(_MARKER_WITHIN)
-
-
-def _template() -> str:
-    return resources.files("synthgen.preview").joinpath("gallery.html.j2").read_text("utf-8")
-
-
-def _template_environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["csp_hash"] = _csp_hash
-    return environment
-
-
-def _csp_hash(text: str) -> str:
-    """The source expression that allows exactly this inline script or style (CSP level 2)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _json_block(data: Mapping[str, Any]) -> Markup:

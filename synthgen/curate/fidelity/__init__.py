@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from synthgen.core import atomic
+from synthgen.core import atomic, devices
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
 from synthgen.curate.fidelity.measure import Distances, Measurement
@@ -74,7 +74,7 @@ def report(
         DamagedError: A shard can't be read.
     """
     tell, folder = progress or _silent, out or _folder(root)
-    network = features.backbone(backbone, device=_device())
+    network = features.backbone(backbone, device=devices.available()[0])
     about = subject.read(root, doors, partial(tell, "indexing real images"))
     _claim(folder)
     made, described = sample_images.describe(about, doors, network, limit=limit, progress=tell)
@@ -129,13 +129,6 @@ def _write(out: Path, plan: Plan, found: Sequence[Measurement], said: ReportFact
     for figure in said.figures:
         atomic.write(out / figure.file, figure.content)
     atomic.write(out / PAGE, synthgen_report.html(title, content, "synthgen curate --report").encode())
-
-
-def _device() -> str:
-    """Torch's device for networks: the GPU where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgen.core.report import Figure
+from synthgen.core.report import Figure, palette
 from synthgen.curate.fidelity import nearest_panel
 from synthgen.curate.fidelity.measure import Distances
 from synthgen.curate.fidelity.page import ReportFacts
@@ -23,7 +23,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-_STYLES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"))  # Okabe and Ito 2008
+_STYLES = ((palette.BLUE, "-"), (palette.VERMILION, "--"), (palette.GREEN, "-."), (palette.PURPLE, ":"))
 _RC: Any = {"svg.hashsalt": "synthgen", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 

@@ -68,6 +68,7 @@ class _Domain:
         return standard
 
     def _distances(self, rows: Floats) -> Floats:
+        """In float32: ``vision.metrics.neighbours`` would give other last digits than the scores that there are."""
         import numpy as np
 
         squares = (rows**2).sum(1)[:, None] + (self._rows**2).sum(1) - 2 * rows @ self._rows.T

@@ -47,15 +47,23 @@ class Pipeline:
     Args:
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
+        embeddings: Embeddings by the same text encoders that another pipeline keeps already.
     """
 
-    def __init__(self, pipe: Any, dtype: str) -> None:
+    def __init__(self, pipe: Any, dtype: str, *, embeddings: prompt_embeddings.Embeddings | None = None) -> None:
         self._pipe = pipe
         self._dtype = dtype
-        self._embeddings = prompt_embeddings.Embeddings(pipe)
+        self.embeddings = embeddings or prompt_embeddings.Embeddings(pipe)
         self._finite: list[Any] = []
         self._own_scheduler = pipe.scheduler
-        pipe.vae.decoder.register_forward_hook(self._note_finite)
+
+    def parts(self) -> dict[str, Any]:
+        """The models, tokenizers and the model's own scheduler, for a pipeline of another task."""
+        return {**self._pipe.components, "scheduler": self._own_scheduler}
+
+    def config(self) -> dict[str, Any]:
+        """What the pipeline was made with beside its parts."""
+        return dict(self._pipe.config)
 
     def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt alone.
@@ -148,6 +156,7 @@ class Pipeline:
             self._finite.clear()
             prompts = self._prompts(samples, guided=settings.guidance_scale > 1)
             with (
+                self._noting_finite(),
                 self._without_text_encoders(precise),
                 guidance.only_in(self._pipe, settings.guided_steps, settings.num_inference_steps),
             ):
@@ -167,9 +176,9 @@ class Pipeline:
         reads_negative = guided and not guidance.distilled(self._pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
         prompt_embeddings.check_lengths(self._pipe, {*texts, *negative})
-        arguments = self._embeddings(texts)
+        arguments = self.embeddings(texts)
         if negative:
-            arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}
+            arguments |= {f"negative_{name}": value for name, value in self.embeddings(negative).items()}
         dtype = latents.denoiser(self._pipe).dtype
         return {name: value.to(dtype) for name, value in arguments.items()}
 
@@ -188,8 +197,18 @@ class Pipeline:
         slicing = self._pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self._pipe.vae.disable_slicing
         slicing()
 
-    def _note_finite(self, _module: Any, _inputs: Any, output: Any) -> None:
-        self._finite.append(output.isfinite().flatten(1).all(1))
+    @contextmanager
+    def _noting_finite(self) -> Iterator[None]:
+        """Note of each image that is decoded inside whether the decoder's output was finite."""
+
+        def note(_module: Any, _inputs: Any, output: Any) -> None:
+            self._finite.append(output.isfinite().flatten(1).all(1))
+
+        hook = self._pipe.vae.decoder.register_forward_hook(note)  # taken off again, since others share the decoder
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _painted(self, pixels: Any) -> MadeImages:
         """To uint8 on the device: values 0 to 1, shape (batch, 3, height, width), become 0 to 255, channels last."""

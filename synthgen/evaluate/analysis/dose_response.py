@@ -81,15 +81,10 @@ def exchange_rate(n_real: Array, real: Array, n: float, ratio: float, reached: A
 
 
 def isotonic(values: Array) -> Array:
-    """The rising curve nearest to each row, (..., P), by least squares: max-min formula (Robertson et al. 1988)."""
-    points = values.shape[-1]
-    total = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, -1)], -1)
-    fitted = np.full(values.shape, -np.inf)
-    for first in range(points):
-        means = (total[..., first + 1 :] - total[..., [first]]) / np.arange(1, points - first + 1)
-        least = np.minimum.accumulate(means[..., ::-1], -1)[..., ::-1]
-        fitted[..., first:] = np.maximum(fitted[..., first:], least)
-    return fitted
+    """The rising curve nearest to each row, (rows, P), by least squares."""
+    from scipy.optimize import isotonic_regression
+
+    return np.array([isotonic_regression(row).x for row in values])
 
 
 def _first_crossing(places: Array, curve: Array, height: Array) -> Array:

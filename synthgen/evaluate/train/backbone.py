@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from synthgen.core import devices
 from synthgen.evaluate.design.trials import digest
 from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
 from synthgen.vision.features import Backbone, backbone, checkpoints
 
 _SMALL_VERSION = "small-cnn-1"  # another layout, another number
+_PROBE_VERSION = "probe-2"  # torch's own AdamW
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Network:
         description: The classifier as the report's sentences name it.
         origin: A sentence on where its weights come from.
         frozen: The frozen features; ``None`` where it is trained from pixels.
+        former: The digest of the same with the optimizer of 0.1, whose answers differ in their last digits; empty where
+            there was none.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Network:
     description: str
     origin: str
     frozen: Backbone | None
+    former: str = ""
 
 
 def load(classifier: Learner, base: Path, classes: int) -> Network:
@@ -48,9 +53,10 @@ def load(classifier: Learner, base: Path, classes: int) -> Network:
 
 
 def _frozen(name: str, classifier: Learner) -> Network:
-    found = backbone(name, revision=classifier.revision or None, device=device())
-    known = digest(["probe", found.digest, version("torch")])
-    return Network(name, known, f"a linear probe on frozen features ({Path(name).name})", found.origin, found)
+    found = backbone(name, revision=classifier.revision or None, device=devices.available()[0])
+    known = digest([_PROBE_VERSION, found.digest, version("torch")])
+    former = digest(["probe", found.digest, version("torch")])
+    return Network(name, known, f"a linear probe on frozen features ({Path(name).name})", found.origin, found, former)
 
 
 def _trained(name: str, classifier: Learner, classes: int) -> Network:
@@ -65,10 +71,3 @@ def _trained(name: str, classifier: Learner, classes: int) -> Network:
     how = "its head alone" if classifier.frozen else "as a whole"
     origin = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
     return Network(name, known, f"{Path(name).name} from pixels, {how}", origin, None)
-
-
-def device() -> str:
-    """Torch's device for networks: the GPU where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

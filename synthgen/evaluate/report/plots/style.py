@@ -1,4 +1,4 @@
-"""The look of every plot: colours of Okabe and Ito 2008, and a marker or hatching each, so grey tells them apart."""
+"""The look of every plot: colours of Okabe and Ito, and a marker or hatching each, so grey tells them apart."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from synthgen.core.report import palette
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
 from synthgen.evaluate.analysis.predictions import ArmKey
 
@@ -26,17 +27,17 @@ class Style(NamedTuple):
 
 # Of arms of real images alone, and of one strategy after another.
 _OF_ARM = {
-    REAL: Style("#000000", "-", "", ""),
+    REAL: Style(palette.BLACK, "-", "", ""),
     AUGMENT: Style("#767676", ":", "P", "...."),
-    MORE: Style("#E69F00", "--", "X", "xxxx"),
+    MORE: Style(palette.ORANGE, "--", "X", "xxxx"),
 }
 _OF_STRATEGY = (
-    Style("#0072B2", "-", "o", "////"),
-    Style("#D55E00", "--", "s", "\\\\\\\\"),
-    Style("#009E73", "-.", "^", "||||"),
-    Style("#CC79A7", ":", "D", "----"),
-    Style("#56B4E9", (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
-    Style("#F0E442", (0, (1, 1)), "*", "++++"),
+    Style(palette.BLUE, "-", "o", "////"),
+    Style(palette.VERMILION, "--", "s", "\\\\\\\\"),
+    Style(palette.GREEN, "-.", "^", "||||"),
+    Style(palette.PURPLE, ":", "D", "----"),
+    Style(palette.SKY_BLUE, (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
+    Style(palette.YELLOW, (0, (1, 1)), "*", "++++"),
 )
 _RC: Any = {
     "svg.hashsalt": "synthgen",
