@@ -8,7 +8,6 @@ The usual matrix square root is slow and fails on covariances of low rank. With 
 C1 C2 are the squared singular values of F1 F2ᵀ, so the last trace is their sum: real, stable, and of any rank.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from synthgen.vision.metrics.value import Measured, too_few
 
 Floats = NDArray[np.floating[Any]]
-_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,14 @@ class Gaussian:
     count: int
 
     @classmethod
-    def of(cls, features: Floats) -> Self:
-        """The moments of features of shape (n, dim), n at least 2, by QR of one block after another."""
+    def of(cls, features: Floats, *, block: int = 8192) -> Self:
+        """The moments of features of shape (n, dim), n at least 2, by QR of one block of rows after another."""
         count, dim = features.shape
         mean = features.mean(0, dtype=np.float64)
         factor: NDArray[np.float64] = np.empty((0, dim))
-        for block in _blocks(features):
-            factor = np.asarray(np.linalg.qr(np.concatenate([factor, block - mean]), mode="r"))
+        for start in range(0, count, block):
+            rows = features[start : start + block].astype(np.float64) - mean
+            factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
         return cls(mean, factor / np.sqrt(count - 1), count)
 
 
@@ -60,8 +59,3 @@ def frechet(first: Gaussian, second: Gaussian) -> Measured:
     fewest, dim = min(first.count, second.count), len(first.mean)
     note = f"biased upward, no more images than the features' {dim} dimensions" if fewest <= dim else ""
     return Measured(max(between + within - 2 * shared, 0.0), note=note)
-
-
-def _blocks(features: Floats) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(features), _BLOCK):
-        yield features[start : start + _BLOCK].astype(np.float64)

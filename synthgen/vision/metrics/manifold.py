@@ -11,7 +11,8 @@ import numpy as np
 from synthgen.vision.metrics.neighbours import Cloud, Floats, squared_distances
 from synthgen.vision.metrics.value import Measured, too_few
 
-DENSITY_K = 5  # the paper's
+PRECISION_K = 3  # neighbours, as in Kynkäänniemi et al. 2019
+DENSITY_K = 5  # neighbours, as in Naeem et al. 2020
 
 
 def density_coverage(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
@@ -30,9 +31,6 @@ def density_coverage(queries: Cloud, references: Cloud) -> tuple[Measured, Measu
         pairs += int(np.count_nonzero(within))
         covered |= within.any(0)
     return Measured(pairs / (DENSITY_K * len(queries))), Measured(float(covered.mean()))
-
-
-PRECISION_K = 3  # the paper's
 
 
 def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
