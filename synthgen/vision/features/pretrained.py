@@ -11,7 +11,9 @@ from synthgen.vision.features import checkpoints
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torch import Tensor
 
+    Pixels = npt.NDArray[np.uint8]
     Compute = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 _SIZE = 224
@@ -44,7 +46,7 @@ def load(name: str, revision: str | None, device: str) -> tuple[str, int, int, s
     return version, dim, size, origin, compute
 
 
-def _loaded(name: str, revision: str | None) -> tuple[Any, Any, list[str], str]:
+def _loaded(name: str, revision: str | None) -> tuple[Any, Callable[[Pixels], Tensor], list[str], str]:
     from importlib.metadata import version
 
     import torch
@@ -62,13 +64,13 @@ def _loaded(name: str, revision: str | None) -> tuple[Any, Any, list[str], str]:
     return network, checkpoints.processor(name, revision), missing, f"{digest}/{versions}"
 
 
-def _features(network: Any, inputs: Any, *, pooled: bool) -> Any:
+def _features(network: Any, inputs: Tensor, *, pooled: bool) -> Tensor:
     """The pooled output; without one in the checkpoint, the mean over places or the first (class) token."""
     found = network(pixel_values=inputs)
-    vector = getattr(found, "pooler_output", None)
+    vector: Tensor | None = getattr(found, "pooler_output", None)
     if pooled and vector is not None:
         return vector.flatten(1)
-    last = found.last_hidden_state
+    last: Tensor = found.last_hidden_state
     return last.mean((2, 3)) if last.ndim == 4 else last[:, 0]
 
 
