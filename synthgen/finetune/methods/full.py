@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from synthgen.finetune.methods import _settings
 from synthgen.finetune.methods._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
 
 __all__ = ["Settings", "learner"]
 
@@ -34,7 +37,7 @@ class _Full:
         self._pipe, name = pipe, _settings.denoiser_name(pipe)
         self.networks = {name: getattr(pipe, name).to(torch.float32).requires_grad_(True)}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """Every weight of the denoiser."""
         return _settings.trained(self.networks)
 

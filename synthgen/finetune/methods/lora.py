@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from synthgen.finetune.methods import _settings
 from synthgen.finetune.methods._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
 
 __all__ = ["Settings", "learner"]
 
@@ -52,7 +55,7 @@ class _LoRA:
             network.add_adapter(_config(settings, targets[name]))
             cast_training_params(network)
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """The low-rank matrices."""
         return _settings.trained(self.networks)
 
