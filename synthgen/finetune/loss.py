@@ -29,12 +29,12 @@ def predict(pipe: Any, denoiser: Any, noisy: Tensor, times: Tensor, conditions: 
         The shape of the latents.
     """
     embeds, pooled = conditions["prompt_embeds"], conditions.get("pooled_prompt_embeds")
-    kind = type(pipe).__name__
-    if kind.startswith("Flux"):
+    family = pipelines.family(pipe)
+    if family == "Flux":
         return _flux(pipe, denoiser, noisy, times, conditions)
-    if kind.startswith("StableDiffusion3"):
+    if family == "StableDiffusion3":
         output = denoiser(noisy, timestep=times, encoder_hidden_states=embeds, pooled_projections=pooled)
-    elif kind.startswith("StableDiffusionXL"):
+    elif family == "StableDiffusionXL":
         added = {"text_embeds": pooled, "time_ids": _sizes(pipe, noisy)}
         output = denoiser(noisy, times, embeds, added_cond_kwargs=added)
     else:

@@ -77,7 +77,7 @@ class _AdapterTraining:
         if self._accelerator.is_main_process:
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
-        self._pipe = pipelines.read(entry.strategy, entry.model, self._revision, "float32")
+        self._pipe = pipelines.load_diffusers(entry.strategy, entry.model, self._revision, "float32")
         for part in self._pipe.components.values():
             if hasattr(part, "requires_grad_"):
                 part.requires_grad_(False)

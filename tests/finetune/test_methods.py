@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from synthgen.core import adapter_folder
-from synthgen.diffusion.pipelines.loading import put_on
+from synthgen.diffusion.pipelines import load_adapter
 from synthgen.errors import UnavailableError
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def test_a_lora_that_loads_in_part_is_refused(tuned: Path, load: Callable[..., A
     save_file(renamed, file, {"format": "pt"})
     adapter = adapter_folder.describe(folder)
     with pytest.raises(UnavailableError, match=f"^adapter {adapter}: "):
-        put_on(load(), adapter)
+        load_adapter(load(), adapter)
 
 
 def test_a_full_model_loads_by_from_pretrained(tuned: Path, load: Callable[..., Any]) -> None:

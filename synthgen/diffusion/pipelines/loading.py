@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from synthgen.core import adapter_folder, devices, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
+from synthgen.diffusion.pipelines.families import family_of
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.errors import UnavailableError
 from synthgen.plan.sample import Recipe
@@ -31,12 +32,11 @@ _TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inp
 CLASSES: dict[tuple[Task, str], str] = {
     (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
 }
-_UNCHECKED = ("StableDiffusionXL", "StableDiffusion3")  # families that have no safety checker
 _log = logging.getLogger(__name__)
 
 
-class Named(Protocol):
-    """What names a model: a recipe, or an entry that tunes one."""
+class NamesModel(Protocol):
+    """A recipe of images, or an entry of ``finetune``: either names a model and its revision."""
 
     @property
     def model(self) -> model_folder.ModelFacts:
@@ -47,7 +47,7 @@ class Named(Protocol):
         """The commit or tag asked of a Hub id; empty for its newest."""
 
 
-def resolve_revision(recipe: Named) -> str:
+def resolve_revision(recipe: NamesModel) -> str:
     """The commit of a Hub id (its pinned, newest or already downloaded one), or the fingerprint of a folder.
 
     Raises:
@@ -76,7 +76,9 @@ def resolve_revision(recipe: Named) -> str:
     return str(folder).replace("\\", "/").rpartition("/")[2]
 
 
-def read(task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None) -> Any:
+def load_diffusers(
+    task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None
+) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
     Args:
@@ -95,19 +97,20 @@ def read(task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, 
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    tuned = adapter.folder if adapter and adapter.method == "full" else None
-    folder = tuned or model.folder
+    whole_model = adapter.folder if adapter and adapter.method == "full" else None
+    folder = whole_model or model.folder
     where = {"revision": revision} if folder is None else {}
     name = model.name if folder is None else str(folder)
     kind = pipeline_class(task, _class_name(model, revision), model.name)
     checker = {"safety_checker": None, "requires_safety_checker": False}
-    options = where | (checker if kind.startswith("StableDiffusion") and not kind.startswith(_UNCHECKED) else {})
+    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
     chosen = getattr(torch, dtype)
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
-    _check_channels(task, pipe, model.name)
+    if hasattr(pipe, "unet"):
+        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model.name)
     pipe.set_progress_bar_config(disable=True)
-    if adapter and not tuned:
-        put_on(pipe, adapter)
+    if adapter and not whole_model:
+        load_adapter(pipe, adapter)
         pipe.to(dtype=chosen)
     return pipe
 
@@ -119,7 +122,7 @@ def _load(
     device, dtype, attention = on
     import torch
 
-    pipe = read(task, model, revision, dtype, adapter)
+    pipe = load_diffusers(task, model, revision, dtype, adapter)
     pipe.to(device)
     if devices.channels_last(device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
@@ -147,7 +150,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
 
 
-def put_on(pipe: Any, adapter: Adapter) -> None:
+def load_adapter(pipe: Any, adapter: Adapter) -> None:
     """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders.
 
     Raises:
@@ -182,8 +185,8 @@ def pipeline_class(task: Task, class_name: str, model: str) -> str:
     return CLASSES[task, class_name]
 
 
-def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:
-    """Check that a UNet of so many channels can do a task; ``None`` where that is not known.
+def check_channels(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:
+    """Refuse a UNet of so many channels that can't do a task; ``None`` where that is not known.
 
     Raises:
         UnavailableError: It can't: a UNet that was made for inpainting also reads a mask and the masked image.
@@ -193,11 +196,6 @@ def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) 
             f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
             "use it with inpaint or outpaint, or another model"
         )
-
-
-def _check_channels(task: Task, pipe: Any, model: str) -> None:
-    if hasattr(pipe, "unet"):
-        fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
 def _class_name(model: model_folder.ModelFacts, revision: str) -> str:

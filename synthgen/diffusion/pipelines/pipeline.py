@@ -1,4 +1,4 @@
-"""Calls a diffusers pipeline in batches in which every sample has its own noise.
+"""A diffusers pipeline that makes batches in which every sample has its own noise.
 
 What is done here and beside it, not left to the pipeline, and why:
 
@@ -20,17 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
+from synthgen.diffusion.pipelines.families import Family, family
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torch import Generator, Tensor
 
     from synthgen.vision.images.codec import Pixels
 
-_SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
+_SIZED: tuple[Family, ...] = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _SLICE_PIXELS = 1024 * 1024
+_NO_MEMORY = "can't allocate memory"  # in the plain RuntimeError that torch's CPU allocator raises
 
 
 class Pipeline:
@@ -39,13 +42,16 @@ class Pipeline:
     Args:
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
+
+    Attributes:
+        pipe: The same diffusers pipeline.
     """
 
     def __init__(self, pipe: Any, dtype: str) -> None:
-        self._pipe = pipe
+        self.pipe = pipe
         self._dtype = dtype
-        self._embeddings = prompt_embeddings.Embeddings(pipe)
-        self._finite: list[Any] = []
+        self._embeddings = prompt_embeddings.PromptEmbeddings(pipe)
+        self._finite: list[Tensor] = []
         self._own_scheduler = pipe.scheduler
         pipe.vae.decoder.register_forward_hook(self._note_finite)
 
@@ -63,7 +69,7 @@ class Pipeline:
         return self._call(
             samples,
             precise,
-            lambda settings, generators: latents.from_noise(self._pipe, self._noise(settings, generators)),
+            lambda settings, generators: latents.from_noise(self.pipe, self._noise(settings, generators)),
             sized=True,
         )
 
@@ -80,12 +86,12 @@ class Pipeline:
             InputError: A prompt is longer than the model reads.
         """
 
-        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = latents.of_images(self._pipe, originals, generators)
-            arguments = latents.from_image(self._pipe, encoded, self._noise(settings, generators))
+        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            encoded = latents.of_images(self.pipe, originals, generators)
+            arguments = latents.from_image(self.pipe, encoded, self._noise(settings, generators))
             return arguments | {"strength": settings.strength}
 
-        return self._call(samples, precise, begin, sized=type(self._pipe).__name__.startswith(_SIZED))
+        return self._call(samples, precise, begin, sized=family(self.pipe) in _SIZED)
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
@@ -105,12 +111,12 @@ class Pipeline:
         import numpy as np
         import torch
 
-        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = latents.of_images(self._pipe, originals, generators)
+        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            encoded = latents.of_images(self.pipe, originals, generators)
             noise = self._noise(settings, generators)
             grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = latents.of_images(self._pipe, grey, generators) if latents.reads_mask(self._pipe) else encoded
-            return latents.from_masked(self._pipe, encoded, noise) | {
+            masked = latents.of_images(self.pipe, grey, generators) if latents.reads_mask(self.pipe) else encoded
+            return latents.from_masked(self.pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
                 "strength": settings.strength,
@@ -122,7 +128,7 @@ class Pipeline:
         self,
         samples: Sequence[Sample],
         precise: bool,
-        begin: Callable[[Any, list[Any]], dict[str, Any]],
+        begin: Callable[[Any, list[Generator]], dict[str, Any]],
         *,
         sized: bool = False,
     ) -> MadeImages:
@@ -131,15 +137,15 @@ class Pipeline:
 
         with self._precision(precise), torch.inference_mode(), _out_of_memory(len(samples)):
             settings: Any = samples[0].recipe.settings
-            self._pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
+            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
-            with guidance.only_in(self._pipe, settings.guided_steps, settings.num_inference_steps):
-                output = self._pipe(
+            with guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps):
+                output = self.pipe(
                     **self._prompts(samples, guided=settings.guidance_scale > 1),
                     **arguments,
                     num_inference_steps=settings.num_inference_steps,
@@ -147,39 +153,39 @@ class Pipeline:
                     generator=generators,
                     output_type="pt",
                 )
-            return self._painted(output.images)
+            return self._to_uint8(output.images)
 
-    def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
+    def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Tensor]:
         """The prompts as the pipeline takes them: embeddings."""
         texts = [sample.prompt for sample in samples]
-        reads_negative = guided and not guidance.distilled(self._pipe)
+        reads_negative = guided and not guidance.distilled(self.pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
-        prompt_embeddings.check_lengths(self._pipe, {*texts, *negative})
+        prompt_embeddings.check_lengths(self.pipe, {*texts, *negative})
         arguments = self._embeddings(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}
         return arguments
 
-    def _noise(self, settings: Any, generators: list[Any]) -> Any:
+    def _noise(self, settings: Any, generators: list[Generator]) -> Tensor:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
         import torch
 
-        factor = self._pipe.vae_scale_factor
-        channels = self._pipe.vae.config.latent_channels
+        factor = self.pipe.vae_scale_factor
+        channels = self.pipe.vae.config.latent_channels
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-        return noise.to(self._pipe.device, latents.denoiser(self._pipe).dtype)
+        return noise.to(self.pipe.device, latents.denoiser(self.pipe).dtype)
 
     def _set_slicing(self, pixels: int) -> None:
         """Decode image by image where a whole batch would take gigabytes."""
-        slicing = self._pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self._pipe.vae.disable_slicing
+        slicing = self.pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self.pipe.vae.disable_slicing
         slicing()
 
-    def _note_finite(self, _module: Any, _inputs: Any, output: Any) -> None:
+    def _note_finite(self, _module: Any, _inputs: Any, output: Tensor) -> None:
         self._finite.append(output.isfinite().flatten(1).all(1))
 
-    def _painted(self, pixels: Any) -> MadeImages:
-        """To uint8 on the device: values 0 to 1, shape (batch, 3, height, width), become 0 to 255, channels last."""
+    def _to_uint8(self, pixels: Tensor) -> MadeImages:
+        """The images in uint8, channels last, of values 0 to 1, shape (batch, 3, height, width)."""
         import torch
 
         finite = pixels.isfinite().flatten(1).all(1) & torch.cat(self._finite)
@@ -189,17 +195,17 @@ class Pipeline:
 
     @contextmanager
     def _precision(self, precise: bool) -> Iterator[None]:
-        """Hold the pipeline in fp32 for a while."""
+        """Hold the pipeline in fp32 where that is asked for, as long as the context is open."""
         import torch
 
         if not precise or self._dtype == "float32":
             yield
             return
-        self._pipe.to(dtype=torch.float32)
+        self.pipe.to(dtype=torch.float32)
         try:
             yield
         finally:
-            self._pipe.to(dtype=getattr(torch, self._dtype))
+            self.pipe.to(dtype=getattr(torch, self._dtype))
 
 
 @contextmanager
@@ -212,6 +218,6 @@ def _out_of_memory(batch_size: int) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+        if _NO_MEMORY not in str(error):
             raise
         raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error

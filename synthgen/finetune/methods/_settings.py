@@ -7,14 +7,15 @@ from pydantic import Field
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion import pipelines
-from synthgen.errors import InputError, ManifestError, UnavailableError
+from synthgen.diffusion.strategies._diffusion import fault_of
+from synthgen.errors import InputError, ManifestError
 from synthgen.plan.manifest import FinetuneEntry
 from synthgen.plan.manifest.settings import MethodSettings, Tunes
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
 
-FAMILIES = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
+FAMILIES: tuple[pipelines.Family, ...] = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
@@ -40,7 +41,7 @@ class TrainingSettings(MethodSettings):
         num_validation_images: Pictures of the grid before and after; 0 draws none.
     """
 
-    families: ClassVar[tuple[str, ...]] = ()
+    families: ClassVar[tuple[pipelines.Family, ...]] = ()
 
     learning_rate: _Positive = 1e-4
     lr_scheduler: Schedule = "constant"
@@ -87,13 +88,10 @@ class TrainingSettings(MethodSettings):
                 f"with_prior_preservation: draws from prompts alone, which `{facts.name}`, made for inpainting, can't"
             )
         if facts.folder is not None:
-            try:
+            with fault_of("model"):
                 kind = pipelines.pipeline_class(strategy, facts.class_name, facts.name)
-                pipelines.fits(strategy, facts.in_channels, facts.latent_channels, facts.name)
-            except UnavailableError as error:
-                raise ManifestError(f"model: {error}") from None
-            family = kind.removesuffix("Pipeline").removesuffix("Inpaint")
-            if family not in self.families:
+                pipelines.check_channels(strategy, facts.in_channels, facts.latent_channels, facts.name)
+            if pipelines.family_of(kind) not in self.families:
                 known = ", ".join(self.families)
                 raise ManifestError(f"method: can't tune a {facts.class_name}; it is for: {known}")
         return super().fitted(facts, strategy)

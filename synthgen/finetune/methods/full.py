@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from synthgen.diffusion import pipelines
 from synthgen.finetune.methods import _settings
 from synthgen.finetune.methods._settings import TrainingSettings
 
@@ -18,7 +19,7 @@ __all__ = ["Settings", "learner"]
 class Settings(TrainingSettings):
     """The settings of a training run; the defaults are those of the paper (arXiv 2308.12453)."""
 
-    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
+    families: ClassVar[tuple[pipelines.Family, ...]] = _settings.FAMILIES
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-6
     num_train_epochs: Annotated[int, Field(ge=1)] = 4

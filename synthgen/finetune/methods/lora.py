@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from synthgen.diffusion import pipelines
 from synthgen.finetune.methods import _settings
 from synthgen.finetune.methods._settings import TrainingSettings
 
@@ -28,7 +29,7 @@ class Settings(TrainingSettings):
         train_text_encoder: Whether the first text encoder is changed as well.
     """
 
-    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
+    families: ClassVar[tuple[pipelines.Family, ...]] = _settings.FAMILIES
 
     rank: Annotated[int, Field(ge=1, le=1024)] = 8
     lora_alpha: Annotated[float, Field(gt=0)] | None = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from synthgen.diffusion import pipelines
 from synthgen.errors import InputError
 from synthgen.finetune.methods._settings import TrainingSettings
 
@@ -25,7 +26,7 @@ class Settings(TrainingSettings):
         num_vectors: How many embeddings it has.
     """
 
-    families: ClassVar[tuple[str, ...]] = ("StableDiffusion",)
+    families: ClassVar[tuple[pipelines.Family, ...]] = ("StableDiffusion",)
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-4
     adam_weight_decay: Annotated[float, Field(ge=0)] = 1e-2
