@@ -77,7 +77,7 @@ golden: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) -e '.[dev,ray,efficientnet,faiss]'
+	$(PIP) -e '.[dev,ray,efficientnet,faiss,notebook]'
 	touch $@
 
 .venv/installed-docs: .venv/installed

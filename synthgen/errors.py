@@ -63,3 +63,8 @@ class StoppedError(SynthgenError):
     """A signal asked to stop; everything committed is kept and the work can be resumed."""
 
     exit_code = 75
+
+
+def one_line(error: object) -> str:
+    """What an error says, on one line: line breaks and runs of blanks are one blank each."""
+    return " ".join(str(error).split())

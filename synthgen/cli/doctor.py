@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import click
 
 from synthgen.cli import _options
+from synthgen.core import hub
 
 
 @click.command("doctor")
@@ -45,12 +46,11 @@ def _hub() -> str:
     from huggingface_hub import get_token, whoami
     from huggingface_hub.errors import HfHubHTTPError
 
-    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
     if get_token() is None:
         return "not logged in (`hf auth login`, or HF_TOKEN)"
     try:
         return f"logged in as {whoami()['name']}"
     except HfHubHTTPError:
         return "there is a token, and the Hub refuses it; log in again with `hf auth login`"
-    except (client_error, OSError):
+    except (hub.http_error(), OSError):
         return "there is a token; the Hub can't be reached to check it"

@@ -1,6 +1,5 @@
 """``synthgen publish``: puts a dataset on the Hub."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from synthgen.cli import _options, _progress
+from synthgen.core import hub
 
 
 @click.command("publish")
@@ -88,15 +88,5 @@ def _count(number: int, what: str) -> str:
 @contextmanager
 def _client_silent() -> Iterator[None]:
     """Keep the client's own bars and warnings away from ours: its show addresses that are signed."""
-    from huggingface_hub.utils import logging as log
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    level, bars = log.get_verbosity(), not are_progress_bars_disabled()
-    log.set_verbosity(logging.ERROR)
-    disable_progress_bars()
-    try:
+    with hub.without_bars("huggingface_hub"), hub.errors_only("huggingface_hub"):
         yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            enable_progress_bars()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthgen.core import atomic, model_folder
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError, ManifestError
 
 FOLDER = "adapters"
@@ -173,5 +174,4 @@ def _method(folder: Path, *, own: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    return bytes.fromhex(sha256_file(path))

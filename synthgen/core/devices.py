@@ -65,6 +65,7 @@ class Environment:
         model_revision: The commit or fingerprint of the model that was loaded.
         versions: The versions of the packages that compute or encode.
         adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
+        variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
     """
 
     device: str
@@ -76,17 +77,28 @@ class Environment:
     model_revision: str
     versions: dict[str, str]
     adapters: dict[str, str] = field(default_factory=dict)
+    variant: Literal["", "fp16"] = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return asdict(self)
+        """As plain values, for JSON; the plain variant, which runs had before there was another, is not written."""
+        values = asdict(self)
+        return values if self.variant else {name: value for name, value in values.items() if name != "variant"}
 
 
-def decide(device: Device, wish: DeviceRequest, *, pixels: int, shard_samples: int, model_revision: str) -> Environment:
+def decide(
+    device: Device,
+    wish: DeviceRequest,
+    *,
+    pixels: int,
+    shard_samples: int,
+    model_revision: str,
+    stored_dtype: str = "",
+) -> Environment:
     """Choose dtype, attention backend and batch size for a device; pure.
 
-    fp16 on CUDA; bf16 on a CPU that has it in hardware; fp32 otherwise. PyTorch's scaled_dot_product_attention (itself
-    memory-efficient) unless xformers is asked for.
+    On CUDA fp16, or bf16 where the weights are stored so: a model that was trained in bf16 may give NaN in fp16. bf16
+    on a CPU that has it in hardware; fp32 otherwise. PyTorch's scaled_dot_product_attention (itself memory-efficient)
+    unless xformers is asked for.
 
     Args:
         device: The device.
@@ -94,6 +106,7 @@ def decide(device: Device, wish: DeviceRequest, *, pixels: int, shard_samples: i
         pixels: Height times width of an image.
         shard_samples: Images in a work shard, which a batch that is left to us never exceeds.
         model_revision: The commit or fingerprint of the model.
+        stored_dtype: What the denoiser's weights are stored in, as safetensors write it; empty where it is not known.
 
     Raises:
         UnavailableError: A wish can't be had on this device; it is never quietly replaced.
@@ -101,7 +114,7 @@ def decide(device: Device, wish: DeviceRequest, *, pixels: int, shard_samples: i
     return Environment(
         device=device.kind,
         device_name=device.name,
-        dtype=_dtype(device, wish.dtype),
+        dtype=choose_dtype(device, wish.dtype, stored_dtype),
         attention=_attention(device, wish.attention),
         batch_size=wish.batch_size or auto_batch_size(device, pixels, shard_samples),
         threads=device.threads,
@@ -170,7 +183,7 @@ def describe(wish: str = "auto") -> Device:
     threads, xformers = torch.get_num_threads(), find_spec("xformers") is not None
     if kind == "cuda":
         free, _ = torch.cuda.mem_get_info()
-        bf16 = torch.cuda.is_bf16_supported()
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers)
     free = psutil.virtual_memory().available
     capability = torch.backends.cpu.get_cpu_capability()
@@ -189,10 +202,15 @@ def _cpu_flags() -> str:
         return ""
 
 
-def _dtype(device: Device, wish: str) -> DType:
+def choose_dtype(device: Device, wish: str, stored_dtype: str = "") -> DType:
+    """The dtype that a device computes in, as of :func:`decide`.
+
+    Raises:
+        UnavailableError: It can't be had there.
+    """
     if wish == "auto":
         if device.kind == "cuda":
-            return "float16"
+            return "bfloat16" if stored_dtype == "BF16" and device.bf16 else "float16"
         return "bfloat16" if device.kind == "cpu" and device.bf16 else "float32"
     dtype = DTYPES[wish] if wish in DTYPES else cast(DType, wish)
     if dtype == "float16" and device.kind == "cpu":

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from synthgen.core import hub
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import ManifestError
 
 BUNDLED = "phantom"
@@ -18,7 +19,6 @@ LEARNED = (
     "squamous cell carcinoma", "healthy skin",
 )  # fmt: skip
 """The conditions that the bundled model has learned, in the words that name them."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 
 
@@ -73,7 +73,7 @@ def describe(name: str, base: Path) -> ModelFacts:
         return _describe_folder(name, "folder", folder)
     if name.startswith((".", "/", "~")):
         raise ManifestError(f"no folder {folder}")
-    if not _HUB_ID.fullmatch(name):
+    if not hub.MODEL_ID.fullmatch(name):
         raise ManifestError(f"`{name}` is neither `{BUNDLED}`, a folder, nor a Hub id (org/name)")
     return ModelFacts(name, "hub")
 
@@ -84,8 +84,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in {".json", ".safetensors", ".txt", ".model"}:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").digest()
+            content = bytes.fromhex(sha256_file(path))
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
     return f"sha256:{digest.hexdigest()[:32]}"
 

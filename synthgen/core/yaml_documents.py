@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from synthgen.errors import ManifestError
+from synthgen.errors import ManifestError, one_line
 
 _MAX_BYTES = 16 * 1024 * 1024
 Model = TypeVar("Model", bound="Strict")
@@ -56,7 +56,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "somewhere"
         raise ManifestError(f"{where}: {line}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise ManifestError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise ManifestError(f"{where}: not valid YAML: {one_line(error)}") from None
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:  # an ill-fitting !!tag
         raise ManifestError(f"{where}: not valid YAML: {error}") from None
     if not isinstance(document, dict):

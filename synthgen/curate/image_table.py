@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core import atomic
+from synthgen.core import table_file
+from synthgen.errors import DamagedError
 from synthgen.plan import Plan
 from synthgen.runs import finished_shards
 from synthgen.runs.receipts import Ledger
 
 _FILE = ".samples.parquet"
-_META = b"synthgen"
+_META = "synthgen"
 Cell = tuple[str, str, int]
 
 
@@ -43,18 +45,13 @@ class Samples:
 
 def take(root: Path, plan: Plan) -> Samples:
     """The images that a run holds; reads its receipts only where one of them has changed since it was asked last."""
-    import pyarrow
-    import pyarrow.parquet
-
     cells = tuple((name, cell.label, cell.tone) for name, entry in plan.entries.items() for cell in entry.cells)
     path, held = root / "scores" / _FILE, _fingerprint(root, plan, cells)
-    try:
-        table = pyarrow.parquet.read_table(path)
-        kept = json.loads(table.schema.metadata[_META])
+    with suppress(DamagedError), table_file.reading(path):  # a cache that can't be read is made again
+        table, metadata = table_file.read(path)
+        kept = json.loads(metadata[_META])
         if kept["receipts"] == held:
             return Samples(kept["run"], cells, table["key"].combine_chunks(), table["cell"].to_numpy())
-    except (OSError, pyarrow.ArrowException, KeyError, TypeError, ValueError):
-        pass  # a cache that can't be read is made again
     found = _read(root, plan, cells)
     if len(found.cell) and _fingerprint(root, plan, cells) == held:  # no shard was made meanwhile
         _keep(path, found, held)
@@ -81,14 +78,11 @@ def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
 
 def _keep(path: Path, samples: Samples, held: str) -> None:
     import pyarrow
-    import pyarrow.parquet
 
     table = pyarrow.table({"key": samples.keys, "cell": samples.cell})
-    meta = json.dumps({"run": samples.run, "receipts": held}).encode()
-    buffer = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table.replace_schema_metadata({_META: meta}), buffer)
+    meta = json.dumps({"run": samples.run, "receipts": held})
     path.parent.mkdir(exist_ok=True)
-    atomic.write(path, buffer.getvalue().to_pybytes())
+    table_file.write(path, table, {_META: meta}, compression="snappy")
 
 
 def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core import table_file
 from synthgen.curate.image_table import Samples
-from synthgen.errors import DamagedError, IncompleteError, InputError
+from synthgen.errors import IncompleteError, InputError
 from synthgen.runs import verdicts
 
 
@@ -34,17 +35,11 @@ def read(root: Path, samples: Samples, columns: Iterable[str]) -> dict[str, NDAr
 
 
 def _table(root: Path, scorer: str, names: list[str]) -> Any:
-    import pyarrow
-    import pyarrow.parquet
-
     path = verdicts.scores_path(root, scorer)
-    try:
-        return pyarrow.parquet.read_table(path, columns=["key", *names])
-    except FileNotFoundError:
-        raise IncompleteError(f"{path}: no scores here yet; run `synthgen curate {root}`") from None
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise DamagedError(f"{path}: can't be read ({reason}); move it away, and run `synthgen curate` again") from None
+    if not path.exists():
+        raise IncompleteError(f"{path}: no scores here yet; run `synthgen curate {root}`")
+    with table_file.reading(path, advice="move it away, and run `synthgen curate` again"):
+        return table_file.read(path, ["key", *names])[0]
 
 
 def _rows(root: Path, scorer: str, keys: Any, samples: Samples) -> NDArray[np.int64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import __version__
-from synthgen.core import atomic
+from synthgen.core import atomic, table_file
 from synthgen.curate.scorers import Batch, Context, Module, Scorer, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
@@ -62,7 +61,7 @@ def finished(root: Path, plan: Plan) -> Iterator[Shard]:
 
 
 FOLDER = "scores"
-_FACTS = b"synthgen"
+_FACTS = "synthgen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Scoring:
                 raise StoppedError("stopped by a signal; run the same command again to go on")
             batch = shard.batch()
             columns = dict(score(batch)) if score and batch.records else {}
-            atomic.write(self._part(shard), _packed(self._table(batch, columns), {}))
+            _write(self._part(shard), self._table(batch, columns), {})
             yield Scored(self.name, shard.entry, shard.number, len(batch.records))
 
     def finish(self, shards: Sequence[Shard]) -> Any:
@@ -129,13 +128,13 @@ class Scoring:
         facts = self._facts | {"images": images}
         if (held := self._held()) is not None and held[1] == facts:
             return held[0]
-        table = pa.concat_tables([_unpacked(self._part(shard))[0] for shard in shards])
-        atomic.write(self.path, _packed(table.combine_chunks(), facts))
-        return _unpacked(self.path)[0]
+        table = pa.concat_tables([_read(self._part(shard))[0] for shard in shards])
+        _write(self.path, table.combine_chunks(), facts)
+        return _read(self.path)[0]
 
     def _held(self) -> tuple[Any, Mapping[str, Any]] | None:
         try:
-            return _unpacked(self.path) if self.path.is_file() else None
+            return _read(self.path) if self.path.is_file() else None
         except DamagedError:
             return None  # it is written anew from its parts
 
@@ -160,23 +159,11 @@ class Scoring:
         return pa.table(arrays)
 
 
-def _packed(table: Any, facts: Mapping[str, Any]) -> bytes:
-    from pyarrow import parquet
-
-    file = io.BytesIO()
-    parquet.write_table(
-        table.replace_schema_metadata({_FACTS: json.dumps(facts, sort_keys=True)}), file, compression="zstd"
-    )
-    return file.getvalue()
+def _write(path: Path, table: Any, facts: Mapping[str, Any]) -> None:
+    table_file.write(path, table, {_FACTS: json.dumps(facts, sort_keys=True)})
 
 
-def _unpacked(path: Path) -> tuple[Any, Mapping[str, Any]]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        table = parquet.ParquetFile(path).read()
-        return table.replace_schema_metadata(None), json.loads(table.schema.metadata[_FACTS])
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise DamagedError(f"{path}: scores can't be read ({reason}); remove it and run `synthgen curate`") from None
+def _read(path: Path) -> tuple[Any, Mapping[str, Any]]:
+    with table_file.reading(path, "scores can't be read", "remove it and run `synthgen curate`"):
+        table, said = table_file.read(path)
+        return table, json.loads(said[_FACTS])

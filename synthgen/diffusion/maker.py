@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from synthgen.vision.images.codec import Pixels
+    from synthgen.core.types import Pixels
 
 
 @dataclass(frozen=True, slots=True)

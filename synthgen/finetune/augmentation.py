@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _LEAST, _MOST = 0.05, 0.6  # of the area that a training mask may have
 

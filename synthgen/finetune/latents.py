@@ -20,11 +20,9 @@ from synthgen.plan.real_index import Source
 from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Bools, Pixels
 
 _PROMPTS_AN_IMAGE = 8  # drawn, and kept where they differ
 _BATCH = 16
@@ -164,7 +162,7 @@ def _batches(
     import numpy as np
     import torch
 
-    pixels, masks = list["Pixels"](), list["npt.NDArray[np.bool_]"]()
+    pixels, masks = list["Pixels"](), list["Bools"]()
     total, side = len(images) * variants, settings.side
     whole = np.empty((0, 0, 3), np.uint8)
     for row in range(total):

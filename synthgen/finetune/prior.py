@@ -12,10 +12,7 @@ from synthgen.finetune.latents import TrainingImages
 from synthgen.finetune.methods._settings import TrainingSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _BATCH = 8
 PriorImages = Sequence[tuple[str, "Pixels"]]  # each with its prompt

@@ -11,10 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _STEPS, _GUIDANCE, _STRENGTH = 20, 3.0, 0.97
 _SHOWN = 128  # pixels a side

@@ -5,8 +5,9 @@ So no state of a generator has to be kept, and a training that was killed goes o
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from synthgen.core.hashing import seed_from
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 
 def seed(digest: str, *what: object) -> int:
     """A seed of 63 bits for one purpose in the training of the adapter with that digest."""
-    text = "\0".join([digest, *map(str, what)])
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return seed_from(digest, *what)
 
 
 def generator(digest: str, *what: object) -> np.random.Generator:

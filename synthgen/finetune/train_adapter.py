@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +27,10 @@ from synthgen.vision.images import untrusted
 if TYPE_CHECKING:
     import torch
 
-    from synthgen.vision.images.codec import Pixels
+    from synthgen.core.types import Pixels
 
 _FINISHED = "adapter"
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -71,13 +73,17 @@ class _AdapterTraining:
         described = devices.describe(device)
         precision = environment.precision(self._settings.mixed_precision, described)
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
-        self._revision = pipelines.resolve_revision(entry)
+        repository = pipelines.resolve(entry)
+        self._revision = repository.revision
         self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
         if self._accelerator.is_main_process:
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
-        self._pipe = pipelines.load_diffusers(entry.strategy, entry.model, self._revision, "float32")
+        variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)
+        if variant:
+            _log.warning("%s: its weights are stored in half precision alone, and tuned from there", entry.model.name)
+        self._pipe = pipelines.load_diffusers(entry.strategy, entry.model, self._revision, "float32", variant=variant)
         for part in self._pipe.components.values():
             if hasattr(part, "requires_grad_"):
                 part.requires_grad_(False)

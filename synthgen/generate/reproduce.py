@@ -120,7 +120,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
     except UnavailableError as error:
         here = strategy.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
-    here = Environment(**here.to_dict() | {"threads": pin.threads, "adapters": _weights(sample, pin)})
+    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant)
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])

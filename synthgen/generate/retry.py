@@ -15,7 +15,7 @@ from synthgen.plan.sample import Sample
 from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
-    from synthgen.vision.images.codec import Pixels
+    from synthgen.core.types import Pixels
 
 MAX_ATTEMPTS = 4
 

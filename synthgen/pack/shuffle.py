@@ -3,7 +3,6 @@
 SQLite sorts them in its file as they arrive, with a cache of a fixed size whatever their number.
 """
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
+from synthgen.core.hashing import stable_hash
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.shuffled_order import CACHE_KIB, group
@@ -109,7 +109,7 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
-            shuffled = hashlib.blake2b(f"{seed}\0pack\0{sample.key}".encode(), digest_size=16).digest()
+            shuffled = stable_hash(seed, "pack", sample.key, size=16)
             place = SPLITS.index(split_of(seed, group(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number

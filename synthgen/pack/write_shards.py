@@ -1,6 +1,5 @@
 """Writes the parts of a dataset, here or in processes of their own; a part counts once its receipt is there."""
 
-import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from synthgen.core import atomic, processes
+from synthgen.core.hashing import sha256_file
 from synthgen.pack import formats, metadata, read_sample
 from synthgen.pack.read_sample import PackedRecord
 from synthgen.pack.scratch import PackJob
@@ -71,8 +71,7 @@ def make(job: PackJob, part: Part) -> PackedShard:
 
 def weigh(path: Path) -> tuple[int, str]:
     """The size and sha256 of a file."""
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, sha256_file(path)
 
 
 def _sized(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:

@@ -6,11 +6,11 @@ the same bytes on every machine.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
+from synthgen.core.hashing import seed_from
 from synthgen.errors import InputError
 from synthgen.phantom import camera, skin_colour
 from synthgen.phantom.conditions import CONDITIONS
@@ -83,8 +83,7 @@ def render(labels: Sequence[str], tones: Sequence[int], *, site: str, seed: int,
 
 def image_seed(seed: int, site: str, label: str, tone: int, number: int) -> int:
     """The seed of one image, 63 bits: a hash of all that it depends on."""
-    text = f"phantom/{seed}/{site}/{label}/{tone}/{number}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1
+    return seed_from("phantom", seed, site, label, tone, number, separator="/")
 
 
 def paint(label: str, tone: int, site: str, seed: int) -> Phantom:

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from synthgen.core import atomic
-from synthgen.errors import DamagedError
+from synthgen.core import table_file
+from synthgen.core.hashing import fraction_from
 from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
@@ -31,8 +31,7 @@ _VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
 
 def split_of(seed: int, group: str, fractions: Mapping[Split, float]) -> Split:
     """The split of a group: a hash of the manifest's seed and the group, as a point among the fractions."""
-    digest = hashlib.blake2b(f"{seed}\0split\0{group}".encode(), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / 2**64
+    point = fraction_from(seed, "split", group)
     names = [name for name in SPLITS if name in fractions]
     for name in names:
         point -= fractions[name]
@@ -128,14 +127,12 @@ class Index:
     def write(self, path: Path) -> None:
         """Write the index as Parquet, whole or not at all; the same index gives the same bytes."""
         import pyarrow as pa
-        from pyarrow import parquet
 
         left_out = json.dumps(dict(sorted(self.left_out.items())))
-        schema = _schema().with_metadata({"left_out": left_out, "recipe": self.recipe})
+        schema = _schema()
         arrays = [pa.array([getattr(source, one.name) for source in self.sources], one.type) for one in schema]
-        sink = pa.BufferOutputStream()
-        parquet.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
-        atomic.write(path, sink.getvalue().to_pybytes())
+        table = pa.Table.from_arrays(arrays, schema=schema)
+        table_file.write(path, table, {"left_out": left_out, "recipe": self.recipe})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -144,19 +141,13 @@ class Index:
         Raises:
             DamagedError: The file can't be read, or is no index.
         """
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        try:
-            table = parquet.read_table(pa.BufferReader(path.read_bytes()))
-            left_out = json.loads(table.schema.metadata[b"left_out"])
+        with table_file.reading(path, "not an index of real images", "remove it to index again"):
+            table, said = table_file.read(path)
+            left_out = json.loads(said["left_out"])
             if not table.schema.equals(_schema()) or any(column.null_count for column in table.columns):
                 raise ValueError("other columns")
             rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-            return cls(tuple(Source(*row) for row in rows), left_out, table.schema.metadata[b"recipe"].decode())
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedError(f"{path}: not an index of real images ({reason}); remove it to index again") from None
+            return cls(tuple(Source(*row) for row in rows), left_out, said["recipe"])
 
     @cached_property
     def _usable(self) -> dict[str, tuple[Source, ...]]:

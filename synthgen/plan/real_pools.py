@@ -1,11 +1,11 @@
 """Which real images a seed draws: nested over n, by group, and fixed for each image whatever images are added."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from synthgen.core.hashing import stable_hash
 from synthgen.plan.real_index import Source
 
 
@@ -31,11 +31,6 @@ class Draw:
         return {one: place for ids in self.order.values() for place, one in enumerate(ids, start=1)}
 
 
-def stable_rank(*parts: object) -> bytes:
-    """Where something comes in a shuffled order: a hash of what it is, so that what is added shuffles no other."""
-    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest()
-
-
 def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: int) -> Draw:
     """Draw at random without replacement, images of one group next to each other so that it is drawn whole.
 
@@ -52,8 +47,8 @@ def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: in
     for source in sources:
         if source.label in by_label:
             place = (
-                stable_rank(seed, "draw", number, "group", source.group),
-                stable_rank(seed, "draw", number, "image", source.id),
+                stable_hash(seed, "draw", number, "group", source.group),
+                stable_hash(seed, "draw", number, "image", source.id),
             )
             by_label[source.label].append((*place, source.id))
     return Draw(number, {label: tuple(one for *_, one in sorted(places)) for label, places in by_label.items()})

@@ -1,12 +1,11 @@
 """Seeds and weighted draws as hashes of what they are for, so that neither order nor neighbours decide them."""
 
-from hashlib import blake2b
+from synthgen.core.hashing import fraction_from, seed_from
 
 
 def seed_of(manifest_seed: int, key: str, attempt: int) -> int:
     """The seed of one attempt at one sample: 63 bits of BLAKE2b, so torch and JSON both hold it."""
-    digest = blake2b(f"{manifest_seed}\0{key}\0{attempt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    return seed_from(manifest_seed, key, attempt)
 
 
 def draw(seed: int, what: str, weights: tuple[float, ...]) -> int:
@@ -14,8 +13,7 @@ def draw(seed: int, what: str, weights: tuple[float, ...]) -> int:
 
     Independent of torch and of Python's ``random``, so a plan draws the same everywhere, always.
     """
-    digest = blake2b(f"{seed}\0{what}".encode(), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / 2**64 * sum(weights)
+    point = fraction_from(seed, what) * sum(weights)
     for index, weight in enumerate(weights):
         point -= weight
         if point < 0:

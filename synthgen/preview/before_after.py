@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from synthgen.errors import DamagedError, InputError
+from synthgen.errors import DamagedError, InputError, one_line
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
 from synthgen.runs.start_images import StartImages
@@ -48,7 +48,7 @@ def pair(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find)
         plan = read_plan()
         contents = _contents(plan, [_planned(plan, picture) for picture in pictures if _starts(picture)], find)
     except (InputError, DamagedError, OSError) as error:
-        _log.warning("the gallery lacks the images that its pictures start from: %s", " ".join(str(error).split()))
+        _log.warning("the gallery lacks the images that its pictures start from: %s", one_line(error))
         return Pairs(pictures, missing=True)
     paired = [replace(picture, original=contents.get(picture.key)) for picture in pictures]
     return Pairs(paired, photographs=_any_photograph(plan, paired))

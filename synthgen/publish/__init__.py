@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, get_token
 
 from synthgen import __version__
+from synthgen.core.hub import REPO_ID
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
@@ -19,7 +20,6 @@ from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 # What git-check-ref-format allows, without its rarer characters.
 _REFERENCE = re.compile(r"(?!.*(?:\.\.|\.lock(?:/|$)|\.$))[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
 
@@ -98,7 +98,7 @@ def _repo(root: Path, wish: PublishOptions) -> str:
     repo = wish.repo or repo_of(root)
     if not repo:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
-    if not _REPO.fullmatch(repo):
+    if not REPO_ID.fullmatch(repo):
         raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
     if wish.branch.startswith("refs/") or not _REFERENCE.fullmatch(wish.branch):
         raise InputError(f"--revision: `{wish.branch}` can't name a branch")

@@ -5,13 +5,14 @@ import re
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
+from synthgen.core import hub
 from synthgen.errors import SynthgenError
 from synthgen.publish import secrets
 
 NO_LOGIN = "not logged in to the Hub; run `hf auth login`, or set HF_TOKEN to a token with write access"
 OFFLINE = "HF_HUB_OFFLINE is set, so nothing can be published; unset it"
 AGAIN = "run the same command again: only what is missing is sent"
-HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]  # httpx's or httpx2's, as huggingface_hub uses
+HTTP_ERROR: type[Exception] = hub.http_error()
 
 # RuntimeError: the client's word for "an upload failed", and Xet's; ValueError: a malformed or refusing answer.
 CAUGHT: tuple[type[Exception], ...] = (HTTP_ERROR, OSError, RuntimeError, ValueError, SynthgenError)

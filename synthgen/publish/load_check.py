@@ -3,9 +3,11 @@
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from synthgen.core import hub
+from synthgen.errors import one_line
 
 
 def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str]:
@@ -19,12 +21,12 @@ def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str
     import datasets
     from datasets.exceptions import DatasetsError
 
-    with tempfile.TemporaryDirectory(prefix="synthgen-publish-") as cache, _without_bars():
+    with tempfile.TemporaryDirectory(prefix="synthgen-publish-") as cache, hub.without_bars("datasets"):
         try:
             found = datasets.load_dataset(str(root.resolve()), streaming=True, cache_dir=cache)
             opened = {name: list(_first_of_each(split)) for name, split in found.items()}
         except (DatasetsError, OSError, ValueError, TypeError, LookupError, RuntimeError, tarfile.TarError) as error:
-            said = " ".join(str(error).split())[:300]
+            said = one_line(error)[:300]
             yield f"`datasets` can't open it: {type(error).__name__}: {said}"
             return
     if set(opened) != set(splits):
@@ -44,20 +46,6 @@ def _missed(shards: list[str], opened: dict[str, list[Any]]) -> Iterator[str]:
         named = [name for name in shards if PurePosixPath(name).match(f"data/{split}-*.parquet")]
         if len(named) > len(rows):
             yield f"all of {PurePosixPath(named[0]).parent}/{split}-*.parquet"
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep the loader's own progress bars away."""
-    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    disabled = are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not disabled:
-            enable_progress_bars()
 
 
 def _first_of_each(split: object) -> Iterator[Any]:

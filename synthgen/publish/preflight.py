@@ -1,12 +1,12 @@
 """Reads a dataset folder from end to end before anything of it leaves, and lists every fault at once."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import yaml_documents
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, InputError, ManifestError
 from synthgen.plan.sample import FROM_REAL
 from synthgen.publish import card_check, load_check, secrets
@@ -113,8 +113,7 @@ class Preflight:
             self._fault(name, "the file is gone")
             return 0
         status = path.stat()
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_file(path)
         self.files.append(LocalFile(name, path, status.st_size, sha256, status.st_mtime_ns))
         listed = promised if isinstance(promised, dict) else {}
         size = listed.get("size", status.st_size if "sha256" in listed else None)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from synthgen.core import yaml_documents
-from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.core import table_file, yaml_documents
+from synthgen.errors import InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import Layout
 from synthgen.plan.manifest.settings import Extensions
@@ -143,15 +143,11 @@ def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[dict[str, Any]]:
-    import pyarrow
-    import pyarrow.parquet
+    from pyarrow import parquet
 
     path = root / METADATA
-    try:
-        return list(pyarrow.parquet.read_table(path, columns=columns, filters=filters).to_pylist())
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise DamagedError(f"{path}: can't be read ({reason}); run `synthgen verify`") from None
+    with table_file.reading(path, advice="run `synthgen verify`"):
+        return list(parquet.read_table(path, columns=columns, filters=filters).to_pylist())
 
 
 def unknown_files(root: Path, provenance: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import DamagedError
+from synthgen.core import table_file
 from synthgen.plan.sample import Record, field_types
 from synthgen.runs.tar_samples import TarSample
 
@@ -65,20 +65,16 @@ def read_listing(path: Path, key: str = "") -> Iterator[TarSample]:
 
 
 def _read(path: Path, key: str, rows: int, image: Callable[[Row], tuple[str, bytes]]) -> Iterator[TarSample]:
-    import pyarrow
-    import pyarrow.parquet
+    from pyarrow import parquet
 
     number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            names = _names(file.schema_arrow)
-            found = pyarrow.parquet.read_table(path, filters=[("key", "==", key)]).to_batches() if key else None
-            for batch in file.iter_batches(batch_size=rows) if found is None else found:
-                for row in batch.to_pylist():
-                    yield _sample(row, names, *image(row), number)
-                    number += 1
-    except (OSError, pyarrow.ArrowException, LookupError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path}: can't be read ({' '.join(str(error).split())})") from None
+    with table_file.reading(path), parquet.ParquetFile(path) as file:
+        names = _names(file.schema_arrow)
+        found = parquet.read_table(path, filters=[("key", "==", key)]).to_batches() if key else None
+        for batch in file.iter_batches(batch_size=rows) if found is None else found:
+            for row in batch.to_pylist():
+                yield _sample(row, names, *image(row), number)
+                number += 1
 
 
 def _names(found: Any) -> list[str]:

@@ -6,7 +6,6 @@ receipt is trusted while the size and time of its shard match; only a mismatch i
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from synthgen.core import atomic
+from synthgen.core.hashing import sha256_file
 
 State = Literal["whole", "missing", "damaged"]
 _FORMAT = 1
@@ -139,7 +139,7 @@ class Ledger:
             return None
         if status.st_mtime_ns == receipt.mtime_ns:
             return receipt
-        if _sha256(self.tar(number)) != receipt.sha256:
+        if sha256_file(self.tar(number)) != receipt.sha256:
             return None
         receipt = dataclasses.replace(receipt, mtime_ns=status.st_mtime_ns)
         with contextlib.suppress(OSError):  # of a run that can't be written to, its bytes are read each time
@@ -158,7 +158,7 @@ class Ledger:
             return "damaged", receipt, "its receipt is of another plan"
         if not self.tar(number).exists():
             return "damaged", receipt, "the tar is gone"
-        if _sha256(self.tar(number)) != receipt.sha256:
+        if sha256_file(self.tar(number)) != receipt.sha256:
             return "damaged", receipt, "the tar's sha256 is not the receipt's"
         return "whole", receipt, ""
 
@@ -207,7 +207,7 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         check(scratch)
-        sha256 = _sha256(scratch)
+        sha256 = sha256_file(scratch)
         atomic.publish(scratch, path)
         status = path.stat()
         receipt = Receipt(
@@ -231,8 +231,3 @@ class Ledger:
             return Receipt.from_json(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from synthgen.core.types import Pixels
     from synthgen.plan.real_index import Source
-    from synthgen.vision.images.codec import Pixels
 
 ReadParent = Callable[[EntryPlan, Sample], bytes | None]
 _READERS = 4

@@ -14,14 +14,10 @@ from synthgen.runs import dataset_folder, finished_shards, run_folder, tar_sampl
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from synthgen.core.types import Pixels
     from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
     from synthgen.runs.tar_samples import TarSample
-
-    Pixels = npt.NDArray[np.uint8]
 
 _BESIDE_THE_IMAGE = ("json", "cls")
 

@@ -4,19 +4,20 @@ Rows have ``key``, ``accepted`` and ``reasons``. What they follow from, and what
 metadata. Nothing of it holds a time, so the same scores judged by the same rules give the same bytes.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import table_file
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
 
 FILE = "verdicts.parquet"
-_META = b"synthgen"
+_META = "synthgen"
 _FORMAT = 1
 
 
@@ -88,13 +89,10 @@ class CurationSummary:
 def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
     """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
     import pyarrow
-    import pyarrow.parquet
 
-    kept = json.dumps({"format": _FORMAT, **asdict(facts)}, sort_keys=True).encode()
+    kept = json.dumps({"format": _FORMAT, **asdict(facts)}, sort_keys=True)
     table = pyarrow.table({"key": keys, "accepted": accepted, "reasons": reasons})
-    buffer = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table.replace_schema_metadata({_META: kept}), buffer, compression="zstd")
-    atomic.write(root / FILE, buffer.getvalue().to_pybytes())
+    table_file.write(root / FILE, table, {_META: kept})
 
 
 def read_facts(root: Path) -> CurationSummary | None:
@@ -106,15 +104,13 @@ def read_facts(root: Path) -> CurationSummary | None:
     if not (root / FILE).exists():
         return None
     file = _open(root)
-    try:
-        document = json.loads(file.schema_arrow.metadata[_META])
+    with _reading(root):
+        document = json.loads(file.schema_arrow.metadata[_META.encode()])
         if document.pop("format") != _FORMAT:
             raise ValueError("written by another version of synthgen")
         filters = [Filter(**one) for one in document.pop("filters")]
         parity = [Ratio(**one) for one in document.pop("parity")]
         return CurationSummary(filters=filters, parity=parity, **document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(root, error) from None
 
 
 def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None:
@@ -154,10 +150,7 @@ def scores_path(root: Path, scorer: str) -> Path:
 def score_digest(root: Path, scorer: str) -> str:
     """The sha256 of a scorer's file; empty where there is none."""
     path = scores_path(root, scorer)
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_file(path) if path.exists() else ""
 
 
 def stream(root: Path) -> Iterator[tuple[str, bool]]:
@@ -193,15 +186,11 @@ def read_reasons(root: Path) -> dict[str, str]:
 
 
 def _open(root: Path) -> Any:
-    import pyarrow
-    import pyarrow.parquet
+    from pyarrow import parquet
 
-    try:
-        return pyarrow.parquet.ParquetFile(root / FILE)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise _damaged(root, error) from None
+    with _reading(root):
+        return parquet.ParquetFile(root / FILE)
 
 
-def _damaged(root: Path, error: Exception) -> DamagedError:
-    reason = " ".join(str(error).split())
-    return DamagedError(f"{root / FILE}: can't be read ({reason}); run `synthgen curate {root}` again")
+def _reading(root: Path) -> AbstractContextManager[None]:
+    return table_file.reading(root / FILE, advice=f"run `synthgen curate {root}` again")

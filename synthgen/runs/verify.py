@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, InputError
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.settings import Extensions
@@ -88,9 +89,7 @@ def _verify_dataset(root: Path) -> Iterator[Finding]:
         if not path.is_file():
             yield Finding(name, "missing", message="the file is gone")
             continue
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if sha256 != promised["sha256"]:
+        if sha256_file(path) != promised["sha256"]:
             message = "its sha256 is not the one in provenance.json"
             yield Finding(name, "damaged", message=message)
         elif name in shards:

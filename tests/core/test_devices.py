@@ -54,6 +54,27 @@ def test_what_is_decided(device: Device, wish: DeviceRequest, decision: tuple[st
 
 
 @pytest.mark.parametrize(
+    ("device", "wish", "stored", "dtype"),
+    [
+        (A100, "auto", "BF16", "bfloat16"),
+        (A100, "auto", "F16", "float16"),
+        (A100, "auto", "F32", "float16"),
+        (A100, "auto", "", "float16"),
+        (T4, "auto", "BF16", "float16"),
+        (A100, "fp16", "BF16", "float16"),
+        (CPU, "auto", "BF16", "float32"),
+    ],
+)
+def test_a_gpu_takes_the_half_precision_that_the_weights_are_stored_in(
+    device: Device, wish: str, stored: str, dtype: str
+) -> None:
+    """Models that were trained in bf16 give NaN or black in fp16; one that asks for fp16 has it all the same."""
+    wished = DeviceRequest(dtype=wish)
+    found = decide(device, wished, pixels=64, shard_samples=4, model_revision="r", stored_dtype=stored)
+    assert found.dtype == dtype
+
+
+@pytest.mark.parametrize(
     ("device", "wish", "fault"),
     [
         (CPU, DeviceRequest(dtype="fp16"), "--dtype fp16: a CPU has no fast fp16"),

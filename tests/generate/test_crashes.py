@@ -13,9 +13,10 @@ import pytest
 import webdataset
 
 from synthgen.core import atomic
+from synthgen.core.hashing import sha256_file
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import receipts, run_folder
+from synthgen.runs import run_folder
 from synthgen.runs.receipts import Ledger, Receipt
 from synthgen.runs.verify import verify
 
@@ -160,7 +161,7 @@ def test_the_check_finds_a_receipt_written_too_early(check: Callable[[], int], m
             os.fsync(file.fileno())
         status = scratch.stat()
         made = sum(one.status == "made" for one in said["samples"])
-        sha256 = receipts._sha256(scratch)
+        sha256 = sha256_file(scratch)
         receipt = Receipt(self.entry, number, self.digest, made, status.st_size, status.st_mtime_ns, sha256, **said)
         atomic.write(self.receipt_path(number), receipt.to_json())
         atomic.publish(scratch, self.tar(number))

@@ -125,7 +125,7 @@ def test_a_touched_shard_of_a_run_that_cannot_be_written_is_trusted(
 def test_a_shard_whose_size_and_time_match_is_not_read(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restarting does not read what nobody touched."""
     receipt = commit(ledger)
-    monkeypatch.setattr("synthgen.runs.receipts._sha256", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr("synthgen.runs.receipts.sha256_file", lambda path: pytest.fail(f"read {path}"))
     assert ledger.trusted(0) == receipt
 
 

@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.core.hashing import stable_hash
 from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
@@ -20,11 +20,11 @@ from synthgen.runs.stored_images import ImageReader, Location
 from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
+    from synthgen.core.types import Floats
     from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
     from synthgen.plan.sample import Record
 
-Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 Thing = TypeVar("Thing")
 SPLITS = ("train", "test")
@@ -116,7 +116,7 @@ def _sample(named: Iterable[tuple[str, Thing]], limit: int) -> tuple[list[tuple[
     def hashed() -> Iterator[tuple[bytes, int, Thing]]:
         nonlocal found
         for found, (name, thing) in enumerate(named, 1):
-            yield blake2b(name.encode(), digest_size=16).digest(), found, thing
+            yield stable_hash(name, size=16), found, thing
 
     return [(place, thing) for _, place, thing in heapq.nsmallest(limit, hashed())], found
 

@@ -26,10 +26,9 @@ from synthgen.plan.real_index import Source
 from synthgen.plan.sample import Record
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 

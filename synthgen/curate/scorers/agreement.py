@@ -16,9 +16,8 @@ from synthgen.vision import features
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 COLUMNS = {
     "probability": "of the label that was asked for, the mean over the ensemble",

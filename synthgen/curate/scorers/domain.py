@@ -13,10 +13,7 @@ from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.vision import features
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 COLUMNS = {"distance": "to the k-th nearest real image; 1 is what 99 of 100 real images keep within among themselves"}
 TEXTS: dict[str, str] = {}

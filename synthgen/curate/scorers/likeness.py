@@ -14,10 +14,7 @@ from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 COLUMNS = {"similarity": "the cosine of the image's embedding and its prompt's, -1 to 1"}
 TEXTS: dict[str, str] = {}

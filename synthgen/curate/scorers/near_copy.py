@@ -11,10 +11,7 @@ from synthgen.plan.real_index import Source
 from synthgen.vision import near_duplicates
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 COLUMNS = {
     "similarity": "to the nearest real image of any split but its own source; a copy is near 1",

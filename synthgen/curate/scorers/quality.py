@@ -10,11 +10,7 @@ from synthgen.curate.scorers import Batch, Context, Scorer, Scores, digest
 from synthgen.plan.manifest.settings import ScorerSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Doubles, Pixels
 
 MEASURES = {
     "brightness": "the mean of L*, 0 to 100",
@@ -86,21 +82,21 @@ def measure(pixels: Pixels) -> dict[str, float]:
     }
 
 
-def _halved(light: Floats) -> Floats:
+def _halved(light: Doubles) -> Doubles:
     """The mean of each two by two values."""
     height, width = (side // 2 for side in light.shape)
-    halved: Floats = light[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
+    halved: Doubles = light[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
     return halved
 
 
-def _laplacian(light: Floats) -> Floats:
+def _laplacian(light: Doubles) -> Doubles:
     """The discrete Laplacian over four neighbours, without the border."""
     around = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]
-    laplacian: Floats = around - 4 * light[1:-1, 1:-1]
+    laplacian: Doubles = around - 4 * light[1:-1, 1:-1]
     return laplacian
 
 
-def _blocking(light: Floats) -> float:
+def _blocking(light: Doubles) -> float:
     """Wang, Bovik & Evan 2000: steps at the borders of blocks over steps inside them."""
     import numpy as np
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 COLUMNS = {
     "ita": "the median angle of the skin in degrees; light skin has large ones; NaN where no skin is seen",

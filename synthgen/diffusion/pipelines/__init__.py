@@ -11,11 +11,12 @@ from synthgen.diffusion.pipelines.loading import (
     load_adapter,
     load_diffusers,
     pipeline_class,
-    resolve_revision,
+    resolve,
 )
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
+from synthgen.diffusion.pipelines.weight_files import choose_variant, stored_dtype
 
 __all__ = [
     "CLASSES",
@@ -27,6 +28,7 @@ __all__ = [
     "check_channels",
     "check_lengths",
     "check_scheduler",
+    "choose_variant",
     "denoiser",
     "encode",
     "family",
@@ -36,5 +38,6 @@ __all__ = [
     "load_diffusers",
     "pipeline_class",
     "reads_mask",
-    "resolve_revision",
+    "resolve",
+    "stored_dtype",
 ]

@@ -3,18 +3,25 @@
 The safety checker is not loaded: it takes photographs of bare skin for nudity and paints them black.
 """
 
+from __future__ import annotations
+
 import logging
 import warnings
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from synthgen.core import adapter_folder, devices, model_folder
+from synthgen.core import adapter_folder, devices, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.diffusion.pipelines.families import family_of
 from synthgen.diffusion.pipelines.pipeline import Pipeline
-from synthgen.errors import UnavailableError
+from synthgen.diffusion.pipelines.weight_files import Repository, Variant
+from synthgen.errors import UnavailableError, one_line
 from synthgen.plan.sample import Recipe
+
+if TYPE_CHECKING:
+    import torch
 
 Task = Literal["text2img", "img2img", "inpaint"]
 
@@ -47,37 +54,47 @@ class NamesModel(Protocol):
         """The commit or tag asked of a Hub id; empty for its newest."""
 
 
-def resolve_revision(recipe: NamesModel) -> str:
-    """The commit of a Hub id (its pinned, newest or already downloaded one), or the fingerprint of a folder.
+def resolve(recipe: NamesModel) -> Repository:
+    """The commit of a Hub id (its pinned, newest or already downloaded one) or a folder's fingerprint, and its files.
 
     Raises:
         UnavailableError: The Hub can't be reached and nothing is downloaded, or it has no such model.
     """
-    if recipe.model.folder is not None:
-        return model_folder.fingerprint(recipe.model.folder)
+    folder = recipe.model.folder
+    if folder is not None:
+        return Repository(model_folder.fingerprint(folder), _files(folder))
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    # The root of its HTTP client's errors, a refused connection among them, whichever client that is.
-    client_error: type[Exception] = HfHubHTTPError.__mro__[1]
     name, revision = recipe.model.name, recipe.revision or None
     try:
-        return str(HfApi().model_info(name, revision=revision).sha)
-    except (client_error, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        info = HfApi().model_info(name, revision=revision)
+        return Repository(str(info.sha), tuple(one.rfilename for one in info.siblings or ()))
+    except (hub.http_error(), OSError, ValueError) as error:
+        reason = one_line(error)[:200]
     try:
-        folder = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
+        downloaded = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
     except LocalEntryNotFoundError:
         raise UnavailableError(
             f"model {name}: not downloaded before, and the Hub did not give it: {reason}; "
             f"check the id, log in with `hf auth login` if it is gated, or use a local folder or `phantom`"
         ) from None
     _log.warning("the Hub can't be asked about %s; using what was downloaded before", name)
-    return str(folder).replace("\\", "/").rpartition("/")[2]
+    return Repository(Path(downloaded).name, _files(Path(downloaded)))
+
+
+def _files(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
 
 
 def load_diffusers(
-    task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None
+    task: Task,
+    model: model_folder.ModelFacts,
+    revision: str,
+    dtype: str,
+    adapter: Adapter | None = None,
+    *,
+    variant: Variant = "",
 ) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
@@ -87,6 +104,7 @@ def load_diffusers(
         revision: The commit of a Hub id.
         dtype: The dtype's name in torch.
         adapter: What is loaded on top of it, or in its place.
+        variant: Which of its weights are read, as of :func:`synthgen.diffusion.pipelines.weight_files.choose_variant`.
     """
     import torch
     import transformers
@@ -104,6 +122,10 @@ def load_diffusers(
     kind = pipeline_class(task, _class_name(model, revision), model.name)
     checker = {"safety_checker": None, "requires_safety_checker": False}
     options = where | (checker if family_of(kind) == "StableDiffusion" else {})
+    if family_of(kind) == "StableDiffusionXL":
+        options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    if variant and whole_model is None:
+        options |= {"variant": variant}
     chosen = getattr(torch, dtype)
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
     if hasattr(pipe, "unet"):
@@ -111,18 +133,31 @@ def load_diffusers(
     pipe.set_progress_bar_config(disable=True)
     if adapter and not whole_model:
         load_adapter(pipe, adapter)
-        pipe.to(dtype=chosen)
+        _cast_added(pipe, chosen)
     return pipe
+
+
+def _cast_added(pipe: Any, dtype: torch.dtype) -> None:
+    """Bring what a LoRA added to the dtype, and nothing else: T5 keeps layers in fp32, without which it gives NaN."""
+    for part in pipe.components.values():
+        if hasattr(part, "named_parameters"):
+            for name, parameter in part.named_parameters():
+                if "lora_" in name:
+                    parameter.data = parameter.data.to(dtype)
 
 
 @lru_cache(maxsize=1)
 def _load(
-    task: Task, model: model_folder.ModelFacts, revision: str, on: tuple[str, str, str], adapter: Adapter | None
+    task: Task,
+    model: model_folder.ModelFacts,
+    revision: str,
+    on: tuple[str, str, str, Variant],
+    adapter: Adapter | None,
 ) -> Pipeline:
-    device, dtype, attention = on
+    device, dtype, attention, variant = on
     import torch
 
-    pipe = load_diffusers(task, model, revision, dtype, adapter)
+    pipe = load_diffusers(task, model, revision, dtype, adapter, variant=variant)
     pipe.to(device)
     if devices.channels_last(device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
@@ -142,10 +177,10 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
 
     torch.set_num_threads(environment.threads)
     try:
-        on = (environment.device, environment.dtype, environment.attention)
+        on = (environment.device, environment.dtype, environment.attention, environment.variant)
         return _load(task, recipe.model, environment.model_revision, on, recipe.adapter)
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)[:300]
         what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
 
@@ -164,7 +199,7 @@ def load_adapter(pipe: Any, adapter: Adapter) -> None:
             try:
                 pipe.load_lora_weights(adapter.folder, weight_name=adapter_folder.LORA)
             except RuntimeWarning as error:
-                said = " ".join(str(error).split())[:200]
+                said = one_line(error)[:200]
                 raise UnavailableError(
                     f"adapter {adapter}: not all layers of its weights can be loaded, and none is left out: {said}"
                 ) from None

@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Generator, Tensor
 
-    from synthgen.vision.images.codec import Pixels
+    from synthgen.core.types import Pixels
 
 _SIZED: tuple[Family, ...] = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _SLICE_PIXELS = 1024 * 1024
-_NO_MEMORY = "can't allocate memory"  # in the plain RuntimeError that torch's CPU allocator raises
+# What torch and CUDA's libraries say where there is no memory for a batch, of which accelerate's
+# `should_reduce_batch_size` knows the first three.
+_OUT_OF_MEMORY = (
+    "can't allocate memory", "CUDA out of memory", "CUDNN_STATUS_NOT_SUPPORTED", "CUDA error: out of memory",
+    "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", "CUBLAS_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory", "nable to find an engine",
+)  # fmt: skip
 
 
 class Pipeline:
@@ -135,7 +141,7 @@ class Pipeline:
         """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
         import torch
 
-        with self._precision(precise), torch.inference_mode(), _out_of_memory(len(samples)):
+        with _out_of_memory(len(samples)), self._precision(precise), torch.inference_mode():
             settings: Any = samples[0].recipe.settings
             self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
             self._set_slicing(len(samples) * settings.height * settings.width)
@@ -144,9 +150,13 @@ class Pipeline:
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
-            with guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps):
+            prompts = self._prompts(samples, guided=settings.guidance_scale > 1)
+            with (
+                self._without_text_encoders(precise),
+                guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
+            ):
                 output = self.pipe(
-                    **self._prompts(samples, guided=settings.guidance_scale > 1),
+                    **prompts,
                     **arguments,
                     num_inference_steps=settings.num_inference_steps,
                     guidance_scale=settings.guidance_scale,
@@ -156,7 +166,7 @@ class Pipeline:
             return self._to_uint8(output.images)
 
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Tensor]:
-        """The prompts as the pipeline takes them: embeddings."""
+        """The prompts as the pipeline takes them: embeddings, in the denoiser's dtype."""
         texts = [sample.prompt for sample in samples]
         reads_negative = guided and not guidance.distilled(self.pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
@@ -164,7 +174,8 @@ class Pipeline:
         arguments = self._embeddings(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}
-        return arguments
+        dtype = latents.denoiser(self.pipe).dtype
+        return {name: value.to(dtype) for name, value in arguments.items()}
 
     def _noise(self, settings: Any, generators: list[Generator]) -> Tensor:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
@@ -195,22 +206,50 @@ class Pipeline:
 
     @contextmanager
     def _precision(self, precise: bool) -> Iterator[None]:
-        """Hold the pipeline in fp32 where that is asked for, as long as the context is open."""
+        """Hold the denoiser and the autoencoder in fp32 where that is asked for; then each tensor is what it was.
+
+        Text encoders stay as they are: what they said is known by now, and T5 keeps layers in fp32 that a round trip of
+        the whole pipeline would leave in half.
+        """
         import torch
 
         if not precise or self._dtype == "float32":
             yield
             return
-        self.pipe.to(dtype=torch.float32)
+        parts = (latents.denoiser(self.pipe), self.pipe.vae)
+        before = [{name: tensor.dtype for name, tensor in _tensors(part)} for part in parts]
         try:
+            for part in parts:
+                part.to(torch.float32)
             yield
         finally:
-            self.pipe.to(dtype=getattr(torch, self._dtype))
+            for part, dtypes in zip(parts, before, strict=True):
+                for name, tensor in _tensors(part):
+                    tensor.data = tensor.data.to(dtypes[name])
+
+    @contextmanager
+    def _without_text_encoders(self, precise: bool) -> Iterator[None]:
+        """Hide the text encoders: a pipeline that has one brings embeddings to its dtype, not to the denoiser's."""
+        names = [name for name in self.pipe.components if name.startswith("text_encoder")] if precise else []
+        hidden = {name: getattr(self.pipe, name) for name in names}
+        try:
+            for name in hidden:
+                setattr(self.pipe, name, None)
+            yield
+        finally:
+            for name, part in hidden.items():
+                setattr(self.pipe, name, part)
+
+
+def _tensors(part: Any) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of a module, by name."""
+    yield from part.named_parameters()
+    yield from part.named_buffers()
 
 
 @contextmanager
 def _out_of_memory(batch_size: int) -> Iterator[None]:
-    """Turn torch's out-of-memory faults, which are RuntimeErrors on a CPU, into ours."""
+    """Turn torch's out-of-memory faults into ours; on a CPU, and in CUDA's libraries, they are plain RuntimeErrors."""
     import torch
 
     try:
@@ -218,6 +257,6 @@ def _out_of_memory(batch_size: int) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error
     except RuntimeError as error:
-        if _NO_MEMORY not in str(error):
+        if not any(said in str(error) for said in _OUT_OF_MEMORY):
             raise
         raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error

@@ -27,20 +27,20 @@ class PromptEmbeddings:
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
-        self._cache: OrderedDict[tuple[str, str], dict[str, Tensor]] = OrderedDict()
+        self._cache: OrderedDict[str, dict[str, Tensor]] = OrderedDict()
 
     def __call__(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """The embeddings of texts in the pipeline's dtype, as of :func:`encode`."""
+        """The embeddings of texts in the text encoders' dtype, as of :func:`encode`."""
         import torch
 
-        dtype = str(self._pipe.dtype)
-        new = [text for text in dict.fromkeys(texts) if (dtype, text) not in self._cache]
+        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
         for first in range(0, len(new), _BATCH):
             batch = new[first : first + _BATCH]
             encoded = encode(self._pipe, [*batch, *[batch[-1]] * (_BATCH - len(batch))])
             for place, text in enumerate(batch):
-                self._cache[dtype, text] = {name: value[place] for name, value in encoded.items()}
-        found = [self._cache[dtype, text] for text in texts]
+                # a copy, since a view of a row would keep the whole batch in memory
+                self._cache[text] = {name: value[place].clone() for name, value in encoded.items()}
+        found = [self._cache[text] for text in texts]
         while len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
         return {name: torch.stack([one[name] for one in found]) for name in found[0]}

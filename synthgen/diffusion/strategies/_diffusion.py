@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -127,11 +128,21 @@ def fault_of(key: str) -> Iterator[None]:
 
 
 def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
-    """The device, dtype, attention backend and batch size that a recipe's images are made with."""
-    revision = pipelines.resolve_revision(recipe)
+    """The device, dtype, attention backend and batch size that images are made with, and which weights are loaded."""
+    repository, model = pipelines.resolve(recipe), recipe.model
     device = devices.describe(wish.device)
-    pixels = (recipe.settings.height or 0) * (recipe.settings.width or 0)
-    return devices.decide(device, wish, pixels=pixels, shard_samples=shard_samples, model_revision=revision)
+    half = devices.choose_dtype(device, wish.dtype) != "float32"
+    variant = pipelines.choose_variant(repository.files, half=half, model=model.name)
+    asked = device.kind == "cuda" and wish.dtype == "auto"
+    decided = devices.decide(
+        device,
+        wish,
+        pixels=(recipe.settings.height or 0) * (recipe.settings.width or 0),
+        shard_samples=shard_samples,
+        model_revision=repository.revision,
+        stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
+    )
+    return replace(decided, variant=variant)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

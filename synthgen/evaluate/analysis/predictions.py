@@ -10,8 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.core import atomic
-from synthgen.errors import DamagedError
+from synthgen.core import table_file
 
 FILE = "predictions.parquet"
 _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_steps", "n_train")
@@ -124,7 +123,6 @@ class Predictions:
     def write(self, path: Path) -> None:
         """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""
         import pyarrow as pa
-        from pyarrow import parquet
 
         n_trials, n_images, n_classes = self.probabilities.shape
         columns: dict[str, Any] = {
@@ -137,10 +135,7 @@ class Predictions:
             columns[name] = pa.array(list(values)).take(pa.array(np.tile(np.arange(n_images), n_trials)))
         flat = pa.array(self.probabilities.reshape(-1))
         columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, n_classes)
-        table = pa.table(columns).replace_schema_metadata({"study": json.dumps(asdict(self.study))})
-        sink = pa.BufferOutputStream()
-        parquet.write_table(table, sink, compression="zstd")
-        atomic.write(path, sink.getvalue().to_pybytes())
+        table_file.write(path, pa.table(columns), {"study": json.dumps(asdict(self.study))})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -150,11 +145,10 @@ class Predictions:
             DamagedError: The file can't be read, or holds no predictions.
         """
         import pyarrow as pa
-        from pyarrow import parquet
 
-        try:
-            table = parquet.read_table(pa.BufferReader(path.read_bytes()))
-            said = json.loads(table.schema.metadata[b"study"])
+        with table_file.reading(path, "not the predictions of a study"):
+            table, metadata = table_file.read(path)
+            said = json.loads(metadata["study"])
             study = Study(**said | {"labels": tuple(said["labels"]), "notes": tuple(said["notes"])})
             keys = table.column("key").to_pylist()
             n_images = keys.count(keys[0])
@@ -171,9 +165,6 @@ class Predictions:
                 tuple(first.column("group").to_pylist()),
                 _probabilities(table, (len(trials), n_images, len(study.labels))),
             )
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedError(f"{path}: not the predictions of a study ({reason})") from None
 
 
 def _each(n_trials: int, n_images: int) -> Any:

@@ -10,9 +10,10 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
+from synthgen.core.hashing import stable_hash
 from synthgen.evaluate.design.trials import Synthetic
 from synthgen.plan.manifest.evaluate import UNCURATED
-from synthgen.plan.real_pools import Draw, stable_rank
+from synthgen.plan.real_pools import Draw
 
 NEVER = 2**62  # no n is as large
 
@@ -43,13 +44,13 @@ def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed
     """
     strata: dict[tuple[str, str, str, int], list[tuple[bytes, Synthetic]]] = defaultdict(list)
     for image in images:
-        place = stable_rank(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
+        place = stable_hash(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
         tone = 0 if image.source_id else image.tone
         strata[image.entry, image.label, image.source_id, tone].append((place, image))
     least = _least(drawn, pool)
     turns: dict[tuple[str, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (entry, label, source, tone), members in strata.items():
-        first = stable_rank(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
+        first = stable_hash(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
         start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start

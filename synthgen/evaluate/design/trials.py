@@ -1,12 +1,12 @@
 """What a study is made of: the synthetic image that may train a trial, and the trial, one classifier to train."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+from synthgen.core.hashing import stable_hash
 from synthgen.plan.manifest.evaluate import UNCURATED
 
 
@@ -89,4 +89,4 @@ class Trial:
 
 def digest(parts: Iterable[str]) -> str:
     """A digest of texts in their order, 32 hex digits; no two lists of texts read the same."""
-    return hashlib.blake2b(json.dumps(list(parts)).encode(), digest_size=16).hexdigest()
+    return stable_hash(json.dumps(list(parts)), size=16).hex()

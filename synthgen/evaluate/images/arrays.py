@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from synthgen.evaluate.images.examples import Example
 from synthgen.vision.features import Backbone, user_cache
 from synthgen.vision.images import untrusted
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
 
 Progress = Callable[[int, int], None]
 

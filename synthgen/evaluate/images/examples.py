@@ -13,11 +13,7 @@ from synthgen.plan.real_index import Source
 from synthgen.runs.stored_images import ImageReader
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Rows = npt.NDArray[np.int64]
+    from synthgen.core.types import Pixels, Rows
 
 VIEWS = 10  # of a real image where frozen features are trained with augmentation: itself, and nine changed ones
 Example = tuple[str, Callable[[], "Pixels"]]

@@ -1,17 +1,16 @@
 """Finds the synthetic images that a study is about: this run, a run or dataset folder, or a dataset on the Hub."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen.errors import InputError, PlanMismatchError, UnavailableError
+from synthgen.core import hub
+from synthgen.errors import InputError, PlanMismatchError, UnavailableError, one_line
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.real_index import Index
 from synthgen.runs import dataset_folder, load_plan, run_folder
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
 
 
@@ -37,7 +36,7 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
     folder = base / Path(synthetic).expanduser()
     if folder.is_dir():
         return _inside(folder, "evaluate.synthetic", run)
-    if not _HUB_ID.fullmatch(synthetic):
+    if not hub.REPO_ID.fullmatch(synthetic):
         raise InputError(f"evaluate.synthetic: no folder {folder}, and `{synthetic}` is no Hub id (org/name)")
     return _downloaded(synthetic)
 
@@ -88,24 +87,13 @@ def _is_either(folder: Path) -> bool:
 def _downloaded(name: str) -> Path:
     """A dataset of the Hub, whole, in the Hub's own cache."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it does, but lazily
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
 
-    http_error: type[Exception] = HfHubHTTPError.__mro__[1]  # httpx's or httpx2's, as huggingface_hub uses
-    disabled = are_progress_bars_disabled()
-    disable_progress_bars()
     try:
-        folder = Path(snapshot_download(name, repo_type="dataset"))
-    except (http_error, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        with hub.without_bars("huggingface_hub"):
+            folder = Path(snapshot_download(name, repo_type="dataset"))
+    except (hub.http_error(), OSError, ValueError) as error:
+        reason = one_line(error)[:200]
         raise UnavailableError(f"evaluate.synthetic: `{name}` can't be had from the Hub: {reason}") from None
-    finally:
-        if not disabled:
-            enable_progress_bars()
     if not dataset_folder.is_dataset(folder):
         raise InputError(f"evaluate.synthetic: `{name}` is no dataset that synthgen packed (it has no provenance.json)")
     return folder

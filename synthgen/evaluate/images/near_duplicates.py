@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Floats, Pixels
 
 FILE = "near-copies.json"
 Progress = Callable[[int, int], None]

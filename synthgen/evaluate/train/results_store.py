@@ -13,10 +13,7 @@ from synthgen.core import atomic
 from synthgen.vision.classifiers.fit_result import Learned
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 _SAID = "training"
 _log = logging.getLogger(__name__)

@@ -15,10 +15,7 @@ from synthgen.plan.manifest.learner import SMALL, Learner
 from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.int64]
+    from synthgen.core.types import Rows
 
 _WHOLE, _HEAD = 1e-4, 2e-3  # learning rates of a checkpoint as a whole, and of its head or a network from nothing
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthgen.core import resources, yaml_documents
 from synthgen.core.report.markdown import escape
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import InputError, ManifestError, one_line
 from synthgen.pack.card.facts import CardFacts, Size, Summary
 from synthgen.pack.card.header import header
 from synthgen.pack.card.values import values
@@ -73,4 +73,4 @@ def render(facts: CardFacts, template: Template | None = None) -> str:
         trial.render(card_data=data.to_yaml(), **values(facts))
         return str(DatasetCard.from_template(data, template_str=template.text, **values(facts)))
     except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError, ValueError) as error:
-        raise InputError(f"{template.path}: {' '.join(str(error).split())}") from None
+        raise InputError(f"{template.path}: {one_line(error)}") from None

@@ -1,12 +1,12 @@
 """Round after round over real images."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from synthgen.core.hashing import stable_hash
 from synthgen.plan.ordering.protocol import Slot
 from synthgen.plan.real_index import Source
 
@@ -24,7 +24,7 @@ class BySource:
     """
 
     def __init__(self, sources: Iterable[Source], per_source: int, target_label: str | None, seed: int) -> None:
-        self._sources = sorted(sources, key=lambda source: _shuffled(seed, source.id))
+        self._sources = sorted(sources, key=lambda source: stable_hash(seed, "order", source.id))
         self._per_source, self._target, self._seed = per_source, target_label, seed
         self.samples = len(self._sources) * per_source
         self.sizes = [self.samples]
@@ -94,8 +94,3 @@ class BySource:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {source.id: number for number, source in enumerate(self._sources)}
-
-
-def _shuffled(seed: int, source: str) -> bytes:
-    """Where a source comes in the order: a hash, so that rows added or moved shuffle no others."""
-    return hashlib.blake2b(f"{seed}\0order\0{source}".encode(), digest_size=8).digest()

@@ -1,12 +1,12 @@
 """Ids, groups and splits of images: unique, and the same however the rows are ordered."""
 
-import hashlib
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from synthgen.core.hashing import stable_hash
 from synthgen.plan.manifest.settings import Split
 from synthgen.plan.real_index import Source, split_of
 from synthgen.real.indexing.rows import Draft
@@ -72,7 +72,7 @@ def _slug(name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if slug and len(slug) <= _LONGEST:
         return slug
-    mark = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    mark = stable_hash(name, size=6).hex()
     return f"{slug[: _LONGEST - 13]}-{mark}".strip("-")
 
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InputError, ManifestError, UnavailableError
+from synthgen.core import hub
+from synthgen.errors import InputError, ManifestError, UnavailableError, one_line
 
 _SAVED = ("dataset_info.json", "dataset_dict.json")
 
@@ -26,7 +27,7 @@ def load(
         raise ManifestError(f"real.path: no file or folder `{path}`")
     if local.is_file() and local.suffix != ".parquet":
         raise ManifestError(f"real.path: `{path}` is neither a folder nor a Parquet file")
-    with _without_bars(), reasons(path):
+    with hub.without_bars("datasets"), reasons(path):
         if any((local / mark).is_file() for mark in _SAVED):
             return _saved(local, split)
         what: dict[str, Any] = {"path": str(local) if local.exists() else path, "name": name}
@@ -42,31 +43,15 @@ def load(
 def reasons(path: str) -> Iterator[None]:
     """Say in a line what ``datasets`` raises."""
     from datasets.exceptions import DatasetsError
-    from huggingface_hub.errors import HfHubHTTPError
 
-    http_error: type[Exception] = HfHubHTTPError.__mro__[1]  # httpx's or httpx2's, as huggingface_hub uses
     try:
         yield
     except InputError:
         raise
-    except (http_error, OSError, ValueError, RuntimeError, DatasetsError) as error:
+    except (hub.http_error(), OSError, ValueError, RuntimeError, DatasetsError) as error:
         if isinstance(error, (ConnectionError, TimeoutError)) or type(error).__module__.startswith("httpx"):
             raise UnavailableError(f"real.path: `{path}` can't be reached: {_line(error)}") from None
         raise ManifestError(f"real.path: `{path}`: {_line(error)}") from None
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Progress is the command's to show."""
-    import datasets
-
-    shown = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
 
 
 def _saved(local: Path, split: str | None) -> dict[str, Any]:
@@ -82,4 +67,4 @@ def _saved(local: Path, split: str | None) -> dict[str, Any]:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import ManifestError
+from synthgen.errors import ManifestError, one_line
 
 Values = dict[str, Any]
 _LONGEST_CELL = 16 * 1024 * 1024
@@ -48,7 +48,7 @@ def read(path: Path, shown: str) -> Table:
     except UnicodeDecodeError as error:
         raise ManifestError(f"real.metadata: {shown}: not UTF-8 text (byte {error.start})") from None
     except (csv.Error, ValueError, RecursionError) as error:
-        raise ManifestError(f"real.metadata: {shown}: {' '.join(str(error).split())}") from None
+        raise ManifestError(f"real.metadata: {shown}: {one_line(error)}") from None
 
 
 def joined(one: Table, other: Table, shown: str) -> Table:

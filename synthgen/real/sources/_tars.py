@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.errors import DamagedError, InputError, ManifestError, one_line
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -155,5 +155,5 @@ def _faults(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ImportError, ValueError, *faults) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise InputError(f"{what}: can't be read ({reason})") from None

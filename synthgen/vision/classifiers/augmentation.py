@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 _DEGREES = 180.0
 _ZOOM = (1.0, 1.25)

@@ -13,9 +13,8 @@ from synthgen.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
 
-    Rows = npt.NDArray[np.int64]
+    from synthgen.core.types import Rows
 
 Mix = Literal["union", "pretrain-then-real"] | float
 

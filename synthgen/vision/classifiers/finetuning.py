@@ -11,12 +11,7 @@ from synthgen.vision.classifiers.fit_result import Learned, check
 from synthgen.vision.classifiers.train_loop import Finetune, Trainer, in_half_precision, precision
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Floats, Pixels, Rows
 
 _AT_ONCE = 256  # images that go through the network together
 

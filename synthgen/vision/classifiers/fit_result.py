@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats, Rows
 
 
 @dataclass(frozen=True, slots=True)

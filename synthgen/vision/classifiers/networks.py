@@ -10,11 +10,9 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor, nn
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 SMALL = "small-cnn"
 SMALLEST = 16

@@ -10,12 +10,9 @@ from synthgen.errors import InputError
 from synthgen.vision.classifiers.fit_result import Learned, balanced, check
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Rows = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats, Rows
 
 _FARTHEST = 5.0  # standard deviations: beyond, a feature is cut, as after few images its deviation is hardly known
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8

@@ -16,13 +16,9 @@ from synthgen.vision.classifiers.augmentation import augment
 from synthgen.vision.classifiers.fit_result import balanced
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Rows = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Floats, Pixels, Rows
 
 
 @dataclass(frozen=True, slots=True)

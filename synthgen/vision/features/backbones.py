@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats, Pixels
 
 GABOR, EFFICIENTNET = "gabor", "efficientnet-lite0"
 NAMES = (GABOR, EFFICIENTNET)

@@ -15,11 +15,7 @@ from synthgen.vision.features.backbones import Backbone
 from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats, Pixels
 
 BATCH = 32  # images computed together; the last batch is filled up, as kernels shift with the shape of a batch
 PART = 512  # images a file, and the most that a kill can cost

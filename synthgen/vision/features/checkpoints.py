@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import model_folder
-from synthgen.errors import UnavailableError
+from synthgen.core import hub, model_folder
+from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Pixels = npt.NDArray[np.uint8]
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+    from synthgen.core.types import Pixels
 
 
 @contextmanager
@@ -29,28 +24,18 @@ def loading(name: str) -> Iterator[None]:
         UnavailableError: It is not there, has no safetensors, or is of a kind that transformers does not know.
     """
     _check(name)
-    from logging import ERROR
-
-    from huggingface_hub.utils import logging as hub
-    from transformers.utils import logging
-
-    verbosity, shown, told = logging.get_verbosity(), logging.is_progress_bar_enabled(), hub.get_verbosity()
-    logging.set_verbosity_error()
-    hub.set_verbosity(ERROR)  # it says each of its retries
-    logging.disable_progress_bar()
     try:
-        yield
+        with (
+            hub.without_bars("transformers"),
+            hub.errors_only("transformers", "huggingface_hub"),
+        ):  # it says its retries
+            yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        reason = one_line(error).partition(". ")[0][:200]
         raise UnavailableError(
             f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with config.json, "
             "preprocessor_config.json and model.safetensors, or a Hub id that has them"
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        hub.set_verbosity(told)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def options(name: str, revision: str | None) -> dict[str, Any]:
@@ -86,5 +71,5 @@ def _check(name: str) -> None:
             raise UnavailableError(
                 f"{name}: no safetensors file; pickled weights are not read, convert them with `save_pretrained`"
             )
-    elif name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name):
+    elif name.startswith((".", "/", "~")) or not hub.MODEL_ID.fullmatch(name):
         raise UnavailableError(f"{name}: no such folder, and no Hub id (org/name)")

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.errors import UnavailableError
+from synthgen.core.hashing import sha256_file
+from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +33,11 @@ def load(device: str) -> tuple[str, int, int, str, Compute]:
     Raises:
         UnavailableError: The packages are not installed, or the weights are not what they should be.
     """
-    import hashlib
     from importlib.metadata import version
 
     network, path = _network()
     network.eval().requires_grad_(False).to(device)
-    digest = f"efficientnet-lite0/{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}/torch-{version('torch')}"
+    digest = f"efficientnet-lite0/{sha256_file(path)[:32]}/torch-{version('torch')}"
 
     def compute(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         import torch
@@ -67,6 +67,6 @@ def _network() -> tuple[Any, Path]:
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnavailableError(f"backbone efficientnet-lite0: {path.name} can't be read: {reason}; reinstall") from None
     return network, path

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.errors import DamagedError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
 
 GENERATED = "trainedAlgorithmicMedia"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from synthgen.errors import DamagedError
+from synthgen.errors import DamagedError, one_line
 from synthgen.vision.images import colour_profile, file_signatures, jpeg_truncation
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-    Pixels = npt.NDArray[np.uint8]
+    from synthgen.core.types import Pixels
+
     Mask = npt.NDArray[np.bool_]
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -156,7 +157,7 @@ def _check_size(pixels: int, size: tuple[int, int]) -> None:
 
 def _broken(error: Exception) -> str:
     """What went wrong in decoding, in a few words."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if re.search(r"truncated|not enough image data", text, re.IGNORECASE):

@@ -8,15 +8,18 @@ The usual matrix square root is slow and fails on covariances of low rank. With 
 C1 C2 are the squared singular values of F1 F2ᵀ, so the last trace is their sum: real, stable, and of any rank.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.vision.metrics.value import Measured, too_few
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Gaussian:
     count: int
 
     @classmethod
-    def of(cls, features: Floats, *, block: int = 8192) -> Self:
+    def of(cls, features: AnyFloats, *, block: int = 8192) -> Self:
         """The moments of features of shape (n, dim), n at least 2, by QR of one block of rows after another."""
         count, dim = features.shape
         mean = features.mean(0, dtype=np.float64)

@@ -9,18 +9,22 @@ Its expectation does not depend on how many images there are, and is 0 for sets 
 may be below 0.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.vision.metrics.value import Measured, too_few
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
+
 _LARGEST, _SMALLEST, _FEWEST = 1000, 10, 10  # images a block at most and at least; blocks where there are images enough
 
 
-def kid(queries: Floats, references: Floats) -> Measured:
+def kid(queries: AnyFloats, references: AnyFloats) -> Measured:
     """The mean of KID over disjoint blocks of both sets, and its standard error.
 
     Args:
@@ -37,7 +41,7 @@ def kid(queries: Floats, references: Floats) -> Measured:
     return Measured.mean([Measured(discrepancy(one[:_LARGEST], other[:_LARGEST])) for one, other in pairs])
 
 
-def discrepancy(first: Floats, second: Floats) -> float:
+def discrepancy(first: AnyFloats, second: AnyFloats) -> float:
     """The unbiased squared discrepancy of two sets, each of at least 2; the kernel is held whole."""
     one, other = first.astype(np.float64), second.astype(np.float64)
     return _within(one) + _within(other) - 2 * float(_kernel(one, other).mean())

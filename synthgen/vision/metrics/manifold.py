@@ -13,10 +13,17 @@ generated images and balls about real images as wide as the distance to the fift
     coverage = share of real images whose ball holds a generated image
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from synthgen.vision.metrics.neighbours import Cloud, Floats, squared_distances
+from synthgen.vision.metrics.neighbours import Cloud, squared_distances
 from synthgen.vision.metrics.value import Measured, too_few
+
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
 
 PRECISION_K = 3  # neighbours, as in Kynkäänniemi et al. 2019
 DENSITY_K = 5  # neighbours, as in Naeem et al. 2020
@@ -30,7 +37,7 @@ def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measu
     return Measured(inside(queries.features, references)), Measured(inside(references.features, queries))
 
 
-def inside(features: Floats, manifold: Cloud) -> float:
+def inside(features: AnyFloats, manifold: Cloud) -> float:
     """The share of features within any ball of a manifold, its surface included."""
     radii, found = manifold.radii(PRECISION_K), 0
     for _, squared in squared_distances(features, manifold.features):

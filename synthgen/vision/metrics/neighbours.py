@@ -1,13 +1,17 @@
 """Distances between images in feature space, a block at a time, and those to nearest neighbours."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
+
 MOST = 5  # neighbours that any measure asks for
 PAIRS_AT_ONCE = 4_000_000  # distances: 32 MB
 
@@ -19,7 +23,7 @@ class Cloud:
         features: Shape (n, dim), n above :data:`MOST`.
     """
 
-    def __init__(self, features: Floats) -> None:
+    def __init__(self, features: AnyFloats) -> None:
         self.features = features
 
     def __len__(self) -> int:
@@ -41,7 +45,7 @@ class Cloud:
 
 
 def nearest(
-    queries: Floats, references: Floats, *, pairs: int = PAIRS_AT_ONCE
+    queries: AnyFloats, references: AnyFloats, *, pairs: int = PAIRS_AT_ONCE
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The Euclidean distance of each query to its nearest reference, and the row of that one; both shape (n,)."""
     distances, rows = np.empty(len(queries)), np.empty(len(queries), np.int64)
@@ -53,7 +57,7 @@ def nearest(
 
 
 def squared_distances(
-    queries: Floats, references: Floats, *, pairs: int = PAIRS_AT_ONCE
+    queries: AnyFloats, references: AnyFloats, *, pairs: int = PAIRS_AT_ONCE
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Squared Euclidean distances in blocks of queries: the first query's row, and float64 of shape (block, m).
 

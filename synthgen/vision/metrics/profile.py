@@ -5,12 +5,11 @@ draws of the smaller one's size, at most five, whose mean and spread are given. 
 cuts no other down.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from synthgen.vision.metrics.frechet import Gaussian, frechet
 from synthgen.vision.metrics.kid import kid
@@ -19,7 +18,9 @@ from synthgen.vision.metrics.neighbours import Cloud
 from synthgen.vision.metrics.value import MINIMUM, Measured
 from synthgen.vision.metrics.vendi import vendi_score
 
-Floats = NDArray[np.floating[Any]]
+if TYPE_CHECKING:
+    from synthgen.core.types import AnyFloats
+
 MEASURES = ("frechet", "kid", "precision", "recall", "density", "coverage", "vendi")
 DRAWS = 5
 
@@ -41,7 +42,7 @@ class Profile:
     references: int
 
 
-def compare(generated: Floats, yardstick: Floats, references: Floats) -> tuple[Profile, Profile]:
+def compare(generated: AnyFloats, yardstick: AnyFloats, references: AnyFloats) -> tuple[Profile, Profile]:
     """Hold generated images and other real ones against the same real images, in draws of one size.
 
     Args:
@@ -55,7 +56,7 @@ def compare(generated: Floats, yardstick: Floats, references: Floats) -> tuple[P
     return first, second
 
 
-def _draws(features: Floats, size: int) -> Sequence[Floats]:
+def _draws(features: AnyFloats, size: int) -> Sequence[AnyFloats]:
     count = min(DRAWS, len(features) // size) if size else 0
     return [features[number * size : (number + 1) * size] for number in range(count)]
 
@@ -63,18 +64,18 @@ def _draws(features: Floats, size: int) -> Sequence[Floats]:
 class _Known:
     """The references, what is known of them computed once."""
 
-    def __init__(self, references: Floats) -> None:
+    def __init__(self, references: AnyFloats) -> None:
         self._features, self._cloud = references, Cloud(references)
         self._gaussian = Gaussian.of(references) if len(references) > 1 else None
 
-    def profile(self, draws: Sequence[Floats]) -> Profile:
+    def profile(self, draws: Sequence[AnyFloats]) -> Profile:
         """The mean of every measure over draws."""
         found = [self._measures(draw) for draw in draws]
         none = Measured.absent("no images")
         means = {name: Measured.mean([one[name] for one in found]) if found else none for name in MEASURES}
         return Profile(means, len(draws[0]) if draws else 0, len(draws), len(self._features))
 
-    def _measures(self, draw: Floats) -> dict[str, Measured]:
+    def _measures(self, draw: AnyFloats) -> dict[str, Measured]:
         cloud = Cloud(draw)
         precision, recall = precision_recall(cloud, self._cloud)
         density, coverage = density_coverage(cloud, self._cloud)
@@ -88,7 +89,7 @@ class _Known:
             "vendi": vendi_score(draw),
         }
 
-    def _frechet(self, draw: Floats) -> Measured:
+    def _frechet(self, draw: AnyFloats) -> Measured:
         if self._gaussian is None or len(draw) < 2:
             return Measured.absent("needs images on either side")
         return frechet(Gaussian.of(draw), self._gaussian)

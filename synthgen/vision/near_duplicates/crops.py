@@ -9,11 +9,9 @@ from synthgen.vision.near_duplicates.signature import SIDE
 from synthgen.vision.near_duplicates.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 REFERENCES_AT_ONCE = 1024  # what fits a processor's cache
 # The crops: the share of the reference's side, and how many places along each.

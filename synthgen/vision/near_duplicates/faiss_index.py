@@ -15,11 +15,9 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.near_duplicates.crops import CropVectors
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats
 
 METHOD = "faiss-ivf-1"
 _SEED, _PROBES, _PER_LIST, _MOST_LISTS = 1234, 24, 40, 8192

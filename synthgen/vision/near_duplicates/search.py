@@ -12,11 +12,7 @@ from synthgen.vision.near_duplicates.faiss_index import FaissIndex
 from synthgen.vision.near_duplicates.signature import SIDE
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float32]
-    Rows = npt.NDArray[np.int64]
+    from synthgen.core.types import Floats, Rows
 
 EXACT = 100_000  # references up to which every pair is compared
 QUERIES_AT_ONCE = 256

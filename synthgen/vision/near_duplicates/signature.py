@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float32]
+    from synthgen.core.types import Floats, Pixels
 
 SIDE = 32
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
