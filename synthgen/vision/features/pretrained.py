@@ -9,12 +9,11 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import Tensor
 
-    Pixels = npt.NDArray[np.uint8]
-    Compute = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    from synthgen.core.types import Floats, Pixels
+
+    Compute = Callable[[Pixels], Floats]
 
 _SIZE = 224
 
@@ -32,12 +31,12 @@ def load(name: str, revision: str | None, device: str) -> tuple[str, int, int, s
     network.eval().requires_grad_(False).to(device)
     pooled = not any("pool" in each for each in missing)
 
-    def compute(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def compute(pixels: Pixels) -> Floats:
         import torch
 
         with torch.inference_mode():
             features = _features(network, prepare(pixels).to(device), pooled=pooled)
-            found: npt.NDArray[np.float32] = features.float().cpu().numpy()
+            found: Floats = features.float().cpu().numpy()
             return found
 
     size = _side(network.config)
