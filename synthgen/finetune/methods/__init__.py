@@ -10,26 +10,29 @@ Each module has:
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from synthgen.core.plugins import PluginFolder
 from synthgen.plan.manifest.settings import MethodSettings
+
+if TYPE_CHECKING:
+    from torch.nn import Module, Parameter
 
 door = PluginFolder(__name__, joint="-")
 
 
 class Learner(Protocol):
-    """What a method trains of a pipeline.
+    """The part of a pipeline that a method trains.
 
     Attributes:
         networks: The parts of the pipeline that hold what is trained, by their names in it.
         reads_text: Whether a text encoder is among them, so that embeddings can't be kept.
     """
 
-    networks: dict[str, Any]
+    networks: "dict[str, Module]"
     reads_text: bool
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """What is trained, fp32, by name."""
 
     def save(self, folder: Path) -> None:
