@@ -48,13 +48,13 @@ class Reproduction:
         return self.identical or self.psnr >= TOLERANCE
 
 
-def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None) -> Reproduction:
+def reproduce(root: Path, key: str, extensions: Extensions, work: Path | None = None) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
 
     Args:
         root: A run, or a packed dataset.
         key: The image's key.
-        doors: The strategies and sources there are.
+        extensions: The plug-ins there are.
         work: For an image of a packed dataset that an adapter made, the run that holds the adapter; it is never packed.
 
     Raises:
@@ -62,7 +62,7 @@ def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None)
         InputError: The folder holds no such image, or its manifest now plans another one under that key.
         UnavailableError: Its model can't be had here.
     """
-    folder = open_folder(root, doors)
+    folder = open_folder(root, extensions)
     stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
     sample = _planned(folder.plan, record)
@@ -83,9 +83,9 @@ def _planned(plan: Plan, record: Record) -> Sample:
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     shard_samples = plan.manifest.document.output.shard_samples
-    wish = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
+    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
     try:
-        here = strategies.environment(sample.recipe, wish, shard_samples)
+        here = strategies.environment(sample.recipe, request, shard_samples)
     except UnavailableError as error:
         here = strategies.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)

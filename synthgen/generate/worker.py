@@ -46,7 +46,7 @@ class Work:
 
     plan: Plan
     root: Path
-    wish: DeviceRequest
+    request: DeviceRequest
     stop: Callable[[], bool] = never
     _loaded: Entry | None = field(default=None, init=False, repr=False)
 
@@ -131,7 +131,7 @@ class Work:
                 plan,
                 recipe,
                 root=self.root,
-                wish=self.wish,
+                request=self.request,
                 output=self.plan.manifest.document.output,
                 originals=self.start_images,
             )
@@ -139,7 +139,7 @@ class Work:
 
     def _with_half_the_batch(self, entry: Entry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
-        if self.wish.batch_size is not None or batch_size == 1:
+        if self.request.batch_size is not None or batch_size == 1:
             raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")
         half = batch_size // 2
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)

@@ -36,7 +36,7 @@ class _Folder(ABC):
 
     Args:
         root: The folder.
-        extensions: The strategies and sources there are.
+        extensions: The plug-ins there are.
     """
 
     def __init__(self, root: Path, extensions: Extensions) -> None:
@@ -157,7 +157,7 @@ class Run(_Folder):
 
     Args:
         root: The folder.
-        extensions: The strategies and sources there are.
+        extensions: The plug-ins there are.
         plan: Its plan, where it is known already; read from ``run.json`` otherwise, when it is first asked for.
 
     Attributes:
@@ -250,7 +250,7 @@ class Dataset(_Folder):
 
     Args:
         root: The folder.
-        extensions: The strategies and sources there are.
+        extensions: The plug-ins there are.
 
     Attributes:
         root: The folder.

@@ -112,7 +112,7 @@ def signature(root: Path) -> str:
     return releases.signature(_begun_by(read(root)) if is_run(root) else "")
 
 
-def read_plan(root: Path, doors: Extensions) -> Plan:
+def read_plan(root: Path, extensions: Extensions) -> Plan:
     """The plan that a run follows, from the manifest that it keeps.
 
     Raises:
@@ -124,7 +124,7 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
     try:
         asked = manifest.parse(
             document["manifest"],
-            doors,
+            extensions,
             base=Path(document["base"]),
             where=f"{root}/run.json: manifest",
             prompts_text=document["prompts"],

@@ -38,7 +38,7 @@ class Finding:
     message: str = ""
 
 
-def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
+def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
     """Verify a run or a packed dataset; yields a finding for each shard and file.
 
     A run's damaged shards are marked, so that the next ``generate`` makes them again; their bytes stay until then.
@@ -46,7 +46,7 @@ def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
     Raises:
         InputError: The folder is neither.
     """
-    match open_folder(root, doors):
+    match open_folder(root, extensions):
         case Run() as run:
             yield from _verify_run(run)
         case Dataset() as dataset:
