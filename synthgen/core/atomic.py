@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all, whatever crashed on the way."""
+"""Files that are there whole or not at all, whatever crashed on the way.
+
+Not the package atomicwrites, which its author has given up.
+"""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
 """Where and how to compute: a device described, and pure decisions taken from the description.
 
-Nothing here imports torch except :func:`describe`, so every decision is tested on described devices.
+Only :func:`available` and :func:`describe` import torch, so every decision is tested on described devices.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -158,12 +158,21 @@ def versions() -> dict[str, str]:
     return found
 
 
+def available() -> list[str]:
+    """The device types of torch that there are here, the best first: CUDA, then Apple's MPS, then the CPU."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [kind for kind, found in there.items() if found]
+
+
 def describe(wish: str = "auto") -> Device:
     """Describe the device asked for, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
     Raises:
         UnavailableError: torch finds no such device.
     """
+    import gc
     import os
     from importlib.util import find_spec
 
@@ -175,13 +184,14 @@ def describe(wish: str = "auto") -> Device:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = next(name for name, found in there.items() if found) if wish == "auto" else wish
-    if not there.get(kind):
-        have = ", ".join(name for name, found in there.items() if found)
-        raise UnavailableError(f"--device {kind}: torch finds none here; there are: {have}")
+    there = available()
+    kind = there[0] if wish == "auto" else wish
+    if kind not in there:
+        raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")
     threads, xformers = torch.get_num_threads(), find_spec("xformers") is not None
     if kind == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()  # what earlier work of this process left over is free as well
         free, _ = torch.cuda.mem_get_info()
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers)

@@ -1,4 +1,7 @@
-"""The Hugging Face Hub, as all rooms meet it: its ids, its client's errors, its libraries' bars and warnings."""
+"""The Hugging Face Hub, as all rooms meet it: its ids, its client's errors, its libraries' bars and warnings.
+
+Not ``huggingface_hub.utils.validate_repo_id`` for ids: it takes a name without an owner for one, everywhere.
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Tables of our own on disk: Parquet with facts in its schema's metadata, whole or not at all, refused in one line."""
+"""Tables of our own on disk: Parquet with facts in its schema's metadata, whole or not at all, refused in one line.
+
+Not ``pyarrow.parquet`` alone, which writes in place: a kill would leave half a table.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

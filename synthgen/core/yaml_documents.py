@@ -1,4 +1,7 @@
-"""Strict YAML documents: no duplicate keys, no Python, and every fault as ``path: message``."""
+"""Strict YAML documents: no duplicate keys, no Python, and every fault as ``path: message``.
+
+Not strictyaml or ruamel.yaml: neither gives duplicate keys, the path of each fault and a suggestion together.
+"""
 
 import difflib
 from collections.abc import Hashable, Iterable

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic
+from synthgen.core.report import palette
 from synthgen.curate.survivors import CellSurvivors, Survivors
 
 FILE, TABLE = "survivors.png", "survivors.csv"
-# M. Okabe and K. Ito's palette (jfly.uni-koeln.de/color, 2008); hatches tell reasons apart without any colour.
-_ACCEPTED = "#009e73"
-_COLOURS = ("#e69f00", "#56b4e9", "#d55e00", "#cc79a7", "#f0e442", "#0072b2", "#999999")
+# Hatches tell reasons apart without any colour.
+_COLOURS = (
+    palette.ORANGE, palette.SKY_BLUE, palette.VERMILION, palette.PURPLE, palette.YELLOW, palette.BLUE, "#999999",
+)  # fmt: skip
 _HATCHES = ("//", "..", "\\\\", "xx", "++", "oo", "--")
 _MOST_BARS = 120
 _INCHES_A_BAR, _WIDTH = 0.21, 4.2
@@ -41,12 +43,12 @@ def draw(outcome: Survivors, root: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = _rows(outcome.cells)
+    rows = _bars(outcome.cells)
     entries = list(dict.fromkeys(cell.entry for cell in outcome.cells))
     figure = Figure((2.2 + _WIDTH * len(entries), 1.6 + _INCHES_A_BAR * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(entries), sharey=True, squeeze=False)[0]
     for panel, entry in zip(panels, entries, strict=True):
-        _panel(panel, entry, [_added(outcome.cells, entry, row) for row in rows], outcome)
+        _panel(panel, entry, [_cells_of_bar(outcome.cells, entry, row) for row in rows], outcome)
     panels[0].set_yticks(range(len(rows)), [" ".join(filter(None, row)) for row in rows], fontsize=8)
     panels[0].invert_yaxis()
     handles, names = panels[0].get_legend_handles_labels()
@@ -58,20 +60,20 @@ def draw(outcome: Survivors, root: Path) -> Path:
     return root / FILE
 
 
-def _rows(cells: Sequence[CellSurvivors]) -> list[tuple[str, str]]:
+def _bars(cells: Sequence[CellSurvivors]) -> list[tuple[str, str]]:
     """The bars: a label and a tone each; only tones where that would be too many."""
     rows = list(dict.fromkeys((cell.label, cell.skin_tone) for cell in cells))
     return rows if len(rows) <= _MOST_BARS else list(dict.fromkeys(("", tone) for _, tone in rows))
 
 
-def _added(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> list[CellSurvivors]:
+def _cells_of_bar(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> list[CellSurvivors]:
     return [cell for cell in cells if cell.entry == entry and cell.skin_tone == row[1] and row[0] in ("", cell.label)]
 
 
 def _panel(panel: Any, entry: str, bars: Sequence[Sequence[CellSurvivors]], outcome: Survivors) -> None:
     places = range(len(bars))
     left = [float(sum(cell.accepted for cell in bar)) for bar in bars]
-    panel.barh(places, left, color=_ACCEPTED, label="accepted")
+    panel.barh(places, left, color=palette.GREEN, label="accepted")
     for number, one in enumerate(outcome.facts.filters):
         widths = [sum(_share(cell, one.reason) for cell in bar) for bar in bars]
         style = {"color": _COLOURS[number % len(_COLOURS)], "hatch": _HATCHES[number % len(_HATCHES)]}

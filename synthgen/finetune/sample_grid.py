@@ -5,7 +5,6 @@ Drawn by Pillow and not by diffusers' ``make_image_grid``: its rows have names.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -74,16 +73,15 @@ def draw(
 
 def sheet(rows: Sequence[tuple[str, Sequence[Pixels]]]) -> bytes:
     """A PNG of rows of images with their names at the left."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image
+
+    from synthgen.vision.picture_sheet import PictureSheet
 
     columns, step = max(len(row) for _, row in rows), _SHOWN + _GAP
-    whole = Image.new("RGB", (_MARGIN + columns * step, len(rows) * step), "white")
-    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
+    whole = PictureSheet(_MARGIN + columns * step, len(rows) * step)
     for y, (name, row) in enumerate(rows):
-        pen.text((6, y * step + _SHOWN // 2), name, fill="black", font=font, anchor="lm")
+        whole.write(name, (6, y * step + _SHOWN // 2), 14, "black", "lm")
         for x, pixels in enumerate(row):
             picture = Image.fromarray(pixels).resize((_SHOWN, _SHOWN), Image.Resampling.BICUBIC)
             whole.paste(picture, (_MARGIN + x * step, y * step))
-    content = io.BytesIO()
-    whole.save(content, format="png", optimize=True)
-    return content.getvalue()
+    return whole.png(optimize=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from synthgen.core.devices import DeviceRequest
+from synthgen.diffusion import pipelines
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import Work, never
@@ -29,12 +30,14 @@ def generate(
     if not job.todo:
         return
     local = runner_name == "local"
-    work = Work(job.plan, job.root, wish or DeviceRequest(), stop if local else never)
+    root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
+    work = Work(job.plan, root, wish or DeviceRequest(), stop if local else never)
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):
         for receipt in runner(runner_name).run(work, todo, workers, stop):
             measured.setdefault(receipt.entry, []).append(receipt)
             yield receipt
+    pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process
     for name, receipts in measured.items():
         _note_rate(job.plan, name, receipts)
 

@@ -125,6 +125,7 @@ class Work:
         plan = self.plan.entries[ref.entry]
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
         if self._loaded is None or (self._loaded.plan.name, self._loaded.recipe.adapter) != (ref.entry, recipe.adapter):
+            self._loaded = None  # its model is let go of before the next is read
             self._loaded = begin(
                 plan,
                 recipe,

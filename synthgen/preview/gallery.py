@@ -3,22 +3,22 @@
 Everything a record says reaches the page as text: Jinja2 escapes what stands in the markup, and the
 script sets ``textContent`` alone from one block of JSON. A Content-Security-Policy of two hashes
 lets no other script or style run.
+
+Not FiftyOne or the viewer of the Hub: they need a server or an upload, and this file can be mailed.
 """
 
 import base64
-import hashlib
 import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from synthgen.core.report import page
 from synthgen.errors import DamagedError
 from synthgen.vision.picture import THUMBNAIL, Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
 
@@ -55,22 +55,20 @@ def write_gallery(
     }
     fields = list(dict.fromkeys(field for picture in by_key for field in picture.record))
     originals, places = _originals(by_key, thumbnail)
-    shown = [_shown(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
-    page = (
-        _template_environment()
-        .from_string(_template())
-        .render(
-            title=title,
-            facts=facts,
-            axes=axes,
-            count=len(shown),
-            pairs=bool(originals),
-            photographs=photographs,
-            judged=any(picture.rejected is not None for picture in pictures),
-            data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
-        )
+    shown = [_picture_facts(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
+    content = page.render(
+        "synthgen.preview",
+        "gallery.html.j2",
+        title=title,
+        facts=facts,
+        axes=axes,
+        count=len(shown),
+        pairs=bool(originals),
+        photographs=photographs,
+        judged=any(picture.rejected is not None for picture in pictures),
+        data=_json_block({**axes, "fields": fields, "originals": originals, "pictures": shown}),
     )
-    replace_own(out, page.encode("utf-8", "replace"), _is_gallery)
+    replace_own(out, content.encode("utf-8", "replace"), _is_gallery)
 
 
 def check_own(out: Path) -> None:
@@ -81,21 +79,6 @@ def check_own(out: Path) -> None:
 def _is_gallery(path: Path) -> bool:
     with path.open("rb") as file:
         return _MARKER in file.read(_MARKER_WITHIN)
-
-
-def _template() -> str:
-    return resources.files("synthgen.preview").joinpath("gallery.html.j2").read_text("utf-8")
-
-
-def _template_environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["csp_hash"] = _csp_hash
-    return environment
-
-
-def _csp_hash(text: str) -> str:
-    """The source expression that allows exactly this inline script or style (CSP level 2)."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _json_block(data: Mapping[str, Any]) -> Markup:
@@ -112,14 +95,14 @@ def _originals(pictures: Sequence[Picture], thumbnail: int) -> tuple[list[str], 
     for picture in pictures:
         if picture.original is not None and picture.original not in places:
             places[picture.original] = len(uris)
-            uris.append(_embedded(picture.key, picture.original, thumbnail)[0])
+            uris.append(_data_uri(picture.key, picture.original, thumbnail)[0])
     return uris, places
 
 
-def _shown(
+def _picture_facts(
     picture: Picture, fields: Sequence[str], folder: str, thumbnail: int, places: Mapping[bytes, int]
 ) -> dict[str, Any]:
-    source, suffix, size = _embedded(picture.key, picture.image, thumbnail)
+    source, suffix, size = _data_uri(picture.key, picture.image, thumbnail)
     line = ["synthgen", "reproduce", folder, picture.key, "--out", picture.key + suffix]
     record = picture.record
     return {
@@ -134,25 +117,25 @@ def _shown(
 
 
 def _text(value: object) -> str:
-    """Numbers travel as text, because a seed passes 2**53 and JavaScript would round it."""
+    """A value as text: a seed passes 2**53, and JavaScript would round it as a number."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _embedded(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
-    """The image as a data: URI, with the suffix and size (width, height) of the stored one."""
+def _data_uri(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
+    """An image as a data: URI, with the suffix and size (width, height) of the stored one."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             kind, size = str(image.format), image.size
             data, shown_as = content, kind
             if max(size) > thumbnail:
-                data, shown_as = _reduced(image, thumbnail), "WEBP"
+                data, shown_as = _scaled_down(image, thumbnail), "WEBP"
     except OSError as error:
         raise DamagedError(f"{key}: its image can't be decoded ({error}); run synthgen verify") from error
     uri = f"data:image/{shown_as.lower()};base64,{base64.b64encode(data).decode()}"
     return uri, _SUFFIXES[kind], size
 
 
-def _reduced(image: Image.Image, longest_side: int) -> bytes:
+def _scaled_down(image: Image.Image, longest_side: int) -> bytes:
     image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "WEBP", quality=85, method=4)

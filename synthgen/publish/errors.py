@@ -5,7 +5,7 @@ import re
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from synthgen.core import hub
+from synthgen.core import backoff, hub
 from synthgen.errors import SynthgenError
 from synthgen.publish import secrets
 
@@ -16,7 +16,6 @@ HTTP_ERROR: type[Exception] = hub.http_error()
 
 # RuntimeError: the client's word for "an upload failed", and Xet's; ValueError: a malformed or refusing answer.
 CAUGHT: tuple[type[Exception], ...] = (HTTP_ERROR, OSError, RuntimeError, ValueError, SynthgenError)
-_PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 _QUOTA = re.compile(r"quota|storage|limit|exceed|billing|plan\b", re.IGNORECASE)
 
 _ADVICE = {
@@ -46,7 +45,7 @@ def is_passing(error: BaseException) -> bool:
     """Whether it may be gone in a while: a rate limit, a server's trouble or a lost connection."""
     found = root(error)
     if isinstance(found, HfHubHTTPError):
-        return found.response.status_code in _PASSING_STATUS
+        return found.response.status_code in backoff.PASSING_STATUS
     if isinstance(found, (OfflineModeIsEnabled, LocalTokenNotFoundError)):
         return False
     return isinstance(found, (HTTP_ERROR, json.JSONDecodeError))  # an answer that is no JSON is a proxy's or a crash's
@@ -57,8 +56,7 @@ def asked_wait(error: BaseException) -> float:
     found = root(error)
     if not isinstance(found, HfHubHTTPError):
         return 0.0
-    asked = found.response.headers.get("Retry-After", "").strip()
-    return float(asked) if asked.isdigit() else 0.0
+    return backoff.retry_after(found.response.headers.get("Retry-After", ""))
 
 
 def fault(error: BaseException, doing: str, token: str | None = None) -> SynthgenError:

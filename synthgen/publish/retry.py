@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from huggingface_hub import get_session
 
+from synthgen.core import backoff
 from synthgen.errors import SynthgenError
 from synthgen.publish import errors
 
@@ -31,8 +32,8 @@ class Patience:
         token: Taken out of messages.
     """
 
-    waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
-    longest: float = 300.0
+    waits: tuple[float, ...] = tuple(backoff.doubling(attempt) for attempt in range(1, 6))
+    longest: float = backoff.LONGEST_ASKED
     token: str | None = None
 
     def call(self, doing: str, function: Callable[[], Result]) -> Result:
@@ -78,10 +79,10 @@ class Patience:
         """End where the Hub asks the client's own retries for a longer wait than ``longest``."""
 
         def hook(response: Any) -> None:
-            asked = response.headers.get("Retry-After", "").strip()
-            if response.status_code >= 400 and asked.isdigit():
-                self._refuse_long(float(asked))
-                _log.warning("the Hub answers %d and asks to wait %s s; waiting", response.status_code, asked)
+            asked = backoff.retry_after(response.headers.get("Retry-After", ""))
+            if response.status_code >= 400 and asked:
+                self._refuse_long(asked)
+                _log.warning("the Hub answers %d and asks to wait %.0f s; waiting", response.status_code, asked)
 
         hooks = get_session().event_hooks["response"]
         hooks.append(hook)

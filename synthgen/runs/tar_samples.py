@@ -2,6 +2,8 @@
 
 Writing is webdataset's own ``TarWriter`` (members sorted within a sample, time 0, fixed owner and mode). Reading is
 strict where webdataset is lenient: a shard cut short, a key in two places or a member out of place is damage.
+
+Not ``tarfile`` alone, which knows no samples, and ends without a word at a header that it can't read.
 """
 
 import io

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps
 
 from synthgen.errors import DamagedError
 from synthgen.vision.picture import Picture, labels_in_order, refuse_foreign, replace_own, tones_in_order
+from synthgen.vision.picture_sheet import EMPTY, SOFT, PictureSheet, extent
 
 _MARGIN, _GAP, _BETWEEN = 16, 2, 10
 _TITLE, _TEXT, _NOTE = 24, 17, 14  # text sizes, in pixels
 _FOLD = 20  # characters of a label before it is folded
-_INK, _SOFT, _EMPTY = "#1a1a1a", "#606060", "#efefef"
 _SOFTWARE = "synthgen preview"
 _WARNING = "All images are synthetic; not for clinical use."
 
@@ -44,15 +44,15 @@ class _Grid:
         labels, tones = labels_in_order(pictures), tones_in_order(pictures)
         scales = {str(picture.record["skin_tone_scale"]) for picture in pictures} - {""}
         scale = ", ".join(sorted(scales))
-        folded = [_extent(_folded(label), _TEXT) for label in labels]
+        folded = [extent(_folded(label), _TEXT) for label in labels]
         return cls(
             labels=labels,
             tones=tones,
             scale=scale,
             cell=cell,
-            left=_MARGIN + max([width for width, _ in folded] + [_extent(scale, _NOTE)[0]]) + _MARGIN,
+            left=_MARGIN + max([width for width, _ in folded] + [extent(scale, _NOTE)[0]]) + _MARGIN,
             top=_MARGIN + _TITLE + _NOTE + _TEXT + 3 * _BETWEEN,
-            column=max([per_cell * (cell + _GAP) - _GAP] + [_extent(tone, _TEXT)[0] for tone in tones]),
+            column=max([per_cell * (cell + _GAP) - _GAP] + [extent(tone, _TEXT)[0] for tone in tones]),
             row=max([cell] + [height for _, height in folded]),
         )
 
@@ -61,12 +61,12 @@ class _Grid:
         x = self.left + column * (self.column + _BETWEEN) + place * (self.cell + _GAP)
         return x, self.top + row * (self.row + _BETWEEN)
 
-    def canvas(self, title: str) -> Image.Image:
-        """A white image with room for the whole grid, the title and the warning."""
+    def canvas(self, title: str) -> PictureSheet:
+        """A white sheet with room for the whole grid, the title and the warning."""
         right, bottom = self.corner(len(self.labels), len(self.tones))
-        words = max(_extent(title, _TITLE)[0], _extent(_WARNING, _NOTE)[0]) + _MARGIN
+        words = max(extent(title, _TITLE)[0], extent(_WARNING, _NOTE)[0]) + _MARGIN
         size = max(right - _BETWEEN, words) + _MARGIN, bottom - _BETWEEN + _MARGIN
-        return Image.new("RGB", size, "white")
+        return PictureSheet(*size)
 
 
 def write_contact_sheet(
@@ -87,12 +87,9 @@ def write_contact_sheet(
     """
     grid = _Grid.of(pictures, per_cell, cell)
     sheet = grid.canvas(title)
-    _draw_words(ImageDraw.Draw(sheet), grid, title)
+    _draw_words(sheet, grid, title)
     _paste_pictures(sheet, grid, pictures, per_cell)
-    text, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
-    text.add_text("Software", software)
-    sheet.save(buffer, "PNG", pnginfo=text)
-    replace_own(out, buffer.getvalue(), lambda path: _software(path) == software)
+    replace_own(out, sheet.png(software=software), lambda path: _software(path) == software)
 
 
 def check_own(out: Path, software: str = _SOFTWARE) -> None:
@@ -110,24 +107,24 @@ def _software(path: Path) -> str | None:
     return None if value is None else str(value)
 
 
-def _draw_words(draw: ImageDraw.ImageDraw, grid: _Grid, title: str) -> None:
-    draw.text((_MARGIN, _MARGIN), title, _INK, _font(_TITLE))
-    draw.text((_MARGIN, _MARGIN + _TITLE + _BETWEEN), _WARNING, _SOFT, _font(_NOTE))
+def _draw_words(sheet: PictureSheet, grid: _Grid, title: str) -> None:
+    sheet.write(title, (_MARGIN, _MARGIN), _TITLE)
+    sheet.write(_WARNING, (_MARGIN, _MARGIN + _TITLE + _BETWEEN), _NOTE, SOFT)
     baseline = grid.top - _BETWEEN
-    draw.text((_MARGIN, baseline), grid.scale, _SOFT, _font(_NOTE), anchor="ls")
+    sheet.write(grid.scale, (_MARGIN, baseline), _NOTE, SOFT, "ls")
     for column, tone in enumerate(grid.tones):
         left, _ = grid.corner(0, column)
-        draw.text((left, baseline), tone, _INK, _font(_TEXT), anchor="ls")
+        sheet.write(tone, (left, baseline), _TEXT, anchor="ls")
     for row, label in enumerate(grid.labels):
         middle = grid.corner(row, 0)[1] + grid.row // 2
-        draw.text((_MARGIN, middle), _folded(label), _INK, _font(_TEXT), anchor="lm")
+        sheet.write(_folded(label), (_MARGIN, middle), _TEXT, anchor="lm")
 
 
-def _paste_pictures(sheet: Image.Image, grid: _Grid, pictures: Sequence[Picture], per_cell: int) -> None:
+def _paste_pictures(sheet: PictureSheet, grid: _Grid, pictures: Sequence[Picture], per_cell: int) -> None:
     by_cell: dict[tuple[str, str], list[Picture]] = defaultdict(list)
     for picture in sorted(pictures, key=lambda picture: picture.key):
         by_cell[str(picture.record["label"]), str(picture.record["skin_tone"])].append(picture)
-    empty = Image.new("RGB", (grid.cell, grid.cell), _EMPTY)
+    empty = Image.new("RGB", (grid.cell, grid.cell), EMPTY)
     for row, label in enumerate(grid.labels):
         for column, tone in enumerate(grid.tones):
             tiles = [_tile(picture, grid.cell) for picture in by_cell[label, tone][:per_cell]]
@@ -138,21 +135,10 @@ def _paste_pictures(sheet: Image.Image, grid: _Grid, pictures: Sequence[Picture]
 def _tile(picture: Picture, side: int) -> Image.Image:
     try:
         with Image.open(io.BytesIO(picture.image), formats=["JPEG", "PNG", "WEBP"]) as image:
-            return ImageOps.pad(image.convert("RGB"), (side, side), Image.Resampling.LANCZOS, _EMPTY)
+            return ImageOps.pad(image.convert("RGB"), (side, side), Image.Resampling.LANCZOS, EMPTY)
     except OSError as error:
         raise DamagedError(f"{picture.key}: its image can't be decoded ({error}); run synthgen verify") from error
 
 
 def _folded(label: str) -> str:
     return "\n".join(textwrap.wrap(label, _FOLD))
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=size)
-
-
-def _extent(text: str, size: int) -> tuple[int, int]:
-    """The width and height of a text in pixels, rounded up."""
-    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    _, _, right, bottom = draw.multiline_textbbox((0, 0), text, _font(size))
-    return int(right) + 1, int(bottom) + 1

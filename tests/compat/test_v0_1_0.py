@@ -358,6 +358,16 @@ def test_a_study_is_not_trained_again(synthgen: Synthgen) -> None:
     assert (tables(), contents(Path("runs/study/report/trials"))) == (before, trained)
 
 
+def test_a_study_half_done_is_not_gone_on_with(synthgen: Synthgen) -> None:
+    """Where a training is missing all are done anew, since another optimizer gives other last digits."""
+    trials = Path("runs/study/report/trials")
+    old = sorted(trials.rglob("*.safetensors"))
+    old.pop().unlink()
+    assert synthgen("classifier-eval", "study.yaml", "--out", "runs/study/report", "--workers", 1).code == 0
+    new = set(trials.rglob("*.safetensors")) - set(old)
+    assert len(new) == len(old) + 1
+
+
 def test_an_old_report_is_scored_again(synthgen: Synthgen) -> None:
     """`--rescore` needs the predictions alone, and gives the old tables."""
     report, before = Path("runs/study/report"), tables()

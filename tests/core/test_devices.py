@@ -165,3 +165,19 @@ def test_an_environment_survives_json() -> None:
     """What `run.json` keeps of an environment makes the same environment again."""
     found = environment(A100)
     assert Environment(**found.to_dict()) == found
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "found"),
+    [
+        (True, True, ["cuda", "mps", "cpu"]),
+        (False, True, ["mps", "cpu"]),
+        (True, False, ["cuda", "cpu"]),
+        (False, False, ["cpu"]),
+    ],
+)
+def test_the_best_device_comes_first(cuda: bool, mps: bool, found: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA before Apple's MPS before the CPU, which is always there."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
+    assert devices.available() == found

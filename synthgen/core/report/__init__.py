@@ -1,11 +1,10 @@
 """What a report is made of, and how it is written as Markdown and as a page that needs no network."""
 
 import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
+from synthgen.core.report import page
 from synthgen.core.report.markdown import escape
 
 
@@ -66,13 +65,8 @@ def html(title: str, blocks: Sequence[Block], generator: str) -> str:
         blocks: What it says.
         generator: The command that writes it, which the page names.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["csp_hash"] = _csp_hash
-    template = resources.files("synthgen.core.report").joinpath("page.html.j2").read_text("utf-8")
     kinds = [(type(block).__name__, block) for block in blocks]
-    return environment.from_string(template).render(title=title, blocks=kinds, generator=generator)
+    return page.render("synthgen.core.report", "page.html.j2", title=title, blocks=kinds, generator=generator)
 
 
 def _markdown(block: Block) -> str:
@@ -98,7 +92,3 @@ def _table(table: Table) -> Iterator[str]:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _csp_hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +13,9 @@ from synthgen.curate.fidelity.measure import Distances
 from synthgen.curate.fidelity.sample_images import Image
 from synthgen.vision.images import untrusted
 
-if TYPE_CHECKING:
-    from PIL import ImageDraw
-
 _SIDE, _ACROSS, _DOWN = 96, 3, 4  # pixels of a picture; pairs across and down
 _WIDTH, _HEIGHT, _MARGIN, _TITLE = 2 * _SIDE + 14, _SIDE + 44, 16, 34
-_INK, _SOFT, _ALARM = "#1a1a1a", "#606060", "#b00020"
+_ALARM = "#b00020"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +27,13 @@ class Pair:
     distance: float
 
     @property
-    def words(self) -> str:
+    def caption(self) -> str:
         """The distance, and whether the one was made from the other."""
         made_from = ", made from it" if self.generated.source == self.real.id else ""
         return f"distance {self.distance:#.4g}{made_from}"
 
 
-def sides(
+def nearest_pairs(
     images: Sequence[Image], training: Sequence[Image], distances: Distances, scale: str
 ) -> dict[str, list[Pair]]:
     """The nearest pairs of light and of dark skin, or of all images where the tones don't say; nearest first.
@@ -68,27 +63,23 @@ def _nearest(
 
 def draw(chosen: dict[str, list[Pair]], threshold: float) -> bytes:
     """The panels as a PNG; a distance below the threshold of memorisation is red."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
+    from synthgen.vision.picture_sheet import INK, SOFT, PictureSheet
 
     width, height = _MARGIN + _ACROSS * _WIDTH, 2 * _MARGIN + _TITLE + _rows(chosen) * _HEIGHT
-    sheet = Pillow.new("RGB", (len(chosen) * width + _MARGIN, height), "white")
-    pen = ImageDraw.Draw(sheet)
+    sheet = PictureSheet(len(chosen) * width + _MARGIN, height)
     for side, (name, pairs) in enumerate(chosen.items()):
         left = side * width + _MARGIN
-        _write(pen, (left, _MARGIN), f"{name}: generated, and the nearest training image", _INK, 16)
+        sheet.write(f"{name}: generated, and the nearest training image", (left, _MARGIN), 16)
         for number, pair in enumerate(pairs):
             x = left + number % _ACROSS * _WIDTH
             y = _MARGIN + _TITLE + number // _ACROSS * _HEIGHT
             for place, image in enumerate((pair.generated, pair.real)):
                 pixels = untrusted.fit(image.read(), _SIDE, _SIDE, "crop")
-                sheet.paste(Pillow.fromarray(pixels), (x + place * (_SIDE + 2), y))
-                _write(pen, (x + place * (_SIDE + 2), y + _SIDE + 18), _caption(image), _SOFT, 11)
-            ink = _ALARM if pair.distance < threshold else _INK
-            _write(pen, (x, y + _SIDE + 2), pair.words, ink, 13)
-    sink = io.BytesIO()
-    sheet.save(sink, "PNG")
-    return sink.getvalue()
+                sheet.paste(pixels, (x + place * (_SIDE + 2), y))
+                sheet.write(_caption(image), (x + place * (_SIDE + 2), y + _SIDE + 18), 11, SOFT)
+            ink = _ALARM if pair.distance < threshold else INK
+            sheet.write(pair.caption, (x, y + _SIDE + 2), 13, ink)
+    return sheet.png()
 
 
 def _rows(chosen: dict[str, list[Pair]]) -> int:
@@ -99,9 +90,3 @@ def _caption(image: Image) -> str:
     """Label and tone, cut to what fits below a picture."""
     label = image.label if len(image.label) <= 13 else f"{image.label[:12]}…"
     return f"{label} {image.tone}"
-
-
-def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, ink: str, size: int) -> None:
-    from PIL import ImageFont
-
-    pen.text(at, text, fill=ink, font=ImageFont.load_default(size))

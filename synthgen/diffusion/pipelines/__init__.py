@@ -3,11 +3,11 @@
 from synthgen.diffusion.pipelines.families import Family, family, family_of
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
+from synthgen.diffusion.pipelines.loaded_model import load, release, release_from_gpu
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
     Task,
     check_channels,
-    load,
     load_adapter,
     load_diffusers,
     pipeline_class,
@@ -38,6 +38,8 @@ __all__ = [
     "load_diffusers",
     "pipeline_class",
     "reads_mask",
+    "release",
+    "release_from_gpu",
     "resolve",
     "stored_dtype",
 ]

@@ -1,4 +1,4 @@
-"""Loads a diffusers pipeline once, from a folder or the Hub, in the dtype and on the device that were decided.
+"""Reads a diffusers pipeline from a folder or the Hub, in the dtype that was decided, with an adapter on top of it.
 
 The safety checker is not loaded: it takes photographs of bare skin for nudity and paints them black.
 """
@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from synthgen.core import adapter_folder, devices, hub, model_folder
+from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
-from synthgen.core.devices import Environment
 from synthgen.diffusion.pipelines.families import family_of
-from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
 from synthgen.errors import UnavailableError, one_line
-from synthgen.plan.sample import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -119,7 +115,7 @@ def load_diffusers(
     folder = whole_model or model.folder
     where = {"revision": revision} if folder is None else {}
     name = model.name if folder is None else str(folder)
-    kind = pipeline_class(task, _class_name(model, revision), model.name)
+    kind = task_class(task, model, revision)
     checker = {"safety_checker": None, "requires_safety_checker": False}
     options = where | (checker if family_of(kind) == "StableDiffusion" else {})
     if family_of(kind) == "StableDiffusionXL":
@@ -128,8 +124,7 @@ def load_diffusers(
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
-    if hasattr(pipe, "unet"):
-        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model.name)
+    check_pipeline(task, pipe, model.name)
     pipe.set_progress_bar_config(disable=True)
     if adapter and not whole_model:
         load_adapter(pipe, adapter)
@@ -144,45 +139,6 @@ def _cast_added(pipe: Any, dtype: torch.dtype) -> None:
             for name, parameter in part.named_parameters():
                 if "lora_" in name:
                     parameter.data = parameter.data.to(dtype)
-
-
-@lru_cache(maxsize=1)
-def _load(
-    task: Task,
-    model: model_folder.ModelFacts,
-    revision: str,
-    on: tuple[str, str, str, Variant],
-    adapter: Adapter | None,
-) -> Pipeline:
-    device, dtype, attention, variant = on
-    import torch
-
-    pipe = load_diffusers(task, model, revision, dtype, adapter, variant=variant)
-    pipe.to(device)
-    if devices.channels_last(device) and hasattr(pipe, "unet"):
-        pipe.unet.to(memory_format=torch.channels_last)
-    pipe.vae.to(memory_format=torch.channels_last)
-    if attention == "xformers":
-        pipe.enable_xformers_memory_efficient_attention()
-    return Pipeline(pipe, dtype)
-
-
-def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
-    """Load the pipeline of a recipe; the last one loaded is kept, so entries that share a model load it once.
-
-    Raises:
-        UnavailableError: The model can't be loaded.
-    """
-    import torch
-
-    torch.set_num_threads(environment.threads)
-    try:
-        on = (environment.device, environment.dtype, environment.attention, environment.variant)
-        return _load(task, recipe.model, environment.model_revision, on, recipe.adapter)
-    except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
-        reason = one_line(error)[:300]
-        what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
-        raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
 
 
 def load_adapter(pipe: Any, adapter: Adapter) -> None:
@@ -208,6 +164,15 @@ def load_adapter(pipe: Any, adapter: Adapter) -> None:
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)
 
 
+def task_class(task: Task, model: model_folder.ModelFacts, revision: str) -> str:
+    """The diffusers class that does a task with a model.
+
+    Raises:
+        UnavailableError: It is of a family that is not supported.
+    """
+    return pipeline_class(task, _class_name(model, revision), model.name)
+
+
 def pipeline_class(task: Task, class_name: str, model: str) -> str:
     """The diffusers class that does a task with a model of a class.
 
@@ -231,6 +196,16 @@ def check_channels(task: Task, in_channels: int | None, latent_channels: int, mo
             f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
             "use it with inpaint or outpaint, or another model"
         )
+
+
+def check_pipeline(task: Task, pipe: Any, model: str) -> None:
+    """Refuse a pipeline whose UNet, where it has one, can't do a task, as of :func:`check_channels`.
+
+    Raises:
+        UnavailableError: It can't.
+    """
+    if hasattr(pipe, "unet"):
+        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
 def _class_name(model: model_folder.ModelFacts, revision: str) -> str:

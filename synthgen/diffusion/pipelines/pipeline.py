@@ -48,18 +48,26 @@ class Pipeline:
     Args:
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
+        embeddings: Embeddings by the same text encoders that another pipeline keeps already.
 
     Attributes:
         pipe: The same diffusers pipeline.
     """
 
-    def __init__(self, pipe: Any, dtype: str) -> None:
+    def __init__(self, pipe: Any, dtype: str, *, embeddings: prompt_embeddings.PromptEmbeddings | None = None) -> None:
         self.pipe = pipe
         self._dtype = dtype
-        self._embeddings = prompt_embeddings.PromptEmbeddings(pipe)
+        self.embeddings = embeddings or prompt_embeddings.PromptEmbeddings(pipe)
         self._finite: list[Tensor] = []
         self._own_scheduler = pipe.scheduler
-        pipe.vae.decoder.register_forward_hook(self._note_finite)
+
+    def parts(self) -> dict[str, Any]:
+        """The models, tokenizers and the model's own scheduler, for a pipeline of another task."""
+        return {**self.pipe.components, "scheduler": self._own_scheduler}
+
+    def config(self) -> dict[str, Any]:
+        """What the pipeline was made with beside its parts."""
+        return dict(self.pipe.config)
 
     def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt alone.
@@ -152,6 +160,7 @@ class Pipeline:
             self._finite.clear()
             prompts = self._prompts(samples, guided=settings.guidance_scale > 1)
             with (
+                self._noting_finite(),
                 self._without_text_encoders(precise),
                 guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
             ):
@@ -171,9 +180,9 @@ class Pipeline:
         reads_negative = guided and not guidance.distilled(self.pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
         prompt_embeddings.check_lengths(self.pipe, {*texts, *negative})
-        arguments = self._embeddings(texts)
+        arguments = self.embeddings(texts)
         if negative:
-            arguments |= {f"negative_{name}": value for name, value in self._embeddings(negative).items()}
+            arguments |= {f"negative_{name}": value for name, value in self.embeddings(negative).items()}
         dtype = latents.denoiser(self.pipe).dtype
         return {name: value.to(dtype) for name, value in arguments.items()}
 
@@ -192,8 +201,18 @@ class Pipeline:
         slicing = self.pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self.pipe.vae.disable_slicing
         slicing()
 
-    def _note_finite(self, _module: Any, _inputs: Any, output: Tensor) -> None:
-        self._finite.append(output.isfinite().flatten(1).all(1))
+    @contextmanager
+    def _noting_finite(self) -> Iterator[None]:
+        """Note of each image that is decoded inside whether the decoder's output was finite."""
+
+        def note(_module: Any, _inputs: Any, output: Tensor) -> None:
+            self._finite.append(output.isfinite().flatten(1).all(1))
+
+        hook = self.pipe.vae.decoder.register_forward_hook(note)  # taken off again, since others share the decoder
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _to_uint8(self, pixels: Tensor) -> MadeImages:
         """The images in uint8, channels last, of values 0 to 1, shape (batch, 3, height, width)."""

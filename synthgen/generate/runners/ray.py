@@ -1,13 +1,19 @@
-"""A pool of Ray actors, one a GPU (or as many as asked for), on this machine or a cluster."""
+"""A pool of Ray actors, one a GPU (or as many as asked for), on this machine or a cluster.
+
+Actors that die are restarted, and what they were at is tried again, by Ray itself (``max_restarts``,
+``max_task_retries``). Ray's own ``ActorPool`` and Ray Data's pools hand out work as this does, but end with the first
+task that fails for good; here the others are finished first.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from synthgen.errors import StoppedError, UnavailableError
+from synthgen.errors import StoppedError, SynthgenError, UnavailableError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 1.0
+_RETRIES = 2  # so an item that ends three workers is given up
 
 
 class _Actor:
@@ -15,6 +21,9 @@ class _Actor:
 
     def __init__(self, work: Callable[[Iterable[Any]], Iterator[Any]]) -> None:
         self._work = work
+
+    def ready(self) -> None:
+        """Answer: an actor that has no place in the cluster yet does not, and is given nothing to do."""
 
     def do(self, items: Sequence[Any]) -> list[Any]:
         """Work through a few items."""
@@ -30,11 +39,12 @@ def run(
     """Hand items to actors one at a time; images never travel, only items and what is said of them.
 
     A cluster is found through ``RAY_ADDRESS``; without one, Ray starts on this machine. Without ``workers``, there is
-    an actor for each GPU of the cluster, or a single one where it has none.
+    an actor for each GPU of the cluster, or a single one where it has none. More workers than GPUs share them.
 
     Raises:
         UnavailableError: Ray is not installed.
         StoppedError: ``stop`` said so before the end.
+        SynthgenError: An item ended every worker that tried it; all others are done by then.
     """
     try:
         import ray
@@ -46,25 +56,47 @@ def run(
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         count = min(workers or max(1, gpus), len(items))
-        kind = ray.remote(num_gpus=min(1.0, gpus / count) if gpus else 0)(_Actor)
+        kind = ray.remote(num_gpus=gpu_share(count, gpus), max_restarts=-1, max_task_retries=_RETRIES)(_Actor)
         handle = ray.put(work)
-        idle = [kind.remote(handle) for _ in range(count)]
-        yield from _drive(ray, idle, list(reversed(items)), stop)
+        yield from _drive(ray, [kind.remote(handle) for _ in range(count)], list(reversed(items)), stop)
     finally:
         if started:
             ray.shutdown()
 
 
-def _drive(ray: Any, idle: list[Any], todo: list[Any], stop: Callable[[], bool]) -> Iterator[Any]:
-    """Keep every actor busy with one item; yields results as they come."""
-    busy: dict[Any, Any] = {}
-    while busy or todo:
+def gpu_share(workers: int, gpus: int) -> float:
+    """The part of a GPU that each worker asks for, so that all of them have a place: 1, 1/2, 1/3 and so on.
+
+    A part that divides no GPU evenly, as 2 GPUs over 3 workers would be, leaves a worker waiting for ever.
+    """
+    return 1 / -(-workers // gpus) if gpus else 0.0
+
+
+def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool]) -> Iterator[Any]:
+    """Keep every actor that has answered busy with one item; yields results as they come."""
+    from ray.exceptions import RayActorError
+
+    busy: dict[Any, tuple[Any, Any]] = {actor.ready.remote(): (actor, None) for actor in actors}
+    idle, deadly = list[Any](), list[Any]()
+    while todo or any(item is not None for _, item in busy.values()):
         if stop():
             raise StoppedError("stopped by a signal; run the same command again to go on")
         while idle and todo:
-            actor = idle.pop()
-            busy[actor.do.remote([todo.pop()])] = actor
+            actor, item = idle.pop(), todo.pop()
+            busy[actor.do.remote([item])] = actor, item
         done, _ = ray.wait(list(busy), timeout=_POLL_SECONDS)
         for reference in done:
-            idle.append(busy.pop(reference))
-            yield from ray.get(reference)
+            actor, item = busy.pop(reference)
+            try:
+                results = ray.get(reference)
+            except RayActorError:
+                deadly.append(item)
+            else:
+                yield from results or ()
+            idle.append(actor)
+    if deadly:
+        named = ", ".join(map(str, deadly[:3])) + (", ..." if len(deadly) > 3 else "")
+        raise SynthgenError(
+            f"{len(deadly)} work shards ended every worker that tried them, {_RETRIES + 1} times each ({named}); is "
+            "there memory enough? Everything else is done; run the same command again to try them once more"
+        )

@@ -2,6 +2,8 @@
 
 A file counts once it is there: the image was opened, its MD5 compared where there is one, and then it was renamed. So
 the same call again asks for what is missing and for nothing else.
+
+Not img2dataset: it keeps no pace for each host, and what it goes on with is a shard, not an image.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping

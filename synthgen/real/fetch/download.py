@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 
 from synthgen import __version__
-from synthgen.core import atomic
+from synthgen.core import atomic, backoff
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.real.fetch import errors
@@ -21,7 +21,6 @@ from synthgen.vision.images import untrusted
 
 LARGEST = 64 * 1024 * 1024
 _LONGEST = 300.0  # seconds for one file, however slowly it drips
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 
 
 def polite_client(settings: Fetch) -> httpx2.Client:
@@ -129,7 +128,7 @@ class Downloader:
 
 def _backoff(attempt: int) -> float:
     """Seconds before the next attempt: twice as long each time, and never the same for all."""
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempt - 1))
+    longest = backoff.doubling(attempt)
     return random.uniform(longest / 2, longest)  # noqa: S311 - spreads requests, keeps no secret
 
 

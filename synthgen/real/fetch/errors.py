@@ -3,14 +3,12 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from synthgen.core import backoff
+
 _GONE = (404, 410)
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_LONGEST_WAIT = 300.0
 
 
 class FetchError(Exception):
@@ -54,9 +52,9 @@ def check(response: httpx2.Response) -> None:
     code = response.status_code
     if code in _GONE:
         raise GoneError(f"the host answers {code}")
-    if code in _PASSING:
-        wait = _asked_wait(response.headers.get("Retry-After", "").strip())
-        if wait > _LONGEST_WAIT:
+    if code in backoff.PASSING_STATUS:
+        wait = backoff.retry_after(response.headers.get("Retry-After", ""))
+        if wait > backoff.LONGEST_ASKED:
             raise RefusedError(f"the host answers {code} and asks to wait {wait:,.0f} s; run again then")
         raise PassingError(f"the host answers {code}", wait)
     if code != 200:
@@ -92,13 +90,3 @@ def _unknown_host(error: BaseException | None) -> bool:
             return error.errno in unknown
         error = error.__cause__ or error.__context__
     return False
-
-
-def _asked_wait(asked: str) -> float:
-    """Seconds by ``Retry-After``, which is a number or a date; 0 for anything else."""
-    if asked.isdigit():
-        return float(asked)
-    try:
-        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a time zone
-        return 0.0

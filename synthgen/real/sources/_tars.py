@@ -13,8 +13,6 @@ from typing import Any, BinaryIO
 from synthgen.errors import DamagedError, InputError, ManifestError, one_line
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)")
 _TEXTS = ("cls", "txt", "text")
 _REMOTE = (("aiohttp", "ClientError"), ("httpx", "HTTPError"), ("httpx2", "HTTPError"))  # not always OSErrors
 _LARGEST = 16 * 1024 * 1024
@@ -102,19 +100,13 @@ def _add(sample: TarMember, extension: str, member: tarfile.TarInfo, file: Binar
 
 
 def _expanded(written: str) -> Iterator[str]:
-    """The addresses that braces stand for: ``{000..012}`` and ``{a,b}``."""
-    found = _BRACES.search(written)
-    if not found:
+    """The addresses that braces stand for, as bash and webdataset read them: ``{000..012}`` and ``{a,b}``."""
+    from braceexpand import braceexpand
+
+    try:
+        yield from braceexpand(written, escape=False)
+    except ValueError:  # a brace that none closes is a letter, as for bash
         yield written
-        return
-    span = _RANGE.fullmatch(found[1])
-    if span:
-        numbers = range(int(span[1]), int(span[2]) + 1)
-        parts = [str(number).zfill(len(span[1])) for number in numbers]
-    else:
-        parts = found[1].split(",")
-    for part in parts:
-        yield from _expanded(written[: found.start()] + part + written[found.end() :])
 
 
 def _globbed(address: str, base: Path) -> Iterator[str]:

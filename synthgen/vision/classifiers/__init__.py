@@ -3,7 +3,7 @@
 Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fit_result.Learned`.
 """
 
-from synthgen.vision.classifiers.augmentation import augment
+from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers.batches import batches
 from synthgen.vision.classifiers.finetuning import finetune
 from synthgen.vision.classifiers.fit_result import Learned

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from synthgen.core.types import Floats, Rows
 
 _FARTHEST = 5.0  # standard deviations: beyond, a feature is cut, as after few images its deviation is hardly known
-_BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,35 +83,49 @@ class _Head:
     def __init__(self, dim: int, classes: int, settings: Probe) -> None:
         import torch
 
-        self.steps, self._settings, self._classes = 0, settings, classes
+        self._settings, self._classes, self._step = settings, classes, torch.tensor(0.0)
         shape = (dim, len(settings.strengths) * classes)
-        self._weights, self._mean, self._square = (torch.zeros(shape) for _ in range(3))
+        self._weights = torch.zeros(shape, requires_grad=True)
+        self._mean, self._square = torch.zeros(shape), torch.zeros(shape)
         self._decay = torch.tensor(settings.strengths).repeat_interleave(classes).repeat(dim, 1)
         self._decay[-1] = 0
 
+    @property
+    def steps(self) -> int:
+        """How many it has taken."""
+        return int(self._step)
+
     def step(self, inputs: Any, targets: Any) -> None:
-        """One step of AdamW for every strength, by the gradient of softmax and log loss written out."""
+        """One step of torch's AdamW for every strength at once.
+
+        By torch's function and not its class, which imports its compiler for some seconds in every process that trains.
+        The weights decay here, by AdamW's own formula, as the function takes one decay and each column has its own.
+        """
         import math
 
         import torch
+        from torch.nn.functional import cross_entropy
+        from torch.optim.adamw import adamw
 
-        rate = self._settings.learning_rate
-        rate *= (1 + math.cos(math.pi * self.steps / self._settings.optimizer_steps)) / 2
-        self.steps += 1
-        error = self.probabilities(inputs)
-        every = torch.arange(len(targets))
-        error[every, :, targets] -= 1
-        gradient = inputs.T @ error.flatten(1) / len(targets)
-        self._mean.lerp_(gradient, 1 - _BETAS[0])
-        self._square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
-        mean_bias, square_bias = (1 - beta**self.steps for beta in _BETAS)
-        scale = (self._square / square_bias).sqrt_().add_(_EPSILON)
-        self._weights.sub_(self._weights * self._decay, alpha=rate)
-        self._weights.addcdiv_(self._mean, scale, value=-rate / mean_bias)
+        each = len(self._settings.strengths)
+        logits = self._logits(inputs).flatten(0, 1)
+        loss = cross_entropy(logits, targets.repeat_interleave(each), reduction="sum") / len(targets)
+        gradients = torch.autograd.grad(loss, self._weights)
+        part = self.steps / self._settings.optimizer_steps
+        rate = self._settings.learning_rate * (1 + math.cos(math.pi * part)) / 2
+        with torch.no_grad():
+            self._weights.mul_(1 - self._decay * rate)
+            adamw(
+                [self._weights], list(gradients), [self._mean], [self._square], [], [self._step], fused=True,
+                amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
+            )  # fmt: skip
 
     def probabilities(self, inputs: Any) -> Any:
         """Probabilities by row, strength and class."""
-        return (inputs @ self._weights).unflatten(1, (-1, self._classes)).softmax(2)
+        return self._logits(inputs).detach().softmax(2)
+
+    def _logits(self, inputs: Any) -> Any:
+        return (inputs @ self._weights).unflatten(1, (-1, self._classes))
 
 
 def _standardised(

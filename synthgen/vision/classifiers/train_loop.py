@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers import networks
-from synthgen.vision.classifiers.augmentation import augment
 from synthgen.vision.classifiers.fit_result import balanced
 
 if TYPE_CHECKING:

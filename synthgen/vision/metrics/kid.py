@@ -7,6 +7,8 @@ k(x, y) = (x·y / dim + 1)³::
 
 Its expectation does not depend on how many images there are, and is 0 for sets of one distribution; so an estimate
 may be below 0.
+
+Not torchmetrics': it draws subsets by chance, where these blocks are disjoint and the same each time.
 """
 
 from __future__ import annotations

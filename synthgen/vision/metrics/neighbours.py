@@ -1,4 +1,7 @@
-"""Distances between images in feature space, a block at a time, and those to nearest neighbours."""
+"""Distances between images in feature space, a block at a time, and those to nearest neighbours.
+
+Not scikit-learn's NearestNeighbors, which would be a dependency, nor faiss, which computes in float32.
+"""
 
 from __future__ import annotations
 

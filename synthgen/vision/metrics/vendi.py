@@ -5,6 +5,8 @@ With the cosine kernel K of n images, and λ the eigenvalues of K / n::
     exp(-Σ λ log λ)
 
 It is 1 for n equal images and n for n images at right angles; real images need not be there.
+
+Not the package vendi-score (last of 2022), which takes all features at once, not a block at a time.
 """
 
 from typing import Any

@@ -1,5 +1,7 @@
 """The Ray runner hands out shards and gives back receipts, and its run is the one that a single process makes."""
 
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,75 +9,8 @@ from typing import Any
 import pytest
 
 from synthgen import generate
-from synthgen.errors import InputError, StoppedError
+from synthgen.errors import InputError, StoppedError, SynthgenError
 from synthgen.generate.runners import ray as runner
-
-
-class FakeRay:
-    """Acts as Ray does towards the runner: references to work, of which the newest is done first."""
-
-    def __init__(self) -> None:
-        self.most_busy = 0
-
-    def wait(self, references: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
-        """The newest reference is done, the others are not."""
-        self.most_busy = max(self.most_busy, len(references))
-        return references[-1:], references[:-1]
-
-    def get(self, reference: Any) -> Any:
-        """What the work gave."""
-        return reference()
-
-
-class FakeActor:
-    """One actor: ``actor.do.remote(items)`` gives a reference."""
-
-    def __init__(self, given: list[list[int]]) -> None:
-        self.do = self
-        self._given = given
-
-    def remote(self, items: list[int]) -> Callable[[], list[str]]:
-        """Take items, and promise what they become."""
-        self._given.append(items)
-        return lambda: [f"done {item}" for item in items]
-
-
-def drive(items: list[int], actors: int, stop: Callable[[], bool] = lambda: False) -> tuple[list[str], Any, Any]:
-    """Drive fake actors through items; returns the results, what the actors were given, and the fake Ray."""
-    ray, given = FakeRay(), list[list[int]]()
-    idle = [FakeActor(given) for _ in range(actors)]
-    return list(runner._drive(ray, idle, list(reversed(items)), stop)), given, ray
-
-
-@pytest.mark.parametrize("actors", [1, 2, 5, 9])
-def test_every_item_is_worked_once(actors: int) -> None:
-    """Each item goes to one actor, alone, in order, and each result comes back."""
-    results, given, ray = drive([0, 1, 2, 3, 4], actors)
-    assert sorted(results) == [f"done {item}" for item in range(5)]
-    assert given == [[0], [1], [2], [3], [4]]
-    assert ray.most_busy == min(actors, 5)
-
-
-def test_results_come_as_they_are_done() -> None:
-    """A slow item holds up no other: what is done last is yielded last, whenever it began."""
-    results, _, _ = drive([0, 1, 2, 3], 2)
-    assert results[-1] == "done 0"
-
-
-def test_nothing_to_do_is_nothing_done() -> None:
-    """Without items no actor is asked and nothing is yielded."""
-    assert drive([], 2)[:2] == ([], [])
-
-
-def test_a_stop_is_heard_between_items() -> None:
-    """Once asked to stop it hands out nothing more, and says that the work can be resumed."""
-    answers = iter([False, False, True])
-    ray, given = FakeRay(), list[list[int]]()
-    driven = runner._drive(ray, [FakeActor(given)], [2, 1, 0], lambda: next(answers))
-    assert [next(driven), next(driven)] == ["done 0", "done 1"]
-    with pytest.raises(StoppedError, match="run the same command again"):
-        next(driven)
-    assert given == [[0], [1]]
 
 
 class Double:
@@ -99,16 +34,18 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_ray_makes_what_one_process_makes(
-    cluster: Any,
     make_plan: Callable[..., Any],
     make_images: Callable[..., Any],
     tars_in: Callable[[Path], dict[str, bytes]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two workers make the same tars as one process, and every receipt comes back."""
+    """Two workers make the same tars as one process, in the command's folder and not in that where Ray began."""
     make_images(make_plan(), tmp_path / "local")
-    job = generate.prepare(make_plan(), tmp_path / "ray")
+    monkeypatch.chdir(tmp_path)
+    job = generate.prepare(make_plan(), Path("ray"))
     receipts = list(generate.generate(job, runner_name="ray", workers=2))
     assert sorted(receipt.shard for receipt in receipts) == [0, 1, 2, 3, 4]
     assert tars_in(tmp_path / "ray") == tars_in(tmp_path / "local")
@@ -128,3 +65,76 @@ def test_an_error_in_an_actor_is_the_error_it_was(cluster: Any) -> None:
         list(runner.run(Double(), [13], 1, lambda: False))
     assert caught.value.faults == ("13 is unlucky",)
     assert caught.value.exit_code == 2
+
+
+def keep(driven: Iterator[int], results: list[int]) -> None:
+    """Keep each result as it comes, so that what was there before an error is seen."""
+    for result in driven:
+        results.append(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_item_is_worked_once(cluster: Any, workers: int) -> None:
+    """Each result comes back once, from one worker or from one for each item."""
+    assert sorted(runner.run(Double(), [0, 1], workers, lambda: False)) == [0, 2]
+
+
+def test_nothing_to_do_is_nothing_done(cluster: Any) -> None:
+    """Without items nothing is yielded."""
+    assert list(runner.run(Double(), [], 2, lambda: False)) == []
+
+
+@pytest.mark.slow
+def test_a_stop_is_heard_between_items(cluster: Any) -> None:
+    """Once asked to stop it hands out nothing more, and what was yielded is kept."""
+    results = list[int]()
+    driven = runner.run(Double(), list(range(12)), 1, lambda: len(results) >= 2)
+    with pytest.raises(StoppedError):
+        keep(driven, results)
+    assert 2 <= len(results) < 12
+
+
+class Dies:
+    """Work that kills its process the first times it meets an item, as a machine without memory does."""
+
+    def __init__(self, folder: Path, deaths: dict[int, int]) -> None:
+        self._folder, self._deaths = folder, deaths
+
+    def __call__(self, items: Iterable[int]) -> Iterator[int]:
+        """Double each item that does not end the process."""
+        for item in items:
+            died = len(list(self._folder.glob(f"{item}-*")))
+            if died < self._deaths.get(item, 0):
+                (self._folder / f"{item}-{died}").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield 2 * item
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_replaced(cluster: Any, tmp_path: Path) -> None:
+    """What it was at is tried again by its successor, and every item is there once."""
+    work = Dies(tmp_path, {1: 1})
+    assert sorted(runner.run(work, [0, 1, 2], 1, lambda: False)) == [0, 2, 4]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_an_item_that_ends_every_worker_is_named_when_all_others_are_done(cluster: Any, tmp_path: Path) -> None:
+    """It is given up after three deaths, in one line, and loses nothing else."""
+    done = list[int]()
+    with pytest.raises(SynthgenError) as ended:
+        keep(runner.run(Dies(tmp_path, {2: 99}), [0, 1, 2], 1, lambda: False), done)
+    assert sorted(done) == [0, 2]
+    assert "(2)" in str(ended.value)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "share"),
+    [(1, 0, 0), (4, 0, 0), (1, 2, 1), (2, 2, 1), (3, 2, 1 / 2), (4, 2, 1 / 2), (5, 2, 1 / 3)],
+)
+def test_workers_share_gpus_evenly(workers: int, gpus: int, share: float) -> None:
+    """As many workers have a place as are asked for, whatever the number of GPUs."""
+    assert runner.gpu_share(workers, gpus) == share
+    assert not gpus or gpus * int(1 / share + 1e-9) >= workers

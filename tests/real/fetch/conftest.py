@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synthgen.core import backoff
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.real import fetch
-from synthgen.real.fetch import Fetched, download
+from synthgen.real.fetch import Fetched
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -91,7 +92,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """A host that listens until the test is over; waits before another attempt are short."""
-    monkeypatch.setattr(download, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     host = Host()

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from synthgen.core import backoff
 from synthgen.errors import StoppedError, UnavailableError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.real import fetch
@@ -68,7 +69,7 @@ def test_a_name_service_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatc
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", failing)
-    monkeypatch.setattr(download, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
     assert said(run("http://name.invalid/a.jpg")) == [("failed", "can't connect, 3 times")]
     assert len(asked) == 3
 

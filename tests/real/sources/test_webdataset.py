@@ -81,6 +81,7 @@ def test_listing_reads_no_image(shards: Path, monkeypatch: pytest.MonkeyPatch, i
         ("shards/train-{000..001}.tar", 2),
         ("shards/{train,test}-000.tar", 0),
         ("shards/train-00{0,1}.tar", 2),
+        ("shards/train-{000,00{1..1}}.tar", 2),
         ("shards/*.tar", 2),
         ("shards", 2),
         (["shards/train-000.tar", "shards/*-000.tar"], 1),

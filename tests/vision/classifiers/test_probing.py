@@ -48,24 +48,30 @@ def test_the_same_training_gives_the_same_bits() -> None:
     assert np.array_equal(one.test, other.test)
 
 
-def test_one_step_is_adamw() -> None:
-    """Several steps for one strength equal torch's own AdamW on the same inputs."""
+def test_each_strength_is_an_adamw_of_its_own() -> None:
+    """Several steps for two strengths at once equal two optimizers of torch with that decay, the bias left alone."""
     import torch
 
     from synthgen.vision.classifiers.probing import _Head
 
     torch.manual_seed(0)
-    inputs, targets = torch.randn(5, 16, 4), torch.randint(3, (5, 16))
-    head = _Head(4, 3, Probe(1_000_000, learning_rate=0.01, strengths=(0.0, 0.5)))
-    weights = torch.zeros(4, 3, requires_grad=True)
-    optimizer = torch.optim.AdamW([weights], 0.01, weight_decay=0.0)
+    inputs, targets, steps, strengths = torch.randn(5, 16, 4), torch.randint(3, (5, 16)), 8, (0.5, 2.0)
+    inputs[..., -1] = 1
+    head = _Head(4, 3, Probe(steps, learning_rate=0.05, strengths=strengths))
     for given, wanted in zip(inputs, targets, strict=True):
         head.step(given, wanted)
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(given @ weights, wanted).backward()
-        optimizer.step()
-    assert torch.allclose(head._weights[:, :3], weights.detach(), atol=1e-5)
-    assert head._weights[:3, 3:].norm() < head._weights[:3, :3].norm()
+    for place, strength in enumerate(strengths):
+        weights, bias = torch.zeros(3, 3, requires_grad=True), torch.zeros(3, requires_grad=True)
+        groups = [{"params": [weights], "weight_decay": strength}, {"params": [bias], "weight_decay": 0}]
+        optimizer = torch.optim.AdamW(groups, 0.05)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for given, wanted in zip(inputs, targets, strict=True):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(given[:, :-1] @ weights + bias, wanted).backward()
+            optimizer.step()
+            schedule.step()
+        expected = (inputs[0, :, :-1] @ weights + bias).softmax(1)
+        assert torch.allclose(head.probabilities(inputs[0])[:, place], expected, atol=1e-5)
 
 
 def test_noise_is_answered_with_doubt() -> None:

@@ -1,0 +1,127 @@
+"""The one model that is alive, as a pipeline for each task that asks for it.
+
+Tasks of one model share its parts: text to image, image to image and inpainting with Stable Diffusion XL take 6.5 GiB,
+not three times that. Another model is read only once the last is gone, since two seldom fit side by side.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthgen.core import devices
+from synthgen.core.adapter_folder import Adapter
+from synthgen.core.devices import Environment
+from synthgen.core.model_folder import ModelFacts
+from synthgen.diffusion.pipelines import loading
+from synthgen.diffusion.pipelines.loading import Task
+from synthgen.diffusion.pipelines.pipeline import Pipeline
+from synthgen.diffusion.pipelines.weight_files import Variant
+from synthgen.errors import UnavailableError, one_line
+from synthgen.plan.sample import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Everything that decides what is loaded, but for the task."""
+
+    model: ModelFacts
+    revision: str
+    device: str
+    dtype: str
+    attention: str
+    variant: Variant
+    adapter: Adapter | None
+
+
+@dataclass(slots=True)
+class _Alive:
+    key: _Key | None = None
+    pipelines: dict[Task, Pipeline] = field(default_factory=dict)
+
+
+_alive = _Alive()
+
+
+def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
+    """The pipeline that does a task with the model and adapter of a recipe, on the device of an environment.
+
+    The last model is kept, so that entries and tasks that share one load it once; it is let go of before another is
+    read. A caller that still holds a pipeline of the last model keeps its memory.
+
+    Raises:
+        UnavailableError: The model can't be loaded.
+    """
+    import torch
+
+    torch.set_num_threads(environment.threads)
+    key = _Key(
+        recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
+        environment.variant, recipe.adapter,
+    )  # fmt: skip
+    if _alive.key != key:
+        release()
+    try:
+        if task not in _alive.pipelines:
+            first = next(iter(_alive.pipelines.values()), None)
+            _alive.pipelines[task] = _another(task, key, first) if first else _read(task, key)
+            _alive.key = key
+        return _alive.pipelines[task]
+    except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
+        reason = one_line(error)[:300]
+        what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
+        raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
+
+
+def release() -> None:
+    """Let go of the model, so that what comes next finds its memory, on a GPU too."""
+    _alive.key = None
+    if not _alive.pipelines:
+        return
+    import torch
+
+    _alive.pipelines.clear()
+    gc.collect()  # a diffusers pipeline and what is set on it point at each other
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def release_from_gpu() -> None:
+    """Let go of a model that takes memory of a GPU; one on a CPU is kept for who asks again."""
+    if _alive.key is not None and _alive.key.device != "cpu":
+        release()
+
+
+def _read(task: Task, key: _Key) -> Pipeline:
+    """The pipeline of a model that is not loaded yet."""
+    import torch
+
+    pipe = loading.load_diffusers(task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant)
+    pipe.to(key.device)
+    if devices.channels_last(key.device) and hasattr(pipe, "unet"):
+        pipe.unet.to(memory_format=torch.channels_last)
+    pipe.vae.to(memory_format=torch.channels_last)
+    if key.attention == "xformers":
+        pipe.enable_xformers_memory_efficient_attention()
+    return Pipeline(pipe, key.dtype)
+
+
+def _another(task: Task, key: _Key, loaded: Pipeline) -> Pipeline:
+    """A pipeline for another task, of the same parts.
+
+    diffusers' own ``from_pipe`` brings every part to one dtype, T5's fp32 layers too, so the class is called instead.
+    """
+    import diffusers
+
+    kind = getattr(diffusers, loading.task_class(task, key.model, key.revision))
+    taken = inspect.signature(kind.__init__).parameters
+    parts: dict[str, Any] = loaded.parts()
+    config = {name: value for name, value in loaded.config().items() if name in taken and name not in parts}
+    if "add_watermarker" in taken:
+        config["add_watermarker"] = False
+    pipe = kind(**{name: part for name, part in parts.items() if name in taken}, **config)
+    loading.check_pipeline(task, pipe, key.model.name)
+    pipe.set_progress_bar_config(disable=True)
+    return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings)
