@@ -12,18 +12,71 @@
     ├── OutOfMemoryError          exit 1   the device has no room for the batch
     └── StoppedError              exit 75  a signal asked to stop; the work can be resumed
 
-``commands`` catches the root and prints one line a fault; anything else is a bug and shows its traceback.
+``cli`` catches the root and prints one line a fault; anything else is a bug and shows its traceback.
 """
+
+from typing import Any, Self
+
+
+class Fault(str):
+    """One thing that is wrong, as the line that is printed; its place and its kind beside it, for whoever reads it.
+
+    Attributes:
+        path: The place in a document or the file, as ``generate[0].settings.height``; empty where there is none.
+        kind: One short word that stays the same however the line is worded: ``unknown_key``, ``missing``,
+            ``wrong_type``, ``out_of_range``, ``invalid``, ``not_found``, ``duplicate``, ``conflict``, ``unsupported``,
+            ``unavailable``, ``untrusted``, ``syntax``, ``unreadable``; ``other`` where nobody said.
+    """
+
+    path: str
+    kind: str
+
+    def __new__(cls, text: str, *, path: str | None = None, kind: str | None = None) -> Self:
+        """A fault; where ``text`` is one already, what is not given here stays as it is there."""
+        made = super().__new__(cls, text)
+        made.path = getattr(text, "path", "") if path is None else path
+        made.kind = getattr(text, "kind", "other") if kind is None else kind
+        return made
+
+    @classmethod
+    def at(cls, path: str, message: str, kind: str) -> Self:
+        """A fault at a place: ``path: message``."""
+        return cls(f"{path}: {message}", path=path, kind=kind)
+
+    def within(self, path: str) -> Self:
+        """The same fault seen from further out: what ``height: ...`` is within ``generate[0].settings``."""
+        if not self.path:
+            return type(self)(f"{path}: {self}", path=path, kind=self.kind)
+        return type(self)(f"{path}.{self}", path=f"{path}.{self.path}", kind=self.kind)
+
+    def keyed(self) -> Self:
+        """The same fault, its place what stands before its first colon where nobody has said its place."""
+        return self if self.path else type(self)(self, path=self.partition(": ")[0])
+
+    def in_file(self, name: object) -> Self:
+        """The same fault, its line led by the name of the file that it is in."""
+        return type(self)(f"{name}: {self}", path=self.path, kind=self.kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _fault, (str(self), self.path, self.kind)
+
+
+def _fault(text: str, path: str, kind: str) -> Fault:
+    return Fault(text, path=path, kind=kind)
 
 
 class SynthgenError(Exception):
-    """The root: something that was asked for was not achieved."""
+    """The root: something that was asked for was not achieved.
+
+    Attributes:
+        faults: What is wrong, one line each.
+    """
 
     exit_code = 1
 
     def __init__(self, *faults: str) -> None:
         super().__init__(*faults)
-        self.faults = faults
+        self.faults = tuple(Fault(fault) for fault in faults)
 
     def __str__(self) -> str:
         return "\n".join(self.faults)

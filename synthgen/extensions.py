@@ -1,13 +1,11 @@
-"""All the doors there are, as whoever reads a manifest hands them over."""
+"""Every strategy, source, scorer, method, runner and format that there is, for whoever reads a manifest."""
 
-from synthgen.core import resources
-from synthgen.curate.scorers import door as scorers
-from synthgen.diffusion.strategies import door as strategies
-from synthgen.finetune.methods import door as methods
-from synthgen.plan.manifest import prompts
+from synthgen.curate.scorers import plugins as scorers
+from synthgen.diffusion.strategies import plugins as strategies
+from synthgen.finetune.methods import plugins as methods
+from synthgen.generate.runners import plugins as runners
+from synthgen.pack.formats import plugins as formats
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.real.sources import door as sources
+from synthgen.real.sources import plugins as sources
 
-EXTENSIONS = Extensions(
-    strategies, sources, methods, scorers, prompts.read, lambda name: resources.find("prompts", name)
-)
+EXTENSIONS = Extensions(strategies, sources, scorers, methods, runners, formats)

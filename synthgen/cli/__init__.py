@@ -1,4 +1,4 @@
-"""The mouth: one file a command; each parses, calls the library and prints.
+"""The command line: one file a command; each parses, calls the library and prints.
 
 A command's module is imported only when it is asked for, and what it needs only when it runs, so ``--help`` is instant.
 """
@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def call(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    faults: tuple[str, ...]
     try:
         return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
     except SynthgenError as error:

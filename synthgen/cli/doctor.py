@@ -28,11 +28,24 @@ def command(*, quiet: bool) -> None:
         "ray": "installed" if find_spec("ray") else "not installed (pip install 'synthgen[ray]')",
         "python": platform.python_version(),
         **choice.versions,
+        "plug-ins": _plugins(),
         "hub": _hub(),
     }
     width = max(map(len, rows))
     for name, value in () if quiet else rows.items():
         click.echo(f"{name:<{width}}  {value}")
+
+
+def _plugins() -> str:
+    """The plug-ins that installed packages bring, by kind."""
+    from synthgen.extensions import EXTENSIONS
+
+    found = [
+        f"{folder.kind} {name} ({', '.join(folder.packages(name))})"
+        for folder in EXTENSIONS.folders
+        for name in sorted(folder.installed())
+    ]
+    return "; ".join(found) or "none installed (docs/plugins)"
 
 
 def _xformers(device: object) -> str:

@@ -20,11 +20,10 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 
     Example: synthgen plan quickstart
     """
-    from synthgen.extensions import EXTENSIONS
+    from synthgen import study
     from synthgen.plan import estimate
-    from synthgen.runs import load_plan
 
-    planned = load_plan.read(manifest, EXTENSIONS)
+    planned = study.plan(manifest)
     forecast = estimate.forecast(planned)
     if as_json:
         click.echo(json.dumps(forecast.to_dict()))
@@ -38,7 +37,7 @@ def _show(planned: Any, forecast: Any) -> None:
     from synthgen.cli import _real_images
 
     console = Console(highlight=False, soft_wrap=True)
-    for name, tuning in planned.tunings.items():
+    for name, tuning in planned.adapter_plans.items():
         seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
         console.print(f"adapter {name}: {tuning.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():

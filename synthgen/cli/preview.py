@@ -16,6 +16,7 @@ from synthgen.cli import _options
     "--limit", default=5000, show_default=True, type=click.IntRange(min=1), help="Pictures at the most, spread evenly."
 )
 @click.option("--no-originals", is_flag=True, help="Leave out the images that pictures start from.")
+@_options.trust
 @_options.verbosity
 def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet: bool) -> None:
     """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it.
@@ -25,12 +26,8 @@ def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet
 
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
-    from synthgen import preview
-    from synthgen.errors import InputError
-    from synthgen.extensions import EXTENSIONS
+    from synthgen import study
 
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
-    sheet = preview.show(directory, out, EXTENSIONS, limit, starts=not no_originals)
+    sheet = study.preview(directory, out, limit=limit, originals=not no_originals)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

@@ -12,6 +12,7 @@ from synthgen.cli import _options
 @click.argument("key")
 @click.option("--out", required=True, type=_options.FILE, help="Where the new image goes; must not exist yet.")
 @click.option("--work", type=_options.FOLDER, help="The run whose adapter made it, where DIR is a packed dataset.")
+@_options.trust
 @_options.verbosity
 def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: bool) -> int:
     """Make one image of a run or dataset again from its record, and compare it with the one stored.

@@ -19,6 +19,7 @@ _MADE_LATER = "missing"
 
 @click.command("verify")
 @click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@_options.trust
 @_options.verbosity
 def command(directory: Path, *, quiet: bool) -> int:
     """Re-read every byte of a run or a packed dataset and say what is whole, missing or damaged.

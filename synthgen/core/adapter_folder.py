@@ -20,6 +20,7 @@ FOLDER = "adapters"
 FACTS = "adapter.json"
 LORA = "pytorch_lora_weights.safetensors"
 EMBEDDINGS = "learned_embeds*.safetensors"
+_LOADED = ("lora", "full", "textual-inversion")
 _FORMAT = 1
 _ENTRIES = ("run.json", "provenance.json")
 
@@ -32,7 +33,7 @@ class Adapter:
         name: Its folder's name.
         digest: The sha256, in hex, over everything that decides it: recipe, seed and the images that it is shown; for a
             folder from elsewhere, over its weights.
-        method: The module behind the methods door, which says how it is loaded.
+        method: The name of the plug-in that trains it.
         pool: The ids of the real images that it has seen, sorted; ``None`` where nobody knows.
         words: The word that a prompt uses for a label in place of its own, by label.
         folder: Where it lies; ``None`` for one that a run trains itself.
@@ -48,6 +49,11 @@ class Adapter:
     def __str__(self) -> str:
         """What records call it: its name and the beginning of its digest."""
         return f"{self.name}@{self.digest[:12]}"
+
+    @property
+    def loads_as(self) -> str:
+        """The built-in method whose files it has: of a method of one's own, as what lies in the folder shows."""
+        return self.method if self.method in _LOADED or self.folder is None else _method(self.folder, own=True)
 
     def word(self, label: str, words: str) -> str:
         """What a prompt calls a label whose own words are given."""

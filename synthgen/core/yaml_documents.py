@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from synthgen.errors import ManifestError, one_line
+from synthgen.errors import Fault, ManifestError, one_line
 
 _MAX_BYTES = 16 * 1024 * 1024
 Model = TypeVar("Model", bound="Strict")
@@ -35,7 +35,8 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if isinstance(key, Hashable) and key in seen:
-                raise ManifestError(f"line {line}: `{key}` is given twice (first in line {seen[key]})")
+                said = f"`{key}` is given twice (first in line {seen[key]})"
+                raise ManifestError(Fault.at(f"line {line}", said, "duplicate"))
             if isinstance(key, Hashable):
                 seen[key] = line
         return super().construct_mapping(node, deep=deep)
@@ -54,16 +55,18 @@ def parse(text: str, where: str) -> dict[str, Any]:
     try:
         document = yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
     except ManifestError as error:
-        raise ManifestError(*(f"{where}: {fault}" for fault in error.faults)) from None
+        raise ManifestError(*(fault.in_file(where) for fault in error.faults)) from None
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "somewhere"
-        raise ManifestError(f"{where}: {line}: not valid YAML: {error.problem}") from None
+        fault = Fault.at(line, f"not valid YAML: {error.problem}", "syntax")
+        raise ManifestError(fault.in_file(where)) from None
     except yaml.YAMLError as error:
-        raise ManifestError(f"{where}: not valid YAML: {one_line(error)}") from None
+        raise ManifestError(Fault.at(where, f"not valid YAML: {one_line(error)}", "syntax")) from None
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:  # an ill-fitting !!tag
-        raise ManifestError(f"{where}: not valid YAML: {error}") from None
+        raise ManifestError(Fault.at(where, f"not valid YAML: {error}", "syntax")) from None
     if not isinstance(document, dict):
-        raise ManifestError(f"{where}: expected `key: value` lines, found {_kind(document)}")
+        said = f"expected `key: value` lines, found {_described(document)}"
+        raise ManifestError(Fault.at(where, said, "wrong_type"))
     return document
 
 
@@ -75,15 +78,16 @@ def read_text(path: Path) -> str:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ManifestError(f"{path}: larger than 16 MiB; is this the right file?")
+            raise ManifestError(Fault.at(str(path), "larger than 16 MiB; is this the right file?", "unreadable"))
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise ManifestError(Fault.at(str(path), f"not UTF-8 text (byte {error.start})", "unreadable")) from None
     except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror or error}") from None
+        kind = "not_found" if isinstance(error, FileNotFoundError) else "unreadable"
+        raise ManifestError(Fault.at(str(path), str(error.strerror or error), kind)) from None
 
 
-def validate(model: type[Model], document: object, prefix: str = "") -> tuple[Model | None, list[str]]:
+def validate(model: type[Model], document: object, prefix: str = "") -> tuple[Model | None, list[Fault]]:
     """Check a parsed document against a model; return it, or ``None`` and every fault at once."""
     try:
         return model.model_validate(document), []
@@ -128,23 +132,37 @@ def path_of(location: Iterable[object], prefix: str = "") -> str:
     return path
 
 
-def _fault(model: type[BaseModel], detail: Any, prefix: str) -> str:
-    location = detail["loc"]
+# pydantic's own names of what can be wrong with a value, as kinds of faults; others end in `_type` or are `invalid`.
+_KINDS = {
+    "extra_forbidden": "unknown_key",
+    "missing": "missing",
+    "literal_error": "not_found",
+    "enum": "not_found",
+    **dict.fromkeys(
+        ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long",
+         "string_too_short", "string_too_long", "finite_number"),
+        "out_of_range",
+    ),
+}  # fmt: skip
+
+
+def _fault(model: type[BaseModel], detail: Any, prefix: str) -> Fault:
+    location, what, given = detail["loc"], detail["type"], detail["input"]
     path = path_of(location, prefix) or "top"
-    given = detail["input"]
-    match detail["type"]:
+    kind = _KINDS.get(what, "wrong_type" if what.endswith("_type") else "invalid")
+    match what:
         case "extra_forbidden":
-            fields = _fields_at(model, location[:-1])
-            return f"{path}: unknown key; {near(location[-1], fields)}"
+            message = f"unknown key; {near(location[-1], _fields_at(model, location[:-1]))}"
         case "missing":
-            return f"{path}: missing; this key is needed"
+            message = "missing; this key is needed"
         case "string_type":
-            return f"{path}: expected text, found {_kind(given)}; put it in quotes"
+            message = f"expected text, found {_described(given)}; put it in quotes"
         case "value_error":
-            return f"{path}: {detail['ctx']['error']}"
+            message = str(detail["ctx"]["error"])
         case _:
-            message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-            return f"{path}: {message}, found {_kind(given)}"
+            said = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            message = f"{said}, found {_described(given)}"
+    return Fault.at(path, message, kind)
 
 
 def _fields_at(model: type[BaseModel], location: Iterable[object]) -> list[str]:
@@ -167,7 +185,7 @@ def _inner(annotation: Any) -> Any:
     return None
 
 
-def _kind(value: object) -> str:
+def _described(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):

@@ -178,7 +178,7 @@ def labels_of(manifest: Manifest) -> list[str]:
 
 def _learned(curation: Mapping[str, Any], extensions: Extensions) -> list[str]:
     """The scorers that images were chosen by and that learned from real images with their labels."""
-    used = [name for name in curation.get("scores", ()) if name in extensions.scorers.names()]
+    used = [name for name in curation.get("scores", ()) if name in extensions.scorers.built_in()]
     return [name for name in used if extensions.scorers.module(name).Settings.learns_labels]
 
 

@@ -60,7 +60,7 @@ def prepare(plan: Plan, root: Path) -> FinetuneJob:
     """
     run_folder.reserve(root, plan)
     todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
-    for name, adapter_plan in plan.tunings.items():
+    for name, adapter_plan in plan.adapter_plans.items():
         folder = root / adapter_folder.FOLDER / name
         if not folder.exists():
             todo.append(adapter_plan)

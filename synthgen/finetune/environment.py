@@ -9,6 +9,7 @@ from typing import Any
 from synthgen.core import atomic, devices
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import UnavailableError
+from synthgen.finetune import methods
 from synthgen.finetune.methods._settings import TrainingSettings
 
 FILE = "environment.json"
@@ -24,7 +25,7 @@ def facts(adapter: Adapter, device: devices.Device, mixed_precision: str, revisi
         "threads": device.threads,
         "mixed_precision": mixed_precision,
         "model_revision": revision,
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in PACKAGES} | methods.plugins.versions(adapter.method),
     }
 
 

@@ -12,7 +12,7 @@ import yaml
 from synthgen import __version__
 from synthgen.core import adapter_folder, atomic, yaml_documents
 from synthgen.errors import ManifestError
-from synthgen.pack import card, metadata, read_sample
+from synthgen.pack import card, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob
@@ -20,7 +20,7 @@ from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
-from synthgen.plan.manifest import Pack
+from synthgen.plan.manifest import Pack, plugin_files
 from synthgen.runs import dataset_folder as layout
 from synthgen.vision import contact_sheet
 from synthgen.vision.picture import Picture
@@ -136,7 +136,9 @@ class DatasetFiles:
             "dataset_digest": self._digest,
             "plan_digest": plan.digest,
             "entry_digests": {name: entry.digest for name, entry in plan.entries.items()},
-            "layout": self.pack.format,
+            "layout": str(self.pack.format),
+            **({"layout_plugin": code} if (code := formats.plugins.versions(self.pack.format)) else {}),
+            **({"plugins": plugin_files.table(plan.manifest.plugins)} if plan.manifest.plugins else {}),
             "splits": {split: size.images for split, size in facts.splits.items()},
             "planned": plan.samples,
             "packed": facts.images,

@@ -97,7 +97,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
     seed = found.plan.manifest.document.seed
-    for tar, shard in enumerate(finished_shards.shards(found.root, found.plan)):
+    for tar, shard in enumerate(finished_shards.finished_shards(found.plan, found.root)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
@@ -125,7 +125,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
 
 def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
-    pools = ((str(one.adapter), one.pool) for one in plan.tunings.values())
+    pools = ((str(one.adapter), one.pool) for one in plan.adapter_plans.values())
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from synthgen.core import atomic, processes
 from synthgen.core.hashing import sha256_file
+from synthgen.errors import SynthgenError
 from synthgen.pack import formats, metadata, read_sample
 from synthgen.pack.read_sample import PackedRecord
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
+from synthgen.plan.manifest.schema import LAYOUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def write_one(job: PackJob, part: Part) -> PackedShard:
 
     Raises:
         DamagedError: A sample is not what the run wrote.
+        SynthgenError: A plug-in wrote no file where it said that the part lies.
     """
     receipt = job.scratch.receipt(part.name)
     if receipt is not None:
@@ -63,6 +66,8 @@ def write_one(job: PackJob, part: Part) -> PackedShard:
         metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _adding_up(samples, sizes)))
     path = layout.shard(part)
     shard = PackedShard(path, part.count, sizes["images"])
+    if job.layout not in LAYOUTS and not (job.scratch.dataset / path).is_file():
+        raise SynthgenError(f"format {job.layout}: wrote no file {path}")
     if (job.scratch.dataset / path).is_file():
         shard = PackedShard(path, part.count, *size_and_sha256(job.scratch.dataset / path))
     atomic.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())

@@ -13,13 +13,21 @@ from functools import cached_property
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import LEARNED
 from synthgen.errors import InputError
-from synthgen.plan import adapters as tunings_of
+from synthgen.plan import adapters
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
-from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering, weigh
-from synthgen.plan.ordering.composite import GroupedByLabel, WithTopUps, extended, rounds_of
+from synthgen.plan.ordering import (
+    ByCell,
+    ByParent,
+    BySource,
+    ExtendableOrdering,
+    GroupedByLabel,
+    Ordering,
+    extended,
+    rounds_of,
+    weigh,
+)
 from synthgen.plan.real_index import Index, Source
-from synthgen.plan.real_pools import draw
 from synthgen.plan.sample import Sample
 from synthgen.plan.top_ups import Round
 
@@ -50,28 +58,27 @@ class Plan:
         self.manifest = manifest
         self.index = index
         self.rounds = rounds
-        self.tunings = tunings_of.plan(manifest, index)
+        self.adapter_plans = adapters.plan(manifest, index)
         self.entries: dict[str, EntryPlan] = {}
         for entry in manifest.entries:
             by_label = entry.adapter is not None and entry.adapter.by_label
             parts: list[Ordering] = [GroupedByLabel(part) if by_label else part for part in self._parts(entry)]
             places = extended(parts[0], parts[1:])
-            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.tunings)
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans)
         _check_keys(self.entries)
 
     def _parts(self, entry: GenerateEntry) -> list[Ordering]:
-        """The sequence of an entry that the manifest asks for, and one for each round beyond it."""
+        """The ordering of an entry that the manifest asks for, and one for each round beyond it."""
         if entry.parent is not None:
             parent = self.entries[entry.parent]
-            followed = parent.places.parts if isinstance(parent.places, WithTopUps) else [parent.places]
-            return [ByParent(parent.name, part, parent.digest, entry.target_label) for part in followed]
+            return [ByParent(parent.name, part, parent.digest, entry.target_label) for part in parent.places.parts]
         whole = self._places(entry)
         return [whole, *rounds_of(whole, [one.get(entry.name, {}) for one in self.rounds])]
 
-    def _places(self, entry: GenerateEntry) -> ByCell | BySource:
+    def _places(self, entry: GenerateEntry) -> ExtendableOrdering:
         document = self.manifest.document
         if entry.per_source is not None:
-            sources = self._pool(entry.source_pool)
+            sources = self._sources(entry.source_pool)
             if not sources:
                 raise InputError(
                     f"entry `{entry.name}`: `real:` gives no usable image in the training split{_why_not(self.index)}"
@@ -82,15 +89,10 @@ class Plan:
             return ByCell(dict.fromkeys(itertools.product(labels, tones), entry.per_cell or 0))
         return ByCell(weigh(labels, tones, entry.total, entry.weights))
 
-    def _pool(self, pool: SourcePool | None) -> Sequence[Source]:
+    def _sources(self, pool: SourcePool | None) -> Sequence[Source]:
         """The real training images, or those of them that some draws of a study have."""
         sources = self.index.usable("train") if self.index else ()
-        if pool is None:
-            return sources
-        document = self.manifest.document
-        drawn = [draw(sources, list(document.labels), document.seed, number) for number in range(pool.draws)]
-        ids = set[str]().union(*(one.first(pool.n) for one in drawn))
-        return [source for source in sources if source.id in ids]
+        return adapters.pool(self.manifest, sources, pool.n, range(pool.draws)) if pool else sources
 
     @cached_property
     def adapters(self) -> dict[str, Adapter]:
@@ -149,10 +151,10 @@ def _why_not(index: Index | None) -> str:
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:
     """Refuse a source's id that makes a key which another entry's image has, as `b-1` in `a` and `1` in `a-b`."""
     for one, other in itertools.permutations(entries.values(), 2):
-        places = one.base.whole if isinstance(one.base, GroupedByLabel) else one.base
-        if not other.name.startswith(f"{one.name}-") or not isinstance(places, BySource):
+        if not other.name.startswith(f"{one.name}-"):
             continue
         rest = other.name.removeprefix(f"{one.name}-")
-        clash = next((name for name in places.names(rest) if other.find(f"{one.name}-{name}") is not None), None)
+        names = one.base.names_after(rest)
+        clash = next((name for name in names if other.find(f"{one.name}-{name}") is not None), None)
         if clash:
             raise InputError(f"entries `{one.name}` and `{other.name}` both make `{one.name}-{clash}`; rename one")

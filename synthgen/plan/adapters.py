@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,35 +40,34 @@ def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
     """
     sources = index.usable("train") if index else ()
     words, found, faults = manifest.document.labels, dict[str, AdapterPlan](), list[str]()
-    for entry in manifest.tunings:
-        chosen = _pool(manifest, entry, sources)
+    for entry in manifest.finetune:
+        seen = pool(manifest, sources, entry.pool.n, [entry.pool.draw]) if entry.pool else sources
         for name, labels in entry.names(list(words)).items():
-            pool = tuple(one for one in sources if one.id in chosen and one.label in labels)
-            if not pool:
+            images = tuple(one for one in seen if one.label in labels)
+            if not images:
                 faults.append(f"finetune `{name}`: `real:` gives no usable training image of {', '.join(labels)}")
             shown = {label: words[label] for label in labels}
-            found[name] = AdapterPlan(entry, shown, pool, _adapter(manifest, entry, name, shown, pool))
+            found[name] = AdapterPlan(entry, shown, images, _adapter(manifest, entry, name, shown, images))
     if faults:
         raise InputError(*faults)
     return found
 
 
-def adapter_of(choice: AdapterChoice | None, label: str, tunings: Mapping[str, AdapterPlan]) -> Adapter | None:
+def adapter_of(choice: AdapterChoice | None, label: str, adapter_plans: Mapping[str, AdapterPlan]) -> Adapter | None:
     """The adapter that images of a label are made with; ``None`` for none."""
     if choice is None:
         return None
-    if choice.tuning is None:
+    if choice.entry is None:
         return choice.folders[label]
-    return tunings[choice.name.replace("{label}", label)].adapter
+    return adapter_plans[choice.name.replace("{label}", label)].adapter
 
 
-def _pool(manifest: Manifest, entry: FinetuneEntry, sources: tuple[Source, ...]) -> frozenset[str]:
-    """The ids of the images that an entry's adapters may see."""
-    if entry.pool is None:
-        return frozenset(one.id for one in sources)
+def pool(manifest: Manifest, sources: Sequence[Source], n: int, draws: Iterable[int]) -> tuple[Source, ...]:
+    """The real images that some of a study's draws have among the first ``n`` of each label, in the order given."""
     document = manifest.document
-    drawn = real_pools.draw(sources, list(document.labels), document.seed, entry.pool.draw)
-    return frozenset(drawn.first(entry.pool.n))
+    drawn = (real_pools.draw(sources, list(document.labels), document.seed, number) for number in draws)
+    ids = set[str]().union(*(one.first(n) for one in drawn))
+    return tuple(source for source in sources if source.id in ids)
 
 
 def _adapter(

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from synthgen.plan import adapters as tunings_of
-from synthgen.plan import skin_tones
+from synthgen.plan import adapters, skin_tones
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.ordering import Ordering, Slot
-from synthgen.plan.ordering.composite import WithTopUps
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
 
@@ -35,17 +33,21 @@ class Cell:
 
 
 class EntryPlan:
-    """The samples of one ``generate`` entry, in the order of its sequence of places.
+    """The samples of one ``generate`` entry, in their order.
 
     Args:
         manifest: The manifest.
         entry: The entry.
         places: In which order its samples come.
-        tunings: The adapters that the manifest trains, by name.
+        adapter_plans: The adapters that the manifest trains, by name.
     """
 
     def __init__(
-        self, manifest: Manifest, entry: GenerateEntry, places: Ordering, tunings: Mapping[str, AdapterPlan] = _NONE
+        self,
+        manifest: Manifest,
+        entry: GenerateEntry,
+        places: Ordering,
+        adapter_plans: Mapping[str, AdapterPlan] = _NONE,
     ) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
@@ -55,9 +57,9 @@ class EntryPlan:
         self.parent = entry.parent
         self.target_label = entry.target_label
         self.places = places
-        self.base = places.base if isinstance(places, WithTopUps) else places
+        self.base = places.parts[0]
         self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
-        self.adapters = {label: tunings_of.adapter_of(entry.adapter, label, tunings) for label in self._labels}
+        self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples

@@ -67,8 +67,8 @@ class Source:
         split: ``train``, ``validation`` or ``test``.
         license: Its licence; empty where nothing says it.
         dataset: The dataset that it is from.
-        location: Where its door finds it again.
-        mask: Where its door finds its mask; empty for none.
+        location: Where its source finds it again.
+        mask: Where its source finds its mask; empty for none.
         sha256: Of the file's bytes, in hex; empty until it was opened.
         width: In pixels; 0 until it was opened.
         height: In pixels; 0 until it was opened.

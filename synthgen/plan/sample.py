@@ -1,4 +1,4 @@
-"""What flows: the Sample, an image to make; and the Record, the metadata of one made."""
+"""An image to make, :class:`Sample`, and the metadata of one that was made, :class:`Record`."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +17,7 @@ class Recipe:
 
     Attributes:
         entry: The entry's name.
-        strategy: The module behind the strategies door that makes it.
+        strategy: The name of the plug-in that makes it.
         settings: That strategy's settings, sizes filled in.
         model: What is known of the model.
         revision: The commit or tag asked of a Hub id; empty for its newest.
@@ -123,17 +123,16 @@ def field_types() -> dict[str, type]:
     return {field.name: field.type for field in fields(Record)}  # type: ignore[misc]
 
 
-# Settings that the record has no field for: they are told among its attributes, where they say anything.
-_WITHOUT_A_FIELD = {"guidance_start", "guidance_stop"}
+# What a record says of a strategy without such settings.
+_UNSAID = {"scheduler": "", "num_inference_steps": 0, "guidance_scale": 0.0, "strength": 0.0, "mask": ""}
 
 
 def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
     """The record of a sample once its image is made."""
-    settings = sample.recipe.settings
-    source = sample.source
+    settings, source = sample.recipe.settings, sample.source
+    said: dict[str, Any] = _UNSAID | settings.record_fields()
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
-    attributes |= settings.model_dump(include=_WITHOUT_A_FIELD)
-    mask = getattr(settings, "mask", None)
+    attributes |= said.pop("attributes", {})
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,
@@ -142,7 +141,7 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         skin_tone=sample.skin_tone,
         skin_tone_scale=sample.skin_tone_scale,
         fitzpatrick=sample.fitzpatrick,
-        strategy=sample.recipe.strategy,
+        strategy=str(sample.recipe.strategy),
         prompt=sample.prompt,
         negative_prompt=sample.negative_prompt,
         attributes=json.dumps(attributes, ensure_ascii=False, sort_keys=True),
@@ -151,11 +150,7 @@ def record(sample: Sample, *, image_sha256: str, model_revision: str, generator:
         model=sample.recipe.model.name,
         model_revision=model_revision,
         adapter=str(sample.recipe.adapter or ""),
-        scheduler=str(getattr(settings, "scheduler", "")),
-        num_inference_steps=int(getattr(settings, "num_inference_steps", 0)),
-        guidance_scale=float(getattr(settings, "guidance_scale", 0.0)),
-        strength=float(getattr(settings, "strength", 0.0)),
-        mask=json.dumps(mask.model_dump(exclude_none=True), sort_keys=True) if mask else "",
+        **said,
         width=settings.width or 0,
         height=settings.height or 0,
         source_id=source.id if source else "",

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from synthgen.core import table_file, yaml_documents
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
-from synthgen.plan.manifest import Layout
+from synthgen.plan.manifest import KeptPlugins, Layout
+from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.runs import parquet_samples, tar_samples
@@ -21,13 +22,6 @@ PROMPTS = "prompts/prompts.yaml"
 SOURCES = real_index.FILE
 CARD = "README.md"
 SHEET = "assets/contact_sheet.png"
-LAYOUTS = get_args(Layout)
-_PATTERNS = {"webdataset": "data/{}-*.tar", "parquet": "data/{}-*.parquet", "imagefolder": "data/{}/**"}
-
-
-def pattern(layout: Layout, split: str) -> str:
-    """The pattern of a split's data files, as the card tells it to `datasets`."""
-    return _PATTERNS[layout].format(split)
 
 
 def listing(split: str) -> str:
@@ -61,14 +55,14 @@ def read_provenance(root: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
         found = dict(document) | {"files": dict(document["files"])}
-        if found.setdefault("layout", LAYOUTS[0]) not in LAYOUTS:
+        if found.setdefault("layout", LAYOUTS[0]) not in LAYOUTS and not found.get("layout_plugin"):
             raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
-def read_plan(root: Path, doors: Extensions) -> Plan:
+def read_plan(root: Path, extensions: Extensions) -> Plan:
     """The plan of the run that a dataset was packed from.
 
     Raises:
@@ -77,13 +71,14 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
     try:
         read = manifest.parse(
             yaml_documents.read_text(root / MANIFEST),
-            doors,
+            extensions,
             base=root.resolve(),
             where=str(root / MANIFEST),
             prompts_text=yaml_documents.read_text(root / PROMPTS),
+            kept=KeptPlugins.read(read_provenance(root).get("plugins", [])),
         )
     except ManifestError as error:
-        raise InputError(*(f"{root}: {fault}" for fault in error.faults)) from None
+        raise InputError(*(fault.in_file(root) for fault in error.faults)) from None
     path = root / SOURCES
     index = Index.read(path) if read.starts_from_real and path.exists() else None
     try:
@@ -109,14 +104,18 @@ def read_shard(path: Path, key: str = "") -> Iterator[TarSample]:
 
     Raises:
         DamagedError: The shard is not whole.
+        InputError: It is in the format of a plug-in.
     """
     match path.suffix, path.name:
         case ".tar", _:
             yield from (sample for sample in tar_samples.read(path) if not key or sample.key == key)
         case _, name if name == METADATA:
             yield from parquet_samples.read_listing(path, key)
-        case _:
+        case ".parquet", _:
             yield from parquet_samples.read(path, key)
+        case _:
+            said = "in the format of a plug-in, which can be verified and not read; use the run, or another format"
+            raise InputError(Fault.at(str(path), said, "unsupported"))
 
 
 def read_sample(root: Path, key: str) -> TarSample | None:

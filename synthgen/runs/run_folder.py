@@ -1,17 +1,18 @@
-"""A run's own file, ``run.json``: the manifest it follows, the digests it was claimed for, the environment it pins."""
+"""A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
-from synthgen.core import adapter_folder, atomic
-from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError
+from synthgen.core import adapter_folder, atomic, releases
+from synthgen.core.plugins import FilePlugin
+from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
+from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs.pinned_environment import apply_pin, lower_batch_size, pin, pinned
+from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned
 from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
 
 
@@ -45,6 +46,7 @@ def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
 __all__ = [
     "apply_pin",
     "check_ours",
+    "check_run",
     "is_run",
     "located",
     "lower_batch_size",
@@ -52,6 +54,7 @@ __all__ = [
     "pinned",
     "read_plan",
     "reserve",
+    "signature",
     "weights_of",
 ]
 
@@ -69,8 +72,10 @@ def reserve(root: Path, plan: Plan) -> None:
     with locked(root):
         check_ours(root)
         atomic.sweep(root, "run.json")
-        old = read(root)["entries"] if is_run(root) else {}
+        held = read(root) if is_run(root) else {}
+        old = held.get("entries", {})
         _check_same(root, _begun(root, old), plan)
+        _check_strategies(root, _begun(root, old), plan)
         entries = {
             name: {
                 "digest": entry.digest,
@@ -82,7 +87,7 @@ def reserve(root: Path, plan: Plan) -> None:
         }
         document = {
             "format": FORMAT,
-            "generator": f"synthgen {__version__}",
+            "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,
             "manifest": plan.manifest.text,
@@ -91,35 +96,57 @@ def reserve(root: Path, plan: Plan) -> None:
             "adapters": adapter_folder.table(plan.adapters.values()),
             "entries": entries,
         }
+        if plan.manifest.plugins:
+            document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if not is_run(root) or read(root) != document:
             write(root, document)
+        for file in plan.manifest.plugins:
+            copy, content = root / plugin_files.place(file), file.text.encode()
+            if not copy.is_file() or copy.read_bytes() != content:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write(copy, content)
 
 
-def read_plan(root: Path, doors: Extensions) -> Plan:
+def signature(root: Path) -> str:
+    """The ``synthgen VERSION`` that signs what is made for a run, as of :func:`synthgen.core.releases.signature`."""
+    return releases.signature(_begun_by(read(root)) if is_run(root) else "")
+
+
+def read_plan(root: Path, extensions: Extensions) -> Plan:
     """The plan that a run follows, from the manifest that it keeps.
 
     Raises:
         InputError: The folder is no run, or its manifest can't be read any more.
         PlanMismatchError: This version of synthgen plans other images from it.
     """
-    if not is_run(root):
-        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
+    check_run(root)
     document = read(root)
     try:
         asked = manifest.parse(
             document["manifest"],
-            doors,
+            extensions,
             base=Path(document["base"]),
             where=f"{root}/run.json: manifest",
             prompts_text=document["prompts"],
+            kept=KeptPlugins.read(document.get("plugins", []), root / plugin_files.FOLDER),
         )
     except ManifestError as error:
-        raise InputError(*(f"{root}/run.json: {fault}" for fault in error.faults)) from None
+        raise InputError(*(fault.in_file(f"{root}/run.json") for fault in error.faults)) from None
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     plan = Plan(asked, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
     return plan
+
+
+def check_run(root: Path) -> None:
+    """Check that a folder is a run.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not is_run(root):
+        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
 
 
 def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
@@ -136,9 +163,27 @@ def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
         raise PlanMismatchError(*faults)
 
 
+def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
+    """Refuse the file of a strategy that is another than images were made by, before its copy here is replaced."""
+    faults = list[str]()
+    for name, entry in begun.items():
+        strategy, versions = plan.entries[name].recipe.strategy, (entry["environment"] or {}).get("versions", {})
+        if isinstance(strategy, FilePlugin):
+            now = strategy.file.version
+            faults += drift(root, {key: version for key, version in versions.items() if key in now}, now)
+    if faults:
+        raise UnavailableError(*dict.fromkeys(faults))
+
+
 def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:
     """What an entry pins, as long as it is the same entry."""
     return old["environment"] if old.get("digest") == digest else None
+
+
+def _begun_by(document: dict[str, Any]) -> str:
+    """The signature of the release that a run was begun with; empty before the environment of an entry is pinned."""
+    pinned = any(entry["environment"] for entry in document.get("entries", {}).values())
+    return str(document.get("generator", "")) if pinned else ""
 
 
 def _begun(root: Path, entries: dict[str, Any]) -> dict[str, Any]:

@@ -469,6 +469,7 @@ def test_doctor_says_what_is_here(synthgen: Synthgen) -> None:
     assert (said.code, said.err) == (0, "")
     assert {"device", "dtype", "attention", "torch", "diffusers", "ray"} <= set(rows)
     assert rows["hub"].startswith("not logged in")
+    assert rows["plug-ins"].startswith("none installed")
 
 
 # signals

@@ -58,7 +58,7 @@ def write(root: Path, adapter: Adapter, value: float = 0.0) -> Path:
 def run(plan: Plan, tmp_path: Path) -> Path:
     """The study's run, with adapters and every image."""
     run_folder.reserve(tmp_path / "run", plan)
-    for tuning in plan.tunings.values():
+    for tuning in plan.adapter_plans.values():
         write(tmp_path / "run", tuning.adapter)
     list(generate.generate(generate.prepare(plan, tmp_path / "run")))
     return tmp_path / "run"
@@ -70,10 +70,10 @@ def test_the_pool_is_the_frozen_draw(plan: Plan) -> None:
     sources = plan.index.usable("train")
     drawn = real_pools.draw(sources, ["psoriasis", "healthy"], 7, 1).first(3)
     for label in ("psoriasis", "healthy"):
-        pool = plan.tunings[f"tuned-{label}"].adapter.pool
+        pool = plan.adapter_plans[f"tuned-{label}"].adapter.pool
         assert pool == tuple(one.id for one in sources if one.id in drawn and one.label == label)
         assert len(pool) == 3
-    assert plan.tunings["word"].adapter.pool == tuple(one.id for one in sources)
+    assert plan.adapter_plans["word"].adapter.pool == tuple(one.id for one in sources)
 
 
 def test_pools_nest(write_manifest: Callable[..., Path], tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_pools_nest(write_manifest: Callable[..., Path], tmp_path: Path) -> None
     def pool(n: int) -> set[str]:
         path = write_manifest(**STUDY | {"finetune": [{"name": "a", "method": "full", "generator_pool": {"n": n}}],
                                          "generate": [{**FAKE, "per_cell": 1}]})  # fmt: skip
-        return set(load_plan.read(path, EXTENSIONS, tmp_path / "run").tunings["a"].adapter.pool or ())
+        return set(load_plan.read(path, EXTENSIONS, tmp_path / "run").adapter_plans["a"].adapter.pool or ())
 
     assert pool(1) < pool(2) < pool(5)
 
@@ -158,7 +158,7 @@ def test_records_name_the_adapter_and_prompts_the_word(run: Path, plan: Plan) ->
     """A record says name and digest of its label's adapter; a learned word takes the place of the label's own."""
     named = Counter((one["label"], one["adapter"]) for one in records(run, "tuned"))
     assert {adapter for _, adapter in named} == {
-        str(plan.tunings[f"tuned-{x}"].adapter) for x in ("psoriasis", "healthy")
+        str(plan.adapter_plans[f"tuned-{x}"].adapter) for x in ("psoriasis", "healthy")
     }
     assert all(adapter.startswith(f"tuned-{label}@") for label, adapter in named)
     assert {one["adapter"] for one in records(run, "plain")} == {""}
@@ -170,8 +170,8 @@ def test_pools_are_told_by_run_and_dataset(run: Path, plan: Plan, tmp_path: Path
     list(study.pack(run, tmp_path / "dataset"))
     told = adapter_folder.pools(run)
     assert told == adapter_folder.pools(tmp_path / "dataset")
-    assert told[str(plan.tunings["tuned-healthy"].adapter)] == frozenset(
-        plan.tunings["tuned-healthy"].adapter.pool or ()
+    assert told[str(plan.adapter_plans["tuned-healthy"].adapter)] == frozenset(
+        plan.adapter_plans["tuned-healthy"].adapter.pool or ()
     )
     assert set(told) == {one["adapter"] for entry in plan.entries for one in records(run, entry)} - {""}
     provenance = json.loads((tmp_path / "dataset" / "provenance.json").read_bytes())
@@ -199,7 +199,7 @@ def test_other_weights_are_refused_on_resume(run: Path, plan: Plan) -> None:
     save_file({"x": np.array([1], np.float32)}, run / "adapters" / "word" / adapter_folder.LORA)
     with pytest.raises(DamagedError, match="its weights have changed"):
         generate.prepare(plan, run)
-    adapter = plan.tunings["word"].adapter
+    adapter = plan.adapter_plans["word"].adapter
     for path in (run / "adapters" / "word").iterdir():
         path.unlink()
     (run / "adapters" / "word").rmdir()
@@ -224,7 +224,7 @@ def test_a_folder_from_elsewhere_is_an_adapter(
     [lcm, *others] = found.adapters.values()
     assert (lcm.name, lcm.method, lcm.pool, lcm.folder) == ("lcm-lora", "lora", None, folder)
     assert {one.pool for one in others} == {
-        plan.tunings[f"tuned-{label}"].adapter.pool for label in ("psoriasis", "healthy")
+        plan.adapter_plans[f"tuned-{label}"].adapter.pool for label in ("psoriasis", "healthy")
     }
     list(generate.generate(generate.prepare(found, tmp_path / "other")))
     assert adapter_folder.pools(tmp_path / "other")[str(lcm)] is None

@@ -1,5 +1,7 @@
 """Documents are strict YAML, and every fault says where it is."""
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from pydantic import Field
 
 from synthgen.core import yaml_documents
 from synthgen.core.yaml_documents import Strict
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 _values = st.recursive(
@@ -193,3 +195,35 @@ def test_path_of() -> None:
     assert (
         yaml_documents.path_of(("settings", "parts", 2, "size"), "generate[0]") == "generate[0].settings.parts[2].size"
     )
+
+
+def test_a_fault_is_its_line_with_its_place_and_kind() -> None:
+    """It is printed and compared as the line, and keeps the rest where it is put into others, pickled or raised."""
+    fault = Fault.at("height", "must be a multiple of 8", "out_of_range")
+    assert fault == "height: must be a multiple of 8"
+    inner = fault.within("generate[0].settings")
+    assert inner == "generate[0].settings.height: must be a multiple of 8"
+    raised = ManifestError(inner.in_file("m.yaml")).faults[0]
+    assert raised == f"m.yaml: {inner}"
+    for one in (inner, raised, pickle.loads(pickle.dumps(raised)), copy.deepcopy(raised)):
+        assert (one.path, one.kind) == ("generate[0].settings.height", "out_of_range")
+    plain = ManifestError("no such model").faults[0]
+    assert (plain.path, plain.kind) == ("", "other")
+    assert plain.within("model") == "model: no such model"
+    assert ManifestError("model: none").faults[0].keyed().path == "model"
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "kind"),
+    [
+        ({}, "name", "missing"),
+        ({"name": 1}, "name", "wrong_type"),
+        ({"name": "a", "nmae": "a"}, "nmae", "unknown_key"),
+        ({"name": "a", "weight": float("nan")}, "weight", "out_of_range"),
+        ({"name": "a", "parts": [{}, {"size": 0}]}, "parts[1].size", "out_of_range"),
+        ([], "top", "wrong_type"),
+    ],
+)
+def test_what_types_show_has_a_kind(document: object, path: str, kind: str) -> None:
+    """Pydantic's own words are a few short ones of ours."""
+    assert [(one.path, one.kind) for one in yaml_documents.validate(Outer, document)[1]] == [(path, kind)]

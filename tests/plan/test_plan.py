@@ -82,6 +82,23 @@ def test_counts_are_as_asked(make_plan: MakePlan, changes: dict[str, Any]) -> No
     assert [found[place] for place in places] == apportion(total, shares)
 
 
+@pytest.mark.parametrize(
+    ("total", "weights", "counts"),
+    [
+        (10, {}, [3, 3, 2, 2]),  # 2.5 each: ties go to the cells that are named first
+        (10, {"label": {"acne": 4.0}}, [4, 4, 1, 1]),
+        (7, {"label": {"acne": 2.0}, "skin_tone": {6: 0.0}}, [5, 0, 2, 0]),  # 14/3 and 7/3
+    ],
+)
+def test_a_total_is_shared_out_by_weights(
+    make_plan: MakePlan, total: int, weights: dict[str, Any], counts: list[int]
+) -> None:
+    """Of two labels on two tones each has its share, rounded so that all add up."""
+    entry = entry_of(make_plan(PROMPTS, **one_entry(["acne", "lupus"], [1, 6], total=total, weights=weights)))
+    found = Counter((one.label, one.fitzpatrick) for one in entry)
+    assert [found[cell] for cell in itertools.product(["acne", "lupus"], [1, 6])] == counts
+
+
 @settings(max_examples=40)
 @given(cells(), st.data())
 def test_find_inverts_sample(make_plan: MakePlan, changes: dict[str, Any], data: st.DataObject) -> None:

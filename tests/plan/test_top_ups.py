@@ -10,8 +10,7 @@ import pytest
 
 from synthgen.errors import InputError
 from synthgen.plan import EntryPlan, Plan, top_ups
-from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering
-from synthgen.plan.ordering.composite import WithTopUps, extended, rounds_of
+from synthgen.plan.ordering import ByCell, ByParent, BySource, Ordering, extended, rounds_of
 from synthgen.plan.real_index import Source
 
 MakePlan = Callable[..., Plan]
@@ -97,7 +96,7 @@ def test_a_label_s_part_keeps_its_names() -> None:
     assert sorted(parts) == sorted(names(places))
     child = ByParent("p", places, "d", None)
     assert child.sizes == places.sizes == [8, 3]
-    assert isinstance(places, WithTopUps)
+    assert [part.samples for part in places.parts] == [8, 3]
 
 
 def test_rounds_are_kept_in_the_run(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The scorers door: a file here is one thing that can be measured of an image; its name is its name in a manifest.
+"""Scorers: a module here is one thing that can be measured of an image; its name is its name in a manifest.
 
 Each module has:
 
@@ -7,19 +7,19 @@ Each module has:
 * ``COLUMNS``, what it measures: names, each with a sentence; and ``TEXTS``, the same for columns of text;
 * ``open_scorer(settings, context) -> Scorer``.
 
-Beside them there are scorers of one's own, which are one function: see ``_own.py``. They are found through entry points
-of the group ``synthgen.scorers``, or by ``file`` under their name.
+Beside them there are scorers of one's own, modules like these or one function each (``_custom.py``), found through
+entry points of the group ``synthgen.scorers``, under ``plugins`` of a manifest, or by ``file`` under their name:
+docs/plugins/scorer.md.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from synthgen.core.plugins import PluginFolder
+from synthgen.core.plugins import NAME, FilePlugin, PluginFolder, Promise
 from synthgen.errors import InputError
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.real_index import Source
@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 
     from synthgen.core.types import Pixels
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
-
-class ScorerDoor(PluginFolder):
-    """The modules of this folder, and scorers of one's own."""
+class ScorerFolder(PluginFolder):
+    """The scorers there are; one of a single function is made a scorer by the columns that a manifest says it has."""
 
     def chosen(self, name: str, given: object) -> Any:
-        """The module of that name, the file that stands under it, or what is installed under it.
+        """The module of that name, the file that stands under it, or the function that is installed under it.
 
         Raises:
             InputError: There is none.
@@ -45,16 +43,19 @@ class ScorerDoor(PluginFolder):
         from synthgen.curate.scorers import _custom
 
         under = given if isinstance(given, Mapping) else {}
-        if name in self.names() or not {"file", "columns"} & set(under):
+        ready = isinstance(name, FilePlugin) or name in self.files or name in self.built_in()
+        if ready or not {"file", "columns"} & set(under):
             return self.module(name)
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name) or "-" in name:
             raise InputError(f"`{name}` can't name a scorer; use lower-case letters, digits and underscores")
         if "file" in under:
             return _custom.from_file(str(under["file"]), under.get("columns"))
         return _custom.installed(name, under.get("columns"))
 
 
-door = ScorerDoor(__name__)
+plugins = ScorerFolder(
+    __name__, Promise({"open_scorer": "settings, context"}, ScorerSettings, values=("COLUMNS", "TEXTS"))
+)
 Scores = Mapping[str, "Sequence[float] | Sequence[str] | npt.NDArray[Any]"]
 
 
@@ -125,8 +126,15 @@ class Scorer:
     load: Callable[[], Callable[[Batch], Scores]]
 
 
+def code_of(name: str, scorer: Module) -> dict[str, str]:
+    """What the code of a scorer of one's own is told apart by; a single function's is among its facts."""
+    from synthgen.curate.scorers._custom import Own
+
+    return {} if isinstance(scorer, Own) else plugins.versions(name)
+
+
 class Module(Protocol):
-    """What every module behind this door is."""
+    """What every scorer is."""
 
     Settings: type[ScorerSettings]
     COLUMNS: Mapping[str, str]
@@ -142,4 +150,4 @@ def module(name: str, settings: ScorerSettings | None = None) -> Module:
     Raises:
         InputError: There is none.
     """
-    return cast(Module, door.chosen(name, settings.model_dump() if settings else {}))
+    return cast(Module, plugins.chosen(name, settings.model_dump() if settings else {}))

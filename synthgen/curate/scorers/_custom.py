@@ -9,19 +9,18 @@ has n numbers. Which columns there are stands in the manifest, so no code is run
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from importlib import util
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from synthgen.core.plugins import PluginFile, text_sha256
 from synthgen.core.yaml_documents import near
 from synthgen.curate.scorers import Batch, Context, Scorer, Scores
-from synthgen.errors import InputError
+from synthgen.errors import Fault, InputError
 from synthgen.plan.manifest.settings import ScorerSettings
 
 GROUP = "synthgen.scorers"
@@ -42,9 +41,11 @@ class InstalledSettings(ScorerSettings):
             raise ValueError(f"`{taken[0]}` is there already; give each column a name of its own")
         return columns
 
-    def faults(self, name: str, base: Path) -> list[str]:
+    def faults(self, name: str, base: Path) -> list[Fault]:
         """That nothing is installed under that name."""
-        return [] if name in found() else [f": no scorer `{name}` is installed; {near(name, found())}"]
+        if name in found():
+            return []
+        return [Fault(f"no scorer `{name}` is installed; {near(name, found())}", kind="not_found")]
 
 
 class FileSettings(InstalledSettings):
@@ -52,13 +53,14 @@ class FileSettings(InstalledSettings):
 
     file: str = Field(min_length=1)
 
-    def faults(self, name: str, base: Path) -> list[str]:
+    def faults(self, name: str, base: Path) -> list[Fault]:
         """That the file is not there."""
-        return [] if (base / self.file).is_file() else [f".file: {base / self.file} is not there"]
+        path = base / self.file
+        return [] if path.is_file() else [Fault.at("file", f"{path} is not there", "not_found")]
 
 
 class Own:
-    """A scorer of one's own, as the door gives it.
+    """A scorer of one's own, in the shape of the modules that ship.
 
     Args:
         settings: The class of its settings.
@@ -100,7 +102,7 @@ def installed(name: str, columns: object) -> Own:
         if name not in found():
             raise InputError(f"curate.scorers: no scorer `{name}` is installed here; {near(name, found())}")
         function = _checked(found()[name].load(), found()[name].value)
-        return function, _digest(inspect.getsource(inspect.getmodule(function) or function))
+        return function, text_sha256(inspect.getsource(inspect.getmodule(function) or function))
 
     return Own(InstalledSettings, columns, find)
 
@@ -115,12 +117,8 @@ def _in_file(path: Path) -> tuple[Function, str]:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: can't be read as a scorer ({error}); give a Python file") from None
-    spec = util.spec_from_file_location(f"synthgen_scorer_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path}: can't be imported as a scorer; give a Python file, NAME.py")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return _checked(getattr(module, "score", None), str(path)), _digest(source)
+    found = PluginFile("scorers", path.stem.casefold(), str(path), path, source, place="curate.scorers")
+    return _checked(getattr(found.load(), "score", None), str(path)), found.sha256
 
 
 def _checked(function: Any, where: str) -> Function:
@@ -128,7 +126,3 @@ def _checked(function: Any, where: str) -> Function:
         raise InputError(f"{where}: holds no function `score(records, pixels)`")
     found: Function = function
     return found
-
-
-def _digest(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()

@@ -111,7 +111,7 @@ def load_diffusers(
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    whole_model = adapter.folder if adapter and adapter.method == "full" else None
+    whole_model = adapter.folder if adapter and adapter.loads_as == "full" else None
     folder = whole_model or model.folder
     where = {"revision": revision} if folder is None else {}
     name = model.name if folder is None else str(folder)
@@ -149,7 +149,7 @@ def load_adapter(pipe: Any, adapter: Adapter) -> None:
     """
     if adapter.folder is None:
         raise LookupError(f"nobody has said where adapter {adapter} lies")
-    if adapter.method == "lora":
+    if adapter.loads_as == "lora":
         with warnings.catch_warnings():
             warnings.filterwarnings("error", "While injecting the PEFT adapters", RuntimeWarning)
             try:

@@ -1,28 +1,34 @@
-"""The strategies door: a file here is one way to make an image, and its name is the ``strategy`` in a manifest.
+"""Strategies: a module here is one way to make an image, and its name is the ``strategy`` in a manifest.
 
-Each module has:
+Plug-ins of one's own may lie elsewhere: docs/plugins/strategy.md. Each module has:
 
 * a docstring whose first line is its help;
 * ``Settings``, a :class:`synthgen.plan.manifest.settings.StrategySettings`, valid before anything runs;
 * ``environment(recipe, wish, shard_samples) -> Environment``, what its images will be made with and on;
-* ``maker(recipe, environment, originals) -> Maker``, loaded and ready; ``originals`` gives the image that a sample
+* ``maker(recipe, environment, originals) -> ImageMaker``, loaded and ready; ``originals`` gives the image that a sample
   starts from, for a strategy whose ``Settings.reads_source`` says that it does.
 """
 
+from dataclasses import replace
 from typing import Protocol, cast
 
 from synthgen.core.devices import DeviceRequest, Environment
-from synthgen.core.plugins import PluginFolder
+from synthgen.core.plugins import PluginFolder, Promise
 from synthgen.diffusion.maker import ImageMaker
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe
 from synthgen.runs.start_images import FindStartImage, no_start_image
 
-door = PluginFolder(__name__)
+plugins = PluginFolder(
+    __name__,
+    Promise(
+        {"environment": "recipe, wish, shard_samples", "maker": "recipe, environment, originals"}, StrategySettings
+    ),
+)
 
 
 class Strategy(Protocol):
-    """What every module behind this door is."""
+    """What every strategy is."""
 
     Settings: type[StrategySettings]
 
@@ -39,4 +45,14 @@ def strategy(name: str) -> Strategy:
     Raises:
         InputError: There is none.
     """
-    return cast(Strategy, door.module(name))
+    return cast(Strategy, plugins.module(name))
+
+
+def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
+    """What a recipe's images are made with and on; a strategy of one's own is among the versions.
+
+    Raises:
+        UnavailableError: What was asked for can't be had here.
+    """
+    found = strategy(recipe.strategy).environment(recipe, wish, shard_samples)
+    return replace(found, versions=found.versions | plugins.versions(recipe.strategy))

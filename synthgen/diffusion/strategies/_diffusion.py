@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,11 @@ class SamplerSettings(StrategySettings):
         """The steps with guidance, whether they are done or not; none where nothing is guided."""
         count = self.num_inference_steps if self.guidance_scale > 1 else 0
         return range(*(math.floor(round(share * count, 6)) for share in (self.guidance_start, self.guidance_stop)))
+
+    def record_fields(self) -> dict[str, Any]:
+        """The sampler's settings; when guidance starts and stops among the attributes, where it says anything."""
+        named = self.model_dump(include={"scheduler", "num_inference_steps", "guidance_scale"})
+        return named | {"attributes": self.model_dump(include={"guidance_start", "guidance_stop"})}
 
     @property
     def passes(self) -> int:
@@ -104,6 +109,10 @@ class FromImageSettings(SamplerSettings):
         """The steps that are done: the last ones, as many as strength says."""
         count = self.num_inference_steps
         return range(count - int(count * self.strength), count)
+
+    def record_fields(self) -> dict[str, Any]:
+        """Strength as well."""
+        return super().record_fields() | {"strength": self.strength}
 
     @model_validator(mode="after")
     def _does_a_step(self) -> Self:

@@ -1,7 +1,8 @@
 """A masked part of an image painted anew by the prompt; every pixel outside the mask stays as it was."""
 
+import json
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +28,11 @@ class Settings(FromImageSettings):
     def reads_mask(self) -> bool:
         """Whether the mask is the one that comes with the real image."""
         return self.mask.shape == "source"
+
+    def record_fields(self) -> dict[str, Any]:
+        """The mask as well, as JSON."""
+        mask = json.dumps(self.mask.model_dump(exclude_none=True), sort_keys=True)
+        return super().record_fields() | {"mask": mask}
 
 
 def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:

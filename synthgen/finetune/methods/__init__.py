@@ -1,9 +1,9 @@
-"""The methods door: a file here is one way to tune a model, and its name is the ``method`` in a manifest.
+"""Methods of fine-tuning: a module here is one way, and its name is the ``method`` in a manifest.
 
-Each module has:
+Plug-ins of one's own may lie elsewhere: docs/plugins/method.md. Each module has:
 
 * a docstring whose first line is its help;
-* ``Settings``, a :class:`synthgen.finetune.methods._settings.TrainingSettings`, valid before anything runs;
+* ``Settings``, a :class:`TrainingSettings`, valid before anything runs;
 * ``learner(pipe, settings, words) -> Learner``, which puts what is trained onto a loaded diffusers pipeline; ``words``
   are the words of each label that it is shown, by label.
 """
@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from synthgen.core.plugins import PluginFolder
-from synthgen.plan.manifest.settings import MethodSettings
+from synthgen.core.plugins import PluginFolder, Promise
+from synthgen.finetune.methods._settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
 
-door = PluginFolder(__name__, joint="-")
+__all__ = ["Learner", "Method", "TrainingSettings", "method", "plugins"]
+
+plugins = PluginFolder(__name__, Promise({"learner": "pipe, settings, words"}, TrainingSettings), separator="-")
 
 
 class Learner(Protocol):
@@ -40,9 +42,9 @@ class Learner(Protocol):
 
 
 class Method(Protocol):
-    """What every module behind this door is."""
+    """What every method is."""
 
-    Settings: type[MethodSettings]
+    Settings: type[TrainingSettings]
 
     def learner(self, pipe: Any, settings: Any, words: Mapping[str, str]) -> Learner:
         """Put what is trained onto a loaded diffusers pipeline; draws its first values from torch's generator."""
@@ -54,4 +56,4 @@ def method(name: str) -> Method:
     Raises:
         InputError: There is none.
     """
-    return cast(Method, door.module(name))
+    return cast(Method, plugins.module(name))

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from synthgen.pack import formats
 from synthgen.pack.card.facts import CardFacts
 from synthgen.plan.sample import field_types
-from synthgen.runs import dataset_folder as layout
 from synthgen.vision.images.codec import EXTENSIONS
 
 _SIZES = (("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5), ("100K<n<1M", 10**6), ("1M<n<10M", 10**7))
@@ -17,7 +17,7 @@ _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 def header(facts: CardFacts) -> dict[str, Any]:
     """The header's keys and values."""
     publish = facts.plan.manifest.document.publish
-    tags = (_TAGS[0], facts.layout, *_TAGS[1:], *publish.tags)
+    tags = (_TAGS[0], str(facts.layout), *_TAGS[1:], *publish.tags)
     found = {
         "license": publish.license or "unknown",
         "pretty_name": publish.pretty_name or facts.plan.manifest.document.name,
@@ -28,7 +28,7 @@ def header(facts: CardFacts) -> dict[str, Any]:
         "tags": list(dict.fromkeys(tags)),
         **_gate(facts),
     }
-    files = [{"split": split, "path": layout.pattern(facts.layout, split)} for split in facts.splits]
+    files = [{"split": split, "path": formats.find(facts.layout).pattern(split)} for split in facts.splits]
     found["configs"] = [{"config_name": "default", "data_files": files}]
     return found | {"dataset_info": {"features": _features(facts)}}
 

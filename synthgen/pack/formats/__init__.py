@@ -1,25 +1,37 @@
-"""How a part of a dataset is laid out on disk: one file is one layout, under the name it has in the manifest."""
+"""Formats: a module here is one way to lay out a part of a dataset on disk, and its name is the ``pack.format``.
+
+Plug-ins of one's own may lie elsewhere: docs/plugins/format.md.
+"""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Protocol, cast
 
+from synthgen.core.plugins import PluginFolder, Promise
 from synthgen.pack.read_sample import PackedRecord, Placed
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.plan.manifest import Layout
 
+plugins = PluginFolder(__name__, Promise({"shard": "part", "pattern": "split", "write": "job, part, samples"}))
+
 
 class Format(Protocol):
-    """What each layout promises."""
+    """What every format is."""
 
     def shard(self, part: Part) -> str:
-        """Where a part lies in the dataset's folder."""
+        """Where a part lies in the dataset's folder: one file, under ``data/``."""
+
+    def pattern(self, split: str) -> str:
+        """The paths of all parts of a split, as the card tells them to `datasets`."""
 
     def write(self, job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
         """Write a part's samples, durably once it is run to its end; yields where each lies."""
 
 
 def find(layout: Layout) -> Format:
-    """The layout of that name."""
-    return cast("Format", import_module(f"{__name__}.{layout}"))
+    """The format of that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    return cast(Format, plugins.module(layout))

@@ -14,6 +14,11 @@ def shard(part: Part) -> str:
     return f"data/{part.split}/*/{part.number:05d}"
 
 
+def pattern(split: str) -> str:
+    """The paths of a split's image files, as `datasets` takes them."""
+    return f"data/{split}/**"
+
+
 def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's image files; yields the path of each."""
     made = set[Path]()

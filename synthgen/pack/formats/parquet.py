@@ -19,6 +19,11 @@ def shard(part: Part) -> str:
     return f"data/{part.name}.parquet"
 
 
+def pattern(split: str) -> str:
+    """The paths of a split's Parquet files, as `datasets` takes them."""
+    return f"data/{split}-*.parquet"
+
+
 def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's Parquet file, so many rows at a time; yields the number of each sample's row."""
     import pyarrow

@@ -15,6 +15,11 @@ def shard(part: Part) -> str:
     return f"data/{part.name}.tar"
 
 
+def pattern(split: str) -> str:
+    """The paths of a split's tars, as `datasets` takes them."""
+    return f"data/{split}-*.tar"
+
+
 def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator[Placed]:
     """Write a part's tar; yields where each sample lies in it."""
     name, offset = shard(part), 0

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthgen.core import resources, yaml_documents
-from synthgen.core.yaml_documents import validate
-from synthgen.errors import ManifestError
-from synthgen.plan.manifest import validation
+from synthgen.core.plugins import PluginFile
+from synthgen.core.yaml_documents import near, validate
+from synthgen.errors import Fault, ManifestError
+from synthgen.plan.manifest import plugin_files, prompts, validation
 from synthgen.plan.manifest.curate import Curate, Curation
 from synthgen.plan.manifest.evaluate import Evaluate
 from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.generate import GenerateEntry
+from synthgen.plan.manifest.plugin_files import KeptPlugins
+from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.manifest.schema import Document, Layout, Output, Pack, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.manifest.validation import RealImages
@@ -24,6 +26,7 @@ __all__ = [
     "Evaluate",
     "FinetuneEntry",
     "GenerateEntry",
+    "KeptPlugins",
     "Layout",
     "Manifest",
     "Output",
@@ -44,96 +47,123 @@ class Manifest:
         document: The manifest as written, typed.
         entries: Its ``generate`` entries, each checked against its strategy and model.
         curation: Which of its images are kept; ``None`` where it does not say.
-        tunings: Its ``finetune`` entries, each checked against its method and model.
+        finetune: Its ``finetune`` entries, each checked against its method and model.
         real: Where its real images come from; ``None`` where it says nothing of any.
-        prompts: Its prompt templates, as the prompts reader returned them.
+        prompts: Its prompt templates.
         text: The manifest's own text.
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
+        plugins: The plug-ins that it names by their files.
     """
 
     document: Document
     entries: tuple[GenerateEntry, ...]
-    tunings: tuple[FinetuneEntry, ...]
+    finetune: tuple[FinetuneEntry, ...]
     real: RealImages | None
-    prompts: Any
+    prompts: PromptSet
     text: str
     prompts_text: str
     base: Path
     curation: Curation | None = None
+    plugins: tuple[PluginFile, ...] = ()
 
     @property
     def starts_from_real(self) -> bool:
         """Whether an image, or a model that makes some, is made from real images."""
-        return bool(self.tunings) or any(entry.per_source for entry in self.entries)
+        return bool(self.finetune) or any(entry.per_source for entry in self.entries)
 
 
-def read(path: Path, doors: Extensions) -> Manifest:
-    """Read a manifest and the prompt templates that it names.
+def read(path: Path, extensions: Extensions) -> Manifest:
+    """A manifest with the prompt templates and plug-in files that it names, which may be run from now on.
 
     Args:
         path: Its file; or the bare name of one that ships, whose relative paths start from the current folder.
-        doors: The strategies and sources there are, and how prompts are read.
+        extensions: The plug-ins there are beside its own.
 
     Raises:
         ManifestError: Every fault found, each as ``path: message``.
     """
     file, base = resources.manifest(path)
-    return parse(yaml_documents.read_text(file), doors, base=base, where=file.name)
+    return parse(yaml_documents.read_text(file), extensions, base=base, where=file.name)
 
 
-def parse(text: str, doors: Extensions, *, base: Path, where: str, prompts_text: str | None = None) -> Manifest:
-    """Read a manifest from its text.
+def parse(
+    text: str,
+    extensions: Extensions,
+    *,
+    base: Path,
+    where: str,
+    prompts_text: str | None = None,
+    kept: KeptPlugins | None = None,
+) -> Manifest:
+    """A manifest from its text.
 
     Args:
         text: The YAML.
-        doors: The strategies and sources there are, and how prompts are read.
+        extensions: The plug-ins there are beside its own.
         base: The folder that relative paths start from.
         where: What a fault of the YAML itself calls the document.
         prompts_text: The prompt templates' text, where a run kept it; otherwise read from the file named.
+        kept: The plug-in files as a run or dataset keeps them, which are run only where the user trusts them; left out
+            for a manifest that the user names, which trusts those that it names.
 
     Raises:
         ManifestError: Every fault found, each as ``path: message``.
     """
     raw = yaml_documents.parse(text, where)
     document, faults = validate(Document, raw)
-    checked = validation.check(raw, base, doors)
-    prompts, found = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, doors)
-    faults = [*faults, *found, *checked.faults]
+    files, found = plugin_files.find(raw.get("plugins"), base, extensions, kept)
+    faults += found
+    extensions = extensions.with_files(files)
+    templates, unread = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base)
+    checked = validation.check(raw, base, extensions)
+    faults += [*unread, *checked.faults]
+    if kept is None:
+        faults += _format_faults(document, extensions)
     if prompts_text is None and checked.curation:
         faults += checked.curation.faults(base)  # what a run was scored by may be gone since
-    if document is None or prompts is None or faults:
+    if document is None or templates is None or faults:
         raise ManifestError(*dict.fromkeys(faults))
-    source, templates = prompts
+    if kept is None and checked.curation:
+        plugin_files.trust_scorers(checked.curation.scorers.values(), base)
     return Manifest(
         document=document,
         entries=tuple(checked.entries),
-        tunings=tuple(checked.tunings),
+        finetune=tuple(checked.finetune),
         real=checked.real,
-        prompts=templates,
+        prompts=templates[1],
         text=text,
-        prompts_text=source,
+        prompts_text=templates[0],
         base=base,
         curation=checked.curation,
+        plugins=files,
     )
 
 
-def _read_prompts(
-    name: object, kept: str | None, base: Path, doors: Extensions
-) -> tuple[tuple[str, Any] | None, list[str]]:
+def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str, PromptSet] | None, tuple[Fault, ...]]:
+    """The text of the prompt templates and what it says; or what is wrong with them."""
     if not isinstance(name, str):
-        return None, []
+        return None, ()
     path = base / name
     if kept is None and not _is_file(path):
-        found = doors.find_shipped_prompts(name)
+        found = resources.find("prompts", name)
         if found is None:
-            return None, [f"prompts: no file {path}, and none that ships is called `{name}`"]
+            said = f"no file {path}, and none that ships is called `{name}`"
+            return None, (Fault.at("prompts", said, "not_found"),)
         path = found
     try:
         text = yaml_documents.read_text(path) if kept is None else kept
-        return (text, doors.prompts(text, f"prompts: {path.name}")), []
+        return (text, prompts.read(text, f"prompts: {path.name}")), ()
     except ManifestError as error:
-        return None, list(error.faults)
+        return None, error.faults
+
+
+def _format_faults(document: Document | None, extensions: Extensions) -> list[Fault]:
+    """That there is no such format; not asked of a manifest that a run keeps, of which packing is only one use."""
+    name = document.pack.format if document else ""
+    if not name or name in extensions.formats.names():
+        return []
+    return [Fault.at("pack.format", f"no format `{name}`; {near(name, extensions.formats.names())}", "not_found")]
 
 
 def _is_file(path: Path) -> bool:

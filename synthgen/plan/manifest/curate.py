@@ -9,7 +9,7 @@ from pydantic import Field
 
 from synthgen.core.plugins import PluginFolder
 from synthgen.core.yaml_documents import Strict, near, sound, validate
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import Fault, InputError, ManifestError
 from synthgen.plan.manifest import rules
 from synthgen.plan.manifest.rules import Rule
 from synthgen.plan.manifest.settings import ScorerSettings
@@ -74,10 +74,10 @@ class Curation:
     scorers: Mapping[str, ScorerSettings]
     rules: tuple[tuple[str, Rule], ...]
 
-    def faults(self, base: Path) -> list[str]:
+    def faults(self, base: Path) -> list[Fault]:
         """What scorers name that is not there, seen from the manifest's folder."""
         return [
-            f"curate.scorers.{name}{fault}"
+            fault.within(f"curate.scorers.{name}")
             for name, settings in self.scorers.items()
             for fault in settings.faults(name, base)
         ]
@@ -90,7 +90,7 @@ class Curation:
         return found | {best.by} if best else found
 
 
-def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[str]]:
+def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[Fault]]:
     """Check the block as parsed; returns it where it is sound, and what is wrong with it beside its types.
 
     Args:
@@ -111,22 +111,23 @@ def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[s
     if best is not None:
         faults += _column_faults("curate.best.by", best.by, columns)
         if quota is not None and best.per_cell < quota:
-            faults.append(f"curate.quota: {quota} can't be reached; `best` keeps {best.per_cell} of a cell at the most")
+            said = f"{quota} can't be reached; `best` keeps {best.per_cell} of a cell at the most"
+            faults.append(Fault.at("curate.quota", said, "conflict"))
     if written is None or len(faults) > types:
         return None, faults[types:]
     return Curation(written, settings, tuple(one for one in parsed if one)), []
 
 
 def _scorers(
-    written: Mapping[str, Any], door: PluginFolder
-) -> tuple[dict[str, ScorerSettings], dict[str, list[str]], list[str]]:
+    written: Mapping[str, Any], plugins: PluginFolder
+) -> tuple[dict[str, ScorerSettings], dict[str, list[str]], list[Fault]]:
     """The settings and columns of each scorer that there is, and what is wrong with the others."""
-    settings, columns, faults = dict[str, ScorerSettings](), dict[str, list[str]](), list[str]()
-    for name, given in written.items():
+    settings, columns, faults = dict[str, ScorerSettings](), dict[str, list[str]](), list[Fault]()
+    for name, given in ((plugins.named(one), written[one]) for one in written):
         try:
-            module = door.chosen(name, given)
+            module = plugins.chosen(name, given)
         except InputError as error:
-            faults.append(f"curate.scorers: {error}")
+            faults += [fault if fault.path else fault.within("curate.scorers") for fault in error.faults]
             continue
         columns[name] = list(module.COLUMNS)
         read, found = validate(module.Settings, given, f"curate.scorers.{name}")
@@ -136,21 +137,22 @@ def _scorers(
     return settings, columns, faults
 
 
-def _rule(path: str, text: str, columns: Mapping[str, Sequence[str]], faults: list[str]) -> tuple[str, Rule] | None:
+def _rule(path: str, text: str, columns: Mapping[str, Sequence[str]], faults: list[Fault]) -> tuple[str, Rule] | None:
     try:
         rule = rules.parse(text)
     except ManifestError as error:
-        faults += [f"{path}: {fault}" for fault in error.faults]
+        faults += [Fault.at(path, fault, "invalid") for fault in error.faults]
         return None
     for column in sorted(rule.columns):
         faults += _column_faults(path, column, columns)
     return " ".join(text.split()), rule
 
 
-def _column_faults(path: str, column: str, columns: Mapping[str, Sequence[str]]) -> list[str]:
+def _column_faults(path: str, column: str, columns: Mapping[str, Sequence[str]]) -> list[Fault]:
     scorer, _, name = column.partition(".")
     if scorer not in columns:
-        return [f"{path}: no scorer `{scorer}` in `curate.scorers`; {near(scorer, columns)}"]
+        return [Fault.at(path, f"no scorer `{scorer}` in `curate.scorers`; {near(scorer, columns)}", "not_found")]
     if name not in columns[scorer]:
-        return [f"{path}: scorer `{scorer}` has no column `{name}`; {near(name, columns[scorer])}"]
+        said = f"scorer `{scorer}` has no column `{name}`; {near(name, columns[scorer])}"
+        return [Fault.at(path, said, "not_found")]
     return []

@@ -10,7 +10,7 @@ from synthgen.core import adapter_folder, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.yaml_documents import near, validate
-from synthgen.errors import ManifestError, SynthgenError
+from synthgen.errors import Fault, InputError, ManifestError, SynthgenError
 from synthgen.plan.manifest.schema import Pool
 from synthgen.plan.manifest.settings import Extensions, MethodSettings, Tunes
 
@@ -26,7 +26,7 @@ class FinetuneEntry:
 
     Attributes:
         name: Its name as written, ``{label}`` included.
-        method: The module behind the methods door.
+        method: The name of the plug-in that trains it.
         strategy: Which pipeline it is for.
         model: What is known of the model that is tuned.
         revision: The commit or tag asked of a Hub id; empty for its newest.
@@ -55,12 +55,12 @@ class AdapterChoice:
 
     Attributes:
         name: As written; ``{label}`` stands for the label of the image.
-        tuning: The entry of ``finetune`` that trains it; ``None`` for a folder from elsewhere.
+        entry: The entry of ``finetune`` that trains it; ``None`` for a folder from elsewhere.
         folders: The adapter that lies in the folder, for each label; empty for one that is trained here.
     """
 
     name: str
-    tuning: FinetuneEntry | None
+    entry: FinetuneEntry | None
     folders: Mapping[str, Adapter]
 
     @property
@@ -70,7 +70,7 @@ class AdapterChoice:
 
 
 def check(
-    document: Part, written: Sequence[Part], base: Path, doors: Extensions, faults: list[str]
+    document: Part, written: Sequence[Part], base: Path, extensions: Extensions, faults: list[Fault]
 ) -> list[FinetuneEntry]:
     """Check every entry of ``finetune``; returns those that are sound, and adds what is at fault to ``faults``."""
     labels = list(document.get("labels", {}))
@@ -78,55 +78,58 @@ def check(
     for number, entry in enumerate(written):
         faults += _name_faults(f"finetune[{number}].name", entry.get("name"), labels, owners)
     if written and document.get("real", 0) is None:
-        faults.append("finetune: needs real images; say under `real:` where they are")
+        faults.append(Fault.at("finetune", "needs real images; say under `real:` where they are", "missing"))
     checked = [
-        _entry(document, entry, f"finetune[{number}]", base=base, doors=doors, faults=faults)
+        _entry(document, entry, f"finetune[{number}]", base=base, extensions=extensions, faults=faults)
         for number, entry in enumerate(written)
     ]
     return [entry for entry in checked if entry is not None]
 
 
-def _name_faults(path: str, name: str | None, labels: Sequence[str], owners: dict[str, str]) -> list[str]:
+def _name_faults(path: str, name: str | None, labels: Sequence[str], owners: dict[str, str]) -> list[Fault]:
     if name is None:
         return []
     names = [name.replace(LABEL, label) for label in labels] if LABEL in name else [name]
     if not _NAME.fullmatch(name.replace(LABEL, "x")) or any(len(one) > 64 for one in names):
-        return [f"{path}: `{name}` can't name an adapter; {_NAME_HELP}"]
+        return [Fault.at(path, f"`{name}` can't name an adapter; {_NAME_HELP}", "invalid")]
     taken = [one for one in names if one in owners]
     owners.update(dict.fromkeys(names, name))
-    return [f"{path}: `{taken[0]}` is an adapter of an earlier entry too; each needs its own"] if taken else []
+    said = f"`{taken[0]}` is an adapter of an earlier entry too; each needs its own" if taken else ""
+    return [Fault.at(path, said, "duplicate")] if taken else []
 
 
 def _entry(
-    document: Part, entry: Part, path: str, *, base: Path, doors: Extensions, faults: list[str]
+    document: Part, entry: Part, path: str, *, base: Path, extensions: Extensions, faults: list[Fault]
 ) -> FinetuneEntry | None:
-    method, names = entry.get("method"), doors.methods.names()
-    if method is not None and method not in names:
-        faults.append(f"{path}.method: no method `{method}`; {near(method, names)}")
+    method, kind = extensions.methods.named(entry.get("method", "")), None
+    try:
+        kind = extensions.methods.module(method).Settings if "method" in entry else None
+    except InputError as error:
+        faults += [fault if fault.path else fault.within(f"{path}.method") for fault in error.faults]
     facts, revision = model(document, entry, path, base, faults)
-    if method not in names:
+    if kind is None:
         return None
-    settings, found = validate(doors.methods.module(method).Settings, entry.get("settings", {}), f"{path}.settings")
+    settings, found = validate(kind, entry.get("settings", {}), f"{path}.settings")
     faults += found
     if settings is None or facts is None or not {"name", "strategy", "generator_pool"} <= set(entry):
         return None
     try:
         fitted = settings.fitted(facts, entry["strategy"])
     except ManifestError as error:
-        for fault in error.faults:
-            own = fault.startswith(("model: ", "method: "))
-            faults.append(f"{path}.{fault}" if own else f"{path}.settings.{fault}")
+        for fault in map(Fault.keyed, error.faults):
+            faults.append(fault.within(path if fault.path in ("model", "method") else f"{path}.settings"))
         return None
     labels = list(document.get("labels", {}))
     words = {fitted.words(label) for label in labels}
     if LABEL not in entry["name"] and 1 == len(words) < len(labels) and None not in words:
-        faults.append(f"{path}.settings.placeholder_token: one word for {len(labels)} labels; put `{LABEL}` into it")
+        said = f"one word for {len(labels)} labels; put `{LABEL}` into it"
+        faults.append(Fault.at(f"{path}.settings.placeholder_token", said, "conflict"))
     pool = None if entry["generator_pool"] == "all" else entry["generator_pool"]
     return FinetuneEntry(entry["name"], method, entry["strategy"], facts, revision, fitted, pool)
 
 
-def model(document: Part, entry: Part, path: str, base: Path, faults: list[str]) -> tuple[ModelFacts | None, str]:
-    """What is known of an entry's own model, or else of the manifest's, and the revision asked of it."""
+def model(document: Part, entry: Part, path: str, base: Path, faults: list[Fault]) -> tuple[ModelFacts | None, str]:
+    """The facts of an entry's own model, or else of the manifest's, and the revision asked of it."""
     own = entry.get("model")
     key, name = ("model", document.get("model")) if own is None else (f"{path}.model", own)
     inherited = document.get("revision", "") if own is None else ""
@@ -136,29 +139,30 @@ def model(document: Part, entry: Part, path: str, base: Path, faults: list[str])
     try:
         facts = model_folder.describe(name, base)
     except ManifestError as error:
-        faults += [f"{key}: {fault}" for fault in error.faults]
+        faults += [Fault.at(key, fault, "invalid") for fault in error.faults]
         return None, revision
     if facts.kind != "hub" and revision:
-        faults.append(f"{path}: `revision` is for a Hub id; `{name}` is not one")
+        faults.append(Fault.at(path, f"`revision` is for a Hub id; `{name}` is not one", "conflict"))
     return facts, revision
 
 
 def choose(
-    name: str, tunings: Sequence[FinetuneEntry], written: Sequence[Part], labels: Sequence[str], base: Path
+    name: str, entries: Sequence[FinetuneEntry], written: Sequence[Part], labels: Sequence[str], base: Path
 ) -> AdapterChoice | None:
     """Find the adapter that an entry asks for; ``None`` where an entry of that name is itself at fault.
 
     Raises:
         ManifestError: There is none.
     """
-    for entry in tunings:
+    for entry in entries:
         if name == entry.name or name in entry.names(labels):
             return AdapterChoice(name, entry, {})
-    known = [str(entry["name"]) for entry in written if "name" in entry]
+    known = [str(part["name"]) for part in written if "name" in part]
     if any(re.fullmatch(re.escape(one).replace(re.escape(LABEL), ".+"), name) for one in known):
         return None
     if not _looks_like_a_folder(base, name):
-        raise ManifestError(f"no entry of `finetune` and no folder `{name}`; {near(name, known)}")
+        said = f"no entry of `finetune` and no folder `{name}`; {near(name, known)}"
+        raise ManifestError(Fault(said, kind="not_found"))
     try:
         folders = {label: adapter_folder.describe(_folder(base, name.replace(LABEL, label))) for label in labels}
     except SynthgenError as error:

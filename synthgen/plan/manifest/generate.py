@@ -7,8 +7,8 @@ from typing import Any
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.yaml_documents import near, validate
-from synthgen.errors import ManifestError
-from synthgen.plan.manifest import finetune as tuning_checks
+from synthgen.errors import Fault, InputError, ManifestError
+from synthgen.plan.manifest import finetune
 from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.schema import SkinTones, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions, StrategySettings
@@ -22,7 +22,7 @@ class GenerateEntry:
 
     Attributes:
         name: Its name; its strategy's where it has none of its own.
-        strategy: The module behind the strategies door.
+        strategy: The name of the plug-in that makes its images.
         model: What is known of its model.
         revision: The commit or tag asked of a Hub id; empty for its newest.
         settings: The strategy's settings, sizes filled in.
@@ -67,8 +67,9 @@ class EntryCheck:
         entries: The sound fields of every entry.
         number: Which of them is checked.
         base: The folder that relative paths start from.
-        doors: The strategies there are.
-        tunings: The entries of ``finetune``, as far as they are sound.
+        extensions: The strategies there are.
+        finetune_entries: The entries of ``finetune``, as far as they are sound.
+        real_has_masks: Whether masks come with the real images, as far as can be told.
     """
 
     def __init__(
@@ -78,14 +79,17 @@ class EntryCheck:
         number: int,
         *,
         base: Path,
-        doors: Extensions,
-        tunings: Sequence[FinetuneEntry] = (),
+        extensions: Extensions,
+        finetune_entries: Sequence[FinetuneEntry],
+        real_has_masks: bool,
     ) -> None:
-        self.faults: list[str] = []
-        self._tunings = tunings
+        self.faults: list[Fault] = []
+        self._real_has_masks = real_has_masks
+        self._finetune_entries = finetune_entries
         self._document, self._entries, self._number = document, entries, number
-        self._written, self._path, self._doors = entries[number], f"generate[{number}]", doors
-        self._strategy: str | None = self._written.get("strategy")
+        self._written, self._path, self._strategies = entries[number], f"generate[{number}]", extensions.strategies
+        strategy: str | None = self._written.get("strategy")
+        self._strategy = None if strategy is None else self._strategies.named(strategy)
         self._kind = self._find_strategy()
         self._adapter = self._find_adapter(base)
         self._check_weights()
@@ -96,7 +100,8 @@ class EntryCheck:
         self._check_target()
         if settings is not None and settings.reads_mask and not self._has_mask(number):
             shape = "settings.mask.shape"
-            self._fault(shape, "`source` needs real images with masks; name their column in `real.columns.mask`")
+            said = "`source` needs real images with masks; name their column in `real.columns.mask`"
+            self._fault(shape, said, "missing")
         self.entry = self._made(facts, revision, settings)
 
     def _made(self, facts: ModelFacts | None, revision: str, settings: StrategySettings | None) -> GenerateEntry | None:
@@ -112,26 +117,29 @@ class EntryCheck:
             name, self._strategy, facts, revision, settings, weights=weights, adapter=self._adapter, **counts
         )
 
-    def _fault(self, key: str, message: str) -> None:
-        self.faults.append(f"{self._path}.{key}: {message}" if key else f"{self._path}: {message}")
+    def _fault(self, key: str, message: str, kind: str) -> None:
+        self.faults.append(Fault.at(f"{self._path}.{key}" if key else self._path, message, kind))
 
     def _find_strategy(self) -> type[StrategySettings] | None:
-        names = self._doors.strategies.names()
-        if self._strategy in names:
-            kind: type[StrategySettings] = self._doors.strategies.module(str(self._strategy)).Settings
-            return kind
-        if self._strategy is not None:
-            self._fault("strategy", f"no strategy `{self._strategy}`; {near(self._strategy, names)}")
-        return None
+        if self._strategy is None:
+            return None
+        try:
+            kind: type[StrategySettings] = self._strategies.module(self._strategy).Settings
+        except InputError as error:
+            here = f"{self._path}.strategy"
+            self.faults += [fault if fault.path else fault.within(here) for fault in error.faults]
+            return None
+        return kind
 
     def _model(self, base: Path) -> tuple[ModelFacts | None, str]:
         """The entry's model: its own, else the one that its adapter was trained on, else the manifest's."""
-        tuning = self._adapter.tuning if self._adapter else None
-        if tuning is not None and self._written.get("model", "") is None:
-            return tuning.model, tuning.revision
-        facts, revision = tuning_checks.model(self._document, self._written, self._path, base, self.faults)
-        if tuning is not None and facts is not None and (facts, revision) != (tuning.model, tuning.revision):
-            self._fault("model", f"adapter `{tuning.name}` is trained on `{tuning.model.name}`; leave `model` out here")
+        trained = self._adapter.entry if self._adapter else None
+        if trained is not None and self._written.get("model", "") is None:
+            return trained.model, trained.revision
+        facts, revision = finetune.model(self._document, self._written, self._path, base, self.faults)
+        if trained is not None and facts is not None and (facts, revision) != (trained.model, trained.revision):
+            said = f"adapter `{trained.name}` is trained on `{trained.model.name}`; leave `model` out here"
+            self._fault("model", said, "conflict")
             return None, revision
         return facts, revision
 
@@ -140,10 +148,10 @@ class EntryCheck:
         if name is None or not labels:
             return None
         try:
-            return tuning_checks.choose(name, self._tunings, self._document.get("finetune", []), labels, base)
+            return finetune.choose(name, self._finetune_entries, self._document.get("finetune", []), labels, base)
         except ManifestError as error:
             for fault in error.faults:
-                self._fault("adapter", fault)
+                self._fault("adapter", fault, fault.kind)
             return None
 
     def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:
@@ -156,9 +164,8 @@ class EntryCheck:
         try:
             return settings.fitted(facts)
         except ManifestError as error:
-            for fault in error.faults:
-                key, _, message = fault.partition(": ")
-                self._fault(key if key == "model" else f"settings.{key}", message)
+            for fault in map(Fault.keyed, error.faults):
+                self.faults.append(fault.within(self._path if fault.path == "model" else f"{self._path}.settings"))
             return None
 
     def _check_weights(self) -> None:
@@ -166,7 +173,7 @@ class EntryCheck:
         if weights is None:
             return
         if self._written.get("total", 1) is None:
-            self._fault("weights", "needs `total`; without it every cell gets the same")
+            self._fault("weights", "needs `total`; without it every cell gets the same", "missing")
         tones: SkinTones | None = self._document.get("skin_tones")
         self._check_weights_of("label", weights.label, self._document.get("labels"))
         self._check_weights_of("skin_tone", weights.skin_tone, tones.values if tones else None)
@@ -176,9 +183,10 @@ class EntryCheck:
             return
         for value in given:
             if value not in known:
-                self._fault(f"weights.{what}.{value}", f"no such {what.replace('_', ' ')}; {near(value, known)}")
+                said = f"no such {what.replace('_', ' ')}; {near(value, known)}"
+                self._fault(f"weights.{what}.{value}", said, "not_found")
         if not any(given.get(value, 1.0) for value in known):
-            self._fault("weights", "leave no cell anything; one weight must be above 0")
+            self._fault("weights", "leave no cell anything; one weight must be above 0", "invalid")
 
     def _check_counts(self) -> None:
         """Whether the entry says once how many images, in the way that suits its strategy."""
@@ -189,33 +197,37 @@ class EntryCheck:
         starts = bool({"per_source", "from"} & set(given))
         reads = self._kind.reads_source if self._kind else None
         if reads and not starts:
-            self._fault("", f"{self._strategy} starts from images; give `per_source`, or `from` and an entry's name")
+            said = f"{self._strategy} starts from images; give `per_source`, or `from` and an entry's name"
+            self._fault("", said, "missing")
         elif reads is False and starts:
-            self._fault("", f"{self._strategy} makes images from prompts alone; give `per_cell` or `total`")
+            said = f"{self._strategy} makes images from prompts alone; give `per_cell` or `total`"
+            self._fault("", said, "conflict")
         elif len(given) != 1:
-            self._fault("", "give either `per_source` or `from`" if reads else "give either `per_cell` or `total`")
+            said = "give either `per_source` or `from`" if reads else "give either `per_cell` or `total`"
+            self._fault("", said, "conflict" if given else "missing")
         if "per_source" in given and self._document.get("real", 0) is None:
-            self._fault("per_source", "needs real images; say under `real:` where they are")
+            self._fault("per_source", "needs real images; say under `real:` where they are", "missing")
         if self._written.get("source_pool") is not None and "per_source" not in given:
-            self._fault("source_pool", "is for entries with `per_source`")
+            self._fault("source_pool", "is for entries with `per_source`", "conflict")
 
     def _check_target(self) -> None:
         target, labels = self._written.get("target_label"), self._document.get("labels")
         if target is None:
             return
         if self._written.get("per_source", 0) is None and self._written.get("parent", 0) is None:
-            self._fault("target_label", "is for entries that start from images")
+            self._fault("target_label", "is for entries that start from images", "conflict")
         if labels is not None and target not in labels:
-            self._fault("target_label", f"no such label; {near(target, labels)}")
+            self._fault("target_label", f"no such label; {near(target, labels)}", "not_found")
 
     def _check_parent(self) -> None:
         parent, names = self._written.get("parent"), [entry_name(entry) for entry in self._entries]
         if parent is None or parent in names[: self._number]:
             return
         if parent in names:
-            self._fault("from", f"`{parent}` must come before the entry that starts from it")
+            self._fault("from", f"`{parent}` must come before the entry that starts from it", "conflict")
         else:
-            self._fault("from", f"no entry `{parent}`; {near(parent, filter(None, names[: self._number]))}")
+            said = f"no entry `{parent}`; {near(parent, filter(None, names[: self._number]))}"
+            self._fault("from", said, "not_found")
 
     def _has_mask(self, number: int) -> bool:
         """Whether the real image that an entry starts from in the end comes with a mask, as far as can be told."""
@@ -224,7 +236,4 @@ class EntryCheck:
         if parent is not None:
             earlier = [place for place in range(number) if entry_name(self._entries[place]) == parent]
             return not earlier or self._has_mask(earlier[0])
-        real = self._document.get("real") or {}
-        columns = real.get("columns")
-        named = isinstance(columns, dict) and columns.get("mask") is not None
-        return entry.get("per_source") is not None and (named or real.get("source") == "phantom")
+        return entry.get("per_source") is not None and self._real_has_masks

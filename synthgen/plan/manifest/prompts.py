@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from synthgen.core import yaml_documents
 from synthgen.core.yaml_documents import Strict, near, validate
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.plan.seeding import draw
 from synthgen.plan.skin_tones import Scale
 
@@ -106,11 +106,11 @@ def read(text: str, where: str) -> PromptSet:
     if document is not None:
         faults = _check_placeholders(document)
     if document is None or faults:
-        raise ManifestError(*(f"{where}: {fault}" for fault in faults))
+        raise ManifestError(*(fault.in_file(where) for fault in faults))
     return document
 
 
-def _check_placeholders(prompts: PromptSet) -> list[str]:
+def _check_placeholders(prompts: PromptSet) -> list[Fault]:
     places = [("templates", prompts.templates, prompts.attributes)]
     for label, own in prompts.labels.items():
         attributes = prompts.attributes | own.attributes
@@ -121,29 +121,29 @@ def _check_placeholders(prompts: PromptSet) -> list[str]:
     for path, templates, attributes in places:
         known = (*_ALWAYS, *attributes)
         for number, template in enumerate(templates):
-            faults += [f"{path}[{number}]: {fault}" for fault in _template_faults(template, known)]
+            faults += [fault.within(f"{path}[{number}]") for fault in _template_faults(template, known)]
     given = [("attributes", prompts.attributes)]
     given += [(f"labels.{label}.attributes", own.attributes) for label, own in prompts.labels.items()]
     for path, attributes in given:
         for name in attributes:
             if name in _ALWAYS or not name.isidentifier():
-                faults.append(f"{path}.{name}: not a name an attribute can have")
+                faults.append(Fault.at(f"{path}.{name}", "not a name an attribute can have", "invalid"))
     return list(dict.fromkeys(faults))
 
 
-def _template_faults(template: str, known: tuple[str, ...]) -> list[str]:
+def _template_faults(template: str, known: tuple[str, ...]) -> list[Fault]:
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        return [f"{error}; write {{{{ for a brace"]
+        return [Fault(f"{error}; write {{{{ for a brace", kind="syntax")]
     faults = []
     for _, name, spec, conversion in parts:
         if name is None:
             continue
         if name not in known:
-            faults.append(f"unknown placeholder {{{name}}}; {near(name, known)}")
+            faults.append(Fault(f"unknown placeholder {{{name}}}; {near(name, known)}", kind="not_found"))
         elif spec or conversion:
-            faults.append(f"{{{name}}} takes no format")
+            faults.append(Fault(f"{{{name}}} takes no format", kind="unsupported"))
     return faults
 
 

@@ -15,7 +15,8 @@ Count = Annotated[int, Field(ge=1, le=10**12)]
 _Weight = Annotated[float, Field(ge=0)]
 _Text = Annotated[str, Field(min_length=1)]
 _GATE_FIELDS = ("text", "checkbox", "date_picker", "country")
-Layout = Literal["webdataset", "parquet", "imagefolder"]
+Layout = str
+LAYOUTS = ("webdataset", "parquet", "imagefolder")  # that are built in; a plug-in may be another
 
 
 class SkinTones(Strict):
@@ -100,6 +101,17 @@ class Pack(Strict):
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
 
 
+class Plugins(Strict):
+    """Plug-ins in Python files, by the name that the manifest calls them; paths start from the manifest's folder."""
+
+    strategies: dict[str, _Text] = {}
+    sources: dict[str, _Text] = {}
+    scorers: dict[str, _Text] = {}
+    methods: dict[str, _Text] = {}
+    runners: dict[str, _Text] = {}
+    formats: dict[str, _Text] = {}
+
+
 class Gate(Strict):
     """What the Hub asks of those who want a dataset's files, once its owner has switched gating on.
 
@@ -138,6 +150,7 @@ class Document(Strict):
     labels: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     skin_tones: SkinTones
     prompts: str = "dermatology"
+    plugins: Plugins = Plugins()
     real: dict[str, Any] | None = None
     finetune: list[Finetune] = []
     generate: Annotated[list[Entry], Field(min_length=1)]

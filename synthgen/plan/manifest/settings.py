@@ -1,16 +1,16 @@
 """Settings that every strategy, source, method and scorer has, and the plug-ins that a manifest may name."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.plugins import PluginFolder
+from synthgen.core.plugins import PluginFile, PluginFolder
 from synthgen.core.yaml_documents import Strict
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 
 Split = Literal["train", "validation", "test"]
 
@@ -41,6 +41,13 @@ class StrategySettings(Strict):
         """How often a model is asked for one image, which the time that it takes is in proportion to."""
         return 1
 
+    def record_fields(self) -> dict[str, Any]:
+        """What the record of an image says of these settings, by the record's field.
+
+        ``attributes`` is a mapping of settings that the record has no field of their own for.
+        """
+        return {}
+
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in, once the model is known.
 
@@ -48,19 +55,21 @@ class StrategySettings(Strict):
             ManifestError: The size does not fit the model; one fault for each, ``key: message``.
         """
         size = {"height": self.height, "width": self.width}
-        faults = []
-        for side, pixels in size.items():
-            if pixels is None and facts.sample_size is None:
-                faults.append(f"{side}: missing; `{facts.name}` does not say its own size here")
-            elif pixels is not None and pixels % facts.multiple:
-                near_size = max(facts.multiple, round(pixels / facts.multiple) * facts.multiple)
-                faults.append(
-                    f"{side}: must be a multiple of {facts.multiple} for model `{facts.name}`, "
-                    f"found {pixels}; {near_size} is near"
-                )
+        faults = [fault for side, pixels in size.items() if (fault := _size_fault(side, pixels, facts))]
         if faults:
             raise ManifestError(*faults)
         return self.model_copy(update={side: px or facts.sample_size for side, px in size.items()})
+
+
+def _size_fault(key: str, pixels: int | None, facts: ModelFacts) -> Fault | None:
+    """Why a size does not fit a model; ``None`` where it does."""
+    if pixels is None and facts.sample_size is None:
+        return Fault.at(key, f"missing; `{facts.name}` does not say its own size here", "missing")
+    if pixels is None or pixels % facts.multiple == 0:
+        return None
+    near_size = max(facts.multiple, round(pixels / facts.multiple) * facts.multiple)
+    said = f"must be a multiple of {facts.multiple} for model `{facts.name}`, found {pixels}; {near_size} is near"
+    return Fault.at(key, said, "out_of_range")
 
 
 def _texts(mapping: object) -> object:
@@ -126,6 +135,11 @@ class SourceSettings(Strict):
     license: str = ""
     dataset: str = ""
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether a mask comes with its images, as far as the settings show."""
+        return self.columns.mask is not None
+
     @field_validator("splits")
     @classmethod
     def _whole(cls, splits: dict[Split, float]) -> dict[Split, float]:
@@ -152,13 +166,10 @@ class MethodSettings(Strict):
         Raises:
             ManifestError: The model can't be tuned so, or the size does not fit it; ``key: message`` each.
         """
-        side = StrategySettings(height=self.resolution, width=self.resolution)
-        try:
-            resolution = side.fitted(facts).height
-        except ManifestError as error:
-            height = next(fault for fault in error.faults if fault.startswith("height"))
-            raise ManifestError(height.replace("height", "resolution", 1)) from None
-        return self.model_copy(update={"resolution": resolution})
+        fault = _size_fault("resolution", self.resolution, facts)
+        if fault:
+            raise ManifestError(fault)
+        return self.model_copy(update={"resolution": self.resolution or facts.sample_size})
 
     def words(self, label: str) -> str | None:
         """What a prompt calls a label in place of its own words; ``None`` for those."""
@@ -174,25 +185,28 @@ class ScorerSettings(Strict):
 
     learns_labels: ClassVar[bool] = False
 
-    def faults(self, name: str, base: Path) -> list[str]:
-        """What is not there of it, ``.key: message`` or ``: message``; not asked of a manifest that a run keeps."""
+    def faults(self, name: str, base: Path) -> list[Fault]:
+        """What is not there of it, seen from its own block; not asked of a manifest that a run keeps."""
         return []
-
-
-class PromptsReader(Protocol):
-    """Reads prompt templates from their text; ``where`` is what faults call it."""
-
-    def __call__(self, text: str, where: str) -> Any:
-        """Return the templates, or raise ManifestError with every fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """What whoever reads a manifest hands it: the ways there are, and how prompts are read."""
+    """The plug-ins of every kind that a manifest may name; its own files are added by :meth:`with_files`."""
 
     strategies: PluginFolder
     sources: PluginFolder
-    methods: PluginFolder
     scorers: PluginFolder
-    prompts: PromptsReader
-    find_shipped_prompts: Callable[[str], Path | None]
+    methods: PluginFolder
+    runners: PluginFolder
+    formats: PluginFolder
+
+    def with_files(self, files: Iterable[PluginFile]) -> "Extensions":
+        """The same, with the files that a manifest names."""
+        found = list(files)
+        return Extensions(*(folder.with_files(found) for folder in self.folders)) if found else self
+
+    @property
+    def folders(self) -> tuple[PluginFolder, ...]:
+        """All of them."""
+        return tuple(getattr(self, one.name) for one in fields(self))

@@ -11,6 +11,7 @@ from typing import Any
 
 from synthgen.core import adapter_folder, yaml_documents
 from synthgen.core.yaml_documents import Strict, near, validate
+from synthgen.errors import Fault, InputError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest import curate, evaluate, finetune
 from synthgen.plan.manifest.curate import Curation
@@ -25,7 +26,7 @@ _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in 
 
 @dataclass(frozen=True, slots=True)
 class RealImages:
-    """Where real images come from, checked: the module behind the sources door, and its settings."""
+    """Where real images come from, checked: the name of the plug-in that reads them, and its settings."""
 
     source: str
     settings: SourceSettings
@@ -35,35 +36,43 @@ class RealImages:
 class Checked:
     """What a document holds, as far as it is sound, and every fault that was found in it."""
 
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     entries: list[GenerateEntry] = field(default_factory=list)
-    tunings: list[FinetuneEntry] = field(default_factory=list)
+    finetune: list[FinetuneEntry] = field(default_factory=list)
     real: RealImages | None = None
     curation: Curation | None = None
 
 
-def check(raw: Mapping[str, Any], base: Path, doors: Extensions) -> Checked:
+def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked:
     """Check what is sound of a document.
 
     Args:
         raw: The document as parsed.
         base: The folder that its relative paths start from.
-        doors: The strategies and sources there are.
+        extensions: The plug-ins there are.
     """
     document = yaml_documents.sound(Document, raw)
-    entries, tunings = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
-    document["finetune"] = tunings
+    entries, document["finetune"] = _parts(raw, "generate", Entry), _parts(raw, "finetune", Finetune)
     checked = Checked()
     checked.faults += _names(document, raw.get("labels")) + _skin_tones(raw.get("skin_tones"))
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
-    checked.real = _real(document, doors, checked.faults)
-    checked.faults += _evaluate(document, entries, has_real="real" in raw)
-    checked.tunings = finetune.check(document, tunings, base, doors, checked.faults)
-    checked.curation, found_in_curate = curate.check(raw.get("curate"), doors.scorers)
+    checked.real = _real(document, extensions, checked.faults)
+    checked.faults += [Fault(one).keyed() for one in _evaluate(document, entries, has_real="real" in raw)]
+    checked.finetune = finetune.check(document, document["finetune"], base, extensions, checked.faults)
+    checked.curation, found_in_curate = curate.check(raw.get("curate"), extensions.scorers)
     checked.faults += found_in_curate
+    has_masks = checked.real.settings.has_masks if checked.real else document.get("real") is not None
     for number in range(len(entries)):
-        found_in = EntryCheck(document, entries, number, base=base, doors=doors, tunings=checked.tunings)
+        found_in = EntryCheck(
+            document,
+            entries,
+            number,
+            base=base,
+            extensions=extensions,
+            finetune_entries=checked.finetune,
+            real_has_masks=has_masks,
+        )
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
     return checked
@@ -75,17 +84,17 @@ def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
     return [yaml_documents.sound(kind, entry) for entry in found] if isinstance(found, list) else []
 
 
-def _names(document: Part, labels: object) -> list[str]:
+def _names(document: Part, labels: object) -> list[Fault]:
     name, faults = document.get("name"), []
     if name is not None and not _SLUG.fullmatch(name):
-        faults.append(f"name: `{name}` can't name a run; {_SLUG_HELP}")
+        faults.append(Fault.at("name", f"`{name}` can't name a run; {_SLUG_HELP}", "invalid"))
     for label in labels if isinstance(labels, dict) else ():
         if isinstance(label, str) and not _SLUG.fullmatch(label):
-            faults.append(f"labels.{label}: can't be a label; {_SLUG_HELP}")
+            faults.append(Fault.at(f"labels.{label}", f"can't be a label; {_SLUG_HELP}", "invalid"))
     return faults
 
 
-def _skin_tones(written: object) -> list[str]:
+def _skin_tones(written: object) -> list[Fault]:
     """Values that are not on the scale, or given twice; those of another type are the types' own fault."""
     scale = yaml_documents.sound(SkinTones, written).get("scale")
     values = written.get("values") if isinstance(written, dict) else None
@@ -95,26 +104,28 @@ def _skin_tones(written: object) -> list[str]:
     for number, value in enumerate(values):
         if type(value) is not int:
             continue
+        place = f"skin_tones.values[{number}]"
         if value not in known:
             choices = ", ".join(map(str, known))
-            faults.append(f"skin_tones.values[{number}]: {value} is not on the {scale} scale; there are: {choices}")
+            said = f"{value} is not on the {scale} scale; there are: {choices}"
+            faults.append(Fault.at(place, said, "not_found"))
         if value in values[:number]:
-            faults.append(f"skin_tones.values[{number}]: {value} is given twice")
+            faults.append(Fault.at(place, f"{value} is given twice", "duplicate"))
     return faults
 
 
-def _output(written: object) -> list[str]:
+def _output(written: object) -> list[Fault]:
     output = yaml_documents.sound(Output, written)
     if output.get("quality") is None or output.get("image_format", "jpeg") == "jpeg":
         return []
-    return [f"output.quality: is for jpeg; {output['image_format']} is written without loss"]
+    return [Fault.at("output.quality", f"is for jpeg; {output['image_format']} is written without loss", "conflict")]
 
 
-def _pack(written: object) -> list[str]:
+def _pack(written: object) -> list[Fault]:
     splits = yaml_documents.sound(Pack, written).get("splits", {"train": 1.0})
     if abs(sum(splits.values()) - 1) <= 1e-9:
         return []
-    return [f"pack.splits: must add up to 1, found {sum(splits.values())}"]
+    return [Fault.at("pack.splits", f"must add up to 1, found {sum(splits.values())}", "invalid")]
 
 
 def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> list[str]:
@@ -125,31 +136,40 @@ def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> lis
     return evaluate.faults(settings, document["labels"], names, has_real=has_real)
 
 
-def _real(document: Part, doors: Extensions, faults: list[str]) -> RealImages | None:
+def _real(document: Part, extensions: Extensions, faults: list[Fault]) -> RealImages | None:
     written = document.get("real")
     if written is None:
         return None
     source = written.get("source")
-    if not isinstance(source, str) or source not in doors.sources.names():
+    if not isinstance(source, str):
         what = "missing; this key is needed" if source is None else f"no source `{source}`"
-        faults.append(f"real.source: {what}; {near(source, doors.sources.names())}")
+        said = f"{what}; {near(source, extensions.sources.names())}"
+        faults.append(Fault.at("real.source", said, "missing" if source is None else "not_found"))
+        return None
+    source = extensions.sources.named(source)
+    try:
+        kind: type[SourceSettings] = extensions.sources.module(source).Settings
+    except InputError as error:
+        faults += [fault if fault.path else fault.within("real.source") for fault in error.faults]
         return None
     rest = {key: value for key, value in written.items() if key != "source"}
-    settings, found = validate(doors.sources.module(source).Settings, rest, "real")
+    settings, found = validate(kind, rest, "real")
     faults += found
     if settings is None:
         return None
     labels, tones = document.get("labels"), document.get("skin_tones")
     for value, label in settings.labels.items():
         if labels is not None and label not in labels:
-            faults.append(f"real.labels.{value}: no label `{label}` in `labels`; {near(label, labels)}")
+            said = f"no label `{label}` in `labels`; {near(label, labels)}"
+            faults.append(Fault.at(f"real.labels.{value}", said, "not_found"))
     for value, tone in settings.skin_tones.items():
         if tones is not None and tone and tone not in skin_tones.NAMES[tones.scale]:
-            faults.append(f"real.skin_tones.{value}: {tone} is not on the {tones.scale} scale; 0 is unknown")
+            said = f"{tone} is not on the {tones.scale} scale; 0 is unknown"
+            faults.append(Fault.at(f"real.skin_tones.{value}", said, "not_found"))
     return RealImages(source, settings)
 
 
-def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
+def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[Fault]:
     """Entry names, and that no two entries can give two images one key."""
     faults, owners, names = [], dict[str, str](), [entry_name(entry) for entry in entries]
     for number, name in enumerate(names):
@@ -157,14 +177,16 @@ def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[str]:
         if name is None:
             continue
         if not _SLUG.fullmatch(name):
-            faults.append(f"{path}: `{name}` can't name an entry; {_SLUG_HELP}")
+            faults.append(Fault.at(path, f"`{name}` can't name an entry; {_SLUG_HELP}", "invalid"))
         if name == adapter_folder.FOLDER:
-            faults.append(f"{path}: `{name}` is where a run keeps its adapters; choose another")
+            faults.append(Fault.at(path, f"`{name}` is where a run keeps its adapters; choose another", "conflict"))
         if name in names[:number]:
-            faults.append(f"{path}: `{name}` names an earlier entry too; each needs its own")
+            faults.append(Fault.at(path, f"`{name}` names an earlier entry too; each needs its own", "duplicate"))
             continue
         for label in labels:
             other = owners.setdefault(f"{name}-{label}", name)
             if other != name:
-                faults.append(f"{path}: its keys `{name}-{label}-…` could be those of `{other}` too")
+                faults.append(
+                    Fault.at(path, f"its keys `{name}-{label}-…` could be those of `{other}` too", "conflict")
+                )
     return faults

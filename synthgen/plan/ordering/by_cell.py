@@ -3,7 +3,7 @@
 import bisect
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,12 +35,17 @@ class ByCell:
         self.sizes = [self.samples]
         self._order = list(self.cells)
 
+    @property
+    def parts(self) -> "list[ByCell]":
+        """Itself: no round makes anything beyond it."""
+        return [self]
+
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         return self.nth(*self.turn(index))
 
     def turn(self, index: int) -> tuple[tuple[str, int], int]:
-        """Which cell's turn it is, and for its how-manieth image, from 0."""
+        """The cell of sample ``index``, and the sample's number within that cell, from 0."""
         level = self._levels[bisect.bisect_right(self._starts, index) - 1]
         turn, number = divmod(index - level.start, len(level.cells))
         return self._order[level.cells[number]], level.first + turn
@@ -74,6 +79,10 @@ class ByCell:
     def content(self) -> dict[str, Any]:
         """Nothing beside the cells."""
         return {}
+
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """None: its names follow from labels and tones, which the manifest's own check has compared."""
+        yield from ()
 
     def part(self, label: str) -> "ByCell":
         """The places of one label."""

@@ -1,7 +1,7 @@
 """One for one, in another entry's order."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ class ByParent:
 
     Args:
         parent: The other entry's name.
-        places: Its sequence.
+        places: Its ordering.
         digest: Its digest.
         target_label: The label to turn every one into; ``None`` for its own.
     """
@@ -22,6 +22,11 @@ class ByParent:
     def __init__(self, parent: str, places: Ordering, digest: str, target_label: str | None) -> None:
         self._parent, self._places, self._digest, self._target = parent, places, digest, target_label
         self.samples, self.sizes = places.samples, places.sizes
+
+    @property
+    def parts(self) -> "list[ByParent]":
+        """Itself: no round makes anything beyond it."""
+        return [self]
 
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
@@ -44,6 +49,10 @@ class ByParent:
     def content(self) -> dict[str, Any]:
         """The other entry's digest, and the label to turn its images into."""
         return {"from": self._parent, "digest": self._digest, "target_label": self._target}
+
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """The names of the other entry's places, which are its own too."""
+        return self._places.names_after(prefix)
 
     def part(self, label: str) -> Ordering:
         """The places of one label."""

@@ -29,6 +29,11 @@ class BySource:
         self.samples = len(self._sources) * per_source
         self.sizes = [self.samples]
 
+    @property
+    def parts(self) -> "list[BySource]":
+        """Itself: no round makes anything beyond it."""
+        return [self]
+
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
         nth, number = divmod(index, len(self._sources))
@@ -80,7 +85,7 @@ class BySource:
             found.setdefault((self._target or source.label, source.tone), []).append(source)
         return found
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names_after(self, prefix: str) -> Iterator[str]:
         """The names of places that begin with a prefix and a hyphen."""
         for source in self._sources:
             if source.id.startswith(f"{prefix}-"):

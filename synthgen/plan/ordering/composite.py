@@ -1,19 +1,20 @@
-"""Sequences that go on where a plan ends: what a run makes beyond it, in shards of their own after the planned ones."""
+"""Orderings made of others: label after label, and with what a run makes beyond its plan after the planned samples."""
 
 import bisect
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from synthgen.plan.ordering import ByCell, BySource, Ordering, Slot
+from synthgen.plan.ordering.by_cell import ByCell
+from synthgen.plan.ordering.protocol import Cell, ExtendableOrdering, Ordering, Slot
 
 
 class GroupedByLabel:
-    """Another sequence's places, label after label.
+    """Another ordering's places, label after label.
 
     Args:
-        whole: The other sequence.
+        whole: The other ordering.
     """
 
     def __init__(self, whole: Ordering) -> None:
@@ -23,6 +24,11 @@ class GroupedByLabel:
         self.sizes = [part.samples for part in self._order]
         self.samples = sum(self.sizes)
         self._starts = list(itertools.accumulate(self.sizes, initial=0))
+
+    @property
+    def parts(self) -> "list[GroupedByLabel]":
+        """Itself: no round makes anything beyond it."""
+        return [self]
 
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
@@ -38,30 +44,36 @@ class GroupedByLabel:
         return None
 
     def content(self) -> dict[str, Any]:
-        """What the other sequence says, and that labels follow one another."""
+        """What the other ordering says, and that labels follow one another."""
         return self.whole.content() | {"order": "label"}
+
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """Those of the other ordering."""
+        return self.whole.names_after(prefix)
 
     def part(self, label: str) -> Ordering:
         """The places of one label."""
         return self._parts.get(label, ByCell({}))
 
 
-Cell = tuple[str, int]
-
-
 class TopUpRound:
     """So many more images of some cells, the cells taking turns; each cell's numbers go on where they ended.
 
     Args:
-        whole: The planned sequence.
+        whole: The planned ordering.
         cells: How many more images each label and tone gets; one that the plan does not have gets none.
         before: How many images each label and tone has had so far.
     """
 
-    def __init__(self, whole: ByCell | BySource, cells: Mapping[Cell, int], before: Mapping[Cell, int]) -> None:
+    def __init__(self, whole: ExtendableOrdering, cells: Mapping[Cell, int], before: Mapping[Cell, int]) -> None:
         self._whole, self._before = whole, before
         self._turns = ByCell({cell: count for cell, count in cells.items() if cell in whole.cells})
         self.cells, self.samples, self.sizes = self._turns.cells, self._turns.samples, self._turns.sizes
+
+    @property
+    def parts(self) -> "list[TopUpRound]":
+        """Itself: no round makes anything beyond it."""
+        return [self]
 
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
@@ -74,8 +86,12 @@ class TopUpRound:
         return None if found is None else self._turns.index(found[0], found[1] - self._before[found[0]])
 
     def content(self) -> dict[str, Any]:
-        """What the planned sequence says."""
+        """What the planned ordering says."""
         return self._whole.content()
+
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """Those of them that are real images' and made in this round."""
+        return (name for name in self._whole.names_after(prefix) if self.find(name) is not None)
 
     def part(self, label: str) -> "TopUpRound":
         """The places of one label."""
@@ -83,14 +99,14 @@ class TopUpRound:
 
 
 class WithTopUps:
-    """A planned sequence and those that go on where it ends; no work shard straddles two of them.
+    """A planned ordering and those that go on where it ends; no work shard straddles two of them.
 
     Args:
-        parts: The planned sequence, and one a round.
+        parts: The planned ordering, and one a round.
     """
 
     def __init__(self, parts: Sequence[Ordering]) -> None:
-        self.parts, self.base = parts, parts[0]
+        self.parts = parts
         self.sizes = [size for part in parts for size in part.sizes]
         self.samples = sum(self.sizes)
         self._starts = list(itertools.accumulate((part.samples for part in parts), initial=0))
@@ -110,8 +126,12 @@ class WithTopUps:
         return None
 
     def content(self) -> dict[str, Any]:
-        """What the planned sequence says: what is made beyond it changes none of its images."""
-        return self.base.content()
+        """What the planned ordering says: what is made beyond it changes none of its images."""
+        return self.parts[0].content()
+
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """Those of the planned ordering."""
+        return self.parts[0].names_after(prefix)
 
     def part(self, label: str) -> "WithTopUps":
         """The places of one label."""
@@ -119,12 +139,12 @@ class WithTopUps:
 
 
 def extended(planned: Ordering, rounds: Sequence[Ordering]) -> Ordering:
-    """A planned sequence with what goes on where it ends, if anything does."""
+    """A planned ordering with what goes on where it ends, if anything does."""
     return WithTopUps([planned, *rounds]) if rounds else planned
 
 
-def rounds_of(whole: ByCell | BySource, rounds: Sequence[Mapping[Cell, int]]) -> list[TopUpRound]:
-    """The sequence of each round, its numbers going on where those of the one before end."""
+def rounds_of(whole: ExtendableOrdering, rounds: Sequence[Mapping[Cell, int]]) -> list[TopUpRound]:
+    """The ordering of each round, its numbers going on where those of the one before end."""
     found, before = list[TopUpRound](), Counter(dict(whole.cells))
     for cells in rounds:
         found.append(TopUpRound(whole, cells, dict(before)))

@@ -1,6 +1,6 @@
-"""A place in a sequence, and what every sequence offers."""
+"""A place in an ordering, and what every ordering offers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from synthgen.plan.real_index import Source
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place in a sequence.
+    """One place in an ordering: all of a sample that does not follow from its number alone.
 
     Attributes:
         name: What a sample's key says after its entry's name.
@@ -26,8 +26,11 @@ class Slot:
     parent: str = ""
 
 
+Cell = tuple[str, int]
+
+
 class Ordering(Protocol):
-    """What every sequence offers."""
+    """The samples of an entry in their order."""
 
     @property
     def samples(self) -> int:
@@ -38,8 +41,12 @@ class Ordering(Protocol):
         """How many samples each run of them has that no work shard may straddle; they add up to all."""
 
     @property
-    def cells(self) -> Mapping[tuple[str, int], int]:
+    def cells(self) -> Mapping[Cell, int]:
         """How many samples each label and tone has."""
+
+    @property
+    def parts(self) -> "Sequence[Ordering]":
+        """What the manifest asks for, and what each round makes beyond it; itself alone where there is no round."""
 
     def __getitem__(self, index: int) -> Slot:
         """The place of sample ``index``."""
@@ -50,5 +57,18 @@ class Ordering(Protocol):
     def content(self) -> dict[str, Any]:
         """What decides images beside the cells, as plain values for a digest."""
 
+    def names_after(self, prefix: str) -> Iterator[str]:
+        """The names that follow from ids of real images and begin with a prefix and a hyphen."""
+
     def part(self, label: str) -> "Ordering":
         """The places of one label, in the same order, under the same names."""
+
+
+class ExtendableOrdering(Ordering, Protocol):
+    """An ordering whose cells can be given more images than it has itself, as a top-up does."""
+
+    def nth(self, cell: Cell, number: int) -> Slot:
+        """The place of a cell's image of that number, also of one beyond the last."""
+
+    def number(self, name: str) -> tuple[Cell, int] | None:
+        """The cell of a name and its number there, also beyond the last; ``None`` if no image has such a name."""

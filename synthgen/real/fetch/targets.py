@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from synthgen.core import resources, yaml_documents
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.fetch import COLUMN, Fetch
 from synthgen.real import sources
 from synthgen.real.fetch.report import NOT_TRIED, Fetched
@@ -30,7 +30,8 @@ def read(manifest: Path) -> tuple[Rows, Fetch, Path]:
     path, base = resources.manifest(manifest)
     real = yaml_documents.parse(yaml_documents.read_text(path), path.name).get("real")
     if not isinstance(real, dict) or real.get("source") != "folder" or not real.get("fetch"):
-        raise ManifestError(f"{path.name}: real.fetch: missing; fetch needs `real: {{source: folder, fetch: ...}}`")
+        said = "missing; fetch needs `real: {source: folder, fetch: ...}`"
+        raise ManifestError(Fault.at("real.fetch", said, "missing").in_file(path.name))
     written = {key: value for key, value in real.items() if key != "source"}
     settings, faults = yaml_documents.validate(folder.Settings, written, "real")
     if settings is None or settings.fetch is None:
@@ -42,12 +43,14 @@ def read(manifest: Path) -> tuple[Rows, Fetch, Path]:
 def _rows(settings: folder.Settings, wanted: Fetch, base: Path) -> Rows:
     """The rows of the metadata, in which every column that is asked for is there."""
     if settings.metadata is None and not folder.folder_of(settings, base).is_dir():
-        raise ManifestError(f"real.path: no folder `{settings.path}`, and `real.metadata` names no file elsewhere")
+        said = f"no folder `{settings.path}`, and `real.metadata` names no file elsewhere"
+        raise ManifestError(Fault.at("real.path", said, "not_found"))
     reader = folder.FolderReader(settings, base)
     missing = [name for name in wanted.columns if name not in reader.columns]
     if missing:
+        near = {name: yaml_documents.near(name, reader.columns) for name in missing}
         raise ManifestError(
-            *(f"real.fetch: no column `{name}`; {yaml_documents.near(name, reader.columns)}" for name in missing)
+            *(Fault.at("real.fetch", f"no column `{name}`; {near[name]}", "not_found") for name in near)
         )
     return [row.values for row in reader.rows()]
 

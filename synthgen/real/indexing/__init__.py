@@ -35,7 +35,7 @@ def scan(
     """The index by the metadata alone: no image is opened, no sha256 and size is known.
 
     Args:
-        source: Which door.
+        source: The name of the plug-in that reads it.
         settings: Its ``Settings``.
         labels: The manifest's labels and their words.
         scale: The manifest's skin-tone scale.
@@ -66,7 +66,7 @@ def build(
     """The whole index: every image is opened once, and ``ROOT/sources.parquet`` written.
 
     Args:
-        source: Which door; the others up to ``base`` as for :func:`scan`.
+        source: The name of the plug-in; the others up to ``base`` as for :func:`scan`.
         settings: Its ``Settings``.
         labels: The manifest's labels and their words.
         scale: The manifest's skin-tone scale.

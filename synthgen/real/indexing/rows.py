@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.real.indexing import cell_values
@@ -122,7 +122,8 @@ def understand(
     faults = _missing(columns, settings) + _unmapped(settings, labels, scale)
     label = named.label or ("label" if "label" in columns else "")
     if not label:
-        faults.append(f"real.columns.label: say which column holds the label; {near('label', columns)}")
+        said = f"say which column holds the label; {near('label', columns)}"
+        faults.append(Fault.at("real.columns.label", said, "missing"))
     if faults:
         raise ManifestError(*faults)
     known = {words.casefold(): slug for slug, words in labels.items()} | {slug.casefold(): slug for slug in labels}
@@ -151,22 +152,24 @@ def _conventional_tones(scale: str) -> tuple[str, ...]:
 
 
 def _missing(columns: Sequence[str], settings: SourceSettings) -> list[str]:
-    """A fault for each column that is named and not there; those of images and masks are their door's to find."""
+    """A fault for each column that is named and not there; those of images and masks are their source's to find."""
     fields = [name for name in Columns.model_fields if name not in ("image", "mask")]
     asked = [(f"real.columns.{field}", name) for field in fields for name in _several(getattr(settings.columns, field))]
     asked += [(f"real.where.{name}", name) for name in settings.where]
-    return [f"{path}: no column `{name}`; {near(name, columns)}" for path, name in asked if name not in columns]
+    missing = [(path, name) for path, name in asked if name not in columns]
+    return [Fault.at(path, f"no column `{name}`; {near(name, columns)}", "not_found") for path, name in missing]
 
 
-def _unmapped(settings: SourceSettings, labels: Mapping[str, str], scale: str) -> list[str]:
+def _unmapped(settings: SourceSettings, labels: Mapping[str, str], scale: str) -> list[Fault]:
     """A fault for each mapping to a label or a tone that there is not."""
     faults = [
-        f"real.labels.{value}: the manifest has no label `{label}`; {near(label, labels)}"
+        Fault.at(f"real.labels.{value}", f"the manifest has no label `{label}`; {near(label, labels)}", "not_found")
         for value, label in settings.labels.items()
         if label not in labels
     ]
+    known = [0, *skin_tones.NAMES[scale]]
     faults += [
-        f"real.skin_tones.{value}: {tone} is not on the scale {scale}; {near(tone, [0, *skin_tones.NAMES[scale]])}"
+        Fault.at(f"real.skin_tones.{value}", f"{tone} is not on the scale {scale}; {near(tone, known)}", "not_found")
         for value, tone in settings.skin_tones.items()
         if tone not in skin_tones.NAMES[scale] and tone != 0
     ]

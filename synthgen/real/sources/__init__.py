@@ -1,6 +1,6 @@
-"""The sources door: a file here is one place where real images are, and its name is the ``source`` in a manifest.
+"""Sources: a module here is one kind of place where real images are, and its name is the ``source`` in a manifest.
 
-Each module has:
+Plug-ins of one's own may lie elsewhere: docs/plugins/source.md. Each module has:
 
 * a docstring whose first line is its help;
 * ``Settings``, a :class:`synthgen.plan.manifest.settings.SourceSettings`, valid before anything is opened;
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from synthgen.core.plugins import PluginFolder
+from synthgen.core.plugins import PluginFolder, Promise
 from synthgen.plan.manifest.settings import SourceSettings
 
-door = PluginFolder(__name__)
+plugins = PluginFolder(__name__, Promise({"open_source": "settings, base, cache, *, labels"}, SourceSettings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Reader(Protocol):
 
 
 class Source(Protocol):
-    """What every module behind this door is."""
+    """What every source is."""
 
     Settings: type[SourceSettings]
 
@@ -102,4 +102,4 @@ def source(name: str) -> Source:
     Raises:
         InputError: There is none.
     """
-    return cast(Source, door.module(name))
+    return cast(Source, plugins.module(name))

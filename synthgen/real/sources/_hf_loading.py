@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import hub
-from synthgen.errors import InputError, ManifestError, UnavailableError, one_line
+from synthgen.errors import Fault, InputError, ManifestError, UnavailableError, one_line
 
 _SAVED = ("dataset_info.json", "dataset_dict.json")
 
@@ -24,9 +24,9 @@ def load(
 
     local = base / Path(path).expanduser()
     if not local.exists() and (path.startswith((".", "/", "~")) or path.count("/") > 1):
-        raise ManifestError(f"real.path: no file or folder `{path}`")
+        raise ManifestError(Fault.at("real.path", f"no file or folder `{path}`", "not_found"))
     if local.is_file() and local.suffix != ".parquet":
-        raise ManifestError(f"real.path: `{path}` is neither a folder nor a Parquet file")
+        raise ManifestError(Fault.at("real.path", f"`{path}` is neither a folder nor a Parquet file", "unsupported"))
     with hub.without_bars("datasets"), reasons(path):
         if any((local / mark).is_file() for mark in _SAVED):
             return _saved(local, split)
@@ -50,8 +50,10 @@ def reasons(path: str) -> Iterator[None]:
         raise
     except (hub.http_error(), OSError, ValueError, RuntimeError, DatasetsError) as error:
         if isinstance(error, (ConnectionError, TimeoutError)) or type(error).__module__.startswith("httpx"):
-            raise UnavailableError(f"real.path: `{path}` can't be reached: {_line(error)}") from None
-        raise ManifestError(f"real.path: `{path}`: {_line(error)}") from None
+            raise UnavailableError(
+                Fault.at("real.path", f"`{path}` can't be reached: {_line(error)}", "unavailable")
+            ) from None
+        raise ManifestError(Fault.at("real.path", f"`{path}`: {_line(error)}", "unreadable")) from None
 
 
 def _saved(local: Path, split: str | None) -> dict[str, Any]:
@@ -62,7 +64,8 @@ def _saved(local: Path, split: str | None) -> dict[str, Any]:
     if not isinstance(opened, datasets.DatasetDict):
         return {str(opened.split or "train"): opened}
     if split and split not in opened:
-        raise ManifestError(f"real.hub_split: no split `{split}`; there are: {', '.join(opened)}")
+        said = f"no split `{split}`; there are: {', '.join(opened)}"
+        raise ManifestError(Fault.at("real.hub_split", said, "not_found"))
     return {split: opened[split]} if split else dict(opened)
 
 

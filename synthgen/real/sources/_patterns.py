@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.real.sources import text
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
@@ -26,7 +26,8 @@ def images(asked: str | list[str] | None, columns: Sequence[str]) -> list[str]:
     if asked is None:
         found = [name for name in _IMAGES if name in columns][:1]
         if not found:
-            raise ManifestError(f"real.columns.image: say which column names the image; {near('image', columns)}")
+            said = f"say which column names the image; {near('image', columns)}"
+            raise ManifestError(Fault.at("real.columns.image", said, "missing"))
         return found
     names = [asked] if isinstance(asked, str) else asked
     check("image", names, columns)

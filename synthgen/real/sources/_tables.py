@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import ManifestError, one_line
+from synthgen.errors import Fault, ManifestError, one_line
 
 Values = dict[str, Any]
 _LONGEST_CELL = 16 * 1024 * 1024
+
+_PLACE = "real.metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,16 @@ def read(path: Path, shown: str) -> Table:
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise ManifestError(
-            f"real.metadata: can't tell what `{shown}` holds; {near(path.suffix, filter(None, _READERS))}"
-        )
+        said = f"can't tell what `{shown}` holds; {near(path.suffix, filter(None, _READERS))}"
+        raise ManifestError(Fault.at(_PLACE, said, "unsupported"))
     try:
         return reader(path)
     except OSError as error:
-        raise ManifestError(f"real.metadata: {shown}: {error.strerror or error}") from None
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: {error.strerror or error}", "not_found")) from None
     except UnicodeDecodeError as error:
-        raise ManifestError(f"real.metadata: {shown}: not UTF-8 text (byte {error.start})") from None
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: not UTF-8 text (byte {error.start})", "unreadable")) from None
     except (csv.Error, ValueError, RecursionError) as error:
-        raise ManifestError(f"real.metadata: {shown}: {one_line(error)}") from None
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: {one_line(error)}", "unreadable")) from None
 
 
 def joined(one: Table, other: Table, shown: str) -> Table:
@@ -59,7 +60,7 @@ def joined(one: Table, other: Table, shown: str) -> Table:
     """
     shared = [name for name in one.columns if name in other.columns]
     if not shared:
-        raise ManifestError(f"real.metadata: {shown} shares no column with the metadata before it")
+        raise ManifestError(Fault.at(_PLACE, f"{shown} shares no column with the metadata before it", "conflict"))
     fitting = defaultdict[tuple[str, ...], list[Values]](list)
     for row in other.rows:
         fitting[_key(row, shared)].append(row)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from synthgen.errors import DamagedError, InputError, ManifestError, one_line
+from synthgen.errors import DamagedError, Fault, InputError, ManifestError, one_line
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
 _TEXTS = ("cls", "txt", "text")
@@ -37,7 +37,7 @@ def named(written: str, base: Path) -> Iterator[str]:
     for address in _expanded(written):
         found = list(_globbed(address, base))
         if not found:
-            raise ManifestError(f"real.path: no tar `{address}`")
+            raise ManifestError(Fault.at("real.path", f"no tar `{address}`", "not_found"))
         yield from found
 
 
@@ -57,7 +57,8 @@ def samples(tar: str, base: Path) -> Iterator[TarMember]:
                         sample = held.setdefault(name[1], TarMember(name[1], _own(name[1], tar)))
                         _add(sample, name[2].lower(), member, file, tar)
         except (tarfile.TarError, EOFError) as error:
-            raise InputError(f"{tar}: not a whole tar ({error}); tars must not be compressed") from None
+            said = f"not a whole tar ({error}); tars must not be compressed"
+            raise InputError(Fault.at(tar, said, "unreadable")) from None
     yield from held.values()
 
 
@@ -148,4 +149,4 @@ def _faults(what: str) -> Iterator[None]:
         yield
     except (OSError, ImportError, ValueError, *faults) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
-        raise InputError(f"{what}: can't be read ({reason})") from None
+        raise InputError(Fault.at(what, f"can't be read ({reason})", "unreadable")) from None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow, _patterns, _tables
@@ -46,7 +46,7 @@ def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: C
     """
     if not folder_of(settings, base).is_dir():
         advice = "; `synthgen fetch MANIFEST` makes it, and downloads the images" if settings.fetch else ""
-        raise ManifestError(f"real.path: no folder `{settings.path}`{advice}")
+        raise ManifestError(Fault.at("real.path", f"no folder `{settings.path}`{advice}", "not_found"))
     return FolderReader(settings, base)
 
 

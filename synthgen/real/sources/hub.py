@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synthgen.core import atomic
 from synthgen.core.yaml_documents import near
-from synthgen.errors import DamagedError, ManifestError
+from synthgen.errors import DamagedError, Fault, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow, _hf_dataset, _hf_loading
 from synthgen.real.sources._hf_dataset import Opened
@@ -141,6 +141,9 @@ class HubReader:
         missing = [name for name in names if name not in known]
         if missing:
             raise ManifestError(
-                *(f"real.columns.{key}: no column of images `{name}`; {near(name, known)}" for name in missing)
+                *(
+                    Fault.at(f"real.columns.{key}", f"no column of images `{name}`; {near(name, known)}", "not_found")
+                    for name in missing
+                )
             )
         return names

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import DamagedError, ManifestError
+from synthgen.errors import DamagedError, Fault, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow
@@ -34,6 +34,11 @@ class Settings(SourceSettings):
     count: Annotated[int, Field(ge=1, le=10_000_000)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     site: Literal["a", "b"] = "b"
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether a mask comes with its images: every phantom's is drawn with it."""
+        return True
 
 
 def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: Collection[str] = ()) -> "PhantomReader":
@@ -62,7 +67,8 @@ class PhantomReader:
         labels = [label for label in CONDITIONS if label in self._labels]
         if not labels:
             given = next(iter(self._labels), "")
-            raise ManifestError(f"real.source: phantom draws no label of the manifest; {near(given, CONDITIONS)}")
+            said = f"phantom draws no label of the manifest; {near(given, CONDITIONS)}"
+            raise ManifestError(Fault.at("real.source", said, "conflict"))
         cells = [(label, tone) for tone in _TYPES for label in labels]
         for number in range(self._settings.count):
             label, tone = cells[number % len(cells)]

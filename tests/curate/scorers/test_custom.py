@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from synthgen import study
+from synthgen.core import trust
 from synthgen.curate import scorers
-from synthgen.curate.scorers import _custom
-from synthgen.errors import ManifestError
+from synthgen.errors import InputError, ManifestError
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
 
@@ -50,7 +49,7 @@ def test_a_file_scores_and_judges(file: Path, run_of: Callable[..., Path]) -> No
     from pyarrow import parquet
 
     run = run_of({"file": str(file), "columns": COLUMNS})
-    (outcome,) = [each for each in study.curate(run, study.plan_of(run), lambda: False) if hasattr(each, "facts")]
+    (outcome,) = [each for each in study.curate(run) if hasattr(each, "facts")]
     found = parquet.read_table(run / "scores" / "red.parquet").to_pydict()
     assert outcome.facts.accepted == sum(value < 0 for value in found["redness"])
     assert outcome.facts.judged == len(found["key"]) > 0
@@ -58,10 +57,21 @@ def test_a_file_scores_and_judges(file: Path, run_of: Callable[..., Path]) -> No
 
 def test_another_function_is_another_scorer(file: Path, context_of: Callable[..., Any]) -> None:
     """Scores are kept by the file's content, so they are made again when it has changed."""
-    own = scorers.module("red", _custom.FileSettings(file=str(file), columns=COLUMNS))
-    before = own.open_scorer(None, context_of()).facts
-    file.write_text(FUNCTION.replace("0]", "2]"))
-    assert own.open_scorer(None, context_of()).facts != before
+    own = scorers.plugins.chosen("red", {"file": str(file), "columns": COLUMNS})
+    with trust.everything():
+        before = own.open_scorer(None, context_of()).facts
+        file.write_text(FUNCTION.replace("0]", "2]"))
+        assert own.open_scorer(None, context_of()).facts != before
+
+
+def test_a_file_that_nobody_has_named_is_not_run(file: Path, run_of: Callable[..., Path]) -> None:
+    """Once it has changed, curating by the run's own manifest asks; naming the manifest answers."""
+    run = run_of({"file": str(file), "columns": COLUMNS})
+    file.write_text(f"raise SystemExit\n{FUNCTION}")
+    with pytest.raises(InputError) as caught:
+        list(study.curate(run, study.plan_of(run), lambda: False))
+    assert [fault.kind for fault in caught.value.faults] == ["untrusted"]
+    assert str(file) in caught.value.faults[0]
 
 
 def test_an_installed_function_scores(
@@ -70,12 +80,13 @@ def test_an_installed_function_scores(
     """An entry point of the group is found by its name."""
     from synthgen.phantom.render import render
 
+    info = file.parent / "red-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: red\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[synthgen.scorers]\nred = red:score\n")
     monkeypatch.syspath_prepend(str(file.parent))
-    monkeypatch.setattr(
-        _custom, "entry_points", lambda group: [EntryPoint("red", "red:score", group)] if group == _custom.GROUP else []
-    )
     batch = batch_of(render(["psoriasis"], [1], site="b", seed=1))
-    own = scorers.module("red", _custom.InstalledSettings(columns=COLUMNS))
+    own = scorers.plugins.chosen("red", {"columns": COLUMNS})
     found = own.open_scorer(None, context_of()).load()(batch)
     assert found["redness"][0] == pytest.approx(batch.pixels[0, ..., 0].mean() - batch.pixels[0, ..., 1].mean())
     sys.modules.pop("red")
@@ -105,4 +116,4 @@ def test_a_run_outlives_its_scorer(file: Path, run_of: Callable[..., Path]) -> N
     """Once the file is gone its run is still read; only scoring needs it."""
     run = run_of({"file": str(file), "columns": COLUMNS})
     file.unlink()
-    assert study.plan_of(run).manifest.curation
+    assert study.open_run(run).plan.manifest.curation

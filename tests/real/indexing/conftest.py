@@ -55,8 +55,8 @@ def given_rows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     ) -> Index:
         contents, progress = more.pop("contents", {}), more.pop("progress", None)
         reader = Given(rows, contents)
-        door = SimpleNamespace(open_source=lambda *_, **__: reader)
-        monkeypatch.setattr(sources, "source", lambda _: door)
+        module = SimpleNamespace(open_source=lambda *_, **__: reader)
+        monkeypatch.setattr(sources, "source", lambda _: module)
         parsed = SourceSettings.model_validate(settings or {})
         if root is None:
             return indexing.scan("given", parsed, **(WISH | more))

@@ -104,7 +104,7 @@ def test_tables_that_share_nothing_are_refused(data: Path, index: Callable[..., 
     """There is nothing to join on."""
     table(data / "cases.csv", [{"case": "1"}])
     table(data / "labels.csv", [{"Case": "1"}])
-    with pytest.raises(InputError, match=r"real\.metadata: labels\.csv shares no column"):
+    with pytest.raises(InputError, match=r"^real\.metadata: labels\.csv "):
         index(REAL | {"metadata": ["cases.csv", "labels.csv"]})
 
 
@@ -216,9 +216,7 @@ def test_a_broken_table_is_said_in_a_line(
 def test_without_a_label_column_it_says_so(data: Path, index: Callable[..., Index]) -> None:
     """A table in which nothing is called `label` needs a word about it."""
     table(data / "metadata.csv", [{"file_name": "a.png", "labels": "melanoma"}])
-    with pytest.raises(
-        InputError, match=r"real\.columns\.label: say which column holds the label; did you mean `labels`"
-    ):
+    with pytest.raises(InputError, match=r"^real\.columns\.label: .*did you mean `labels`"):
         index(REAL)
 
 

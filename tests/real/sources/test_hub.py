@@ -91,7 +91,7 @@ def test_what_save_to_disk_wrote_is_read(dataset: Any, tmp_path: Path, index: Ca
     found = index(REAL | {"path": "two", "columns": {"split": "hub_split"}})
     assert [one.split for one in found.sources] == ["train", "test", "test"]
     assert len(index(REAL | {"path": "two", "hub_split": "test"}).sources) == 2
-    with pytest.raises(InputError, match=r"real\.hub_split: no split `tset`; there are: train, test"):
+    with pytest.raises(InputError, match=r"^real\.hub_split: .*there are: train, test"):
         index(REAL | {"path": "two", "hub_split": "tset"})
 
 
@@ -171,8 +171,9 @@ def test_what_is_not_there_is_said(
 
 def test_an_unreachable_hub_is_told_apart(index: Callable[..., Index]) -> None:
     """Without a network an id is neither right nor wrong."""
-    with pytest.raises(UnavailableError, match=r"real\.path: `org/nowhere` can't be reached"):
+    with pytest.raises(UnavailableError) as caught:
         index(REAL | {"path": "org/nowhere"})
+    assert [(fault.path, fault.kind) for fault in caught.value.faults] == [("real.path", "unavailable")]
 
 
 @pytest.mark.parametrize(
@@ -204,19 +205,16 @@ def test_a_file_that_is_gone_costs_one_image(
 ) -> None:
     """A streamed image whose file can't be had is a fault of its row."""
     write(tmp_path / "if", "train/melanoma/x.png", "train/other/y.png", "train/melanoma/z.png")
-    monkeypatch.setattr(
-        "synthgen.real.sources._hf_dataset.file", lambda path: _gone(path) if "x.png" in path else _bytes(path)
-    )
+    import fsspec
+
+    opened = fsspec.open
+    monkeypatch.setattr(fsspec, "open", lambda path, mode: _gone(path) if "x.png" in path else opened(path, mode))
     found = index({"source": "hub", "path": "if", "streaming": True}, root=tmp_path / "run")
     assert [(one.id, one.fault) for one in found.sources] == [("x", "no image train/0/image in if"), ("z", "")]
 
 
-def _gone(path: str) -> bytes:
-    raise DamagedError(path)
-
-
-def _bytes(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _gone(path: str) -> None:
+    raise FileNotFoundError(path)
 
 
 @pytest.mark.parametrize("location", ["train/99/image", "test/0/image", "train/0/picture", "train/5/image"])

@@ -52,9 +52,7 @@ def test_labels_that_it_can_t_draw_are_not_drawn(index: Callable[..., Index]) ->
     """Of the manifest's labels only known ones are dealt, and where none is known that is said."""
     found = index(REAL, labels={"melanoma": "m", "acne": "acne"})
     assert {one.label for one in found.sources} == {"melanoma"}
-    with pytest.raises(
-        InputError, match=r"real\.source: phantom draws no label of the manifest; did you mean `psoriasis`"
-    ):
+    with pytest.raises(InputError, match=r"^real\.source: .*did you mean `psoriasis`"):
         index(REAL, labels={"psoriasys": "p"})
 
 

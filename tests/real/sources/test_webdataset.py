@@ -12,7 +12,7 @@ import pytest
 from synthgen.errors import DamagedError, InputError
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.real.sources import _tars, webdataset
+from synthgen.real.sources import webdataset
 
 REAL = {"source": "webdataset", "path": "shards/train-*.tar"}
 
@@ -96,8 +96,9 @@ def test_addresses_stand_for_several(written: Any, found: int, shards: Path, ind
         }
         assert len(urls) == found
     else:
-        with pytest.raises(InputError, match=r"real\.path: no tar `shards/test-000\.tar`"):
+        with pytest.raises(InputError) as caught:
             index(REAL | {"path": written})
+        assert [(fault.path, fault.kind) for fault in caught.value.faults] == [("real.path", "not_found")]
 
 
 def test_tars_elsewhere_are_read(shards: Path, index: Callable[..., Index], picture: Callable[..., bytes]) -> None:
@@ -137,8 +138,9 @@ def test_what_is_not_there_is_said(
 def test_what_is_no_tar_is_refused(content: bytes, shards: Path, index: Callable[..., Index]) -> None:
     """Garbage and compressed tars are bad input in a line."""
     (shards / "shards/train-000.tar").write_bytes(content)
-    with pytest.raises(InputError, match=r"train-000\.tar: not a whole tar \(.*\); tars must not be compressed"):
+    with pytest.raises(InputError, match=r"train-000\.tar") as caught:
         index(REAL)
+    assert [fault.kind for fault in caught.value.faults] == ["unreadable"]
 
 
 def test_a_tar_that_was_cut_since_is_damage(shards: Path, index: Callable[..., Index]) -> None:
@@ -147,7 +149,7 @@ def test_a_tar_that_was_cut_since_is_damage(shards: Path, index: Callable[..., I
     path = shards / "shards/train-000.tar"
     path.write_bytes(path.read_bytes()[: int(location.partition("#")[2].partition("+")[0]) + 9])
     with pytest.raises(DamagedError, match="ends within this image"):
-        _tars.read(location, shards)
+        webdataset.TarReader(webdataset.Settings(path="x"), shards).read(location)
 
 
 def test_odd_members_are_passed_over(

@@ -1,4 +1,4 @@
-"""Every file behind the sources door keeps the door's promise."""
+"""Every built-in source gives a reader with all that readers have."""
 
 import inspect
 from pathlib import Path
@@ -20,15 +20,15 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 def test_every_source_is_tested_here() -> None:
     """A new source gets a row of its own in this file."""
-    assert sources.door.names() == sorted(NEEDED)
-    assert sources.door.kind == "source"
+    assert sources.plugins.names() == sorted(NEEDED)
+    assert sources.plugins.kind == "source"
 
 
-@pytest.mark.parametrize("name", sources.door.names())
-def test_a_source_is_what_the_door_promises(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sources.plugins.names())
+def test_a_source_gives_a_reader(name: str, tmp_path: Path) -> None:
     """One line of help, settings of its own, and a reader with all that readers have."""
     module = sources.source(name)
-    assert sources.door.help(name).endswith(".")
+    assert sources.plugins.help(name).endswith(".")
     assert issubclass(module.Settings, SourceSettings)
     assert module.Settings is not SourceSettings
     assert module.Settings.__doc__
