@@ -59,7 +59,7 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
         return [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
 
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-    pipe: Any = pipeline._pipe
+    pipe: Any = pipeline.pipe
 
     def theirs() -> None:
         with torch.inference_mode():

@@ -17,13 +17,14 @@ import numpy as np
 
 from synthgen.evaluate.analysis import statistics
 from synthgen.evaluate.analysis.comparisons import Analysis
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import conclusions
+from synthgen.plan.manifest.evaluate import Strategy
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/statistics.md"
 SIZES = {1: 0.36, 8: 0.5, 32: 0.6}
-TEXT = {n: Cell("real+synthetic", "text", n, 2) for n in SIZES}
+TEXT = {n: ArmKey("real+synthetic", Strategy("text"), n, 2) for n in SIZES}
 EFFECTS: dict[str, tuple[dict[str, float], int, int]] = {
     "as a study on drawn skin": ({}, 5, 1),
     "three seeds": ({}, 3, 1),
@@ -61,9 +62,9 @@ def coverage(simulated: Any, studies: int, what: tuple[dict[str, float], int, in
     return held / studies, below / studies
 
 
-def cells(gain: float) -> dict[Cell, float]:
+def arms(gain: float) -> dict[ArmKey, float]:
     """The true accuracies of a study in which synthetic images add so much at every size."""
-    real = {Cell("real", "", n, 0): value for n, value in SIZES.items()}
+    real = {ArmKey("real", Strategy(), n, 0): value for n, value in SIZES.items()}
     return real | {TEXT[n]: value + gain for n, value in SIZES.items()}
 
 
@@ -79,7 +80,7 @@ def any_claim(analysis: Analysis) -> bool:
 
 def any_help(analysis: Analysis) -> bool:
     """Whether the report claims a gain, in its comparisons or in its sentences."""
-    said = any("significantly better" in line for line in conclusions.shown(analysis))
+    said = any("significantly better" in line for line in conclusions.findings(analysis))
     return said or any(one.significant and one.difference.value > 0 for one in analysis.primary)
 
 
@@ -99,12 +100,12 @@ def against_more(analysis: Analysis) -> bool:
     return any(one.significant for one in analysis.family("real-more"))
 
 
-def second_pool() -> dict[Cell, float]:
+def second_pool() -> dict[ArmKey, float]:
     """The true accuracies of a study whose synthetic images are real ones in truth."""
     accuracy = {n: 0.36 + 0.08 * float(np.log(n)) for n in (1, 8, 24, 32, 96)}
-    study = {Cell("real", "", n, 0): accuracy[n] for n in (1, 8, 32)}
+    study = {ArmKey("real", Strategy(), n, 0): accuracy[n] for n in (1, 8, 32)}
     for n in (8, 32):
-        study |= {Cell("real-more", "", n, 2): accuracy[3 * n], TEXT[n]: accuracy[3 * n]}
+        study |= {ArmKey("real-more", Strategy(), n, 2): accuracy[3 * n], TEXT[n]: accuracy[3 * n]}
     return study
 
 
@@ -114,7 +115,7 @@ def whole_studies(simulated: Any, studies: int) -> Iterator[tuple[str, str, floa
     def of(gain: float, images: int = 240, **noise: float) -> Callable[[int], Analysis]:
         known = simulated.Noise(**noise)
         return lambda number: Analysis(
-            simulated.study(cells(gain), images=images, noise=known, seed=number, scale=""), draws=300
+            simulated.study(arms(gain), images=images, noise=known, seed=number, scale=""), draws=300
         )
 
     def pool(number: int) -> Analysis:

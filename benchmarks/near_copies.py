@@ -13,7 +13,7 @@ import numpy.typing as npt
 from copies import CHANGES, drawn
 from PIL import Image
 
-from synthgen.vision.near_duplicates import THRESHOLD, References, method, search, signatures
+from synthgen.vision.near_duplicates import THRESHOLD, References, method, signatures
 
 Floats = npt.NDArray[np.float32]
 MADE, REAL = 458_920, 3_530
@@ -66,8 +66,7 @@ def main() -> None:
     index = References(many)
     built = time.process_time() - began
     measured(method(len(many)), index, copies, truth)
-    search.EXACT = len(many)
-    measured("exact", References(many), copies, truth)
+    measured("exact", References(many, exact=len(many)), copies, truth)
     print(f"\nThe index was built in {built:.0f} s of CPU time.")
 
 

@@ -42,12 +42,12 @@ def pixel_seconds(job: evaluate.EvaluateJob, count: int) -> Iterator[float]:
     names = random.Random(0).sample(sorted(job.names), count)  # noqa: S311 - no secret
     folder = job.out / "pixels"
     folder.mkdir()
-    arrays.write_pixels(job.roll.items, side, folder / "rows")
-    setup = Setup(learner, learner.network, job.settings.mix, job.roll.labels, job.roll.held, len(job.labels),
-                  folder / "rows", folder)  # fmt: skip
+    arrays.write_pixels(job.examples.rows, side, folder / "rows")
+    labels, held_out, classes = job.examples.labels, job.examples.held_out, len(job.labels)
+    setup = Setup(learner, learner.network, job.settings.mix, labels, held_out, classes, folder / "rows", folder)
     for name in names:
         trial = job.names[name]
-        unit = Unit(name, *job.roll.rows(trial), trial.optimizer_steps, trial.augmented)
+        unit = Unit(name, *job.examples.rows_of(trial), trial.optimizer_steps, trial.augmented)
         began = time.perf_counter()
         train.train(setup, unit)
         seconds = time.perf_counter() - began
@@ -63,7 +63,9 @@ def main(manifest: Path, synthetic: Path, sample: int) -> None:
         whole, each = probe_seconds(job), list(pixel_seconds(job, sample))
         expected = statistics.mean(each) * len(job.names)
     print(f"| study of {len(job.names)} trainings, one thread | time |\n|---|---:|")
-    print(f"| by probe, whole: features of {len(job.roll.items):,} images, trainings, report | {whole / 60:.1f} min |")
+    print(
+        f"| by probe, whole: features of {len(job.examples.rows):,} images, trainings, report | {whole / 60:.1f} min |"
+    )
     spread = f"{statistics.mean(each):.1f} s ({min(each):.1f} to {max(each):.1f})"
     print(f"| from pixels: {sample} trainings, each | {spread} |")
     print(f"| from pixels, whole: expected from these | {expected / 60:.1f} min |")

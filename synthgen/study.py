@@ -1,7 +1,7 @@
 """A whole study: every verb that a manifest asks for, one after the other, each taking up where it was left."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,7 @@ from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.pack import PackedShard
 from synthgen.plan import Plan, top_ups
-from synthgen.plan.sample import Record
 from synthgen.plan.top_ups import Round
-from synthgen.preview import Picture
 from synthgen.runs import dataset_folder, load_plan, run_folder
 from synthgen.runs.receipts import Ledger
 
@@ -144,7 +142,7 @@ def curate(root: Path, plan: Plan, stop: Callable[[], bool]) -> Iterator[Stage |
 
 def pack(root: Path, out: Path, **options: Any) -> Iterator[PackedShard]:
     """Pack a run into a dataset folder with a card and a contact sheet; options as of :func:`synthgen.pack.pack`."""
-    yield from packing.pack(root, out, EXTENSIONS, _draw_sheet, **options)
+    yield from packing.pack(root, out, EXTENSIONS, **options)
 
 
 def plan_of(root: Path) -> Plan:
@@ -174,11 +172,6 @@ def plan_to_curate(root: Path, path: Path | None) -> Plan:
     curating.curation_of(plan)
     run_folder.reserve(root, plan)
     return plan
-
-
-def _draw_sheet(pairs: Sequence[tuple[Record, bytes]], path: Path, title: str) -> None:
-    pictures = [Picture(asdict(record), content) for record, content in pairs]
-    preview.write_contact_sheet(pictures, path, title=title)
 
 
 def failed(plan: Plan, root: Path) -> int:

@@ -1,4 +1,4 @@
-"""The images of a run that there are to judge, by key and cell, kept in a file so that judging again is instant."""
+"""The table of a run's images, by key and cell, kept in a file so that judging again is instant."""
 
 import hashlib
 import json
@@ -14,26 +14,26 @@ from synthgen.core import table_file
 from synthgen.errors import DamagedError
 from synthgen.plan import Plan
 from synthgen.runs import finished_shards
+from synthgen.runs.cell import Cell
 from synthgen.runs.receipts import Ledger
 
 _FILE = ".samples.parquet"
 _META = "synthgen"
-Cell = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class ImageTable:
     """The N images of a run that could be made, in the plan's order.
 
     Attributes:
         run: The digest of the work shards that hold them, as of :func:`synthgen.runs.finished_shards.digest`.
-        cells: The entry, label and tone of each cell that the plan has, in its order.
+        cells: Each cell that the plan has, in its order.
         keys: Their keys, an Arrow array of N texts.
         cell: The number of each one's cell, N of them.
     """
 
     run: str
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell[int], ...]
     keys: Any
     cell: NDArray[np.int64]
 
@@ -43,22 +43,22 @@ class Samples:
         return np.bincount(chosen, minlength=len(self.cells))
 
 
-def take(root: Path, plan: Plan) -> Samples:
-    """The images that a run holds; reads its receipts only where one of them has changed since it was asked last."""
-    cells = tuple((name, cell.label, cell.tone) for name, entry in plan.entries.items() for cell in entry.cells)
+def read(root: Path, plan: Plan) -> ImageTable:
+    """The table of a run's images; receipts are read only where one of them has changed since it was asked last."""
+    cells = tuple(Cell(name, cell.label, cell.tone) for name, entry in plan.entries.items() for cell in entry.cells)
     path, held = root / "scores" / _FILE, _fingerprint(root, plan, cells)
     with suppress(DamagedError), table_file.reading(path):  # a cache that can't be read is made again
         table, metadata = table_file.read(path)
         kept = json.loads(metadata[_META])
         if kept["receipts"] == held:
-            return Samples(kept["run"], cells, table["key"].combine_chunks(), table["cell"].to_numpy())
-    found = _read(root, plan, cells)
+            return ImageTable(kept["run"], cells, table["key"].combine_chunks(), table["cell"].to_numpy())
+    found = _from_receipts(root, plan, cells)
     if len(found.cell) and _fingerprint(root, plan, cells) == held:  # no shard was made meanwhile
-        _keep(path, found, held)
+        _write(path, found, held)
     return found
 
 
-def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
+def _from_receipts(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> ImageTable:
     import pyarrow
 
     numbers = {cell: number for number, cell in enumerate(cells)}
@@ -70,24 +70,24 @@ def _read(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> Samples:
             if outcome.status == "made":
                 place = places[index]
                 keys.append(outcome.key)
-                cell.append(numbers[name, place.label, place.tone])
-    return Samples(
+                cell.append(numbers[Cell(name, place.label, place.tone)])
+    return ImageTable(
         finished_shards.digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
     )
 
 
-def _keep(path: Path, samples: Samples, held: str) -> None:
+def _write(path: Path, images: ImageTable, held: str) -> None:
     import pyarrow
 
-    table = pyarrow.table({"key": samples.keys, "cell": samples.cell})
-    meta = json.dumps({"run": samples.run, "receipts": held})
+    table = pyarrow.table({"key": images.keys, "cell": images.cell})
+    meta = json.dumps({"run": images.run, "receipts": held})
     path.parent.mkdir(exist_ok=True)
     table_file.write(path, table, {_META: meta}, compression="snappy")
 
 
-def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell, ...]) -> str:
+def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> str:
     """What changes whenever a receipt does: the size and time of each, and of its tar."""
-    found = hashlib.sha256(repr((plan.digest, plan.samples, cells)).encode())
+    found = hashlib.sha256(repr((plan.digest, plan.samples, tuple(map(tuple, cells)))).encode())
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)
         for number in range(entry.shards):

@@ -1,4 +1,4 @@
-"""Finds what of a run is to be scored, and scores it: what is scored already is not looked at again."""
+"""The scoring of a run: finds what has no scores yet, and scores it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scorers import Context
-from synthgen.curate.scoring import Scored, Scoring, Shard, finished
+from synthgen.curate.scoring import Scored, Scoring, Shard, work_shards
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
@@ -20,7 +20,7 @@ from synthgen.vision.images import untrusted
 
 @dataclass(frozen=True, slots=True)
 class CurateJob:
-    """What there is to score in a run.
+    """The shards and scorers of a run that is to be scored.
 
     Attributes:
         shards: The work shards that there are.
@@ -32,7 +32,7 @@ class CurateJob:
 
     @property
     def images(self) -> int:
-        """How many times an image is to be scored."""
+        """How many scores are to be made: images times scorers, less those that there are."""
         return sum(shard.images for each in self.scorings for shard in each.unscored(self.shards))
 
 
@@ -55,7 +55,7 @@ def check(plan: Plan, root: Path) -> None:
 
 
 def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> CurateJob:
-    """Find what is to be scored.
+    """The job of scoring a run; what is scored already is not looked at again.
 
     Args:
         plan: The run's plan.
@@ -66,7 +66,7 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
         InputError: The manifest does not say what to keep, or a scorer can't be had here.
         IncompleteError: The run holds no image yet.
     """
-    curation, shards = curation_of(plan), tuple(finished(root, plan))
+    curation, shards = curation_of(plan), tuple(work_shards(root, plan))
     if not shards:
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
     context = _context(plan, root, shards, progress)
@@ -75,7 +75,7 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
 
 
 def score(job: CurateJob, stop: Callable[[], bool]) -> Iterator[Scored]:
-    """Score what is unscored; yields each shard as it is scored.
+    """Each shard as it is scored; what is scored already is left alone.
 
     Raises:
         StoppedError: ``stop`` said so; what was scored is kept.

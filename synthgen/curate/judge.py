@@ -1,10 +1,9 @@
-"""Judges a run: reads its scores, decides by the rules of its manifest, and writes the verdicts; no image is read."""
+"""Judges a run: reads its image table and scores, applies the rules, and writes ``verdicts.parquet``."""
 
 from pathlib import Path
 
-from synthgen.curate import image_table, near_copy_audit, rules, score_columns
-from synthgen.curate.rules import Verdicts
-from synthgen.curate.survivors import Survivors, outcome
+from synthgen.curate import image_table, near_duplicate_audit, rules, score_columns, survivors
+from synthgen.curate.survivors import Survivors
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
@@ -24,36 +23,31 @@ def curation_of(plan: Plan) -> Curation:
 
 
 def judge(root: Path, plan: Plan) -> Survivors:
-    """Judge every image of a run, and write ``verdicts.parquet``.
+    """What became of every image of a run by the rules of its manifest; writes ``verdicts.parquet``, reads no image.
 
     Raises:
         InputError: The manifest does not say what to keep, or a rule compares a column that holds no numbers.
         IncompleteError: The run has no image, or an image has no score yet.
     """
-    curation, found = curation_of(plan), image_table.take(root, plan)
-    if not len(found.cell):
+    import pyarrow
+
+    curation, images = curation_of(plan), image_table.read(root, plan)
+    if not len(images.cell):
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
     columns = curation.columns | (
-        near_copy_audit.COLUMNS if near_copy_audit.SCORER in curation.scorers else frozenset()
+        near_duplicate_audit.COLUMNS if near_duplicate_audit.SCORER in curation.scorers else frozenset()
     )
-    read = score_columns.read(root, found, columns)
-    judged = rules.judge(curation, found, read)
-    facts = CurationSummary(
-        run=found.run,
+    scores = score_columns.read(root, images, columns)
+    judged = rules.judge(curation, images, scores)
+    summary = CurationSummary(
+        run=images.run,
         scores={name: verdicts.score_digest(root, name) for name in sorted({one.partition(".")[0] for one in columns})},
         curate=curation.written.model_dump(mode="json"),
-        judged=len(found.cell),
+        judged=len(images.cell),
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
         parity=rules.ratios(judged, plan.manifest.document.skin_tones.scale),
-        audit=near_copy_audit.sentence(root, judged, read),
+        audit=near_duplicate_audit.audit(root, judged, scores),
     )
-    _write(root, judged, facts)
-    return outcome(plan, curation, judged, facts)
-
-
-def _write(root: Path, judged: Verdicts, facts: CurationSummary) -> None:
-    """Write the verdicts, where they are not there already."""
-    import pyarrow
-
-    verdicts.write(root, judged.samples.keys, pyarrow.array(judged.accepted), judged.reasons(), facts)
+    verdicts.write(root, images.keys, pyarrow.array(judged.accepted), judged.reasons(), summary)
+    return survivors.count_survivors(plan, curation, judged, summary)

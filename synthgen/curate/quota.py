@@ -1,4 +1,4 @@
-"""What to make next where a quota lacks images: a pure function of the plan and of what became of its images."""
+"""The next round of images where a quota lacks some: a pure function of the plan and of its survivors."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from synthgen.curate.survivors import CellSurvivors, Survivors
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.ordering import apportion
 from synthgen.plan.top_ups import Round
+from synthgen.runs.cell import Cell
 
 _MOST_FOR_ONE = 4  # images made for one that lacks, at the most, in one round
-Cell = tuple[str, int]
 
 
 def next_round(plan: Plan, outcome: Survivors) -> Round:
@@ -20,29 +20,32 @@ def next_round(plan: Plan, outcome: Survivors) -> Round:
     curation = plan.manifest.curation
     if curation is None or len(plan.rounds) >= curation.written.top_up_rounds:
         return {}
-    needs: dict[str, dict[Cell, int]] = {name: {} for name in plan.entries}
-    for cell in outcome.lacking:
-        needs[cell.entry][cell.label, cell.tone] = _wanted(cell)
+    needs = {Cell(one.entry, one.label, one.tone): _images_to_make(one) for one in outcome.lacking}
     for name, entry in reversed(plan.entries.items()):  # one that others start from comes before them
         if entry.parent:
-            for place, count in _asked_of(plan.entries[entry.parent], entry, needs.pop(name)).items():
-                needs[entry.parent][place] = max(count, needs[entry.parent].get(place, 0))
-    return {name: dict(sorted(cells.items())) for name, cells in needs.items() if cells}
+            of_entry = {cell: needs.pop(cell) for cell in [*needs] if cell.entry == name}
+            for cell, count in _needed_of_parent(plan.entries[entry.parent], entry, of_entry).items():
+                needs[cell] = max(count, needs.get(cell, 0))
+    more: dict[str, dict[tuple[str, int], int]] = {name: {} for name in plan.entries}
+    for (name, label, tone), count in sorted(needs.items()):
+        more[name][label, tone] = count
+    return {name: cells for name, cells in more.items() if cells}
 
 
-def _wanted(cell: CellSurvivors) -> int:
-    """How many images to make so that as many as lack may be kept, by what was kept so far."""
+def _images_to_make(cell: CellSurvivors) -> int:
+    """How many images to make of a cell so that as many as it lacks may be kept, by the share kept so far."""
     if not cell.kept:
         return cell.lacking * _MOST_FOR_ONE
     return min(cell.lacking * _MOST_FOR_ONE, -(-cell.lacking * cell.planned // cell.kept))
 
 
-def _asked_of(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell, int]) -> dict[Cell, int]:
-    """What another entry has to make, so that this one can start from it."""
-    asked: dict[Cell, int] = {}
-    for (label, tone), count in needs.items():
+def _needed_of_parent(parent: EntryPlan, entry: EntryPlan, needs: Mapping[Cell[int], int]) -> dict[Cell[int], int]:
+    """How many images of each cell of another entry this one needs to start from."""
+    asked: dict[Cell[int], int] = {}
+    for (_, label, tone), count in needs.items():
         cells = [cell for cell in parent.cells if cell.tone == tone and label in (cell.label, entry.target_label)]
-        for cell, share in zip(cells, apportion(count, [cell.count for cell in cells]), strict=True):
+        for one, share in zip(cells, apportion(count, [one.count for one in cells]), strict=True):
             if share:
-                asked[cell.label, cell.tone] = asked.get((cell.label, cell.tone), 0) + share
+                cell = Cell(parent.name, one.label, one.tone)
+                asked[cell] = asked.get(cell, 0) + share
     return asked

@@ -1,4 +1,7 @@
-"""Judges images by their scores: pure, without looking at one, and with every reason that there is."""
+"""The rules of a manifest, applied to scores: who is kept, every reason why not, and whether dark skin fares worse.
+
+All of it is pure: arrays in, arrays out; no file is read and no image is looked at.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -8,41 +11,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.curate.image_table import Samples
+from synthgen.curate.image_table import ImageTable
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest import Curation
 from synthgen.runs.verdicts import Filter, Ratio
 
 Mask = NDArray[np.bool_]
 Scores = Mapping[str, NDArray[np.float64]]
+_Z = 1.959963984540054  # the normal distribution's 97.5 % point
 BALANCE = "more than the skin tone that has the fewest"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What becomes of N images.
+    """What becomes of N images by a manifest's rules.
 
     Attributes:
-        samples: The images.
-        rejected: Whom each reason rejects, N each, in the order they are looked at.
-        kept: Whom the rules and ``best`` keep; a quota is counted by it.
+        images: The images.
+        rejected: The images that each reason rejects, N truth values each, in the order they are looked at.
+        kept: The images that the rules and ``best`` keep; a quota is counted by it.
         by_rule: The reasons that come from a rule, where all others count images.
     """
 
-    samples: Samples
+    images: ImageTable
     rejected: Mapping[str, Mask]
     kept: Mask
     by_rule: frozenset[str]
 
     @property
     def accepted(self) -> Mask:
-        """Whom no reason rejects."""
-        return ~_any(self.rejected.values(), len(self.samples.cell))
+        """The images that no reason rejects, N truth values."""
+        return ~_any(self.rejected.values(), len(self.images.cell))
 
     @property
     def filters(self) -> list[Filter]:
         """How many images each reason rejects."""
-        total = np.zeros(len(self.samples.cell), np.int64)
+        total = np.zeros(len(self.images.cell), np.int64)
         for mask in self.rejected.values():
             total += mask
         return [
@@ -53,7 +57,7 @@ class Verdicts:
         """The reasons of each image, as an Arrow array of N lists of texts."""
         import pyarrow
 
-        codes = np.zeros(len(self.samples.cell), np.int64)
+        codes = np.zeros(len(self.images.cell), np.int64)
         for number, mask in enumerate(self.rejected.values()):
             codes |= mask.astype(np.int64) << number
         different, places = np.unique(codes, return_inverse=True)
@@ -61,32 +65,32 @@ class Verdicts:
         return pyarrow.array(lists, pyarrow.list_(pyarrow.string())).take(pyarrow.array(places))
 
 
-def judge(curation: Curation, samples: Samples, scores: Scores) -> Verdicts:
-    """Judge images by a checked ``curate`` block.
+def judge(curation: Curation, images: ImageTable, scores: Scores) -> Verdicts:
+    """The verdicts on images by a checked ``curate`` block.
 
     Args:
         curation: The block.
-        samples: The images.
+        images: The images.
         scores: Every column that the block reads, N numbers each; NaN where one is not known.
     """
     rejected = dict(_by_rules(curation, scores))
     by_rule = frozenset(rejected)
-    kept = ~_any(rejected.values(), len(samples.cell))
+    kept = ~_any(rejected.values(), len(images.cell))
     best = curation.written.best
-    order = np.arange(len(samples.cell), dtype=np.float64)
+    order = np.arange(len(images.cell), dtype=np.float64)
     if best:
         order = _rank(-scores[best.by] if best.order == "highest" else scores[best.by])
-        beyond = kept & (_place(samples.cell, kept, order) >= best.per_cell)
+        beyond = kept & (_place(images.cell, kept, order) >= best.per_cell)
         rejected[f"not among the best {best.per_cell} of its cell by {best.by} ({best.order})"] = beyond
         kept = kept & ~beyond
     if curation.written.balance_skin_tones:
-        fewest = _fewest(samples, kept)[samples.cell]
-        rejected[BALANCE] = kept & (_place(samples.cell, kept, order) >= fewest)
-    return Verdicts(samples, rejected, kept, by_rule)
+        fewest = _fewest(images, kept)[images.cell]
+        rejected[BALANCE] = kept & (_place(images.cell, kept, order) >= fewest)
+    return Verdicts(images, rejected, kept, by_rule)
 
 
 def _by_rules(curation: Curation, scores: Scores) -> Iterator[tuple[str, Mask]]:
-    """Whom each rule rejects: those that it does not hold of, and those of whom that is not known."""
+    """The images that each rule rejects, by reason: where it does not hold, and where a score is not known."""
     for text, rule in curation.rules:
         judged = rule.judge(scores)
         unknown = ~judged.holds & ~judged.fails
@@ -114,13 +118,13 @@ def _place(cell: NDArray[np.int64], kept: Mask, order: NDArray[np.float64]) -> N
     return places
 
 
-def _fewest(samples: Samples, kept: Mask) -> NDArray[np.int64]:
-    """For each cell, what the tone of its entry and label that keeps the fewest keeps."""
-    counts = samples.count(kept).tolist()
+def _fewest(images: ImageTable, kept: Mask) -> NDArray[np.int64]:
+    """For each cell, the smallest number kept of any tone of its entry and label."""
+    counts = images.count(kept).tolist()
     fewest: dict[tuple[str, str], int] = {}
-    for (entry, label, _), count in zip(samples.cells, counts, strict=True):
+    for (entry, label, _), count in zip(images.cells, counts, strict=True):
         fewest[entry, label] = min(count, fewest.get((entry, label), count))
-    return np.array([fewest[entry, label] for entry, label, _ in samples.cells], np.int64)
+    return np.array([fewest[entry, label] for entry, label, _ in images.cells], np.int64)
 
 
 def _any(masks: Any, length: int) -> Mask:
@@ -130,16 +134,15 @@ def _any(masks: Any, length: int) -> Mask:
     return found
 
 
-_Z = 1.959963984540054  # the normal distribution's 97.5 % point
-
-
 def ratios(verdicts: Verdicts, scale: str) -> list[Ratio]:
-    """The ratio of each rule, and where there are several of all of them; none where a group has no image.
+    """How often each rule, and all rules together where there are several, reject dark skin beside light skin.
+
+    None where a group has no image.
 
     Reasons that count images (``best``, ``balance_skin_tones``) are left out: they cut what the rules left too many of.
     """
-    groups, samples = skin_tones.GROUPS.get(scale, {}), verdicts.samples
-    tones = np.array([tone for _, _, tone in samples.cells], np.int64)[samples.cell]
+    groups, images = skin_tones.GROUPS.get(scale, {}), verdicts.images
+    tones = np.array([tone for _, _, tone in images.cells], np.int64)[images.cell]
     light, dark = np.isin(tones, groups.get("light", ())), np.isin(tones, groups.get("dark", ()))
     if not light.any() or not dark.any():
         return []
@@ -159,10 +162,11 @@ def _ratio(reason: str, mask: Mask, light: Mask, dark: Mask) -> Ratio:
 
 
 def interval(cases: int, total: int, control_cases: int, control_total: int) -> tuple[float, float]:
-    """The 95 % interval of a ratio of two rates, by the adjusted log method.
+    """The 95 % interval of a ratio of two rates, lower and upper end, by the adjusted log method.
 
     Half a case is added to each count (S. D. Walter, Biometrika 1975, 62:371), so that it exists where a count is 0;
-    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469).
+    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469). That is what
+    ``scipy.stats.contingency.relative_risk`` has, without the half case.
     """
     a, n, b, m = cases + 0.5, total + 0.5, control_cases + 0.5, control_total + 0.5
     centre = math.log(a / n) - math.log(b / m)

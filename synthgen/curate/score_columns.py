@@ -1,4 +1,4 @@
-"""The scores of a run's images, read as columns in the order of the images that are judged."""
+"""The scores of a run's images, read as columns: one number an image, in the order of the image table."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core import table_file
-from synthgen.curate.image_table import Samples
+from synthgen.curate.image_table import ImageTable
 from synthgen.errors import IncompleteError, InputError
 from synthgen.runs import verdicts
 
 
-def read(root: Path, samples: Samples, columns: Iterable[str]) -> dict[str, NDArray[np.float64]]:
-    """The columns asked for, ``scorer.column`` each, N numbers each; NaN where a score is not known.
+def read(root: Path, images: ImageTable, columns: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+    """The columns asked for by ``scorer.column``: float64, shape (N,), NaN where a score is not known.
 
     Raises:
         IncompleteError: An image has no score yet.
@@ -28,7 +28,7 @@ def read(root: Path, samples: Samples, columns: Iterable[str]) -> dict[str, NDAr
     found = {}
     for scorer, names in wanted.items():
         table = _table(root, scorer, names)
-        rows = _rows(root, scorer, table["key"], samples)
+        rows = _rows(root, scorer, table["key"], images)
         for name in names:
             found[f"{scorer}.{name}"] = _numbers(f"{scorer}.{name}", table[name])[rows]
     return found
@@ -42,15 +42,15 @@ def _table(root: Path, scorer: str, names: list[str]) -> Any:
         return table_file.read(path, ["key", *names])[0]
 
 
-def _rows(root: Path, scorer: str, keys: Any, samples: Samples) -> NDArray[np.int64]:
+def _rows(root: Path, scorer: str, keys: Any, images: ImageTable) -> NDArray[np.int64]:
     """Where each image's row is."""
     import pyarrow.compute
 
-    found = pyarrow.compute.index_in(samples.keys, value_set=keys.cast(samples.keys.type).combine_chunks())
+    found = pyarrow.compute.index_in(images.keys, value_set=keys.cast(images.keys.type).combine_chunks())
     if found.null_count:
-        first = samples.keys.filter(found.is_null())[0].as_py()
+        first = images.keys.filter(found.is_null())[0].as_py()
         raise IncompleteError(
-            f"{verdicts.scores_path(root, scorer)}: {found.null_count:,} of {len(samples.keys):,} images have no score "
+            f"{verdicts.scores_path(root, scorer)}: {found.null_count:,} of {len(images.keys):,} images have no score "
             f"there yet (`{first}` is one); run `synthgen curate {root}`"
         )
     rows: NDArray[np.int64] = found.to_numpy().astype(np.int64)

@@ -1,4 +1,7 @@
-"""Scoring: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer."""
+"""Scores a run: each work shard once a scorer, in parts that a kill can't spoil, put together as one file a scorer.
+
+Not ``joblib.Memory``, which pickles: parts are Parquet, named by their shard's sha256 and all that a score depends on.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ from synthgen.runs import tar_samples
 from synthgen.runs.receipts import Ledger
 from synthgen.vision.images import codec
 
+FOLDER = "scores"
+_FACTS = "synthgen"
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -32,7 +38,7 @@ class Shard:
     images: int
 
     def batch(self) -> Batch:
-        """Its images.
+        """The shard's records and pixels.
 
         Raises:
             DamagedError: It can't be read.
@@ -50,7 +56,7 @@ class Shard:
         return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
 
 
-def finished(root: Path, plan: Plan) -> Iterator[Shard]:
+def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
     for name, entry in plan.entries.items():
         ledger = Ledger(root, name, entry.digest)
@@ -60,13 +66,9 @@ def finished(root: Path, plan: Plan) -> Iterator[Shard]:
                 yield Shard(name, number, ledger.tar(number), receipt.sha256, receipt.count)
 
 
-FOLDER = "scores"
-_FACTS = "synthgen"
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A work shard was scored: by which scorer, which shard, and how many images."""
+    """The scores of one work shard are on disk: the scorer, the shard, and how many images."""
 
     scorer: str
     entry: str
@@ -88,14 +90,10 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        told = {
-            "scorer": name,
-            "settings": settings.model_dump(mode="json"),
-            **self._scorer.facts,
-            **code_of(name, self._module),
-        }
-        self.digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        self._facts = told | {"digest": self.digest, "generator": f"synthgen {__version__}"}
+        identity = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
+        identity |= code_of(name, self._module)
+        self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._facts = identity | {"digest": self.digest, "generator": f"synthgen {__version__}"}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
 
     @property

@@ -1,4 +1,4 @@
-"""What became of a run's images: survivors by cell and reason, what a quota lacks, whether dark skin fares worse."""
+"""What became of a run's images, cell by cell: how many survive, how many each reason rejects, what a quota lacks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from synthgen.runs.verdicts import CurationSummary, Ratio
 
 @dataclass(frozen=True, slots=True)
 class CellSurvivors:
-    """What became of one cell.
+    """How many images of one cell were planned, judged, kept and accepted.
 
     Attributes:
         entry: The entry.
@@ -40,7 +40,7 @@ class CellSurvivors:
 
 @dataclass(frozen=True, slots=True)
 class Survivors:
-    """What became of a run's images.
+    """What became of a run's images: the survivors of every cell.
 
     Attributes:
         facts: What is kept with the verdicts.
@@ -65,11 +65,11 @@ class Survivors:
         return [ratio for ratio in self.facts.parity if ratio.low > self.max_ratio]
 
 
-def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: CurationSummary) -> Survivors:
-    """Count what became of each cell of a plan."""
-    samples, quota = verdicts.samples, curation.written.quota or 0
-    judged, kept, accepted = samples.count(), samples.count(verdicts.kept), samples.count(verdicts.accepted)
-    rejected = {reason: samples.count(mask) for reason, mask in verdicts.rejected.items()}
+def count_survivors(plan: Plan, curation: Curation, verdicts: Verdicts, summary: CurationSummary) -> Survivors:
+    """The survivors of each cell of a plan, counted."""
+    images, quota = verdicts.images, curation.written.quota or 0
+    judged, kept, accepted = images.count(), images.count(verdicts.kept), images.count(verdicts.accepted)
+    rejected = {reason: images.count(mask) for reason, mask in verdicts.rejected.items()}
     planned = [cell.count for entry in plan.entries.values() for cell in entry.cells]
     scale = plan.manifest.document.skin_tones.scale
     cells = [
@@ -85,7 +85,7 @@ def outcome(plan: Plan, curation: Curation, verdicts: Verdicts, facts: CurationS
             rejected={reason: int(counts[number]) for reason, counts in rejected.items()},
             lacking=max(0, quota - int(kept[number])),
         )
-        for number, (entry, label, tone) in enumerate(samples.cells)
+        for number, (entry, label, tone) in enumerate(images.cells)
     ]
     parity = curation.written.parity
-    return Survivors(facts, cells, parity.max_ratio, parity.required)
+    return Survivors(summary, cells, parity.max_ratio, parity.required)

@@ -43,12 +43,12 @@ def draw(outcome: Survivors, root: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = _rows(outcome.cells)
+    rows = _bars(outcome.cells)
     entries = list(dict.fromkeys(cell.entry for cell in outcome.cells))
     figure = Figure((2.2 + _WIDTH * len(entries), 1.6 + _INCHES_A_BAR * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(entries), sharey=True, squeeze=False)[0]
     for panel, entry in zip(panels, entries, strict=True):
-        _panel(panel, entry, [_added(outcome.cells, entry, row) for row in rows], outcome)
+        _panel(panel, entry, [_cells_of_bar(outcome.cells, entry, row) for row in rows], outcome)
     panels[0].set_yticks(range(len(rows)), [" ".join(filter(None, row)) for row in rows], fontsize=8)
     panels[0].invert_yaxis()
     handles, names = panels[0].get_legend_handles_labels()
@@ -60,13 +60,13 @@ def draw(outcome: Survivors, root: Path) -> Path:
     return root / FILE
 
 
-def _rows(cells: Sequence[CellSurvivors]) -> list[tuple[str, str]]:
+def _bars(cells: Sequence[CellSurvivors]) -> list[tuple[str, str]]:
     """The bars: a label and a tone each; only tones where that would be too many."""
     rows = list(dict.fromkeys((cell.label, cell.skin_tone) for cell in cells))
     return rows if len(rows) <= _MOST_BARS else list(dict.fromkeys(("", tone) for _, tone in rows))
 
 
-def _added(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> list[CellSurvivors]:
+def _cells_of_bar(cells: Sequence[CellSurvivors], entry: str, row: tuple[str, str]) -> list[CellSurvivors]:
     return [cell for cell in cells if cell.entry == entry and cell.skin_tone == row[1] and row[0] in ("", cell.label)]
 
 

@@ -1,4 +1,4 @@
-"""What makes the images of a batch of samples, and what it gives back."""
+"""The interface of image makers: a batch of samples in, their images out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MadeImages:
-    """What a maker gives back for a batch.
+    """The images of a batch of samples.
 
     Attributes:
         pixels: uint8 RGB, shape (batch, height, width, 3).
@@ -31,7 +31,7 @@ class MadeImages:
 
 
 class ImageMaker(Protocol):
-    """Makes the images of a batch of samples; what one looks like depends on no other."""
+    """Makes the images of a batch of samples, each independent of the others in its batch."""
 
     def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        """Make one image a sample; ``precise`` computes in fp32 whatever the dtype is otherwise."""
+        """One image a sample; ``precise`` computes in fp32 whatever the dtype is otherwise."""

@@ -1,7 +1,10 @@
 """Whether synthetic images help a classifier, for whom, and how sure that is: a study over arms, sizes and seeds.
 
-:func:`prepare` lists the images, finds leaks and near-copies and designs the trials; :func:`evaluate` trains what is
-not trained yet and writes the report; :func:`rescore` writes it again from the predictions alone.
+1. :func:`prepare` finds real and synthetic images (``images/locate``, ``images/synthetic``) and their near-duplicates.
+2. ``design/`` says which images train which trial, leaks left out; ``images/examples`` puts the images into rows.
+3. :func:`evaluate` trains each distinct training (``train/``), and keeps what it predicts in ``trials/``, a file each.
+4. ``collect`` gathers these into ``predictions.parquet``; ``analysis/`` makes figures and comparisons from it alone.
+5. ``report/`` writes tables, plots and sentences; :func:`rescore` writes them again from the predictions.
 """
 
 import os
@@ -14,7 +17,7 @@ from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
 from synthgen.evaluate.train.train import Setup, Unit
 
-__all__ = ["Job", "Unit", "check", "evaluate", "finished", "prepare", "rescore"]
+__all__ = ["EvaluateJob", "Unit", "check", "evaluate", "finished", "prepare", "rescore"]
 
 TRIALS = "trials"
 
@@ -26,7 +29,7 @@ def evaluate(
     stop: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
 ) -> Iterator[Unit]:
-    """Train what is not trained yet; yields each training once its answers are on disk; writes the report at the end.
+    """Each training once its answers are on disk: those that are not there yet are done, then the report is written.
 
     Killed at any time and called again it repeats no training, and ends with the same bytes.
 
@@ -45,21 +48,21 @@ def evaluate(
 
     job = _as_trained(job)
     setup = _setup(job)
-    todo = [_unit(job, name) for name in job.names if setup.units.read(name) is None]
+    todo = [_training(job, name) for name in job.names if setup.results.read(name) is None]
     if todo:
         _write_inputs(job, setup.inputs, progress)
         try:
-            yield from worker_pool.work(setup, todo, workers or _processes(setup, len(todo)), stop)
+            yield from worker_pool.train_all(setup, todo, workers or _processes(setup, len(todo)), stop)
         finally:
             setup.inputs.unlink(missing_ok=True)
-    write.write(collect.predictions(job, setup.units), job.out)
+    write.write(collect.predictions(job, setup.results), job.out)
 
 
 def finished(job: EvaluateJob) -> int:
-    """How many of a study's trainings are done."""
+    """The number of a study's trainings that are done."""
     job = _as_trained(job)
-    units = _setup(job).units
-    return sum(units.read(name) is not None for name in job.names)
+    results = _setup(job).results
+    return sum(results.read(name) is not None for name in job.names)
 
 
 def rescore(out: Path) -> None:
@@ -76,18 +79,18 @@ def rescore(out: Path) -> None:
 def _as_trained(job: EvaluateJob) -> EvaluateJob:
     """The study by the names of the former optimizer's trainings where it has them all, so that no two are mixed."""
     former = replace(job, network=replace(job.network, digest=job.network.former))
-    units = _setup(former).units
-    return former if job.network.former and all(units.read(name) for name in former.names) else job
+    results = _setup(former).results
+    return former if job.network.former and all(results.read(name) for name in former.names) else job
 
 
 def _setup(job: EvaluateJob) -> Setup:
     folder = job.out / TRIALS
     return Setup(
-        learner=job.settings.learner,
+        classifier=job.settings.learner,
         network=job.network.name,
         mix=job.settings.mix,
-        labels=job.roll.labels,
-        held=job.roll.held,
+        labels=job.examples.labels,
+        held_out=job.examples.held_out,
         classes=len(job.labels),
         inputs=folder / f".inputs.{atomic.owner()}",
         folder=folder,
@@ -95,9 +98,9 @@ def _setup(job: EvaluateJob) -> Setup:
     )
 
 
-def _unit(job: EvaluateJob, name: str) -> Unit:
+def _training(job: EvaluateJob, name: str) -> Unit:
     trial = job.names[name]
-    real, synthetic = job.roll.rows(trial)
+    real, synthetic = job.examples.rows_of(trial)
     return Unit(name, real, synthetic, trial.optimizer_steps, trial.augmented)
 
 
@@ -108,16 +111,16 @@ def _write_inputs(job: EvaluateJob, path: Path, progress: Progress | None) -> No
     for folder in (path.parent, *path.parent.glob("*/"), job.out / "plots"):
         atomic.sweep(folder)
     frozen = job.network.frozen
-    told = partial(progress, "computing features" if frozen else "reading pixels") if progress else None
+    report = partial(progress, "computing features" if frozen else "reading pixels") if progress else None
     if frozen:
-        arrays.write_features(job.roll.items, frozen, path, told)
+        arrays.write_features(job.examples.rows, frozen, path, report)
     else:
-        arrays.write_pixels(job.roll.items, job.settings.learner.side, path, told)
+        arrays.write_pixels(job.examples.rows, job.settings.learner.side, path, report)
 
 
-def _processes(setup: Setup, units: int) -> int:
-    """How many processes to train in: starting one takes as long as some ten probes."""
+def _processes(setup: Setup, trainings: int) -> int:
+    """The number of processes to train in: starting one takes as long as some ten probes."""
     if setup.device != "cpu":
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, -(-units // 20)) if setup.learner.kind == "probe" else cores
+    return min(cores, -(-trainings // 20)) if setup.classifier.kind == "probe" else cores

@@ -1,15 +1,15 @@
-"""What a study ends with: every prediction of its trials, from the ledger of their trainings."""
+"""Every prediction of a study's trials, gathered from what its trainings left."""
 
 import numpy as np
 
 from synthgen.errors import IncompleteError
-from synthgen.evaluate.analysis.predictions import Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.prepare import EvaluateJob
-from synthgen.evaluate.train.results_store import Units
+from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 
 
-def predictions(job: EvaluateJob, units: Units) -> Predictions:
+def predictions(job: EvaluateJob, results: ResultsStore) -> Predictions:
     """The predictions of a whole study; trials of two arms that are one training share its answers.
 
     Raises:
@@ -17,36 +17,36 @@ def predictions(job: EvaluateJob, units: Units) -> Predictions:
     """
     by_id = {source.id: source for source in job.index.sources}
     tested = [by_id[one] for one in job.design.test]
-    answers = {name: units.read(name) for name in job.names}
+    answers = {name: results.read(name) for name in job.names}
     trained, probabilities = [], []
     for trial in job.design.trials:
         learned = answers[job.name(trial)]
         if learned is None:
             raise IncompleteError(f"{job.out}: the training {job.name(trial)} is gone; run the same command again")
         named = trial.key, trial.arm, trial.strategy, trial.n_real, float(trial.ratio), trial.seed
-        trained.append(Trained(*named, learned.optimizer_steps, trial.n_train))
+        trained.append(TrainedTrial(*named, learned.optimizer_steps, trial.n_train))
         probabilities.append(learned.test)
     return Predictions(
         _study(job, any(source.tone for source in tested)),
         tuple(trained),
         job.design.test,
-        job.roll.labels[job.roll.held["test"]],
+        job.examples.labels[job.examples.held_out["test"]],
         np.array([source.tone for source in tested], np.int64),
         tuple(by_id[one].group or one for one in job.design.test),
         np.stack(probabilities),
     )
 
 
-def _study(job: EvaluateJob, has_tones: bool) -> Study:
-    settings, document = job.settings, job.read.document
-    return Study(
+def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
+    settings, document = job.settings, job.manifest.document
+    return StudyFacts(
         name=document.name,
         labels=tuple(job.labels),
         scale=document.skin_tones.scale if has_tones else "",
         generator_pool=settings.generator_pool,
         protocol=settings.protocol,
         mix=f"share {settings.mix.share:g}" if isinstance(settings.mix, Share) else settings.mix,
-        learner=job.network.words,
+        learner=job.network.description,
         notes=job.notes,
         excluded=job.design.excluded,
         against=settings.against,

@@ -1,4 +1,4 @@
-"""Prepares a study: its images listed, its leaks and near-copies found, its trials designed; nothing is trained yet."""
+"""A study that is ready to be trained: its images listed, its leaks and near-duplicates found, its trials designed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,9 @@ from synthgen.evaluate.design.design import Design, design, refuse
 from synthgen.evaluate.design.trials import Trial, digest
 from synthgen.evaluate.images import examples, locate, near_duplicates, synthetic
 from synthgen.evaluate.images.examples import Examples
-from synthgen.evaluate.images.near_duplicates import Near
-from synthgen.evaluate.images.synthetic import Listed
+from synthgen.evaluate.images.near_duplicates import NearDuplicates
+from synthgen.evaluate.images.synthetic import SyntheticListing
+from synthgen.evaluate.note import Note
 from synthgen.evaluate.train import backbone
 from synthgen.evaluate.train.backbone import Network
 from synthgen.plan.manifest import Evaluate, Manifest
@@ -28,7 +29,7 @@ STUDY = "study.json"
 _FORMAT = 1
 
 
-def claim(out: Path, name: str) -> None:
+def reserve(out: Path, name: str) -> None:
     """Make a folder this study's, or check that it is.
 
     Raises:
@@ -56,57 +57,63 @@ class EvaluateJob:
     """A study that is ready to be trained.
 
     Attributes:
-        read: Its manifest.
+        manifest: Its manifest.
         settings: What is asked.
         out: The report's folder.
         index: The real images.
         network: What its classifiers stand on.
         design: Its trials.
-        near: What was found to look like something else.
-        roll: Its images in rows.
-        curated: What a reader has to know of how synthetic images were chosen.
+        near_duplicates: What was found to look like something else; ``None`` without synthetic images.
+        examples: Its images in rows.
+        of_curation: What a reader has to know of how synthetic images were chosen.
     """
 
-    read: Manifest
+    manifest: Manifest
     settings: Evaluate
     out: Path
     index: Index
     network: Network
     design: Design
-    near: Near | None
-    roll: Examples
-    curated: tuple[str, ...]
+    near_duplicates: NearDuplicates | None
+    examples: Examples
+    of_curation: tuple[Note, ...]
 
     @cached_property
     def names(self) -> dict[str, Trial]:
-        """Each distinct training by the name of its unit, with a trial that it is of, in the design's order."""
+        """Each distinct training by its name, with a trial that it is of, in the design's order."""
         return {self.name(trial): trial for trial in self.design.trials}
 
     def name(self, trial: Trial) -> str:
-        """The name of a trial's training in the ledger."""
+        """The name of a trial's training in the results' store."""
         return digest([trial.training, self.network.digest])
 
     @property
     def labels(self) -> list[str]:
         """The labels that are told apart."""
-        return labels_of(self.read)
+        return labels_of(self.manifest)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the report has to know."""
-        learner = f"The learner, {self.network.words}: {self.network.origin}"
-        return (*self.design.notes, *self.curated, learner, *(self.near.notes() if self.near else ()))
+    def notes(self) -> tuple[Note, ...]:
+        """The notes of the report."""
+        classifier = Note(f"The learner, {self.network.description}: {self.network.origin}")
+        looked_for = self.near_duplicates.notes() if self.near_duplicates else ()
+        return (*self.design.notes, *self.of_curation, classifier, *looked_for)
 
 
 def prepare(
-    read: Manifest, out: Path, doors: Extensions, *, given: Path | None = None, progress: Progress | None = None
+    manifest: Manifest,
+    out: Path,
+    extensions: Extensions,
+    *,
+    given: Path | None = None,
+    progress: Progress | None = None,
 ) -> EvaluateJob:
-    """Prepare a study, and refuse one that can't be done.
+    """A study that is ready to be trained; one that can't be done is refused.
 
     Args:
-        read: The manifest.
+        manifest: The manifest.
         out: The report's folder.
-        doors: The strategies and sources there are.
+        extensions: The strategies and sources there are.
         given: The run or dataset of synthetic images, in place of ``evaluate.synthetic``.
         progress: Told what is done, how much of it, and how much there is; may raise to stop.
 
@@ -114,82 +121,84 @@ def prepare(
         InputError: The study can't be done as asked; one line for each fault.
         IncompleteError: The run lacks images.
     """
-    settings, images, document = read.document.evaluate, read.real, read.document
+    settings, images, document = manifest.document.evaluate, manifest.real, manifest.document
     if settings is None or images is None:
         raise InputError("evaluate: missing; say what to study, as docs/evaluate.md does")
-    claim(out, document.name)
-    labels, tell = labels_of(read), progress or _silent
-    network = backbone.load(settings.learner, read.base, len(labels))
-    root = _synthetic_root(read, settings, given, out)
-    index, home = locate.find_index(read, images, root, out, partial(tell, "indexing real images"))
-    found = _listed(root, settings, doors, document.skin_tones.scale)
-    pictures = ImageReader(indexing.open_images(images.source, images.settings, read.base, home), found.places)
+    reserve(out, document.name)
+    labels, report = labels_of(manifest), progress or _silent
+    network = backbone.load(settings.learner, manifest.base, len(labels))
+    root = _synthetic_root(manifest, settings, given, out)
+    index, home = locate.find_index(manifest, images, root, out, partial(report, "indexing real images"))
+    found = _listed(root, settings, extensions, document.skin_tones.scale)
+    pictures = ImageReader(indexing.open_images(images.source, images.settings, manifest.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
-    tell_near = partial(tell, "looking for near-copies")
-    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=tell_near)
-    looked = search(_of(index, labels), found.images, pictures, out) if root else None
-    excluded = looked.of_held if looked else ()
+    report_near = partial(report, "looking for near-copies")
+    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=report_near)
+    alike = search(_of_labels(index, labels), found.images, pictures, out) if root else None
+    excluded = alike.of_held if alike else ()
     designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
-    called = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
-    curated = tuple(caveats.of_curation(found.curation, _learned(found.curation, doors)))
-    return EvaluateJob(read, settings, out, index, network, designed, looked, called, curated)
+    rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
+    of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, extensions)))
+    return EvaluateJob(manifest, settings, out, index, network, designed, alike, rows, of_curation)
 
 
-def check(read: Manifest, out: Path, index: Index | None) -> None:
-    """Refuse a study that its real images, its learner or its folder make impossible, before any image is made.
+def check(manifest: Manifest, out: Path, index: Index | None) -> None:
+    """Refuse a study that its real images, its classifier or its folder make impossible, before any image is made.
 
     Args:
-        read: The manifest.
+        manifest: The manifest.
         out: The report's folder.
         index: The real images, as far as they are indexed already.
 
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
     """
-    settings, labels = read.document.evaluate, labels_of(read)
+    settings, labels = manifest.document.evaluate, labels_of(manifest)
     if settings is None:
         return
-    if settings.uncurated and settings.synthetic == "this" and read.curation is None:
+    if settings.uncurated and settings.synthetic == "this" and manifest.curation is None:
         raise InputError(
             "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
         )
-    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(read.base / settings.synthetic):
+    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(manifest.base / settings.synthetic):
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )
-    claim(out, read.document.name)
-    backbone.load(settings.learner, read.base, len(labels))
+    reserve(out, manifest.document.name)
+    backbone.load(settings.learner, manifest.base, len(labels))
     refuse(feasibility.of_real(settings, index, labels) if index else [])
 
 
-def labels_of(read: Manifest) -> list[str]:
+def labels_of(manifest: Manifest) -> list[str]:
     """The labels that a study tells apart, in the manifest's order."""
-    known, asked = list(read.document.labels), read.document.evaluate
+    known, asked = list(manifest.document.labels), manifest.document.evaluate
     return [label for label in known if asked is None or asked.labels is None or label in asked.labels]
 
 
-def _learned(curation: Mapping[str, Any], doors: Extensions) -> list[str]:
+def _learned(curation: Mapping[str, Any], extensions: Extensions) -> list[str]:
     """The scorers that images were chosen by and that learned from real images with their labels."""
-    used = [name for name in curation.get("scores", ()) if name in doors.scorers.built_in()]
-    return [name for name in used if doors.scorers.module(name).Settings.learns_labels]
+    used = [name for name in curation.get("scores", ()) if name in extensions.scorers.built_in()]
+    return [name for name in used if extensions.scorers.module(name).Settings.learns_labels]
 
 
-def _synthetic_root(read: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
+def _synthetic_root(manifest: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
     if not arms.uses_synthetic(settings):
         return None
-    name, run = read.document.name, settings.uncurated
-    return locate.find(settings.synthetic, given, name=name, base=read.base, out=out, run=run)
+    name, run = manifest.document.name, settings.uncurated
+    return locate.find(settings.synthetic, given, name=name, base=manifest.base, out=out, run=run)
 
 
-def _listed(root: Path | None, settings: Evaluate, doors: Extensions, scale: str) -> Listed:
+def _listed(root: Path | None, settings: Evaluate, extensions: Extensions, scale: str) -> SyntheticListing:
     if root is None:
-        return Listed((), {})
+        return SyntheticListing((), {})
     pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
-    return synthetic.listed(root, doors, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated)
+    return synthetic.list_synthetic(
+        root, extensions, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated
+    )
 
 
-def _of(index: Index, labels: Sequence[str]) -> Index:
+def _of_labels(index: Index, labels: Sequence[str]) -> Index:
     """The real images of some labels."""
     return Index(tuple(source for source in index.sources if source.label in labels))
 

@@ -1,23 +1,23 @@
-"""Trains every adapter that a manifest asks for and that is not there yet; yields how far it is, and receipts."""
+"""Trains every adapter that a manifest asks for and that is not there yet."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
+from synthgen.finetune.methods._settings import training_settings
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.runs import run_folder
 
-__all__ = ["Job", "Step", "Trained", "finetune", "prepare"]
+__all__ = ["FinetuneJob", "Step", "Trained", "finetune", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """An adapter is finished and safely on disk.
+    """An adapter that is finished and safely on disk.
 
     Attributes:
         adapter: Its name.
@@ -48,11 +48,11 @@ class FinetuneJob:
     @property
     def steps(self) -> int:
         """Optimizer steps of all that are to be trained, on one device."""
-        return sum(cast(Any, one.entry.settings).steps(len(one.pool)) for one in self.todo)
+        return sum(training_settings(one.entry).steps(len(one.pool)) for one in self.todo)
 
 
 def prepare(plan: Plan, root: Path) -> FinetuneJob:
-    """Claim a folder for a plan and find the adapters that are not there.
+    """The adapters of a plan, and those of them that its folder, reserved for it here, does not have.
 
     Raises:
         PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
@@ -60,17 +60,17 @@ def prepare(plan: Plan, root: Path) -> FinetuneJob:
     """
     run_folder.reserve(root, plan)
     todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
-    for name, tuning in plan.adapter_plans.items():
+    for name, adapter_plan in plan.adapter_plans.items():
         folder = root / adapter_folder.FOLDER / name
         if not folder.exists():
-            todo.append(tuning)
+            todo.append(adapter_plan)
             continue
         found = adapter_folder.read(folder)["digest"]
         finished.append(name)
-        if found != tuning.adapter.digest:
+        if found != adapter_plan.adapter.digest:
             faults.append(
                 f"{folder} is an adapter of another recipe or of other images (there {found[:12]}, asked "
-                f"{tuning.adapter.digest[:12]}): use another --out, rename the entry, or undo the change"
+                f"{adapter_plan.adapter.digest[:12]}): use another --out, rename the entry, or undo the change"
             )
     if faults:
         raise PlanMismatchError(*faults)
@@ -80,7 +80,9 @@ def prepare(plan: Plan, root: Path) -> FinetuneJob:
 def finetune(
     job: FinetuneJob, device: str = "auto", *, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Step | Trained]:
-    """Train the adapters of a job one after another; each takes up its own state where it was stopped.
+    """Train the adapters of a job one after another, each from its own newest state.
+
+    Yields a :class:`Step` every few seconds and a :class:`Trained` for each adapter.
 
     Args:
         job: What there is to do.
@@ -93,13 +95,13 @@ def finetune(
     """
     from synthgen.finetune import train_adapter
 
-    for tuning in job.todo:
+    for adapter_plan in job.todo:
         if stop():
             raise StoppedError(STOPPED)
-        folder = job.root / adapter_folder.FOLDER / tuning.adapter.name
+        folder = job.root / adapter_folder.FOLDER / adapter_plan.adapter.name
         seconds = 0.0
-        for step in train_adapter.train(job.plan.manifest, tuning, job.root, device=device, stop=stop):
+        for step in train_adapter.train(job.plan.manifest, adapter_plan, job.root, device=device, stop=stop):
             seconds += step.seconds
             yield step
         facts = adapter_folder.read(folder)
-        yield Trained(tuning.adapter.name, folder, len(tuning.pool), facts["steps"], facts["loss"], seconds)
+        yield Trained(adapter_plan.adapter.name, folder, len(adapter_plan.pool), facts["steps"], facts["loss"], seconds)

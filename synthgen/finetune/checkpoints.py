@@ -1,23 +1,34 @@
 """A training's newest state on disk, in safetensors: weights, both moments of AdamW, averages, and the step.
 
-Random numbers are a function of the step (:mod:`synthgen.finetune.step_seeds`), and so is the learning rate; so a
-training that goes on from here gives the weights of an unbroken one, to the byte.
+Not ``accelerate.save_state``: it writes pickles, which can run code when they are read, in several files that a kill
+can leave at odds, with states of random generators that are not needed here. Random numbers are a function of the step
+(:mod:`synthgen.finetune.step_seeds`), and so is the learning rate; so a training that goes on from here gives the
+weights of an unbroken one, to the byte.
 """
+
+from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.core import atomic
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Parameter
 
-def sort(path: Path) -> None:
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def sort_header(path: Path) -> None:
     """Write a safetensors file's header anew, its metadata sorted, so that the same tensors give the same bytes.
 
-    The format is 8 bytes with the header's length, the header as JSON padded with blanks, and the tensors.
+    The safetensors library writes metadata in an order that changes from call to call. The format is 8 bytes with the
+    header's length, the header as JSON padded with blanks, and the tensors.
     """
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
@@ -30,12 +41,9 @@ def sort(path: Path) -> None:
     atomic.write(path, len(text).to_bytes(8, "little") + text + content[8 + length :])
 
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
-
-
 @dataclass(frozen=True)
-class State:
-    """What of a training changes as it goes on.
+class TrainingState:
+    """What of a training changes as it goes on, to be kept and taken up again.
 
     Attributes:
         parameters: What is trained, by name.
@@ -45,7 +53,7 @@ class State:
         facts: What has to be the same where it is taken up again, as plain values.
     """
 
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Parameter]
     optimizer: Any
     average: Any
     scaler: Any
@@ -65,7 +73,7 @@ class State:
         atomic.publish(scratch, path)
 
     def restore(self, path: Path) -> int:
-        """Take a state up again; returns the steps that are done: 0 where there is none, or one of other facts."""
+        """The steps that are done, the state taken up again; 0 where there is none, or one of other facts."""
         import torch
         from safetensors import safe_open
 
@@ -89,8 +97,8 @@ class State:
             self.scaler.load_state_dict(json.loads(told["scaler"]))
         return step
 
-    def _tensors(self) -> dict[str, Any]:
-        tensors = {f"weight/{name}": value for name, value in self.parameters.items()}
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {f"weight/{name}": value for name, value in self.parameters.items()}
         for name, value in self.parameters.items():
             if value in self.optimizer.state:
                 tensors |= {f"{one}/{name}": self.optimizer.state[value][one] for one in _MOMENTS}

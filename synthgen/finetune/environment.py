@@ -1,4 +1,4 @@
-"""Where a training runs: what its weights depend on beside the recipe, kept beside its state; and accelerate's part."""
+"""The environment of a training: what its weights depend on beside the recipe, kept beside its state."""
 
 import json
 import shutil
@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic, devices
+from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import UnavailableError
 from synthgen.finetune import methods
-from synthgen.plan.adapters import AdapterPlan
+from synthgen.finetune.methods import TrainingSettings
 
 FILE = "environment.json"
-_PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
+PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
 
 
-def facts(tuning: AdapterPlan, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
-    """What the weights depend on beside the recipe."""
+def facts(adapter: Adapter, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
+    """What the weights depend on beside the recipe, as plain values."""
     return {
-        "digest": tuning.adapter.digest,
+        "digest": adapter.digest,
         "device": device.kind,
         "device_name": device.name,
         "threads": device.threads,
         "mixed_precision": mixed_precision,
         "model_revision": revision,
-        "versions": {name: version(name) for name in _PACKAGES} | methods.plugins.versions(tuning.entry.method),
+        "versions": {name: version(name) for name in PACKAGES} | methods.plugins.versions(adapter.method),
     }
 
 
@@ -54,8 +55,8 @@ def precision(asked: str, device: devices.Device) -> str:
     return "bf16" if device.bf16 else "fp16" if device.kind == "cuda" else "no"
 
 
-def accelerator(mixed_precision: str, settings: Any, device: str) -> Any:
-    """accelerate's, fresh: in one process adapters of several precisions are trained one after another."""
+def accelerator(mixed_precision: str, settings: TrainingSettings, device: str) -> Any:
+    """A fresh ``Accelerator``: in one process adapters of several precisions are trained one after another."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState
 

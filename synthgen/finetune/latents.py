@@ -1,4 +1,4 @@
-"""What a training shows its model: every image's latents and every prompt's embeddings, computed once.
+"""The latents of every training image and the embeddings of every prompt, computed once before training.
 
 An image is encoded ``variants`` times, each time augmented anew and, where the strategy paints, with another mask. The
 mean and the deviation of its latents are kept, so each step still draws from the posterior.
@@ -12,59 +12,62 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion import pipelines
 from synthgen.finetune import augmentation, step_seeds
-
-if TYPE_CHECKING:
-    from synthgen.core.types import Pixels
-
+from synthgen.finetune.methods._settings import TrainingSettings
 from synthgen.plan import skin_tones
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
+from synthgen.vision.images import untrusted
 
-_DRAWS = 8
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from synthgen.core.types import Bools, Pixels
+
+_PROMPTS_AN_IMAGE = 8  # drawn, and kept where they differ
+_BATCH = 16
 
 
-def of(manifest: Manifest, tuning: AdapterPlan) -> list[tuple[str, ...]]:
-    """The distinct prompts that a few draws give for each image of the pool, a label's new word in place of its own."""
-    return [_prompts(manifest, tuning, source, new=True) for source in tuning.pool]
+def pool_prompts(manifest: Manifest, adapter_plan: AdapterPlan) -> list[tuple[str, ...]]:
+    """The prompts of each image of an adapter's pool: the distinct ones of eight draws, a label's new word in them."""
+    return [_prompts(manifest, adapter_plan, source, new=True) for source in adapter_plan.pool]
 
 
-def samples(manifest: Manifest, tuning: AdapterPlan, count: int, *, new: bool) -> list[str]:
-    """The prompt of each picture of a grid: labels and skin tones of the pool in turns.
+def grid_prompts(manifest: Manifest, adapter_plan: AdapterPlan, count: int, *, new: bool) -> list[str]:
+    """The prompt of each image of a sample grid: labels and skin tones of the pool in turns.
 
     Args:
         manifest: The manifest.
-        tuning: The adapter.
+        adapter_plan: The adapter.
         count: How many.
         new: Whether labels are called by their new words, where the method learns some.
     """
-    return [_prompts(manifest, tuning, source, new=new)[0] for source in examples(tuning, count)]
+    return [_prompts(manifest, adapter_plan, source, new=new)[0] for source in grid_sources(adapter_plan, count)]
 
 
-def examples(tuning: AdapterPlan, count: int) -> list[Source]:
+def grid_sources(adapter_plan: AdapterPlan, count: int) -> list[Source]:
     """So many images of the pool, first one of each label and skin tone; the same again where the pool has fewer."""
-    first = {(source.label, source.tone): source for source in reversed(tuning.pool)}
+    first = {(source.label, source.tone): source for source in reversed(adapter_plan.pool)}
     order = [first[cell] for cell in sorted(first)]
-    order += [source for source in tuning.pool if first[source.label, source.tone] is not source]
+    order += [source for source in adapter_plan.pool if first[source.label, source.tone] is not source]
     apart = len(first) / count if count < len(first) else 1  # evenly over the cells where not each gets a picture
     return [order[int(place * apart) % len(order)] for place in range(count)]
 
 
-def _prompts(manifest: Manifest, tuning: AdapterPlan, source: Source, *, new: bool) -> tuple[str, ...]:
-    scale, own = manifest.document.skin_tones.scale, tuning.labels[source.label]
-    words = tuning.adapter.word(source.label, own) if new else own
+def _prompts(manifest: Manifest, adapter_plan: AdapterPlan, source: Source, *, new: bool) -> tuple[str, ...]:
+    scale, own = manifest.document.skin_tones.scale, adapter_plan.labels[source.label]
+    words = adapter_plan.adapter.word(source.label, own) if new else own
     tone = (scale, source.tone, skin_tones.name(scale, source.tone))
-    drawn = (step_seeds.seed(tuning.adapter.digest, "prompt", source.id, turn) for turn in range(_DRAWS))
-    texts = (manifest.prompts.render(source.label, words, tone, one).text for one in drawn)
+    seeds = (
+        step_seeds.seed(adapter_plan.adapter.digest, "prompt", source.id, turn) for turn in range(_PROMPTS_AN_IMAGE)
+    )
+    texts = (manifest.prompts.render(source.label, words, tone, seed).text for seed in seeds)
     return tuple(dict.fromkeys(texts))
 
 
-_BATCH = 16
-
-
 @dataclass(frozen=True)
-class Material:
-    """Images as a training shows them; row ``image * variants + variant`` of each tensor is one variant of one image.
+class TrainingImages:
+    """Encoded training images; row ``image * variants + variant`` of each tensor is one variant of one image.
 
     Attributes:
         mean: The mean of the latents, as the denoiser takes them, fp32, shape (rows, channels, h, w).
@@ -75,10 +78,10 @@ class Material:
         variants: How often each image is there.
     """
 
-    mean: Any
-    deviation: Any
-    masks: Any
-    masked: Any
+    mean: Tensor
+    deviation: Tensor
+    masks: Tensor | None
+    masked: Tensor | None
     texts: tuple[tuple[str, ...], ...]
     variants: int
 
@@ -90,12 +93,12 @@ def encode(
     pipe: Any,
     images: Sequence[Callable[[], Pixels]],
     texts: Sequence[tuple[str, ...]],
-    settings: Any,
+    settings: TrainingSettings,
     *,
     masked: bool,
     digest: str,
-) -> Material:
-    """Encode every variant of every image.
+) -> TrainingImages:
+    """Every variant of every image, encoded.
 
     Args:
         pipe: The pipeline; its autoencoder is used where it lies.
@@ -109,27 +112,35 @@ def encode(
 
     variants = settings.variants if masked or _changes(settings) else 1
     reads_mask = masked and pipelines.reads_mask(pipe)
-    found: dict[str, list[Any]] = {"mean": [], "deviation": [], "masks": [], "masked": []}
+    means, deviations, all_masks, all_masked = list["Tensor"](), list["Tensor"](), list["Tensor"](), list["Tensor"]()
     with torch.inference_mode():
         for pixels, masks in _batches(images, settings, variants, masked=masked, digest=digest):
             mean, deviation = _latents(pipe, pixels / 127.5 - 1)
-            found["mean"].append(mean)
-            found["deviation"].append(deviation)
+            means.append(mean)
+            deviations.append(deviation)
             if masked:
-                small = torch.nn.functional.interpolate(masks, size=mean.shape[-2:])
-                found["masks"].append(small)
+                all_masks.append(torch.nn.functional.interpolate(masks, size=mean.shape[-2:]))
             if reads_mask:
-                found["masked"].append(_latents(pipe, (pixels / 127.5 - 1) * (masks < 0.5))[0])
-    rows = len(images) * variants
-    stacked = {name: torch.cat(parts)[:rows].clone() if parts else None for name, parts in found.items()}
-    return Material(texts=tuple(texts), variants=variants, **stacked)
+                all_masked.append(_latents(pipe, (pixels / 127.5 - 1) * (masks < 0.5))[0])
+
+    def stacked(parts: list[Tensor]) -> Tensor:  # without what filled the last batch up
+        return torch.cat(parts)[: len(images) * variants].clone()
+
+    return TrainingImages(
+        mean=stacked(means),
+        deviation=stacked(deviations),
+        masks=stacked(all_masks) if all_masks else None,
+        masked=stacked(all_masked) if all_masked else None,
+        texts=tuple(texts),
+        variants=variants,
+    )
 
 
-def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     """The embeddings of each distinct text, encoded in batches of one fixed shape."""
     import torch
 
-    new, found = sorted(set(texts)), {}
+    new, found = sorted(set(texts)), dict[str, dict[str, "Tensor"]]()
     with torch.inference_mode():
         for first in range(0, len(new), _BATCH):
             batch = new[first : first + _BATCH]
@@ -139,45 +150,41 @@ def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _changes(settings: Any) -> bool:
+def _changes(settings: TrainingSettings) -> bool:
     """Whether two variants of an image can differ."""
     return bool(settings.random_flip or settings.crop_scale or settings.color_jitter)
 
 
 def _batches(
-    images: Sequence[Callable[[], Pixels]], settings: Any, variants: int, *, masked: bool, digest: str
-) -> Iterator[tuple[Any, Any]]:
+    images: Sequence[Callable[[], Pixels]], settings: TrainingSettings, variants: int, *, masked: bool, digest: str
+) -> Iterator[tuple[Tensor, Tensor]]:
     """All variants in batches of one fixed shape, the last one padded: pixels from 0 to 255, and masks of 0 and 1."""
     import numpy as np
     import torch
 
-    pixels, masks = list[Any](), list[Any]()
-    total, side = len(images) * variants, settings.resolution
-    whole: Any = None
+    pixels, masks = list["Pixels"](), list["Bools"]()
+    total, side = len(images) * variants, settings.side
+    whole = np.empty((0, 0, 3), np.uint8)
     for row in range(total):
         image, variant = divmod(row, variants)
-        whole = images[image]() if variant == 0 else whole
+        if variant == 0:
+            whole = images[image]()
         rng = step_seeds.generator(digest, "variant", image, variant)
-        changed = augmentation.augment(whole, settings, rng) if variants > 1 else _plain(whole, settings)
+        changed = (
+            augmentation.augment(whole, settings, rng) if variants > 1 else untrusted.fit(whole, side, side, "crop")
+        )
         pixels.append(changed)
         masks.append(augmentation.draw_mask(side, rng) if masked else np.zeros((side, side), bool))
         if len(pixels) == _BATCH or row == total - 1:
             empty = _BATCH - len(pixels)
-            stacked = [np.stack([*rows, *[rows[-1]] * empty]) for rows in (pixels, masks)]
             yield (
-                torch.from_numpy(stacked[0]).permute(0, 3, 1, 2).float(),
-                torch.from_numpy(stacked[1])[:, None].float(),
+                torch.from_numpy(np.stack(pixels + pixels[-1:] * empty)).permute(0, 3, 1, 2).float(),
+                torch.from_numpy(np.stack(masks + masks[-1:] * empty))[:, None].float(),
             )
             pixels, masks = [], []
 
 
-def _plain(pixels: Pixels, settings: Any) -> Pixels:
-    from synthgen.vision.images import untrusted
-
-    return untrusted.fit(pixels, settings.resolution, settings.resolution, "crop")
-
-
-def _latents(pipe: Any, pixels: Any) -> tuple[Any, Any]:
+def _latents(pipe: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and deviation of the latents of images from -1 to 1, on the CPU."""
     vae = pipe.vae
     posterior = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist

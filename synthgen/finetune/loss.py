@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion import pipelines
 from synthgen.finetune import noising, step_seeds
-from synthgen.finetune.latents import Material
+from synthgen.finetune.latents import TrainingImages
+from synthgen.finetune.methods._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def predict(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mapping[str, Any]) -> Any:
-    """What the denoiser says of noisy latents.
+def predict(pipe: Any, denoiser: Any, noisy: Tensor, times: Tensor, conditions: Mapping[str, Tensor]) -> Tensor:
+    """The denoiser's prediction for noisy latents.
 
     Args:
         pipe: The pipeline that it belongs to.
@@ -25,31 +29,34 @@ def predict(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mappin
         The shape of the latents.
     """
     embeds, pooled = conditions["prompt_embeds"], conditions.get("pooled_prompt_embeds")
-    kind = type(pipe).__name__
-    if kind.startswith("Flux"):
+    family = pipelines.family(pipe)
+    if family == "Flux":
         return _flux(pipe, denoiser, noisy, times, conditions)
-    if kind.startswith("StableDiffusion3"):
-        return denoiser(noisy, timestep=times, encoder_hidden_states=embeds, pooled_projections=pooled).sample
-    if kind.startswith("StableDiffusionXL"):
+    if family == "StableDiffusion3":
+        output = denoiser(noisy, timestep=times, encoder_hidden_states=embeds, pooled_projections=pooled)
+    elif family == "StableDiffusionXL":
         added = {"text_embeds": pooled, "time_ids": _sizes(pipe, noisy)}
-        return denoiser(noisy, times, embeds, added_cond_kwargs=added).sample
-    return denoiser(noisy, times, embeds).sample
+        output = denoiser(noisy, times, embeds, added_cond_kwargs=added)
+    else:
+        output = denoiser(noisy, times, embeds)
+    prediction: Tensor = output.sample
+    return prediction
 
 
-def _sizes(pipe: Any, noisy: Any) -> Any:
+def _sizes(pipe: Any, noisy: Tensor) -> Tensor:
     """SDXL's time ids: original size, crop and target size, here of the image that is shown, uncropped."""
     height, width = (side * pipe.vae_scale_factor for side in noisy.shape[-2:])
     return noisy.new_tensor([[height, width, 0, 0, height, width]] * len(noisy))
 
 
-def _flux(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mapping[str, Any]) -> Any:
+def _flux(pipe: Any, denoiser: Any, noisy: Tensor, times: Tensor, conditions: Mapping[str, Tensor]) -> Tensor:
     """Flux reads latents in squares of two by two, and where each of them lies."""
     import torch
 
     batch, channels, height, width = noisy.shape
     config, embeds = pipe.transformer.config, conditions["prompt_embeds"]
     places = pipe._prepare_latent_image_ids(batch, height // 2, width // 2, noisy.device, noisy.dtype)
-    found = denoiser(
+    packed = denoiser(
         hidden_states=pipe._pack_latents(noisy, batch, channels, height, width),
         timestep=times / 1000,
         guidance=torch.ones(batch, device=noisy.device) if config.guidance_embeds else None,
@@ -59,12 +66,13 @@ def _flux(pipe: Any, denoiser: Any, noisy: Any, times: Any, conditions: Mapping[
         img_ids=places,
     ).sample
     factor = pipe.vae_scale_factor
-    return pipe._unpack_latents(found, height * factor, width * factor, factor)
+    prediction: Tensor = pipe._unpack_latents(packed, height * factor, width * factor, factor)
+    return prediction
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a training shows its model, and what it has to predict of it.
+class TrainingData:
+    """The images and prompts that a training shows its model.
 
     Attributes:
         own: The images to learn from.
@@ -72,9 +80,9 @@ class Shown:
         embeddings: Every prompt's embeddings, by text; empty where a text encoder is trained.
     """
 
-    own: Material
-    prior: Material | None
-    embeddings: Mapping[str, Mapping[str, Any]]
+    own: TrainingImages
+    prior: TrainingImages | None
+    embeddings: Mapping[str, Mapping[str, Tensor]]
 
 
 class Loss:
@@ -85,63 +93,73 @@ class Loss:
         pipe: The pipeline, on its device.
         denoiser: Its denoiser, wrapped where it is trained.
         settings: The method's settings.
-        shown: What is shown.
+        data: The images and prompts that are shown.
         accelerator: accelerate's.
     """
 
-    def __init__(self, digest: str, pipe: Any, *, denoiser: Any, settings: Any, shown: Shown, accelerator: Any) -> None:
+    def __init__(
+        self,
+        digest: str,
+        pipe: Any,
+        *,
+        denoiser: Any,
+        settings: TrainingSettings,
+        data: TrainingData,
+        accelerator: Any,
+    ) -> None:
         self._digest, self._pipe, self._denoiser, self._settings = digest, pipe, denoiser, settings
-        self._shown, self._accelerator = shown, accelerator
+        self._data, self._accelerator = data, accelerator
         self._noising = noising.noising(pipe.scheduler.config, settings.snr_gamma)
 
-    def __call__(self, batch: int) -> Any:
+    def __call__(self, batch: int) -> Tensor:
         """The loss of a batch, counted over the whole training, on this process's device."""
         import torch
 
         process, settings = self._accelerator.process_index, self._settings
         torch.manual_seed(step_seeds.seed(self._digest, "batch", batch, process))
-        loss = self._loss_of(self._shown.own, batch, "own")
-        if self._shown.prior is not None:
-            loss = loss + settings.prior_loss_weight * self._loss_of(self._shown.prior, batch, "prior")
+        loss = self._loss_of(self._data.own, batch, "own")
+        if self._data.prior is not None:
+            loss = loss + settings.prior_loss_weight * self._loss_of(self._data.prior, batch, "prior")
         return loss
 
-    def _loss_of(self, material: Material, batch: int, what: str) -> Any:
+    def _loss_of(self, images: TrainingImages, batch: int, what: str) -> Tensor:
         """The mean squared error of a batch, each image weighed by its timestep, and only what is painted counted."""
         import torch
 
         process, device = self._accelerator.process_index, self._accelerator.device
         rng = step_seeds.generator(self._digest, what, batch, process)
-        images = self._chosen(material, batch, what)
-        rows = [image * material.variants + int(rng.integers(material.variants)) for image in images]
-        texts = [material.texts[image][int(rng.integers(len(material.texts[image])))] for image in images]
+        chosen = self._chosen(images, batch, what)
+        rows = [image * images.variants + int(rng.integers(images.variants)) for image in chosen]
+        texts = [images.texts[image][int(rng.integers(len(images.texts[image])))] for image in chosen]
         empty = rng.random(len(texts)) < self._settings.proportion_empty_prompts
         texts = ["" if one else text for one, text in zip(empty, texts, strict=True)]
-        mean, deviation = material.mean[rows], material.deviation[rows]
+        mean, deviation = images.mean[rows], images.deviation[rows]
         clean = (mean + deviation * torch.randn(mean.shape)).to(device)
         noised = self._noising(clean, torch.randn(mean.shape).to(device))
-        masks = None if material.masks is None else material.masks[rows].to(device)
+        masks = None if images.masks is None else images.masks[rows].to(device)
         inputs = noised.latents
-        if material.masked is not None and masks is not None:
-            inputs = torch.cat([inputs, masks, material.masked[rows].to(device)], dim=1)
+        if images.masked is not None and masks is not None:
+            inputs = torch.cat([inputs, masks, images.masked[rows].to(device)], dim=1)
         with self._accelerator.autocast():
-            found = predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(texts))
-        error = (found.float() - noised.target.float()) ** 2
-        if masks is not None and material.masked is None:
+            prediction = predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(texts))
+        error = (prediction.float() - noised.target.float()) ** 2
+        if masks is not None and images.masked is None:
             error = error * masks / masks.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-3)
         return (error.mean(dim=(1, 2, 3)) * noised.weights).mean()
 
-    def _chosen(self, material: Material, batch: int, what: str) -> list[int]:
+    def _chosen(self, images: TrainingImages, batch: int, what: str) -> list[int]:
         """The images of a batch: passes over all of them, each in an order of its own, cut into batches."""
-        size, count = self._settings.train_batch_size, len(material)
+        size, count = self._settings.train_batch_size, len(images)
         first = (batch * self._accelerator.num_processes + self._accelerator.process_index) * size
         passes = {place // count for place in range(first, first + size)}
         order = {one: step_seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
         return [int(order[place // count][place % count]) for place in range(first, first + size)]
 
-    def _conditions(self, texts: Sequence[str]) -> dict[str, Any]:
+    def _conditions(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """The embeddings of a batch of prompts, encoded now where the text encoder is trained."""
         import torch
 
-        if not self._shown.embeddings:
+        if not self._data.embeddings:
             return pipelines.encode(self._pipe, texts)
-        found = [self._shown.embeddings[text] for text in texts]
+        found = [self._data.embeddings[text] for text in texts]
         return {name: torch.stack([one[name] for one in found]).to(self._accelerator.device) for name in found[0]}

@@ -1,4 +1,8 @@
-"""The loss of a training, kept step by step as it goes on, and drawn as a curve."""
+"""The loss of every step of a training: a log that survives a kill, and a curve of it.
+
+Not accelerate's trackers (TensorBoard, Weights & Biases): a file that can be read without them, and that a training
+which was killed goes on with.
+"""
 
 import csv
 import io
@@ -11,7 +15,7 @@ from synthgen.core import atomic
 Curve = Sequence[tuple[int, float]]
 
 
-class Losses:
+class LossLog:
     """The losses of a training that may be killed at any time, a line a step.
 
     Args:
@@ -21,7 +25,7 @@ class Losses:
     def __init__(self, scratch: Path) -> None:
         self._path = scratch / "losses.jsonl"
 
-    def note(self, step: int, losses: Sequence[float]) -> None:
+    def append(self, step: int, losses: Sequence[float]) -> None:
         """Keep the losses of the last steps, up to this one."""
         first = step - len(losses) + 1
         with self._path.open("a", encoding="utf-8") as file:

@@ -1,13 +1,18 @@
 """Noise on latents, and what a denoiser has to predict: epsilon, v or velocity, as the model's own scheduler says."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Noised:
-    """A batch with noise on it.
+class NoisyBatch:
+    """A batch of latents with noise on them, and what a denoiser has to predict of it.
 
     Attributes:
         latents: The noisy latents, shape (batch, channels, h, w).
@@ -16,82 +21,91 @@ class Noised:
         weights: The weight of each image's loss, shape (batch,).
     """
 
-    latents: Any
-    timesteps: Any
-    target: Any
-    weights: Any
+    latents: Tensor
+    timesteps: Tensor
+    target: Tensor
+    weights: Tensor
 
 
-class Diffusion:
+class DiffusionNoise:
     """Noise on a schedule of betas (Ho et al. 2020), rescaled to zero terminal SNR where the model's is.
 
     Args:
         config: The configuration of the model's scheduler.
         snr_gamma: As of the settings.
+
+    Attributes:
+        scheduler: diffusers', of that configuration.
     """
 
     def __init__(self, config: Mapping[str, Any], snr_gamma: float | None) -> None:
         from diffusers import DDPMScheduler
 
-        self._schedule, self._gamma = DDPMScheduler.from_config(config), snr_gamma
-        self._predicts = self._schedule.config.prediction_type
+        self.scheduler, self._gamma = DDPMScheduler.from_config(config), snr_gamma
+        self._prediction_type = self.scheduler.config.prediction_type
 
-    def __call__(self, clean: Any, noise: Any) -> Noised:
-        """Put noise on clean latents; draws timesteps, all as likely, from torch's generator."""
+    def __call__(self, clean: Tensor, noise: Tensor) -> NoisyBatch:
+        """Clean latents with noise on them; timesteps, all as likely, are drawn from torch's generator."""
         import torch
 
-        last = self._schedule.config.num_train_timesteps
+        last = self.scheduler.config.num_train_timesteps
         times = torch.randint(0, last, (len(clean),)).to(clean.device)
-        noisy = self._schedule.add_noise(clean, noise, times)
-        match self._predicts:
+        noisy = self.scheduler.add_noise(clean, noise, times)
+        match self._prediction_type:
             case "epsilon":
                 target = noise
             case "v_prediction":
-                target = self._schedule.get_velocity(clean, noise, times)
+                target = self.scheduler.get_velocity(clean, noise, times)
             case _:
                 target = clean
-        return Noised(noisy, times, target, self._weights(times))
+        return NoisyBatch(noisy, times, target, self.weights(times))
 
-    def _weights(self, times: Any) -> Any:
-        """min(SNR, gamma) over what the prediction's own loss already weighs by (Hang et al. 2023, table 1)."""
+    def weights(self, times: Tensor) -> Tensor:
+        """The weights of timesteps in the loss, shape (batch,), as of Hang et al. 2023.
+
+        min(SNR, gamma) over what the prediction's own loss already weighs by (their table 1); 1 without a gamma.
+        """
         import torch
         from diffusers.training_utils import compute_snr
 
         if self._gamma is None:
             return torch.ones(len(times), device=times.device)
-        snr = compute_snr(self._schedule, times)
-        least = snr.clamp(max=self._gamma)
-        own = {"epsilon": snr.clamp(min=1e-8), "v_prediction": snr + 1}.get(self._predicts, torch.ones_like(snr))
-        return least / own
+        snr: Tensor = compute_snr(self.scheduler, times)
+        clipped = snr.clamp(max=self._gamma)
+        own = {"epsilon": snr.clamp(min=1e-8), "v_prediction": snr + 1}.get(self._prediction_type, torch.ones_like(snr))
+        return clipped / own
 
 
-class Flow:
+class FlowNoise:
     """A straight line from latents to noise, sampled more often in its middle (Esser et al. 2024, logit-normal).
 
     Args:
         config: The configuration of the model's scheduler.
+
+    Attributes:
+        scheduler: diffusers', of that configuration.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         from diffusers import FlowMatchEulerDiscreteScheduler
 
-        self._schedule = FlowMatchEulerDiscreteScheduler.from_config(config)
+        self.scheduler = FlowMatchEulerDiscreteScheduler.from_config(config)
 
-    def __call__(self, clean: Any, noise: Any) -> Noised:
-        """Put noise on clean latents; draws timesteps from torch's generator."""
+    def __call__(self, clean: Tensor, noise: Tensor) -> NoisyBatch:
+        """Clean latents with noise on them; timesteps are drawn from torch's generator."""
         import torch
 
-        steps = self._schedule.config.num_train_timesteps
+        steps = self.scheduler.config.num_train_timesteps
         places = (torch.sigmoid(torch.randn(len(clean))) * steps).long().clamp(max=steps - 1)
         times, sigmas = (
-            self._schedule.timesteps[places].to(clean.device),
-            self._schedule.sigmas[places].to(clean.device),
+            self.scheduler.timesteps[places].to(clean.device),
+            self.scheduler.sigmas[places].to(clean.device),
         )
         share = sigmas[:, None, None, None]
-        return Noised((1 - share) * clean + share * noise, times, noise - clean, torch.ones_like(sigmas))
+        return NoisyBatch((1 - share) * clean + share * noise, times, noise - clean, torch.ones_like(sigmas))
 
 
-def noising(config: Mapping[str, Any], snr_gamma: float | None) -> Diffusion | Flow:
+def noising(config: Mapping[str, Any], snr_gamma: float | None) -> DiffusionNoise | FlowNoise:
     """The noise that a model with such a scheduler was trained to take off."""
     flow = str(config.get("_class_name", "")).startswith("FlowMatch") or config.get("use_flow_sigmas")
-    return Flow(config) if flow else Diffusion(config, snr_gamma)
+    return FlowNoise(config) if flow else DiffusionNoise(config, snr_gamma)

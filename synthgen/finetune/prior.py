@@ -1,4 +1,4 @@
-"""Prior preservation (Ruiz et al. 2022): images that the model draws before it is tuned, shown to it meanwhile."""
+"""Prior preservation (Ruiz et al. 2022): images that the model makes before training, shown to it meanwhile."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synthgen.finetune import latents, sample_grid, step_seeds
-from synthgen.finetune.latents import Material
+from synthgen.finetune.latents import TrainingImages
+from synthgen.finetune.methods._settings import TrainingSettings
 
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 _BATCH = 8
-Kept = Sequence[tuple[str, "Pixels"]]
+PriorImages = Sequence[tuple[str, "Pixels"]]  # each with its prompt
 
 
 def images(
-    pipe: Any, settings: Any, digest: str, *, within: Callable[[], AbstractContextManager[Any]], inpaint: bool
-) -> Kept:
-    """Draw the images of ``class_prompts``, the prompts in turns, each with its prompt; none where none are wanted."""
+    pipe: Any,
+    settings: TrainingSettings,
+    digest: str,
+    *,
+    within: Callable[[], AbstractContextManager[Any]],
+    inpaint: bool,
+) -> PriorImages:
+    """Images of ``class_prompts``, made with the prompts in turns, each with its prompt; none where none are wanted."""
     if not settings.with_prior_preservation:
         return []
     source = _text_pipeline(pipe) if inpaint else pipe
@@ -31,20 +37,20 @@ def images(
     for first in range(0, len(prompts), _BATCH):
         batch = prompts[first : first + _BATCH]
         start = step_seeds.seed(digest, "prior", first)
-        drawn = sample_grid.draw(
-            source, batch, [], settings.resolution, inpaint=False, within=within(), first_seed=start
-        )
+        drawn = sample_grid.draw(source, batch, [], settings.side, inpaint=False, within=within(), first_seed=start)
         found += zip(batch, drawn, strict=True)
     return found
 
 
-def encode(pipe: Any, kept: Kept, settings: Any, *, masked: bool, digest: str) -> Material | None:
-    """Encode them as the images to learn from are."""
-    if not kept:
+def encode(
+    pipe: Any, made: PriorImages, settings: TrainingSettings, *, masked: bool, digest: str
+) -> TrainingImages | None:
+    """The same, encoded as the images to learn from are; ``None`` for none."""
+    if not made:
         return None
-    readers = [partial(_same, pixels) for _, pixels in kept]
+    readers = [partial(_same, pixels) for _, pixels in made]
     return latents.encode(
-        pipe, readers, [(text,) for text, _ in kept], settings, masked=masked, digest=f"{digest} prior"
+        pipe, readers, [(text,) for text, _ in made], settings, masked=masked, digest=f"{digest} prior"
     )
 
 

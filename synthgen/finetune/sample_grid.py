@@ -1,4 +1,7 @@
-"""Pictures of what a model draws before it is tuned and after, from the same seeds, beside what it was shown."""
+"""The sample grid: images that a model makes before training and after, from the same seeds, beside training images.
+
+Drawn by Pillow and not by diffusers' ``make_image_grid``: its rows have names.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def draw(
     within: AbstractContextManager[Any],
     first_seed: int = 0,
 ) -> Pixels:
-    """Images of prompts, each from a seed of its own; for inpainting the middle of the n-th image painted anew.
+    """Images of prompts, each from a seed of its own; for inpainting with the middle of the n-th image painted anew.
 
     Args:
         pipe: The pipeline.
@@ -69,7 +72,7 @@ def draw(
 
 
 def sheet(rows: Sequence[tuple[str, Sequence[Pixels]]]) -> bytes:
-    """Rows of pictures with their names at the left, as a PNG."""
+    """A PNG of rows of images with their names at the left."""
     from PIL import Image
 
     from synthgen.vision.picture_sheet import PictureSheet

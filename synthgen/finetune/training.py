@@ -1,21 +1,31 @@
-"""The training loop: batches of what was computed once, AdamW by accelerate, and a state on disk every few steps."""
+"""The training loop: batches of what was computed once, AdamW by accelerate, and a state on disk every few steps.
+
+Not diffusers' training scripts: they are examples, one a family and method, outside the package; they encode images
+and prompts in every step, and what they resume is not the same to the byte. Settings keep their names.
+"""
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import DamagedError, StoppedError, UnavailableError
 from synthgen.finetune import checkpoints
-from synthgen.finetune.loss import Loss, Shown
+from synthgen.finetune.loss import Loss, TrainingData
 from synthgen.finetune.methods import Learner
+from synthgen.finetune.methods._settings import TrainingSettings, denoiser_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHECKPOINT = "checkpoint.safetensors"
-_TOLD_SECONDS = 2.0
+_REPORT_SECONDS = 2.0
 STOPPED = "stopped by a signal; run the same command again to go on"
 
 
@@ -39,7 +49,7 @@ class Step:
 
 
 class Training:
-    """One adapter on its way.
+    """The training of one adapter, from its newest state to its last step.
 
     Args:
         name: The adapter's name.
@@ -47,15 +57,15 @@ class Training:
         pipe: The pipeline, on its device.
         learner: What is trained of it.
         settings: The method's settings.
-        shown: What it is shown.
+        data: The images and prompts that it is shown.
         accelerator: accelerate's; several devices where it was launched on several.
         folder: Where its state lies.
         facts: What has to be the same where it goes on, as plain values.
     """
 
     def __init__(
-        self, name: str, digest: str, *, pipe: Any, learner: Learner, settings: Any, shown: Shown, accelerator: Any,
-        folder: Path, facts: Any,
+        self, name: str, digest: str, *, pipe: Any, learner: Learner, settings: TrainingSettings, data: TrainingData,
+        accelerator: Any, folder: Path, facts: dict[str, Any],
     ) -> None:  # fmt: skip
         import torch
         from diffusers.optimization import get_scheduler
@@ -66,7 +76,7 @@ class Training:
         self._name, self._pipe, self._settings = name, pipe, settings
         self._accelerator, self._folder = accelerator, folder
         self.parameters = learner.parameters()
-        self.steps = settings.steps(len(shown.own), accelerator.num_processes)
+        self.steps = settings.steps(len(data.own), accelerator.num_processes)
         values = list(self.parameters.values())
         optimizer = torch.optim.AdamW(
             values, settings.learning_rate, (settings.adam_beta1, settings.adam_beta2), settings.adam_epsilon,
@@ -83,10 +93,9 @@ class Training:
         names = list(learner.networks)
         *prepared, self._optimizer = accelerator.prepare(*learner.networks.values(), optimizer)
         self._networks = dict(zip(names, prepared, strict=True))
-        name = "unet" if hasattr(pipe, "unet") else "transformer"
-        denoiser = self._networks.get(name, getattr(pipe, name))
-        self._loss = Loss(digest, pipe, denoiser=denoiser, settings=settings, shown=shown, accelerator=accelerator)
-        self._state = checkpoints.State(
+        denoiser = self._networks.get(denoiser_name(pipe), getattr(pipe, denoiser_name(pipe)))
+        self._loss = Loss(digest, pipe, denoiser=denoiser, settings=settings, data=data, accelerator=accelerator)
+        self._state = checkpoints.TrainingState(
             self.parameters, self._optimizer.optimizer, self._average, accelerator.scaler, facts
         )
         self.done = self._state.restore(folder / CHECKPOINT)
@@ -100,7 +109,7 @@ class Training:
         """
         for network in self._networks.values():
             network.train()
-        told, losses = time.perf_counter(), list[Any]()
+        reported, losses = time.perf_counter(), list["Tensor"]()
         for step in range(self.done, self.steps):
             with _backward_friendly(self._accelerator.device.type):
                 losses.append(self._step(step))
@@ -108,19 +117,18 @@ class Training:
             ended = self.done == self.steps
             stopped = self._agreed(stop()) and not ended
             saves = stopped or (self.done % self._settings.checkpointing_steps == 0 and not ended)
-            if saves or ended or time.perf_counter() - told >= _TOLD_SECONDS:
-                found = self._checked(losses)
-                yield Step(self._name, self.done, self.steps, found, time.perf_counter() - told)
-                told, losses = time.perf_counter(), []
-            if saves:  # what was told is kept by now, so a curve has no gap
+            if saves or ended or time.perf_counter() - reported >= _REPORT_SECONDS:
+                yield Step(self._name, self.done, self.steps, self._checked(losses), time.perf_counter() - reported)
+                reported, losses = time.perf_counter(), []
+            if saves:  # what was reported is kept by now, so a curve has no gap
                 self._save()
             if stopped:
                 raise StoppedError(STOPPED)
         self._finish()
 
-    def _step(self, step: int) -> Any:
-        """One optimizer step; returns its loss, not yet waited for."""
-        settings, total = self._settings, 0.0
+    def _step(self, step: int) -> Tensor:
+        """Make one optimizer step; returns its loss, not yet waited for."""
+        settings, losses = self._settings, list["Tensor"]()
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * self._rate(step)
         for part in range(settings.gradient_accumulation_steps):
@@ -131,10 +139,10 @@ class Training:
                     self._accelerator.clip_grad_norm_(list(self.parameters.values()), settings.max_grad_norm)
                 self._optimizer.step()
                 self._optimizer.zero_grad()
-            total = total + loss.detach() / settings.gradient_accumulation_steps
+            losses.append(loss.detach() / settings.gradient_accumulation_steps)
         if self._average is not None:
             self._average.step(self.parameters.values())
-        return total
+        return reduce(operator.add, losses)
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:
@@ -158,7 +166,7 @@ class Training:
         asked = torch.tensor([float(stop)], device=self._accelerator.device)
         return bool(self._accelerator.reduce(asked, "sum").item())
 
-    def _checked(self, losses: Sequence[Any]) -> tuple[float, ...]:
+    def _checked(self, losses: Sequence[Tensor]) -> tuple[float, ...]:
         """The losses as numbers; waits for the device, so it is not asked after every step."""
         import torch
 

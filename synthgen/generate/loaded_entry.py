@@ -1,4 +1,4 @@
-"""One entry of a plan at work: its model loaded, its environment pinned."""
+"""An entry of a plan with its model loaded and its environment pinned."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from synthgen.vision.images.codec import Encoding
 
 @dataclass
 class Entry:
-    """One entry at work; ``started`` counts the shards that this process has denoised."""
+    """An entry with its model loaded; ``started`` counts the shards whose images this process has made."""
 
     plan: EntryPlan
     recipe: Recipe
@@ -32,7 +32,7 @@ class Entry:
 def begin(
     plan: EntryPlan, recipe: Recipe, *, root: Path, wish: DeviceRequest, output: Output, originals: StartImages
 ) -> Entry:
-    """Load the model of an entry, in the environment that its run pins or, where it pins none yet, that is pinned now.
+    """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
     Args:
         plan: The entry.

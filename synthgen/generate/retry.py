@@ -1,4 +1,4 @@
-"""Making a shard's images: fixed batches, and a bounded second chance for each image that came out wrong.
+"""Makes the images of samples in batches of one size, and those that came out wrong again, a bounded number of times.
 
 NaN or infinite output is made again with the same seed in fp32; black or flat output with the next attempt's seed. What
 still fails is a failed sample, never a hole.
@@ -10,29 +10,38 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.plan.sample import Sample
 from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
-from synthgen.diffusion.maker import ImageMaker, MadeImages
 
 MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class MadeSample:
-    """A sample at the attempt that was kept, its image (``None`` where all failed), and what each try gave."""
+    """A sample and its image.
+
+    Attributes:
+        sample: The sample, at the attempt that was kept.
+        pixels: Its image; ``None`` where it could not be made.
+        outcomes: What came of each time that it was made: ``nonfinite``, ``black``, ``flat``, and at last ``made`` or
+            ``failed``. An attempt, which is a seed, can be made twice, the second time in fp32.
+    """
 
     sample: Sample
     pixels: Pixels | None
-    tries: tuple[str, ...]
+    outcomes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
+class _Pending:
+    """A sample that has to be made, with what came of it before, in fp32 where ``precise``."""
+
     sample: Sample
-    tries: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
     precise: bool = False
 
 
@@ -43,7 +52,7 @@ def make(
     again: Callable[[Sample, int], Sample],
     max_attempts: int = MAX_ATTEMPTS,
 ) -> Iterator[MadeSample]:
-    """Make every sample; yields each once, as it is settled, the repeated ones last.
+    """Every sample with its image, as it is settled, the repeated ones last.
 
     Args:
         samples: The samples, at their first attempt.
@@ -52,46 +61,46 @@ def make(
         again: The same sample at another attempt.
         max_attempts: Attempts of one sample before it counts as failed.
     """
-    queue = [_Try(sample) for sample in samples]
-    while queue:
-        later: list[_Try] = []
+    pending = [_Pending(sample) for sample in samples]
+    while pending:
+        later: list[_Pending] = []
         for precise in (False, True):
-            tries = [one for one in queue if one.precise is precise]
-            for first in range(0, len(tries), batch_size):
-                batch = tries[first : first + batch_size]
-                painted = maker(pad([one.sample for one in batch], batch_size), precise=precise)
+            alike = [one for one in pending if one.precise is precise]
+            for first in range(0, len(alike), batch_size):
+                batch = alike[first : first + batch_size]
+                made = maker(pad([one.sample for one in batch], batch_size), precise=precise)
                 for place, one in enumerate(batch):
-                    settled = _settle(one, painted, place, again, max_attempts)
+                    settled = _settle(one, made, place, again, max_attempts)
                     if isinstance(settled, MadeSample):
                         yield settled
                     else:
                         later.append(settled)
-        queue = later
+        pending = later
 
 
 def pad(samples: Sequence[Sample], size: int) -> list[Sample]:
-    """Fill a batch up with copies of its last sample, so that its shape, and so its bits, never change."""
+    """A batch filled up with copies of its last sample, so that its shape, and so its bits, never change."""
     return [*samples, *[samples[-1]] * (size - len(samples))]
 
 
 def _settle(
-    one: _Try,
-    painted: MadeImages,
+    one: _Pending,
+    made: MadeImages,
     place: int,
     again: Callable[[Sample, int], Sample],
     max_attempts: int,
-) -> MadeSample | _Try:
-    """Decide what follows from one image: keep it, try it once more, or give it up."""
-    pixels = painted.pixels[place]
-    if painted.faults and painted.faults[place]:
-        return MadeSample(one.sample, None, (*one.tries, painted.faults[place], "failed"))
-    fault = codec.blank(pixels) if painted.finite[place] else "nonfinite"
+) -> MadeSample | _Pending:
+    """What follows from one image: it is kept, made once more, or given up."""
+    pixels = made.pixels[place]
+    if made.faults and made.faults[place]:
+        return MadeSample(one.sample, None, (*one.outcomes, made.faults[place], "failed"))
+    fault = codec.blank(pixels) if made.finite[place] else "nonfinite"
     if not fault:
-        return MadeSample(one.sample, pixels, (*one.tries, "made"))
-    tries = (*one.tries, fault)
+        return MadeSample(one.sample, pixels, (*one.outcomes, "made"))
+    outcomes = (*one.outcomes, fault)
     if fault == "nonfinite" and not one.precise:
-        return _Try(one.sample, tries, precise=True)
+        return _Pending(one.sample, outcomes, precise=True)
     attempt = one.sample.attempt + 1
     if attempt == max_attempts:
-        return MadeSample(one.sample, None, (*tries, "failed"))
-    return _Try(again(one.sample, attempt), tries)
+        return MadeSample(one.sample, None, (*outcomes, "failed"))
+    return _Pending(again(one.sample, attempt), outcomes)

@@ -1,4 +1,4 @@
-"""The work on shards, as handed to a runner."""
+"""The work on shards, from a shard's number to its receipt; runners carry it to processes and machines."""
 
 import dataclasses
 import itertools
@@ -17,12 +17,12 @@ from synthgen.errors import OutOfMemoryError, StoppedError
 from synthgen.generate import retry
 from synthgen.generate.loaded_entry import Entry, begin
 from synthgen.generate.retry import MadeSample
-from synthgen.generate.write_shard import Files, commit, encode
+from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
-from synthgen.runs import run_folder, start_images
+from synthgen.runs import run_folder
 from synthgen.runs.receipts import Receipt
-from synthgen.runs.start_images import StartImages
+from synthgen.runs.start_images import StartImages, of_run
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 def never() -> bool:
-    """Say that there is no reason to stop."""
+    """``False``: there is no reason to stop."""
     return False
 
 
 @dataclass
 class Work:
-    """The work on shards, as handed to a runner: a stream of shard numbers in, a stream of receipts out.
+    """Makes shards: a stream of shard numbers in, a stream of receipts out.
 
     While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
     those that the next one starts from are read.
@@ -47,7 +47,7 @@ class Work:
     root: Path
     wish: DeviceRequest
     stop: Callable[[], bool] = never
-    _state: Entry | None = field(default=None, init=False, repr=False)
+    _loaded: Entry | None = field(default=None, init=False, repr=False)
 
     def __call__(self, refs: Iterable[ShardRef]) -> Iterator[Receipt]:
         """Make shards; yields each receipt once its shard is committed."""
@@ -78,40 +78,44 @@ class Work:
         yield from waiting
 
     def _fetch(self, ref: ShardRef) -> None:
-        self.originals.fetch(self.plan.entries[ref.entry].shard(ref.number))
+        self.start_images.fetch(self.plan.entries[ref.entry].shard(ref.number))
 
     @cached_property
-    def originals(self) -> StartImages:
+    def start_images(self) -> StartImages:
         """Reads the images that samples start from."""
-        return start_images.of_run(self.plan, self.root)
+        return of_run(self.plan, self.root)
 
     def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
-        """Denoise one shard, and leave the rest of it to the threads."""
+        """The receipt to come of one shard, whose images are made here; the rest is left to the threads."""
         entry = self._entry(ref)
         batch_size = entry.ledger.batch_size(ref.number) or entry.environment.batch_size
         while True:
             try:
                 began = time.perf_counter()
-                files = self._make(entry, ref.number, batch_size, encoders)
+                files = self._make_shard(entry, ref.number, batch_size, encoders)
                 break
             except OutOfMemoryError as error:
-                batch_size = self._halve(entry, batch_size, error)
+                batch_size = self._with_half_the_batch(entry, batch_size, error)
         entry.started += 1
         environment = dataclasses.replace(entry.environment, batch_size=batch_size)
         seconds = time.perf_counter() - began
         return committer.submit(commit, entry, ref.number, files, environment, seconds)
 
-    def _make(self, entry: Entry, number: int, batch_size: int, encoders: ThreadPoolExecutor) -> list[Future[Files]]:
+    def _make_shard(
+        self, entry: Entry, number: int, batch_size: int, encoders: ThreadPoolExecutor
+    ) -> list[Future[EncodedSample]]:
         samples = entry.plan.shard(number)
-        ready = [sample for sample in samples if self.originals.has(sample)]
-        maker = partial(self._paint, entry.maker)
+        ready = [sample for sample in samples if self.start_images.has(sample)]
+        maker = partial(self._make_batch, entry.maker)
         made = retry.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
-        lost = (MadeSample(one, None, ("no-original", "failed")) for one in samples if not self.originals.has(one))
-        files = [encoders.submit(encode, entry, one) for one in itertools.chain(made, lost)]
-        self.originals.release(samples)
+        without_start = (
+            MadeSample(one, None, ("no-original", "failed")) for one in samples if not self.start_images.has(one)
+        )
+        files = [encoders.submit(encode, entry, one) for one in itertools.chain(made, without_start)]
+        self.start_images.release(samples)
         return files
 
-    def _paint(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+    def _make_batch(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         if self.stop():
             raise StoppedError(_STOPPED)
         return maker(samples, precise=precise)
@@ -120,19 +124,19 @@ class Work:
         """The entry, its model loaded, with the adapter of a shard; the last one is kept."""
         plan = self.plan.entries[ref.entry]
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
-        if self._state is None or (self._state.plan.name, self._state.recipe.adapter) != (ref.entry, recipe.adapter):
-            self._state = None  # its model is let go of before the next is read
-            self._state = begin(
+        if self._loaded is None or (self._loaded.plan.name, self._loaded.recipe.adapter) != (ref.entry, recipe.adapter):
+            self._loaded = None  # its model is let go of before the next is read
+            self._loaded = begin(
                 plan,
                 recipe,
                 root=self.root,
                 wish=self.wish,
                 output=self.plan.manifest.document.output,
-                originals=self.originals,
+                originals=self.start_images,
             )
-        return self._state
+        return self._loaded
 
-    def _halve(self, entry: Entry, batch_size: int, error: OutOfMemoryError) -> int:
+    def _with_half_the_batch(self, entry: Entry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
         if self.wish.batch_size is not None or batch_size == 1:
             raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")

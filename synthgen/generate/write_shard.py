@@ -1,4 +1,4 @@
-"""The end of a work shard: its images encoded and hashed, its tar written, read back and committed."""
+"""Encodes and hashes the images of a work shard, writes its tar, reads it back and commits it."""
 
 import hashlib
 import time
@@ -17,14 +17,14 @@ from synthgen.runs import tar_samples
 from synthgen.runs.receipts import Receipt, SampleOutcome
 from synthgen.vision.images import codec
 
-Files = tuple[SampleOutcome, dict[str, bytes]]
+EncodedSample = tuple[SampleOutcome, dict[str, bytes]]
 
 
-def encode(entry: Entry, made: MadeSample) -> Files:
-    """Encode and hash one image, and write its record."""
+def encode(entry: Entry, made: MadeSample) -> EncodedSample:
+    """The outcome of one sample, and the files that are stored of it: image, record and class."""
     sample = made.sample
     if made.pixels is None:
-        return SampleOutcome(sample.key, "failed", sample.attempt, made.tries, ""), {}
+        return SampleOutcome(sample.key, "failed", sample.attempt, made.outcomes, ""), {}
     origin = codec.COMPOSITE if sample.source else codec.GENERATED
     content = codec.encode(made.pixels, entry.encoding, origin)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -34,7 +34,7 @@ def encode(entry: Entry, made: MadeSample) -> Files:
         model_revision=entry.environment.model_revision,
         generator=f"synthgen {__version__}",
     )
-    outcome = SampleOutcome(sample.key, "made", sample.attempt, made.tries, sha256)
+    outcome = SampleOutcome(sample.key, "made", sample.attempt, made.outcomes, sha256)
     files = {
         entry.encoding.extension: content,
         "json": metadata.to_json(),
@@ -46,11 +46,11 @@ def encode(entry: Entry, made: MadeSample) -> Files:
 def commit(
     entry: Entry,
     number: int,
-    files: list[Future[Files]],
+    files: list[Future[EncodedSample]],
     environment: Environment,
     seconds: float,
 ) -> Receipt:
-    """Write a shard in the plan's order, whatever order its images were settled in."""
+    """The receipt of a shard, written here in the plan's order, whatever order its images were settled in."""
     results = {future.result()[0].key: future.result() for future in files}
     ordered = [results[sample.key] for sample in entry.plan.shard(number)]
     outcomes = tuple(outcome for outcome, _ in ordered)

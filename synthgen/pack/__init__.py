@@ -8,14 +8,13 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from synthgen import __version__
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
-from synthgen.pack.dataset_files import Dataset, DrawSheet
+from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
@@ -24,14 +23,13 @@ from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, run_folder
 
-__all__ = ["DrawSheet", "PackedShard", "add_report", "pack"]
+__all__ = ["PackedShard", "add_report", "pack"]
 
 
 def pack(
     root: Path,
     out: Path,
     doors: Extensions,
-    draw_sheet: DrawSheet,
     *,
     partial: bool = False,
     workers: int = 1,
@@ -46,7 +44,6 @@ def pack(
         root: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
         doors: The strategies there are.
-        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
         partial: Pack what is there of a run that is not finished.
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
@@ -65,25 +62,25 @@ def pack(
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     digest = _digest(found, pack, read.text)
-    dataset = Dataset(found, pack, digest, read, draw_sheet)
+    dataset = DatasetFiles(found, pack, digest, read)
     if _is_packed(out, digest) and not scratch.leftovers(out):
         return
-    with scratch.claim(out, digest) as held:
+    with scratch.reserve(out, digest) as held:
         if not _is_packed(out, digest):
             yield from _fill(held, dataset, workers)
             held.publish()
 
 
-def _fill(held: Scratch, dataset: Dataset, workers: int) -> Iterator[PackedShard]:
+def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[PackedShard]:
     """Write every file of the dataset that is not there yet."""
     found, pack = dataset.found, dataset.pack
     if not held.order.exists():
-        shuffle.build(held.order, found, pack)
+        shuffle.sort_samples(held.order, found, pack)
     with Order(held.order, found.root) as sorted_samples:
-        todo = shard_plan.cut(sorted_samples, pack)
+        todo = shard_plan.plan_parts(sorted_samples, pack)
         job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
         shards = []
-        for shard in write_shards.work(job, todo, workers):
+        for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)
             yield shard
         dataset.finish(job, todo, shards, sorted_samples)
@@ -102,7 +99,7 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
     if code := formats.plugins.versions(pack.format):
         content["format"] = code
     if found.judged:
-        content["verdicts"] = asdict(found.judged)
+        content["verdicts"] = found.judged.document()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

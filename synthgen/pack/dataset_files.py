@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
-from synthgen.pack.write_shards import PackedShard, weigh
+from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack, plugin_files
-from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder as layout
+from synthgen.vision import contact_sheet
+from synthgen.vision.picture import Picture
 
-DrawSheet = Callable[[Sequence[tuple[Record, bytes]], Path, str], None]
 _FORMAT = 1
 _PICTURES_A_CELL = 2
 
 
-class Dataset:
+class DatasetFiles:
     """What a dataset is made of and described by.
 
     Args:
@@ -37,18 +37,16 @@ class Dataset:
         pack: How it is laid out, split and cut.
         digest: The dataset's digest.
         template: The card's template.
-        draw_sheet: Draws samples onto a contact sheet: records and image bytes, the PNG's path, a title.
 
     Raises:
         InputError: The template can't be filled.
     """
 
-    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template, draw_sheet: DrawSheet) -> None:
+    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template) -> None:
         self.found = found
         self.pack = pack
         self._digest = digest
         self._template = template
-        self._draw_sheet = draw_sheet
         empty = CardFacts(
             found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged
         )
@@ -73,7 +71,7 @@ class Dataset:
             one.path: {"sha256": one.sha256, "size": one.size, "samples": one.samples} for one in shards if one.sha256
         }
         for name in (*texts, *index, layout.METADATA, layout.SHEET, *listings):
-            size, sha256 = weigh(folder / name)
+            size, sha256 = size_and_sha256(folder / name)
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
@@ -92,12 +90,11 @@ class Dataset:
         path = job.scratch.dataset / layout.SHEET
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        read = (read_sample.read(stored, job.labels) for stored in order.firsts(_PICTURES_A_CELL))
-        pairs = sorted(((one.record, one.image) for one in read), key=lambda pair: pair[0].key)
-        self._draw_sheet(pairs, path, document.publish.pretty_name or document.name)
+        read = (read_sample.read(stored, job.labels) for stored in order.first_of_each_cell(_PICTURES_A_CELL))
+        pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
+        contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
-        sources = order.sources()
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
         return CardFacts(
             plan=self.found.plan,
@@ -106,22 +103,15 @@ class Dataset:
             splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
             digest=self._digest,
             layout=self.pack.format,
-            audit=self._audit(real=bool(sources)),
-            sources=sources,
+            sources=order.sources(),
             judged=self.found.judged,
         )
-
-    def _audit(self, *, real: bool) -> str:
-        """What the near-copy audit found; a text that begins ``not done`` is none."""
-        if self.found.judged and self.found.judged.audit:
-            return self.found.judged.audit
-        return "not done" if real else "not done: no real images were used"
 
     def _curation(self) -> dict[str, Any]:
         """The filters with how many images each rejects, and what they follow from."""
         if self.found.judged is None:
             return {}
-        facts = asdict(self.found.judged)
+        facts = self.found.judged.document()
         return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
 
     def _adapters(self) -> dict[str, Any]:
@@ -153,7 +143,7 @@ class Dataset:
             "planned": plan.samples,
             "packed": facts.images,
             "failed": sum(summary.failed for summary in entries.values()),
-            "near_copy_audit": facts.audit,
+            "near_copy_audit": facts.audit_text,
             **self._curation(),
             **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",

@@ -44,7 +44,7 @@ def write(job: PackJob, parts: Sequence[Part]) -> None:
     for split, name in listings(job, parts):
         schema_of_listing = parquet_samples.schema(job.labels, images=False)
         tables = (table for part in parts if part.split == split for table in _read(job, part))
-        _write(job, name, schema_of_listing, (_listed(table, split, schema_of_listing) for table in tables))
+        _write(job, name, schema_of_listing, (_listing_rows(table, split, schema_of_listing) for table in tables))
 
 
 def listings(job: PackJob, parts: Iterable[Part]) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def _table(rows: Sequence[Placed], part: Part) -> Any:
     return pyarrow.Table.from_pydict(fields | place, schema=schema())
 
 
-def _listed(table: Any, split: str, schema: Any) -> Any:
+def _listing_rows(table: Any, split: str, schema: Any) -> Any:
     """The rows of an image folder's listing: paths from its own folder, the class by its number."""
     import pyarrow
 

@@ -12,7 +12,7 @@ from synthgen.runs import tar_samples
 
 @dataclass(frozen=True, slots=True)
 class PackedRecord:
-    """One sample.
+    """One sample on its way into a dataset.
 
     Attributes:
         record: Its record.
@@ -37,7 +37,7 @@ class Placed:
 
 
 def read(stored: Stored, labels: tuple[str, ...]) -> PackedRecord:
-    """Read and check one sample of a run.
+    """One sample of a run, checked against its record.
 
     Raises:
         DamagedError: It is not what the run wrote.

@@ -76,9 +76,26 @@ class Scratch:
                 path.unlink()
 
 
+@dataclass(frozen=True, slots=True)
+class PackJob:
+    """One dataset to write.
+
+    Attributes:
+        scratch: Where it is written.
+        root: The run that its samples come from.
+        layout: How it is laid out.
+        labels: Its classes, in the order of their numbers.
+    """
+
+    scratch: Scratch
+    root: Path
+    layout: Layout
+    labels: tuple[str, ...]
+
+
 @contextmanager
-def claim(out: Path, digest: str) -> Iterator[Scratch]:
-    """Hold the dataset's name and its scratch folder, which the system lets go of when a process dies.
+def reserve(out: Path, digest: str) -> Iterator[Scratch]:
+    """The scratch folder of a dataset, held with its name by this process; the system lets go when a process dies.
 
     Afterwards the scratch folder is gone where the dataset has its name, or where no part of it was finished. Scratch
     of other datasets goes once this one has the name that they were meant for.
@@ -129,20 +146,3 @@ def _locked(out: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
         lock.release()
-
-
-@dataclass(frozen=True, slots=True)
-class PackJob:
-    """One dataset to write.
-
-    Attributes:
-        scratch: Where it is written.
-        root: The run that its samples come from.
-        layout: How it is laid out.
-        labels: Its classes, in the order of their numbers.
-    """
-
-    scratch: Scratch
-    root: Path
-    layout: Layout
-    labels: tuple[str, ...]

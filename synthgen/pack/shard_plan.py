@@ -7,7 +7,7 @@ from synthgen.pack.shuffled_order import Order
 from synthgen.plan.manifest import Pack
 
 _OVERHEAD = 2 * 10_240  # what a tar takes beside its samples, at the most
-_FOLDER = 10_000  # entries a folder, at the most
+FILES_PER_FOLDER = 10_000  # entries a folder, at the most: more slow file systems and listings down
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,27 @@ class Part:
         return f"{self.split}-{self.number:05d}-of-{self.of:05d}"
 
 
-def cut(order: Order, pack: Pack) -> list[Part]:
-    """Cut every split into parts.
+def plan_parts(order: Order, pack: Pack, *, files_per_folder: int = FILES_PER_FOLDER) -> list[Part]:
+    """The parts that every split is cut into.
+
+    Args:
+        order: The sorted samples.
+        pack: How they are laid out, and the limits of a shard.
+        files_per_folder: How many images a part of the layout ``imagefolder`` may have, as each is a folder.
 
     Raises:
         InputError: A single sample is larger than a shard may be.
     """
-    at_most = min(pack.images_per_shard, _FOLDER) if pack.format == "imagefolder" else pack.images_per_shard
+    at_most = min(pack.images_per_shard, files_per_folder) if pack.format == "imagefolder" else pack.images_per_shard
     found = []
     for split, (first, images) in order.spans().items():
-        of = _parts(order, first, images, at_most, pack.max_shard_bytes)
+        of = _fewest_parts(order, first, images, at_most, pack.max_shard_bytes)
         bounds = [first + images * number // of for number in range(of + 1)]
         found += [Part(split, n, of, bounds[n], bounds[n + 1] - bounds[n]) for n in range(of)]
     return found
 
 
-def _parts(order: Order, first: int, images: int, at_most: int, max_bytes: int) -> int:
+def _fewest_parts(order: Order, first: int, images: int, at_most: int, max_bytes: int) -> int:
     """The fewest parts of which none has too many samples or bytes."""
     total = largest = 0
     for size in order.sizes(first, images):

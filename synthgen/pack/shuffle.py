@@ -19,12 +19,13 @@ from synthgen.core import atomic
 from synthgen.core.hashing import stable_hash
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.shuffled_order import CACHE_KIB, group
+from synthgen.pack.shuffled_order import CACHE_KIB, group_of
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
 from synthgen.plan.real_index import SPLITS, split_of
 from synthgen.plan.sample import FROM_REAL
 from synthgen.runs import finished_shards, tar_samples, verdicts
+from synthgen.runs.cell import Cell
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """
@@ -44,7 +45,7 @@ DROP TABLE shuffled;
 """
 
 
-def build(path: Path, found: Inventory, pack: Pack) -> None:
+def sort_samples(path: Path, found: Inventory, pack: Pack) -> None:
     """Sort the samples of a run into a file that is there whole or not at all.
 
     Raises:
@@ -55,10 +56,8 @@ def build(path: Path, found: Inventory, pack: Pack) -> None:
     scratch.unlink(missing_ok=True)
     with closing(_connect(scratch)) as connection:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
-        with connection, _unique(found.root):
-            connection.executemany(
-                "INSERT INTO shuffled VALUES (?, ?, ?, ?, ?, ?, ?)", _arriving(connection, found, pack)
-            )
+        with connection, _refuse_duplicate_keys(found.root):
+            connection.executemany("INSERT INTO shuffled VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(connection, found, pack))
         connection.executescript(_SORT)
         held = {SPLITS[number] for (number,) in connection.execute("SELECT DISTINCT split FROM counts")}
     _check_splits(held, pack)
@@ -68,7 +67,7 @@ def build(path: Path, found: Inventory, pack: Pack) -> None:
 
 
 @contextmanager
-def _unique(root: Path) -> Iterator[None]:
+def _refuse_duplicate_keys(root: Path) -> Iterator[None]:
     """Say of a key that comes a second time that it is damage."""
     try:
         yield
@@ -91,12 +90,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run, as it is stored there."""
     sha256s, accepted = list[str](), verdicts.in_order(found.root, found.judged)
-    cells: dict[tuple[str, str, str], int] = {}
+    cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
-    sources, taught = set[tuple[str, str]](), _taught(found.plan)
+    sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
     seed = found.plan.manifest.document.seed
     for tar, shard in enumerate(finished_shards.shards(found.root, found.plan)):
         path = shard.tar
@@ -106,24 +105,25 @@ def _arriving(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> I
             if not accepted(sample.key):
                 continue
             record = _record(path, sample)
-            cell = (record["label"], record["skin_tone"], record["entry"])
+            cell = Cell[str](record["entry"], record["label"], record["skin_tone"])
             number = cells.setdefault(cell, len(cells))
             if any(record[name] for name in FROM_REAL if name != "adapter"):
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
             shuffled = stable_hash(seed, "pack", sample.key, size=16)
-            place = SPLITS.index(split_of(seed, group(record), pack.splits))
+            place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
     if finished_shards.digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
-    connection.executemany("INSERT INTO cells VALUES (?, ?, ?, ?)", [(number, *cell) for cell, number in cells.items()])
+    rows = [(number, *cell) for cell, number in cells.items()]
+    connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
 
 
-def _taught(plan: Plan) -> dict[str, set[tuple[str, str]]]:
+def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:
     """The (dataset, licence) pairs of the real images that each adapter has seen, as far as that is known."""
     pools = ((str(one.adapter), one.pool) for one in plan.adapter_plans.values())
     return {name: {(source.dataset, source.license) for source in pool} for name, pool in pools}

@@ -8,12 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from synthgen.plan.real_index import SPLITS
-
-
-def group(record: Mapping[str, Any]) -> str:
-    """What has to stay together: the source's group, or else the source itself, or else the sample alone."""
-    return str(record["source_group"] or record["source_id"] or record["key"])
-
+from synthgen.runs.cell import Cell
 
 CACHE_KIB = 16 * 1024
 
@@ -74,16 +69,16 @@ class Order:
         )
         return (Stored(key, f"{self._root}/{path}", start, size) for key, path, start, size in rows)
 
-    def counts(self) -> dict[tuple[str, str, str], int]:
-        """Samples by (label, skin tone, entry)."""
+    def counts(self) -> dict[Cell[str], int]:
+        """How many samples each cell has."""
         rows = self._connection.execute(
-            "SELECT label, skin_tone, entry, SUM(images) FROM counts JOIN cells ON cells.id = cell "
+            "SELECT entry, label, skin_tone, SUM(images) FROM counts JOIN cells ON cells.id = cell "
             "GROUP BY cell ORDER BY cell"
         )
-        return {(label, tone, entry): images for label, tone, entry, images in rows}
+        return {Cell(entry, label, tone): images for entry, label, tone, images in rows}
 
-    def firsts(self, each: int) -> Iterator[Stored]:
-        """The first so many samples of each (label, skin tone, entry); stops reading once it has them."""
+    def first_of_each_cell(self, each: int) -> Iterator[Stored]:
+        """The first so many samples of each cell; stops reading once it has them."""
         held = self._connection.execute("SELECT cell, SUM(images) FROM counts GROUP BY cell")
         wanted = {cell: min(each, images) for cell, images in held}
         left = sum(wanted.values())
@@ -101,3 +96,8 @@ class Order:
     def sources(self) -> tuple[tuple[str, str], ...]:
         """The (dataset, licence) pairs of the real images that samples were made from."""
         return tuple(self._connection.execute("SELECT dataset, license FROM sources ORDER BY dataset, license"))
+
+
+def group_of(record: Mapping[str, Any]) -> str:
+    """The name of what may not straddle splits: a record's source's group, else the source itself, else the sample."""
+    return str(record["source_group"] or record["source_id"] or record["key"])

@@ -35,23 +35,23 @@ class PackedShard:
     sha256: str = ""
 
 
-def work(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
-    """Write every part that is not there yet; yields all of them in their order."""
+def write_all(job: PackJob, parts: Sequence[Part], workers: int) -> Iterator[PackedShard]:
+    """Every shard of the dataset, in order; each is written where it is not there yet."""
     if workers == 1:
-        yield from (make(job, part) for part in parts)
+        yield from (write_one(job, part) for part in parts)
         return
     waiting: deque[Future[PackedShard]] = deque()
     with processes.pool(workers) as pool:
         for part in parts:
-            waiting.append(pool.submit(make, job, part))
+            waiting.append(pool.submit(write_one, job, part))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def make(job: PackJob, part: Part) -> PackedShard:
-    """Write a part and, last, its receipt; or read the receipt that is there.
+def write_one(job: PackJob, part: Part) -> PackedShard:
+    """The shard that a part becomes; it is written, its receipt last, or its receipt read where that is there.
 
     Raises:
         DamagedError: A sample is not what the run wrote.
@@ -63,23 +63,23 @@ def make(job: PackJob, part: Part) -> PackedShard:
     layout, sizes = formats.find(job.layout), Counter[str]()
     with Order(job.scratch.order, job.root) as order:
         samples = (read_sample.read(stored, job.labels) for stored in order.samples(part.first, part.count))
-        metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _sized(samples, sizes)))
+        metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _adding_up(samples, sizes)))
     path = layout.shard(part)
     shard = PackedShard(path, part.count, sizes["images"])
     if job.layout not in LAYOUTS and not (job.scratch.dataset / path).is_file():
         raise SynthgenError(f"format {job.layout}: wrote no file {path}")
     if (job.scratch.dataset / path).is_file():
-        shard = PackedShard(path, part.count, *weigh(job.scratch.dataset / path))
+        shard = PackedShard(path, part.count, *size_and_sha256(job.scratch.dataset / path))
     atomic.write(job.scratch.state / f"{part.name}.json", json.dumps(asdict(shard)).encode())
     return shard
 
 
-def weigh(path: Path) -> tuple[int, str]:
+def size_and_sha256(path: Path) -> tuple[int, str]:
     """The size and sha256 of a file."""
     return path.stat().st_size, sha256_file(path)
 
 
-def _sized(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
+def _adding_up(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
     """The same samples, the bytes of their images added up."""
     for one in samples:
         sizes["images"] += len(one.image)

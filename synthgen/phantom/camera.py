@@ -1,4 +1,4 @@
-"""Two cameras in two clinics: how light falls on the skin, and what lens and sensor make of it.
+"""Photographs of skin by two cameras in two clinics: light, lens and sensor.
 
 ``a`` is a dermatology clinic: a close, well lit, sharp camera. ``b`` is a ward and a telephone: farther away, warmer
 and uneven light, more blur and noise, smaller lesions.
@@ -74,8 +74,8 @@ SITES: dict[str, Site] = {
 }
 
 
-def develop(skin: Skin, site: Site) -> npt.NDArray[np.uint8]:
-    """Photograph a piece of skin: sRGB bytes of shape (SIDE, SIDE, 3)."""
+def photograph(skin: Skin, site: Site) -> npt.NDArray[np.uint8]:
+    """A photograph of a piece of skin: sRGB bytes of shape (SIDE, SIDE, 3)."""
     rgb = skin.colours() * _light(skin, site) + _shine(skin, site)
     gains = np.array(site.cast) * np.exp(skin.rng.normal(0, site.white, 3))
     rgb = _blurred(rgb * gains[:, None, None], skin.uniform(*site.blur))
@@ -85,7 +85,7 @@ def develop(skin: Skin, site: Site) -> npt.NDArray[np.uint8]:
 
 
 def _light(skin: Skin, site: Site) -> Array:
-    """Brightness of each place: exposure, a slope, a vignette, and the shading of the relief."""
+    """The brightness of each place: exposure, a slope, a vignette, and the shading of the relief."""
     turn = skin.uniform(0, 2 * np.pi)
     c, s = np.cos(turn), np.sin(turn)
     slope = 1 + skin.uniform(*site.slope) / 2 * (c * X + s * Y)
@@ -98,17 +98,21 @@ def _light(skin: Skin, site: Site) -> Array:
 
 
 def _shine(skin: Skin, site: Site) -> Array:
-    """Light that the surface throws back: broad glare, and glints on glossy slopes."""
+    """The light that the surface reflects: broad glare, and glints on glossy slopes."""
     glare = skin.uniform(*site.glare) * shapes.ramp(shapes.field(skin.rng, 4), 0.8, 2.5)
     return np.asarray(glare + 0.3 * skin.gloss)
 
 
 def _blurred(rgb: Array, sigma: float) -> Array:
-    """Gaussian blur, the edge counted as far as there is picture."""
+    """The image after a Gaussian blur of 7 x 7, the edge repeated outside.
+
+    Not ``scipy.ndimage.gaussian_filter``: sums in a fixed order in numpy keep the bytes on every machine and version.
+    """
     kernel = np.exp(-(np.arange(4) ** 2) / (2 * sigma * sigma))
     kernel /= kernel[0] + 2 * kernel[1:].sum()
     for axis in (1, 2):
         padded = np.pad(rgb, [(3, 3) if axis == other else (0, 0) for other in range(3)], mode="edge")
+        # Slices that begin 0 to 6 pixels into the padding; the one at 3 is the image itself.
         parts = [padded[:, step : step + SIDE] if axis == 1 else padded[..., step : step + SIDE] for step in range(7)]
         rgb = kernel[0] * parts[3]
         for far in (1, 2, 3):

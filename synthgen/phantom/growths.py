@@ -6,9 +6,8 @@ Each function draws one condition on a piece of skin by the cues a textbook name
 import numpy as np
 
 from synthgen.phantom import shapes
-from synthgen.phantom import skin as bare
 from synthgen.phantom.shapes import PIXEL
-from synthgen.phantom.skin import Skin
+from synthgen.phantom.skin import Skin, angiomas, freckles, moles, scratches
 
 PEARL = (236.0, 208.0, 200.0)
 ULCER = (96.0, 28.0, 26.0)
@@ -100,15 +99,15 @@ def healthy(skin: Skin) -> None:
     """No disease: bare skin, or benign moles, freckles, scratches, a flush or a pale patch that mean nothing."""
     rng = skin.rng
     if skin.chance(0.3):
-        bare.moles(skin, 1, skin.uniform(0.12, 0.45))
+        moles(skin, 1, skin.uniform(0.12, 0.45))
     if skin.chance(0.25):
-        bare.moles(skin, int(rng.integers(2, 8)), 0.09)
+        moles(skin, int(rng.integers(2, 8)), 0.09)
     if skin.chance(0.3):
-        bare.freckles(skin)
+        freckles(skin)
     if skin.chance(0.25):
-        bare.scratches(skin)
+        scratches(skin)
     if skin.chance(0.1):
-        bare.angiomas(skin)
+        angiomas(skin)
     if skin.chance(0.25):
         flush = shapes.ramp(shapes.blob(rng, skin.middle(0.6), skin.uniform(0.3, 0.8), rough=0.2), 1.4, 0.2)
         skin.blood += skin.uniform(0.1, 0.6) * flush

@@ -1,4 +1,8 @@
-"""Draws phantoms: images of skin whose label, Fitzpatrick type, colour and lesion are known exactly."""
+"""Draws phantoms: images of skin whose label, Fitzpatrick type, colour and lesion are known exactly.
+
+By plain numpy, not by a renderer or a generator of skin such as S-SYNTH: no dependency, no photograph and no mesh, and
+the same bytes on every machine.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +13,14 @@ import numpy.typing as npt
 from synthgen.core.hashing import seed_from
 from synthgen.errors import InputError
 from synthgen.phantom import camera, skin_colour
-from synthgen.phantom import skin as bare
 from synthgen.phantom.conditions import CONDITIONS
 from synthgen.phantom.shapes import SIDE
+from synthgen.phantom.skin import Skin, grain, hairs, marks
 
 
 @dataclass(frozen=True)
 class Phantoms:
-    """Phantoms and the truth about them; row i of each is image i.
+    """Phantoms and what is known of them; row i of each is image i.
 
     Attributes:
         images: sRGB, uint8, shape (n, 64, 64, 3).
@@ -45,7 +49,7 @@ class Phantom:
 
 
 def render(labels: Sequence[str], tones: Sequence[int], *, site: str, seed: int, start: int = 0) -> Phantoms:
-    """Draw an image for each label and tone.
+    """Phantoms, one for each label and tone.
 
     Image i is a pure function of its label, its tone, the site, the seed and ``start + i``; what else is asked for in
     the same call does not enter.
@@ -72,8 +76,8 @@ def render(labels: Sequence[str], tones: Sequence[int], *, site: str, seed: int,
     images, masks = np.empty((count, SIDE, SIDE, 3), np.uint8), np.empty((count, SIDE, SIDE), np.bool_)
     angles = np.empty(count)
     for index, (label, tone, own) in enumerate(zip(labels, tones, seeds, strict=True)):
-        made = paint(label, tone, site, own)
-        images[index], masks[index], angles[index] = made.image, made.mask, made.ita
+        phantom = paint(label, tone, site, own)
+        images[index], masks[index], angles[index] = phantom.image, phantom.mask, phantom.ita
     return Phantoms(images, masks, tuple(labels), np.array(tones, np.int64), angles, seeds)
 
 
@@ -83,7 +87,7 @@ def image_seed(seed: int, site: str, label: str, tone: int, number: int) -> int:
 
 
 def paint(label: str, tone: int, site: str, seed: int) -> Phantom:
-    """Draw one image from its own seed, as :func:`render` does for each.
+    """One phantom from its own seed, as :func:`render` draws each.
 
     All arithmetic is numpy's, in float64, so that another processor's last bit all but never reaches a byte.
 
@@ -91,19 +95,19 @@ def paint(label: str, tone: int, site: str, seed: int) -> Phantom:
         KeyError: There is no such condition, type or site; :func:`render` says so in words.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    where = camera.SITES[site]
+    settings = camera.SITES[site]
     angle, base = skin_colour.base(rng, tone)
     depth = float(np.clip((55 - angle) / 110, 0, 1))
-    skin = bare.Skin(rng, base, depth, size=float(rng.uniform(*where.size)))
-    bare.grain(skin)
-    bare.marks(skin)
+    skin = Skin(rng, base, depth, size=float(rng.uniform(*settings.size)))
+    grain(skin)
+    marks(skin)
     CONDITIONS[label](skin)
-    bare.hairs(skin, where.hairs)
-    return Phantom(camera.develop(skin, where), skin.mask, angle)
+    hairs(skin, settings.hairs)
+    return Phantom(camera.photograph(skin, settings), skin.mask, angle)
 
 
 def check(labels: Sequence[str], tones: Sequence[int], site: str) -> None:
-    """Refuse what can't be drawn.
+    """Refuse labels, types and sites that there are not.
 
     Raises:
         InputError: There is no such condition, type or site; one line a fault.

@@ -1,4 +1,4 @@
-"""Shapes on the picture's grid: smooth random fields, wobbly outlines, polygons, dots and strokes.
+"""Shapes on the image's grid: smooth random fields, wobbly outlines, polygons, dots and strokes.
 
 Positions run from -1 to 1 across the picture; planes are float64 of shape (SIDE, SIDE).
 """
@@ -29,6 +29,7 @@ def _spline(cells: int) -> Array:
     place = (np.arange(SIDE) + 0.5) / SIDE * cells
     distance = np.abs(place[:, None] - np.arange(-1, cells + 2))
     near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance) ** 3 / 6
+    # The cubic B-spline has two pieces: within one knot of its middle, and from one to two knots.
     weights: Array = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
     return np.asarray(weights / np.sqrt(np.mean(np.sum(weights**2, axis=1))))
 

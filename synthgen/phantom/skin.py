@@ -1,4 +1,4 @@
-"""A piece of skin to draw on: planes of blood, pigment and relief, and coats laid over them; and what healthy skin has.
+"""A piece of skin as planes of blood, pigment and relief with coats over them, and the marks of healthy skin.
 
 Blood and pigment are absorbances in linear light, so that redness turns violet-brown on dark skin by itself.
 """
@@ -24,7 +24,7 @@ def _plane() -> Array:
 
 @dataclass
 class Skin:
-    """What is under the camera.
+    """A piece of skin, which conditions and marks are drawn on.
 
     Attributes:
         rng: Where everything about this image is drawn from.
@@ -55,15 +55,15 @@ class Skin:
         self.coats.append((cover, colour.to_linear(np.array(srgb) / 255)[:, None, None]))
 
     def uniform(self, low: float, high: float) -> float:
-        """Draw a number."""
+        """A number between two others, drawn by chance."""
         return low + (high - low) * float(self.rng.random())
 
     def chance(self, probability: float) -> bool:
-        """Toss a coin."""
+        """True with a probability."""
         return bool(self.rng.random() < probability)
 
     def middle(self, reach: float) -> Array:
-        """Draw a place within ``reach`` of the picture's middle, shape (2,)."""
+        """A place, drawn by chance, within ``reach`` of the picture's middle, shape (2,)."""
         return self.rng.uniform(-reach, reach, 2)
 
     def colours(self) -> Array:

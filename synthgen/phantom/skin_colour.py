@@ -1,17 +1,10 @@
-"""Skin colour: CIELAB, linear light, sRGB, the individual typology angle (ITA), and a colour for each Fitzpatrick type.
-
-Colours are numpy arrays of float64 whose first axis is the channel. Linear light and sRGB run from 0 to 1.
-Formulas: CIE 15:2004 (CIELAB, D65, 2 degree observer), IEC 61966-2-1 (sRGB).
-"""
+"""The colours of skin of each Fitzpatrick type, by its individual typology angle (ITA)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from synthgen.vision.colour import (
-    Array,
-    lab_to_linear,
-)
+from synthgen.vision.colour import Array, lab_to_linear
 
 Range = tuple[float, float]
 
@@ -40,7 +33,7 @@ TONES: dict[int, Tone] = {
 
 
 def base(rng: np.random.Generator, fitzpatrick: int) -> tuple[float, Array]:
-    """Draw the colour of unlit skin of a type: its ITA in degrees and its linear RGB, shape (3,).
+    """The colour of unlit skin of a type, drawn by chance: its ITA in degrees and its linear RGB, shape (3,).
 
     ``L* = 50 + b* tan(ITA)`` turns the definition of ITA round.
     """

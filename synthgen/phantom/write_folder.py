@@ -38,7 +38,7 @@ class PhantomImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PhantomOptions:
-    """What to write: so many images of each label on each type.
+    """The images to write: so many of each label on each type.
 
     Attributes:
         labels: Keys of ``conditions.CONDITIONS``.
@@ -83,26 +83,26 @@ class PhantomJob:
     masks: bool
 
 
-def prepare(out: Path, wish: PhantomOptions) -> PhantomJob:
-    """Look at what is asked for and at what a folder holds of it; writes nothing.
+def prepare(out: Path, options: PhantomOptions) -> PhantomJob:
+    """The images that are asked for, and those of them that a folder holds; writes nothing.
 
     Raises:
         InputError: There is no such condition, type or site; or the folder holds something else.
     """
-    render.check(wish.labels, wish.tones, wish.site)
-    if wish.per_cell < 1:
-        raise InputError(f"{wish.per_cell} images a cell; at least 1 is needed")
-    rows = tuple(wish.rows())
-    held = _held(out)
-    if others := held - set(rows):
+    render.check(options.labels, options.tones, options.site)
+    if options.per_cell < 1:
+        raise InputError(f"{options.per_cell} images a cell; at least 1 is needed")
+    rows = tuple(options.rows())
+    listed = _listed(out)
+    if others := listed - set(rows):
         raise InputError(
             f"{out} holds {len(others):,} phantoms that are not asked for here, such as {min(others).file_name}; "
             f"repeat what it was made with, or choose another folder"
         )
-    if (out / "masks").is_dir() and not wish.masks:
+    if (out / "masks").is_dir() and not options.masks:
         raise InputError(f"{out} has masks; add --masks, or choose another folder")
-    finished = frozenset(row for row in held if all(path.is_file() for path in _paths(out, row, wish.masks)))
-    return PhantomJob(out, rows, finished, wish.masks)
+    finished = frozenset(row for row in listed if all(path.is_file() for path in _paths(out, row, options.masks)))
+    return PhantomJob(out, rows, finished, options.masks)
 
 
 def write(job: PhantomJob, stop: Callable[[], bool] = lambda: False) -> Iterator[int]:
@@ -151,7 +151,7 @@ def _paths(out: Path, row: PhantomImage, masks: bool) -> list[Path]:
     return [image, out / "masks" / image.name] if masks else [image]
 
 
-def _held(out: Path) -> set[PhantomImage]:
+def _listed(out: Path) -> set[PhantomImage]:
     """The rows that a folder lists."""
     if not out.exists():
         return set()

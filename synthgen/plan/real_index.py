@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,15 +17,29 @@ from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-SAME_FILE = "the same file as another"
-# How faults that name one image or value begin, and what all of one kind are called.
-_REASONS = {
-    "no file ": "no file",
-    "same file as ": SAME_FILE,
-    "group ": "the group is in another split too",
-    "skin tone ": "skin tone is not on the scale",
-    "split ": "split is none of train, validation and test",
-    "mask: ": "the mask can't be read",
+
+
+class FaultKind(StrEnum):
+    """What is wrong with a real image, in words that name no image and no value."""
+
+    NO_FILE = "no file"
+    SAME_FILE = "the same file as another"
+    GROUP_IN_TWO_SPLITS = "the group is in another split too"
+    SKIN_TONE = "skin tone is not on the scale"
+    SPLIT = "split is none of train, validation and test"
+    MASK = "the mask can't be read"
+
+
+SAME_FILE = FaultKind.SAME_FILE.value
+
+# An index keeps faults as sentences, so that people can read it: how those that name an image or a value begin.
+_BEGINNINGS = {
+    "no file ": FaultKind.NO_FILE,
+    "same file as ": FaultKind.SAME_FILE,
+    "group ": FaultKind.GROUP_IN_TWO_SPLITS,
+    "skin tone ": FaultKind.SKIN_TONE,
+    "split ": FaultKind.SPLIT,
+    "mask: ": FaultKind.MASK,
 }
 _VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
 
@@ -77,6 +92,11 @@ class Source:
     mask_sha256: str = ""
 
     @property
+    def fault_kind(self) -> FaultKind | None:
+        """The kind of its fault; ``None`` where it has none, or one of its own."""
+        return next((kind for begin, kind in _BEGINNINGS.items() if self.fault.startswith(begin)), None)
+
+    @property
     def facts(self) -> list[str | int]:
         """All that an image made from it, and its record, depend on; not where it lies."""
         said: list[str | int] = [self.label, self.tone, self.group, self.split, self.license, self.dataset]
@@ -117,7 +137,7 @@ class Index:
     @cached_property
     def faults(self) -> dict[str, int]:
         """How many images can't be used, by reason, the most frequent first; a reason names no image."""
-        return dict(Counter(_reason(source.fault) for source in self.sources if source.fault).most_common())
+        return dict(Counter(_reason(source) for source in self.sources if source.fault).most_common())
 
     def account(self) -> dict[str, dict[str, int]]:
         """How many images are usable, by split; and how many rows are left out and images at fault, by reason."""
@@ -155,9 +175,9 @@ class Index:
         return {split: tuple(source for source in sound if source.split == split) for split in SPLITS}
 
 
-def _reason(fault: str) -> str:
+def _reason(source: Source) -> str:
     """A fault without what it says of one image alone: names, values and sizes."""
-    return next((reason for begin, reason in _REASONS.items() if fault.startswith(begin)), _VALUES.sub("...", fault))
+    return str(source.fault_kind or _VALUES.sub("...", source.fault))
 
 
 def _schema() -> Any:

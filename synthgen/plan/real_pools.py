@@ -1,4 +1,4 @@
-"""Which real images a seed draws: nested over n, by group, and fixed for each image whatever images are added."""
+"""The real images that a seed draws: nested over n, by group, and fixed for each image whatever images are added."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,8 @@ class Draw:
     Attributes:
         number: The seed's number, from 0.
         order: The ids of each label's images; the first n of them are its draw of n.
+
+    With the order ``{"acne": ("a", "b", "c")}``, ``first(2)`` is ``("a", "b")``, and ``smallest_n`` of ``c`` is 3.
     """
 
     number: int
@@ -26,16 +28,17 @@ class Draw:
         return tuple(sorted(one for ids in self.order.values() for one in ids[:n]))
 
     @cached_property
-    def least(self) -> dict[str, int]:
-        """The smallest n whose draw has an image, by its id."""
+    def smallest_n(self) -> dict[str, int]:
+        """The smallest n whose draw holds an image, by the image's id."""
         return {one: place for ids in self.order.values() for place, one in enumerate(ids, start=1)}
 
 
 def draw(sources: Iterable[Source], labels: Sequence[str], seed: int, number: int) -> Draw:
-    """Draw at random without replacement, images of one group next to each other so that it is drawn whole.
+    """A draw at random without replacement, images of one group next to each other so that it is drawn whole.
 
     Groups come in the order of a hash, which is the same for every label: a patient with two conditions is drawn for
-    both at about the same n. Exactly n images a label are drawn, so the last group may be drawn in part; see ``cut``.
+    both at about the same n. Exactly n images a label are drawn, so the last group may be drawn in part;
+    :func:`partial_groups` counts those.
 
     Args:
         sources: The real training images.
@@ -58,6 +61,6 @@ def partial_groups(sources: Iterable[Source], drawn: Draw, n: int) -> int:
     """How many groups a draw of n has only a part of; the rest of them trains nothing there."""
     groups = defaultdict(set)
     for source in sources:
-        if source.id in drawn.least:
-            groups[source.group].add(drawn.least[source.id] <= n)
+        if source.id in drawn.smallest_n:
+            groups[source.group].add(drawn.smallest_n[source.id] <= n)
     return sum(len(inside) == 2 for inside in groups.values())

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -34,19 +35,20 @@ class Pairs:
     missing: bool = False
 
 
-def pair(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find) -> Pairs:
-    """Give each picture the image that it starts from; all of them or, where one can't be had, none, and say so.
+def pair_with_start_images(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find) -> Pairs:
+    """Pictures, each with the image that it starts from; none of them where one can't be had, and ``missing`` says so.
 
     Args:
         pictures: What is shown.
         read_plan: Reads their plan; called only where a picture starts from an image.
         find: What finds the images that some samples of the plan start from.
     """
-    if not any(map(_starts, pictures)):
+    if not any(map(_starts_from_image, pictures)):
         return Pairs(pictures)
     try:
         plan = read_plan()
-        contents = _contents(plan, [_planned(plan, picture) for picture in pictures if _starts(picture)], find)
+        samples = [_sample_of(plan, picture) for picture in pictures if _starts_from_image(picture)]
+        contents = _contents(plan, samples, find)
     except (InputError, DamagedError, OSError) as error:
         _log.warning("the gallery lacks the images that its pictures start from: %s", one_line(error))
         return Pairs(pictures, missing=True)
@@ -54,12 +56,12 @@ def pair(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find)
     return Pairs(paired, photographs=_any_photograph(plan, paired))
 
 
-def _starts(picture: Picture) -> bool:
-    """Whether a record says that its image was made from another."""
-    return bool(picture.record["source_id"]) or '"from":' in str(picture.record["attributes"])
+def _starts_from_image(picture: Picture) -> bool:
+    """Whether a record says that its image was made from another: a real one, or one of an earlier entry."""
+    return bool(picture.record["source_id"]) or "from" in json.loads(picture.record["attributes"])
 
 
-def _planned(plan: Plan, picture: Picture) -> Sample:
+def _sample_of(plan: Plan, picture: Picture) -> Sample:
     sample = plan.find(picture.key)
     source = sample.source.id if sample and sample.source else ""
     if sample is None or source != picture.record["source_id"]:
@@ -92,7 +94,7 @@ def _origin(sample: Sample) -> tuple[str, str]:
 
 
 def _encoded(image: Image.Image) -> bytes:
-    """Without loss where the page shows every pixel; smaller where it shows a reduced copy."""
+    """An image as PNG where the page shows every pixel, and as JPEG where it shows a reduced copy."""
     buffer = io.BytesIO()
     if max(image.size) <= THUMBNAIL:
         image.save(buffer, "PNG")

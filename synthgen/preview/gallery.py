@@ -3,6 +3,8 @@
 Everything a record says reaches the page as text: Jinja2 escapes what stands in the markup, and the
 script sets ``textContent`` alone from one block of JSON. A Content-Security-Policy of two hashes
 lets no other script or style run.
+
+Not FiftyOne or the viewer of the Hub: they need a server or an upload, and this file can be mailed.
 """
 
 import base64
@@ -53,7 +55,7 @@ def write_gallery(
     }
     fields = list(dict.fromkeys(field for picture in by_key for field in picture.record))
     originals, places = _originals(by_key, thumbnail)
-    shown = [_shown(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
+    shown = [_picture_facts(picture, fields, reproduce_dir, thumbnail, places) for picture in by_key]
     content = page.render(
         "synthgen.preview",
         "gallery.html.j2",
@@ -93,14 +95,14 @@ def _originals(pictures: Sequence[Picture], thumbnail: int) -> tuple[list[str], 
     for picture in pictures:
         if picture.original is not None and picture.original not in places:
             places[picture.original] = len(uris)
-            uris.append(_embedded(picture.key, picture.original, thumbnail)[0])
+            uris.append(_data_uri(picture.key, picture.original, thumbnail)[0])
     return uris, places
 
 
-def _shown(
+def _picture_facts(
     picture: Picture, fields: Sequence[str], folder: str, thumbnail: int, places: Mapping[bytes, int]
 ) -> dict[str, Any]:
-    source, suffix, size = _embedded(picture.key, picture.image, thumbnail)
+    source, suffix, size = _data_uri(picture.key, picture.image, thumbnail)
     line = ["synthgen", "reproduce", folder, picture.key, "--out", picture.key + suffix]
     record = picture.record
     return {
@@ -115,25 +117,25 @@ def _shown(
 
 
 def _text(value: object) -> str:
-    """Numbers travel as text, because a seed passes 2**53 and JavaScript would round it."""
+    """A value as text: a seed passes 2**53, and JavaScript would round it as a number."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _embedded(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
-    """The image as a data: URI, with the suffix and size (width, height) of the stored one."""
+def _data_uri(key: str, content: bytes, thumbnail: int) -> tuple[str, str, tuple[int, int]]:
+    """An image as a data: URI, with the suffix and size (width, height) of the stored one."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             kind, size = str(image.format), image.size
             data, shown_as = content, kind
             if max(size) > thumbnail:
-                data, shown_as = _reduced(image, thumbnail), "WEBP"
+                data, shown_as = _scaled_down(image, thumbnail), "WEBP"
     except OSError as error:
         raise DamagedError(f"{key}: its image can't be decoded ({error}); run synthgen verify") from error
     uri = f"data:image/{shown_as.lower()};base64,{base64.b64encode(data).decode()}"
     return uri, _SUFFIXES[kind], size
 
 
-def _reduced(image: Image.Image, longest_side: int) -> bytes:
+def _scaled_down(image: Image.Image, longest_side: int) -> bytes:
     image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "WEBP", quality=85, method=4)

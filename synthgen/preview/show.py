@@ -11,7 +11,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
-from synthgen.preview.before_after import Find, Pairs, pair
+from synthgen.preview.before_after import Find, Pairs, pair_with_start_images
 from synthgen.runs import dataset_folder, run_folder, start_images, verdicts
 from synthgen.runs.receipts import Ledger
 from synthgen.vision import contact_sheet
@@ -58,7 +58,7 @@ def show(root: Path, out: Path, doors: Extensions, limit: int = 5000, *, starts:
     facts, images = dict(source.facts), sum(source.cells.values())
     if len(pictures) < images:
         facts["shown"] = f"{len(pictures):,} of {images:,} images"
-    pairs = pair(pictures, source.plan, source.find) if starts else Pairs(pictures)
+    pairs = pair_with_start_images(pictures, source.plan, source.find) if starts else Pairs(pictures)
     if pairs.missing:
         facts["originals"] = "not shown: the images that these pictures start from can't be had here"
     gallery.write_gallery(

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, get_token
-
 from synthgen import __version__
 from synthgen.core.hub import REPO_ID
 from synthgen.errors import InputError, SynthgenError
+from synthgen.publish import hub_repo
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
-from synthgen.publish.hub_repo import MAIN, Remote, State
+from synthgen.publish.hub_repo import MAIN, HubClient, HubRepo, RepoState
 from synthgen.publish.preflight import Preflight, repo_of
-from synthgen.publish.push import Push, Words
+from synthgen.publish.push import CommitTexts, Push
 from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
@@ -42,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """What was asked of a publishing.
+    """Where a dataset is published, and how.
 
     Attributes:
         repo: ``ORG/NAME``; empty for the manifest's ``publish.repo``.
@@ -64,77 +63,79 @@ class PublishOptions:
 
 
 def publish(
-    root: Path, wish: PublishOptions, api: HfApi | None = None, patience: Patience | None = None
+    root: Path, options: PublishOptions, api: HubClient | None = None, patience: Patience | None = None
 ) -> Iterator[Event]:
     """Publish a dataset folder; yields what happens as it happens.
 
     Args:
         root: The folder, as ``pack`` made it.
-        wish: What was asked.
+        options: What was asked.
         api: The Hub's client; by default the environment's endpoint and login.
         patience: How calls are tried again.
 
     Raises:
-        InputError: The folder is no packed dataset, or the wish can't be read.
+        InputError: The folder is no packed dataset, or the options can't be read.
         SynthgenError: Not published; every fault that was found, one line each.
     """
-    api = api or HfApi(library_name="synthgen", library_version=__version__)
-    token = api.token if isinstance(api.token, str) else get_token()
+    api = api or hub_repo.client()
+    token = hub_repo.token_of(api)
     patience = patience or Patience(token=token)
     preflight = Preflight(root, token)
-    remote = Remote(_repo(root, wish), api, patience)
+    remote = HubRepo(_repo(root, options), api, patience)
     yield from preflight.check()
     with patience.bounded():
-        state, not_compared = _look(preflight, remote, wish, login=token is not None)
+        state, not_compared = _state_and_faults(preflight, remote, options, login=token is not None)
         if preflight.faults:
             raise SynthgenError(*preflight.faults)
-        changes = compare(preflight.files, remote.tree(_start(state, wish)) if state else {})
-        yield Compared(changes, _commits(changes, wish), _describe(remote, state, wish), not_compared)
-        if not wish.dry_run and state:
-            yield from _push(preflight, remote, state, wish, patience)
+        changes = compare(preflight.files, remote.tree(_start(state, options)) if state else {})
+        yield Compared(changes, _commits(changes, options), _describe(remote, state, options), not_compared)
+        if not options.dry_run and state:
+            yield from _push(preflight, remote, state, options, patience)
 
 
-def _repo(root: Path, wish: PublishOptions) -> str:
-    repo = wish.repo or repo_of(root)
+def _repo(root: Path, options: PublishOptions) -> str:
+    repo = options.repo or repo_of(root)
     if not repo:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
     if not REPO_ID.fullmatch(repo):
         raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
-    if wish.branch.startswith("refs/") or not _REFERENCE.fullmatch(wish.branch):
-        raise InputError(f"--revision: `{wish.branch}` can't name a branch")
-    if wish.tag and not _REFERENCE.fullmatch(wish.tag):
-        raise InputError(f"--tag: `{wish.tag}` can't name a tag; use letters, digits, dots, hyphens and underscores")
+    if options.branch.startswith("refs/") or not _REFERENCE.fullmatch(options.branch):
+        raise InputError(f"--revision: `{options.branch}` can't name a branch")
+    if options.tag and not _REFERENCE.fullmatch(options.tag):
+        raise InputError(f"--tag: `{options.tag}` can't name a tag; use letters, digits, dots, hyphens and underscores")
     return repo
 
 
-def _look(preflight: Preflight, remote: Remote, wish: PublishOptions, *, login: bool) -> tuple[State | None, str]:
-    """The repository's state and why it is not known; adds what speaks against publishing to the faults."""
-    if not login and not wish.dry_run:
+def _state_and_faults(
+    preflight: Preflight, remote: HubRepo, options: PublishOptions, *, login: bool
+) -> tuple[RepoState | None, str]:
+    """The repository's state, or why it is not known; adds what speaks against publishing to the faults."""
+    if not login and not options.dry_run:
         preflight.faults.append(NO_LOGIN)
         return None, NO_LOGIN
     try:
-        state = remote.look()
-        preflight.faults += _conflicts(preflight, remote, state, wish)
-        if not wish.dry_run and not preflight.faults:
+        state = remote.state()
+        preflight.faults += _conflicts(preflight, remote, state, options)
+        if not options.dry_run and not preflight.faults:
             preflight.faults += [f"README.md: {fault}" for fault in remote.card_faults(preflight.card)]
     except SynthgenError as error:
-        if not wish.dry_run:
+        if not options.dry_run:
             preflight.faults += error.faults
         return None, " ".join(error.faults)
     return state, ""
 
 
-def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: PublishOptions) -> Iterator[str]:
-    """What the repository, as it is, has against the wish."""
+def _conflicts(preflight: Preflight, remote: HubRepo, state: RepoState, options: PublishOptions) -> Iterator[str]:
+    """What speaks against publishing to the repository as it is, one line each."""
     if not state.exists:
         return
-    if not state.private and not wish.public:
+    if not state.private and not options.public:
         yield f"{remote.repo} is public and --public was not given; give it, or make the repository private on the Hub"
-    if state.private and wish.public:
+    if state.private and options.public:
         yield f"{remote.repo} is private and --public was given; leave it out, or make the repository public on the Hub"
-    start = _start(state, wish)
-    held = state.tags.get(wish.tag)
-    other_branch = wish.branch != MAIN and wish.branch in state.branches
+    start = _start(state, options)
+    held = state.tags.get(options.tag)
+    other_branch = options.branch != MAIN and options.branch in state.branches
     tree = remote.tree(start)
     held_files = [name for name in tree if name != "README.md" and not name.startswith(".")]
     if held_files and PROVENANCE not in tree:
@@ -144,57 +145,57 @@ def _conflicts(preflight: Preflight, remote: Remote, state: State, wish: Publish
         )
     changes = compare(preflight.files, tree)
     if held is not None and (changes or held != start):
-        yield f"{remote.repo} has a tag {wish.tag} on another commit ({held[:12]}); choose another --tag"
-    if other_branch and len(changes) > wish.files_a_commit:
+        yield f"{remote.repo} has a tag {options.tag} on another commit ({held[:12]}); choose another --tag"
+    if other_branch and len(changes) > options.files_a_commit:
         yield (
-            f"{len(changes)} files are too many for one commit ({wish.files_a_commit}), and only main or a new branch "
-            f"can be filled over several; choose another --revision than {wish.branch}"
+            f"{len(changes)} files are too many for one commit ({options.files_a_commit}), and only main or a new "
+            f"branch can be filled over several; choose another --revision than {options.branch}"
         )
 
 
-def _start(state: State, wish: PublishOptions) -> str | None:
+def _start(state: RepoState, options: PublishOptions) -> str | None:
     """The commit that the branch is at, or will be made from."""
-    return state.branches.get(wish.branch) or state.branches.get(MAIN)
+    return state.branches.get(options.branch) or state.branches.get(MAIN)
 
 
-def _commits(changes: Changes, wish: PublishOptions) -> int:
-    return -(-len(changes) // wish.files_a_commit)
+def _commits(changes: Changes, options: PublishOptions) -> int:
+    return -(-len(changes) // options.files_a_commit)
 
 
-def _describe(remote: Remote, state: State | None, wish: PublishOptions) -> str:
-    visibility = "public" if wish.public else "private"
+def _describe(remote: HubRepo, state: RepoState | None, options: PublishOptions) -> str:
+    visibility = "public" if options.public else "private"
     if state is None:
         return f"{remote.repo} ({visibility})"
     return f"{remote.repo} ({visibility})" if state.exists else f"{remote.repo} (to be created, {visibility})"
 
 
 def _push(
-    preflight: Preflight, remote: Remote, state: State, wish: PublishOptions, patience: Patience
+    preflight: Preflight, remote: HubRepo, state: RepoState, options: PublishOptions, patience: Patience
 ) -> Iterator[Event]:
     if not state.exists:
-        remote.create(public=wish.public)
-        state = remote.look()
-        if state.private == wish.public:
+        remote.create(public=options.public)
+        state = remote.state()
+        if state.private == options.public:
             raise SynthgenError(
-                f"{remote.repo} was created {'private' if state.private else 'public'} against the wish; nothing was "
-                "sent: set its visibility on the Hub, then run the same command again"
+                f"{remote.repo} was created {'private' if state.private else 'public'}, and the other was asked for; "
+                "nothing was sent: set its visibility on the Hub, then run the same command again"
             )
-    start = _start(state, wish)
+    start = _start(state, options)
     push = Push(
         remote,
         preflight.files,
-        wish.branch,
+        options.branch,
         start,
-        exists=wish.branch in state.branches,
-        limit=wish.files_a_commit,
-        words=_words(preflight, wish),
+        exists=options.branch in state.branches,
+        limit=options.files_a_commit,
+        words=_commit_texts(preflight, options),
         patience=patience,
     )
-    yield from push.run(compare(preflight.files, remote.tree(start)), wish.tag)
+    yield from push.run(compare(preflight.files, remote.tree(start)), options.tag)
 
 
-def _words(preflight: Preflight, wish: PublishOptions) -> Words:
+def _commit_texts(preflight: Preflight, options: PublishOptions) -> CommitTexts:
     dataset, plan = preflight.digest("dataset_digest"), preflight.digest("plan_digest")
     digests = f"dataset {dataset[:16]}, plan {plan[:16]}"
-    title = f"{wish.message or 'Publish ' + str(preflight.provenance.get('name', 'dataset'))} ({digests})"
-    return Words(title, f"Publish {digests}", f"dataset {dataset}\nplan {plan}\nsynthgen {__version__}")
+    title = f"{options.message or 'Publish ' + str(preflight.provenance.get('name', 'dataset'))} ({digests})"
+    return CommitTexts(title, f"Publish {digests}", f"dataset {dataset}\nplan {plan}\nsynthgen {__version__}")

@@ -1,4 +1,4 @@
-"""Checks the card before the Hub does: its YAML header, its licence, and what it says of the near-copy audit."""
+"""Checks the card before the Hub does: its YAML header, its licence, and what it says of the near-duplicate audit."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 from synthgen.core import yaml_documents
 from synthgen.errors import ManifestError
+from synthgen.runs import audit
 
 _HEADER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _SAYS_NOT_DONE = re.compile(r"near-copy audit\b[^.]{0,80}\bnot (?:been )?done|\bno near-copy audit", re.IGNORECASE)
@@ -24,7 +25,8 @@ def faults(text: str, provenance: dict[str, Any], *, real_sources: bool) -> Iter
         yield "has no YAML header (a first line `---`, keys, a line `---`)"
     else:
         yield from _header_faults(header[1])
-    if real_sources and not _audited(provenance) and not _SAYS_NOT_DONE.search(text):
+    audited = audit.from_provenance(provenance.get("near_copy_audit"))
+    if real_sources and not audited and not _SAYS_NOT_DONE.search(text):
         yield "real images were used and no near-copy audit is on record; do it, or let the card say it was not done"
 
 
@@ -41,9 +43,3 @@ def _header_faults(header: str) -> Iterator[str]:
             "no licence; set `publish.license` in the manifest, run `synthgen generate` with it again (it makes no "
             "image), and pack into a new folder"
         )
-
-
-def _audited(provenance: dict[str, Any]) -> bool:
-    """Whether provenance holds an audit's result; a text that begins ``not done`` is none."""
-    audit = provenance.get("near_copy_audit")
-    return bool(audit) and not (isinstance(audit, str) and audit.strip().lower().startswith("not done"))

@@ -1,6 +1,7 @@
 """What ``publish`` says as it goes: one frozen record for each thing that happened."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from synthgen.publish.diff import Changes
 
@@ -9,7 +10,7 @@ from synthgen.publish.diff import Changes
 class Begun:
     """A step begins: ``check`` or ``send``, over so many files and bytes."""
 
-    step: str
+    step: Literal["check", "send"]
     files: int
     size: int
 
@@ -24,7 +25,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What has to go, before anything goes.
+    """What has to be sent and deleted, said before anything is.
 
     Attributes:
         changes: What would be added, deleted and left.

@@ -1,26 +1,56 @@
-"""One dataset repository on the Hub: what it holds, and the few things that are done to it."""
+"""One dataset repository on the Hub: what it holds, and the few things that are done to it.
+
+This is the only file that calls ``huggingface_hub.HfApi``, whose calls move between versions. Not ``upload_folder``,
+which makes one commit of however many files, nor ``upload_large_folder``, whose many commits show half a dataset on
+the way.
+"""
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session, get_token
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined] # no __all__
 
+from synthgen import __version__
 from synthgen.publish import secrets
-from synthgen.publish.diff import RemoteFile
+from synthgen.publish.diff import LocalFile, RemoteFile
 from synthgen.publish.retry import Patience
 
 MAIN = "main"
 _KIND = "dataset"
+HubClient = HfApi
+Addition = CommitOperationAdd
 Operation = CommitOperationAdd | CommitOperationDelete
 
 
+def client() -> HubClient:
+    """The Hub's client, with the environment's endpoint and login."""
+    return HfApi(library_name="synthgen", library_version=__version__)
+
+
+def token_of(api: HubClient) -> str | None:
+    """The token that a client logs in with; ``None`` where there is none."""
+    return api.token if isinstance(api.token, str) else get_token()
+
+
+def addition(file: LocalFile) -> Addition:
+    """The operation that adds a file; it remembers whether the file's bytes were sent."""
+    operation = CommitOperationAdd(file.name, str(file.path))
+    operation.upload_info.sha256 = bytes.fromhex(file.sha256)  # known: not to be read once more
+    return operation
+
+
+def deletion(name: str) -> Operation:
+    """The operation that deletes a file."""
+    return CommitOperationDelete(name, is_folder=False)
+
+
 @dataclass(frozen=True, slots=True)
-class State:
+class RepoState:
     """A repository as it was found.
 
     Attributes:
@@ -36,7 +66,7 @@ class State:
     tags: dict[str, str]
 
 
-class Remote:
+class HubRepo:
     """A dataset repository, asked and changed with patience.
 
     Args:
@@ -45,21 +75,21 @@ class Remote:
         patience: How calls are tried again.
     """
 
-    def __init__(self, repo: str, api: HfApi, patience: Patience) -> None:
+    def __init__(self, repo: str, api: HubClient, patience: Patience) -> None:
         self.repo, self._api, self._patience = repo, api, patience
 
     @property
     def url(self) -> str:
-        """Its page."""
+        """The address of its page."""
         return f"{self._api.endpoint}/datasets/{self.repo}"
 
-    def look(self) -> State:
-        """What there is now."""
+    def state(self) -> RepoState:
+        """The repository as it is now."""
         info = self._patience.call(f"look at {self.repo}", self._info)
         if info is None:
-            return State(exists=False, private=False, branches={}, tags={})
+            return RepoState(exists=False, private=False, branches={}, tags={})
         refs = self._patience.call(f"look at {self.repo}", lambda: self._api.list_repo_refs(self.repo, repo_type=_KIND))
-        return State(
+        return RepoState(
             exists=True,
             private=bool(info.private),
             branches={ref.name: ref.target_commit for ref in refs.branches},
@@ -132,7 +162,7 @@ class Remote:
             lambda: self._api.create_tag(self.repo, repo_type=_KIND, tag=tag, revision=commit, exist_ok=True),
         )
 
-    def send(self, operations: Sequence[CommitOperationAdd], revision: str) -> None:
+    def send(self, operations: Sequence[Addition], revision: str) -> None:
         """Send files' bytes, which nobody sees until a commit names them; what the Hub holds already is not sent."""
         names = ", ".join(operation.path_in_repo for operation in operations[:3])
         self._patience.once(

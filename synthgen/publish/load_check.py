@@ -31,11 +31,11 @@ def faults(root: Path, shards: list[str], splits: Iterable[str]) -> Iterator[str
             return
     if set(opened) != set(splits):
         yield f"`datasets` finds the splits {', '.join(opened)}, not {', '.join(splits)}; see the card's `configs`"
-    for name in sorted(_missed(shards, opened)):
+    for name in sorted(_shards_left_out(shards, opened)):
         yield f"`datasets` does not find {name}; the card's `configs` leave it out"
 
 
-def _missed(shards: list[str], opened: dict[str, list[Any]]) -> Iterator[str]:
+def _shards_left_out(shards: list[str], opened: dict[str, list[Any]]) -> Iterator[str]:
     """The shards of which no sample came out: by name where samples say it, otherwise by their number."""
     urls = {PurePosixPath(row["__url__"]).name for rows in opened.values() for row in rows if "__url__" in row}
     for name in shards:

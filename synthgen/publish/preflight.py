@@ -18,12 +18,17 @@ from synthgen.runs.tar_samples import TarSample
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
 _BESIDE_THE_IMAGE = {"json", "cls"}
-_MOST_IMAGE_FILES = 10_000
+MOST_IMAGE_FILES = 10_000  # that the Hub takes well
 Schema = tuple[tuple[str, str], ...]
 
 
 class Preflight:
     """The check of one dataset folder: what is in it, and what keeps it from being published.
+
+    Args:
+        root: The folder.
+        token: The Hub token in use here, a secret that no file may hold.
+        most_image_files: How many image files a dataset of the layout ``imagefolder`` may have.
 
     Attributes:
         provenance: The folder's ``provenance.json``.
@@ -34,19 +39,19 @@ class Preflight:
         InputError: The folder is no packed dataset.
     """
 
-    def __init__(self, root: Path, token: str | None = None) -> None:
+    def __init__(self, root: Path, token: str | None = None, *, most_image_files: int = MOST_IMAGE_FILES) -> None:
         if not layout.is_dataset(root):
             raise InputError(f"{root}: not a packed dataset (no {layout.PROVENANCE}); run `synthgen pack` first")
         self.provenance = layout.read_provenance(root)
         self.files: list[LocalFile] = []
         self.faults: list[str] = []
-        self._root, self._token = root, token
+        self._root, self._token, self._most_image_files = root, token, most_image_files
         self._schema: tuple[str, Schema, frozenset[str]] | None = None
         self._real_sources = False
 
     def check(self) -> Iterator[Begun | Checked]:
         """Check everything that can be checked without the Hub; yields each file as it was read."""
-        promised = self._promised()
+        promised = self._listed()
         yield Begun("check", len(promised) + 1, self._size([*promised, layout.PROVENANCE]))
         for name in _NEEDED:
             if name not in promised:
@@ -77,7 +82,7 @@ class Preflight:
     def _size(self, names: list[str]) -> int:
         return sum(path.stat().st_size for name in names if (path := self._root / name).is_file())
 
-    def _promised(self) -> dict[str, Any]:
+    def _listed(self) -> dict[str, Any]:
         """What provenance, or the metadata of image files, says of each file."""
         promised = dict(self.provenance["files"])
         try:
@@ -85,10 +90,10 @@ class Preflight:
         except DamagedError as error:
             self.faults.append(str(error))
             return promised
-        if len(images) > _MOST_IMAGE_FILES:
+        if len(images) > self._most_image_files:
             self.faults.append(
-                f"{self._root}: {len(images):,} image files are more than the Hub takes well ({_MOST_IMAGE_FILES:,}); "
-                "pack with --format webdataset or parquet"
+                f"{self._root}: {len(images):,} image files are more than the Hub takes well "
+                f"({self._most_image_files:,}); pack with --format webdataset or parquet"
             )
         return promised | {name: {"sha256": sha256} for name, sha256 in images.items()}
 

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
 from synthgen.errors import DamagedError, SynthgenError
-from synthgen.publish import errors
+from synthgen.publish import errors, hub_repo
 from synthgen.publish.diff import Changes, LocalFile, compare
 from synthgen.publish.events import Begun, Committed, Merged, Published, Sent
-from synthgen.publish.hub_repo import MAIN, Operation, Remote
+from synthgen.publish.hub_repo import MAIN, Addition, HubRepo, Operation
 from synthgen.publish.retry import Patience
 
 _FILES_AT_A_TIME = 16
@@ -17,8 +15,8 @@ _MOVED = "someone else pushed to it meanwhile, so nothing of theirs was overwrit
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What commits are called, and what they say of the dataset.
+class CommitTexts:
+    """The title and text of commits and pull requests.
 
     Attributes:
         title: A commit's first line.
@@ -47,19 +45,19 @@ class Push:
 
     def __init__(
         self,
-        remote: Remote,
+        remote: HubRepo,
         files: Sequence[LocalFile],
         branch: str,
         start: str | None,
         *,
         exists: bool,
         limit: int,
-        words: Words,
+        words: CommitTexts,
         patience: Patience,
     ) -> None:
         self._remote, self._files, self._branch, self._start = remote, files, branch, start
         self._exists, self._limit, self._words, self._patience = exists, limit, words, patience
-        self._additions: dict[str, CommitOperationAdd] = {}
+        self._additions: dict[str, Addition] = {}
 
     def run(self, changes: Changes, tag: str) -> Iterator[Begun | Sent | Committed | Merged | Published]:
         """Push; where nothing differs, no commit is made.
@@ -96,12 +94,10 @@ class Push:
         if changed:
             raise DamagedError(*(f"{name}: changed while it was being sent; nothing was published" for name in changed))
 
-    def _addition(self, file: LocalFile) -> CommitOperationAdd:
+    def _addition(self, file: LocalFile) -> Addition:
         """The operation that adds a file; one each, since it remembers what was sent."""
         if file.name not in self._additions:
-            operation = CommitOperationAdd(file.name, str(file.path))
-            operation.upload_info.sha256 = bytes.fromhex(file.sha256)  # known: not to be read once more
-            self._additions[file.name] = operation
+            self._additions[file.name] = hub_repo.addition(file)
         return self._additions[file.name]
 
     def _make_branch(self, commit: str | None) -> None:
@@ -142,7 +138,7 @@ class Push:
 
     def _operations(self, changes: Changes) -> list[Operation]:
         """Everything to do, additions first: on a pull request the last commit takes away what is old."""
-        deletions = (CommitOperationDelete(file.name, is_folder=False) for file in changes.delete)
+        deletions = (hub_repo.deletion(file.name) for file in changes.delete)
         return [*map(self._addition, changes.add), *deletions]
 
     def _through_pull_request(self) -> Iterator[Committed | Merged]:
@@ -190,7 +186,7 @@ class Push:
 
     def _check_names(self, commit: str, tag: str) -> None:
         """Look whether the branch and the tag that were made are at the commit: somebody may have been faster."""
-        state = self._remote.look()
+        state = self._remote.state()
         for kind, name, held in (("branch", self._branch, state.branches), ("tag", tag, state.tags)):
             if name and held.get(name) != commit:
                 raise SynthgenError(

@@ -15,6 +15,7 @@ from synthgen.core import table_file
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
+from synthgen.runs.audit import Audit
 
 FILE = "verdicts.parquet"
 _META = "synthgen"
@@ -63,7 +64,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class CurationSummary:
-    """What verdicts follow from, and what they add up to.
+    """The summary of a run's verdicts: what they follow from, and what they add up to.
 
     Attributes:
         run: The digest of the run's work shards that were judged, as of :func:`synthgen.runs.finished_shards.digest`.
@@ -73,7 +74,7 @@ class CurationSummary:
         accepted: Images accepted.
         filters: Every reason that there could be, in the order they are looked at.
         parity: How often dark skin is rejected beside light skin.
-        audit: What the near-copy audit found; empty where near-copies were not looked for.
+        audit: The near-duplicate audit; ``None`` where near-duplicates were not looked for.
     """
 
     run: str
@@ -83,20 +84,24 @@ class CurationSummary:
     accepted: int
     filters: Sequence[Filter]
     parity: Sequence[Ratio]
-    audit: str
+    audit: Audit | None
+
+    def document(self) -> dict[str, Any]:
+        """The summary as plain values, as the file keeps them and a dataset's digest covers them."""
+        return asdict(self) | {"audit": self.audit.found if self.audit else ""}
 
 
 def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
     """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
     import pyarrow
 
-    kept = json.dumps({"format": _FORMAT, **asdict(facts)}, sort_keys=True)
+    kept = json.dumps({"format": _FORMAT, **facts.document()}, sort_keys=True)
     table = pyarrow.table({"key": keys, "accepted": accepted, "reasons": reasons})
     table_file.write(root / FILE, table, {_META: kept})
 
 
-def read_facts(root: Path) -> CurationSummary | None:
-    """What a run's verdicts follow from; ``None`` where it has none.
+def read_summary(root: Path) -> CurationSummary | None:
+    """The summary of a run's verdicts; ``None`` where it has none.
 
     Raises:
         DamagedError: The file can't be read.
@@ -110,11 +115,12 @@ def read_facts(root: Path) -> CurationSummary | None:
             raise ValueError("written by another version of synthgen")
         filters = [Filter(**one) for one in document.pop("filters")]
         parity = [Ratio(**one) for one in document.pop("parity")]
-        return CurationSummary(filters=filters, parity=parity, **document)
+        found = document.pop("audit")
+        return CurationSummary(filters=filters, parity=parity, audit=Audit(found) if found else None, **document)
 
 
 def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None:
-    """What a run's verdicts follow from, once it is sure that they are of this run, these scores and these rules.
+    """The summary of a run's verdicts, once it is sure that they are of this run, these scores and these rules.
 
     Args:
         root: The run.
@@ -124,7 +130,7 @@ def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None
     Raises:
         IncompleteError: They are missing where the manifest asks for some, or older than what they follow from.
     """
-    facts, again = read_facts(root), f"run `synthgen curate {root}` again"
+    facts, again = read_summary(root), f"run `synthgen curate {root}` again"
     if facts is None:
         if curate is None:
             return None
@@ -153,14 +159,14 @@ def score_digest(root: Path, scorer: str) -> str:
     return sha256_file(path) if path.exists() else ""
 
 
-def stream(root: Path) -> Iterator[tuple[str, bool]]:
+def read_accepted(root: Path) -> Iterator[tuple[str, bool]]:
     """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
     for batch in _open(root).iter_batches(columns=["key", "accepted"]):
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
 
 
 def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:
-    """Asks of one image after the other, in the order of the run, whether it is accepted; holds a few at a time.
+    """A function that tells of one image after the other, in the order of the run, whether it is accepted.
 
     Args:
         root: The run.
@@ -168,7 +174,7 @@ def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]
     """
     if facts is None:
         return lambda _: True
-    rows = stream(root)
+    rows = read_accepted(root)
 
     def accepted(key: str) -> bool:
         judged, kept = next(rows, ("", False))

@@ -1,4 +1,8 @@
-"""Writes the contact sheet: a PNG grid of pictures, rows by label and columns by skin tone."""
+"""Writes the contact sheet: a PNG grid of images, rows by label and columns by skin tone.
+
+Drawn by Pillow and not by ``torchvision.utils.make_grid`` or matplotlib: it has words beside its rows and columns, and
+the same images give the same bytes.
+"""
 
 import io
 import textwrap
@@ -36,7 +40,7 @@ class _Grid:
 
     @classmethod
     def of(cls, pictures: Sequence[Picture], per_cell: int, cell: int) -> Self:
-        """The grid leaves room for the widest label and the widest tone."""
+        """A grid with room for the widest label and the widest tone."""
         labels, tones = labels_in_order(pictures), tones_in_order(pictures)
         scales = {str(picture.record["skin_tone_scale"]) for picture in pictures} - {""}
         scale = ", ".join(sorted(scales))
@@ -58,7 +62,7 @@ class _Grid:
         return x, self.top + row * (self.row + _BETWEEN)
 
     def canvas(self, title: str) -> PictureSheet:
-        """A white sheet holds the whole grid, the title and the warning."""
+        """A white sheet with room for the whole grid, the title and the warning."""
         right, bottom = self.corner(len(self.labels), len(self.tones))
         words = max(extent(title, _TITLE)[0], extent(_WARNING, _NOTE)[0]) + _MARGIN
         size = max(right - _BETWEEN, words) + _MARGIN, bottom - _BETWEEN + _MARGIN

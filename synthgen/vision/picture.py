@@ -1,4 +1,4 @@
-"""What the page and the sheet share: the picture, the order of rows and columns, the safe write."""
+"""An image with its record as the gallery and the contact sheet show it, the order of both, and the safe write."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -36,12 +36,12 @@ class Picture:
 
 
 def tones_in_order(pictures: Iterable[Picture]) -> list[str]:
-    """The skin tones that occur stand in their scale's order, foreign names next, unknown last."""
+    """The skin tones that occur, in their scale's order, foreign names next, unknown last."""
     return sorted({str(picture.record["skin_tone"]) for picture in pictures}, key=_tone_rank)
 
 
 def labels_in_order(pictures: Iterable[Picture]) -> list[str]:
-    """The labels that occur stand by label_id, as the dataset counts them."""
+    """The labels that occur, by label_id, as the dataset counts them."""
     found = {(int(p.record["label_id"]), str(p.record["label"])) for p in pictures}
     return list(dict.fromkeys(label for _, label in sorted(found)))
 
@@ -53,7 +53,7 @@ def refuse_foreign(out: Path, is_own: Callable[[Path], bool]) -> None:
 
 
 def replace_own(out: Path, data: bytes, is_own: Callable[[Path], bool]) -> None:
-    """``data`` takes the place of ``out`` in one step, where ``out`` is absent or ``is_own``.
+    """Put ``data`` in the place of ``out`` in one step, where ``out`` is absent or ``is_own``.
 
     Raises :class:`~synthgen.errors.InputError` where something else lies there.
     """

@@ -33,7 +33,7 @@ def test_survivors_are_shown(run: Path, synthgen: Callable[..., Any]) -> None:
     """A table an entry, a table of reasons, the ratio of both rates, and files beside."""
     said = synthgen("curate", run)
     assert said.code == 0
-    facts = verdicts.read_facts(run)
+    facts = verdicts.read_summary(run)
     assert facts is not None
     for text in ("fake: accepted / judged", "psoriasis", "fails fake.chance < 0.5", "beside light skin, ratio of"):
         assert text in said.out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.curate.image_table import Samples
+from synthgen.curate.image_table import ImageTable
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Curation
 from synthgen.runs import verdicts
@@ -26,15 +26,15 @@ def chance_of() -> Callable[[str], float]:
 
 
 @pytest.fixture(scope="session")
-def samples_of() -> Callable[..., Samples]:
+def images_of() -> Callable[..., ImageTable]:
     """So many images of each cell, their keys numbered."""
 
-    def make(counts: Mapping[tuple[str, str, int], int]) -> Samples:
+    def make(counts: Mapping[tuple[str, str, int], int]) -> ImageTable:
         import pyarrow
 
         cell = np.repeat(np.arange(len(counts)), list(counts.values()))
         keys = pyarrow.array([f"k-{number:04d}" for number in range(len(cell))], pyarrow.string())
-        return Samples("run", tuple(counts), keys, cell)
+        return ImageTable("run", tuple(counts), keys, cell)
 
     return make
 

@@ -7,48 +7,48 @@ import pytest
 from scipy.stats.contingency import relative_risk
 
 from synthgen.curate import rules as synthgen_rules
-from synthgen.curate.image_table import Samples
+from synthgen.curate.image_table import ImageTable
 from synthgen.plan.manifest import Curation
 from synthgen.runs.verdicts import Ratio
 
-SamplesOf = Callable[..., Samples]
+ImagesOf = Callable[..., ImageTable]
 CurationOf = Callable[..., Curation]
 
 
-def ratios(samples: Samples, curation: Curation, value: list[float], scale: str = "fitzpatrick") -> list[Ratio]:
+def ratios(images: ImageTable, curation: Curation, value: list[float], scale: str = "fitzpatrick") -> list[Ratio]:
     scores = {"fake.chance": np.array(value), "fake.brightness": np.zeros(len(value))}
-    return synthgen_rules.ratios(synthgen_rules.judge(curation, samples, scores), scale)
+    return synthgen_rules.ratios(synthgen_rules.judge(curation, images, scores), scale)
 
 
-def test_rates_are_of_light_and_of_dark_skin(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+def test_rates_are_of_light_and_of_dark_skin(images_of: ImagesOf, curation_of: CurationOf) -> None:
     """Types I and II beside V and VI; those between count in neither."""
-    samples = samples_of({("a", "b", tone): 10 for tone in range(1, 7)})
+    images = images_of({("a", "b", tone): 10 for tone in range(1, 7)})
     value = [0.9] * 2 + [0.1] * 18 + [0.9] * 20 + [0.9] * 8 + [0.1] * 12
-    (found,) = ratios(samples, curation_of(keep=["fake.chance < 0.5"]), value)
+    (found,) = ratios(images, curation_of(keep=["fake.chance < 0.5"]), value)
     assert (found.light, found.light_rejected, found.dark, found.dark_rejected) == (20, 2, 20, 8)
     assert found.ratio == pytest.approx(4.0)
     assert found.low < 4 < found.high
 
 
-def test_all_rules_together_have_a_ratio_of_their_own(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+def test_all_rules_together_have_a_ratio_of_their_own(images_of: ImagesOf, curation_of: CurationOf) -> None:
     """An image that two rules reject is rejected once; what only counts images has no ratio."""
-    samples = samples_of({("a", "b", 1): 4, ("a", "b", 6): 4})
+    images = images_of({("a", "b", 1): 4, ("a", "b", 6): 4})
     rules = ["fake.chance < 0.5", "fake.chance < 0.4"]
-    found = ratios(samples, curation_of(keep=rules, balance_skin_tones=True), [0.9, 0, 0, 0, 0.9, 0.45, 0, 0])
+    found = ratios(images, curation_of(keep=rules, balance_skin_tones=True), [0.9, 0, 0, 0, 0.9, 0.45, 0, 0])
     assert [(one.reason, one.light_rejected, one.dark_rejected) for one in found] == [
         ("fails fake.chance < 0.5", 1, 1), ("fails fake.chance < 0.4", 1, 2), ("", 1, 2),
     ]  # fmt: skip
 
 
-def test_one_group_alone_has_no_ratio(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+def test_one_group_alone_has_no_ratio(images_of: ImagesOf, curation_of: CurationOf) -> None:
     """Without images of light or of dark skin there is nothing to compare."""
-    assert ratios(samples_of({("a", "b", 6): 2}), curation_of(keep=["fake.chance < 0.5"]), [0.1, 0.9]) == []
+    assert ratios(images_of({("a", "b", 6): 2}), curation_of(keep=["fake.chance < 0.5"]), [0.1, 0.9]) == []
 
 
-def test_no_rejection_of_light_skin_has_an_interval_yet(samples_of: SamplesOf, curation_of: CurationOf) -> None:
+def test_no_rejection_of_light_skin_has_an_interval_yet(images_of: ImagesOf, curation_of: CurationOf) -> None:
     """Where the ratio itself would be infinite, its interval still says how much is known."""
-    samples = samples_of({("a", "b", 1): 50, ("a", "b", 6): 50})
-    (found,) = ratios(samples, curation_of(keep=["fake.chance < 0.5"]), [0.1] * 50 + [0.9] * 40 + [0.1] * 10)
+    images = images_of({("a", "b", 1): 50, ("a", "b", 6): 50})
+    (found,) = ratios(images, curation_of(keep=["fake.chance < 0.5"]), [0.1] * 50 + [0.9] * 40 + [0.1] * 10)
     assert found.ratio is None
     assert 1 < found.low < found.high < float("inf")
 

@@ -65,7 +65,7 @@ def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, d
     list(study.pack(filled, dataset))
     assert {one.state for one in verify.verify(dataset, doors)} == {"whole"}
     last = max(path for path in filled.rglob("*.tar"))
-    accepted = {key for key, kept in verdicts.stream(filled) if kept}
+    accepted = {key for key, kept in verdicts.read_accepted(filled) if kept}
     key = next(sample.key for sample in tar_samples.read(last) if sample.key in accepted)
     assert reproduce.reproduce(dataset, key, doors).identical
     assert reproduce.reproduce(filled, key, doors).identical

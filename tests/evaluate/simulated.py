@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
+from synthgen.plan.manifest.evaluate import Strategy
 
 LABELS = ("eczema", "psoriasis", "vitiligo")
 
@@ -52,7 +53,7 @@ def hits(
 
 
 def study(
-    cells: Mapping[Cell, float],
+    arms: Mapping[ArmKey, float],
     *,
     seeds: int = 5,
     images: int = 240,
@@ -61,22 +62,22 @@ def study(
     seed: int = 0,
     about: Mapping[str, object] | None = None,
 ) -> Predictions:
-    """The predictions of a study whose cells have these true accuracies; ``about`` changes what is said of it."""
+    """The predictions of a study whose arms have these true accuracies; ``about`` changes what is said of it."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(images) % len(LABELS))
-    right = hits(rng, [noise.level(value) for value in cells.values()], seeds, np.arange(images), noise)
+    right = hits(rng, [noise.level(value) for value in arms.values()], seeds, np.arange(images), noise)
     right = right.reshape(-1, images)
     taken = np.where(right, labels, (labels + rng.integers(1, len(LABELS), right.shape)) % len(LABELS))
     logits = rng.standard_normal((*right.shape, len(LABELS)))
     np.put_along_axis(logits, taken[..., None], logits.max(-1, keepdims=True) + rng.random((*right.shape, 1)), -1)
     exponentials = np.exp(logits)
     trials = tuple(
-        Trained(f"{cell.arm}-{cell.strategy}-{cell.n_real}-{cell.ratio}-{draw}", *_fields(cell), draw, 400, _n(cell))
-        for cell in cells
+        TrainedTrial(f"{arm.name}-{arm.strategy}-{arm.n_real}-{arm.ratio}-{draw}", *_fields(arm), draw, 400, _n(arm))
+        for arm in arms
         for draw in range(seeds)
     )
     return Predictions(
-        Study(**({"name": "simulated", "labels": LABELS, "scale": scale} | dict(about or {}))),
+        StudyFacts(**({"name": "simulated", "labels": LABELS, "scale": scale} | dict(about or {}))),
         trials,
         tuple(f"image-{number:04}" for number in range(images)),
         labels,
@@ -86,9 +87,9 @@ def study(
     )
 
 
-def _fields(cell: Cell) -> tuple[str, str, int, float]:
-    return cell.arm, cell.strategy, cell.n_real, cell.ratio
+def _fields(arm: ArmKey) -> tuple[str, Strategy, int, float]:
+    return arm.name, arm.strategy, arm.n_real, arm.ratio
 
 
-def _n(cell: Cell) -> int:
-    return int(cell.n_real * (1 + cell.ratio) * len(LABELS))
+def _n(arm: ArmKey) -> int:
+    return int(arm.n_real * (1 + arm.ratio) * len(LABELS))

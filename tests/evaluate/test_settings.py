@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synthgen.core.yaml_documents import validate
-from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Share
+from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Share, Strategy
 
 
 def read(**written: Any) -> Evaluate:
@@ -46,6 +48,20 @@ def test_images_are_as_large_as_the_network_reads_them() -> None:
 def test_strategies_name_each_entry_once() -> None:
     """Pooled entries are looked up by their own name."""
     assert read(strategies={"tuned": ["a", "b"]}).strategy_of == {"a": "tuned", "b": "tuned"}
+
+
+@given(st.builds(Strategy, st.text("abc -", max_size=4), st.booleans()))
+def test_a_strategy_is_read_as_it_is_written(strategy: Strategy) -> None:
+    """Its text in files says whether it is curated, and is what strategies are sorted by."""
+    assert Strategy.parse(str(strategy)) == strategy
+    assert Strategy.parse(str(strategy.uncurated)) == strategy.uncurated != Strategy(strategy.name)
+    assert (strategy < strategy.uncurated) is (str(strategy) < str(strategy.uncurated))
+
+
+def test_no_strategy_is_false() -> None:
+    """Where no image is synthetic there is none, and its text is empty."""
+    assert (bool(Strategy()), str(Strategy())) == (False, "")
+    assert (str(Strategy("text")), str(Strategy("text", curated=False))) == ("text", "uncurated text")
 
 
 def test_a_mix_is_a_name_or_a_share() -> None:

@@ -16,7 +16,7 @@ def test_a_header_has_one_order(tmp_path: Path) -> None:
     for number in range(20):
         path = tmp_path / f"{number}.safetensors"
         save_file({"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3, np.int64)}, path, told)
-        checkpoints.sort(path)
+        checkpoints.sort_header(path)
         found.add(path.read_bytes())
     assert len(found) == 1
     with safe_open(path, "np") as file:
@@ -29,5 +29,5 @@ def test_a_header_that_tells_one_thing_is_left_alone(tmp_path: Path) -> None:
     """There is only one order of a single key."""
     save_file({"a": np.ones(3, np.float32)}, tmp_path / "one.safetensors", {"format": "pt"})
     before = (tmp_path / "one.safetensors").read_bytes()
-    checkpoints.sort(tmp_path / "one.safetensors")
+    checkpoints.sort_header(tmp_path / "one.safetensors")
     assert (tmp_path / "one.safetensors").read_bytes() == before

@@ -34,7 +34,7 @@ def test_v_is_salimans_and_ho_s() -> None:
     clean, noise = batch()
     make = noising.noising(BUNDLED, None)
     noised = make(clean, noise)
-    alphas = make._schedule.alphas_cumprod[noised.timesteps][:, None, None, None]
+    alphas = make.scheduler.alphas_cumprod[noised.timesteps][:, None, None, None]
     back = alphas.sqrt() * noised.latents - (1 - alphas).sqrt() * noised.target
     torch.testing.assert_close(back, clean, atol=1e-4, rtol=1e-4)
 
@@ -44,7 +44,7 @@ def test_the_last_timestep_of_the_bundled_model_is_noise_alone() -> None:
     import torch
 
     clean, noise = batch(2)
-    schedule = noising.noising(BUNDLED, None)._schedule
+    schedule = noising.noising(BUNDLED, None).scheduler
     torch.testing.assert_close(schedule.add_noise(clean, noise, torch.tensor([999, 999])), noise, atol=1e-3, rtol=0)
 
 
@@ -53,7 +53,7 @@ def test_min_snr_weights_are_finite_and_bounded(config: dict[str, object]) -> No
     """No weight is above one for epsilon or v, and none is infinite, at zero SNR neither (Hang et al. 2023)."""
     import torch
 
-    weights = noising.noising(config, 5.0)._weights(torch.arange(1000))
+    weights = noising.noising(config, 5.0).weights(torch.arange(1000))
     assert bool(weights.isfinite().all())
     assert 0 <= float(weights.min()) <= float(weights.max()) <= 1
 

@@ -353,15 +353,18 @@ Small = Callable[[int], None]
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Small:
     """Sets how many images of a batch the device has room for."""
+    real = fake.maker
 
     def set_room(images_at_once: int) -> None:
         def maker(recipe: Recipe, environment: Environment, originals: FindStartImage) -> ImageMaker:
-            def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+            plain = real(recipe, environment, originals)
+
+            def make(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
                 if len(samples) > images_at_once:
                     raise OutOfMemoryError("no memory")
-                return fake._paint(originals, samples, precise=precise)
+                return plain(samples, precise=precise)
 
-            return paint
+            return make
 
         monkeypatch.setattr(fake, "maker", maker)
 

@@ -14,10 +14,10 @@ from synthgen.plan.sample import Sample
 
 @dataclass
 class Script:
-    """A maker that gives each sample, try after try, what its script says, and notes every batch.
+    """A maker that gives each sample, time after time, what its script says, and notes every batch.
 
     Attributes:
-        faults: By the sample's index, what its tries give: ``nonfinite``, ``flat`` or ``black``; then a picture.
+        faults: By the sample's index, what it gives each time: ``nonfinite``, ``flat`` or ``black``; then a picture.
         batches: The keys, attempts and precision of each call.
     """
 
@@ -60,7 +60,9 @@ def run(make_plan: Callable[..., Plan]) -> Run:
 def test_every_sample_is_made_once_in_order(run: Run) -> None:
     """Without faults, samples come in the order they were given, each at its first attempt."""
     made = run(Script())
-    assert [(one.sample.index, one.sample.attempt, one.tries) for one in made] == [(i, 0, ("made",)) for i in range(5)]
+    assert [(one.sample.index, one.sample.attempt, one.outcomes) for one in made] == [
+        (i, 0, ("made",)) for i in range(5)
+    ]
     assert all(one.pixels is not None for one in made)
 
 
@@ -90,10 +92,10 @@ def test_nonfinite_is_made_again_with_the_same_seed_precisely(run: Run) -> None:
     """NaN is a matter of precision: the seed stays, the arithmetic becomes fp32."""
     maker = Script({2: ["nonfinite"]})
     made = {one.sample.index: one for one in run(maker)}
-    tries = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
-    assert [precise for _, precise in tries] == [False, True]
-    assert tries[0][0] == tries[1][0]
-    assert (made[2].tries, made[2].sample.attempt) == (("nonfinite", "made"), 0)
+    calls = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
+    assert [precise for _, precise in calls] == [False, True]
+    assert calls[0][0] == calls[1][0]
+    assert (made[2].outcomes, made[2].sample.attempt) == (("nonfinite", "made"), 0)
 
 
 @pytest.mark.parametrize("fault", ["flat", "black"])
@@ -101,10 +103,10 @@ def test_a_blank_image_is_made_again_with_the_next_attempts_seed(run: Run, fault
     """A blank image is a matter of luck: the next attempt has another seed, and usual arithmetic."""
     maker = Script({2: [fault]})
     made = {one.sample.index: one for one in run(maker)}
-    tries = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
-    assert [(attempt, precise) for (_, attempt, _), precise in tries] == [(0, False), (1, False)]
-    assert tries[0][0][2] != tries[1][0][2]
-    assert (made[2].tries, made[2].sample.attempt) == ((fault, "made"), 1)
+    calls = [(one, precise) for batch, precise in maker.batches for one in set(batch) if one[0] == 2]
+    assert [(attempt, precise) for (_, attempt, _), precise in calls] == [(0, False), (1, False)]
+    assert calls[0][0][2] != calls[1][0][2]
+    assert (made[2].outcomes, made[2].sample.attempt) == ((fault, "made"), 1)
 
 
 def test_precise_and_usual_samples_never_share_a_batch(run: Run) -> None:
@@ -118,31 +120,31 @@ def test_precise_and_usual_samples_never_share_a_batch(run: Run) -> None:
 def test_nonfinite_though_precise_goes_on_to_the_next_attempt(run: Run) -> None:
     """NaN in fp32 too is no matter of precision, so the seed changes."""
     made = {one.sample.index: one for one in run(Script({1: ["nonfinite", "nonfinite"]}))}
-    assert made[1].tries == ("nonfinite", "nonfinite", "made")
+    assert made[1].outcomes == ("nonfinite", "nonfinite", "made")
     assert made[1].sample.attempt == 1
 
 
 def test_flat_in_precise_goes_on_to_the_next_attempt(run: Run) -> None:
     """A picture that is finite in fp32 but flat gets the next seed."""
     made = {one.sample.index: one for one in run(Script({1: ["nonfinite", "flat"]}))}
-    assert (made[1].tries, made[1].sample.attempt) == (("nonfinite", "flat", "made"), 1)
+    assert (made[1].outcomes, made[1].sample.attempt) == (("nonfinite", "flat", "made"), 1)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 4])
 def test_attempts_are_bounded(run: Run, attempts: int) -> None:
-    """A sample that stays blank fails after its last attempt, and every try is told."""
+    """A sample that stays blank fails after its last attempt, and every outcome is kept."""
     maker = Script({3: ["flat"] * 99})
     made = {one.sample.index: one for one in run(maker, max_attempts=attempts)}
     assert made[3].pixels is None
-    assert made[3].tries == ("flat",) * attempts + ("failed",)
+    assert made[3].outcomes == ("flat",) * attempts + ("failed",)
     assert made[3].sample.attempt == attempts - 1
     assert len(maker.faults[3]) == 99 - attempts
 
 
-def test_precise_tries_are_bounded_too(run: Run) -> None:
-    """A sample that stays NaN fails after two tries an attempt."""
+def test_precise_repeats_are_bounded_too(run: Run) -> None:
+    """A sample that stays NaN fails after being made twice an attempt."""
     made = {one.sample.index: one for one in run(Script({0: ["nonfinite"] * 99}), max_attempts=3)}
-    assert made[0].tries == ("nonfinite",) * 6 + ("failed",)
+    assert made[0].outcomes == ("nonfinite",) * 6 + ("failed",)
 
 
 def test_repeated_samples_come_last(run: Run) -> None:

@@ -8,7 +8,7 @@ import pytest
 from synthgen.core import adapter_folder, hashing, model_folder
 from synthgen.evaluate.design import trials
 from synthgen.finetune import step_seeds
-from synthgen.pack.write_shards import weigh
+from synthgen.pack.write_shards import size_and_sha256
 from synthgen.phantom.render import image_seed
 from synthgen.plan import seeding
 from synthgen.plan.ordering.by_source import BySource
@@ -75,4 +75,7 @@ def test_what_names_files_never_changes(files: Path) -> None:
     assert model_folder.fingerprint(files) == "sha256:31cd601b1f6a2b312da5c3eb930da4a4"
     assert verdicts.score_digest(files, "domain") == "a842dba3768371d1dc442c37671e6a26277e42a2e74a7ac1d8a296cdc99886a9"
     assert verdicts.score_digest(files, "quality") == ""
-    assert weigh(files / "config.json") == (11000, "b71902c25588268d0c87bb80f6b3e7d9898bf5e42ea1a8410747d9996fd569b2")
+    assert size_and_sha256(files / "config.json") == (
+        11000,
+        "b71902c25588268d0c87bb80f6b3e7d9898bf5e42ea1a8410747d9996fd569b2",
+    )

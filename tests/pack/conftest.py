@@ -48,6 +48,13 @@ def small(run_of: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def two_splits(run_of: Callable[..., Path]) -> Path:
+    """A run of 24 images that packs into two splits; nobody changes it."""
+    splits = {"train": 0.7, "test": 0.3}
+    return run_of(pack={"images_per_shard": 7, "splits": splits}, publish={"license": "openrail"})
+
+
+@pytest.fixture(scope="session")
 def from_real(make_plan: Callable[..., Plan], run_of: Callable[..., Path]) -> Callable[..., Path]:
     """Makes a run whose records name real images: ``sources(number)`` gives the fields of the number-th record."""
 

@@ -38,17 +38,17 @@ def test_another_template_makes_another_dataset(small: Path, template: Path, pac
     """The template's text is a part of what names the dataset."""
     pack(small, template=template)
     template.write_text(template.read_text() + "More.\n")
-    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+    with pytest.raises(PlanMismatchError, match="/dataset "):
         pack(small, template=template)
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("---\n{{ card_data }}\n---\n{{ imagse }}", r"card\.md: nothing fills \{\{ imagse \}\}"),
-        ("{{ images }}", r"card\.md: has no \{\{ card_data \}\}"),
+        ("---\n{{ card_data }}\n---\n{{ imagse }}", r"card\.md: .*\bimagse\b"),
+        ("{{ images }}", r"card\.md: .*\bcard_data\b"),
         ("{{ card_data }}\n{% if %}", r"card\.md: line 2: "),
-        ("---\n{{ card_data }}\n---\n{{ images.much.more }}", r"card\.md: 'int object' has no attribute 'much'"),
+        ("---\n{{ card_data }}\n---\n{{ images.much.more }}", r"card\.md: .*\bmuch\b"),
     ],
 )
 def test_a_template_at_fault_is_found_before_packing(
@@ -63,7 +63,7 @@ def test_a_template_at_fault_is_found_before_packing(
 
 def test_a_missing_template_is_bad_input(small: Path, pack: Any, tmp_path: Path) -> None:
     """A file that is not there is said."""
-    with pytest.raises(InputError, match=r"none\.md: No such file"):
+    with pytest.raises(InputError, match=r"none\.md: "):
         pack(small, template=tmp_path / "none.md")
 
 
@@ -82,7 +82,7 @@ def test_no_gate_when_not_asked(small: Path, pack: Any) -> None:
 
 def test_a_field_of_no_kind_is_a_fault(make_plan: Callable[..., Any]) -> None:
     """A field's kind is one the Hub knows."""
-    with pytest.raises(ManifestError, match=r"publish\.gated\.fields: `Name` must be one of text, checkbox"):
+    with pytest.raises(ManifestError, match=r"publish\.gated\.fields: `Name` "):
         make_plan(publish={"gated": {"prompt": "x", "fields": {"Name": "words"}}})
 
 

@@ -1,7 +1,9 @@
 """Packing takes what was accepted, and says what the filters rejected."""
 
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from synthgen import study
 from synthgen.errors import IncompleteError, InputError, PlanMismatchError
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, verdicts, verify
+from synthgen.runs.audit import Audit
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 
@@ -24,7 +27,7 @@ def judged(run_of: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def run(judged: Path, tmp_path: Path) -> Path:
+def judged_copy(judged: Path, tmp_path: Path) -> Path:
     """A copy of the run."""
     return Path(shutil.copytree(judged, tmp_path / "run"))
 
@@ -34,7 +37,7 @@ def test_only_what_is_accepted_is_packed(
 ) -> None:
     """Keys in the dataset are those accepted; it verifies; provenance counts the rejected by reason."""
     dataset = pack(judged)
-    accepted = {key for key, kept in verdicts.stream(judged) if kept}
+    accepted = {key for key, kept in verdicts.read_accepted(judged) if kept}
     assert 0 < len(accepted) < 24
     assert {row["key"] for row in rows(dataset)} == accepted
     assert {finding.state for finding in verify.verify(dataset, doors)} == {"whole"}
@@ -48,7 +51,7 @@ def test_only_what_is_accepted_is_packed(
 def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -> None:
     """A table of filters with what they rejected, and of dark beside light skin; nothing of it where none was asked."""
     text = (pack(judged) / dataset_folder.CARD).read_text()
-    rejected = sum(not kept for _, kept in verdicts.stream(judged))
+    rejected = sum(not kept for _, kept in verdicts.read_accepted(judged))
     assert f"; {rejected} that were made are not here, since a filter rejected them." in text
     assert f"| fails fake.chance &lt; 0.6 | {rejected} | {rejected} |" in text
     assert "dark : light" in text
@@ -58,43 +61,40 @@ def test_the_card_says_what_was_filtered(judged: Path, small: Path, pack: Any) -
     assert "### Filters" not in plain
 
 
-def test_the_audit_is_on_record(run: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the near-copy audit found stands in provenance and in the card, so publish finds it."""
-    facts = verdicts.read_facts(run)
+def test_the_audit_is_on_record(judged_copy: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the near-duplicate audit found stands in provenance and in the card, so publish finds it."""
+    facts = verdicts.read_summary(judged_copy)
+    assert facts is not None
     said = "each of 24 images was compared with 9 real images"
-    monkeypatch.setattr(verdicts, "check", lambda *_: verdicts.CurationSummary(**{**vars_of(facts), "audit": said}))
-    dataset = pack(run)
+    monkeypatch.setattr(verdicts, "check", lambda *_: replace(facts, audit=Audit(said)))
+    dataset = pack(judged_copy)
     assert provenance(dataset)["near_copy_audit"] == said
     assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()
 
 
-def vars_of(facts: Any) -> dict[str, Any]:
-    return {name: getattr(facts, name) for name in type(facts).__dataclass_fields__}
-
-
-def test_other_verdicts_make_another_dataset(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+def test_other_verdicts_make_another_dataset(judged_copy: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
     """Judged by another rule, the dataset that is there is not touched."""
-    pack(run)
+    pack(judged_copy)
     other = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, other), lambda: False))
-    with pytest.raises(PlanMismatchError, match="holds another dataset"):
-        pack(run)
+    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, other), lambda: False))
+    with pytest.raises(PlanMismatchError, match="/dataset "):
+        pack(judged_copy)
 
 
-def test_a_run_that_is_not_judged_is_refused(run: Path, pack: Any) -> None:
+def test_a_run_that_is_not_judged_is_refused(judged_copy: Path, pack: Any) -> None:
     """Where the manifest says what to keep, nothing is packed before it is judged."""
-    (run / verdicts.FILE).unlink()
-    with pytest.raises(IncompleteError, match="nothing is judged yet; run `synthgen curate"):
-        pack(run)
+    (judged_copy / verdicts.FILE).unlink()
+    with pytest.raises(IncompleteError, match=f"^{re.escape(str(judged_copy))}: "):
+        pack(judged_copy)
 
 
-def test_a_run_that_keeps_nothing_is_refused(run: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
+def test_a_run_that_keeps_nothing_is_refused(judged_copy: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
     """Rules that reject every image leave nothing to pack."""
     none = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(run, study.plan_to_curate(run, none), lambda: False))
-    with pytest.raises(InputError, match="no image was accepted"):
-        pack(run)
+    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, none), lambda: False))
+    with pytest.raises(InputError, match=r"`curate\.keep`"):
+        pack(judged_copy)

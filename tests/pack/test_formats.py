@@ -11,7 +11,8 @@ import pytest
 from synthgen import preview, study
 from synthgen.errors import PlanMismatchError
 from synthgen.generate.reproduce import reproduce
-from synthgen.pack import shard_plan
+from synthgen.pack import inventory, shard_plan, shuffle
+from synthgen.pack.shuffled_order import Order
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
@@ -19,27 +20,20 @@ from synthgen.runs import dataset_folder, tar_samples
 from synthgen.runs.verify import verify
 
 LAYOUTS = ["parquet", "imagefolder"]
-SPLITS = {"images_per_shard": 7, "splits": {"train": 0.7, "test": 0.3}}
 
 
 @pytest.fixture(scope="module")
-def run(run_of: Callable[..., Path]) -> Path:
-    """A run of 24 images that packs into two splits."""
-    return run_of(pack=SPLITS, publish={"license": "openrail"})
-
-
-@pytest.fixture(scope="module")
-def made(run: Path) -> dict[str, tuple[Record, bytes]]:
+def made(two_splits: Path) -> dict[str, tuple[Record, bytes]]:
     """Record and image by key, as the run holds them."""
-    found = (one for path in run.rglob("*.tar") for one in tar_samples.read(path))
+    found = (one for path in two_splits.rglob("*.tar") for one in tar_samples.read(path))
     return {one.key: (Record.from_json(one.files["json"]), one.files["png"]) for one in found}
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
-def packed(request: Any, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def packed(request: Any, two_splits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset in one layout; nobody changes it."""
     out = tmp_path_factory.mktemp("packed") / request.param
-    list(study.pack(run, out, layout=request.param))
+    list(study.pack(two_splits, out, layout=request.param))
     return out
 
 
@@ -71,15 +65,15 @@ def test_datasets_reads_what_was_made(packed: Path, made: Any, streaming: bool, 
     assert sorted(keys) == sorted(made)
 
 
-def test_the_same_run_gives_the_same_bytes(packed: Path, run: Path, pack: Any, tree: Any) -> None:
+def test_the_same_run_gives_the_same_bytes(packed: Path, two_splits: Path, pack: Any, tree: Any) -> None:
     """Two packs are equal in every file."""
-    assert tree(pack(run, layout=packed.name)) == tree(packed)
+    assert tree(pack(two_splits, layout=packed.name)) == tree(packed)
 
 
-def test_splits_are_those_of_the_tars(packed: Path, run: Path, pack: Any, rows: Any) -> None:
+def test_splits_are_those_of_the_tars(packed: Path, two_splits: Path, pack: Any, rows: Any) -> None:
     """The layout decides neither the order nor the split."""
     places = [(row["key"], row["split"]) for row in rows(packed)]
-    assert places == [(row["key"], row["split"]) for row in rows(pack(run))]
+    assert places == [(row["key"], row["split"]) for row in rows(pack(two_splits))]
 
 
 def test_verify_reads_every_image(packed: Path, doors: Extensions) -> None:
@@ -129,9 +123,9 @@ def test_it_may_be_published(packed: Path, tree: Any) -> None:
     assert {file.name for file in preflight.files} == set(tree(packed))
 
 
-def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None:
+def test_a_shard_that_the_card_leaves_out_is_found(two_splits: Path, pack: Any) -> None:
     """Parquet files that the loader does not see keep the dataset from going."""
-    dataset = pack(run, layout="parquet")
+    dataset = pack(two_splits, layout="parquet")
     provenance = dataset_folder.read_provenance(dataset)
     from synthgen.publish import load_check
 
@@ -141,23 +135,33 @@ def test_a_shard_that_the_card_leaves_out_is_found(run: Path, pack: Any) -> None
     ]
 
 
-def test_too_many_image_files_are_refused(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_image_files_are_refused(two_splits: Path, pack: Any) -> None:
     """An image folder larger than the Hub takes well is refused with what to do, beside all other faults."""
-    from synthgen.publish import preflight
-
-    dataset = pack(run, layout="imagefolder")
+    dataset = pack(two_splits, layout="imagefolder")
     (dataset / "notes.txt").write_text("mine", encoding="utf-8")
-    monkeypatch.setattr(preflight, "_MOST_IMAGE_FILES", 23)
-    found = Preflight(dataset)
+    found = Preflight(dataset, most_image_files=23)
     list(found.check())
     assert any("24 image files are more than" in fault and "pack with --format" in fault for fault in found.faults)
     assert any("notes.txt: not a file of this dataset" in fault for fault in found.faults)
 
 
-def test_a_folder_holds_only_so_many(run: Path, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No folder of images has more entries than are good for it."""
-    monkeypatch.setattr(shard_plan, "_FOLDER", 3)
-    dataset = pack(run, layout="imagefolder")
+def test_a_folder_holds_only_so_many(two_splits: Path, tmp_path: Path) -> None:
+    """A part of image files, which is a folder, has no more than are good for it, and other parts may have more."""
+    held, order = inventory.collect(two_splits, study.plan_of(two_splits), partial=False), tmp_path / "order.sqlite"
+    laid_out = held.plan.manifest.document.pack.model_copy(update={"images_per_shard": 7})
+    shuffle.sort_samples(order, held, laid_out)
+    with Order(order, two_splits) as ordered:
+        folders, tars = (
+            shard_plan.plan_parts(ordered, laid_out.model_copy(update={"format": layout}), files_per_folder=3)
+            for layout in ("imagefolder", "webdataset")
+        )
+    assert sum(part.count for part in folders) == sum(part.count for part in tars) == 24
+    assert max(part.count for part in folders) <= 3 < max(part.count for part in tars)
+
+
+def test_a_part_of_image_files_is_a_folder(run_of: Callable[..., Path], pack: Any) -> None:
+    """No folder has more images than a part, however many images there are."""
+    dataset = pack(run_of(pack={"images_per_shard": 3}), layout="imagefolder")
     images = list(dataset.glob("data/*/*/*/*.png"))
     assert len(images) == 24
     assert max(len(list(folder.iterdir())) for folder in {path.parent for path in images}) <= 3
@@ -174,5 +178,5 @@ def test_the_flag_wins_and_makes_another_dataset(run_of: Callable[..., Path], pa
     run = run_of(pack={"format": "parquet"})
     dataset = pack(run, layout="webdataset")
     assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.tar"]
-    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+    with pytest.raises(PlanMismatchError, match="/dataset "):
         pack(run)

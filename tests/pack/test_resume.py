@@ -1,6 +1,7 @@
 """A pack killed at any moment goes on, and ends in the bytes of an unbroken one."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -138,7 +139,7 @@ def test_two_at_once_are_refused(small: Path, tree: Any, unbroken: Any, tmp_path
     out = tmp_path / "dataset"
     packing = study.pack(small, out)
     next(packing)
-    with pytest.raises(InputError, match="another process is packing it; wait until it is done"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(out))}: another process"):
         next(study.pack(small, out))
     assert len(list(packing)) == 3
     assert tree(out) == unbroken
@@ -162,7 +163,7 @@ def test_one_key_in_two_work_shards_is_damage(run_of: Callable[..., Path], tmp_p
     stat = (run / "fake" / "00000.tar").stat()
     receipt |= {"shard": 0, "mtime_ns": stat.st_mtime_ns}
     (run / "fake" / "00000.json").write_text(json.dumps(receipt))
-    with pytest.raises(DamagedError, match="two work shards hold an image of one key"):
+    with pytest.raises(DamagedError, match=f"^{re.escape(str(run))}: "):
         list(study.pack(run, tmp_path / "dataset"))
     assert list(tmp_path.iterdir()) == []
 
@@ -174,7 +175,7 @@ def test_a_file_that_appears_in_the_way_loses_nothing(small: Path, tmp_path: Pat
     next(packing)
     out.mkdir()
     (out / "notes.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match="what is packed is kept"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(out))}: "):
         list(packing)
     shards = {path.name: path.stat().st_ino for path in tmp_path.rglob("train-*.tar")}
     assert len(shards) == 4

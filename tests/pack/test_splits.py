@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synthgen import study
 from synthgen.errors import InputError, ManifestError
-from synthgen.pack.shuffled_order import group
+from synthgen.pack.shuffled_order import group_of
 from synthgen.plan.real_index import split_of
 
 HALVES = {"splits": {"train": 0.5, "validation": 0.25, "test": 0.25}, "images_per_shard": 5}
@@ -86,7 +86,7 @@ def test_without_a_group_the_source_stays_together(from_real: Callable[..., Path
 def test_an_empty_split_is_said(from_real: Callable[..., Path], pack: Any, tmp_path: Path) -> None:
     """Images of one patient can't be in two splits; nothing is left of the attempt."""
     run = from_real(lambda _: {"source_group": "one"}, pack={"splits": {"train": 0.5, "test": 0.5}})
-    with pytest.raises(InputError, match=r"pack\.splits: no group of images falls into `(train|test)`; give it"):
+    with pytest.raises(InputError, match=r"^pack\.splits: .*`(train|test)`"):
         pack(run)
     assert list(tmp_path.iterdir()) == []
 
@@ -94,9 +94,9 @@ def test_an_empty_split_is_said(from_real: Callable[..., Path], pack: Any, tmp_p
 def test_the_group_is_the_most_that_is_known() -> None:
     """The group before the source, the source before the key."""
     record = {"source_group": "g", "source_id": "s", "key": "k"}
-    assert group(record) == "g"
-    assert group(record | {"source_group": ""}) == "s"
-    assert group(record | {"source_group": "", "source_id": ""}) == "k"
+    assert group_of(record) == "g"
+    assert group_of(record | {"source_group": ""}) == "s"
+    assert group_of(record | {"source_group": "", "source_id": ""}) == "k"
 
 
 def test_fractions_are_kept() -> None:

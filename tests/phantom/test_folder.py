@@ -122,7 +122,7 @@ def test_more_a_cell_keep_those_that_are_there(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     """Stopped between batches, a folder lists what is there, and the same call ends as if never stopped."""
     answers = iter([False, True])
-    with pytest.raises(StoppedError, match=r"stopped with 3 of 8 phantoms .*; resumable"):
+    with pytest.raises(StoppedError, match=r"\b3 of 8\b"):
         list(write_folder.write(write_folder.prepare(tmp_path / "one", WISH), lambda: next(answers)))
     assert len(rows(tmp_path / "one")) == 3
     assert make(tmp_path / "one") == [3, 2]
@@ -159,10 +159,10 @@ def test_a_label_named_twice_counts_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"seed": 6}, "holds 8 phantoms that are not asked for here, such as images/healthy-1-0000000.png"),
-        ({"site": "a"}, "holds 8 phantoms that are not asked for here"),
-        ({"per_cell": 1}, "holds 4 phantoms that are not asked for here"),
-        ({"tones": (1,)}, "holds 4 phantoms that are not asked for here"),
+        ({"seed": 6}, r"\b8 phantoms.* images/healthy-1-0000000\.png"),
+        ({"site": "a"}, r"\b8 phantoms"),
+        ({"per_cell": 1}, r"\b4 phantoms"),
+        ({"tones": (1,)}, r"\b4 phantoms"),
     ],
 )
 def test_a_folder_of_other_phantoms_is_refused(change: dict[str, object], fault: str, tmp_path: Path) -> None:
@@ -177,28 +177,28 @@ def test_a_folder_of_other_phantoms_is_refused(change: dict[str, object], fault:
 def test_a_folder_with_masks_is_not_grown_without(tmp_path: Path) -> None:
     """Either every image of a folder has a mask, or none."""
     make(tmp_path, replace(WISH, masks=True))
-    with pytest.raises(InputError, match="has masks; add --masks"):
+    with pytest.raises(InputError, match="--masks"):
         make(tmp_path, replace(WISH, per_cell=3))
 
 
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        ("notes.txt", "mine", "is not empty and no folder of phantoms"),
-        ("metadata.csv", "file_name,label\nmine.png,x\n", "is not a list of phantoms"),
-        ("metadata.csv", "", "is not a list of phantoms"),
+        ("notes.txt", "mine", "^{folder} "),
+        ("metadata.csv", "file_name,label\nmine.png,x\n", r"^{folder}/metadata\.csv "),
+        ("metadata.csv", "", r"^{folder}/metadata\.csv "),
         (
             "metadata.csv",
             "file_name,label,skin_tone,fitzpatrick,site,seed\nmine.png,x,I,1\n",
-            "is not a list of phantoms",
+            r"^{folder}/metadata\.csv ",
         ),
-        ("metadata.csv", "file_name,label,skin_tone,fitzpatrick,site,seed\nmine.png,x,I,1,a,0\n", "not asked for here"),
+        ("metadata.csv", "file_name,label,skin_tone,fitzpatrick,site,seed\nmine.png,x,I,1,a,0\n", r"mine\.png"),
     ],
 )
 def test_a_folder_of_somebody_s_is_refused(name: str, content: str, fault: str, tmp_path: Path) -> None:
     """A folder that holds anything else is left as it is."""
     (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=fault):
+    with pytest.raises(InputError, match=fault.replace("{folder}", str(tmp_path))):
         make(tmp_path)
     assert tree(tmp_path) == {name: content.encode()}
 
@@ -206,7 +206,7 @@ def test_a_folder_of_somebody_s_is_refused(name: str, content: str, fault: str, 
 def test_a_metadata_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 are somebody else's."""
     (tmp_path / "metadata.csv").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="is not a list of phantoms"):
+    with pytest.raises(InputError, match=r"metadata\.csv"):
         make(tmp_path)
 
 
@@ -216,7 +216,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     mine = tmp_path / "images" / "healthy-1-0000002.png"
     mine.write_bytes(b"mine")
     before = tree(tmp_path)
-    with pytest.raises(InputError, match="is in the way"):
+    with pytest.raises(InputError, match=str(mine)):
         make(tmp_path, replace(WISH, per_cell=3))
     assert tree(tmp_path) == before
 
@@ -224,16 +224,16 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     """The folder can't be a file."""
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match="is a file; choose a folder"):
+    with pytest.raises(InputError, match=str(tmp_path / "file")):
         make(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"labels": ("acne",)}, "no condition `acne`"),
-        ({"tones": (0,)}, "no Fitzpatrick type 0"),
-        ({"site": "c"}, "no site `c`"),
+        ({"labels": ("acne",)}, "`acne`"),
+        ({"tones": (0,)}, "type 0"),
+        ({"site": "c"}, "site `c`"),
         ({"per_cell": 0}, "0 images a cell"),
     ],
 )

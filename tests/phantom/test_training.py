@@ -35,7 +35,7 @@ def tokenizer() -> Any:
     return networks.tokenizer(Wording().corpus())
 
 
-def weights(folder: Path, stop_at: int | None = None) -> Any:
+def weights(folder: Path, stop_at: int | None = None, **options: float) -> Any:
     """The weights of a linear layer after 40 steps of a stage."""
     torch.manual_seed(0)
     layer = torch.nn.Linear(3, 1)
@@ -46,20 +46,19 @@ def weights(folder: Path, stop_at: int | None = None) -> Any:
         inputs = torch.from_numpy(rng.normal(size=(8, 3))).float()
         return ((layer(inputs) - inputs.sum(1, keepdim=True) + torch.randn(8, 1)) ** 2).mean(), {}
 
-    TrainingStage("line", folder, {"layer": layer}, seed=1, steps=40, learning_rate=0.1, ema=0.9).run(loss)
+    TrainingStage("line", folder, {"layer": layer}, seed=1, steps=40, learning_rate=0.1, ema=0.9, **options).run(loss)
     return layer.weight.detach().clone()
 
 
-def test_a_stage_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     """Killed between checkpoints and run again, a stage ends with the bits of an unbroken one."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
     expected = weights(whole)
-    monkeypatch.setattr("synthgen.phantom.training.loop._CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
-        weights(broken, stop_at=23)
-    assert torch.equal(weights(broken), expected)
+        weights(broken, stop_at=23, checkpoint_seconds=0.0)
+    assert torch.equal(weights(broken, checkpoint_seconds=0.0), expected)
 
 
 def test_a_finished_stage_is_not_trained_again(tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_another_seed_starts_anew(tmp_path: Path) -> None:
     """A checkpoint of another seed is not taken for this one's."""
     layer = torch.nn.Linear(3, 1)
     weights(tmp_path)
-    assert TrainingStage("line", tmp_path, {"layer": layer}, seed=2, steps=40, learning_rate=0.1)._done == 0
+    assert TrainingStage("line", tmp_path, {"layer": layer}, seed=2, steps=40, learning_rate=0.1).done == 0
 
 
 def test_every_training_prompt_fits(tokenizer: Any) -> None:
@@ -113,7 +112,7 @@ def test_normalised_latents_draw_the_same(tmp_path: Path) -> None:
     pixels = autoencoder.pixels(phantoms.images[:8], CPU)
     with torch.no_grad():
         before = vae.decode(vae.encode(pixels).latent_dist.mean).sample
-        autoencoder._normalise(vae, phantoms, TINY, CPU)
+        autoencoder.normalise_latents(vae, phantoms, TINY, CPU)
         latents = vae.encode(autoencoder.pixels(phantoms.images, CPU)).latent_dist.mean
         after = vae.decode(vae.encode(pixels).latent_dist.mean).sample
     assert torch.allclose(before, after, atol=1e-4)

@@ -18,7 +18,7 @@ from synthgen.cli import call
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show
-from synthgen.runs import load_plan
+from synthgen.runs import load_plan, verdicts
 from synthgen.runs.start_images import of_run
 from synthgen.vision.images import codec
 
@@ -205,13 +205,19 @@ def test_a_changed_photograph_is_not_shown(
 
 
 def test_a_dataset_without_the_picture_before_says_so(
-    chain: tuple[Path, Plan], doors: Extensions, tmp_path: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch
+    write_manifest: Write, doors: Extensions, tmp_path: Path, caplog: Any
 ) -> None:
-    """A picture whose parent the dataset does not hold leaves the page without originals, with the reason."""
-    list(study.pack(chain[0], tmp_path / "dataset"))
-    monkeypatch.setattr("synthgen.runs.start_images._stored", lambda *_: {})
+    """A picture whose parent was rejected, so is not in the dataset, leaves the page without originals and says why."""
+    keep_some = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]}
+    root, plan = made(write_manifest(real=PHANTOM, generate=CHAIN, curate=keep_some), tmp_path / "run", doors)
+    list(study.curate(root, plan, lambda: False))
+    kept = {key for key, accepted in verdicts.read_accepted(root) if accepted}
+    second = plan.entries["second"]
+    orphans = {one.parent for one in map(second.sample, range(len(second))) if one.key in kept} - kept
+    assert orphans
+    list(study.pack(root, tmp_path / "dataset"))
     assert shown(tmp_path / "dataset", doors)[1]["originals"] == []
-    assert "which this dataset does not hold" in caplog.text
+    assert any(f"`{parent}`" in caplog.text for parent in orphans)
 
 
 def test_another_plan_s_images_are_not_shown(

@@ -37,7 +37,7 @@ def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors
     """Rejected ones carry their reason, accepted ones an empty one, and the page can be filtered by it."""
     out = tmp_path / "page.html"
     preview.show(judged, out, doors)
-    accepted = sum(kept for _, kept in verdicts.stream(judged))
+    accepted = sum(kept for _, kept in verdicts.read_accepted(judged))
     reasons = [picture["rejected"] for picture in pictures(out)]
     assert reasons.count("") == accepted
     assert reasons.count("fails fake.chance < 0.5") == 24 - accepted > 0

@@ -28,11 +28,11 @@ print(json.dumps([keys(), keys(streaming=True), {name: sorted(part["key"]) for n
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["parquet", "imagefolder"])
 def test_it_is_read_back_from_the_hub(
-    layout: str, hub: Hub, publish: Publish, run: Path, outside: Callable[..., Any]
+    layout: str, hub: Hub, publish: Publish, two_splits: Path, outside: Callable[..., Any]
 ) -> None:
     """`load_dataset("org/name")` gives images, class names and splits, whole and streaming; again sends nothing."""
-    dataset = run.with_name("dataset")
-    list(study.pack(run, dataset, layout=layout))
+    dataset = two_splits.with_name("dataset")
+    list(study.pack(two_splits, dataset, layout=layout))
     publish(dataset)
     done = outside("-c", READ)
     assert done.returncode == 0, done.stderr
@@ -43,7 +43,7 @@ def test_it_is_read_back_from_the_hub(
 
 
 @pytest.fixture
-def run(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_path: Path) -> Path:
+def two_splits(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_path: Path) -> Path:
     """A run of 24 images in two splits."""
     pack = {"images_per_shard": 8, "splits": {"train": 0.7, "test": 0.3}}
     make_images(make_plan(pack=pack, publish={"license": "openrail"}), tmp_path / "run")

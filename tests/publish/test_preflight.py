@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_a_whole_dataset_has_no_fault(dataset: Path) -> None:
 
 def test_a_folder_that_is_no_dataset_is_bad_usage(tmp_path: Path) -> None:
     """Without provenance.json it is not a packed dataset: exit 2."""
-    with pytest.raises(InputError, match="not a packed dataset"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))}: .*provenance.json"):
         Preflight(tmp_path)
 
 
@@ -173,7 +174,7 @@ def test_a_card_that_the_loader_cannot_follow_is_found(dataset: Path) -> None:
 def test_the_hubs_own_check_is_one_line_a_fault(hub: Hub, publish: Publish, dataset: Path) -> None:
     """What the Hub has against the card is said before anything is sent."""
     hub.card_faults = ['"license" must be one of the list']
-    with pytest.raises(SynthgenError, match=r'README\.md: the Hub refuses the card: "license" must be one'):
+    with pytest.raises(SynthgenError, match=r'^README\.md: .*"license" must be one'):
         publish(dataset)
     assert hub.repositories == {}
 

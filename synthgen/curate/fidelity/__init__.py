@@ -16,7 +16,7 @@ from synthgen.curate.fidelity import groups, measure, page, page_content, sample
 from synthgen.curate.fidelity.measure import Distances, Measurement
 from synthgen.curate.fidelity.page import ReportFacts, overall
 from synthgen.curate.fidelity.page_content import PANELS
-from synthgen.curate.fidelity.sample_images import Described
+from synthgen.curate.fidelity.sample_images import ImageFeatures
 from synthgen.errors import InputError
 from synthgen.runs import run_folder
 from synthgen.vision import features
@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Report:
-    """What a report holds, and where it lies.
+    """The measurements and notes of a fidelity report, and the folder it was written to.
 
     Attributes:
         out: Its folder.
@@ -58,7 +58,7 @@ def report(
     limit: int = LIMIT,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure a run or a packed dataset, and write ``fidelity.csv``, ``report.html`` and ``panels.png``.
+    """The fidelity report of a run or a packed dataset; writes ``fidelity.csv``, ``report.html`` and ``panels.png``.
 
     Args:
         root: The folder.
@@ -73,23 +73,27 @@ def report(
         UnavailableError: There is no such backbone here.
         DamagedError: A shard can't be read.
     """
-    tell, folder = progress or _silent, out or _folder(root)
+    tell, folder = progress or _silent, out or _default_folder(root)
     network = features.backbone(backbone, device=devices.available()[0])
     about = subject.read(root, doors, partial(tell, "indexing real images"))
-    _claim(folder)
+    _reserve(folder)
     made, described = sample_images.describe(about, doors, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)
-        found = _measured(
+        found = _measure_groups(
             made, described, distances, about.reals.scale, partial(tell, "measuring the images of each group")
         )
-    said = page_content.gather(about, network, made, described, distances)
+    said = page_content.report_facts(about, network, made, described, distances)
     _write(folder, about.plan, found, said)
     return Report(folder, found, said.notes)
 
 
-def _measured(
-    made: Described, real: Mapping[str, Described], far: Distances | None, scale: str, tell: Callable[[int, int], None]
+def _measure_groups(
+    made: ImageFeatures,
+    real: Mapping[str, ImageFeatures],
+    far: Distances | None,
+    scale: str,
+    tell: Callable[[int, int], None],
 ) -> list[Measurement]:
     of_run, found, done = groups.groups(made.images, scale), list[Measurement](), 0
     total = sum(len(group.rows(made.images)) for group in of_run)
@@ -100,12 +104,12 @@ def _measured(
     return found
 
 
-def _folder(root: Path) -> Path:
-    """In a run; beside a dataset, whose own files are all listed in it."""
+def _default_folder(root: Path) -> Path:
+    """Where a report goes: into a run, or beside a dataset, whose own files are all listed in it."""
     return root / "fidelity" if run_folder.is_run(root) else root.resolve().parent / "fidelity"
 
 
-def _claim(out: Path) -> None:
+def _reserve(out: Path) -> None:
     """Check that a folder is a report's, or free."""
     if out.exists() and any(not one.name.startswith(".") for one in out.iterdir()) and not (out / TABLE).exists():
         raise InputError(f"{out} is not empty and no fidelity report (no {TABLE}); choose another folder")
@@ -113,7 +117,7 @@ def _claim(out: Path) -> None:
     atomic.sweep(out)
 
 
-def _distances(made: Described, real: Mapping[str, Described]) -> Distances | None:
+def _distances(made: ImageFeatures, real: Mapping[str, ImageFeatures]) -> Distances | None:
     training = real["train"].features
     if not len(training):
         return None
@@ -122,8 +126,8 @@ def _distances(made: Described, real: Mapping[str, Described]) -> Distances | No
 
 def _write(out: Path, plan: Plan, found: Sequence[Measurement], said: ReportFacts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
-    content = list(page.content(found, said))
-    atomic.write(out / TABLE, measure.table(found))
+    content = list(page.blocks(found, said))
+    atomic.write(out / TABLE, measure.to_csv(found))
     for name in page_content.PICTURES:
         (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
     for figure in said.figures:

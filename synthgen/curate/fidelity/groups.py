@@ -18,7 +18,7 @@ SCOPES = (ALL, KEPT, ENTRY, LABEL, LIGHTNESS, TONE, CELL)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Some of the images.
+    """A group of images: those of one entry, label, tone or verdict, or of several of these.
 
     Attributes:
         scope: One of :data:`SCOPES`.
@@ -37,10 +37,10 @@ class Group:
     kept: bool | None = None
 
     def rows(self, images: Sequence[Image]) -> NDArray[np.int64]:
-        """The rows of the images that belong to it."""
-        return np.array([row for row, image in enumerate(images) if self._has(image)], np.int64)
+        """The indices of the images that belong to it, shape (n,)."""
+        return np.array([row for row, image in enumerate(images) if self._includes(image)], np.int64)
 
-    def _has(self, image: Image) -> bool:
+    def _includes(self, image: Image) -> bool:
         return (
             (not self.entry or image.entry in (self.entry, ""))
             and (self.kept is None or image.kept in (self.kept, None))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.curate.fidelity.groups import Group
-from synthgen.curate.fidelity.sample_images import Described
+from synthgen.curate.fidelity.sample_images import ImageFeatures
 from synthgen.vision.metrics import MEASURES, Measured, Profile, compare
 from synthgen.vision.metrics.memorisation import memorisation
 
@@ -63,9 +63,9 @@ class Distances:
 
 
 def measure(
-    group: Group, made: Described, real: Mapping[str, Described], distances: Distances | None
+    group: Group, made: ImageFeatures, real: Mapping[str, ImageFeatures], distances: Distances | None
 ) -> list[Measurement]:
-    """The rows of a group of the generated images.
+    """Every measure of a group of the generated images, against real training and test images.
 
     Args:
         group: The group.
@@ -85,8 +85,8 @@ def measure(
     return [*found, _memorised(group, distances, rows, members["test"], len(real["train"].images))]
 
 
-def table(rows: Sequence[Measurement]) -> bytes:
-    """The rows as CSV; an empty cell is a value that there is not, and the note says why."""
+def to_csv(rows: Sequence[Measurement]) -> bytes:
+    """The measurements as CSV; an empty field is a value that there is not, and the note says why."""
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(_HEADER)

@@ -27,13 +27,13 @@ class Pair:
     distance: float
 
     @property
-    def words(self) -> str:
+    def caption(self) -> str:
         """The distance, and whether the one was made from the other."""
         made_from = ", made from it" if self.generated.source == self.real.id else ""
         return f"distance {self.distance:#.4g}{made_from}"
 
 
-def sides(
+def nearest_pairs(
     images: Sequence[Image], training: Sequence[Image], distances: Distances, scale: str
 ) -> dict[str, list[Pair]]:
     """The nearest pairs of light and of dark skin, or of all images where the tones don't say; nearest first.
@@ -78,7 +78,7 @@ def draw(chosen: dict[str, list[Pair]], threshold: float) -> bytes:
                 sheet.paste(pixels, (x + place * (_SIDE + 2), y))
                 sheet.write(_caption(image), (x + place * (_SIDE + 2), y + _SIDE + 18), 11, SOFT)
             ink = _ALARM if pair.distance < threshold else INK
-            sheet.write(pair.words, (x, y + _SIDE + 2), 13, ink)
+            sheet.write(pair.caption, (x, y + _SIDE + 2), 13, ink)
     return sheet.png()
 
 

@@ -1,4 +1,4 @@
-"""What a fidelity report says, in sentences, tables and pictures."""
+"""The page of a fidelity report, as blocks: sentences, tables and pictures."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
 from synthgen.curate.fidelity.measure import MEMORISED, NONE, Measurement
-from synthgen.curate.fidelity.tables import TITLES, shown, tables
+from synthgen.curate.fidelity.tables import TITLES, format_value, tables
 from synthgen.vision.metrics import MINIMUM
 
 READING = (
@@ -44,7 +44,7 @@ _HEADINGS = {
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What a report knows beside its rows.
+    """What a report says beside its measurements.
 
     Attributes:
         settings: Names and values of what was measured, and how.
@@ -59,8 +59,8 @@ class ReportFacts:
     figures: Sequence[Figure]
 
 
-def content(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
-    """The report, block by block."""
+def blocks(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
+    """The blocks of the page: headings, paragraphs, tables and figures, from top to bottom."""
     if facts.warning:
         yield Paragraph(facts.warning, strong=True)
     yield Heading("In short")
@@ -85,8 +85,8 @@ def overall(rows: Sequence[Measurement]) -> Iterator[str]:
     """The measures of all images as lines of text, each beside its yardstick."""
     for row in rows:
         if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):
-            yardstick = "" if math.isnan(row.real.value) else f"  (real: {shown(row.measure, row.real)})"
-            yield f"{TITLES[row.measure]:<10} {shown(row.measure, row.generated)}{yardstick}"
+            yardstick = "" if math.isnan(row.real.value) else f"  (real: {format_value(row.measure, row.real)})"
+            yield f"{TITLES[row.measure]:<10} {format_value(row.measure, row.generated)}{yardstick}"
 
 
 def _in_short(rows: Sequence[Measurement]) -> Iterator[str]:
@@ -95,14 +95,14 @@ def _in_short(rows: Sequence[Measurement]) -> Iterator[str]:
     distance, memorised = overall.get("frechet"), overall.get(MEMORISED)
     if distance and not math.isnan(distance.generated.value) and not math.isnan(distance.real.value):
         yield (
-            f"{distance.n:,} generated images are at a Fréchet distance of {shown('frechet', distance.generated)} from "
-            f"{distance.references:,} real training images; {distance.real_n:,} real test images are at "
-            f"{shown('frechet', distance.real)}."
+            f"{distance.n:,} generated images are at a Fréchet distance of "
+            f"{format_value('frechet', distance.generated)} from {distance.references:,} real training images; "
+            f"{distance.real_n:,} real test images are at {format_value('frechet', distance.real)}."
         )
     if memorised and not math.isnan(memorised.generated.value):
         yield (
-            f"{shown(MEMORISED, memorised.generated)} of the generated images are closer to a training image than the "
-            f"closest {shown(MEMORISED, memorised.real)} of real test images are."
+            f"{format_value(MEMORISED, memorised.generated)} of the generated images are closer to a training image "
+            f"than the closest {format_value(MEMORISED, memorised.real)} of real test images are."
         )
     yield from _groups_in_short(rows)
 
@@ -117,10 +117,10 @@ def _groups_in_short(rows: Sequence[Measurement]) -> Iterator[str]:
         of_scope = [row for row in rows if (row.group.scope, row.reference, row.measure) == (scope, "train", name)]
         found = [row for row in of_scope if not math.isnan(row.generated.value)]
         if len(found) > 1:
-            yield f"{words}: {'; '.join(_beside(row) for row in found)}."
+            yield f"{words}: {'; '.join(_with_yardstick(row) for row in found)}."
 
 
-def _beside(row: Measurement) -> str:
+def _with_yardstick(row: Measurement) -> str:
     """A group's value, and the yardstick where there is one."""
-    yardstick = "" if math.isnan(row.real.value) else f" (real {shown(row.measure, row.real)})"
-    return f"{row.group.name} {shown(row.measure, row.generated)}{yardstick}"
+    yardstick = "" if math.isnan(row.real.value) else f" (real {format_value(row.measure, row.real)})"
+    return f"{row.group.name} {format_value(row.measure, row.generated)}{yardstick}"

@@ -1,4 +1,4 @@
-"""What a fidelity report is made of: a sample of the generated and of the real images, and the features of each."""
+"""The images that a fidelity report measures, generated and real, and the features of each."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Described:
+class ImageFeatures:
     """Images and their features, row by row, in an order that says nothing of them: by a hash of their ids.
 
     Attributes:
@@ -72,7 +72,7 @@ class Described:
 
 def describe(
     subject: Subject, doors: Extensions, backbone: Backbone, *, limit: int, progress: Progress
-) -> tuple[Described, Mapping[str, Described]]:
+) -> tuple[ImageFeatures, Mapping[str, ImageFeatures]]:
     """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
 
     Raises:
@@ -123,10 +123,10 @@ def _sample(named: Iterable[tuple[str, Thing]], limit: int) -> tuple[list[tuple[
 
 def _described(
     chosen: Sequence[tuple[int, Image]], found: int, backbone: Backbone, progress: Callable[[int, int], None]
-) -> Described:
+) -> ImageFeatures:
     """The features of chosen images, read in the order in which they lie on disk."""
     by_place = sorted(range(len(chosen)), key=lambda row: chosen[row][0])
     items = [(chosen[row][1].sha256, chosen[row][1].read) for row in by_place]
     features = np.empty((len(chosen), backbone.dim), np.float32)
     features[by_place] = user_cache.describe(items, backbone, progress)
-    return Described(tuple(image for _, image in chosen), features, found)
+    return ImageFeatures(tuple(image for _, image in chosen), features, found)

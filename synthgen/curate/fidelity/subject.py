@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from synthgen.plan import Plan
-    from synthgen.plan.manifest.settings import Extensions
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +14,7 @@ from synthgen.real import indexing
 from synthgen.runs import dataset_folder, finished_shards, load_plan, run_folder, verdicts
 
 if TYPE_CHECKING:
-    from synthgen.plan import Plan
     from synthgen.plan.manifest.settings import Extensions
-
 
 _DRAWN = "phantom"  # the source whose images are no photographs
 
@@ -116,7 +106,7 @@ def read_judged(root: Path, plan: Plan) -> Judged:
         verdicts.check(root, digest, curate)
     except IncompleteError as error:
         return Judged(None, str(error))
-    return Judged(frozenset(key for key, accepted in verdicts.stream(root) if accepted))
+    return Judged(frozenset(key for key, accepted in verdicts.read_accepted(root) if accepted))
 
 
 @dataclass(frozen=True)

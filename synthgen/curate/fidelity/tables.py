@@ -42,11 +42,11 @@ def _caption(scope: str, reference: str) -> str:
 def _lines(rows: Sequence[Measurement], columns: Sequence[str], reference: str) -> Iterator[tuple[str, ...]]:
     """The line of the generated images of one group, and the yardstick's."""
     first, by_name = rows[0], {row.measure: row for row in rows}
-    found = [shown(name, by_name[name].generated) for name in columns]
+    found = [format_value(name, by_name[name].generated) for name in columns]
     yield (first.group.name, "generated", f"{first.n:,}", str(first.draws), *found)
     if reference != NONE:
         other = "test" if reference == "train" else "train"
-        found = [shown(name, by_name[name].real) for name in columns]
+        found = [format_value(name, by_name[name].real) for name in columns]
         yield ("", f"real {other}", f"{first.real_n:,}", str(first.real_draws), *found)
 
 
@@ -64,7 +64,7 @@ def _reasons(rows: Sequence[Measurement], columns: Sequence[str]) -> Iterator[st
         yield f"{text} ({first})."
 
 
-def shown(name: str, found: Measured) -> str:
+def format_value(name: str, found: Measured) -> str:
     """A value and its standard error, to as many places as that shows; a dash where there is none."""
     if math.isnan(found.value):
         return "-"

@@ -1,4 +1,7 @@
-"""Whether classifiers trained on real images alone see the label that was asked for, as in Akrout et al. 2023."""
+"""Whether classifiers trained on real images alone see the label that was asked for, as in Akrout et al. 2023.
+
+Not scikit-learn's ``LogisticRegression``: the probe is the one that the study trains, so the two can be compared.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ class _Ensemble:
             made.append(backbone(batch.pixels))
         classes = [context.labels.index(source.label) for source in (*pool, *held_out)]
         rows = features.extract(real, backbone, context.cache)
-        self._found = dict(zip(keys, self._answers(rows, made, classes, len(pool)), strict=True))
+        self._found = dict(zip(keys, self._predict(rows, made, classes, len(pool)), strict=True))
 
     def score(self, batch: Batch) -> Scores:
         """The columns of a batch."""
@@ -113,7 +116,7 @@ class _Ensemble:
             "label": [labels[place] for place in mean.argmax(1)],
         }
 
-    def _answers(self, real: Floats, made: list[Floats], known: list[int], pool: int) -> Any:
+    def _predict(self, real: Floats, made: list[Floats], known: list[int], pool: int) -> Any:
         """Probabilities by image made, member and label."""
         import numpy as np
 
@@ -127,16 +130,16 @@ class _Ensemble:
         steps, found = self._settings.optimizer_steps, []
         for member in range(self._settings.members):
             rng = np.random.default_rng([self._context.seed, member])
-            share = _share(rng, training, classes) if self._settings.members > 1 else training
+            share = _bootstrap(rng, training, classes) if self._settings.members > 1 else training
             drawn = batches(rng, share, none, classes, batch_size=_BATCH_SIZE, mix="union", steps=steps)
-            told = Probe(optimizer_steps=steps)
+            settings = Probe(optimizer_steps=steps)
             count = len(self._context.labels)
-            learned = probe(rows, classes, drawn, validation=validation, test=test, settings=told, classes=count)
+            learned = probe(rows, classes, drawn, validation=validation, test=test, settings=settings, classes=count)
             found.append(learned.test)
         return np.stack(found, 1)
 
 
-def _share(rng: np.random.Generator, rows: Any, classes: Any) -> Any:
+def _bootstrap(rng: np.random.Generator, rows: Any, classes: Any) -> Any:
     """A bootstrap sample of each class (Breiman 1996), so that members differ."""
     import numpy as np
 

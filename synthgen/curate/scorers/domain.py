@@ -1,4 +1,7 @@
-"""How far an image lies from the real ones in features: what is no skin lies far out; no labels are needed."""
+"""How far an image lies from the real ones in features: what is no skin lies far out; no labels are needed.
+
+Not ``sklearn.neighbors`` or faiss: some thousand real images are one product of matrices.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +60,11 @@ class _Domain:
 
         self._backbone, self._neighbour = backbone, neighbour
         self._mean, self._deviation = rows.mean(0), rows.std(0) + 1e-6
-        self._rows = self._standard(rows)
+        self._rows = self._standardise(rows)
         among = np.concatenate([self._distances(self._rows[at : at + 256]) for at in range(0, len(rows), 256)])
         self._unit = float(np.percentile(np.sort(among, 1)[:, neighbour], 99))  # the nearest of all is itself
 
-    def _standard(self, rows: Floats) -> Floats:
+    def _standardise(self, rows: Floats) -> Floats:
         import numpy as np
 
         standard: Floats = ((rows - self._mean) / self._deviation).astype(np.float32)
@@ -78,5 +81,5 @@ class _Domain:
         """The column of a batch."""
         import numpy as np
 
-        found = np.sort(self._distances(self._standard(self._backbone(batch.pixels))), 1)
+        found = np.sort(self._distances(self._standardise(self._backbone(batch.pixels))), 1)
         return {"distance": found[:, self._neighbour - 1] / self._unit}

@@ -1,4 +1,8 @@
-"""How like its prompt an image is, by any CLIP model: the cosine of both embeddings (Radford et al. 2021)."""
+"""How like its prompt an image is, by any CLIP model: the cosine of both embeddings (Radford et al. 2021).
+
+The model is loaded by transformers. Not ``torchmetrics``' ``CLIPScore``: it gives a mean over images, cut off at 0, and
+here each image has its own cosine.
+"""
 
 from __future__ import annotations
 
@@ -50,15 +54,15 @@ def load(name: str, revision: str | None) -> tuple[Clip, str]:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
-        told = checkpoints.options(name, revision)
-        network, info = AutoModel.from_pretrained(name, **told, dtype=torch.float32, output_loading_info=True)
+        options = checkpoints.options(name, revision)
+        network, info = AutoModel.from_pretrained(name, **options, dtype=torch.float32, output_loading_info=True)
         if info["missing_keys"] or not hasattr(network, "get_text_features"):
             raise UnavailableError(f"{name}: not a whole model of images and text; give a CLIP model")
-        told.pop("use_safetensors")
+        options.pop("use_safetensors")
         clip = Clip(
             network.eval().requires_grad_(False),
             checkpoints.processor(name, revision),
-            AutoTokenizer.from_pretrained(name, **told),
+            AutoTokenizer.from_pretrained(name, **options),
         )
     weights = checkpoints.digest(name, getattr(network.config, "_commit_hash", None))
     return clip, f"{weights}/torch-{version('torch')}/transformers-{version('transformers')}"
@@ -79,12 +83,12 @@ class Clip:
 
         texts = np.stack([self._text(record.prompt) for record in batch.records])
         parts = [batch.pixels[start : start + _IMAGES] for start in range(0, len(batch.pixels), _IMAGES)]
-        images = np.concatenate([self._embedded(pixel_values=self.prepare(part)) for part in parts])
+        images = np.concatenate([self._embed(pixel_values=self.prepare(part)) for part in parts])
         return {"similarity": (images * texts).sum(1)}
 
     def _text(self, prompt: str) -> Floats:
         if prompt not in self.known:
-            self.known[prompt] = self._embedded(**self._tokens([prompt]))[0]
+            self.known[prompt] = self._embed(**self._tokens([prompt]))[0]
         return self.known[prompt]
 
     def _tokens(self, prompts: Sequence[str]) -> dict[str, Any]:
@@ -95,7 +99,7 @@ class Clip:
         )
         return {name: found[name] for name in ("input_ids", "attention_mask") if name in found}
 
-    def _embedded(self, **inputs: Any) -> Floats:
+    def _embed(self, **inputs: Any) -> Floats:
         """Unit embeddings, shape (n, width)."""
         import torch
 

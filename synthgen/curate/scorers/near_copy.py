@@ -56,9 +56,9 @@ class _Search:
         self._test = _References(context, context.split("validation", "test"))
         self._keys: list[str] = []
         self._places: dict[str, int] = {}
-        self._others = self._all(context) if settings.others else None
+        self._others = self._references_of_run(context) if settings.others else None
 
-    def _all(self, context: Context) -> near_duplicates.References:
+    def _references_of_run(self, context: Context) -> near_duplicates.References:
         import numpy as np
 
         parts = []
@@ -83,7 +83,7 @@ class _Search:
             "train_id": train_id,
             "test_similarity": test,
             "test_id": test_id,
-            "source_similarity": self._train.own(rows, [record.source_id for record in batch.records]),
+            "source_similarity": self._train.similarity_to(rows, [record.source_id for record in batch.records]),
         }
         return found | self._nearest_other(rows, [record.key for record in batch.records])
 
@@ -116,7 +116,7 @@ class _References:
         found = self._known.nearest(rows, exclude=own)
         return found.similarity, [self._ids[place] if place >= 0 else "" for place in found.index]
 
-    def own(self, rows: Floats, names: Sequence[str]) -> Any:
+    def similarity_to(self, rows: Floats, names: Sequence[str]) -> Any:
         """The similarity to the image of that id, 0 where there is none."""
         import numpy as np
 

@@ -1,4 +1,8 @@
-"""Whether a picture is broken: black, flat, blurred, blocky, off colour; by the range of the real ones."""
+"""Whether a picture is broken: black, flat, blurred, blocky, off colour; by the range of the real ones.
+
+Not BRISQUE or NIQE, as ``pyiqa`` has them: they give one number learned from everyday photographs, and here each fault
+has a name, and its range comes from the real images of the study.
+"""
 
 from __future__ import annotations
 

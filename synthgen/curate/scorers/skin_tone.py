@@ -3,6 +3,8 @@
 ``ITA = atan2(L* - 50, b*)`` in degrees, CIELAB, D65 (Chardon et al. 1991). Lesions lie in the middle of a picture, so
 skin is taken from the border, a quarter of the side wide: what is neither hair, shadow nor glare there, by the median
 of its lightness. Light and camera enter: two photographs of one arm can differ by 20 degrees. It is a score, not truth.
+
+Not scikit-image's ``rgb2lab``: CIELAB is there already, and which pixels are skin is the part that no library knows.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
     if not settings.calibrate:
         return Scorer(facts, lambda: score)
     known = [source for source in context.split("train") if source.tone]
-    wanted = [asked(context.scale, skin_tones.name(context.scale, source.tone)) for source in known]
+    wanted = [angles_of_tone(context.scale, skin_tones.name(context.scale, source.tone)) for source in known]
     if len(known) < _ENOUGH or None in wanted:
         raise UnavailableError(
             f"curate.scorers.skin_tone.calibrate: {len(known)} real training images whose tone has a range; it needs "
@@ -64,7 +66,7 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
         )
 
     def load() -> Any:
-        shift = _shift([measure(context.read(source))[0] for source in known], wanted)
+        shift = _shift([measure_angle(context.read(source))[0] for source in known], wanted)
         return lambda batch: score(batch, shift)
 
     return Scorer(facts | {"real_images": digest(known)}, load)
@@ -72,17 +74,17 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
 
 def score(batch: Batch, shift: float = 0.0) -> Scores:
     """The columns of a batch; ``shift`` degrees are taken from every angle."""
-    found = [(angle - shift, share) for angle, share in map(measure, batch.pixels)]
-    ranges = [asked(record.skin_tone_scale, record.skin_tone) for record in batch.records]
+    found = [(angle - shift, share) for angle, share in map(measure_angle, batch.pixels)]
+    ranges = [angles_of_tone(record.skin_tone_scale, record.skin_tone) for record in batch.records]
     return {
         "ita": [angle for angle, _ in found],
         "skin_share": [share for _, share in found],
-        "type": [kind(angle) for angle, _ in found],
-        "distance": [distance(angle, wanted) for (angle, _), wanted in zip(found, ranges, strict=True)],
+        "type": [skin_type(angle) for angle, _ in found],
+        "distance": [distance_from(angle, wanted) for (angle, _), wanted in zip(found, ranges, strict=True)],
     }
 
 
-def measure(pixels: Pixels) -> tuple[float, float]:
+def measure_angle(pixels: Pixels) -> tuple[float, float]:
     """The ITA of an image's skin in degrees, and the share of its border that is skin; NaN and 0 where none is."""
     import numpy as np
 
@@ -98,12 +100,12 @@ def measure(pixels: Pixels) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(lightness - 50, yellow))), share
 
 
-def kind(angle: float) -> float:
+def skin_type(angle: float) -> float:
     """The type, 1 to 6, of an angle; NaN for NaN."""
     return math.nan if math.isnan(angle) else 1.0 + sum(angle <= cut for cut in CUT_OFFS)
 
 
-def asked(scale: str, tone: str) -> tuple[float, float] | None:
+def angles_of_tone(scale: str, tone: str) -> tuple[float, float] | None:
     """The range of angles of a tone, lower and upper end; ``None`` where it has none."""
     groups = {"fitzpatrick": ("I", "II", "III", "IV", "V", "VI"), "fitzpatrick-groups": ("12", "34", "56")}
     names = groups.get(scale, ())
@@ -114,7 +116,7 @@ def asked(scale: str, tone: str) -> tuple[float, float] | None:
     return ends[place * wide + wide], ends[place * wide]
 
 
-def distance(angle: float, wanted: tuple[float, float] | None) -> float:
+def distance_from(angle: float, wanted: tuple[float, float] | None) -> float:
     """Degrees from a range, 0 within it."""
     if wanted is None or math.isnan(angle):
         return math.nan
@@ -126,7 +128,9 @@ def _shift(angles: Sequence[float], wanted: Sequence[tuple[float, float] | None]
     import numpy as np
 
     def mean(shift: float) -> float:
-        return float(np.nanmean([distance(angle - shift, ends) for angle, ends in zip(angles, wanted, strict=True)]))
+        return float(
+            np.nanmean([distance_from(angle - shift, ends) for angle, ends in zip(angles, wanted, strict=True)])
+        )
 
     return min((number / 2 for number in range(-80, 81)), key=lambda shift: (mean(shift), abs(shift)))
 

@@ -1,9 +1,18 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
+from synthgen.diffusion.pipelines.families import Family, family, family_of
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
 from synthgen.diffusion.pipelines.loaded_model import load, release, release_from_gpu
-from synthgen.diffusion.pipelines.loading import CLASSES, Task, fits, pipeline_class, read, resolve
+from synthgen.diffusion.pipelines.loading import (
+    CLASSES,
+    Task,
+    check_channels,
+    load_adapter,
+    load_diffusers,
+    pipeline_class,
+    resolve,
+)
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
@@ -13,17 +22,21 @@ __all__ = [
     "CLASSES",
     "DISTILLED",
     "SCHEDULERS",
+    "Family",
     "Pipeline",
     "Task",
+    "check_channels",
     "check_lengths",
     "check_scheduler",
     "choose_variant",
     "denoiser",
     "encode",
-    "fits",
+    "family",
+    "family_of",
     "load",
+    "load_adapter",
+    "load_diffusers",
     "pipeline_class",
-    "read",
     "reads_mask",
     "release",
     "release_from_gpu",

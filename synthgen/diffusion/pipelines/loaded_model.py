@@ -98,7 +98,7 @@ def _read(task: Task, key: _Key) -> Pipeline:
     """The pipeline of a model that is not loaded yet."""
     import torch
 
-    pipe = loading.read(task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant)
+    pipe = loading.load_diffusers(task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant)
     pipe.to(key.device)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
@@ -122,6 +122,7 @@ def _another(task: Task, key: _Key, loaded: Pipeline) -> Pipeline:
     if "add_watermarker" in taken:
         config["add_watermarker"] = False
     pipe = kind(**{name: part for name, part in parts.items() if name in taken}, **config)
-    loading.check_channels(task, pipe, key.model.name)
+    if hasattr(pipe, "unet"):
+        loading.check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, key.model.name)
     pipe.set_progress_bar_config(disable=True)
     return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
+from synthgen.diffusion.pipelines.families import family_of
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
 from synthgen.errors import UnavailableError, one_line
 
@@ -34,12 +35,11 @@ _TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inp
 CLASSES: dict[tuple[Task, str], str] = {
     (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
 }
-_UNCHECKED = ("StableDiffusionXL", "StableDiffusion3")  # families that have no safety checker
 _log = logging.getLogger(__name__)
 
 
-class Named(Protocol):
-    """What names a model: a recipe, or an entry that tunes one."""
+class NamesModel(Protocol):
+    """A recipe of images, or an entry of ``finetune``: either names a model and its revision."""
 
     @property
     def model(self) -> model_folder.ModelFacts:
@@ -50,7 +50,7 @@ class Named(Protocol):
         """The commit or tag asked of a Hub id; empty for its newest."""
 
 
-def resolve(recipe: Named) -> Repository:
+def resolve(recipe: NamesModel) -> Repository:
     """The commit of a Hub id (its pinned, newest or already downloaded one) or a folder's fingerprint, and its files.
 
     Raises:
@@ -83,7 +83,7 @@ def _files(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
 
 
-def read(
+def load_diffusers(
     task: Task,
     model: model_folder.ModelFacts,
     revision: str,
@@ -111,23 +111,24 @@ def read(
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    tuned = adapter.folder if adapter and adapter.loads_as == "full" else None
-    folder = tuned or model.folder
+    whole_model = adapter.folder if adapter and adapter.loads_as == "full" else None
+    folder = whole_model or model.folder
     where = {"revision": revision} if folder is None else {}
     name = model.name if folder is None else str(folder)
     kind = task_class(task, model, revision)
     checker = {"safety_checker": None, "requires_safety_checker": False}
-    options = where | (checker if kind.startswith("StableDiffusion") and not kind.startswith(_UNCHECKED) else {})
-    if kind.startswith("StableDiffusionXL"):
+    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
+    if family_of(kind) == "StableDiffusionXL":
         options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
-    if variant and tuned is None:
+    if variant and whole_model is None:
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
-    check_channels(task, pipe, model.name)
+    if hasattr(pipe, "unet"):
+        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model.name)
     pipe.set_progress_bar_config(disable=True)
-    if adapter and not tuned:
-        put_on(pipe, adapter)
+    if adapter and not whole_model:
+        load_adapter(pipe, adapter)
         _cast_added(pipe, chosen)
     return pipe
 
@@ -141,7 +142,7 @@ def _cast_added(pipe: Any, dtype: torch.dtype) -> None:
                     parameter.data = parameter.data.to(dtype)
 
 
-def put_on(pipe: Any, adapter: Adapter) -> None:
+def load_adapter(pipe: Any, adapter: Adapter) -> None:
     """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders.
 
     Raises:
@@ -185,8 +186,8 @@ def pipeline_class(task: Task, class_name: str, model: str) -> str:
     return CLASSES[task, class_name]
 
 
-def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:
-    """Check that a UNet of so many channels can do a task; ``None`` where that is not known.
+def check_channels(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:
+    """Refuse a UNet of so many channels that can't do a task; ``None`` where that is not known.
 
     Raises:
         UnavailableError: It can't: a UNet that was made for inpainting also reads a mask and the masked image.
@@ -196,16 +197,6 @@ def fits(task: Task, in_channels: int | None, latent_channels: int, model: str) 
             f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
             "use it with inpaint or outpaint, or another model"
         )
-
-
-def check_channels(task: Task, pipe: Any, model: str) -> None:
-    """Check that the UNet of a pipeline, where it has one, can do a task, as of :func:`fits`.
-
-    Raises:
-        UnavailableError: It can't.
-    """
-    if hasattr(pipe, "unet"):
-        fits(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
 def _class_name(model: model_folder.ModelFacts, revision: str) -> str:

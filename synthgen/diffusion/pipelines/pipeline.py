@@ -1,4 +1,4 @@
-"""Calls a diffusers pipeline in batches in which every sample has its own noise.
+"""A diffusers pipeline that makes batches in which every sample has its own noise.
 
 What is done here and beside it, not left to the pipeline, and why:
 
@@ -20,17 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
+from synthgen.diffusion.pipelines.families import Family, family
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import torch
+    from torch import Generator, Tensor
 
     from synthgen.core.types import Pixels
 
-_SIZED = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
+_SIZED: tuple[Family, ...] = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _SLICE_PIXELS = 1024 * 1024
 # What torch and CUDA's libraries say where there is no memory for a batch, of which accelerate's
 # `should_reduce_batch_size` knows the first three.
@@ -48,22 +49,26 @@ class Pipeline:
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
         embeddings: Embeddings by the same text encoders that another pipeline keeps already.
+
+    Attributes:
+        pipe: The same diffusers pipeline.
+        embeddings: The embeddings of prompts that it keeps.
     """
 
-    def __init__(self, pipe: Any, dtype: str, *, embeddings: prompt_embeddings.Embeddings | None = None) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: Any, dtype: str, *, embeddings: prompt_embeddings.PromptEmbeddings | None = None) -> None:
+        self.pipe = pipe
         self._dtype = dtype
-        self.embeddings = embeddings or prompt_embeddings.Embeddings(pipe)
-        self._finite: list[Any] = []
+        self.embeddings = embeddings or prompt_embeddings.PromptEmbeddings(pipe)
+        self._finite: list[Tensor] = []
         self._own_scheduler = pipe.scheduler
 
     def parts(self) -> dict[str, Any]:
         """The models, tokenizers and the model's own scheduler, for a pipeline of another task."""
-        return {**self._pipe.components, "scheduler": self._own_scheduler}
+        return {**self.pipe.components, "scheduler": self._own_scheduler}
 
     def config(self) -> dict[str, Any]:
         """What the pipeline was made with beside its parts."""
-        return dict(self._pipe.config)
+        return dict(self.pipe.config)
 
     def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt alone.
@@ -79,7 +84,7 @@ class Pipeline:
         return self._call(
             samples,
             precise,
-            lambda settings, generators: latents.from_noise(self._pipe, self._noise(settings, generators)),
+            lambda settings, generators: latents.from_noise(self.pipe, self._noise(settings, generators)),
             sized=True,
         )
 
@@ -96,12 +101,12 @@ class Pipeline:
             InputError: A prompt is longer than the model reads.
         """
 
-        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = latents.of_images(self._pipe, originals, generators)
-            arguments = latents.from_image(self._pipe, encoded, self._noise(settings, generators))
+        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            encoded = latents.of_images(self.pipe, originals, generators)
+            arguments = latents.from_image(self.pipe, encoded, self._noise(settings, generators))
             return arguments | {"strength": settings.strength}
 
-        return self._call(samples, precise, begin, sized=type(self._pipe).__name__.startswith(_SIZED))
+        return self._call(samples, precise, begin, sized=family(self.pipe) in _SIZED)
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
@@ -121,12 +126,12 @@ class Pipeline:
         import numpy as np
         import torch
 
-        def begin(settings: Any, generators: list[Any]) -> dict[str, Any]:
-            encoded = latents.of_images(self._pipe, originals, generators)
+        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            encoded = latents.of_images(self.pipe, originals, generators)
             noise = self._noise(settings, generators)
             grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = latents.of_images(self._pipe, grey, generators) if latents.reads_mask(self._pipe) else encoded
-            return latents.from_masked(self._pipe, encoded, noise) | {
+            masked = latents.of_images(self.pipe, grey, generators) if latents.reads_mask(self.pipe) else encoded
+            return latents.from_masked(self.pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
                 "strength": settings.strength,
@@ -138,7 +143,7 @@ class Pipeline:
         self,
         samples: Sequence[Sample],
         precise: bool,
-        begin: Callable[[Any, list[Any]], dict[str, Any]],
+        begin: Callable[[Any, list[Generator]], dict[str, Any]],
         *,
         sized: bool = False,
     ) -> MadeImages:
@@ -147,7 +152,7 @@ class Pipeline:
 
         with _out_of_memory(len(samples)), self._precision(precise), torch.inference_mode():
             settings: Any = samples[0].recipe.settings
-            self._pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
+            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
@@ -158,9 +163,9 @@ class Pipeline:
             with (
                 self._noting_finite(),
                 self._without_text_encoders(precise),
-                guidance.only_in(self._pipe, settings.guided_steps, settings.num_inference_steps),
+                guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
             ):
-                output = self._pipe(
+                output = self.pipe(
                     **prompts,
                     **arguments,
                     num_inference_steps=settings.num_inference_steps,
@@ -168,50 +173,50 @@ class Pipeline:
                     generator=generators,
                     output_type="pt",
                 )
-            return self._painted(output.images)
+            return self._to_uint8(output.images)
 
-    def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Any]:
+    def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Tensor]:
         """The prompts as the pipeline takes them: embeddings, in the denoiser's dtype."""
         texts = [sample.prompt for sample in samples]
-        reads_negative = guided and not guidance.distilled(self._pipe)
+        reads_negative = guided and not guidance.distilled(self.pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
-        prompt_embeddings.check_lengths(self._pipe, {*texts, *negative})
+        prompt_embeddings.check_lengths(self.pipe, {*texts, *negative})
         arguments = self.embeddings(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self.embeddings(negative).items()}
-        dtype = latents.denoiser(self._pipe).dtype
+        dtype = latents.denoiser(self.pipe).dtype
         return {name: value.to(dtype) for name, value in arguments.items()}
 
-    def _noise(self, settings: Any, generators: list[Any]) -> Any:
+    def _noise(self, settings: Any, generators: list[Generator]) -> Tensor:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""
         import torch
 
-        factor = self._pipe.vae_scale_factor
-        channels = self._pipe.vae.config.latent_channels
+        factor = self.pipe.vae_scale_factor
+        channels = self.pipe.vae.config.latent_channels
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-        return noise.to(self._pipe.device, latents.denoiser(self._pipe).dtype)
+        return noise.to(self.pipe.device, latents.denoiser(self.pipe).dtype)
 
     def _set_slicing(self, pixels: int) -> None:
         """Decode image by image where a whole batch would take gigabytes."""
-        slicing = self._pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self._pipe.vae.disable_slicing
+        slicing = self.pipe.vae.enable_slicing if pixels > _SLICE_PIXELS else self.pipe.vae.disable_slicing
         slicing()
 
     @contextmanager
     def _noting_finite(self) -> Iterator[None]:
         """Note of each image that is decoded inside whether the decoder's output was finite."""
 
-        def note(_module: Any, _inputs: Any, output: Any) -> None:
+        def note(_module: Any, _inputs: Any, output: Tensor) -> None:
             self._finite.append(output.isfinite().flatten(1).all(1))
 
-        hook = self._pipe.vae.decoder.register_forward_hook(note)  # taken off again, since others share the decoder
+        hook = self.pipe.vae.decoder.register_forward_hook(note)  # taken off again, since others share the decoder
         try:
             yield
         finally:
             hook.remove()
 
-    def _painted(self, pixels: Any) -> MadeImages:
-        """To uint8 on the device: values 0 to 1, shape (batch, 3, height, width), become 0 to 255, channels last."""
+    def _to_uint8(self, pixels: Tensor) -> MadeImages:
+        """The images in uint8, channels last, of values 0 to 1, shape (batch, 3, height, width)."""
         import torch
 
         finite = pixels.isfinite().flatten(1).all(1) & torch.cat(self._finite)
@@ -221,7 +226,7 @@ class Pipeline:
 
     @contextmanager
     def _precision(self, precise: bool) -> Iterator[None]:
-        """Hold the denoiser and the autoencoder in fp32 for a while; then each of their tensors is what it was.
+        """Hold the denoiser and the autoencoder in fp32 where that is asked for; then each tensor is what it was.
 
         Text encoders stay as they are: what they said is known by now, and T5 keeps layers in fp32 that a round trip of
         the whole pipeline would leave in half.
@@ -231,7 +236,7 @@ class Pipeline:
         if not precise or self._dtype == "float32":
             yield
             return
-        parts = (latents.denoiser(self._pipe), self._pipe.vae)
+        parts = (latents.denoiser(self.pipe), self.pipe.vae)
         before = [{name: tensor.dtype for name, tensor in _tensors(part)} for part in parts]
         try:
             for part in parts:
@@ -245,18 +250,18 @@ class Pipeline:
     @contextmanager
     def _without_text_encoders(self, precise: bool) -> Iterator[None]:
         """Hide the text encoders: a pipeline that has one brings embeddings to its dtype, not to the denoiser's."""
-        names = [name for name in self._pipe.components if name.startswith("text_encoder")] if precise else []
-        hidden = {name: getattr(self._pipe, name) for name in names}
+        names = [name for name in self.pipe.components if name.startswith("text_encoder")] if precise else []
+        hidden = {name: getattr(self.pipe, name) for name in names}
         try:
             for name in hidden:
-                setattr(self._pipe, name, None)
+                setattr(self.pipe, name, None)
             yield
         finally:
             for name, part in hidden.items():
-                setattr(self._pipe, name, part)
+                setattr(self.pipe, name, part)
 
 
-def _tensors(part: Any) -> Iterator[tuple[str, torch.Tensor]]:
+def _tensors(part: Any) -> Iterator[tuple[str, Tensor]]:
     """The parameters and buffers of a module, by name."""
     yield from part.named_parameters()
     yield from part.named_buffers()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from synthgen.diffusion.pipelines.families import family_of, matches_flow
 from synthgen.errors import UnavailableError
 
 # diffusers' schedulers by the short names in use; `default` keeps the model's own.
@@ -21,8 +22,6 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "unipc": ("UniPCMultistepScheduler", {}),
 }
 
-_FLOWS = ("StableDiffusion3", "Flux")
-
 
 def fresh(name: str, own: Any) -> Any:
     """A scheduler that has sampled nothing yet, on a model's own training schedule.
@@ -40,10 +39,10 @@ def fresh(name: str, own: Any) -> Any:
 
 
 def check_scheduler(scheduler: str, class_name: str, model: str) -> None:
-    """Check that a model of a class can be sampled by a scheduler.
+    """Refuse a scheduler that can't sample a model of a class.
 
     Raises:
         UnavailableError: It matches a flow, and the scheduler takes noise off on a schedule of betas.
     """
-    if class_name.startswith(_FLOWS) and scheduler != "default":
+    if matches_flow(family_of(class_name)) and scheduler != "default":
         raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")

@@ -1,6 +1,8 @@
-"""What strategies that call a diffusion model have in common: the sampler's settings, and where and how they load."""
+"""The settings of strategies that sample a diffusion model, and how such strategies load it."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -76,13 +78,11 @@ class SamplerSettings(StrategySettings):
     def fitted(self, facts: ModelFacts) -> Self:
         """These settings with the size filled in; a local model that can't do the task is refused here already."""
         if facts.folder is not None:
-            try:
+            with fault_of("model"):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
-                pipelines.fits(self.task, facts.in_channels, facts.latent_channels, facts.name)
+                pipelines.check_channels(self.task, facts.in_channels, facts.latent_channels, facts.name)
+            with fault_of("scheduler"):
                 pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
-            except UnavailableError as error:
-                key = "scheduler" if "scheduler" in str(error) else "model"
-                raise ManifestError(f"{key}: {error}") from None
         if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
             key = "guidance_start" if self.guidance_start else "guidance_stop"
             raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")
@@ -123,8 +123,21 @@ class FromImageSettings(SamplerSettings):
         return self
 
 
+@contextmanager
+def fault_of(key: str) -> Iterator[None]:
+    """Make what can't be had a fault of the manifest, at a key of it.
+
+    Raises:
+        ManifestError: Something can't be had.
+    """
+    try:
+        yield
+    except UnavailableError as error:
+        raise ManifestError(*(f"{key}: {fault}" for fault in error.faults)) from None
+
+
 def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
-    """Decide device, dtype, attention backend and batch size, and which of the model's weights are loaded."""
+    """The device, dtype, attention backend and batch size that images are made with, and which weights are loaded."""
     repository, model = pipelines.resolve(recipe), recipe.model
     device = devices.describe(wish.device)
     half = devices.choose_dtype(device, wish.dtype) != "float32"
@@ -142,5 +155,5 @@ def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Envi
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
-    """Load the pipeline that does a task with the recipe's model."""
+    """The pipeline that does a task with the recipe's model; the last one loaded is kept."""
     return pipelines.load(task, recipe, environment)

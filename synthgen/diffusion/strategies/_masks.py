@@ -1,4 +1,4 @@
-"""Masks: which part of an image is painted anew; a pure function of settings, size and the sample's seed."""
+"""Inpainting masks: which part of an image is made anew, a pure function of settings, size and the sample's seed."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -63,7 +63,7 @@ class Mask(Strict):
 
 
 def blend(originals: Bytes, painted: Bytes, masks: Bools, feather: float) -> Bytes:
-    """Put what was painted into the originals; without feathering every pixel outside the mask is the original's own.
+    """The originals with what was painted inside the mask; without feathering every other pixel is the original's own.
 
     Args:
         originals: uint8 RGB, shape (batch, height, width, 3).

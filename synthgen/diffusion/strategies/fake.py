@@ -22,7 +22,7 @@ _Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)
 
 
 class Settings(StrategySettings):
-    """The size, and the faults to act out.
+    """The size of the image, and the faults to simulate.
 
     ``nonfinite`` and ``flat`` name samples by their index in the entry: the first come out NaN unless made precisely,
     the second come out flat at their first ``flat_attempts`` attempts. ``seconds`` is slept for each batch.
@@ -55,22 +55,22 @@ def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Envi
 
 
 def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
-    """The pattern's painter; nothing is loaded."""
-    return partial(_paint, originals)
+    """The function that draws the patterns; nothing is loaded."""
+    return partial(_make, originals)
 
 
-def _paint(originals: FindStartImage, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+def _make(originals: FindStartImage, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
     settings = samples[0].recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
     time.sleep(settings.seconds)
-    pixels = np.stack([_picture(sample, settings, originals) for sample in samples])
+    pixels = np.stack([_image(sample, settings, originals) for sample in samples])
     finite = [precise or sample.index not in settings.nonfinite for sample in samples]
     return MadeImages(pixels, np.array(finite))
 
 
-def _picture(sample: Sample, settings: Settings, originals: FindStartImage) -> npt.NDArray[np.uint8]:
-    """The pattern, half seen through where there is an image to start from; or a flat picture where one is wanted."""
+def _image(sample: Sample, settings: Settings, originals: FindStartImage) -> npt.NDArray[np.uint8]:
+    """The pattern, half transparent where there is an image to start from; or a flat image where one is asked for."""
     if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
         return np.full((settings.height or 64, settings.width or 64, 3), 128, np.uint8)
     pattern = _pattern(sample, settings)

@@ -22,10 +22,10 @@ class Settings(FromImageSettings):
 
 
 def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
-    """Load the pipeline; returns its call for a batch."""
+    """The call of the pipeline, loaded here, for a batch."""
     pipeline = load("img2img", recipe, environment)
 
-    def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+    def make(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         return pipeline.img2img(samples, np.stack([originals(one).pixels for one in samples]), precise=precise)
 
-    return paint
+    return make

@@ -36,29 +36,30 @@ class Settings(FromImageSettings):
 
 
 def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
-    """Load the pipeline; returns its call for a batch."""
+    """The call of the pipeline, loaded here, for a batch."""
     pipeline = load("inpaint", recipe, environment)
 
-    def paint(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        found = [originals(sample) for sample in samples]
-        pixels = np.stack([one.pixels for one in found])
-        masks = np.stack([_mask(sample, one) for sample, one in zip(samples, found, strict=True)])
-        painted = pipeline.inpaint(samples, pixels, masks, precise=precise)
+    def make(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+        starts = [originals(sample) for sample in samples]
+        pixels = np.stack([start.pixels for start in starts])
+        masks = np.stack([_mask(sample, start) for sample, start in zip(samples, starts, strict=True)])
+        made = pipeline.inpaint(samples, pixels, masks, precise=precise)
         faults = tuple("" if mask.any() else "empty-mask" for mask in masks)
         settings = samples[0].recipe.settings
         feather = settings.mask.feather if isinstance(settings, Settings) else 0.0
-        return MadeImages(blend(pixels, painted.pixels, masks, feather), painted.finite, faults)
+        return MadeImages(blend(pixels, made.pixels, masks, feather), made.finite, faults)
 
-    return paint
+    return make
 
 
-def _mask(sample: Sample, original: StartImage) -> Bools:
+def _mask(sample: Sample, start: StartImage) -> Bools:
+    """The mask of a sample, of its start image's size; empty where it comes with a real image that has none."""
     settings = sample.recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
     if settings.mask.shape != "source":
-        height, width = original.pixels.shape[:2]
+        height, width = start.pixels.shape[:2]
         return settings.mask.draw(height, width, sample.seed)
-    if original.mask is None:
-        return np.zeros(original.pixels.shape[:2], bool)
-    return original.mask
+    if start.mask is None:
+        return np.zeros(start.pixels.shape[:2], bool)
+    return start.mask

@@ -14,5 +14,5 @@ class Settings(SamplerSettings):
 
 
 def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
-    """Load the pipeline; returns its call for a batch."""
+    """The call of the pipeline, loaded here, for a batch."""
     return load("text2img", recipe, environment).text2img

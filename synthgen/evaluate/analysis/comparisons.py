@@ -1,4 +1,4 @@
-"""Which arms a study compares, and the families that Holm's correction is over."""
+"""The comparisons of a study's arms, in the families that Holm's correction is over."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from synthgen.evaluate.analysis import dose_response, metrics, statistics
 from synthgen.evaluate.analysis.metrics import top_k
-from synthgen.evaluate.analysis.predictions import Cell, Predictions
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.analysis.statistics import Estimate
-from synthgen.plan.manifest.evaluate import UNCURATED
+from synthgen.plan.manifest.evaluate import Strategy
 
-Sort = Literal["arms", "strategies", "curation"]
+Kind = Literal["arms", "strategies", "curation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Comparison:
     """One arm against another at the same number of real images.
 
     Attributes:
-        cell: The arm that is compared.
+        arm: The arm that is compared.
         against: The arm that it is compared with.
         metric: Of :class:`~synthgen.evaluate.analysis.metrics.Scores`.
         subset: ``all`` test images, those of one tone group, or the gap between light and dark.
@@ -31,12 +31,12 @@ class Comparison:
         mean_against: That of the arm that it is compared with.
         difference: The first less the second.
         p_holm: Corrected over the family: every comparison with the same arm in ``against``, as one of the same
-            :attr:`sort`, in the same metric and kind of subset; NaN where one seed of several is left.
+            :attr:`kind`, in the same metric and kind of subset; NaN where one seed of several is left.
         family: How many comparisons are in it that have a p value.
     """
 
-    cell: Cell
-    against: Cell
+    arm: ArmKey
+    against: ArmKey
     metric: str
     subset: str
     mean: float
@@ -46,11 +46,11 @@ class Comparison:
     family: int = 0
 
     @property
-    def sort(self) -> Sort:
+    def kind(self) -> Kind:
         """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
-        if self.against.arm != self.cell.arm:
+        if self.against.name != self.arm.name:
             return "arms"
-        return "curation" if self.against.strategy.startswith(UNCURATED) else "strategies"
+        return "strategies" if self.against.strategy.curated else "curation"
 
     @property
     def significant(self) -> bool:
@@ -98,36 +98,35 @@ class Analysis:
             found["top1", GAP] = found["top1", metrics.LIGHT] - found["top1", metrics.DARK]
         return found
 
-    def of(self, cell: Cell, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
+    def estimate(self, arm: ArmKey, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
-        return self._told(statistics.estimate(self._scores(cell, metric, subset), self.drawn))
+        return self._unless_too_few_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn))
 
-    def of_images(self, cell: Cell, members: NDArray[np.bool_]) -> Estimate:
+    def estimate_on(self, arm: ArmKey, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
-        rows = list(self.predictions.cells[cell].values())
+        rows = list(self.predictions.arms[arm].values())
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
-        drawn = self.drawn.images[:, members]
-        return self._told(statistics.estimate(statistics.accuracy(drawn, right.astype(np.float64)), self.drawn))
+        scores = statistics.accuracy(self.drawn.images[:, members], right.astype(np.float64))
+        return self._unless_too_few_seeds(statistics.estimate(scores, self.drawn))
 
     @property
-    def shown(self) -> tuple[Cell, ...]:
+    def plotted(self) -> tuple[ArmKey, ...]:
         """The arms that pictures of one size show: most real images and greatest ratio, never chosen by result."""
-        added = [cell for cell in self.predictions.cells if cell.arm == ADDED]
-        n = max((cell.n_real for cell in added or self.predictions.cells), default=0)
-        ratio = max((cell.ratio for cell in added if cell.n_real == n), default=0)
-        here = [cell for cell in self.predictions.cells if cell.n_real == n]
-        wanted = {REAL: 0, AUGMENT: 0, ADDED: ratio}
-        return tuple(cell for cell in here if wanted.get(cell.arm) == cell.ratio)
+        added = [arm for arm in self.predictions.arms if arm.name == ADDED]
+        n = max((arm.n_real for arm in added or self.predictions.arms), default=0)
+        ratio = max((arm.ratio for arm in added if arm.n_real == n), default=0)
+        ratios = {REAL: 0, AUGMENT: 0, ADDED: ratio}
+        return tuple(arm for arm in self.predictions.arms if arm.n_real == n and ratios.get(arm.name) == arm.ratio)
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
         """Every comparison, Holm-corrected within its family."""
         families: dict[tuple[str, ...], list[Comparison]] = {}
         for metric, subset in self.scores:
-            for cell, against in self._pairs():
-                kind = "group" if subset in self.tone_groups else subset
-                one = self._compared(cell, against, metric, subset)
-                families.setdefault((against.arm, one.sort, metric, kind), []).append(one)
+            for arm, against in self._pairs():
+                subsets = "group" if subset in self.tone_groups else subset
+                one = self._compare(arm, against, metric, subset)
+                families.setdefault((against.name, one.kind, metric, subsets), []).append(one)
         return tuple(one for family in families.values() for one in _corrected(family))
 
     @property
@@ -136,73 +135,82 @@ class Analysis:
         return self.family(REAL)
 
     def family(
-        self, against: str, metric: str = PRIMARY, subset: str = ALL, sort: Sort = "arms"
+        self, against: str, metric: str = PRIMARY, subset: str = ALL, kind: Kind = "arms"
     ) -> tuple[Comparison, ...]:
-        """The comparisons of one sort with one arm, in one metric, on one subset."""
-        chosen = (against, metric, subset, sort)
-        return tuple(one for one in self.comparisons if (one.against.arm, one.metric, one.subset, one.sort) == chosen)
+        """The comparisons of one kind with the arm of a name, in one metric, on one subset."""
+        chosen = (against, metric, subset, kind)
+        return tuple(one for one in self.comparisons if (one.against.name, one.metric, one.subset, one.kind) == chosen)
 
-    def saturation(self, strategy: str, n_real: int) -> dose_response.Saturation | None:
-        """Where the gain of one strategy's images saturates; ``None`` for fewer than two ratios or no ``real``."""
-        real = self._cell(REAL, n_real)
-        cells = [cell for cell in self.predictions.cells if (cell.arm, cell.strategy) == (ADDED, strategy)]
-        cells = [cell for cell in cells if cell.n_real == n_real]
-        if real is None or len(cells) < 2:
+    def saturation(self, strategy: Strategy, n_real: int) -> dose_response.Saturation | None:
+        """The ratio at which the gain of a strategy saturates; ``None`` for fewer than two ratios or no ``real``."""
+        real = self._find(REAL, n_real)
+        arms = [arm for arm in self.predictions.arms if (arm.name, arm.strategy) == (ADDED, strategy)]
+        arms = [arm for arm in arms if arm.n_real == n_real]
+        if real is None or len(arms) < 2:
             return None
-        seeds = self._shared([real, *cells])
+        seeds = self._shared([real, *arms])
         if not self._enough(len(seeds)):
             return None
         base = self._scores(real, seeds=seeds)
-        gains = [statistics.spread(self._scores(cell, seeds=seeds) - base, self.drawn) for cell in cells]
-        return dose_response.saturation(np.array([cell.ratio for cell in cells]), np.array(gains).T)
+        gains = [statistics.spread(self._scores(arm, seeds=seeds) - base, self.drawn) for arm in arms]
+        return dose_response.saturation(np.array([arm.ratio for arm in arms]), np.array(gains).T)
 
-    def exchange(self, cell: Cell) -> dose_response.Exchange | None:
-        """What one of a cell's synthetic images is worth in real ones; ``None`` without a curve of real ones."""
-        by_number = {one.n_real: one for one in self.predictions.cells if one.arm == REAL}
-        more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.cells if one.arm == MORE}
+    def exchange(self, arm: ArmKey) -> dose_response.Exchange | None:
+        """The real images that one of an arm's synthetic images is worth; ``None`` without a curve of real ones."""
+        by_number = {one.n_real: one for one in self.predictions.arms if one.name == REAL}
+        more = {round(one.n_real * (1 + one.ratio)): one for one in self.predictions.arms if one.name == MORE}
         points = dict(sorted((more | by_number).items()))
-        seeds = self._shared([cell, *points.values()])
-        if cell.n_real not in by_number or len(points) < 2 or not self._enough(len(seeds)):
+        seeds = self._shared([arm, *points.values()])
+        if arm.n_real not in by_number or len(points) < 2 or not self._enough(len(seeds)):
             return None
-        draws = [self._spread(one, seeds) for one in (*points.values(), cell)]
+        draws = [self._spread(one, seeds) for one in (*points.values(), arm)]
         real = np.array(draws[:-1]).T
-        return dose_response.exchange_rate(np.array([*points], np.float64), real, cell.n_real, cell.ratio, draws[-1])
+        return dose_response.exchange_rate(np.array([*points], np.float64), real, arm.n_real, arm.ratio, draws[-1])
 
-    def _spread(self, cell: Cell, seeds: tuple[int, ...]) -> Array:
-        return statistics.spread(self._scores(cell, seeds=seeds), self.drawn)
+    def _spread(self, arm: ArmKey, seeds: tuple[int, ...]) -> Array:
+        return statistics.spread(self._scores(arm, seeds=seeds), self.drawn)
 
-    def _pairs(self) -> Iterator[tuple[Cell, Cell]]:
+    def _pairs(self) -> Iterator[tuple[ArmKey, ArmKey]]:
         """Every arm with ``real``; and synthetic images with augmentation, as many steps, and as many real images.
 
         And in every arm that has both: images that curation kept with all that were planned, and those of a strategy
         with those of the one that it is to be compared with.
         """
-        of_strategy = self.predictions.study.against
-        for cell in self.predictions.cells:
-            for name in (UNCURATED + cell.strategy, of_strategy.get(cell.strategy)):
-                other = replace(cell, strategy=name) if name else cell
-                if other != cell and other in self.predictions.cells and self._shared([cell, other]):
-                    yield cell, other
-            for arm in (REAL, AUGMENT, MATCHED, MORE):
-                against = self._cell(arm, cell.n_real, cell.ratio)
-                if against is None or cell.arm == arm or (arm != REAL and cell.arm != ADDED):
+        for arm in self.predictions.arms:
+            for strategy in self._strategies_to_compare(arm.strategy):
+                other = replace(arm, strategy=strategy)
+                if other in self.predictions.arms and self._shared([arm, other]):
+                    yield arm, other
+            for name in (REAL, AUGMENT, MATCHED, MORE):
+                against = self._find(name, arm.n_real, arm.ratio)
+                if against is None or arm.name == name or (name != REAL and arm.name != ADDED):
                     continue
-                if self._shared([cell, against]):
-                    yield cell, against
+                if self._shared([arm, against]):
+                    yield arm, against
 
-    def _cell(self, arm: str, n_real: int, ratio: float = 0) -> Cell | None:
-        found = [one for one in self.predictions.cells if (one.arm, one.n_real) == (arm, n_real)]
+    def _strategies_to_compare(self, strategy: Strategy) -> Iterator[Strategy]:
+        """The strategies that one is compared with in the same arm: itself without curation, and that asked for."""
+        if strategy.curated:
+            yield strategy.uncurated
+            asked = self.predictions.study.against.get(strategy.name)
+            if asked:
+                yield Strategy(asked)
+
+    def _find(self, name: str, n_real: int, ratio: float = 0) -> ArmKey | None:
+        """The arm of a name at a size; a control at that ratio alone, others at any where they have none."""
+        found = [one for one in self.predictions.arms if (one.name, one.n_real) == (name, n_real)]
         same = [one for one in found if one.ratio == ratio]
-        return next(iter(same if arm in (MATCHED, MORE) else same or found), None)
+        return next(iter(same if name in (MATCHED, MORE) else same or found), None)
 
-    def _compared(self, cell: Cell, against: Cell, metric: str, subset: str) -> Comparison:
-        seeds = self._shared([cell, against])
-        a, b = (self._scores(one, metric, subset, seeds) for one in (cell, against))
+    def _compare(self, arm: ArmKey, against: ArmKey, metric: str, subset: str) -> Comparison:
+        seeds = self._shared([arm, against])
+        a, b = (self._scores(one, metric, subset, seeds) for one in (arm, against))
         means = float(a[0].mean()), float(b[0].mean())
-        return Comparison(cell, against, metric, subset, *means, self._told(statistics.compare(a, b, self.drawn)))
+        difference = self._unless_too_few_seeds(statistics.compare(a, b, self.drawn))
+        return Comparison(arm, against, metric, subset, *means, difference)
 
-    def _told(self, known: Estimate) -> Estimate:
-        """A figure without an interval where one seed of several is left: it tells nothing of other draws."""
+    def _unless_too_few_seeds(self, known: Estimate) -> Estimate:
+        """A figure without its interval where one seed of several is left: it tells nothing of other draws."""
         if self._enough(known.seeds):
             return known
         return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
@@ -212,13 +220,15 @@ class Analysis:
         return seeds > 1 or seeds == len({one.seed for one in self.predictions.trials})
 
     def _scores(
-        self, cell: Cell, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
+        self, arm: ArmKey, metric: str = PRIMARY, subset: str = ALL, seeds: tuple[int, ...] | None = None
     ) -> Array:
-        rows = self.predictions.cells[cell]
+        """An arm's figure of each seed under each draw of the test images, (1 + draws, S)."""
+        rows = self.predictions.arms[arm]
         return self.scores[metric, subset][:, [rows[seed] for seed in (rows if seeds is None else seeds)]]
 
-    def _shared(self, cells: list[Cell]) -> tuple[int, ...]:
-        return tuple(sorted(set.intersection(*(set(self.predictions.cells[cell]) for cell in cells))))
+    def _shared(self, arms: list[ArmKey]) -> tuple[int, ...]:
+        """The seeds that all of some arms have."""
+        return tuple(sorted(set.intersection(*(set(self.predictions.arms[arm]) for arm in arms))))
 
 
 def _corrected(family: list[Comparison]) -> list[Comparison]:

@@ -1,4 +1,4 @@
-"""What a dose-response curve says: where the gain saturates, and what a synthetic image is worth in real ones."""
+"""The ratio at which a gain saturates, and the real images that a synthetic one is worth, off dose-response curves."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Saturation:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """How many real images one synthetic image is worth, with its 95 % interval.
+    """The number of real images that one synthetic image is worth, with its 95 % interval.
 
     Below 0 it costs some. An end is infinite, or ``rate`` is, where the accuracy lies beyond the real curve: more than
     the study can tell.
@@ -45,7 +45,7 @@ class Exchange:
 
 
 def saturation(ratios: Array, gains: Array) -> Saturation:
-    """Where a dose-response curve saturates.
+    """The ratio at which a dose-response curve saturates.
 
     Args:
         ratios: P of them above 0, ascending.
@@ -62,7 +62,7 @@ def saturation(ratios: Array, gains: Array) -> Saturation:
 
 
 def exchange_rate(n_real: Array, real: Array, n: float, ratio: float, reached: Array) -> Exchange:
-    """What a synthetic image is worth: (m - n) / (n ratio), where m real images would reach the same accuracy.
+    """The real images that a synthetic one is worth: (m - n) / (n ratio), where m real ones would be as accurate.
 
     The real curve is made monotone and is linear in the logarithm of the number of images between its points.
 
@@ -88,7 +88,7 @@ def isotonic(values: Array) -> Array:
 
 
 def _first_crossing(places: Array, curve: Array, height: Array) -> Array:
-    """Where each row of ``curve`` first reaches its height, on straight lines between places."""
+    """The place at which each row of ``curve`` first reaches its height, on straight lines between places."""
     at = (curve >= height[:, None]).argmax(1)
     before, rows = np.maximum(at - 1, 0), np.arange(len(curve))
     low, high = curve[rows, before], curve[rows, at]
@@ -97,7 +97,7 @@ def _first_crossing(places: Array, curve: Array, height: Array) -> Array:
 
 
 def _inverse(places: Array, curve: Array, value: float) -> float:
-    """Where a rising curve has a value; infinite beyond its ends."""
+    """The place at which a rising curve has a value; infinite beyond its ends."""
     if value < curve[0]:
         return -np.inf
     if value > curve[-1]:

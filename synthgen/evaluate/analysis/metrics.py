@@ -1,4 +1,8 @@
-"""How well a classifier did on a test set: pure functions of labels and probabilities."""
+"""The figures of a classifier on a test set: pure functions of labels and probabilities.
+
+Written by hand rather than taken from scikit-learn, which nothing else here needs at run time; tests hold every figure
+against it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +16,13 @@ LIGHT, DARK = "light", "dark"
 
 
 def members_by_group(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Which of N images each tone group has, light first; only groups that have any, and none without a scale."""
+    """The members of each tone group among N images, light first; only groups that have any; none without a scale."""
     groups = {name: np.isin(tones, values) for name, values in skin_tones.GROUPS.get(scale, {}).items()}
     return {name: members for name, members in groups.items() if members.any()}
 
 
 def members_by_tone(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Which of N images each tone of the scale has, in its order; ``unknown`` last; only tones that have any."""
+    """The members of each tone of the scale among N images, in its order, ``unknown`` last; only tones with any."""
     if scale not in skin_tones.NAMES:
         return {}
     order = [*skin_tones.NAMES[scale], 0]
@@ -26,7 +30,7 @@ def members_by_tone(scale: str, tones: NDArray[np.int64]) -> dict[str, NDArray[n
     return {name: members for name, members in masks.items() if members.any()}
 
 
-def of_group(scale: str, group: str) -> str:
+def tones_of_group(scale: str, group: str) -> str:
     """The tones of a group as the scale writes them: ``I-II``; empty where the scale has no such group."""
     values = skin_tones.GROUPS.get(scale, {}).get(group, ())
     names = [skin_tones.name(scale, value) for value in values]
@@ -63,7 +67,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class OfClass:
+class ClassScores:
     """The figures of one class: its n, precision, recall, F1 and area under the ROC curve; NaN where there is none."""
 
     n: int
@@ -87,7 +91,7 @@ class Metrics:
     """
 
     overall: Scores
-    by_class: tuple[OfClass, ...]
+    by_class: tuple[ClassScores, ...]
     by_tone: Mapping[str, Scores]
     by_group: Mapping[str, Scores]
     worst_group: str
@@ -135,18 +139,18 @@ def score(labels: Labels, probabilities: Probabilities) -> Scores:
     )
 
 
-def per_class(labels: Labels, probabilities: Probabilities) -> tuple[OfClass, ...]:
+def per_class(labels: Labels, probabilities: Probabilities) -> tuple[ClassScores, ...]:
     """The figures of each of K classes."""
     counts, areas = confusion(labels, probabilities), auroc(labels, probabilities)
     rows = zip(np.diag(counts), counts.sum(0), counts.sum(1), areas, strict=True)
     return tuple(
-        OfClass(int(n), _share(hits, predicted), _share(hits, n), _share(2 * hits, n + predicted), float(area))
+        ClassScores(int(n), _share(hits, predicted), _share(hits, n), _share(2 * hits, n + predicted), float(area))
         for hits, predicted, n, area in rows
     )
 
 
 def confusion(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:
-    """How many images of each class (rows) were taken for each class (columns): (K, K)."""
+    """The number of images of each class (rows) that were taken for each class (columns): (K, K)."""
     classes = probabilities.shape[1]
     pairs = labels * classes + probabilities.argmax(1)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
@@ -172,7 +176,7 @@ def auroc(labels: Labels, probabilities: Probabilities) -> NDArray[np.float64]:
 
 
 def expected_calibration_error(labels: Labels, probabilities: Probabilities, bins: int = ECE_BINS) -> float:
-    """How far confidence is from accuracy, by bins of confidence (Guo et al., ICML 2017, equation 3)."""
+    """The mean distance of confidence from accuracy, by bins of confidence (Guo et al., ICML 2017, equation 3)."""
     confidence = probabilities.max(1).astype(np.float64)
     surplus = confidence - (probabilities.argmax(1) == labels)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

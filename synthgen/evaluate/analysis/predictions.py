@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core import table_file
+from synthgen.evaluate.note import Note
+from synthgen.plan.manifest.evaluate import Strategy
 
 FILE = "predictions.parquet"
 _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_steps", "n_train")
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """What the report says of a study, beside its numbers.
+class StudyFacts:
+    """The facts of a study that its report tells beside the numbers.
 
     Attributes:
         name: The manifest's.
@@ -27,10 +29,10 @@ class Study:
         generator_pool: ``n``, or ``all``: the generator may have seen more real images than the classifier.
         protocol: ``equal-steps`` or ``sagers2023``.
         mix: How real and synthetic images share a batch.
-        learner: The classifier, in words.
-        notes: Sentences that the design has to say to a reader.
+        learner: What learns, in words.
+        notes: What a reader has to know of the design.
         excluded: How many synthetic images no trial used, by reason.
-        against: For a strategy, another that it is compared with in pairs.
+        against: For the name of a strategy, that of another that it is compared with in pairs.
     """
 
     name: str
@@ -40,21 +42,38 @@ class Study:
     protocol: str = "equal-steps"
     mix: str = "union"
     learner: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     against: Mapping[str, str] = field(default_factory=dict)
 
+    def to_json(self) -> str:
+        """The text that ``predictions.parquet`` keeps."""
+        return json.dumps(asdict(self) | {"notes": [note.markdown for note in self.notes]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The facts that a text holds.
+
+        Raises:
+            ValueError: It is no JSON.
+            KeyError: It lacks a field.
+            TypeError: It is not of the fields' types, or has others.
+        """
+        said = json.loads(text)
+        notes = tuple(Note.from_markdown(note) for note in said["notes"])
+        return cls(**said | {"labels": tuple(said["labels"]), "notes": notes})
+
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedTrial:
     """One trial that was trained: what decides it, and the steps and images that it took.
 
-    ``ratio`` is 0 and ``strategy`` empty where no synthetic image takes part; ``n_real`` is a class's real images.
+    ``ratio`` is 0 and ``strategy`` none where no synthetic image takes part; ``n_real`` is a class's real images.
     """
 
     key: str
     arm: str
-    strategy: str
+    strategy: Strategy
     n_real: int
     ratio: float
     seed: int
@@ -63,11 +82,18 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Cell:
-    """The trials that differ in their seed alone."""
+class ArmKey:
+    """An arm at one size: what its trials, which differ in their seed alone, have in common.
 
-    arm: str
-    strategy: str
+    Attributes:
+        name: Of the arm, such as ``real+synthetic``.
+        strategy: What its synthetic images are of; none where no image is synthetic.
+        n_real: Real images of a class.
+        ratio: Images added for each of them.
+    """
+
+    name: str
+    strategy: Strategy
     n_real: int
     ratio: float
 
@@ -90,8 +116,8 @@ class Predictions:
             twice.
     """
 
-    study: Study
-    trials: tuple[Trained, ...]
+    study: StudyFacts
+    trials: tuple[TrainedTrial, ...]
     images: tuple[str, ...]
     labels: NDArray[np.int64]
     tones: NDArray[np.int64]
@@ -113,12 +139,12 @@ class Predictions:
             raise ValueError("a probability is not finite")
 
     @cached_property
-    def cells(self) -> dict[Cell, dict[int, int]]:
-        """The row of each trial, by cell and then seed; cells and seeds in order."""
-        found: dict[Cell, dict[int, int]] = {}
+    def arms(self) -> dict[ArmKey, dict[int, int]]:
+        """The row of each trial, by arm and then seed; arms and seeds in order."""
+        found: dict[ArmKey, dict[int, int]] = {}
         for row, one in enumerate(self.trials):
-            found.setdefault(Cell(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
-        return {cell: dict(sorted(rows.items())) for cell, rows in sorted(found.items())}
+            found.setdefault(ArmKey(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
+        return {arm: dict(sorted(rows.items())) for arm, rows in sorted(found.items())}
 
     def write(self, path: Path) -> None:
         """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""
@@ -126,8 +152,7 @@ class Predictions:
 
         n_trials, n_images, n_classes = self.probabilities.shape
         columns: dict[str, Any] = {
-            name: pa.array([getattr(one, name) for one in self.trials]).take(_each(n_trials, n_images))
-            for name in _OF_TRIAL
+            name: pa.array(values).take(_each(n_trials, n_images)) for name, values in self._of_trials().items()
         }
         columns["ratio"] = columns["ratio"].cast(pa.float64())
         of_image = {"image": self.images, "group": self.groups, "skin_tone": self.tones, "label": self.labels}
@@ -135,11 +160,16 @@ class Predictions:
             columns[name] = pa.array(list(values)).take(pa.array(np.tile(np.arange(n_images), n_trials)))
         flat = pa.array(self.probabilities.reshape(-1))
         columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, n_classes)
-        table_file.write(path, pa.table(columns), {"study": json.dumps(asdict(self.study))})
+        table_file.write(path, pa.table(columns), {"study": self.study.to_json()})
+
+    def _of_trials(self) -> dict[str, list[Any]]:
+        """The columns that say which trial a row is of, as they are written."""
+        columns = {name: [getattr(one, name) for one in self.trials] for name in _OF_TRIAL}
+        return columns | {"strategy": [str(one.strategy) for one in self.trials]}
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read predictions.
+        """The predictions of a file.
 
         Raises:
             DamagedError: The file can't be read, or holds no predictions.
@@ -148,8 +178,7 @@ class Predictions:
 
         with table_file.reading(path, "not the predictions of a study"):
             table, metadata = table_file.read(path)
-            said = json.loads(metadata["study"])
-            study = Study(**said | {"labels": tuple(said["labels"]), "notes": tuple(said["notes"])})
+            study = StudyFacts.from_json(metadata["study"])
             keys = table.column("key").to_pylist()
             n_images = keys.count(keys[0])
             trials = table.select(_OF_TRIAL).take(pa.array(np.arange(0, len(keys), n_images))).to_pylist()
@@ -158,7 +187,7 @@ class Predictions:
                 raise ValueError("the trials are not of the same test images")
             return cls(
                 study,
-                tuple(Trained(**one) for one in trials),
+                tuple(TrainedTrial(**one | {"strategy": Strategy.parse(one["strategy"])}) for one in trials),
                 tuple(first.column("image").to_pylist()),
                 first.column("label").to_numpy(),
                 first.column("skin_tone").to_numpy(),

@@ -1,4 +1,4 @@
-"""How sure a study is: resampling of test images and seeds, paired differences, intervals and Holm's correction.
+"""Intervals and p values of a study: test images and seeds resampled, paired differences, and Holm's correction.
 
 Seeds and test images are crossed random effects: every seed is judged on every image. Both are resampled (the
 two-way bootstrap of A. B. Owen, Annals of Applied Statistics 2007, 1:386), by the same draws for every trial of a
@@ -6,6 +6,9 @@ study, so that arms stay paired. That bootstrap counts what seeds and images do 
 vary by (S - 1) / S of what seeds do; both are put right in the variance, and with few seeds the normal quantile gives
 way to Student's t at F. E. Satterthwaite's degrees of freedom (Biometrics Bulletin 1946, 2:110), as in studies of
 many readers and many cases (S. L. Hillis, Statistics in Medicine 2007, 26:596).
+
+Written by hand, because `scipy.stats.bootstrap` resamples one way and one figure at a time, and statsmodels, which has
+Holm's correction, is a large package for its seven lines; tests hold these against it.
 """
 
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""What a study trains and compares: arms, trials, seeds, and what rules images out."""
+"""The design of a study: arms, trials and seeds, and what rules images out."""

@@ -1,56 +1,79 @@
-"""What each arm of a study is: how many real and synthetic images a label it trains on, and how."""
+"""The trials that each arm of a study asks for: how many real and synthetic images a label they train on, and how."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from synthgen.plan.manifest.evaluate import SYNTHETIC, Arm, Evaluate
+from synthgen.plan.manifest.evaluate import SYNTHETIC, Arm, Evaluate, Strategy
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One trial of every seed, by its counts a label.
+    """One trial of every seed, by how many images of each label it trains on.
+
+    With n = 8, ratio 4 and one strategy the conditions are:
+
+    | arm               | n_real, ratio | real_images | synthetic_n x synthetic_ratio | matched | trains on           |
+    |-------------------|---------------|-------------|-------------------------------|---------|---------------------|
+    | real              | 8, 0          | 8           | 0 x 0                         | 0       | 8 real              |
+    | real-duplicated   | 8, 4          | 8           | 0 x 0                         | 0       | 5 times 8 real      |
+    | real-more         | 8, 4          | 40          | 0 x 0                         | 0       | 40 real             |
+    | real-step-matched | 8, 4          | 8           | 0 x 0                         | 40      | 8, for steps of 40  |
+    | real+synthetic    | 8, 4          | 8           | 8 x 4                         | 0       | 8 and 32 synthetic  |
+    | synthetic-only    | 8, 4          | 0           | 8 x 4                         | 0       | 32 synthetic        |
+    | substitute        | 8, 0.5        | 4           | 4 x 1                         | 0       | 4 and 4 synthetic   |
+    | substitute        | 8, 1          | 0           | 8 x 1                         | 0       | 8 synthetic         |
+
+    The half of ``substitute`` has the 4 real images of the draw of 4, and synthetic ones whose generator saw no others.
 
     Attributes:
         arm: Its arm.
-        strategy: The entry that its synthetic images are of; empty for none.
+        strategy: What its synthetic images are of; none where no image is synthetic.
         n_real: As of ``Trial``.
         ratio: As of ``Trial``.
-        real: Real training images.
-        among: The n whose draw of real images the generator may have seen; 0 where no image is synthetic.
-        each: Synthetic images for each of those n.
+        real_images: Real training images a label.
+        synthetic_n: The n whose draw of real images the generator may have seen; 0 where no image is synthetic.
+        synthetic_ratio: Synthetic images for each of those n.
         augmented: As of ``Trial``.
         duplicated: As of ``Trial``.
-        matched: The images whose number of steps it trains for, where these are not its own; 0 where they are.
+        matched: The images a label whose number of steps it trains for, where these are not its own; 0 where they are.
     """
 
     arm: Arm
-    strategy: str
+    strategy: Strategy
     n_real: int
     ratio: float
-    real: int
-    among: int = 0
-    each: int = 0
+    real_images: int
+    synthetic_n: int = 0
+    synthetic_ratio: int = 0
     augmented: bool = False
     duplicated: int = 1
     matched: int = 0
 
     @property
-    def counted(self) -> int:
+    def synthetic_images(self) -> int:
+        """The synthetic images a label that it should have."""
+        return self.synthetic_n * self.synthetic_ratio
+
+    @property
+    def counted_images(self) -> int:
         """The images a label that its steps follow, in protocol ``sagers2023``."""
-        return self.matched or self.real * self.duplicated + self.among * self.each
+        return self.matched or self.real_images * self.duplicated + self.synthetic_images
 
 
-def rows(settings: Evaluate, entries: Sequence[str]) -> list[Condition]:
-    """Every trial of a seed, by n and then by arm in the order asked; entries in the order given."""
+_NONE = Strategy()
+
+
+def conditions(settings: Evaluate, strategies: Sequence[Strategy]) -> list[Condition]:
+    """Every trial of a seed, by n and then by arm in the order asked; strategies in the order given."""
     found = []
     for n in sorted(settings.n_real):
         for arm in settings.arms:
-            found += list(_rows(arm, n, settings, entries))
+            found += list(_conditions(arm, n, settings, strategies))
     return found
 
 
-def sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
+def synthetic_sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
     """Every n and every ratio that synthetic images are chosen for; half of an even n, and 1, for ``substitute``."""
     ns, ratios = set(settings.n_real), set(settings.ratios)
     if "substitute" in settings.arms:
@@ -65,7 +88,7 @@ def uses_synthetic(settings: Evaluate) -> bool:
 
 
 def optimizer_steps(settings: Evaluate, images: int) -> int:
-    """How long a trial trains: as long as all others, or so many epochs of its images, each with its last short batch.
+    """The optimizer steps of a trial: those of all others, or so many epochs of its images in batches, the last short.
 
     Args:
         settings: The study.
@@ -76,34 +99,34 @@ def optimizer_steps(settings: Evaluate, images: int) -> int:
     return settings.learner.epochs * math.ceil(images / settings.learner.batch_size)
 
 
-def _rows(arm: Arm, n: int, settings: Evaluate, entries: Sequence[str]) -> Iterator[Condition]:
+def _conditions(arm: Arm, n: int, settings: Evaluate, strategies: Sequence[Strategy]) -> Iterator[Condition]:
     if arm in ("real", "real+augment"):
-        yield Condition(arm, "", n, 0, n, augmented=arm == "real+augment")
+        yield Condition(arm, _NONE, n, 0, n, augmented=arm == "real+augment")
     elif arm == "substitute":
-        for entry in entries:
-            yield from _substitutes(entry, n)
+        for strategy in strategies:
+            yield from _substitutes(strategy, n)
     elif arm in ("real+synthetic", "synthetic-only"):
-        for entry in entries:
+        for strategy in strategies:
             for ratio in sorted(settings.ratios):
-                yield Condition(arm, entry, n, ratio, n if arm == "real+synthetic" else 0, n, ratio)
+                yield Condition(arm, strategy, n, ratio, n if arm == "real+synthetic" else 0, n, ratio)
     else:
         for ratio in sorted(settings.ratios):
             yield from _controls(arm, n, ratio, settings)
 
 
 def _controls(arm: Arm, n: int, ratio: int, settings: Evaluate) -> Iterator[Condition]:
-    """What ``real+synthetic`` does beside its images being synthetic: as many images, as many steps."""
+    """The trials that do all that ``real+synthetic`` does but for its images: as many images, or as many steps."""
     total = n * (1 + ratio)
     if arm == "real-duplicated":
-        yield Condition(arm, "", n, ratio, n, duplicated=1 + ratio)
+        yield Condition(arm, _NONE, n, ratio, n, duplicated=1 + ratio)
     elif arm == "real-more":
-        yield Condition(arm, "", n, ratio, total)
+        yield Condition(arm, _NONE, n, ratio, total)
     elif settings.protocol != "equal-steps":  # where real itself has these steps already, it is that training
-        yield Condition(arm, "", n, ratio, n, matched=total)
+        yield Condition(arm, _NONE, n, ratio, n, matched=total)
 
 
-def _substitutes(entry: str, n: int) -> Iterator[Condition]:
+def _substitutes(strategy: Strategy, n: int) -> Iterator[Condition]:
     """Half, where n has one, and then all of n images replaced; none replaced is ``real``, which is designed anyway."""
     if n % 2 == 0:
-        yield Condition("substitute", entry, n, 0.5, n // 2, n // 2, 1)
-    yield Condition("substitute", entry, n, 1, 0, n, 1)
+        yield Condition("substitute", strategy, n, 0.5, n // 2, n // 2, 1)
+    yield Condition("substitute", strategy, n, 1, 0, n, 1)

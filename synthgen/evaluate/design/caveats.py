@@ -1,171 +1,177 @@
-"""What a reader of the report has to know of a design: what was assumed, left out, or is the same as something else."""
+"""The notes of a design: what was assumed, left out, or is the same as something else."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_EACH, TOO_FEW_REAL, Study
+from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_PER_SOURCE, TOO_FEW_REAL, DesignInputs
+from synthgen.evaluate.note import GENERATORS_SAW_ALL, Note
+from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_pools import Draw, partial_groups
 
 
-def of(study: Study, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[str]:
+def of_design(inputs: DesignInputs, draws: Sequence[Draw], left_out: Mapping[str, int]) -> Iterator[Note]:
     """The notes of a design, the gravest first.
 
     Args:
-        study: What all seeds have in common.
+        inputs: What all seeds have in common.
         draws: The draw of real images of each seed.
         left_out: How many trials there can't be, by reason.
     """
-    yield from _pools(study)
-    yield from _same(study)
-    yield from _left_out(study, left_out)
-    yield from _draws(study, draws)
-    yield from _tested(study)
+    yield from _pools(inputs)
+    yield from _same(inputs)
+    yield from _left_out(inputs, left_out)
+    yield from _draws(inputs, draws)
+    yield from _tested(inputs)
 
 
-def of_shortages(short: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    """The notes of trials that have fewer images than n x ratio, by entry with the shares that they lack."""
-    for entry, shares in sorted(short.items()):
-        yield (
-            f"{len(shares)} trials with images of `{entry}` have up to {100 * max(shares):.0f} % fewer of a label than "
-            "n x ratio: the others were set aside or could not be made. n_train counts those there are."
+def of_shortages(short: Mapping[Strategy, Sequence[float]]) -> Iterator[Note]:
+    """The notes of trials that have fewer images than n x ratio, by strategy with the shares that they lack."""
+    for strategy, shares in sorted(short.items()):
+        yield Note(
+            f"{len(shares)} trials with images of `{strategy}` have up to {100 * max(shares):.0f} % fewer of a label "
+            "than n x ratio: the others were set aside or could not be made. n_train counts those there are."
         )
 
 
-def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator[str]:
+def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator[Note]:
     """The notes of how synthetic images were chosen.
 
     Args:
         curation: What verdicts follow from; empty where nothing was judged.
-        learned: The scorers it went by that learned from real images with their labels.
+        learned: The scorers among its rules that learned from real images with their labels.
     """
     if not curation:
         return
     if learned:
-        yield (
-            f"**Curation by {_list(learned)} learned from real images with their labels, which may be more than a "
-            "trial's classifier sees; what is gained by curated images may be those labels.**"
+        yield Note(
+            f"Curation by {_list(learned)} learned from real images with their labels, which may be more than a "
+            "trial's classifier sees; what is gained by curated images may be those labels.",
+            serious=True,
         )
     rules = ", ".join(f"`{one['reason']}` ({one['rejected']:,})" for one in curation["filters"])
-    yield (
+    yield Note(
         f"Curation kept {curation['accepted']:,} of {curation['judged']:,} images. How many each reason rejected: "
         f"{rules or 'there was none'}."
     )
 
 
-def _pools(study: Study) -> Iterator[str]:
-    """What generators may have seen."""
-    if study.settings.generator_pool == "all":
-        known = {source.id for source in study.index.sources}
-        unknown = sum(bool(image.source_id) and image.source_id not in known for image in study.synthetic)
-        yield (
-            "**generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a "
-            "trial gains may be those images, not synthesis.**"
-        )
+def _pools(inputs: DesignInputs) -> Iterator[Note]:
+    """The notes on what generators may have seen."""
+    if inputs.settings.generator_pool == "all":
+        known = {source.id for source in inputs.index.sources}
+        unknown = sum(bool(image.source_id) and image.source_id not in known for image in inputs.synthetic)
+        yield GENERATORS_SAW_ALL
         if unknown:
-            yield (
-                f"**{unknown} synthetic images are made from real images that are not in the index; whether these are "
-                "test images can't be told.**"
+            yield Note(
+                f"{unknown} synthetic images are made from real images that are not in the index; whether these are "
+                "test images can't be told.",
+                serious=True,
             )
         return
-    blind = sorted({image.entry for image in study.synthetic if image.pool is None})
+    blind = sorted({image.strategy for image in inputs.synthetic if image.pool is None})
     if blind:
-        yield (
-            f"**generator_pool: all is assumed of {_list(blind)}: what real images its generator saw is unknown, and "
-            "they may be test images.**"
+        yield Note(
+            f"generator_pool: all is assumed of {_list(blind)}: what real images its generator saw is unknown, and "
+            "they may be test images.",
+            serious=True,
         )
 
 
-def _same(study: Study) -> Iterator[str]:
-    """Which trainings serve two arms, or differ by less than their names do."""
-    settings = study.settings
+def _same(inputs: DesignInputs) -> Iterator[Note]:
+    """The notes on trainings that serve two arms, or differ by less than their names do."""
+    settings = inputs.settings
     equal = settings.protocol == "equal-steps"
     if equal and "real-step-matched" in settings.arms:
-        yield (
+        yield Note(
             "real-step-matched: in protocol equal-steps `real` has the optimizer steps of every other arm, so it is "
             "the same training; it is designed once, as `real`."
         )
     if equal and "real-duplicated" in settings.arms:
-        yield (
+        yield Note(
             "real-duplicated: at equal optimizer steps it differs from `real` only in how often a pass over its images "
             "starts anew; a difference from `real` is chance."
         )
     if "substitute" in settings.arms:
-        yield (
+        yield Note(
             "substitute: n_real is the fixed total a label and ratio the share of it that is synthetic; with share 0 "
             "it is the same training as `real` of that n, and is designed once, as `real`."
         )
         odd = [n for n in sorted(settings.n_real) if n % 2]
         if odd:
-            yield f"substitute: there is no half of {_list(map(str, odd))}; only all images are replaced there."
+            yield Note(f"substitute: there is no half of {_list(odd)}; only all images are replaced there.")
     if not equal:
-        yield (
+        yield Note(
             "protocol: sagers2023. Steps follow the number of images, so arms with more images train longer; "
             "`real-step-matched` is the control."
         )
         if settings.generator_pool == "n":
-            yield "protocol: sagers2023. In that study generators saw all training images; that is generator_pool: all."
+            yield Note(
+                "protocol: sagers2023. In that study generators saw all training images; that is generator_pool: all."
+            )
 
 
-def _left_out(study: Study, left_out: Mapping[str, int]) -> Iterator[str]:
-    """Which trials there can't be."""
+def _left_out(inputs: DesignInputs, left_out: Mapping[str, int]) -> Iterator[Note]:
+    """The notes on trials there can't be."""
     if TOO_FEW_REAL in left_out:
-        counts = Counter(source.label for source in study.index.usable("train"))
-        label = min(study.labels, key=lambda label: counts[label])
-        yield (
+        counts = Counter(source.label for source in inputs.index.usable("train"))
+        label = min(inputs.labels, key=lambda label: counts[label])
+        yield Note(
             f"real-more: {left_out[TOO_FEW_REAL]} trials are left out: n x (1 + ratio) real images are more than the "
             f"{counts[label]} training images of `{label}`."
         )
     if NOT_ALLOWED in left_out:
-        yield (
+        yield Note(
             f"{left_out[NOT_ALLOWED]} trials are left out: the generator of their entry saw, or starts from, real "
             "images beyond the trial's own (generator_pool: n)."
         )
-    if TOO_FEW_EACH in left_out:
-        each = ", ".join(f"`{entry}` ({count})" for entry, count in sorted(study.each.items()))
-        yield (
-            f"{left_out[TOO_FEW_EACH]} trials are left out: their ratio asks for more images of each real image than "
-            f"the entry has: {each}."
+    if TOO_FEW_PER_SOURCE in left_out:
+        most = sorted(inputs.most_per_source.items())
+        have = ", ".join(f"`{strategy}` ({count})" for strategy, count in most)
+        yield Note(
+            f"{left_out[TOO_FEW_PER_SOURCE]} trials are left out: their ratio asks for more images of each real image "
+            f"than the entry has: {have}."
         )
     if SET_ASIDE in left_out:
-        yield (
+        yield Note(
             f"{left_out[SET_ASIDE]} trials are left out: more than {100 * SLACK:.0f} % of the synthetic images that "
             "they should have were set aside or could not be made."
         )
 
 
-def _draws(study: Study, draws: Sequence[Draw]) -> Iterator[str]:
-    """How independent the draws are."""
+def _draws(inputs: DesignInputs, draws: Sequence[Draw]) -> Iterator[Note]:
+    """The notes on how independent the draws are."""
     if len(draws) < 5:
-        yield f"{len(draws)} seeds: at least five are advised; intervals over fewer say little of other draws."
-    largest = max(study.settings.n_real)
-    short = [label for label in study.labels if len(draws[0].order[label]) < 2 * largest]
+        yield Note(f"{len(draws)} seeds: at least five are advised; intervals over fewer say little of other draws.")
+    largest = max(inputs.settings.n_real)
+    short = [label for label in inputs.labels if len(draws[0].order[label]) < 2 * largest]
     if short and len(draws) > 1:
-        yield (
+        yield Note(
             f"Draws of n = {largest} are more than half of the training images of {_list(short)}; seeds share many of "
             "them, and intervals hold for these images more than for others."
         )
-    train = study.index.usable("train")
-    cuts = [partial_groups(train, one, n) for one in draws for n in sorted(study.settings.n_real)]
+    train = inputs.index.usable("train")
+    cuts = [partial_groups(train, one, n) for one in draws for n in sorted(inputs.settings.n_real)]
     if any(cuts):
-        yield (
+        yield Note(
             f"Groups are drawn whole except where n was reached inside one: {sum(cuts)} in {len(cuts)} draws; the rest "
             "of such a group trains nothing there."
         )
 
 
-def _tested(study: Study) -> Iterator[str]:
-    """What the images held out can't show."""
-    validated = {source.label for source in study.held("validation")}
-    missing = [label for label in study.labels if label not in validated]
+def _tested(inputs: DesignInputs) -> Iterator[Note]:
+    """The notes on what the images held out can't show."""
+    validated = {source.label for source in inputs.held("validation")}
+    missing = [label for label in inputs.labels if label not in validated]
     if missing:
-        yield f"No validation image shows {_list(missing)}; what is tuned on validation ignores that."
-    unknown = sum(source.tone == 0 for source in study.held("test"))
-    if unknown == len(study.held("test")):
-        yield "No test image has a known skin tone: this study can't say for whom the synthetic images help."
+        yield Note(f"No validation image shows {_list(missing)}; what is tuned on validation ignores that.")
+    unknown = sum(source.tone == 0 for source in inputs.held("test"))
+    if unknown == len(inputs.held("test")):
+        yield Note("No test image has a known skin tone: this study can't say for whom the synthetic images help.")
     elif unknown:
-        yield f"{unknown} of {len(study.held('test'))} test images have no known skin tone; tables by tone lack them."
+        known = f"{unknown} of {len(inputs.held('test'))} test images have no known skin tone"
+        yield Note(f"{known}; tables by tone lack them.")
 
 
-def _list(names: Iterable[str]) -> str:
+def _list(names: Iterable[object]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -1,7 +1,17 @@
-"""Which synthetic images a trial has: nested over n and ratio, shared by a seed's arms, spread over what they show.
+"""The synthetic images of each n and ratio: nested over both, shared by a seed's arms, spread over what they show.
 
 Spread: children of real images take turns over these, so that at ratio r each of n real images has r children where
 there are as many; images made from prompts alone take turns over skin tones, in proportion to how many each tone has.
+
+For example, a seed draws the real images a, b, c of one label, in this order, and each has two children in a strategy.
+In turn the candidates, with the smallest n whose trials may have them, are::
+
+    a1 (1), b2 (2), c1 (3), a2 (1), b1 (2), c2 (3)
+
+and chosen of them are, by n and ratio::
+
+    n = 1, ratio 1: a1        n = 2, ratio 1: a1 b2
+    n = 1, ratio 2: a1 a2     n = 2, ratio 2: a1 a2 b2 b1
 """
 
 from collections import defaultdict
@@ -11,26 +21,26 @@ from itertools import islice
 from typing import NamedTuple
 
 from synthgen.core.hashing import stable_hash
-from synthgen.evaluate.design.trials import Synthetic
-from synthgen.plan.manifest.evaluate import UNCURATED
+from synthgen.evaluate.design.trials import SyntheticImage
+from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_pools import Draw
 
-NEVER = 2**62  # no n is as large
+_NEVER = 2**62  # no n is as large
 
 
 class Candidate(NamedTuple):
     """A synthetic image, and the smallest n whose trials may have it."""
 
     key: str
-    least: int
+    smallest_n: int
 
 
-Cells = dict[tuple[str, str], list[Candidate]]
-Chosen = dict[tuple[int, int], frozenset[str]]
+Candidates = dict[tuple[Strategy, str], list[Candidate]]  # by strategy and label
+Chosen = dict[tuple[int, int], frozenset[str]]  # keys, by n and ratio
 
 
-def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed: int) -> Cells:
-    """The candidates of each entry and label, in the order that one seed takes them.
+def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str, seed: int) -> Candidates:
+    """The candidates of each strategy and label, in the order that one seed takes them.
 
     Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
     uncurated strategy takes the images that it shares with the curated one in the same order, so that the two differ by
@@ -42,24 +52,24 @@ def candidates_in_turn(images: Iterable[Synthetic], drawn: Draw, pool: str, seed
         pool: ``n`` or ``all``: the study's ``generator_pool``.
         seed: The manifest's seed.
     """
-    strata: dict[tuple[str, str, str, int], list[tuple[bytes, Synthetic]]] = defaultdict(list)
+    strata: dict[tuple[Strategy, str, str, int], list[tuple[bytes, SyntheticImage]]] = defaultdict(list)
     for image in images:
-        place = stable_hash(seed, "synthetic", drawn.number, image.key.removeprefix(UNCURATED))
+        place = stable_hash(seed, "synthetic", drawn.number, image.record_key)
         tone = 0 if image.source_id else image.tone
-        strata[image.entry, image.label, image.source_id, tone].append((place, image))
-    least = _least(drawn, pool)
-    turns: dict[tuple[str, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
-    for (entry, label, source, tone), members in strata.items():
-        first = stable_hash(seed, "start", drawn.number, entry.removeprefix(UNCURATED), label, tone)
+        strata[image.strategy, image.label, image.source_id, tone].append((place, image))
+    smallest_n = _smallest_n(drawn, pool)
+    turns: dict[tuple[Strategy, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
+    for (strategy, label, source, tone), members in strata.items():
+        first = stable_hash(seed, "start", drawn.number, strategy.name, label, tone)
         start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start
-            turns[entry, label].append((turn, place, Candidate(image.key, least(image))))
-    return {cell: [candidate for *_, candidate in sorted(found)] for cell, found in turns.items()}
+            turns[strategy, label].append((turn, place, Candidate(image.key, smallest_n(image))))
+    return {stratum: [candidate for *_, candidate in sorted(found)] for stratum, found in turns.items()}
 
 
 def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterable[int]) -> Chosen:
-    """The images of one label for every n and ratio: what a smaller n or ratio has, and then whose turn comes first.
+    """The keys of one label's images for every n and ratio: those of a smaller n or ratio, and then the next in turn.
 
     What both have to hold never passes n x ratio, since each holds what the smaller of both sizes has. A set with fewer
     is all that there is.
@@ -67,7 +77,7 @@ def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterab
     chosen: Chosen = {}
     smaller_n = 0
     for n in sorted(sizes):
-        allowed = [candidate.key for candidate in candidates if candidate.least <= n]
+        allowed = [candidate.key for candidate in candidates if candidate.smallest_n <= n]
         smaller_ratio = 0
         for ratio in sorted(ratios):
             kept = chosen.get((smaller_n, ratio), frozenset()) | chosen.get((n, smaller_ratio), frozenset())
@@ -78,22 +88,25 @@ def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterab
     return chosen
 
 
-def choose_all(cells: Cells, sizes: Iterable[int], ratios: Iterable[int]) -> Mapping[tuple[str, str], Chosen]:
-    """The chosen images of every entry and label."""
+def choose_all(
+    candidates: Candidates, sizes: Iterable[int], ratios: Iterable[int]
+) -> Mapping[tuple[Strategy, str], Chosen]:
+    """The chosen images of every strategy and label."""
     sizes, ratios = sorted(sizes), sorted(ratios)
-    return {cell: choose(candidates, sizes, ratios) for cell, candidates in cells.items()}
+    return {stratum: choose(in_turn, sizes, ratios) for stratum, in_turn in candidates.items()}
 
 
-def _least(drawn: Draw, pool: str) -> Callable[[Synthetic], int]:
+def _smallest_n(drawn: Draw, pool: str) -> Callable[[SyntheticImage], int]:
+    """A function to the smallest n whose draw holds an image's source and all that its generator saw; 0 for any n."""
     if pool == "all":
         return lambda _: 0
 
     @cache  # a pool is shared by many images
     def of_pool(ids: frozenset[str]) -> int:
-        return max((drawn.least.get(one, NEVER) for one in ids), default=0)
+        return max((drawn.smallest_n.get(one, _NEVER) for one in ids), default=0)
 
-    def of(image: Synthetic) -> int:
+    def of(image: SyntheticImage) -> int:
         seen = of_pool(image.pool) if image.pool is not None else 0
-        return max(seen, drawn.least.get(image.source_id, NEVER) if image.source_id else 0)
+        return max(seen, drawn.smallest_n.get(image.source_id, _NEVER) if image.source_id else 0)
 
     return of

@@ -1,4 +1,4 @@
-"""Which images train which trial: a pure function of settings, real images, synthetic images and a seed."""
+"""The design of a study, which images train which trial: pure, of settings, real and synthetic images, and a seed."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -7,15 +7,16 @@ from functools import cached_property
 
 from synthgen.errors import InputError
 from synthgen.evaluate.design import arms, caveats, feasibility
-from synthgen.evaluate.design.leakage import Leaks
-from synthgen.evaluate.design.seeds import SeedDesign, Study
-from synthgen.evaluate.design.trials import Synthetic, Trial
-from synthgen.plan.manifest.evaluate import UNCURATED, Evaluate
+from synthgen.evaluate.design.leakage import LeakCheck
+from synthgen.evaluate.design.seeds import DesignInputs, SeedDesign
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
+from synthgen.evaluate.note import Note
+from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index
 from synthgen.plan.real_pools import draw
 
 OUTSIDE = "made from real images, or by a generator that saw some, beyond those of every trial"
-Excluded = dict[str, Counter[str]]
+Excluded = dict[Strategy, Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Design:
         trials: By seed, then n, then arm: a study that is stopped early has whole seeds.
         excluded: How many synthetic images no trial may have, by reason.
         left_out: How many trials there can't be, by reason.
-        notes: What a reader of the report has to know of it, a sentence or more each, in Markdown.
+        notes: What a reader of the report has to know of it.
         validation: The ids of the real images that every trial is tuned on.
         test: The ids of the real images that every trial is tested on.
     """
@@ -34,7 +35,7 @@ class Design:
     trials: tuple[Trial, ...]
     excluded: Mapping[str, int]
     left_out: Mapping[str, int]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
 
@@ -49,25 +50,25 @@ class Design:
         return frozenset().union(*(trial.real for trial in self.trials))
 
     @cached_property
-    def used(self) -> dict[str, int]:
-        """How many synthetic images train a trial, by the entry that made them."""
-        by_entry: dict[str, set[str]] = {}
+    def used(self) -> dict[Strategy, int]:
+        """The number of synthetic images that train a trial, by strategy."""
+        keys: dict[Strategy, set[str]] = {}
         for trial in self.trials:
             if trial.strategy:
-                by_entry.setdefault(trial.strategy, set()).update(trial.synthetic)
-        return {entry: len(keys) for entry, keys in sorted(by_entry.items())}
+                keys.setdefault(trial.strategy, set()).update(trial.synthetic)
+        return {strategy: len(found) for strategy, found in sorted(keys.items())}
 
 
 def design(
     settings: Evaluate,
     index: Index,
-    synthetic: Sequence[Synthetic],
+    synthetic: Sequence[SyntheticImage],
     *,
     seed: int,
     labels: Sequence[str],
     near_copies: Collection[str] = (),
 ) -> Design:
-    """Design a study.
+    """The design of a study.
 
     Args:
         settings: What is asked.
@@ -75,7 +76,7 @@ def design(
         synthetic: Every synthetic image there is, in any order.
         seed: The manifest's seed.
         labels: The study's labels, in the manifest's order.
-        near_copies: The keys of synthetic images that look like a validation or test image.
+        near_copies: The record keys of synthetic images that look like a validation or test image.
 
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
@@ -85,24 +86,25 @@ def design(
     if arms.uses_synthetic(settings):
         found += feasibility.of_synthetic(settings, synthetic)
     refuse(found)
-    reasons = _sieve(synthetic, Leaks(index, labels, near_copies))
+    reasons = _leaks(synthetic, LeakCheck(index, labels, near_copies))
     sound = [image for image in synthetic if image.key not in reasons]
     draws = [draw(index.usable("train"), labels, seed, number) for number in range(settings.seeds)]
-    entries = sorted({one.entry for one in synthetic})
+    strategies = sorted({one.strategy for one in synthetic})
     aside = tuple(image for image in synthetic if image.key in reasons)
-    study = Study(settings, index, tuple(sound), seed, tuple(labels), tuple(entries), aside)
-    seeds = [SeedDesign(study, drawn) for drawn in draws]
+    inputs = DesignInputs(settings, index, tuple(sound), seed, tuple(labels), tuple(strategies), aside)
+    seeds = [SeedDesign(inputs, drawn) for drawn in draws]
     allowed = frozenset().union(*(seed.allowed for seed in seeds))
     reasons |= {image.key: OUTSIDE for image in sound if image.key not in allowed}
-    refuse(_unusable(study, synthetic, seeds, _by_entry(synthetic, reasons)))
-    trials, left_out = _trials(study, seeds)
+    refuse(_unusable(inputs, synthetic, seeds, _by_strategy(synthetic, reasons)))
+    trials, left_out = _trials(inputs, seeds)
+    record_keys = {image.key: image.record_key for image in synthetic}
     return Design(
         trials,
-        dict(Counter({key.removeprefix(UNCURATED): reason for key, reason in reasons.items()}.values()).most_common()),
+        dict(Counter({record_keys[key]: reason for key, reason in reasons.items()}.values()).most_common()),
         left_out,
-        (*caveats.of(study, draws, left_out), *caveats.of_shortages(_short(study, seeds))),
-        tuple(one.id for one in study.held("validation")),
-        tuple(one.id for one in study.held("test")),
+        (*caveats.of_design(inputs, draws, left_out), *caveats.of_shortages(_shares_missing(inputs, seeds))),
+        tuple(one.id for one in inputs.held("validation")),
+        tuple(one.id for one in inputs.held("test")),
     )
 
 
@@ -112,55 +114,57 @@ def refuse(found: Sequence[str]) -> None:
         raise InputError(*found)
 
 
-def _sieve(synthetic: Sequence[Synthetic], leaks: Leaks) -> dict[str, str]:
-    """Why images that carry something of one held out may train nothing, by key."""
-    found = ((image.key, leaks.reason(image)) for image in synthetic)
+def _leaks(synthetic: Sequence[SyntheticImage], check: LeakCheck) -> dict[str, str]:
+    """The reason why an image may train nothing, by key, of those that carry something of one held out."""
+    found = ((image.key, check.reason(image)) for image in synthetic)
     return {key: reason for key, reason in found if reason}
 
 
-def _by_entry(synthetic: Sequence[Synthetic], reasons: Mapping[str, str]) -> Excluded:
-    """How many images of each entry train nothing, by reason."""
-    excluded: Excluded = {image.entry: Counter() for image in synthetic}
+def _by_strategy(synthetic: Sequence[SyntheticImage], reasons: Mapping[str, str]) -> Excluded:
+    """The number of images that train nothing, by strategy and reason."""
+    excluded: Excluded = {image.strategy: Counter() for image in synthetic}
     for image in synthetic:
         if image.key in reasons:
-            excluded[image.entry][reasons[image.key]] += 1
+            excluded[image.strategy][reasons[image.key]] += 1
     return excluded
 
 
 def _unusable(
-    study: Study, synthetic: Sequence[Synthetic], seeds: Sequence[SeedDesign], excluded: Excluded
+    inputs: DesignInputs, synthetic: Sequence[SyntheticImage], seeds: Sequence[SeedDesign], excluded: Excluded
 ) -> list[str]:
-    """The faults of entries without any image that a trial may have, and of those with too few."""
-    there = Counter(image.entry for image in synthetic)
-    none = [entry for entry in study.entries if excluded[entry].total() == there[entry]]
-    found = feasibility.of_entries(none, excluded)
-    worst: dict[str, tuple[int, str]] = {}
+    """The faults of strategies without any image that a trial may have, and of those with too few."""
+    there = Counter(image.strategy for image in synthetic)
+    none = [strategy for strategy in inputs.strategies if excluded[strategy].total() == there[strategy]]
+    found = feasibility.of_strategies(none, excluded)
+    worst: dict[Strategy, tuple[int, str]] = {}
     for seed in seeds:
-        for entry, missing, fault in seed.shortages():
-            if missing > worst.get(entry, (0, ""))[0]:
-                worst[entry] = missing, fault
+        for strategy, missing, fault in seed.faults():
+            if missing > worst.get(strategy, (0, ""))[0]:
+                worst[strategy] = missing, fault
     return found + [fault for _, (_, fault) in sorted(worst.items())]
 
 
-def _short(study: Study, seeds: Sequence[SeedDesign]) -> dict[str, list[float]]:
-    """The share of synthetic images that trials lack, of those that lack any, by entry."""
-    short: dict[str, list[float]] = {}
+def _shares_missing(inputs: DesignInputs, seeds: Sequence[SeedDesign]) -> dict[Strategy, list[float]]:
+    """The share of synthetic images that trials lack, of those that lack any, by strategy."""
+    shares: dict[Strategy, list[float]] = {}
     for seed in seeds:
-        for row in study.rows:
-            missing = seed.missing(row)[1] if row.among and not seed.hindrance(row) else 0
+        for condition in inputs.conditions:
+            if not condition.synthetic_n or seed.reason_left_out(condition):
+                continue
+            missing = seed.shortage(condition).missing
             if missing > 0:
-                short.setdefault(row.strategy, []).append(missing / (row.among * row.each))
-    return short
+                shares.setdefault(condition.strategy, []).append(missing / condition.synthetic_images)
+    return shares
 
 
-def _trials(study: Study, seeds: Sequence[SeedDesign]) -> tuple[tuple[Trial, ...], dict[str, int]]:
+def _trials(inputs: DesignInputs, seeds: Sequence[SeedDesign]) -> tuple[tuple[Trial, ...], dict[str, int]]:
     """The trials of all seeds, and how many there can't be, by reason."""
     trials, left_out = [], Counter[str]()
     for seed in seeds:
-        for row in study.rows:
-            reason = seed.hindrance(row)
+        for condition in inputs.conditions:
+            reason = seed.reason_left_out(condition)
             if reason:
                 left_out[reason] += 1
             else:
-                trials.append(seed.trial(row))
+                trials.append(seed.trial(condition))
     return tuple(trials), dict(left_out)

@@ -1,13 +1,12 @@
-"""What makes a study impossible, found before anything is trained: one line each, which says where and what to do."""
+"""The faults that make a study impossible, found before anything is trained: where, and what to do, a line each."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from synthgen.evaluate.design.trials import Synthetic
-from synthgen.plan.manifest.evaluate import Evaluate, against_faults
-from synthgen.plan.real_index import SPLITS, Index
-
-_BY_GROUP = "group "  # how the index says of an image that its group is in another split too
+from synthgen.evaluate.design.arms import Condition
+from synthgen.evaluate.design.trials import SyntheticImage
+from synthgen.plan.manifest.evaluate import Evaluate, Strategy, against_faults
+from synthgen.plan.real_index import SPLITS, FaultKind, Index
 
 
 def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str]:
@@ -30,48 +29,48 @@ def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str
     return faults
 
 
-def of_synthetic(settings: Evaluate, images: Sequence[Synthetic]) -> list[str]:
+def of_synthetic(settings: Evaluate, images: Sequence[SyntheticImage]) -> list[str]:
     """The faults of the list of synthetic images: none at all, two of one name, none of a strategy that is named."""
     if not images:
         return [f"evaluate.synthetic: no image in `{settings.synthetic}`; make some, or ask for real arms alone"]
     twice = [key for key, count in Counter(image.key for image in images).items() if count > 1]
     if twice:
         return [f"evaluate.synthetic: key `{min(twice)}` is there twice ({len(twice)} such); name each image once"]
-    return against_faults(settings, {image.entry for image in images})
+    return against_faults(settings, {str(image.strategy) for image in images})
 
 
-def of_entries(entries: Iterable[str], reasons: Mapping[str, Counter[str]]) -> list[str]:
-    """The faults of entries of which no trial has an image.
+def of_strategies(strategies: Iterable[Strategy], reasons: Mapping[Strategy, Counter[str]]) -> list[str]:
+    """The faults of strategies of which no trial has an image.
 
     Args:
-        entries: Them.
-        reasons: Why images are left out, by entry.
+        strategies: Them.
+        reasons: Why images are left out, by strategy.
     """
     faults = []
-    for entry in entries:
-        why = "; ".join(f"{count} {reason}" for reason, count in reasons.get(entry, Counter()).most_common())
+    for strategy in strategies:
+        why = "; ".join(f"{count} {reason}" for reason, count in reasons.get(strategy, Counter()).most_common())
         faults.append(
-            f"evaluate.synthetic: no image of entry `{entry}` may train any trial ({why}); "
+            f"evaluate.synthetic: no image of entry `{strategy}` may train any trial ({why}); "
             "use a generator that saw no more than a trial's real images, or generator_pool: all if that is why"
         )
     return faults
 
 
-def shortage(settings: Evaluate, entry: str, label: str, found: int, asked: tuple[int, int, int]) -> str:
+def of_shortage(settings: Evaluate, condition: Condition, seed: int, label: str, found: int) -> str:
     """The fault of a trial that lacks synthetic images.
 
     Args:
         settings: The study.
-        entry: Whose images it lacks.
-        label: Of which label.
-        found: How many there are.
-        asked: The seed, the n and the ratio of the trial.
+        condition: The trial.
+        seed: Its seed.
+        label: The label that lacks images.
+        found: How many of it there are.
     """
-    seed, n, ratio = asked
     allowed = f" that seed {seed} may train on (generator_pool: n)" if settings.generator_pool == "n" else ""
     return (
-        f"evaluate.ratios: entry `{entry}` has {found} images of `{label}`{allowed}, n_real {n} at ratio {ratio} needs "
-        f"{n * ratio}; make more, or take larger ratios out"
+        f"evaluate.ratios: entry `{condition.strategy}` has {found} images of `{label}`{allowed}, n_real "
+        f"{condition.synthetic_n} at ratio {condition.synthetic_ratio} needs {condition.synthetic_images}; make more, "
+        "or take larger ratios out"
     )
 
 
@@ -79,7 +78,7 @@ def _groups(index: Index) -> list[str]:
     """The fault of groups that have images in two splits, those that the index put aside for it included."""
     splits = defaultdict(set)
     for source in index.sources:
-        if not source.fault or source.fault.startswith(_BY_GROUP):
+        if not source.fault or source.fault_kind is FaultKind.GROUP_IN_TWO_SPLITS:
             splits[source.group].add(source.split)
     both = sorted(group for group, found in splits.items() if len(found) > 1)
     if not both:

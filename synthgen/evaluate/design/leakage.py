@@ -1,9 +1,9 @@
-"""Which synthetic images may train no trial at all, because they carry something of a validation or test image."""
+"""The reasons why a synthetic image may train no trial: all that it can carry of a validation or test image."""
 
 from collections.abc import Collection
 from functools import cache
 
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.real_index import Index
 
 HELD_OUT = ("validation", "test")
@@ -15,13 +15,13 @@ NEAR = "a near-copy of a validation or test image"
 LABEL = "its label is none of the study's"
 
 
-class Leaks:
-    """Tells what a synthetic image carries of images held out; a child of one that can't be tested on counts too.
+class LeakCheck:
+    """The reason why a synthetic image may train no trial; a child of an image that can't be tested on counts too.
 
     Args:
         index: The real images.
         labels: The study's labels.
-        near_copies: The keys of synthetic images that look like a validation or test image.
+        near_copies: The record keys of synthetic images that look like a validation or test image.
     """
 
     def __init__(self, index: Index, labels: Collection[str], near_copies: Collection[str] = ()) -> None:
@@ -36,14 +36,14 @@ class Leaks:
         }
         self._seen = cache(lambda pool: not self._siblings.isdisjoint(pool))  # a pool is shared by many images
 
-    def reason(self, image: Synthetic) -> str:
-        """Why an image may train no trial; empty where it may."""
+    def reason(self, image: SyntheticImage) -> str:
+        """The reason why an image may train no trial; empty where it may."""
         found = {
             LABEL: image.label not in self._labels,
             CHILD: image.source_id in self._ids,
             SIBLING: image.source_id in self._siblings,
             SEEN: image.pool is not None and self._seen(image.pool),
             COPY: image.sha256 in self._files,
-            NEAR: image.key in self._near,
+            NEAR: image.record_key in self._near,
         }
         return next((reason for reason, true in found.items() if true), "")

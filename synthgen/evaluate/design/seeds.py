@@ -5,24 +5,25 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from synthgen.evaluate.design import arms, choose_synthetic, feasibility
 from synthgen.evaluate.design.arms import Condition
-from synthgen.evaluate.design.trials import Synthetic, Trial, digest
-from synthgen.plan.manifest.evaluate import Evaluate
+from synthgen.evaluate.design.trials import SyntheticImage, Trial, digest
+from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import Draw
 
 TOO_FEW_REAL = "real-more: there are not as many real training images"
 NOT_ALLOWED = "no synthetic image of the entry is made from, and by a generator that saw, only the trial's real images"
-TOO_FEW_EACH = "the entry has fewer images of each real image than the ratio asks for"
+TOO_FEW_PER_SOURCE = "the entry has fewer images of each real image than the ratio asks for"
 SET_ASIDE = "too many of the entry's images are set aside"
 SLACK = 0.1  # of the images that a trial should have, this share may be missing where it was set aside
 
 
 @dataclass(frozen=True)
-class Study:
-    """What all seeds have in common.
+class DesignInputs:
+    """The settings and images that all seeds of a study have in common.
 
     Attributes:
         settings: What is asked.
@@ -30,142 +31,154 @@ class Study:
         synthetic: The synthetic images that carry nothing of an image held out.
         seed: The manifest's seed.
         labels: The study's labels.
-        entries: The entries that synthetic images are of, those with none left included.
-        set_aside: The synthetic images that do.
+        strategies: What synthetic images are of, those with none left included.
+        set_aside: The synthetic images that carry something of an image held out.
     """
 
     settings: Evaluate
     index: Index
-    synthetic: tuple[Synthetic, ...]
+    synthetic: tuple[SyntheticImage, ...]
     seed: int
     labels: tuple[str, ...]
-    entries: tuple[str, ...]
-    set_aside: tuple[Synthetic, ...] = ()
+    strategies: tuple[Strategy, ...]
+    set_aside: tuple[SyntheticImage, ...] = ()
 
     def held(self, split: str) -> list[Source]:
         """The images of a split that show a label of the study, sorted by id."""
         return [source for source in self.index.usable(split) if source.label in self.labels]
 
     @cached_property
-    def rows(self) -> list[Condition]:
+    def conditions(self) -> list[Condition]:
         """The trials of each seed, by their counts."""
-        return arms.rows(self.settings, self.entries)
+        return arms.conditions(self.settings, self.strategies)
 
     @cached_property
-    def each(self) -> dict[str, int]:
-        """The most images that a real image has in an entry, by entries whose images are all made from real ones."""
-        children: dict[str, Counter[str]] = {}
+    def most_per_source(self) -> dict[Strategy, int]:
+        """The greatest number of images made from one real image, by strategy.
+
+        A strategy that has images made from prompts alone is not in it.
+        """
+        per_source: dict[Strategy, Counter[str]] = {}
         for image in (*self.synthetic, *self.set_aside):
-            children.setdefault(image.entry, Counter())[image.source_id] += 1
-        return {entry: max(counts.values()) for entry, counts in children.items() if "" not in counts}
+            per_source.setdefault(image.strategy, Counter())[image.source_id] += 1
+        return {strategy: max(counts.values()) for strategy, counts in per_source.items() if "" not in counts}
 
     @cached_property
     def real_marks(self) -> dict[str, str]:
-        """What a real image teaches, by its id: its label and bytes."""
+        """The label and bytes of each real image, which are what it teaches, as one text by its id."""
         return {source.id: f"{source.label} {source.sha256}" for source in self.index.usable("train")}
 
     @cached_property
     def synthetic_marks(self) -> dict[str, str]:
-        """What a synthetic image teaches, by its key: its label and bytes."""
+        """The label and bytes of each synthetic image, which are what it teaches, as one text by its key."""
         return {image.key: f"{image.label} {image.sha256}" for image in self.synthetic}
 
     @cached_property
     def content(self) -> str:
-        """The digest of what decides every result: the learner, the labels, and what it is tuned and tested on."""
-        learner = self.settings.learner.model_dump(exclude={"optimizer_steps", "epochs"})
+        """The digest of what decides every result: the classifier, the labels, and what it is tuned and tested on."""
+        classifier = self.settings.learner.model_dump(exclude={"optimizer_steps", "epochs"})
         held = {
             split: [(one.id, one.label, one.sha256) for one in self.held(split)] for split in ("validation", "test")
         }
-        return digest([str(self.seed), json.dumps(learner, sort_keys=True), *self.labels, json.dumps(held)])
+        return digest([str(self.seed), json.dumps(classifier, sort_keys=True), *self.labels, json.dumps(held)])
+
+
+class Shortage(NamedTuple):
+    """The label of which a trial lacks most synthetic images, and how many it lacks."""
+
+    label: str
+    missing: int
 
 
 class SeedDesign:
     """One seed of a study.
 
     Args:
-        study: What all seeds have in common.
+        inputs: What all seeds have in common.
         drawn: The seed's draw of real images.
     """
 
-    def __init__(self, study: Study, drawn: Draw) -> None:
-        settings = study.settings
-        self._study, self._drawn = study, drawn
-        arrange = partial(
-            choose_synthetic.candidates_in_turn, drawn=drawn, pool=settings.generator_pool, seed=study.seed
+    def __init__(self, inputs: DesignInputs, drawn: Draw) -> None:
+        settings = inputs.settings
+        self._inputs, self._drawn = inputs, drawn
+        in_turn = partial(
+            choose_synthetic.candidates_in_turn, drawn=drawn, pool=settings.generator_pool, seed=inputs.seed
         )
-        self._cells, self._set_aside = arrange(study.synthetic), arrange(study.set_aside)
-        self._chosen = choose_synthetic.choose_all(self._cells, *arms.sizes(settings))
+        self._candidates, self._set_aside = in_turn(inputs.synthetic), in_turn(inputs.set_aside)
+        self._chosen = choose_synthetic.choose_all(self._candidates, *arms.synthetic_sizes(settings))
 
     @property
     def allowed(self) -> set[str]:
         """The keys of all images that some trial may have."""
-        largest = max(self._study.settings.n_real)
-        return {one.key for candidates in self._cells.values() for one in candidates if one.least <= largest}
+        largest = max(self._inputs.settings.n_real)
+        return {one.key for found in self._candidates.values() for one in found if one.smallest_n <= largest}
 
-    def hindrance(self, row: Condition) -> str:
-        """Why there can't be a trial, for no fault of what was asked; empty where there can."""
-        if row.real > min(map(len, self._drawn.order.values())):
+    def reason_left_out(self, condition: Condition) -> str:
+        """The reason why there can't be a trial, for no fault of what was asked; empty where there can."""
+        if condition.real_images > min(map(len, self._drawn.order.values())):
             return TOO_FEW_REAL
-        if not row.among:
+        if not condition.synthetic_n:
             return ""
-        if not any(self._counts(row).values()):
+        if not any(self._counts(condition).values()):
             return NOT_ALLOWED
-        each = self._study.each.get(row.strategy, row.each)
-        if each < row.each and self._study.settings.generator_pool == "n":
-            return TOO_FEW_EACH
-        label, missing = self.missing(row)
-        if missing <= SLACK * row.among * row.each or not self._excused(row, label, missing):
+        most = self._inputs.most_per_source.get(condition.strategy, condition.synthetic_ratio)
+        if most < condition.synthetic_ratio and self._inputs.settings.generator_pool == "n":
+            return TOO_FEW_PER_SOURCE
+        short = self.shortage(condition)
+        if short.missing <= SLACK * condition.synthetic_images or not self._tolerated(condition, short):
             return ""
         return SET_ASIDE
 
-    def missing(self, row: Condition) -> tuple[str, int]:
-        """How many synthetic images a trial lacks of the label that lacks most, and that label."""
-        label, found = min(self._counts(row).items(), key=lambda item: item[1])
-        return label, row.among * row.each - found
+    def shortage(self, condition: Condition) -> Shortage:
+        """The label of which a trial lacks most synthetic images, and how many; 0 where it lacks none."""
+        label, found = min(self._counts(condition).items(), key=lambda item: item[1])
+        return Shortage(label, condition.synthetic_images - found)
 
-    def shortages(self) -> Iterator[tuple[str, int, str]]:
-        """Trials that lack images nobody has set aside: the entry, how many a label lacks, and the fault."""
-        for row in self._study.rows:
-            if not row.among or self.hindrance(row):
+    def faults(self) -> Iterator[tuple[Strategy, int, str]]:
+        """Trials that lack images nobody has set aside: the strategy, how many a label lacks, and the fault."""
+        for condition in self._inputs.conditions:
+            if not condition.synthetic_n or self.reason_left_out(condition):
                 continue
-            label, missing = self.missing(row)
-            if missing > 0 and not self._excused(row, label, missing):
-                asked, found = (self._drawn.number, row.among, row.each), row.among * row.each - missing
-                yield (
-                    row.strategy,
-                    missing,
-                    feasibility.shortage(self._study.settings, row.strategy, label, found, asked),
-                )
+            short = self.shortage(condition)
+            if short.missing > 0 and not self._tolerated(condition, short):
+                found = condition.synthetic_images - short.missing
+                settings = self._inputs.settings
+                fault = feasibility.of_shortage(settings, condition, self._drawn.number, short.label, found)
+                yield condition.strategy, short.missing, fault
 
-    def _excused(self, row: Condition, label: str, missing: int) -> bool:
-        """Whether images are missing that were set aside, or that an entry with so many a real image can't have."""
-        aside = self._set_aside.get((row.strategy, label), [])
-        return row.strategy in self._study.each or missing <= sum(one.least <= row.among for one in aside)
+    def _tolerated(self, condition: Condition, short: Shortage) -> bool:
+        """Whether what is missing was set aside, or no real image has enough images of the strategy."""
+        aside = self._set_aside.get((condition.strategy, short.label), [])
+        there = sum(one.smallest_n <= condition.synthetic_n for one in aside)
+        return condition.strategy in self._inputs.most_per_source or short.missing <= there
 
-    def trial(self, row: Condition) -> Trial:
-        """The trial of a row."""
-        study = self._study
-        real = self._drawn.first(row.real)
-        synthetic = tuple(sorted(key for label in study.labels for key in self._of(row, label))) if row.among else ()
-        marks = [*map(study.real_marks.__getitem__, real), *map(study.synthetic_marks.__getitem__, synthetic)]
-        mix = str(study.settings.mix) if real and synthetic else ""
+    def trial(self, condition: Condition) -> Trial:
+        """The trial of a condition."""
+        inputs = self._inputs
+        real = self._drawn.first(condition.real_images)
+        keys = (key for label in inputs.labels for key in self._keys(condition, label))
+        synthetic = tuple(sorted(keys)) if condition.synthetic_n else ()
+        marks = [*map(inputs.real_marks.__getitem__, real), *map(inputs.synthetic_marks.__getitem__, synthetic)]
+        mix = str(inputs.settings.mix) if real and synthetic else ""
         return Trial(
-            row.arm,
-            row.strategy,
-            row.n_real,
-            row.ratio,
+            condition.arm,
+            condition.strategy,
+            condition.n_real,
+            condition.ratio,
             self._drawn.number,
             real,
             synthetic,
-            row.augmented,
-            row.duplicated,
-            arms.optimizer_steps(study.settings, row.counted * len(study.labels)),
-            digest([study.content, mix, *marks]),
+            condition.augmented,
+            condition.duplicated,
+            arms.optimizer_steps(inputs.settings, condition.counted_images * len(inputs.labels)),
+            digest([inputs.content, mix, *marks]),
         )
 
-    def _of(self, row: Condition, label: str) -> frozenset[str]:
-        chosen = self._chosen.get((row.strategy, label), {})
-        return chosen.get((row.among, row.each), frozenset())
+    def _keys(self, condition: Condition, label: str) -> frozenset[str]:
+        """The keys of a trial's synthetic images of one label."""
+        chosen = self._chosen.get((condition.strategy, label), {})
+        return chosen.get((condition.synthetic_n, condition.synthetic_ratio), frozenset())
 
-    def _counts(self, row: Condition) -> dict[str, int]:
-        return {label: len(self._of(row, label)) for label in self._study.labels}
+    def _counts(self, condition: Condition) -> dict[str, int]:
+        """The number of a trial's synthetic images, by label."""
+        return {label: len(self._keys(condition, label)) for label in self._inputs.labels}

@@ -1,4 +1,4 @@
-"""What a study is made of: the synthetic image that may train a trial, and the trial, one classifier to train."""
+"""The synthetic image that may train a trial, and the trial: one classifier to train and test."""
 
 import json
 from collections.abc import Iterable
@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import Self
 
 from synthgen.core.hashing import stable_hash
-from synthgen.plan.manifest.evaluate import UNCURATED
+from synthgen.plan.manifest.evaluate import Strategy
 
 
 @dataclass(frozen=True, slots=True)
-class Synthetic:
+class SyntheticImage:
     """One synthetic image, as far as a study's design depends on it.
 
     Attributes:
-        key: Unique in the study; that of an image of an uncurated strategy begins with ``uncurated``.
-        entry: The ``generate`` entry that made it: its strategy in the study.
+        record_key: The key of its record. An image can be in a study twice, of a strategy with curation and without.
+        strategy: What it is an image of in the study.
         label: What it shows, which is what a classifier learns of it.
         tone: On the manifest's scale; 0 is unknown.
         source_id: The real image that it was made from in the end; empty for none.
@@ -24,8 +24,8 @@ class Synthetic:
         pool: The ids of the real images that its generator was trained on; ``None`` where that is unknown.
     """
 
-    key: str
-    entry: str
+    record_key: str
+    strategy: Strategy
     label: str
     tone: int
     source_id: str
@@ -33,9 +33,14 @@ class Synthetic:
     pool: frozenset[str] | None
 
     @property
+    def key(self) -> str:
+        """Its name, unique in the study: that of its record, with ``uncurated`` before it where its strategy is."""
+        return self.strategy.prefix + self.record_key
+
+    @property
     def uncurated(self) -> Self:
-        """The same image as one of an uncurated strategy."""
-        return replace(self, key=UNCURATED + self.key, entry=UNCURATED + self.entry)
+        """The same image as one of the same strategy without curation."""
+        return replace(self, strategy=self.strategy.uncurated)
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ class Trial:
     """One classifier to train and test.
 
     Attributes:
-        arm: What it is an instance of.
-        strategy: The entry that made its synthetic images; empty for none.
+        arm: The name of its arm.
+        strategy: What its synthetic images are of; empty for none.
         n_real: Real training images a label that the trial is about. In ``synthetic-only`` they train nothing, but
             bound what the generator may have seen; in ``substitute`` it is the fixed total a label.
         ratio: Images added for each real one, of whatever kind the arm adds; 0 for none. In ``substitute`` it is the
@@ -59,7 +64,7 @@ class Trial:
     """
 
     arm: str
-    strategy: str
+    strategy: Strategy
     n_real: int
     ratio: float
     seed: int
@@ -83,8 +88,8 @@ class Trial:
 
     @cached_property
     def key(self) -> str:
-        """The digest that names its unit in the ledger: of its training, and of its place in the study."""
-        return digest([self.training, self.arm, self.strategy, str(self.n_real), str(float(self.ratio))])
+        """The digest of its training and of its place in the study, which is its name in tables."""
+        return digest([self.training, self.arm, str(self.strategy), str(self.n_real), str(float(self.ratio))])
 
 
 def digest(parts: Iterable[str]) -> str:

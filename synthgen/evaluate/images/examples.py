@@ -1,14 +1,15 @@
-"""The roll of a study: every image that trains, tunes or tests a classifier has a row; trials name rows."""
+"""The examples of a study: every image that trains, tunes or tests a classifier, in rows that trials name."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from synthgen.evaluate.design.design import Design
-from synthgen.evaluate.design.trials import Synthetic, Trial
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
 from synthgen.plan.real_index import Source
 from synthgen.runs.stored_images import ImageReader
 
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels, Rows
 
 VIEWS = 10  # of a real image where frozen features are trained with augmentation: itself, and nine changed ones
-Example = tuple[str, Callable[[], "Pixels"]]
+
+
+class Example(NamedTuple):
+    """An image, not read yet.
+
+    Attributes:
+        digest: What its content is known by: a sha256, in hex.
+        read: What gives its pixels: uint8 sRGB of shape (height, width, 3).
+    """
+
+    digest: str
+    read: Callable[[], Pixels]
 
 
 @dataclass(frozen=True)
@@ -24,23 +36,23 @@ class Examples:
     """The images of a study in rows.
 
     Attributes:
-        items: Of each row what its content is known by, a sha256, and what gives its pixels.
+        rows: The image of each row.
         labels: The class of each row, shape (rows,).
-        held: The rows of validation and of test images, in the design's order.
+        held_out: The rows of validation and of test images, in the design's order.
         real: The row of each real training image, by id.
         views: The rows of each real image that is augmented before training, by id: itself first.
         synthetic: The row of each synthetic training image, by key.
     """
 
-    items: tuple[Example, ...]
+    rows: tuple[Example, ...]
     labels: Rows
-    held: Mapping[str, Rows]
+    held_out: Mapping[str, Rows]
     real: Mapping[str, int]
     views: Mapping[str, Sequence[int]]
     synthetic: Mapping[str, int]
 
-    def rows(self, trial: Trial) -> tuple[Rows, Rows]:
-        """The real rows of a trial, each as often as it is trained on in a pass, and its synthetic ones."""
+    def rows_of(self, trial: Trial) -> tuple[Rows, Rows]:
+        """The numbers of a trial's real rows, each as often as it comes in a pass, and of its synthetic rows."""
         import numpy as np
 
         real = [self.real[one] for one in trial.real]
@@ -53,13 +65,13 @@ class Examples:
 def build_examples(
     design: Design,
     sources: Iterable[Source],
-    synthetic: Iterable[Synthetic],
+    synthetic: Iterable[SyntheticImage],
     labels: Sequence[str],
     pictures: ImageReader,
     *,
     side: int | None,
 ) -> Examples:
-    """Put every image that a design needs on a roll.
+    """The examples that a design needs, none of them read.
 
     Args:
         design: The design.
@@ -71,40 +83,40 @@ def build_examples(
     """
     import numpy as np
 
-    items: list[Example] = []
+    rows: list[Example] = []
     classes: list[int] = []
 
-    def enter(item: Example, label: str) -> int:
-        items.append(item)
+    def add(example: Example, label: str) -> int:
+        rows.append(example)
         classes.append(labels.index(label))
-        return len(items) - 1
+        return len(rows) - 1
 
     by_id = {source.id: source for source in sources}
-    held = {
-        split: np.array([enter(_real(by_id[one], pictures), by_id[one].label) for one in ids], np.int64)
+    held_out = {
+        split: np.array([add(_real(by_id[one], pictures), by_id[one].label) for one in ids], np.int64)
         for split, ids in (("validation", design.validation), ("test", design.test))
     }
-    real = {one: enter(_real(by_id[one], pictures), by_id[one].label) for one in sorted(design.real)}
+    real = {one: add(_real(by_id[one], pictures), by_id[one].label) for one in sorted(design.real)}
     augmented = sorted({one for trial in design.trials if trial.augmented for one in trial.real}) if side else []
     views = {
-        one: [real[one], *(enter(item, by_id[one].label) for item in _views(by_id[one], pictures, side or 0))]
+        one: [real[one], *(add(view, by_id[one].label) for view in _views(by_id[one], pictures, side or 0))]
         for one in augmented
     }
     used = design.synthetic
-    made = {image.key: enter(_made(image, pictures), image.label) for image in synthetic if image.key in used}
-    return Examples(tuple(items), np.array(classes, np.int64), held, real, views, made)
+    row_of = {image.key: add(_synthetic(image, pictures), image.label) for image in synthetic if image.key in used}
+    return Examples(tuple(rows), np.array(classes, np.int64), held_out, real, views, row_of)
 
 
 def _real(source: Source, pictures: ImageReader) -> Example:
-    return source.sha256, lambda: pictures.real(source)
+    return Example(source.sha256, lambda: pictures.real(source))
 
 
-def _made(image: Synthetic, pictures: ImageReader) -> Example:
-    return image.sha256, lambda: pictures.synthetic(image.key)
+def _synthetic(image: SyntheticImage, pictures: ImageReader) -> Example:
+    return Example(image.sha256, lambda: pictures.synthetic(image.record_key))
 
 
 def _views(source: Source, pictures: ImageReader, side: int) -> list[Example]:
-    """The changed views of a real image: each known by what it is made of, and changed in its own way always."""
+    """The augmented views of a real image: each known by what it is made of, and changed in its own way always."""
     names = [hashlib.sha256(f"{source.sha256}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
 
     def view(name: str) -> Pixels:
@@ -117,4 +129,4 @@ def _views(source: Source, pictures: ImageReader, side: int) -> list[Example]:
         changed: Pixels = augment(pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
         return changed
 
-    return [(name, lambda name=name: view(name)) for name in names]  # type: ignore[misc]
+    return [Example(name, partial(view, name)) for name in names]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import InputError
-from synthgen.evaluate.design.trials import Synthetic
+from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan import Plan, skin_tones
+from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, finished_shards, run_folder, stored_images, verdicts
@@ -17,31 +18,31 @@ Pools = Mapping[str, frozenset[str] | None]
 
 
 @dataclass(frozen=True)
-class Listed:
+class SyntheticListing:
     """Synthetic images, none of them decoded.
 
     Attributes:
         images: What the design knows of them.
-        places: Where each lies, by key.
+        places: Where each lies, by the key of its record.
         curation: What verdicts say that they follow from, as in ``verdicts.parquet`` and ``provenance.json``; empty
             where nothing was judged.
     """
 
-    images: tuple[Synthetic, ...]
+    images: tuple[SyntheticImage, ...]
     places: Mapping[str, Location]
     curation: Mapping[str, Any] = field(default_factory=dict)
 
 
-def listed(
+def list_synthetic(
     root: Path, doors: Extensions, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
-) -> Listed:
-    """List the images of a run or a packed dataset by their records alone; those that a run rejects are left out.
+) -> SyntheticListing:
+    """The images of a run or a packed dataset, by their records alone; those that a run rejects are left out.
 
     Args:
         root: The folder.
         doors: The strategies there are.
         scale: The study's skin-tone scale; a tone on another one is unknown.
-        strategy_of: The strategy of entries that don't stand for themselves.
+        strategy_of: The name of the strategy of entries that don't stand for themselves.
         pools: The real images that each adapter was trained on, by the records' ``adapter``.
         uncurated: Whether all that a run planned is listed too, as images of uncurated strategies.
 
@@ -55,23 +56,23 @@ def listed(
         _check_rejected(root, plan)
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
 
-    def design_of(record: Record) -> Synthetic:
+    def design_of(record: Record) -> SyntheticImage:
         tone = tones.get(record.skin_tone, 0) if record.skin_tone_scale == scale else 0
-        entry = strategy_of.get(record.entry, record.entry)
+        strategy = Strategy(strategy_of.get(record.entry, record.entry))
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
-        return Synthetic(record.key, entry, record.label, tone, record.source_id, record.image_sha256, pool)
+        return SyntheticImage(record.key, strategy, record.label, tone, record.source_id, record.image_sha256, pool)
 
-    images, all_planned, places, judged = list[Synthetic](), list[Synthetic](), dict[str, Location](), None
+    images, all_planned, places, judged = list[SyntheticImage](), list[SyntheticImage](), dict[str, Location](), None
     for record, place in stored_images.listed(root, doors):
         judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
         image = design_of(record)
         if judged.accepted(record.key):
             images.append(image)
-            places[image.key] = place
+            places[record.key] = place
         if uncurated and plan and _planned(plan, record):
             all_planned.append(image.uncurated)
-            places[image.uncurated.key] = place
-    return Listed((*images, *all_planned), places, judged.facts if judged else {})
+            places[record.key] = place
+    return SyntheticListing((*images, *all_planned), places, judged.facts if judged else {})
 
 
 def _planned(plan: Plan, record: Record) -> bool:

@@ -1,4 +1,4 @@
-"""What was and was not shown, in sentences that claim no more than the corrected intervals do."""
+"""The sentences on what was and was not shown, which claim no more than the corrected intervals do."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,21 +16,16 @@ from synthgen.evaluate.analysis.comparisons import (
     Comparison,
 )
 from synthgen.evaluate.analysis.predictions import Predictions
+from synthgen.evaluate.note import GENERATORS_SAW_ALL, Note
 from synthgen.evaluate.report import formatting
 from synthgen.plan.manifest.evaluate import SYNTHETIC
 
-_POOL = (
-    "generator_pool: all. Generators may have seen real images that a trial's classifier did not; what a trial gains "
-    "may be those images, not synthesis."
-)
-
 
 def warnings(predictions: Predictions) -> Iterator[Paragraph]:
-    """What a reader has to know before any number: bold where it can turn a conclusion around."""
+    """The paragraphs that a reader has to know before any number: bold where they can turn a conclusion around."""
     study = predictions.study
-    notes = [formatting.plain(note) for note in study.notes]
-    if study.generator_pool == "all" and not any(text.startswith("generator_pool: all") for text, _ in notes):
-        yield Paragraph(_POOL, strong=True)
+    if study.generator_pool == "all" and GENERATORS_SAW_ALL not in study.notes:
+        yield _paragraph(GENERATORS_SAW_ALL)
     steps = sorted({one.optimizer_steps for one in predictions.trials})
     if len(steps) > 1:
         yield Paragraph(
@@ -40,11 +35,15 @@ def warnings(predictions: Predictions) -> Iterator[Paragraph]:
         )
     if len({one.seed for one in predictions.trials}) == 1:
         yield Paragraph("One seed: intervals are over test images alone and say nothing of other draws.", strong=True)
-    yield from (Paragraph(text, strong) for text, strong in notes)
+    yield from map(_paragraph, study.notes)
 
 
-def shown(analysis: Analysis) -> list[str]:
-    """The sentences that the study ends with, what it was first."""
+def _paragraph(note: Note) -> Paragraph:
+    return Paragraph(note.plain, strong=note.serious)
+
+
+def findings(analysis: Analysis) -> list[str]:
+    """The sentences that the study ends with, the first of them on what it was."""
     return [
         *_studied(analysis.predictions),
         *_helped(analysis),
@@ -58,14 +57,14 @@ def shown(analysis: Analysis) -> list[str]:
 
 def _studied(predictions: Predictions) -> Iterator[str]:
     trials, study = predictions.trials, predictions.study
-    sizes = formatting.listed(sorted({one.n_real for one in trials}))
+    sizes = formatting.enumerated(sorted({one.n_real for one in trials}))
     groups, images = len(set(predictions.groups)), len(predictions.images)
     whole = f" of {groups:,} groups, resampled as wholes," if groups < images else ""
     by = f" by {study.learner}" if study.learner else ""
     yield (
-        f"{formatting.count(len(trials), 'classifier')} were trained{by}: "
-        f"{formatting.count(len(predictions.cells), 'arm')} over "
-        f"{formatting.count(len({one.seed for one in trials}), 'seed')} with {sizes} real images a class, "
+        f"{formatting.counted(len(trials), 'classifier')} were trained{by}: "
+        f"{formatting.counted(len(predictions.arms), 'arm')} over "
+        f"{formatting.counted(len({one.seed for one in trials}), 'seed')} with {sizes} real images a class, "
         f"all tested on the same {images:,} real images{whole} of {len(study.labels)} classes."
     )
     steps = {one.optimizer_steps for one in trials}
@@ -78,7 +77,7 @@ def _helped(analysis: Analysis) -> Iterator[str]:
     if not family:
         yield "No arm could be compared with real images alone, so nothing about a gain was shown."
         return
-    tested = f"{formatting.count(len(family), 'comparison')} with real images alone (top-1)"
+    tested = f"{formatting.counted(len(family), 'comparison')} with real images alone (top-1)"
     if not any(one.significant for one in family):
         yield (
             f"No comparison was significant after Holm's correction over {tested}: that any arm differs from real "
@@ -86,11 +85,11 @@ def _helped(analysis: Analysis) -> Iterator[str]:
         )
     else:
         yield f"Holm's correction is over {tested}."
-        for strategy in sorted({one.cell.strategy for one in family if one.cell.arm == ADDED}):
-            added = [one for one in family if (one.cell.arm, one.cell.strategy) == (ADDED, strategy)]
+        for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
+            added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
             yield from _verdict(f"Adding images of {strategy} to real ones", added)
-        for arm in sorted({one.cell.arm for one in family} - {ADDED}):
-            yield from _verdict(arm, [one for one in family if one.cell.arm == arm])
+        for name in sorted({one.arm.name for one in family} - {ADDED}):
+            yield from _verdict(name, [one for one in family if one.arm.name == name])
     yield from _power(family)
 
 
@@ -98,24 +97,24 @@ def _verdict(
     what: str,
     found: Sequence[Comparison],
     with_what: str = "real images alone",
-    words_for: tuple[str, str] = ("better", "worse"),
+    adjectives: tuple[str, str] = ("better", "worse"),
 ) -> Iterator[str]:
     found = [one for one in found if not math.isnan(one.p_holm)]
     if not found:
         return
     higher = [one for one in found if one.significant and one.difference.value > 0]
     lower = [one for one in found if one.significant and one.difference.value < 0]
-    of = formatting.count(len(found), "comparison")
+    of = formatting.counted(len(found), "comparison")
     if not higher and not lower:
         yield f"{what}: no difference from {with_what} was shown in {of}."
         return
-    parts = [(f"significantly {words_for[0]}", len(higher)), (f"significantly {words_for[1]}", len(lower))]
+    parts = [(f"significantly {adjectives[0]}", len(higher)), (f"significantly {adjectives[1]}", len(lower))]
     counted = [*parts, ("undecided", len(found) - len(higher) - len(lower))]
-    told = formatting.listed([f"{word} in {count}" for word, count in counted if count])
+    shares = formatting.enumerated([f"{word} in {count}" for word, count in counted if count])
     extreme = max([*higher, *lower], key=lambda one: abs(one.difference.value))
     yield (
-        f"{what}, against {with_what}: {told} of {of}; the greatest significant difference, which chance favours, was "
-        f"{formatting.points(extreme.difference)} points, in {formatting.arm(extreme.cell)}."
+        f"{what}, against {with_what}: {shares} of {of}; the greatest significant difference, which chance favours, "
+        f"was {formatting.points(extreme.difference)} points, in {formatting.arm_name(extreme.arm)}."
     )
 
 
@@ -135,43 +134,43 @@ def _controls(analysis: Analysis) -> Iterator[str]:
         MATCHED: "real images trained for as many steps",
         MORE: "as many more real images",
     }
-    for arm, name in names.items():
-        found = analysis.family(arm)
-        for strategy in sorted({one.cell.strategy for one in found}):
-            chosen = [one for one in found if one.cell.strategy == strategy]
+    for control, name in names.items():
+        found = analysis.family(control)
+        for strategy in sorted({one.arm.strategy for one in found}):
+            chosen = [one for one in found if one.arm.strategy == strategy]
             yield from _verdict(f"Adding images of {strategy} to real ones", chosen, name)
 
 
 def _curated(analysis: Analysis) -> Iterator[str]:
-    """What leaving out rejected images did, in every arm that has synthetic ones."""
+    """The sentences on leaving out rejected images, for every arm that has synthetic ones."""
     for arm in SYNTHETIC:
-        found = analysis.family(arm, sort="curation")
-        for strategy in sorted({one.cell.strategy for one in found}):
-            chosen = [one for one in found if one.cell.strategy == strategy]
+        found = analysis.family(arm, kind="curation")
+        for strategy in sorted({one.arm.strategy for one in found}):
+            chosen = [one for one in found if one.arm.strategy == strategy]
             yield from _verdict(f"{arm}: images of {strategy} that curation kept", chosen, "all that were planned")
 
 
 def _strategies(analysis: Analysis) -> Iterator[str]:
-    """What one way of making images did beside another, in every arm that has synthetic ones."""
+    """The sentences on one strategy beside another, for every arm that has synthetic images."""
     for arm in SYNTHETIC:
-        found = analysis.family(arm, sort="strategies")
-        for strategy, other in sorted({(one.cell.strategy, one.against.strategy) for one in found}):
-            chosen = [one for one in found if one.cell.strategy == strategy]
+        found = analysis.family(arm, kind="strategies")
+        for strategy, other in sorted({(one.arm.strategy, one.against.strategy) for one in found}):
+            chosen = [one for one in found if one.arm.strategy == strategy]
             yield from _verdict(f"{arm}: images of {strategy}", chosen, f"as many of {other}")
 
 
 def _worth(analysis: Analysis) -> Iterator[str]:
-    for cell in analysis.shown:
-        known = analysis.exchange(cell) if cell.arm == ADDED else None
+    for arm in analysis.plotted:
+        known = analysis.exchange(arm) if arm.name == ADDED else None
         if known is None:
             continue
         if math.isfinite(known.rate) and math.isfinite(known.low) and math.isfinite(known.high):
             yield (
-                f"In {formatting.arm(cell)} a synthetic image was worth {known.rate:.2f} real images (95 % interval "
-                f"{known.low:.2f} to {known.high:.2f}){_same(known.low, known.high)}."
+                f"In {formatting.arm_name(arm)} a synthetic image was worth {known.rate:.2f} real images (95 % "
+                f"interval {known.low:.2f} to {known.high:.2f}){_same(known.low, known.high)}."
             )
         else:
-            yield f"In {formatting.arm(cell)} the study can't tell what a synthetic image is worth in real ones."
+            yield f"In {formatting.arm_name(arm)} the study can't tell what a synthetic image is worth in real ones."
 
 
 def _same(low: float, high: float) -> str:
@@ -189,6 +188,6 @@ def _tones(analysis: Analysis) -> Iterator[str]:
         yield "Light or dark skin has no test image, so the gap between them can't be told."
         return
     yield from _verdict("The gap between light and dark skin", gaps, "that of real images alone", ("wider", "narrower"))
-    groups = [one for one in analysis.comparisons if one.against.arm == REAL and one.subset in analysis.tone_groups]
+    groups = [one for one in analysis.comparisons if one.against.name == REAL and one.subset in analysis.tone_groups]
     for name in analysis.tone_groups:
         yield from _verdict(f"On {name} skin, all arms", [one for one in groups if one.subset == name])

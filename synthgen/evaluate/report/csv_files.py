@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 
 from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
-from synthgen.evaluate.analysis.metrics import Metrics, OfClass, Scores, metrics
-from synthgen.evaluate.analysis.predictions import Predictions, Trained
+from synthgen.evaluate.analysis.metrics import ClassScores, Metrics, Scores, metrics
+from synthgen.evaluate.analysis.predictions import Predictions, TrainedTrial
 
 _FIGURES = tuple(one.name for one in fields(Scores) if one.name != "n")
 _TRIAL = ("arm", "strategy", "n_real", "ratio", "seed")
@@ -25,45 +25,48 @@ def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
     return tuple(metrics(known.labels, one, known.tones, known.study.scale) for one in known.probabilities)
 
 
-def write_all(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, bytes]:
-    """Every CSV file by name, of the trials' figures and the comparisons."""
+def csv_contents(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, bytes]:
+    """The bytes of every CSV file by name, of the trials' figures and the comparisons."""
     trials, labels = analysis.predictions.trials, analysis.predictions.study.labels
     return {
         "results.csv": _csv(_RESULTS, map(_result, trials, scored)),
         "by_skin_tone.csv": _csv((*_TRIAL, "skin_tone", "n", *_FIGURES), _by_tone(trials, scored)),
-        "by_label.csv": _csv((*_TRIAL, "label", *(one.name for one in fields(OfClass))), _by(trials, scored, labels)),
+        "by_label.csv": _csv(
+            (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by_class(trials, scored, labels)
+        ),
         "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, "p_holm", "family"), map(_compared, analysis.comparisons)),
     }
 
 
-def _result(trial: Trained, scored: Metrics) -> list[object]:
+def _result(trial: TrainedTrial, scored: Metrics) -> list[object]:
     worst = scored.by_group[scored.worst_group].top1 if scored.worst_group else float("nan")
     steps = [trial.optimizer_steps, trial.n_train]
     return [*_head(trial), *steps, *_figures(scored.overall), scored.worst_group, worst, scored.gap]
 
 
-def _by_tone(trials: Sequence[Trained], scored: Sequence[Metrics]) -> Iterator[list[object]]:
+def _by_tone(trials: Sequence[TrainedTrial], scored: Sequence[Metrics]) -> Iterator[list[object]]:
     for trial, one in zip(trials, scored, strict=True):
         for name, figures in {**one.by_tone, **one.by_group}.items():
             yield [*_head(trial), name, figures.n, *_figures(figures)]
 
 
-def _by(trials: Sequence[Trained], scored: Sequence[Metrics], labels: Sequence[str]) -> Iterator[list[object]]:
+def _by_class(
+    trials: Sequence[TrainedTrial], scored: Sequence[Metrics], labels: Sequence[str]
+) -> Iterator[list[object]]:
     for trial, one in zip(trials, scored, strict=True):
         for label, figures in zip(labels, one.by_class, strict=True):
             yield [*_head(trial), label, *asdict(figures).values()]
 
 
 def _compared(one: Comparison) -> list[object]:
-    known = one.difference
-    named = [one.cell.arm, one.cell.strategy, one.cell.n_real, one.cell.ratio]
-    named += [one.against.arm, one.against.strategy, one.against.ratio]
+    known, arm, against = one.difference, one.arm, one.against
+    named = [arm.name, arm.strategy, arm.n_real, arm.ratio, against.name, against.strategy, against.ratio]
     of_seeds = [known.standard_error, known.degrees_of_freedom, known.seeds]
     difference = [known.value, known.low, known.high, *of_seeds, known.p]
     return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, one.p_holm, one.family]
 
 
-def _head(trial: Trained) -> list[object]:
+def _head(trial: TrainedTrial) -> list[object]:
     return [getattr(trial, name) for name in _TRIAL]
 
 

@@ -1,19 +1,19 @@
-"""Figures in the words of a report: percent, points, intervals, and what an arm is called."""
+"""Figures as a report writes them: percent, points, intervals, and the name of an arm."""
 
 import math
 from collections.abc import Sequence
 
 from synthgen.evaluate.analysis.dose_response import Exchange, Saturation
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.analysis.statistics import Estimate
 
 NONE = "-"
 
 
-def arm(cell: Cell) -> str:
-    """What an arm is called: ``real+synthetic (text, ratio 10, n = 32)``."""
-    parts = [cell.strategy, f"ratio {cell.ratio:g}" if cell.ratio else "", f"n = {cell.n_real}"]
-    return f"{cell.arm} ({', '.join(part for part in parts if part)})"
+def arm_name(arm: ArmKey) -> str:
+    """The name of an arm at its size: ``real+synthetic (text, ratio 10, n = 32)``."""
+    parts = [str(arm.strategy), f"ratio {arm.ratio:g}" if arm.ratio else "", f"n = {arm.n_real}"]
+    return f"{arm.name} ({', '.join(part for part in parts if part)})"
 
 
 def percent(known: Estimate) -> str:
@@ -42,7 +42,7 @@ def number(value: float, form: str = ".1f") -> str:
     return NONE if math.isnan(value) else f"{value:{form}}"
 
 
-def ratio(known: Saturation | None) -> str:
+def saturation_ratio(known: Saturation | None) -> str:
     """A saturation ratio with its interval."""
     if known is None or math.isnan(known.ratio):
         return NONE
@@ -50,28 +50,22 @@ def ratio(known: Saturation | None) -> str:
     return f"{known.ratio:.1f} ({known.low:.1f} to {known.high:.1f}){rising}"
 
 
-def worth(known: Exchange | None) -> str:
+def exchange_rate(known: Exchange | None) -> str:
     """An exchange rate with its interval; an infinite end lies beyond what the real curve reaches."""
     if known is None:
         return NONE
     return f"{_end(known.rate)} ({_end(known.low)} to {_end(known.high)})"
 
 
-def count(many: int, one: str, several: str = "") -> str:
-    """A number of things: ``1 trial``, ``1,200 trials``."""
-    return f"{many:,} {one if many == 1 else several or one + 's'}"
+def counted(number_of: int, one: str, several: str = "") -> str:
+    """So many things: ``1 trial``, ``1,200 trials``."""
+    return f"{number_of:,} {one if number_of == 1 else several or one + 's'}"
 
 
-def listed(names: Sequence[object]) -> str:
+def enumerated(names: Sequence[object]) -> str:
     """A list in a sentence: ``1, 8 and 16``."""
-    words = [str(name) for name in names]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
-
-
-def plain(note: str) -> tuple[str, bool]:
-    """A note without its Markdown, and whether it was bold as a whole."""
-    bold = note.startswith("**") and note.endswith("**")
-    return note.strip("*").replace("`", ""), bold
+    texts = [str(name) for name in names]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}" if texts else "none"
 
 
 def _end(value: float) -> str:

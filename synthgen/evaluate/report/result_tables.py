@@ -8,25 +8,25 @@ from synthgen.core.report import Table
 from synthgen.evaluate.analysis import metrics
 from synthgen.evaluate.analysis.comparisons import ADDED, GAP, PRIMARY, REAL, Analysis
 from synthgen.evaluate.analysis.metrics import Metrics
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import formatting
 
 _FIGURES = ("top3", "balanced_accuracy", "macro_f1", "macro_auroc")
 
 
 def arms(analysis: Analysis, scored: Sequence[Metrics]) -> Table:
-    """A row an arm: its figures over seeds, and its difference from ``real`` with Holm's p."""
-    compared = {one.cell: one for one in analysis.primary}
+    """The table of every arm: its figures over seeds, and its difference from ``real`` with Holm's p."""
+    compared = {one.arm: one for one in analysis.primary}
     rows = []
-    for cell in sorted(analysis.predictions.cells, key=lambda cell: (cell.n_real, cell)):
-        means, known = _means(analysis, cell, scored), analysis.of(cell)
-        one = compared.get(cell)
+    for arm in sorted(analysis.predictions.arms, key=lambda arm: (arm.n_real, arm)):
+        means, known = _means(analysis, arm, scored), analysis.estimate(arm)
+        one = compared.get(arm)
         against = (
             (formatting.points(one.difference), formatting.p_value(one.p_holm))
             if one
             else (formatting.NONE, formatting.NONE)
         )
-        rows.append((*_named(cell), str(known.seeds), formatting.percent(known), *means, *against))
+        rows.append((*_named(arm), str(known.seeds), formatting.percent(known), *means, *against))
     caption = (
         "Every arm, percent: means over seeds, with 95 % intervals of top-1 and of its paired difference from real "
         "images alone, each of one comparison; p after Holm's correction. Where one seed of several is left there is "
@@ -37,25 +37,27 @@ def arms(analysis: Analysis, scored: Sequence[Metrics]) -> Table:
 
 
 def by_tone(analysis: Analysis) -> Table | None:
-    """Top-1 by tone group, the worst group and the gap, of the arms that pictures show; ``None`` without skin tones."""
+    """The table of top-1 by tone group, the worst group and the gap, of plotted arms; ``None`` without skin tones."""
     if not analysis.tone_groups:
         return None
     scale = analysis.predictions.study.scale
-    heads = [f"{name} {metrics.of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()]
-    gaps = {one.cell: one for one in analysis.family(REAL, PRIMARY, GAP)}
+    heads = [
+        f"{name} {metrics.tones_of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()
+    ]
+    gaps = {one.arm: one for one in analysis.family(REAL, PRIMARY, GAP)}
     rows = []
-    for cell in analysis.shown:
-        figures = [analysis.of(cell, PRIMARY, name) for name in analysis.tone_groups]
+    for arm in analysis.plotted:
+        figures = [analysis.estimate(arm, PRIMARY, name) for name in analysis.tone_groups]
         worst = list(analysis.tone_groups)[int(np.argmin([one.value for one in figures]))]
         gap = (
-            formatting.points(analysis.of(cell, PRIMARY, GAP)) if (PRIMARY, GAP) in analysis.scores else formatting.NONE
+            formatting.points(analysis.estimate(arm, PRIMARY, GAP))
+            if (PRIMARY, GAP) in analysis.scores
+            else formatting.NONE
         )
         change = (
-            (formatting.points(gaps[cell].difference), formatting.p_value(gaps[cell].p_holm))
-            if cell in gaps
-            else ("", "")
+            (formatting.points(gaps[arm].difference), formatting.p_value(gaps[arm].p_holm)) if arm in gaps else ("", "")
         )
-        rows.append((*_named(cell), *map(formatting.percent, figures), worst, gap, *change))
+        rows.append((*_named(arm), *map(formatting.percent, figures), worst, gap, *change))
     caption = (
         "Tone groups: top-1, percent, with 95 % intervals; the gap is light less dark, and its change from real images "
         "alone is in points. The lowest of several uncertain figures is likely to look worse than it is."
@@ -65,9 +67,9 @@ def by_tone(analysis: Analysis) -> Table | None:
 
 
 def worth(analysis: Analysis) -> Iterator[Table]:
-    """Where gains saturate, and what a synthetic image is worth in real ones."""
-    added = [cell for cell in analysis.predictions.cells if cell.arm == ADDED]
-    curves = sorted({(cell.strategy, cell.n_real) for cell in added})
+    """The tables of where gains saturate, and of what a synthetic image is worth in real ones."""
+    added = [arm for arm in analysis.predictions.arms if arm.name == ADDED]
+    curves = sorted({(arm.strategy, arm.n_real) for arm in added})
     found = [(*curve, analysis.saturation(*curve)) for curve in curves]
     known = [(strategy, n, one) for strategy, n, one in found if one is not None]
     if known:
@@ -75,10 +77,13 @@ def worth(analysis: Analysis) -> Iterator[Table]:
             "The ratio that reaches 90 % of the greatest gain measured, of draws with any gain. Where few draws gain, "
             "there is nothing that could saturate."
         )
-        rows = [(strategy, str(n), formatting.ratio(one), f"{100 * one.with_gain:.0f} %") for strategy, n, one in known]
+        rows = [
+            (str(strategy), str(n), formatting.saturation_ratio(one), f"{100 * one.with_gain:.0f} %")
+            for strategy, n, one in known
+        ]
         yield Table(caption, ("strategy", "n", "saturation ratio", "draws with a gain"), rows)
-    rates = [(cell, analysis.exchange(cell)) for cell in added]
-    rows = [(*_named(cell)[1:], formatting.worth(one)) for cell, one in rates if one is not None]
+    rates = [(arm, analysis.exchange(arm)) for arm in added]
+    rows = [(*_named(arm)[1:], formatting.exchange_rate(one)) for arm, one in rates if one is not None]
     if rows:
         caption = (
             "Real images that one synthetic image is worth, with 95 % intervals: 1 is as good as a real one, below 0 "
@@ -88,16 +93,16 @@ def worth(analysis: Analysis) -> Iterator[Table]:
 
 
 def excluded(counts: Mapping[str, int]) -> Table | None:
-    """How many synthetic images no trial used, by reason; ``None`` where every one was used."""
+    """The table of synthetic images that no trial used, by reason; ``None`` where every one was used."""
     rows = [(reason, f"{count:,}") for reason, count in counts.items()]
     return Table("Synthetic images that no trial used.", ("reason", "images"), rows) if rows else None
 
 
-def _named(cell: Cell) -> tuple[str, str, str, str]:
-    return cell.arm, cell.strategy or formatting.NONE, str(cell.n_real), f"{cell.ratio:g}"
+def _named(arm: ArmKey) -> tuple[str, str, str, str]:
+    return arm.name, str(arm.strategy) or formatting.NONE, str(arm.n_real), f"{arm.ratio:g}"
 
 
-def _means(analysis: Analysis, cell: Cell, scored: Sequence[Metrics]) -> tuple[str, ...]:
-    chosen = [scored[row].overall for row in analysis.predictions.cells[cell].values()]
+def _means(analysis: Analysis, arm: ArmKey, scored: Sequence[Metrics]) -> tuple[str, ...]:
+    chosen = [scored[row].overall for row in analysis.predictions.arms[arm].values()]
     means = [np.mean([getattr(one, name) for one in chosen]) for name in (*_FIGURES, "ece")]
     return tuple(formatting.number(100 * float(mean)) for mean in means)

@@ -1,4 +1,4 @@
-"""Writes a study's report: everything in it is made from the predictions, so it can be made again from them alone."""
+"""A study's report, written from its predictions alone, so that it can be made again from them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,14 +29,14 @@ _METHODS = (
 
 
 def write(predictions: Predictions, out: Path) -> Analysis:
-    """Write every file of the report into the folder ``out``, the predictions first; returns what they show."""
+    """The analysis of a study, with every file of its report written into the folder ``out``, the predictions first."""
     (out / PLOTS).mkdir(parents=True, exist_ok=True)
     predictions.write(out / FILE)
     return _write_rest(predictions, out)
 
 
 def rescore(out: Path) -> Analysis:
-    """Write the report in ``out`` again from its predictions, which stay as they are.
+    """The analysis of the predictions in ``out``, which stay as they are, with their report written again.
 
     Raises:
         DamagedError: There are none, or they can't be read.
@@ -48,10 +48,10 @@ def rescore(out: Path) -> Analysis:
 
 
 def card(analysis: Analysis) -> str:
-    """What the dataset card says of the study, as Markdown."""
+    """The study's part of the dataset card, as Markdown."""
     found: list[Block] = [Heading("What it does for a classifier")]
     found += [one for one in conclusions.warnings(analysis.predictions) if one.strong]
-    found += [Paragraph(" ".join(conclusions.shown(analysis)))]
+    found += [Paragraph(" ".join(conclusions.findings(analysis)))]
     return "\n\n".join(report.markdown("", found).split("\n\n")[1:])
 
 
@@ -60,7 +60,7 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
     content = list(_content(analysis, scored))
-    files = {out / name: text for name, text in csv_files.write_all(analysis, scored).items()}
+    files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
     files[out / CARD] = card(analysis).encode()
     files[out / "report.md"] = report.markdown(title, content).encode()
@@ -75,9 +75,9 @@ def _content(analysis: Analysis, scored: Sequence[Metrics]) -> Iterator[Block]:
     cautions = list(conclusions.warnings(analysis.predictions))
     yield from (one for one in cautions if one.strong)
     yield Heading("What was and was not shown")
-    yield from (Paragraph(sentence) for sentence in conclusions.shown(analysis))
+    yield from (Paragraph(sentence) for sentence in conclusions.findings(analysis))
     yield Heading("Pictures")
-    for plot in plots.all_of(analysis):
+    for plot in plots.all_plots(analysis):
         yield Figure(f"{PLOTS}/{plot.name}.svg", plot.caption, plot.alt, plot.svg)
     yield Heading("Skin tones")
     of_tones = result_tables.by_tone(analysis)

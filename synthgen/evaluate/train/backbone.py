@@ -15,12 +15,12 @@ _PROBE_VERSION = "probe-2"  # torch's own AdamW
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What a study's classifiers stand on.
+    """The backbone of a study's classifiers.
 
     Attributes:
         name: The name that it is built by, or its folder.
-        digest: Of all that decides its answers: another network, checkpoint or library, another digest.
-        words: The learner as the report's sentences name it.
+        digest: Of all that decides what it predicts: another network, checkpoint or library, another digest.
+        description: The classifier as the report's sentences name it.
         origin: A sentence on where its weights come from.
         frozen: The frozen features; ``None`` where it is trained from pixels.
         former: The digest of the same with the optimizer of 0.1, whose answers differ in their last digits; empty where
@@ -29,45 +29,45 @@ class Network:
 
     name: str
     digest: str
-    words: str
+    description: str
     origin: str
     frozen: Backbone | None
     former: str = ""
 
 
-def load(learner: Learner, base: Path, classes: int) -> Network:
-    """Load the backbone of a learner.
+def load(classifier: Learner, base: Path, classes: int) -> Network:
+    """The backbone of a classifier, loaded.
 
     Args:
-        learner: What learns.
+        classifier: What is trained.
         base: The folder that a relative folder starts from.
         classes: How many classes there are.
 
     Raises:
         UnavailableError: It can't be had here.
     """
-    name = learner.network
+    name = classifier.network
     if name not in (*FIXED, SMALL) and (base / Path(name).expanduser()).is_dir():
         name = str((base / Path(name).expanduser()).resolve())
-    return _frozen(name, learner) if learner.kind == "probe" else _trained(name, learner, classes)
+    return _frozen(name, classifier) if classifier.kind == "probe" else _trained(name, classifier, classes)
 
 
-def _frozen(name: str, learner: Learner) -> Network:
-    found = backbone(name, revision=learner.revision or None, device=devices.available()[0])
+def _frozen(name: str, classifier: Learner) -> Network:
+    found = backbone(name, revision=classifier.revision or None, device=devices.available()[0])
     known = digest([_PROBE_VERSION, found.digest, version("torch")])
     former = digest(["probe", found.digest, version("torch")])
     return Network(name, known, f"a linear probe on frozen features ({Path(name).name})", found.origin, found, former)
 
 
-def _trained(name: str, learner: Learner, classes: int) -> Network:
+def _trained(name: str, classifier: Learner, classes: int) -> Network:
     if name == SMALL:
         known = digest(["finetune", _SMALL_VERSION, version("torch")])
         return Network(name, known, f"{SMALL} from pixels", "Five convolutions that start from nothing.", None)
     from synthgen.vision.classifiers import networks
 
-    networks.build(name, classes, learner.revision or None)
-    known = checkpoints.digest(name, learner.revision or "main")
+    networks.build(name, classes, classifier.revision or None)
+    known = checkpoints.digest(name, classifier.revision or "main")
     known = digest(["finetune", known, version("torch"), version("transformers")])
-    how = "its head alone" if learner.frozen else "as a whole"
+    how = "its head alone" if classifier.frozen else "as a whole"
     origin = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
     return Network(name, known, f"{Path(name).name} from pixels, {how}", origin, None)

@@ -1,4 +1,4 @@
-"""The ledger of a study's trainings: one file each, written whole or not at all, and trusted only while it is whole."""
+"""The predictions of a study's trainings: one file each, written whole or not at all, and trusted only while whole."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from synthgen.vision.classifiers.fit_result import Learned
 if TYPE_CHECKING:
     from synthgen.core.types import Floats
 
-_SAID = "training"
+_METADATA = "training"
 _log = logging.getLogger(__name__)
 
 
-class Units:
-    """What trainings have answered, below one folder.
+class ResultsStore:
+    """The predictions of trainings, below one folder.
 
     Args:
         folder: Where; made when the first one is written.
-        shapes: The shape that a training's answers have, by split.
+        shapes: The shape that a training's predictions have, by split.
     """
 
     def __init__(self, folder: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
         self._folder, self._shapes = folder, dict(shapes)
 
     def path(self, name: str) -> Path:
-        """Where a training's answers lie."""
+        """The path of a training's predictions."""
         return self._folder / name[:2] / f"{name}.safetensors"
 
     def read(self, name: str) -> Learned | None:
-        """What a training has answered; ``None`` where it has to be done, or its file is not whole."""
+        """The predictions of a training; ``None`` where it has to be done, or its file is not whole."""
         from safetensors import SafetensorError, safe_open
 
         path = self.path(name)
@@ -44,7 +44,7 @@ class Units:
         try:
             with safe_open(path, "numpy") as file:
                 tensors = {split: file.get_tensor(split) for split in self._shapes}
-                said = json.loads(file.metadata()[_SAID])
+                said = json.loads(file.metadata()[_METADATA])
             if said["digest"] == _digest(tensors) and self._shapes == {s: t.shape for s, t in tensors.items()}:
                 return Learned(**tensors, optimizer_steps=said["optimizer_steps"], chosen=said["chosen"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
@@ -53,7 +53,7 @@ class Units:
         return None
 
     def write(self, name: str, learned: Learned) -> None:
-        """Keep what a training has answered; equal answers give equal bytes."""
+        """Keep the predictions of a training; equal ones give equal bytes."""
         import numpy as np
         from safetensors.numpy import save
 
@@ -63,7 +63,7 @@ class Units:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # one key alone: safetensors writes several in any order
-        atomic.write(path, save(tensors, {_SAID: json.dumps(said, sort_keys=True)}))
+        atomic.write(path, save(tensors, {_METADATA: json.dumps(said, sort_keys=True)}))
 
 
 def _digest(tensors: Mapping[str, Floats]) -> str:

@@ -1,4 +1,4 @@
-"""Trains one classifier of a study from rows of its images, by features or by pixels."""
+"""One classifier of a study, trained from rows of its images, by features or by pixels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.processes import one_thread
-from synthgen.evaluate.train.results_store import Units
+from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 from synthgen.plan.manifest.learner import SMALL, Learner
 from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from synthgen.core.types import Rows
 
 _WHOLE, _HEAD = 1e-4, 2e-3  # learning rates of a checkpoint as a whole, and of its head or a network from nothing
@@ -22,36 +24,36 @@ _WHOLE, _HEAD = 1e-4, 2e-3  # learning rates of a checkpoint as a whole, and of 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all trainings of a study have in common.
+    """The settings, labels and rows that all trainings of a study have in common.
 
     Attributes:
-        learner: What learns.
+        classifier: What is trained, and how.
         network: The backbone's name, or its folder.
         mix: How real and synthetic images meet in batches.
         labels: The class of every row, shape (rows,).
-        held: The rows of validation and test images.
+        held_out: The rows of validation and test images.
         classes: How many classes there are.
         inputs: The ``.npy`` of features or pixels by row.
-        folder: Where answers are kept.
+        folder: Where predictions are kept.
         device: torch's device for training from pixels.
     """
 
-    learner: Learner
+    classifier: Learner
     network: str
     mix: str | Share
     labels: Rows
-    held: Mapping[str, Rows]
+    held_out: Mapping[str, Rows]
     classes: int
     inputs: Path
     folder: Path
     device: str = "cpu"
 
     @cached_property
-    def units(self) -> Units:
-        """The ledger of answers."""
-        return Units(self.folder, {split: (len(rows), self.classes) for split, rows in self.held.items()})
+    def results(self) -> ResultsStore:
+        """The predictions of trainings that are done."""
+        return ResultsStore(self.folder, {split: (len(rows), self.classes) for split, rows in self.held_out.items()})
 
-    def rows(self) -> Any:
+    def rows(self) -> NDArray[Any]:
         """Features or pixels by row, mapped from disk: processes share them, and they need not fit in memory."""
         import numpy as np
 
@@ -63,7 +65,7 @@ class Unit:
     """One classifier to train.
 
     Attributes:
-        name: Names its answers, and seeds all that is random in it.
+        name: Names its predictions, and seeds all that is random in it.
         real: Rows of real images, each as often as it counts.
         synthetic: Rows of synthetic images.
         steps: The optimizer-step budget.
@@ -77,44 +79,46 @@ class Unit:
     augmented: bool
 
 
-def train(setup: Setup, unit: Unit) -> Learned:
-    """Train one classifier in one thread, so that its answers depend on nothing that runs beside it."""
+def train(setup: Setup, training: Unit) -> Learned:
+    """The predictions of one classifier, trained in one thread, so that they depend on nothing that runs beside it."""
     import numpy as np
 
-    seed = int(unit.name[:15], 16)
+    seed = int(training.name[:15], 16)
     drawn = batches(
         np.random.default_rng(seed),
-        unit.real,
-        unit.synthetic,
+        training.real,
+        training.synthetic,
         setup.labels,
-        batch_size=setup.learner.batch_size,
+        batch_size=setup.classifier.batch_size,
         mix=setup.mix.share if isinstance(setup.mix, Share) else setup.mix,  # type: ignore[arg-type]
-        steps=unit.steps,
+        steps=training.steps,
     )
-    given: dict[str, Any] = {**setup.held, "classes": setup.classes}
+    given: dict[str, Any] = {**setup.held_out, "classes": setup.classes}
     with one_thread():
-        if setup.learner.kind == "probe":
-            return probe(setup.rows(), setup.labels, drawn, settings=probe_settings(setup.learner, unit.steps), **given)
-        settings = finetune_settings(setup, unit)
+        if setup.classifier.kind == "probe":
+            return probe(
+                setup.rows(), setup.labels, drawn, settings=probe_settings(setup.classifier, training.steps), **given
+            )
+        settings = finetune_settings(setup, training)
         return finetune(setup.rows(), setup.labels, drawn, settings=settings, seed=seed, **given)
 
 
-def probe_settings(learner: Learner, steps: int) -> Probe:
-    """How a probe is trained."""
-    return Probe(steps, learner.learning_rate) if learner.learning_rate else Probe(steps)
+def probe_settings(classifier: Learner, steps: int) -> Probe:
+    """The settings of a probe's training."""
+    return Probe(steps, classifier.learning_rate) if classifier.learning_rate else Probe(steps)
 
 
-def finetune_settings(setup: Setup, unit: Unit) -> Finetune:
-    """How a network is trained from pixels."""
-    learner = setup.learner
-    rate = _HEAD if learner.frozen or setup.network == SMALL else _WHOLE
+def finetune_settings(setup: Setup, training: Unit) -> Finetune:
+    """The settings of a network's training from pixels."""
+    classifier = setup.classifier
+    rate = _HEAD if classifier.frozen or setup.network == SMALL else _WHOLE
     return Finetune(
-        unit.steps,
+        training.steps,
         backbone=setup.network,
-        revision=learner.revision or None,
-        frozen=learner.frozen,
-        learning_rate=learner.learning_rate or rate,
-        augmented=unit.augmented,
-        patience=learner.patience,
+        revision=classifier.revision or None,
+        frozen=classifier.frozen,
+        learning_rate=classifier.learning_rate or rate,
+        augmented=training.augmented,
+        patience=classifier.patience,
         device=setup.device,
     )

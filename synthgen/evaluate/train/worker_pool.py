@@ -1,4 +1,4 @@
-"""Trains what a study lacks, here or in processes of their own; the answers are the same with any number of them."""
+"""The trainings that a study lacks, done here or in processes; any number of them predicts the same."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -8,43 +8,43 @@ from synthgen.errors import StoppedError
 from synthgen.evaluate.train.train import Setup, Unit, train
 
 _STOPPED = "stopped by a signal; run the same command again to go on"
-_LOOK = 0.5  # seconds between two looks at whether to stop
+_POLL_SECONDS = 0.5  # between two looks at whether to stop
 
 
-def work(setup: Setup, units: Sequence[Unit], workers: int, stop: Callable[[], bool]) -> Iterator[Unit]:
-    """Train every unit and keep its answers; yields each unit once they are safely on disk.
+def train_all(setup: Setup, trainings: Sequence[Unit], workers: int, stop: Callable[[], bool]) -> Iterator[Unit]:
+    """Each training once what it predicts is safely on disk.
 
     Raises:
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    if min(workers, len(units)) <= 1:
-        for unit in units:
+    if min(workers, len(trainings)) <= 1:
+        for training in trainings:
             if stop():
                 raise StoppedError(_STOPPED)
-            yield _make(setup, unit)
+            yield _train_and_keep(setup, training)
         return
-    with processes.pool(min(workers, len(units))) as pool:
-        yield from _in(pool, setup, units, workers, stop)
+    with processes.pool(min(workers, len(trainings))) as pool:
+        yield from _train_in_pool(pool, setup, trainings, workers, stop)
 
 
-def _in(
-    pool: ProcessPoolExecutor, setup: Setup, units: Sequence[Unit], workers: int, stop: Callable[[], bool]
+def _train_in_pool(
+    pool: ProcessPoolExecutor, setup: Setup, trainings: Sequence[Unit], workers: int, stop: Callable[[], bool]
 ) -> Iterator[Unit]:
     """Keep every worker busy, and no more work handed out than that takes."""
-    rest, running = iter(units), set()
+    rest, running = iter(trainings), set()
     while True:
-        for unit in rest:
-            running.add(pool.submit(_make, setup, unit))
+        for training in rest:
+            running.add(pool.submit(_train_and_keep, setup, training))
             if len(running) >= 2 * workers:
                 break
         if not running:
             return
-        done, running = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+        done, running = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         yield from (future.result() for future in done)
         if stop():
             raise StoppedError(_STOPPED)
 
 
-def _make(setup: Setup, unit: Unit) -> Unit:
-    setup.units.write(unit.name, train(setup, unit))
-    return unit
+def _train_and_keep(setup: Setup, training: Unit) -> Unit:
+    setup.results.write(training.name, train(setup, training))
+    return training

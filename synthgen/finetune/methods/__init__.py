@@ -10,10 +10,13 @@ Plug-ins of one's own may lie elsewhere: docs/plugins/method.md. Each module has
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from synthgen.core.plugins import PluginFolder, Promise
 from synthgen.finetune.methods._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch.nn import Module, Parameter
 
 __all__ = ["Learner", "Method", "TrainingSettings", "method", "plugins"]
 
@@ -21,17 +24,17 @@ plugins = PluginFolder(__name__, Promise({"learner": "pipe, settings, words"}, T
 
 
 class Learner(Protocol):
-    """What a method trains of a pipeline.
+    """The part of a pipeline that a method trains.
 
     Attributes:
         networks: The parts of the pipeline that hold what is trained, by their names in it.
         reads_text: Whether a text encoder is among them, so that embeddings can't be kept.
     """
 
-    networks: dict[str, Any]
+    networks: "dict[str, Module]"
     reads_text: bool
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """What is trained, fp32, by name."""
 
     def save(self, folder: Path) -> None:

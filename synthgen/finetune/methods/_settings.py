@@ -1,32 +1,21 @@
-"""What all methods of fine-tuning have in common: a training run's settings, under diffusers' scripts' own names."""
+"""The settings that every method of fine-tuning has, under the names of diffusers' training scripts."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion import pipelines
-from synthgen.errors import ManifestError, UnavailableError
+from synthgen.diffusion.strategies._diffusion import fault_of
+from synthgen.errors import InputError, ManifestError
+from synthgen.plan.manifest import FinetuneEntry
 from synthgen.plan.manifest.settings import MethodSettings, Tunes
 
-FAMILIES = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
+if TYPE_CHECKING:
+    from torch.nn import Module, Parameter
 
-
-def denoiser_name(pipe: Any) -> str:
-    """What the pipeline calls its denoiser: ``unet``, or ``transformer``."""
-    return "unet" if hasattr(pipe, "unet") else "transformer"
-
-
-def trained(networks: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of networks that are trained, by network and name."""
-    return {
-        f"{network}.{name}": value
-        for network, module in networks.items()
-        for name, value in module.named_parameters()
-        if value.requires_grad
-    }
-
+FAMILIES: tuple[pipelines.Family, ...] = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
@@ -37,7 +26,7 @@ Range = Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=2,
 
 
 class TrainingSettings(MethodSettings):
-    """The settings that every method has.
+    """The settings of a training run, which every method has.
 
     Attributes:
         num_train_epochs: Passes over the images, where ``max_train_steps`` does not say how many optimizer steps.
@@ -52,7 +41,7 @@ class TrainingSettings(MethodSettings):
         num_validation_images: Pictures of the grid before and after; 0 draws none.
     """
 
-    families: ClassVar[tuple[str, ...]] = ()
+    families: ClassVar[tuple[pipelines.Family, ...]] = ()
 
     learning_rate: _Positive = 1e-4
     lr_scheduler: Schedule = "constant"
@@ -82,6 +71,13 @@ class TrainingSettings(MethodSettings):
     checkpointing_steps: _Count = 500
     num_validation_images: Annotated[int, Field(ge=0, le=64)] = 8
 
+    @property
+    def side(self) -> int:
+        """Height and width of the images in pixels, once the settings are fitted to a model."""
+        if self.resolution is None:
+            raise LookupError("resolution: not known before the settings are fitted to a model")
+        return self.resolution
+
     def fitted(self, facts: ModelFacts, strategy: Tunes) -> Self:
         """These settings with the size filled in; a local model that can't be tuned so is refused here already."""
         if self.with_prior_preservation and not self.class_prompts:
@@ -92,13 +88,10 @@ class TrainingSettings(MethodSettings):
                 f"with_prior_preservation: draws from prompts alone, which `{facts.name}`, made for inpainting, can't"
             )
         if facts.folder is not None:
-            try:
+            with fault_of("model"):
                 kind = pipelines.pipeline_class(strategy, facts.class_name, facts.name)
-                pipelines.fits(strategy, facts.in_channels, facts.latent_channels, facts.name)
-            except UnavailableError as error:
-                raise ManifestError(f"model: {error}") from None
-            family = kind.removesuffix("Pipeline").removesuffix("Inpaint")
-            if family not in self.families:
+                pipelines.check_channels(strategy, facts.in_channels, facts.latent_channels, facts.name)
+            if pipelines.family_of(kind) not in self.families:
                 known = ", ".join(self.families)
                 raise ManifestError(f"method: can't tune a {facts.class_name}; it is for: {known}")
         return super().fitted(facts, strategy)
@@ -109,3 +102,29 @@ class TrainingSettings(MethodSettings):
             return self.max_train_steps
         at_once = self.train_batch_size * self.gradient_accumulation_steps * processes
         return self.num_train_epochs * -(-images // at_once)
+
+
+def training_settings(entry: FinetuneEntry) -> TrainingSettings:
+    """The settings of an entry of ``finetune``, of the type that the training loop reads.
+
+    Raises:
+        InputError: They are of a method of one's own that has others.
+    """
+    if not isinstance(entry.settings, TrainingSettings):
+        raise InputError(f"method `{entry.method}`: its Settings must be a subclass of {TrainingSettings.__name__}")
+    return entry.settings
+
+
+def denoiser_name(pipe: Any) -> str:
+    """The name of the pipeline's denoiser in it: ``unet``, or ``transformer``."""
+    return "unet" if hasattr(pipe, "unet") else "transformer"
+
+
+def trained(networks: "Mapping[str, Module]") -> "dict[str, Parameter]":
+    """The parameters of networks that are trained, by network and name."""
+    return {
+        f"{network}.{name}": value
+        for network, module in networks.items()
+        for name, value in module.named_parameters()
+        if value.requires_grad
+    }

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.finetune.methods import _settings
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.diffusion import pipelines
+from synthgen.finetune.methods._settings import FAMILIES, Range, TrainingSettings, denoiser_name, trained
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
 
 __all__ = ["Settings", "learner"]
 
@@ -15,11 +18,11 @@ __all__ = ["Settings", "learner"]
 class Settings(TrainingSettings):
     """The settings of a training run; the defaults are those of the paper (arXiv 2308.12453)."""
 
-    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
+    families: ClassVar[tuple[pipelines.Family, ...]] = FAMILIES
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-6
     num_train_epochs: Annotated[int, Field(ge=1)] = 4
-    crop_scale: _settings.Range | None = [0.9, 1.1]
+    crop_scale: Range | None = [0.9, 1.1]
     color_jitter: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
 
@@ -31,12 +34,12 @@ class _Full:
     def __init__(self, pipe: Any) -> None:
         import torch
 
-        self._pipe, name = pipe, _settings.denoiser_name(pipe)
+        self._pipe, name = pipe, denoiser_name(pipe)
         self.networks = {name: getattr(pipe, name).to(torch.float32).requires_grad_(True)}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """Every weight of the denoiser."""
-        return _settings.trained(self.networks)
+        return trained(self.networks)
 
     def save(self, folder: Path) -> None:
         """Write the whole model, which ``from_pretrained`` loads."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synthgen.finetune.methods import _settings
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.diffusion import pipelines
+from synthgen.finetune.methods._settings import FAMILIES, TrainingSettings, denoiser_name, trained
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
 
 __all__ = ["Settings", "learner"]
 
@@ -25,7 +28,7 @@ class Settings(TrainingSettings):
         train_text_encoder: Whether the first text encoder is changed as well.
     """
 
-    families: ClassVar[tuple[str, ...]] = _settings.FAMILIES
+    families: ClassVar[tuple[pipelines.Family, ...]] = FAMILIES
 
     rank: Annotated[int, Field(ge=1, le=1024)] = 8
     lora_alpha: Annotated[float, Field(gt=0)] | None = None
@@ -42,7 +45,7 @@ class _LoRA:
     def __init__(self, pipe: Any, settings: Settings) -> None:
         from diffusers.training_utils import cast_training_params
 
-        self._pipe, self._denoiser = pipe, _settings.denoiser_name(pipe)
+        self._pipe, self._denoiser = pipe, denoiser_name(pipe)
         self.reads_text = settings.train_text_encoder
         targets = {self._denoiser: settings.target_modules}
         if settings.train_text_encoder:
@@ -52,9 +55,9 @@ class _LoRA:
             network.add_adapter(_config(settings, targets[name]))
             cast_training_params(network)
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """The low-rank matrices."""
-        return _settings.trained(self.networks)
+        return trained(self.networks)
 
     def save(self, folder: Path) -> None:
         """Write what ``load_lora_weights`` loads, rank and alpha with it.

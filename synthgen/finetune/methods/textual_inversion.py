@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from synthgen.diffusion import pipelines
 from synthgen.errors import InputError
 from synthgen.finetune.methods._settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Embedding, Module, Parameter, ParameterList
 
 __all__ = ["Settings", "learner"]
 
@@ -21,7 +26,7 @@ class Settings(TrainingSettings):
         num_vectors: How many embeddings it has.
     """
 
-    families: ClassVar[tuple[str, ...]] = ("StableDiffusion",)
+    families: ClassVar[tuple[pipelines.Family, ...]] = ("StableDiffusion",)
 
     learning_rate: Annotated[float, Field(gt=0)] = 5e-4
     adam_weight_decay: Annotated[float, Field(ge=0)] = 1e-2
@@ -34,7 +39,7 @@ class Settings(TrainingSettings):
         return self.placeholder_token.replace("{label}", label)
 
 
-class _Words:
+class _NewEmbeddings:
     """New rows of a text encoder's table of embeddings; all others stay as they are.
 
     Args:
@@ -56,13 +61,13 @@ class _Words:
             if tokenizer.add_tokens(names) != len(names):
                 raise InputError(f"settings.placeholder_token: the model knows `{token}` already; choose another")
             rows.append(table.weight[start].detach().mean(dim=0).repeat(settings.num_vectors, 1))
-        self._table = _table(table, first, rows)
+        self._table, self._rows = _table(table, first, rows)
         encoder.set_input_embeddings(self._table)
         self.networks = {"text_encoder": encoder}
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> "dict[str, Parameter]":
         """The new embeddings, each of shape (num_vectors, width)."""
-        return {token: self._table.rows[place] for place, token in enumerate(self._tokens)}
+        return dict(zip(self._tokens, self._rows, strict=True))
 
     def save(self, folder: Path) -> None:
         """Write one file a word, each of which ``load_textual_inversion`` loads."""
@@ -73,8 +78,8 @@ class _Words:
             save_file({token: rows.detach().cpu().contiguous()}, folder / f"{name}.safetensors")
 
 
-def _table(old: Any, first: int, rows: list[Any]) -> Any:
-    """A table of embeddings whose ids from ``first`` on are looked up in rows of their own."""
+def _table(old: "Embedding", first: int, rows: "list[Tensor]") -> "tuple[Module, ParameterList]":
+    """A table of embeddings whose ids from ``first`` on are looked up in rows of their own, and these rows."""
     import torch
 
     class Table(torch.nn.Module):
@@ -86,17 +91,18 @@ def _table(old: Any, first: int, rows: list[Any]) -> Any:
             self.rows = torch.nn.ParameterList([row.float().clone() for row in rows])
 
         @property
-        def weight(self) -> Any:
+        def weight(self) -> torch.Tensor:
             """The whole table."""
             return torch.cat([self.old.weight[:first], *(row.to(self.old.weight.dtype) for row in self.rows)])
 
-        def forward(self, ids: Any) -> Any:
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
             """The embedding of each id."""
             return torch.nn.functional.embedding(ids, self.weight)
 
-    return Table()
+    table = Table()
+    return table, table.rows
 
 
-def learner(pipe: Any, settings: Settings, words: Mapping[str, str]) -> _Words:
+def learner(pipe: Any, settings: Settings, words: Mapping[str, str]) -> _NewEmbeddings:
     """Teach the pipeline's tokenizer and text encoder a new word for each label."""
-    return _Words(pipe, settings, words)
+    return _NewEmbeddings(pipe, settings, words)

@@ -6,9 +6,8 @@ from typing import Any
 
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Layout
-from synthgen.runs import verdicts
-
-Cell = tuple[str, str, str]
+from synthgen.runs import audit, verdicts
+from synthgen.runs.cell import Cell
 
 
 @dataclass(slots=True)
@@ -43,22 +42,20 @@ class CardFacts:
     Attributes:
         plan: The plan.
         entries: What became of each entry; one of which nothing is there may be missing.
-        counts: Packed images by (label, skin tone, entry).
+        counts: Packed images of each cell.
         splits: The size of each split, in the order train, validation, test.
         digest: The dataset's digest.
         layout: How the dataset is laid out.
-        audit: What the near-copy audit says.
         sources: The (dataset, licence) pairs of the real images that images were made from.
         judged: What its filters rejected; ``None`` where nothing was filtered.
     """
 
     plan: Plan
     entries: Mapping[str, Summary]
-    counts: Mapping[Cell, int]
+    counts: Mapping[Cell[str], int]
     splits: Mapping[str, Size]
     digest: str
     layout: Layout = "webdataset"
-    audit: str = "not done: no real images were used"
     sources: Sequence[tuple[str, str]] = ()
     judged: verdicts.CurationSummary | None = None
 
@@ -66,3 +63,8 @@ class CardFacts:
     def images(self) -> int:
         """Images in all."""
         return sum(self.counts.values())
+
+    @property
+    def audit_text(self) -> str:
+        """What the near-duplicate audit found, or that it was not done."""
+        return audit.text(self.judged.audit if self.judged else None, real_images=bool(self.sources))

@@ -1,4 +1,4 @@
-"""What the placeholders of a card's template stand for; texts that a user wrote are escaped."""
+"""The values of the placeholders in a card's template; texts that a user wrote are escaped."""
 
 import re
 from collections import Counter
@@ -11,75 +11,26 @@ from synthgen.core import yaml_documents
 from synthgen.core.model_folder import BUNDLED, ModelFacts
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
-from synthgen.pack.card.facts import CardFacts, Cell, Size, Summary
+from synthgen.pack.card.facts import CardFacts, Size, Summary
 from synthgen.plan import EntryPlan, skin_tones
 from synthgen.runs import dataset_folder as layout
+from synthgen.runs.cell import Cell
 from synthgen.runs.verdicts import Ratio
 from synthgen.vision.images.codec import EXTENSIONS
 
 
-def licence(model: ModelFacts) -> str:
-    """What a model says of its licence; never a guess."""
-    match model.kind:
-        case "bundled":
-            return "Apache-2.0, as synthgen"
-        case "hub":
-            return f"see https://huggingface.co/{model.name}"
-        case _:
-            return _stated(model.folder) or "not stated in its folder"
-
-
-def _stated(folder: Path | None) -> str:
-    """The licence in the header of a model folder's README.md; empty where there is none."""
-    path = folder / "README.md" if folder else None
-    if path is None or not path.is_file():
-        return ""
-    try:
-        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
-        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
-    except (ManifestError, ValueError):
-        return ""
-    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
-
-
-def filters(facts: CardFacts) -> dict[str, Any]:
-    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
-    judged = facts.judged
-    if judged is None:
-        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
-    return {
-        "curated": True,
-        "judged": judged.judged,
-        "rejected": judged.judged - judged.accepted,
-        "filters": [
-            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
-        ],
-        "parity": [_parity(ratio) for ratio in judged.parity],
-    }
-
-
-def _parity(ratio: Ratio) -> dict[str, str]:
-    return {
-        "reason": escape(ratio.reason) or "all rules together",
-        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
-        "light": f"{ratio.light_rejected} of {ratio.light}",
-        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
-        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
-    }
-
-
 def values(facts: CardFacts) -> dict[str, Any]:
-    """Every placeholder's name and value."""
+    """The value of every placeholder, by its name."""
     document = facts.plan.manifest.document
     tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
-    by_tone = _total(facts.counts, lambda cell: cell[1])
+    by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
-        _made(facts)
-        | filters(facts)
+        _how_made(facts)
+        | _filters(facts)
         | {
             "name": document.name,
             "title": escape(document.publish.pretty_name or document.name),
-            "citation_title": _plain(document.publish.pretty_name or document.name),
+            "citation_title": _without_markup(document.publish.pretty_name or document.name),
             "repo": document.publish.repo or "path/to/this/folder",
             "published": bool(document.publish.repo),
             "images": facts.images,
@@ -98,7 +49,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
             "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
             "license": escape(document.publish.license or "unknown"),
-            "audit": escape(facts.audit),
+            "audit": escape(facts.audit_text),
             "sources": [
                 {"dataset": escape(name or "unnamed"), "license": escape(of or "unknown")} for name, of in facts.sources
             ],
@@ -107,12 +58,12 @@ def values(facts: CardFacts) -> dict[str, Any]:
     )
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Text with nothing in it that BibTeX, or Markdown, would read as its own."""
     return " ".join(re.sub(r"[^\w\s,.:;()-]|_", " ", text).split())
 
 
-def _made(facts: CardFacts) -> dict[str, Any]:
+def _how_made(facts: CardFacts) -> dict[str, Any]:
     """What is said of how the images were made."""
     entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
     models = {entry.recipe.model.name: entry.recipe.model for entry in facts.plan.entries.values()}
@@ -152,8 +103,8 @@ def _model(entry: EntryPlan) -> str:
     return f"{entry.recipe.model.name} with {', '.join(names)}" if names else entry.recipe.model.name
 
 
-def _label(counts: Mapping[Cell, int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
-    by_cell = _total(counts, lambda cell: cell[:2])
+def _label(counts: Mapping[Cell[str], int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
+    by_cell = _total(counts, lambda cell: (cell.label, cell.tone))
     found = [by_cell[label, tone] for tone in tones]
     return {"name": label, "words": escape(words), "counts": found, "total": sum(found)}
 
@@ -162,7 +113,7 @@ def _cells(facts: CardFacts, entry: EntryPlan, tones: list[str]) -> list[dict[st
     """The rows of one entry in the table of labels, skin tones and entries."""
     rows = []
     for label in facts.plan.manifest.document.labels:
-        found = [facts.counts.get((label, tone, entry.name), 0) for tone in tones]
+        found = [facts.counts.get(Cell(entry.name, label, tone), 0) for tone in tones]
         row = {"entry": entry.name, "strategy": entry.recipe.strategy, "label": label}
         rows.append(row | {"counts": found, "total": sum(found)})
     return rows
@@ -175,8 +126,58 @@ def _tar_names(split: str, size: Size) -> str:
     return f"data/{split}-{{00000..{size.shards - 1:05d}}}-of-{size.shards:05d}.tar"
 
 
-def _total(counts: Mapping[Cell, int], part: Callable[[Cell], Any]) -> Counter[Any]:
+def _total(counts: Mapping[Cell[str], int], part: Callable[[Cell[str]], Any]) -> Counter[Any]:
     totals: Counter[Any] = Counter()
     for cell, count in counts.items():
         totals[part(cell)] += count
     return totals
+
+
+def licence(model: ModelFacts) -> str:
+    """What a model says of its licence; never a guess."""
+    match model.kind:
+        case "bundled":
+            return "Apache-2.0, as synthgen"
+        case "hub":
+            return f"see https://huggingface.co/{model.name}"
+        case _:
+            return _licence_in_folder(model.folder) or "not stated in its folder"
+
+
+def _licence_in_folder(folder: Path | None) -> str:
+    """The licence in the header of a model folder's README.md; empty where there is none."""
+    path = folder / "README.md" if folder else None
+    if path is None or not path.is_file():
+        return ""
+    try:
+        begin, header, _ = yaml_documents.read_text(path).split("---", 2)
+        found = "" if begin.strip() else yaml_documents.parse(header, path.name).get("license")
+    except (ManifestError, ValueError):
+        return ""
+    return ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+
+
+def _filters(facts: CardFacts) -> dict[str, Any]:
+    """The placeholders ``curated``, ``judged``, ``rejected``, ``filters`` and ``parity``; empty where all was kept."""
+    judged = facts.judged
+    if judged is None:
+        return {"curated": False, "judged": 0, "rejected": 0, "filters": [], "parity": []}
+    return {
+        "curated": True,
+        "judged": judged.judged,
+        "rejected": judged.judged - judged.accepted,
+        "filters": [
+            {"reason": escape(one.reason), "rejected": one.rejected, "alone": one.alone} for one in judged.filters
+        ],
+        "parity": [_parity(ratio) for ratio in judged.parity],
+    }
+
+
+def _parity(ratio: Ratio) -> dict[str, str]:
+    return {
+        "reason": escape(ratio.reason) or "all rules together",
+        "dark": f"{ratio.dark_rejected} of {ratio.dark}",
+        "light": f"{ratio.light_rejected} of {ratio.light}",
+        "ratio": "-" if ratio.ratio is None else f"{ratio.ratio:.2f}",
+        "interval": f"{ratio.low:.2f} to {ratio.high:.2f}",
+    }

@@ -16,7 +16,7 @@ _log = logging.getLogger("synthgen.phantom.training")
 
 
 def train(folder: Path, out: Path, recipe: Recipe, machine: Machine) -> None:
-    """Run every stage that is not finished, and write the model to ``out``.
+    """Train every stage that is not finished, and write the model to ``out``.
 
     What is made on the way lies in a folder of the recipe's own in ``folder``, so no stage takes up another recipe's.
     """

@@ -4,34 +4,43 @@ Without the last term PSNR looks fine while rings, hairs and rolled borders are 
 that judges the model. In the last quarter the encoder is frozen and the decoder learns to read noisy latents.
 """
 
+from __future__ import annotations
+
+import operator
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthgen.phantom.training import networks
-from synthgen.phantom.training.data import Phantoms
+from synthgen.phantom.training.data import Images, TrainingPhantoms
 from synthgen.phantom.training.loop import Machine, TrainingStage
 from synthgen.phantom.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 _KL, _FEATURES, _LATENT_NOISE = 1e-5, 0.1, 0.1
 
 
-def pixels(images: Any, machine: Machine) -> Any:
+def pixels(images: Images, machine: Machine) -> Tensor:
     """uint8 images, shape (n, 64, 64, 3), as the networks read them: -1 to 1, shape (n, 3, 64, 64)."""
     import torch
 
     return torch.from_numpy(np.array(images)).to(machine.device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_classifier(folder: Path, data: Phantoms, recipe: Recipe, machine: Machine) -> Any:
+def train_classifier(folder: Path, data: TrainingPhantoms, recipe: Recipe, machine: Machine) -> Module:
     """The classifier whose features the autoencoder keeps."""
     import torch
 
     torch.manual_seed(recipe.seed)
-    network = networks.classifier().to(machine.device, memory_format=torch.channels_last)
+    network = networks.classifier().to(machine.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def loss(_step: int, rng: np.random.Generator) -> tuple[Any, dict[str, float]]:
+    def loss(_step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         images, chosen = data.draw(rng, 64)
         labels = torch.from_numpy(data.labels[chosen]).to(machine.device)
         tones = torch.from_numpy(data.tones[chosen] - 1).to(machine.device)
@@ -46,7 +55,7 @@ def train_classifier(folder: Path, data: Phantoms, recipe: Recipe, machine: Mach
     return network
 
 
-def train(folder: Path, data: Phantoms, classifier: Any, recipe: Recipe, machine: Machine) -> Any:
+def train(folder: Path, data: TrainingPhantoms, classifier: Module, recipe: Recipe, machine: Machine) -> Any:
     """The autoencoder, its latents of mean 0 and deviation 1 in each channel."""
     import torch
 
@@ -54,7 +63,7 @@ def train(folder: Path, data: Phantoms, classifier: Any, recipe: Recipe, machine
     vae = networks.autoencoder(recipe).to(machine.device, memory_format=torch.channels_last)
     frozen_from = recipe.autoencoder_steps * 3 // 4
 
-    def loss(step: int, rng: np.random.Generator) -> tuple[Any, dict[str, float]]:
+    def loss(step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         real = pixels(data.draw(rng, 16)[0], machine)
         with machine.autocast():
             if step < frozen_from:
@@ -79,11 +88,11 @@ def train(folder: Path, data: Phantoms, classifier: Any, recipe: Recipe, machine
         "autoencoder", folder, {"vae": vae}, seed=recipe.seed, steps=steps, learning_rate=8e-4, ema=0.999
     )
     stage.run(loss)
-    _normalise(vae, data, recipe, machine)
+    normalise_latents(vae, data, recipe, machine)
     return vae
 
 
-def _pixel_loss(made: Any, real: Any) -> Any:
+def _pixel_loss(made: Tensor, real: Tensor) -> Tensor:
     """L1 of pixels, of their differences to both neighbours, of 4 x 4 means, and of colour differences."""
     import torch
 
@@ -93,20 +102,21 @@ def _pixel_loss(made: Any, real: Any) -> Any:
     pooled = torch.nn.functional.avg_pool2d(difference, 4)
     chroma = difference - difference.mean(dim=1, keepdim=True)
     parts = ((difference, 1.0), (down, 0.5), (right, 0.5), (pooled, 1.0), (chroma, 1.0))
-    return sum(weight * part.abs().mean() for part, weight in parts)
+    return reduce(operator.add, (weight * part.abs().mean() for part, weight in parts))
 
 
-def _feature_loss(classifier: Any, made: Any, real: Any) -> Any:
+def _feature_loss(classifier: Module, made: Tensor, real: Tensor) -> Tensor:
     """L1 of each level's feature maps, over their mean magnitude."""
     import torch
 
     with torch.no_grad():
-        wanted = classifier(real, features=True)
-    found = classifier(made, features=True)
-    return sum((one - other).abs().mean() / other.abs().mean() for one, other in zip(found, wanted, strict=True))
+        wanted: list[Tensor] = classifier(real, features=True)
+    found: list[Tensor] = classifier(made, features=True)
+    levels = zip(found, wanted, strict=True)
+    return reduce(operator.add, ((one - other).abs().mean() / other.abs().mean() for one, other in levels))
 
 
-def _normalise(vae: Any, data: Phantoms, recipe: Recipe, machine: Machine) -> None:
+def normalise_latents(vae: Any, data: TrainingPhantoms, recipe: Recipe, machine: Machine) -> None:
     """Fold mean and deviation of each latent channel into the 1 x 1 convolutions beside the latents."""
     import torch
 

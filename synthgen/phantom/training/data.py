@@ -14,7 +14,7 @@ _CHUNK = 125
 Images = npt.NDArray[np.uint8]
 
 
-class Phantoms:
+class TrainingPhantoms:
     """Every training phantom; image i has ``labels[i]`` (its place in :data:`LABELS`) and ``tones[i]`` (1 to 6).
 
     Attributes:
@@ -33,7 +33,7 @@ class Phantoms:
         return len(self.labels)
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Images, npt.NDArray[np.int64]]:
-        """Draw images with equal chance, each mirrored or not along both axes; returns them and their indices."""
+        """Images drawn with equal chance, each mirrored or not along both axes, and their indices."""
         chosen = rng.integers(0, len(self), count)
         images = self.images[chosen]
         for axis in (1, 2):
@@ -42,7 +42,7 @@ class Phantoms:
         return images, chosen
 
 
-def load(folder: Path, recipe: Recipe) -> Phantoms:
+def load(folder: Path, recipe: Recipe) -> TrainingPhantoms:
     """The training phantoms of a recipe, drawn now if they are not in ``folder`` yet."""
     name = f"phantoms-{recipe.seed}-{recipe.per_cell}.npy"
     path = folder / name
@@ -66,7 +66,7 @@ def load(folder: Path, recipe: Recipe) -> Phantoms:
         images.flush()
         del images
         scratch.rename(path)
-    return Phantoms(np.load(path, mmap_mode="r"), recipe.per_cell)
+    return TrainingPhantoms(np.load(path, mmap_mode="r"), recipe.per_cell)
 
 
 def _draw(part: tuple[str, int, int, int, int]) -> Images:
@@ -75,7 +75,7 @@ def _draw(part: tuple[str, int, int, int, int]) -> Images:
 
 
 def blur(images: Images, rng: np.random.Generator) -> Images:
-    """Images as a bad camera would take them: out of focus, and grainy. Shape kept."""
+    """The images as a bad camera would take them, out of focus and grainy, in their shape."""
     import torch
 
     pixels = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2)

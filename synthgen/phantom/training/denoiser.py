@@ -5,17 +5,23 @@ start to listen to it. Watch ``right``, ``shuffled`` and ``empty``: the loss at 
 own prompt, another's, and none.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from synthgen.phantom.training import networks
 from synthgen.phantom.training.autoencoder import pixels
-from synthgen.phantom.training.data import Phantoms, blur
+from synthgen.phantom.training.data import Images, TrainingPhantoms, blur
 from synthgen.phantom.training.loop import Machine, TrainingStage
 from synthgen.phantom.training.recipe import LABELS, LATENT_CHANNELS, LATENT_SIDE, TEXT_WIDTH, TONES, Recipe
 from synthgen.phantom.training.wording import Wording
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _BATCH, _DROPPED, _BLURRED, _PROBE_STEPS = 32, 0.1, 1 / 16, 500
 _NAMES = tuple(LABELS)
@@ -30,7 +36,7 @@ class Latents:
         blurred: Whether it is blurred, shape (n,).
     """
 
-    def __init__(self, folder: Path, data: Phantoms, vae: Any, recipe: Recipe, machine: Machine) -> None:
+    def __init__(self, folder: Path, data: TrainingPhantoms, vae: Any, recipe: Recipe, machine: Machine) -> None:
         rng = np.random.default_rng([recipe.seed, 1])
         count = len(data)
         copies = rng.choice(count, int(count * _BLURRED), replace=False)
@@ -49,15 +55,16 @@ class Latents:
         self.values = np.load(path)
 
 
-def _encode(vae: Any, images: Any, machine: Machine) -> Any:
+def _encode(vae: Any, images: Images, machine: Machine) -> npt.NDArray[np.float16]:
     import torch
 
     with torch.inference_mode(), machine.autocast():
-        return vae.encode(pixels(images, machine)).latent_dist.mean.half().cpu().numpy()
+        mean: Tensor = vae.encode(pixels(images, machine)).latent_dist.mean
+        return np.asarray(mean.half().cpu().numpy())
 
 
 def train(
-    folder: Path, data: Phantoms, latents: Latents, *, tokenizer: Any, recipe: Recipe, machine: Machine
+    folder: Path, data: TrainingPhantoms, latents: Latents, *, tokenizer: Any, recipe: Recipe, machine: Machine
 ) -> tuple[Any, Any]:
     """The text encoder and the UNet."""
     import torch
@@ -65,8 +72,8 @@ def train(
     torch.manual_seed(recipe.seed + 2)
     encoder = networks.text_encoder(len(tokenizer)).to(machine.device)
     unet = networks.denoiser(recipe).to(machine.device)
-    both = _Both(data, latents, machine, tokenizer=tokenizer, encoder=encoder, unet=unet)
-    both.teach_text(folder, recipe)
+    models = _TextAndDenoiser(data, latents, machine, tokenizer=tokenizer, encoder=encoder, unet=unet)
+    models.teach_text(folder, recipe)
     stage = TrainingStage(
         "denoiser",
         folder,
@@ -78,15 +85,15 @@ def train(
     )
     for network in (encoder, unet):
         network.requires_grad_(requires_grad=True)
-    stage.run(both.loss)
+    stage.run(models.loss)
     return encoder, unet
 
 
-class _Both:
-    """Text encoder and denoiser at work on batches."""
+class _TextAndDenoiser:
+    """Text encoder and denoiser, and their losses."""
 
     def __init__(
-        self, data: Phantoms, latents: Latents, machine: Machine, *, tokenizer: Any, encoder: Any, unet: Any
+        self, data: TrainingPhantoms, latents: Latents, machine: Machine, *, tokenizer: Any, encoder: Any, unet: Any
     ) -> None:
         self._data, self._latents, self._tokenizer = data, latents, tokenizer
         self._encoder, self._unet, self._machine = encoder, unet, machine
@@ -98,7 +105,7 @@ class _Both:
 
         heads = torch.nn.Linear(TEXT_WIDTH, len(LABELS) + len(TONES)).to(self._machine.device)
 
-        def loss(_step: int, rng: np.random.Generator) -> tuple[Any, dict[str, float]]:
+        def loss(_step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
             labels, tones = rng.integers(0, len(LABELS), 64), rng.integers(1, 7, 64)
             texts = [
                 self._wording.draw(rng, _NAMES[label], int(tone)) for label, tone in zip(labels, tones, strict=True)
@@ -114,7 +121,7 @@ class _Both:
         steps = recipe.text_steps
         TrainingStage("text", folder, networks_taught, seed=recipe.seed, steps=steps, learning_rate=2e-3).run(loss)
 
-    def loss(self, step: int, rng: np.random.Generator) -> tuple[Any, dict[str, float]]:
+    def loss(self, step: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """The mean squared error of v on a batch, timesteps spread evenly over the schedule."""
         chosen = rng.integers(0, len(self._latents.phantoms), _BATCH)
         texts = [text if rng.random() >= _DROPPED else "" for text in self._texts(chosen, rng)]
@@ -123,7 +130,7 @@ class _Both:
         last = (step + 1) % _PROBE_STEPS == 0
         return found, self._probe() if last else {}
 
-    def _texts(self, chosen: Any, rng: np.random.Generator) -> list[str]:
+    def _texts(self, chosen: npt.NDArray[np.int64], rng: np.random.Generator) -> list[str]:
         latents, data = self._latents, self._data
         return [
             self._wording.draw(
@@ -135,11 +142,14 @@ class _Both:
             for place in chosen
         ]
 
-    def _read(self, texts: list[str]) -> Any:
+    def _read(self, texts: list[str]) -> Tensor:
+        """The text encoder's hidden states, shape (texts, tokens, width)."""
         tokens = self._tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        return self._encoder(tokens.to(self._machine.device)).last_hidden_state
+        states: Tensor = self._encoder(tokens.to(self._machine.device)).last_hidden_state
+        return states
 
-    def _error(self, chosen: Any, texts: list[str], steps: Any) -> Any:
+    def _error(self, chosen: npt.NDArray[np.int64], texts: list[str], steps: npt.NDArray[np.int64]) -> Tensor:
+        """The mean squared error of v for latents at timesteps, with these prompts."""
         import torch
 
         clean = torch.from_numpy(self._latents.values[chosen]).float().to(self._machine.device)

@@ -1,4 +1,10 @@
-"""One training loop for every stage: seeded by step, logged, and resumed from its newest checkpoint."""
+"""The training loop of every stage: seeded by step, logged, and resumed from its newest checkpoint.
+
+Not accelerate or Lightning: a stage has to go on to the same bits after a kill, which takes seeds by step and a
+checkpoint without pickles, and neither gives them.
+"""
+
+from __future__ import annotations
 
 import json
 import math
@@ -6,15 +12,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from synthgen.core import atomic
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from torch.nn import Module
+
 _LOG_STEPS = 100
-_CHECKPOINT_SECONDS = 300.0
-Loss = Callable[[int, np.random.Generator], tuple[Any, dict[str, float]]]
+Loss = Callable[[int, np.random.Generator], tuple["Tensor", dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class Machine:
     device: str
     bf16: bool
 
-    def autocast(self) -> Any:
+    def autocast(self) -> torch.autocast:
         """The context of a forward pass."""
         import torch
 
@@ -42,23 +52,28 @@ class TrainingStage:
         steps: How many.
         learning_rate: Its peak; it rises for a fiftieth of the steps and falls as a cosine.
         ema: The decay of the exponential moving average of the weights; 0 for none.
+        checkpoint_seconds: The time between two checkpoints.
+
+    Attributes:
+        done: Steps that are done, those of the newest checkpoint to begin with.
     """
 
     def __init__(
         self,
         name: str,
         folder: Path,
-        networks: Mapping[str, Any],
+        networks: Mapping[str, Module],
         *,
         seed: int,
         steps: int,
         learning_rate: float,
         ema: float = 0.0,
+        checkpoint_seconds: float = 300.0,
     ) -> None:
         import torch
 
         self.name, self.networks, self._steps, self._seed = name, networks, steps, seed
-        self._peak, self._decay = learning_rate, ema
+        self._peak, self._decay, self._checkpoint_seconds = learning_rate, ema, checkpoint_seconds
         self._checkpoint, self._log = folder / f"{name}.safetensors", folder / f"{name}.jsonl"
         self._parameters = {
             f"{network}.{key}": value
@@ -67,9 +82,9 @@ class TrainingStage:
         }
         self._optimizer = torch.optim.AdamW(self._parameters.values(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self._average = {key: value.detach().clone() for key, value in self._parameters.items()}
-        self._done = self._restore()
+        self.done = self._restore()
         if self._log.exists():  # steps behind the checkpoint are made, and logged, again
-            kept = [line for line in curve(self._log) if line["step"] <= self._done]
+            kept = [line for line in curve(self._log) if line["step"] <= self.done]
             self._log.write_text("".join(f"{json.dumps(line)}\n" for line in kept), encoding="utf-8")
 
     def run(self, loss: Loss) -> None:
@@ -84,17 +99,17 @@ class TrainingStage:
         began = saved = time.perf_counter()
         for network in self.networks.values():
             network.train()
-        for step in range(self._done, self._steps):
+        for step in range(self.done, self._steps):
             seed = np.random.SeedSequence([self._seed, *self.name.encode(), step])
             torch.manual_seed(int(seed.generate_state(1)[0]))
             # On a CPU the backward pass of fused attention over so few tokens takes longer than the plain one's.
             with sdpa_kernel(SDPBackend.MATH):
                 value, extra = loss(step, np.random.default_rng(seed))
                 self._step(step, value)
-            self._done = step + 1
-            if self._done % _LOG_STEPS == 0 or self._done == self._steps:
-                self._note({"step": self._done, "loss": round(value.item(), 5), **extra}, time.perf_counter() - began)
-            if time.perf_counter() - saved > _CHECKPOINT_SECONDS or self._done == self._steps:
+            self.done = step + 1
+            if self.done % _LOG_STEPS == 0 or self.done == self._steps:
+                self._note({"step": self.done, "loss": round(value.item(), 5), **extra}, time.perf_counter() - began)
+            if time.perf_counter() - saved > self._checkpoint_seconds or self.done == self._steps:
                 self._save()
                 saved = time.perf_counter()
         with torch.no_grad():
@@ -103,7 +118,7 @@ class TrainingStage:
         for network in self.networks.values():
             network.eval().requires_grad_(requires_grad=False)
 
-    def _step(self, step: int, loss: Any) -> None:
+    def _step(self, step: int, loss: Tensor) -> None:
         import torch
 
         rise = min(1.0, (step + 1) / max(1, self._steps // 50))
@@ -111,7 +126,7 @@ class TrainingStage:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
         self._optimizer.step()
         decay = min(self._decay, (1 + step) / (10 + step)) if self._decay else 0.0
@@ -132,11 +147,11 @@ class TrainingStage:
             for moment in ("exp_avg", "exp_avg_sq"):
                 if value in self._optimizer.state:
                     tensors[f"{moment}/{key}"] = self._optimizer.state[value][moment]
-        facts = {"step": str(self._done), "steps": str(self._steps), "seed": str(self._seed)}
+        facts = {"step": str(self.done), "steps": str(self._steps), "seed": str(self._seed)}
         atomic.write(self._checkpoint, save({key: value.contiguous() for key, value in tensors.items()}, facts))
 
     def _restore(self) -> int:
-        """Take up the newest checkpoint; returns the steps it has behind it."""
+        """The steps of the newest checkpoint, which is taken up; 0 where there is none of this seed and length."""
         import torch
         from safetensors import safe_open
 
@@ -161,5 +176,5 @@ class TrainingStage:
 
 
 def curve(path: Path) -> Sequence[dict[str, Any]]:
-    """A stage's log, one record a line."""
+    """The records of a stage's log, one a line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

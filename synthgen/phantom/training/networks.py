@@ -1,8 +1,10 @@
-"""Builds the model's parts, untrained, in the libraries' own classes; imports torch when called."""
+"""The model's parts, untrained, in the classes of diffusers and transformers; torch is imported when called."""
+
+from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.phantom.training.recipe import (
     LABELS,
@@ -15,10 +17,13 @@ from synthgen.phantom.training.recipe import (
     Recipe,
 )
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 
 
-def classifier() -> Any:
+def classifier() -> nn.Module:
     """A small convolutional network: label (8) and type (6) scores from images of shape (n, 3, 64, 64).
 
     Called with ``features=True`` it returns the four levels' feature maps instead.
@@ -43,7 +48,7 @@ def classifier() -> Any:
             self.label = nn.Linear(widths[-1], len(LABELS))
             self.tone = nn.Linear(widths[-1], len(TONES))
 
-        def forward(self, pixels: Any, *, features: bool = False) -> Any:
+        def forward(self, pixels: Tensor, *, features: bool = False) -> list[Tensor] | tuple[Tensor, Tensor]:
             maps = []
             for level in self.levels:
                 pixels = level(pixels)

@@ -1,6 +1,8 @@
 """The settings of a study, ``evaluate:`` of a manifest: which arms, at which sizes, over how many seeds, by what."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import total_ordering
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -29,9 +31,49 @@ ARMS: tuple[Arm, ...] = (
     "substitute",
 )
 SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
-UNCURATED = "uncurated "  # how the names of strategies begin that `uncurated` adds
+_UNCURATED = "uncurated "
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way of making images that a study compares; sorted by its text, and false where there is none.
+
+    Its text, which files and reports have, is the name, with ``uncurated`` before it where rejected images are in.
+
+    Attributes:
+        name: The ``generate`` entry, or the name of several in ``strategies``; empty where no image is synthetic.
+        curated: Whether images that ``curate`` rejects are left out.
+    """
+
+    name: str = ""
+    curated: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The strategy that a file's text names."""
+        return cls(text.removeprefix(_UNCURATED), curated=not text.startswith(_UNCURATED))
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its name, and before the keys of its images; empty where it is curated."""
+        return "" if self.curated else _UNCURATED
+
+    @property
+    def uncurated(self) -> Self:
+        """The same without curation: all that its entries planned."""
+        return replace(self, curated=False)
+
+    def __str__(self) -> str:
+        return self.prefix + self.name
+
+    def __bool__(self) -> bool:
+        return bool(self.name)
+
+    def __lt__(self, other: "Strategy") -> bool:
+        return str(self) < str(other)
 
 
 class Share(Strict):
@@ -61,7 +103,7 @@ class Evaluate(Strict):
         generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
         mix: How real and synthetic images meet in batches.
         protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
-        learner: What learns.
+        learner: The classifier.
         labels: The labels that are told apart; all of the manifest's where left out.
         near_copies: The similarity, from 0 to 1, from which on an image counts as a near-copy of another; the
             detector's own, which suits photographs of skin, where left out.
@@ -109,7 +151,7 @@ class Evaluate(Strict):
     def _apart(cls, strategies: dict[str, list[str]]) -> dict[str, list[str]]:
         owners: dict[str, str] = {}
         for name, entries in strategies.items():
-            if name.startswith(UNCURATED):
+            if not Strategy.parse(name).curated:
                 raise ValueError(f"`{name}`: names that begin with `uncurated ` are for `uncurated`; take another")
             for entry in entries:
                 if entry in owners:
@@ -125,7 +167,7 @@ class Evaluate(Strict):
                 raise ValueError(f"`{name}` can't be compared with itself; name another strategy")
             if against.get(other) == name:
                 raise ValueError(f"`{name}` and `{other}` are compared both ways; leave one out")
-            if name.startswith(UNCURATED) or other.startswith(UNCURATED):
+            if not (Strategy.parse(name).curated and Strategy.parse(other).curated):
                 raise ValueError("what curation does is compared by `uncurated: true`; name strategies as they are")
         return against
 

@@ -1,4 +1,4 @@
-"""What learns in every trial of a study, ``evaluate.learner`` of a manifest."""
+"""The classifier of a study's trials: the settings of ``evaluate.learner`` of a manifest."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,7 +12,7 @@ _Count = Annotated[int, Field(ge=1, le=10**6)]
 
 
 class Learner(Strict):
-    """What learns in every trial, and for how long.
+    """The classifier of every trial, and how long it is trained.
 
     Attributes:
         kind: ``probe`` trains a linear head on frozen features, ``finetune`` a network on pixels.

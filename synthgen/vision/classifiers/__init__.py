@@ -1,6 +1,6 @@
-"""Learners are small classifiers: a linear head on frozen features, or a network trained from pixels.
+"""Small classifiers: a linear head on frozen features, or a network trained from pixels.
 
-Every learner is handed its batches and answers with a :class:`~synthgen.vision.classifiers.fit_result.Learned`.
+Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fit_result.Learned`.
 """
 
 from synthgen.vision.augmentation import augment

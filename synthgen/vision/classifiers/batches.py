@@ -1,4 +1,8 @@
-"""Batches are drawn class-balanced from real and synthetic rows, mixed in one of three ways."""
+"""Class-balanced batches of real and synthetic rows, mixed in one of three ways.
+
+Not torch's ``WeightedRandomSampler``, whose class counts are right on average alone: here classes take turns, so that
+a short training sees each as often as another.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +29,10 @@ def batches(
     mix: Mix,
     steps: int,
 ) -> Iterator[Rows]:
-    """Yield exactly ``steps`` batches of rows, shape (batch_size,) each.
+    """Exactly ``steps`` batches of rows, shape (batch_size,) each.
 
-    Classes take turns in shuffled rounds, so over a trial their counts differ by one at most within a pool; rows of a
-    class take turns the same way. A class without rows in a pool has no turn there. Where one of the two pools is
+    Classes take turns in shuffled rounds, so over a training their counts differ by one at most within a pool; rows of
+    a class take turns the same way. A class without rows in a pool has no turn there. Where one of the two pools is
     empty, all is drawn from the other, whatever the mix.
 
     Args:
@@ -50,12 +54,12 @@ def batches(
     _check(real_rows, synthetic_rows, batch_size, mix, steps)
     counts = _synthetic_counts(len(real_rows), len(synthetic_rows), batch_size, mix, steps)
     if counts is None:
-        yield from _drawn(rng, np.concatenate([real_rows, synthetic_rows]), labels, steps * batch_size).reshape(
-            steps, batch_size
-        )
+        yield from _class_by_class(
+            rng, np.concatenate([real_rows, synthetic_rows]), labels, steps * batch_size
+        ).reshape(steps, batch_size)
         return
-    synthetic = _drawn(rng, synthetic_rows, labels, int(counts.sum()))
-    real = _drawn(rng, real_rows, labels, steps * batch_size - int(counts.sum()))
+    synthetic = _class_by_class(rng, synthetic_rows, labels, int(counts.sum()))
+    real = _class_by_class(rng, real_rows, labels, steps * batch_size - int(counts.sum()))
     ends = np.cumsum(counts)
     for step, (count, end) in enumerate(zip(counts.tolist(), ends.tolist(), strict=True)):
         before = step * batch_size - (end - count)
@@ -76,7 +80,7 @@ def _synthetic_counts(real: int, synthetic: int, batch_size: int, mix: Mix, step
     return np.asarray(np.diff(totals), np.int64)
 
 
-def _drawn(rng: np.random.Generator, rows: Rows, labels: Rows, count: int) -> Rows:
+def _class_by_class(rng: np.random.Generator, rows: Rows, labels: Rows, count: int) -> Rows:
     """So many rows, class after class in shuffled rounds."""
     import numpy as np
 

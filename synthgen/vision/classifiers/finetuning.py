@@ -1,4 +1,4 @@
-"""Finetuning trains a network on pixels inside the trial: from nothing or from a checkpoint, whole or its head."""
+"""Trains a network on pixels, from nothing or from a checkpoint, the whole of it or its head alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from synthgen.errors import InputError
 from synthgen.vision.classifiers import networks
 from synthgen.vision.classifiers.fit_result import Learned, check
-from synthgen.vision.classifiers.train_loop import Finetune, Trial, half, precision
+from synthgen.vision.classifiers.train_loop import Finetune, Trainer, in_half_precision, precision
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats, Pixels, Rows
 
-_AT_ONCE = 256  # images answered for together
+_AT_ONCE = 256  # images that go through the network together
 
 
 class Images(Protocol):
@@ -27,7 +27,7 @@ class Images(Protocol):
 def finetune(
     pixels: Images,
     labels: Rows,
-    drawn: Iterable[Rows],
+    batches: Iterable[Rows],
     *,
     validation: Rows,
     test: Rows,
@@ -35,14 +35,14 @@ def finetune(
     seed: int,
     classes: int,
 ) -> Learned:
-    """Train a network by AdamW with a cosine schedule and answer for validation and test.
+    """The probabilities that a network, trained by AdamW with a cosine schedule, gives of validation and test rows.
 
     Args:
         pixels: The images that rows number, all of one size.
         labels: The class of every image, 0 to ``classes - 1``, shape (n,).
-        drawn: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
+        batches: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
         validation: Rows that early stopping looks at, by class-balanced log loss.
-        test: Rows to answer for.
+        test: Rows whose probabilities are asked for.
         settings: How it is trained.
         seed: Of the first weights, dropout and augmentation.
         classes: How many classes there are.
@@ -53,27 +53,27 @@ def finetune(
     """
     import torch
 
-    plan = list(drawn)
-    _check(len(plan), settings)
+    drawn = list(batches)
+    _check(len(drawn), settings)
     check(labels, classes, validation, test)
-    with torch.random.fork_rng(devices=_devices(settings.device)):
+    with torch.random.fork_rng(devices=_cuda_devices(settings.device)):
         torch.manual_seed(seed)
         network = networks.build(settings.backbone, classes, settings.revision)
         network.module.to(settings.device)
-        trial = Trial(network, settings, seed)
-        for rows in plan:
-            trial.step(pixels[rows], torch.from_numpy(labels[rows]))
-            if trial.is_due() and not trial.goes_on(
-                _answers(network, pixels, validation, settings), labels[validation]
-            ):
-                break
-        network.module.load_state_dict(trial.best)
-        found, answer = (_answers(network, pixels, rows, settings) for rows in (validation, test))
-    return Learned(found, answer, trial.steps, float(trial.kept))
+        trainer = Trainer(network, settings, seed)
+        for rows in drawn:
+            trainer.step(pixels[rows], torch.from_numpy(labels[rows]))
+            if trainer.validates_now():
+                probabilities = _probabilities(network, pixels, validation, settings)
+                if not trainer.keep_if_best(probabilities, labels[validation]):
+                    break
+        network.module.load_state_dict(trainer.best_weights)
+        of_validation, of_test = (_probabilities(network, pixels, rows, settings) for rows in (validation, test))
+    return Learned(of_validation, of_test, trainer.steps, float(trainer.best_step))
 
 
-def _answers(network: networks.Network, pixels: Images, rows: Rows, settings: Finetune) -> Floats:
-    """Probabilities of rows, float32, shape (rows, classes)."""
+def _probabilities(network: networks.Network, pixels: Images, rows: Rows, settings: Finetune) -> Floats:
+    """The probabilities of rows, float32, shape (rows, classes)."""
     import torch
 
     network.module.eval()
@@ -82,13 +82,14 @@ def _answers(network: networks.Network, pixels: Images, rows: Rows, settings: Fi
         for start in range(0, len(rows), _AT_ONCE):
             inputs = network.prepare(pixels[rows[start : start + _AT_ONCE]]).to(settings.device)
             found.append(network.module(inputs).float().softmax(1).cpu())
-    return torch.cat(found).numpy()
+    probabilities: Floats = torch.cat(found).numpy()
+    return probabilities
 
 
-def _devices(device: str) -> list[int]:
+def _cuda_devices(device: str) -> list[int]:
     import torch
 
-    return list(range(torch.cuda.device_count())) if half(device) else []
+    return list(range(torch.cuda.device_count())) if in_half_precision(device) else []
 
 
 def _check(batches: int, settings: Finetune) -> None:

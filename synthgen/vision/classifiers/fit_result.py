@@ -1,4 +1,4 @@
-"""What a trial's learner answers, and the checks that all learners make of what they are given."""
+"""What training a classifier returns, and the checks of labels and rows that every training makes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What one trial learned.
+    """The probabilities that a trained classifier gives, and how it was trained.
 
     Attributes:
         validation: Probabilities of the validation rows, float32, shape (rows, classes); each row sums to 1.
@@ -39,13 +39,13 @@ def check(labels: Rows, classes: int, validation: Rows, test: Rows) -> None:
     faults = []
     for name, rows in (("validation", validation), ("test", test)):
         if not len(rows):
-            faults.append(f"learner: no {name} rows; give at least one {name} image")
+            faults.append(f"classifier: no {name} rows; give at least one {name} image")
         elif rows.min() < 0 or rows.max() >= len(labels):
-            faults.append(f"learner: a {name} row lies outside the {len(labels):,} rows that have labels")
+            faults.append(f"classifier: a {name} row lies outside the {len(labels):,} rows that have labels")
     if len(np.intersect1d(validation, test)):
-        faults.append("learner: a row is in validation and in test; split them")
+        faults.append("classifier: a row is in validation and in test; split them")
     if len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        faults.append(f"learner: labels run from {labels.min()} to {labels.max()}; they must be 0 to {classes - 1}")
+        faults.append(f"classifier: labels run from {labels.min()} to {labels.max()}; they must be 0 to {classes - 1}")
     if faults:
         raise InputError(*faults)
 

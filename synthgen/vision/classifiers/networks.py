@@ -10,6 +10,8 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from synthgen.core.types import Pixels
 
 SMALL = "small-cnn"
@@ -26,8 +28,8 @@ class Network:
         head: Names of the parameters of the classification head begin with one of these; they always learn.
     """
 
-    module: Any
-    prepare: Callable[[Pixels], Any]
+    module: nn.Module
+    prepare: Callable[[Pixels], Tensor]
     head: tuple[str, ...]
 
 
@@ -59,7 +61,7 @@ def _small(classes: int) -> Network:
     return Network(nn.Sequential(*layers), _plain, (f"{len(layers) - 1}.",))
 
 
-def _plain(pixels: Pixels) -> Any:
+def _plain(pixels: Pixels) -> Tensor:
     """Values from -1 to 1.
 
     Raises:
@@ -91,8 +93,9 @@ def _pretrained(name: str, classes: int, revision: str | None) -> Network:
             super().__init__()
             self.model = found
 
-        def forward(self, pixels: Any) -> Any:
-            return self.model(pixel_values=pixels).logits
+        def forward(self, pixels: Tensor) -> Tensor:
+            logits: Tensor = self.model(pixel_values=pixels).logits
+            return logits
 
     return Network(Logits(), processor, tuple(f"model.{part}" for part in head))
 

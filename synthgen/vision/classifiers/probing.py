@@ -1,4 +1,4 @@
-"""A probe is a linear head on frozen features, all its L2 strengths trained side by side as one."""
+"""Linear probes: a linear head on frozen features, all its L2 strengths trained side by side as one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from synthgen.errors import InputError
 from synthgen.vision.classifiers.fit_result import Learned, balanced, check
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from synthgen.core.types import Floats, Rows
 
 _FARTHEST = 5.0  # standard deviations: beyond, a feature is cut, as after few images its deviation is hardly known
@@ -33,25 +35,25 @@ class Probe:
 def probe(
     features: Floats,
     labels: Rows,
-    drawn: Iterable[Rows],
+    batches: Iterable[Rows],
     *,
     validation: Rows,
     test: Rows,
     settings: Probe,
     classes: int,
 ) -> Learned:
-    """Train a linear head by AdamW (Loshchilov and Hutter 2019) and answer for validation and test.
+    """The probabilities that a linear head, trained by AdamW, gives of validation and test rows.
 
-    Features are standardised by the training rows as they are drawn and cut at five standard deviations. Weights start
-    at zero, so nothing but ``drawn`` is random. The strength with the least class-balanced log loss on validation is
-    chosen, of equal ones the strongest.
+    AdamW is that of Loshchilov and Hutter 2019. Features are standardised by the training rows as they are drawn and
+    cut at five standard deviations. Weights start at zero, so nothing but ``batches`` is random. The strength with the
+    least class-balanced log loss on validation is chosen, of equal ones the strongest.
 
     Args:
         features: Frozen features of every image, float32, shape (n, dim).
         labels: The class of every image, 0 to ``classes - 1``, shape (n,).
-        drawn: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
+        batches: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
         validation: Rows that the strength is chosen on.
-        test: Rows to answer for.
+        test: Rows whose probabilities are asked for.
         settings: How it is trained.
         classes: How many classes there are.
 
@@ -60,14 +62,14 @@ def probe(
     """
     import torch
 
-    plan = [torch.from_numpy(rows) for rows in drawn]
+    plan = [torch.from_numpy(rows) for rows in batches]
     _check(features, labels, len(plan), settings)
     check(labels, classes, validation, test)
     rows, places = _distinct(torch.cat(plan))
     training, (held_out, asked) = _standardised(features, rows, places, (validation, test))
     targets = torch.from_numpy(labels)[rows]
     head = _Head(training.shape[1], classes, settings)
-    for batch in places.split([len(rows) for rows in plan]):
+    for batch in places.split([len(rows) for rows in plan]):  # type: ignore[no-untyped-call]
         head.step(training[batch], targets[batch])
     found = head.probabilities(held_out)
     best = _best(found, labels[validation], settings.strengths)
@@ -126,11 +128,13 @@ class _Head:
         return (inputs @ self._weights).unflatten(1, (-1, self._classes))
 
 
-def _standardised(features: Floats, rows: Any, places: Any, others: tuple[Rows, ...]) -> tuple[Any, list[Any]]:
+def _standardised(
+    features: Floats, rows: Tensor, places: Tensor, others: tuple[Rows, ...]
+) -> tuple[Tensor, list[Tensor]]:
     """The drawn rows and others, standardised by what was drawn, of length about 1, with a one for the bias."""
     import torch
 
-    def ready(chosen: Floats) -> Any:
+    def ready(chosen: Floats) -> Tensor:
         values = ((torch.from_numpy(chosen) - mean) / deviation).clamp_(-_FARTHEST, _FARTHEST)
         return torch.cat([values / values.shape[1] ** 0.5, torch.ones(len(values), 1)], 1)
 
@@ -142,12 +146,13 @@ def _standardised(features: Floats, rows: Any, places: Any, others: tuple[Rows, 
     return ready(training), [ready(features[chosen]) for chosen in others]
 
 
-def _distinct(rows: Any) -> Any:
+def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
     """The rows that there are in order, and each drawn one's place among them."""
-    return rows.unique(return_inverse=True)
+    values, places = rows.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+    return values, places
 
 
-def _best(found: Any, labels: Rows, strengths: tuple[float, ...]) -> int:
+def _best(found: Tensor, labels: Rows, strengths: tuple[float, ...]) -> int:
     import torch
 
     every = torch.arange(len(labels))

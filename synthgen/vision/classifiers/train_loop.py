@@ -1,17 +1,23 @@
-"""One network on its way through a trial: its settings, its optimizer, its steps so far and its best weights."""
+"""Training a network from pixels: settings, optimizer steps, and the weights that did best in validation.
+
+A loop of its own and not Lightning or accelerate: training is one process and a few hundred steps, batches are decided
+by the study and not by a loader, and the steps that are counted are compared between arms, so each has to be in sight.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers import networks
 from synthgen.vision.classifiers.fit_result import balanced
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from synthgen.core.types import Floats, Pixels, Rows
 
 
@@ -45,26 +51,32 @@ class Finetune:
     device: str = "cpu"
 
 
-class Trial:
-    """One network on its way: its optimizer, its steps so far, and its best weights."""
+class Trainer:
+    """Trains a network step by step, and keeps the weights that did best in validation.
+
+    Attributes:
+        steps: Optimizer steps that are done.
+        best_step: The step whose weights are kept.
+        best_weights: These, as a state dict.
+    """
 
     def __init__(self, network: networks.Network, settings: Finetune, seed: int) -> None:
         import numpy as np
         import torch
 
-        self.steps, self.kept, self._least, self._waited = 0, 0, float("inf"), 0
-        self.best: dict[str, Any] = {}
+        self.steps, self.best_step, self._best_loss, self._without_gain = 0, 0, float("inf"), 0
+        self.best_weights: dict[str, Tensor] = {}
         self._network, self._settings = network, settings
         self._rng = np.random.default_rng(seed)
         for name, parameter in network.module.named_parameters():
             parameter.requires_grad_(not settings.frozen or name.startswith(network.head))
-        learning = [each for each in network.module.parameters() if each.requires_grad]
+        trained = [each for each in network.module.parameters() if each.requires_grad]
         rate, steps = settings.learning_rate, settings.optimizer_steps
-        self._optimizer = torch.optim.AdamW(learning, rate, weight_decay=settings.weight_decay)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, lambda step: _share(step, steps))
-        self._scaler = torch.amp.GradScaler(settings.device, enabled=half(settings.device))
+        self._optimizer = torch.optim.AdamW(trained, rate, weight_decay=settings.weight_decay)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, lambda step: _rate_share(step, steps))
+        self._scaler = torch.amp.GradScaler(settings.device, enabled=in_half_precision(settings.device))
 
-    def step(self, pixels: Pixels, targets: Any) -> None:
+    def step(self, pixels: Pixels, targets: Tensor) -> None:
         """One optimizer step on one batch."""
         from torch.nn.functional import cross_entropy
 
@@ -76,33 +88,39 @@ class Trial:
         self._optimizer.zero_grad(set_to_none=True)
         with precision(device):
             loss = cross_entropy(self._network.module(inputs).float(), targets.to(device))
-        scaled: Any = self._scaler.scale(loss)
-        scaled.backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()
         self.steps += 1
 
-    def is_due(self) -> bool:
-        """Whether validation is asked after this step; after the last one it always is."""
+    def validates_now(self) -> bool:
+        """Whether validation follows this step; after the last one it always does."""
         total, times = self._settings.optimizer_steps, min(self._settings.evaluations, self._settings.optimizer_steps)
         return self.steps * times // total > (self.steps - 1) * times // total
 
-    def goes_on(self, found: Floats, labels: Rows) -> bool:
-        """Keep the weights if validation is better for them than ever before, and say whether to go on."""
+    def keep_if_best(self, probabilities: Floats, labels: Rows) -> bool:
+        """Whether to go on; keeps the weights if validation is better for them than ever before.
+
+        Args:
+            probabilities: Of the validation rows by the weights of now, shape (rows, classes).
+            labels: Their classes, shape (rows,).
+        """
         import numpy as np
 
-        chosen = np.clip(found[np.arange(len(labels)), labels], 1e-12, None)
+        chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, None)
         loss = float(-(np.log(chosen) * balanced(labels)).sum())
-        if loss < self._least or not self.best:
-            self._least, self.kept, self._waited = loss, self.steps, 0
-            self.best = {name: each.detach().clone() for name, each in self._network.module.state_dict().items()}
+        if loss < self._best_loss or not self.best_weights:
+            self._best_loss, self.best_step, self._without_gain = loss, self.steps, 0
+            self.best_weights = {
+                name: each.detach().clone() for name, each in self._network.module.state_dict().items()
+            }
             return True
-        self._waited += 1
-        return self._settings.patience is None or self._waited < self._settings.patience
+        self._without_gain += 1
+        return self._settings.patience is None or self._without_gain < self._settings.patience
 
 
-def _share(step: int, steps: int) -> float:
+def _rate_share(step: int, steps: int) -> float:
     """The share of the learning rate that a step gets."""
     import math
 
@@ -110,7 +128,7 @@ def _share(step: int, steps: int) -> float:
     return (step + 1) / rising if step < rising else (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
 
 
-def half(device: str) -> bool:
+def in_half_precision(device: str) -> bool:
     """Whether a device computes in mixed precision."""
     return device.startswith("cuda")
 
@@ -120,5 +138,5 @@ def precision(device: str) -> Iterator[None]:
     """Compute in mixed precision where the device does."""
     import torch
 
-    with torch.autocast("cuda", torch.float16, enabled=half(device)):
+    with torch.autocast("cuda", torch.float16, enabled=in_half_precision(device)):
         yield

@@ -1,4 +1,4 @@
-"""A backbone turns images to frozen features; it is looked up by name."""
+"""Backbones, which turn images into frozen features, by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = (GABOR, EFFICIENTNET)
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """Frozen features: their name, where they come from, and how they are computed.
+    """A way to compute frozen features, with its name and origin.
 
     Attributes:
         name: As it was asked for.

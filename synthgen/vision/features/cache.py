@@ -1,4 +1,4 @@
-"""Features are computed once an image and kept on disk by the image's content hash and the backbone's digest."""
+"""The features of images, computed once and kept on disk by the image's content hash and the backbone's digest."""
 
 from __future__ import annotations
 

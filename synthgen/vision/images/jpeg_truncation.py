@@ -1,4 +1,8 @@
-"""What Pillow overlooks in a JPEG: that its end is missing, which decoders fill up with grey."""
+"""Whether a JPEG lacks its end, which decoders fill up with grey.
+
+Pillow overlooks it: libjpeg calls it a warning, and Pillow does not pass warnings on. Neither does any other decoder
+that is a dependency; the check belongs into Pillow.
+"""
 
 from __future__ import annotations
 

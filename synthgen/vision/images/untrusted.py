@@ -1,4 +1,4 @@
-"""Strangers' photographs, opened safely: 8-bit sRGB the right way up, or one short reason why not.
+"""Decoded pixels of an image file that nobody has checked: 8-bit sRGB the right way up, or one short reason why not.
 
 Read are JPEG (also a phone's MPO), PNG, WebP, TIFF, BMP and GIF; no other decoder of Pillow's ever runs. Of an
 animation or of several pages the first counts, as for every viewer: later pages of a TIFF or MPO are thumbnails, depth

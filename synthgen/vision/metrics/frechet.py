@@ -12,7 +12,6 @@ Not ``scipy.linalg.sqrtm``, as clean-fid has it: it is what the tests compare wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -23,8 +22,6 @@ from synthgen.vision.metrics.value import Measured, too_few
 
 if TYPE_CHECKING:
     from synthgen.core.types import AnyFloats
-
-_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,14 @@ class Gaussian:
     count: int
 
     @classmethod
-    def of(cls, features: AnyFloats) -> Self:
-        """The moments of features of shape (n, dim), n at least 2, by QR of one block after another."""
+    def of(cls, features: AnyFloats, *, block: int = 8192) -> Self:
+        """The moments of features of shape (n, dim), n at least 2, by QR of one block of rows after another."""
         count, dim = features.shape
         mean = features.mean(0, dtype=np.float64)
         factor: NDArray[np.float64] = np.empty((0, dim))
-        for block in _blocks(features):
-            factor = np.asarray(np.linalg.qr(np.concatenate([factor, block - mean]), mode="r"))
+        for start in range(0, count, block):
+            rows = features[start : start + block].astype(np.float64) - mean
+            factor = np.asarray(np.linalg.qr(np.concatenate([factor, rows]), mode="r"))
         return cls(mean, factor / np.sqrt(count - 1), count)
 
 
@@ -66,8 +64,3 @@ def frechet(first: Gaussian, second: Gaussian) -> Measured:
     fewest, dim = min(first.count, second.count), len(first.mean)
     note = f"biased upward, no more images than the features' {dim} dimensions" if fewest <= dim else ""
     return Measured(max(between + within - 2 * shared, 0.0), note=note)
-
-
-def _blocks(features: AnyFloats) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(features), _BLOCK):
-        yield features[start : start + _BLOCK].astype(np.float64)

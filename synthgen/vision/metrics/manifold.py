@@ -1,9 +1,16 @@
-"""Improved precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991).
+"""Precision, recall, density and coverage of generated images against real ones, by balls about images.
 
-A set's manifold is the union of balls about its images, each as wide as the distance to its third nearest neighbour::
+Improved precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991): a set's manifold is the union of balls about
+its images, each as wide as the distance to its third nearest neighbour::
 
     precision = share of generated images inside the real manifold
     recall    = share of real images inside the generated manifold
+
+Density and coverage (Naeem et al. 2020, arXiv 2002.09797) are what one outlier does not move. With N real and M
+generated images and balls about real images as wide as the distance to the fifth nearest real one::
+
+    density  = number of (ball, generated image in it) / (5 M)
+    coverage = share of real images whose ball holds a generated image
 """
 
 from __future__ import annotations
@@ -18,7 +25,24 @@ from synthgen.vision.metrics.value import Measured, too_few
 if TYPE_CHECKING:
     from synthgen.core.types import AnyFloats
 
-DENSITY_K = 5  # the paper's
+PRECISION_K = 3  # neighbours, as in Kynkäänniemi et al. 2019
+DENSITY_K = 5  # neighbours, as in Naeem et al. 2020
+
+
+def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
+    """Precision and recall of queries (generated) against references (real), each from 0 to 1."""
+    few = too_few(len(queries), len(references))
+    if few:
+        return Measured.absent(few), Measured.absent(few)
+    return Measured(inside(queries.features, references)), Measured(inside(references.features, queries))
+
+
+def inside(features: AnyFloats, manifold: Cloud) -> float:
+    """The share of features within any ball of a manifold, its surface included."""
+    radii, found = manifold.radii(PRECISION_K), 0
+    for _, squared in squared_distances(features, manifold.features):
+        found += int(np.count_nonzero((squared <= radii).any(1)))
+    return found / len(features)
 
 
 def density_coverage(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
@@ -37,22 +61,3 @@ def density_coverage(queries: Cloud, references: Cloud) -> tuple[Measured, Measu
         pairs += int(np.count_nonzero(within))
         covered |= within.any(0)
     return Measured(pairs / (DENSITY_K * len(queries))), Measured(float(covered.mean()))
-
-
-PRECISION_K = 3  # the paper's
-
-
-def precision_recall(queries: Cloud, references: Cloud) -> tuple[Measured, Measured]:
-    """Precision and recall of queries (generated) against references (real), each from 0 to 1."""
-    few = too_few(len(queries), len(references))
-    if few:
-        return Measured.absent(few), Measured.absent(few)
-    return Measured(inside(queries.features, references)), Measured(inside(references.features, queries))
-
-
-def inside(features: AnyFloats, manifold: Cloud) -> float:
-    """The share of features within any ball of a manifold, its surface included."""
-    radii, found = manifold.radii(PRECISION_K), 0
-    for _, squared in squared_distances(features, manifold.features):
-        found += int(np.count_nonzero((squared <= radii).any(1)))
-    return found / len(features)

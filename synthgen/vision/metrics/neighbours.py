@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import AnyFloats
 
 MOST = 5  # neighbours that any measure asks for
-_PAIRS = 4_000_000  # distances held at a time: 32 MB
+PAIRS_AT_ONCE = 4_000_000  # distances: 32 MB
 
 
 class Cloud:
@@ -47,25 +47,34 @@ class Cloud:
         return np.concatenate(rows)
 
 
-def nearest(queries: AnyFloats, references: AnyFloats) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def nearest(
+    queries: AnyFloats, references: AnyFloats, *, pairs: int = PAIRS_AT_ONCE
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The Euclidean distance of each query to its nearest reference, and the row of that one; both shape (n,)."""
     distances, rows = np.empty(len(queries)), np.empty(len(queries), np.int64)
-    for start, squared in squared_distances(queries, references):
+    for start, squared in squared_distances(queries, references, pairs=pairs):
         here = slice(start, start + len(squared))
         rows[here] = squared.argmin(1)
         distances[here] = np.sqrt(squared.min(1))
     return distances, rows
 
 
-def squared_distances(queries: AnyFloats, references: AnyFloats) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def squared_distances(
+    queries: AnyFloats, references: AnyFloats, *, pairs: int = PAIRS_AT_ONCE
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Squared Euclidean distances in blocks of queries: the first query's row, and float64 of shape (block, m).
 
     They are |x|² + |y|² - 2 x·y about the references' mean, so equal images may be some 1e-7 apart, never below 0.
+
+    Args:
+        queries: Shape (n, dim).
+        references: Shape (m, dim).
+        pairs: Distances held at a time.
     """
     centre = references.mean(0, dtype=np.float64)
     known = references.astype(np.float64) - centre
     lengths = (known**2).sum(1)
-    size = max(1, _PAIRS // max(1, len(known)))
+    size = max(1, pairs // max(1, len(known)))
     for start in range(0, len(queries), size):
         block = queries[start : start + size].astype(np.float64) - centre
         squared = (block**2).sum(1)[:, None] + lengths - 2 * (block @ known.T)

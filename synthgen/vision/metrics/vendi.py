@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from synthgen.vision.metrics.value import MINIMUM, Measured
 
-_BLOCK = 8192
-
 
 def vendi_score(features: NDArray[np.floating[Any]]) -> Measured:
     """The Vendi score of features of shape (n, dim), with the cosine kernel; grows with n: compare equal numbers."""
@@ -27,8 +25,8 @@ def vendi_score(features: NDArray[np.floating[Any]]) -> Measured:
     return Measured(score(features))
 
 
-def score(features: NDArray[np.floating[Any]]) -> float:
-    """The score itself, of any number of images.
+def score(features: NDArray[np.floating[Any]], *, block: int = 8192) -> float:
+    """The score itself, of any number of images, in blocks of so many rows.
 
     The eigenvalues of K / n are the squared singular values of the unit rows over √n: those of the smaller one of
     the two Gram matrices.
@@ -39,8 +37,8 @@ def score(features: NDArray[np.floating[Any]]) -> float:
         gram = rows @ rows.T
     else:
         gram = np.zeros((dim, dim))
-        for start in range(0, count, _BLOCK):
-            rows = _unit(features[start : start + _BLOCK])
+        for start in range(0, count, block):
+            rows = _unit(features[start : start + block])
             gram += rows.T @ rows
     values = np.linalg.eigvalsh(gram / count)
     values = values[values > 0]

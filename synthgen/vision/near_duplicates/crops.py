@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthgen.vision.near_duplicates import alignment
 from synthgen.vision.near_duplicates.signature import SIDE
 from synthgen.vision.near_duplicates.spectrum import Spectrum, spectrum
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from synthgen.core.types import Floats
 
+REFERENCES_AT_ONCE = 1024  # what fits a processor's cache
 # The crops: the share of the reference's side, and how many places along each.
 _CROPS = ((1.0, 1), (0.88, 2), (0.76, 3), (0.66, 4))
-_REFERENCES = 1024  # compared at a time: what fits a processor's cache
-_HELD = 16  # blocks whose crops are kept, 6 MB each
+_BLOCKS_KEPT = 16  # 6 MB each
 
 
-class Crops:
-    """References as the coarse search compares them.
+class CropVectors:
+    """References as the coarse search compares them: 30 unit vectors each, one a crop.
 
     Args:
         references: Signatures, shape (m, 1024).
+        at_once: References in a block, which are compared together.
     """
 
-    def __init__(self, references: Floats) -> None:
-        self._references, self._spectrum = references, coarse()
-        self._held: dict[int, Any] = {}
+    def __init__(self, references: Floats, at_once: int = REFERENCES_AT_ONCE) -> None:
+        self._references, self._at_once, self._spectrum = references, at_once, coarse_spectrum()
+        self._blocks: dict[int, Tensor] = {}
 
     @property
     def count(self) -> int:
@@ -39,56 +42,57 @@ class Crops:
         return len(self._spectrum.kept)
 
     def blocks(self) -> range:
-        """Where each block of references begins."""
-        return range(0, len(self._references), _REFERENCES)
+        """The first reference of each block."""
+        return range(0, len(self._references), self._at_once)
 
-    def flipped(self, queries: Any) -> Any:
-        """Unit vectors of all queries under the first flip, then under the second, shape (4 * n, kept)."""
-        vectors = self._spectrum.whole(queries)
+    def flipped(self, queries: Tensor) -> Tensor:
+        """Unit vectors of all queries unflipped, then under each of the other flips, shape (4 * n, kept)."""
+        vectors = self._spectrum.whole_images(queries)
         return (vectors * self._spectrum.signs[:, None]).flatten(0, 1)
 
-    def views(self, start: int) -> Any:
-        """Unit vectors of each crop of a block of references, shape (crops, block, kept)."""
+    def block(self, start: int) -> Tensor:
+        """Unit vectors of each crop of the references of a block, shape (crops, block, kept)."""
         import numpy as np
         import torch
 
-        if start not in self._held:
-            block = np.ascontiguousarray(self._references[start : start + _REFERENCES])
-            pictures = torch.from_numpy(block).view(-1, SIDE, SIDE)
-            down, across = sampled()
-            crops = [self._spectrum.project(one @ pictures @ other.T) for one, other in zip(down, across, strict=True)]
-            if len(self._held) >= _HELD:
-                return torch.stack(crops)
-            self._held[start] = torch.stack(crops)
-        return self._held[start]
+        if start in self._blocks:
+            return self._blocks[start]
+        part = np.ascontiguousarray(self._references[start : start + self._at_once])
+        images = torch.from_numpy(part).view(-1, SIDE, SIDE)
+        down, across = _crop_sampling()
+        crops = [self._spectrum.project(one @ images @ other.T) for one, other in zip(down, across, strict=True)]
+        vectors = torch.stack(crops)
+        if len(self._blocks) < _BLOCKS_KEPT:
+            self._blocks[start] = vectors
+        return vectors
 
-    def best(self, queries: Any, count: int, exclude: Any = None) -> Any:
-        """The rows of so many references that may be nearest, int64, shape (n, count), the likeliest first."""
+    def candidates(self, queries: Tensor, count: int, exclude: Tensor | None = None) -> Tensor:
+        """The rows of ``count`` references that may be nearest, the likeliest first, int64, shape (n, count)."""
         import torch
 
         scores = torch.full((len(queries), count), -2.0)
         rows = torch.full((len(queries), count), -1)
         flipped = self.flipped(queries)
         for start in self.blocks():
-            views = self.views(start)
-            found = torch.full((len(queries), views.shape[1]), -2.0)
-            for view in views:
-                torch.maximum(found, (flipped @ view.T).view(4, len(queries), -1).amax(0), out=found)
-            numbers = torch.arange(start, start + views.shape[1])
+            block = self.block(start)
+            best = torch.full((len(queries), block.shape[1]), -2.0)  # over flips and crops, for each reference
+            for crop in block:
+                torch.maximum(best, (flipped @ crop.T).view(4, len(queries), -1).amax(0), out=best)
+            numbers = torch.arange(start, start + block.shape[1])
             if exclude is not None:
-                found.masked_fill_(numbers == exclude[:, None], -2.0)
-            both = torch.cat([scores, found], 1)
+                best.masked_fill_(numbers == exclude[:, None], -2.0)
+            both = torch.cat([scores, best], 1)
             scores, place = both.topk(count, 1)
             rows = torch.cat([rows, numbers.expand(len(queries), -1)], 1).gather(1, place)
         return torch.where(scores < -1.5, -1, rows)
 
 
-def coarse() -> Spectrum:
-    """The spectrum of the coarse search."""
+def coarse_spectrum() -> Spectrum:
+    """The spectrum of the coarse search: 8 x 8 coefficients."""
     return spectrum(8, 0.5)
 
 
-def sampled() -> tuple[Any, Any]:
+def _crop_sampling() -> tuple[Tensor, Tensor]:
     """The sampling of rows and of columns of each crop of the coarse search, shape (crops, 8, 32) each."""
-    crops = alignment.crops(_CROPS)
-    return tuple(coarse().sampling(crops[:, 0], crops[:, place]) for place in (1, 2))
+    crops, space = alignment.crops(_CROPS), coarse_spectrum()
+    return space.sampling(crops[:, 0], crops[:, 1]), space.sampling(crops[:, 0], crops[:, 2])

@@ -12,9 +12,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import UnavailableError
-from synthgen.vision.near_duplicates.crops import Crops
+from synthgen.vision.near_duplicates.crops import CropVectors
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from synthgen.core.types import Floats
 
 METHOD = "faiss-ivf-1"
@@ -22,7 +24,7 @@ _SEED, _PROBES, _PER_LIST, _MOST_LISTS = 1234, 24, 40, 8192
 _FOUND = 128  # of each flip: four references by all their crops, and what does not count
 
 
-def demand() -> Any:
+def import_faiss() -> Any:
     """The module faiss.
 
     Raises:
@@ -32,13 +34,13 @@ def demand() -> Any:
         import faiss
     except ImportError:
         raise UnavailableError(
-            "near-copies among more than 100,000 images are searched by faiss: pip install 'synthgen[faiss]'"
+            "near-duplicates among more than 100,000 images are searched by faiss: pip install 'synthgen[faiss]'"
         ) from None
     return faiss
 
 
-class Index:
-    """References as an inverted file over the crops that the exact coarse search looks at.
+class FaissIndex:
+    """References as an inverted file over the crops that the exact coarse search compares.
 
     Args:
         references: Signatures, shape (m, 1024).
@@ -48,32 +50,32 @@ class Index:
     """
 
     def __init__(self, references: Floats) -> None:
-        faiss, self._crops = demand(), Crops(references)
+        faiss, self._crops = import_faiss(), CropVectors(references)
         faiss.omp_set_num_threads(1)  # the same lists and bits whatever the number of cores
-        views, width = self._crops.count, self._crops.width
-        lists = min(_MOST_LISTS, max(1, math.isqrt(views * len(references))))
+        crops, width = self._crops.count, self._crops.width
+        lists = min(_MOST_LISTS, max(1, math.isqrt(crops * len(references))))
         self._lists = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         )
-        self._lists.cp.seed, self._lists.nprobe, self._views = _SEED, _PROBES, views
+        self._lists.cp.seed, self._lists.nprobe = _SEED, _PROBES
         self._lists.train(self._sample(references, lists * _PER_LIST))
         for start in self._crops.blocks():
-            self._lists.add(_rows(self._crops.views(start)))
+            self._lists.add(_reference_by_reference(self._crops.block(start)))
 
-    def best(self, queries: Any, count: int, exclude: Any = None) -> Any:
-        """The rows of so many references that may be nearest, int64, shape (n, count); -1 where there are fewer."""
+    def candidates(self, queries: Tensor, count: int, exclude: Tensor | None = None) -> Tensor:
+        """The rows of ``count`` references that may be nearest, int64, shape (n, count); -1 where there are fewer."""
         import torch
 
         flipped = self._crops.flipped(queries)
         scores, found = self._lists.search(flipped.numpy(), _FOUND)
-        known, near = (
+        vectors, near = (
             torch.from_numpy(each).view(4, len(queries), -1).transpose(0, 1).flatten(1) for each in (found, scores)
         )
-        rows = torch.where(known < 0, -1, known // self._views)
+        rows = torch.where(vectors < 0, -1, vectors // self._crops.count)
         near = near.masked_fill(rows < 0, -2.0)
         if exclude is not None:
             near = near.masked_fill(rows == exclude[:, None], -2.0)
-        near, rows = _once(near, rows)
+        near, rows = _best_of_each_reference(near, rows)
         near, place = near.topk(count, 1)
         return torch.where(near < -1.5, -1, rows.gather(1, place))
 
@@ -81,20 +83,26 @@ class Index:
         """The crops of references that lie evenly among all, as many as clustering takes."""
         import numpy as np
 
-        number = min(len(references), math.ceil(wanted / self._views))
+        number = min(len(references), math.ceil(wanted / self._crops.count))
         chosen = np.linspace(0, len(references) - 1, number).astype(np.int64)
-        some = Crops(references[chosen])
-        return np.concatenate([_rows(some.views(start)) for start in some.blocks()])
+        some = CropVectors(references[chosen])
+        return np.concatenate([_reference_by_reference(some.block(start)) for start in some.blocks()])
 
 
-def _rows(views: Any) -> Floats:
-    """Crop after crop of one reference, then of the next: shape (block * crops, kept)."""
-    rows: Floats = views.transpose(0, 1).flatten(0, 1).contiguous().numpy()
+def _reference_by_reference(block: Tensor) -> Floats:
+    """All crops of one reference, then those of the next: shape (block * crops, kept), from (crops, block, kept)."""
+    rows: Floats = block.transpose(0, 1).flatten(0, 1).contiguous().numpy()
     return rows
 
 
-def _once(near: Any, rows: Any) -> tuple[Any, Any]:
-    """The best score of each reference alone: what stands there again gets -2."""
+def _best_of_each_reference(near: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The scores and rows of each query, a reference that stands there more than once scoring -2 but for its best.
+
+    By two stable sorts: best score first, then by row, so that equal rows stand together with their best in front::
+
+        rows   4  7  4  2          rows   2  4  4  7
+        near  .9 .8 .6 .5    ->    near  .5 .9 -2 .8
+    """
     near, order = near.sort(dim=1, descending=True, stable=True)
     rows = rows.gather(1, order)
     rows, order = rows.sort(dim=1, stable=True)

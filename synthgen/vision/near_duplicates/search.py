@@ -1,4 +1,4 @@
-"""The nearest reference of each query: a coarse search of all, and a fine alignment of the best few."""
+"""The nearest reference of each query, by a coarse search of all and a fine alignment of the best four."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from synthgen.core.processes import one_thread
 from synthgen.vision.near_duplicates import alignment
-from synthgen.vision.near_duplicates.crops import Crops
-from synthgen.vision.near_duplicates.faiss_index import Index
+from synthgen.vision.near_duplicates.crops import REFERENCES_AT_ONCE, CropVectors
+from synthgen.vision.near_duplicates.faiss_index import FaissIndex
 from synthgen.vision.near_duplicates.signature import SIDE
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats, Rows
 
 EXACT = 100_000  # references up to which every pair is compared
-_QUERIES = 256  # compared at a time
+QUERIES_AT_ONCE = 256
 _CANDIDATES = 4
 
 
@@ -33,44 +33,50 @@ class Nearest:
 
 
 class References:
-    """What queries may be copies of, made ready once: compared exactly up to :data:`EXACT`, by an index above.
+    """The images that queries may be copies of, prepared once for any number of queries.
+
+    Up to ``exact`` of them every pair is compared; more are searched by faiss.
 
     Args:
         rows: Signatures, shape (m, 1024).
+        exact: References up to which every pair is compared; :data:`EXACT` where left out.
+        at_once: References compared at a time.
 
     Raises:
-        UnavailableError: There are more, and faiss is not installed.
+        UnavailableError: There are more than ``exact``, and faiss is not installed.
     """
 
-    def __init__(self, rows: Floats) -> None:
+    def __init__(self, rows: Floats, *, exact: int | None = None, at_once: int = REFERENCES_AT_ONCE) -> None:
         self.rows = rows
         with one_thread():  # the same bits whatever the number of cores; products this small gain none by more
-            self._coarse = Index(rows) if len(rows) > EXACT else Crops(rows)
+            few = len(rows) <= (EXACT if exact is None else exact)
+            self._coarse = CropVectors(rows, at_once) if few else FaissIndex(rows)
 
-    def nearest(self, queries: Floats, *, exclude: Rows | None = None) -> Nearest:
-        """Find the reference that each query is most like.
+    def nearest(self, queries: Floats, *, exclude: Rows | None = None, at_once: int = QUERIES_AT_ONCE) -> Nearest:
+        """The reference that each query is most like, and how alike they are.
 
         Args:
             queries: Signatures, shape (n, 1024).
             exclude: A reference's row that does not count for that query, -1 for none: itself, shape (n,).
+            at_once: Queries compared at a time.
         """
         import numpy as np
 
         if not len(queries) or not len(self.rows):
             return Nearest(np.zeros(len(queries), np.float32), np.full(len(queries), -1, np.int64))
         with one_thread():
-            return self._nearest(queries, exclude)
+            return self._nearest(queries, exclude, at_once)
 
-    def _nearest(self, queries: Floats, exclude: Rows | None) -> Nearest:
+    def _nearest(self, queries: Floats, exclude: Rows | None, at_once: int) -> Nearest:
         import numpy as np
         import torch
 
         similarity, index = np.zeros(len(queries), np.float32), np.full(len(queries), -1, np.int64)
         held = torch.from_numpy(np.ascontiguousarray(self.rows)).view(-1, SIDE, SIDE)
-        for start in range(0, len(queries), _QUERIES):
-            part = torch.from_numpy(np.ascontiguousarray(queries[start : start + _QUERIES])).view(-1, SIDE, SIDE)
-            own = None if exclude is None else torch.from_numpy(exclude[start : start + _QUERIES])
-            candidates = self._coarse.best(part, min(_CANDIDATES, len(self.rows)), own)
+        for start in range(0, len(queries), at_once):
+            part = torch.from_numpy(np.ascontiguousarray(queries[start : start + at_once])).view(-1, SIDE, SIDE)
+            own = None if exclude is None else torch.from_numpy(exclude[start : start + at_once])
+            candidates = self._coarse.candidates(part, min(_CANDIDATES, len(self.rows)), own)
             found = alignment.align(part, held, candidates)
             best = found.argmax(1)
             every = torch.arange(len(part))
@@ -83,7 +89,7 @@ class References:
 
 
 def nearest(queries: Floats, references: Floats, *, exclude: Rows | None = None) -> Nearest:
-    """Find the reference that each query is most like, once; :class:`References` keeps them for more queries.
+    """The reference that each query is most like; :class:`References` keeps references for more queries.
 
     Args:
         queries: Signatures, shape (n, 1024).
@@ -97,11 +103,11 @@ def nearest(queries: Floats, references: Floats, *, exclude: Rows | None = None)
 
 
 def method(references: int) -> str:
-    """What a search among so many is called in the facts of scores.
+    """The name of the search among so many references, ``exact`` or faiss's with its version, for the facts of scores.
 
     Raises:
         UnavailableError: There are more than :data:`EXACT`, and faiss is not installed.
     """
     from synthgen.vision.near_duplicates import faiss_index
 
-    return "exact" if references <= EXACT else f"{faiss_index.METHOD}-{faiss_index.demand().__version__}"
+    return "exact" if references <= EXACT else f"{faiss_index.METHOD}-{faiss_index.import_faiss().__version__}"

@@ -1,4 +1,4 @@
-"""An image's signature: what it shows in 32 x 32 grey values, without its brightness and contrast."""
+"""Signatures: images as 32 x 32 grey values without brightness and contrast."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def signatures(pixels: Pixels) -> Floats:
     from torch.nn.functional import adaptive_avg_pool2d
 
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3:
-        raise InputError(f"near-copies: images of {pixels.dtype} {pixels.shape}; give uint8 (n, height, width, 3)")
+        raise InputError(f"near-duplicates: images of {pixels.dtype} {pixels.shape}; give uint8 (n, height, width, 3)")
     rows = np.zeros((len(pixels), SIDE * SIDE), np.float32)
     for start in range(0, len(pixels), _BATCH):
         part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + _BATCH]))

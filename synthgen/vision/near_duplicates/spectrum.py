@@ -1,12 +1,19 @@
-"""The space that signatures are compared in: weighted cosine transforms, in which a flip is a change of signs."""
+"""The space that signatures are compared in: weighted cosine transforms, in which a flip is a change of signs.
+
+The transform is one product of small matrices in torch, not ``scipy.fft.dctn``: the crop and its resampling are the
+same product (:meth:`Spectrum.sampling`), so thousands of crops cost no image of their own.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthgen.vision.near_duplicates.signature import SIDE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = "near-copies-1"  # part of what scores are kept under: another formula, another number
 
@@ -26,25 +33,35 @@ class Spectrum:
     """
 
     side: int
-    cosines: Any
-    kept: Any
-    weights: Any
-    signs: Any
+    cosines: Tensor
+    kept: Tensor
+    weights: Tensor
+    signs: Tensor
 
-    def project(self, crops: Any) -> Any:
-        """From row-and-column transforms, shape (..., side, side), to unit vectors (..., kept)."""
+    def project(self, crops: Tensor) -> Tensor:
+        """Unit vectors, shape (..., kept), of row-and-column transforms, shape (..., side, side)."""
         vectors = crops.flatten(-2)[..., self.kept] * self.weights
-        return vectors / (vectors.norm(dim=-1, keepdim=True) + _TINY)
+        unit: Tensor = vectors / (vectors.norm(dim=-1, keepdim=True) + _TINY)
+        return unit
 
-    def whole(self, signatures: Any) -> Any:
+    def whole_images(self, signatures: Tensor) -> Tensor:
         """Unit vectors of whole images, shape (n, kept), from signatures (n, 32, 32)."""
         import torch
 
         sampling = self.sampling(torch.ones(1), torch.zeros(1))[0]
         return self.project(sampling @ signatures @ sampling.T)
 
-    def sampling(self, scale: Any, offset: Any) -> Any:
-        """What takes a line of 32 grey values to the transform of a crop of it, shape (..., side, 32).
+    def sampling(self, scale: Tensor, offset: Tensor) -> Tensor:
+        r"""The matrix from a line of 32 grey values to the cosine transform of a crop of it, shape (..., side, 32).
+
+        With D and A of the rows and the columns, ``D @ image @ A.T`` is the transform of a crop of the image. The
+        crop is read at ``side`` places, each a mean of grey values weighted by a triangle about its centre, one
+        place wide to either side, but never narrower than one grey value::
+
+            line     |----+----+----+----+----+----+----+----|      32 grey values
+            crop          |<------- scale ------->|                 beginning at offset
+            centres          x     x     x     x                    side of them, here 4
+            weights        /   \                                    of the grey values, for the first centre
 
         Args:
             scale: The crop's length, as a share of the line's, shape (...).
@@ -71,6 +88,7 @@ def spectrum(side: int, power: float) -> Spectrum:
     cosines[0] /= 2**0.5
     radius = (number[:, None].float() ** 2 + number**2).sqrt()
     kept = ((radius >= 1) & (radius < side)).flatten().nonzero()[:, 0]
+    # Mirrored, cosine number k of a line is (-1)^k times itself, so a flip changes the sign of the odd ones alone.
     down, across = kept // side % 2 == 1, kept % side % 2 == 1
     across_sign, down_sign = (torch.where(odd, -1.0, 1.0) for odd in (across, down))
     signs = torch.stack([torch.ones(len(kept)), across_sign, down_sign, across_sign * down_sign])

@@ -54,7 +54,7 @@ def test_a_model_for_inpainting_is_refused_for_other_tasks(
 ) -> None:
     """A UNet that reads a mask can't do without one; that is said when the manifest is read."""
     start = {"per_cell": 1} if strategy == "text2img" else {"per_source": 1}
-    with pytest.raises(ManifestError, match=f"is for inpainting: its UNet reads 9 channels, {strategy} gives 4"):
+    with pytest.raises(ManifestError, match=rf"generate\[0\].*model: .*\b9\b.*{strategy}.*\b4\b"):
         make_plan(
             model=str(tiny_model("sd-inpainting")),
             real={"source": "phantom", "count": 6},
@@ -64,9 +64,11 @@ def test_a_model_for_inpainting_is_refused_for_other_tasks(
 
 def test_a_family_that_nobody_tried_is_refused(make_plan: Callable[..., Any], tmp_path: Path) -> None:
     """A local model of another family is refused when the manifest is read, with those there are."""
-    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "SanaPipeline"}))
-    with pytest.raises(ManifestError, match="SanaPipeline; text2img is supported for: FluxPipeline, StableDiffusion3"):
-        make_plan(model=str(tmp_path), generate=[{"strategy": "text2img", "per_cell": 1, "settings": SETTINGS}])
+    folder = tmp_path / "scheduler"  # a word that names another key
+    folder.mkdir()
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "SanaPipeline"}))
+    with pytest.raises(ManifestError, match=r"model: .*SanaPipeline.*FluxPipeline, StableDiffusion3"):
+        make_plan(model=str(folder), generate=[{"strategy": "text2img", "per_cell": 1, "settings": SETTINGS}])
 
 
 @pytest.mark.parametrize("family", FLOWS)
@@ -74,7 +76,7 @@ def test_a_flow_is_refused_a_scheduler_of_betas(
     family: str, tiny_model: Callable[[str], Path], make_plan: Callable[..., Any]
 ) -> None:
     """A model that matches a flow is sampled by its own scheduler alone; another is refused when it is asked for."""
-    with pytest.raises(ManifestError, match=r"settings.scheduler: `dpm\+\+2m` is no scheduler for .* use `default`"):
+    with pytest.raises(ManifestError, match=r"settings\.scheduler: .*`default`"):
         make_plan(
             model=str(tiny_model(family)), generate=[{"strategy": "text2img", "per_cell": 1, "settings": SETTINGS}]
         )
@@ -85,5 +87,5 @@ def test_a_hub_model_that_is_not_there_is_said(
 ) -> None:
     """Offline, a Hub id that was never downloaded is one line that says what to do."""
     plan = make_plan(model="org/never", generate=[{"strategy": "text2img", "per_cell": 1, "settings": SETTINGS}])
-    with pytest.raises(UnavailableError, match="model org/never: not downloaded before"):
+    with pytest.raises(UnavailableError, match=r"^model org/never: "):
         make_images(plan, tmp_path / "run")

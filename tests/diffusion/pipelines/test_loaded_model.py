@@ -43,7 +43,7 @@ def planned(tiny_model: Callable[[str], Path], make_plan: Callable[..., Any]) ->
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many denoisers are alive whenever a model is read."""
     alive, seen = list[weakref.ref[Any]](), list[int]()
-    read = loading.read
+    read = loading.load_diffusers
 
     def counted(*arguments: Any, **options: Any) -> Any:
         seen.append(sum(one() is not None for one in alive))
@@ -51,7 +51,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         alive.append(weakref.ref(pipelines.denoiser(pipe)))
         return pipe
 
-    monkeypatch.setattr(loading, "read", counted)
+    monkeypatch.setattr(loading, "load_diffusers", counted)
     return seen
 
 

@@ -36,7 +36,7 @@ def samples(tiny_model: Callable[[str], Path], make_plan: Callable[..., Any]) ->
 
 def read(model: Path, dtype: str = "float16", adapter: Adapter | None = None) -> Any:
     """A family's tiny pipeline."""
-    return pipelines.read("text2img", describe(str(model), Path()), "", dtype, adapter)
+    return pipelines.load_diffusers("text2img", describe(str(model), Path()), "", dtype, adapter)
 
 
 def dtypes(pipe: Any) -> dict[str, "torch.dtype"]:

@@ -122,7 +122,7 @@ def test_no_watermark_is_put_into_images(tiny_model: Callable[[str], Path], monk
     pipeline = "diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl"
     monkeypatch.setattr(f"{pipeline}.is_invisible_watermark_available", lambda: True)
     model = describe(str(folder), Path())
-    assert pipelines.read("text2img", model, "", "float32").watermark is None
+    assert pipelines.load_diffusers("text2img", model, "", "float32").watermark is None
 
 
 def _in_half(model: Path, folder: Path, parts: list[str]) -> Path:

@@ -20,7 +20,6 @@ from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import pipelines
 from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.strategies import text2img
-from synthgen.diffusion.strategies._diffusion import Scheduler
 from synthgen.errors import InputError, OutOfMemoryError, PlanMismatchError, UnavailableError
 from synthgen.generate import retry
 from synthgen.generate.reproduce import reproduce
@@ -39,6 +38,7 @@ pytestmark = [
 MakePlan = Callable[..., Plan]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 SETTINGS = {"height": 64, "width": 64, "num_inference_steps": 3, "guidance_scale": 2.5}
+SCHEDULERS = get_args(text2img.Settings.model_fields["scheduler"].annotation)
 CPU = DeviceRequest(device="cpu", dtype="fp32", batch_size=4)
 
 
@@ -168,7 +168,7 @@ def test_the_size_is_the_one_asked_for(paint: Callable[..., list[Pixels]]) -> No
     assert paint([0], height=32, width=48)[0].shape == (32, 48, 3)
 
 
-@pytest.mark.parametrize("scheduler", get_args(Scheduler))
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_every_scheduler_makes_pictures(scheduler: str, paint: Callable[..., list[Pixels]]) -> None:
     """Each sampler that a manifest can name gives finite pictures that are not blank, and the same ones again."""
     one, again = paint([0, 1], scheduler=scheduler), paint([0, 1], scheduler=scheduler)
@@ -184,7 +184,7 @@ def test_stochastic_schedulers_draw_from_the_sample_s_own_seed(paint: Callable[.
 
 def test_every_scheduler_that_is_known_can_be_named() -> None:
     """The manifest's names are the pipeline's, and `default`."""
-    assert set(get_args(Scheduler)) == {"default", *pipelines.SCHEDULERS}
+    assert set(SCHEDULERS) == {"default", *pipelines.SCHEDULERS}
 
 
 @pytest.mark.parametrize("where", ["prompt", "negative"])
@@ -197,7 +197,7 @@ def test_a_prompt_too_long_is_bad_input(where: str, make_plan: MakePlan, pinned:
     }
     planned = make_plan(generate=entry(), prompts_text=texts[where]).entries["text"]
     maker = text2img.maker(planned.recipe, pinned)
-    with pytest.raises(InputError, match=r"prompt of \d+ tokens, the model reads \d+ and would drop the rest"):
+    with pytest.raises(InputError, match=r"^prompt of \d+ tokens.*very very"):
         maker([planned.sample(0)])
 
 
@@ -247,7 +247,7 @@ def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) ->
 def test_another_wish_is_refused_to_a_run(wish: DeviceRequest, unbroken: Path, plan_of_six: Plan) -> None:
     """What would change bytes within a run is refused once the run pins another."""
     job = dataclasses.replace(generate.prepare(plan_of_six, unbroken), todo=tuple(plan_of_six.refs()))
-    with pytest.raises(PlanMismatchError, match="this run was begun with"):
+    with pytest.raises(PlanMismatchError, match=r"^--(dtype|batch-size) "):
         next(generate.generate(job, wish))
 
 
@@ -331,7 +331,7 @@ def poison(maker_environment: Environment, recipe: Any, seeds: set[int]) -> Call
     import torch
 
     maker = text2img.maker(recipe, maker_environment)
-    pipe = maker.__self__._pipe
+    pipe = pipelines.load("text2img", recipe, maker_environment).pipe
 
     def call(samples: Sequence[Sample], *, precise: bool = False) -> Any:
         def spoil(_module: Any, _inputs: Any, output: Any) -> Any:
@@ -357,8 +357,8 @@ def test_nan_is_made_again_in_fp32(make_plan: MakePlan, pinned: Environment) -> 
     samples = [planned.sample(0), planned.sample(1)]
     maker = poison(reduced, planned.recipe, {samples[0].seed})
     made = {one.sample.key: one for one in retry.make(samples, maker, 2, lambda one, _: one)}
-    assert made[samples[0].key].tries == ("nonfinite", "made")
-    assert made[samples[1].key].tries == ("made",)
+    assert made[samples[0].key].outcomes == ("nonfinite", "made")
+    assert made[samples[1].key].outcomes == ("made",)
     assert made[samples[0].key].sample.attempt == 0
     fp32 = text2img.maker(planned.recipe, dataclasses.replace(pinned, batch_size=2))([samples[0]] * 2).pixels[0]
     pixels = made[samples[0].key].pixels
@@ -369,7 +369,7 @@ def test_nan_is_made_again_in_fp32(make_plan: MakePlan, pinned: Environment) -> 
 def test_nan_is_recorded(
     make_plan: MakePlan, make_images: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A run's receipt says of the one image that came out NaN that it was made in a second try."""
+    """A run's receipt says of the one image that came out NaN that it was made in a second attempt."""
     planned = make_plan(generate=entry(num_inference_steps=1), skin_tones={"scale": "fitzpatrick", "values": [1]})
     bad = planned.entries["text"].sample(1)
     clean = text2img.maker
@@ -399,18 +399,14 @@ def test_no_memory_is_our_own_error(make_plan: MakePlan, pinned: Environment, mo
     """What torch raises on a CPU without memory becomes an error that names the batch."""
     planned = make_plan(generate=entry()).entries["text"]
     maker = text2img.maker(planned.recipe, pinned)
+    pipe = pipelines.load("text2img", planned.recipe, pinned).pipe
 
     def full(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(maker.__self__, "_pipe", type("Full", (), {"__call__": full, "__getattr__": _of(maker)})())
-    with pytest.raises(OutOfMemoryError, match="no memory for a batch of 4"):
+    monkeypatch.setattr(pipelines.denoiser(pipe), "forward", full)
+    with pytest.raises(OutOfMemoryError, match="4"):
         maker([planned.sample(0)] * 4)
-
-
-def _of(maker: Any) -> Callable[..., Any]:
-    real = maker.__self__._pipe
-    return lambda _self, name: getattr(real, name)
 
 
 def test_a_broken_model_folder_is_bad_input(make_plan: MakePlan, pinned: Environment, tmp_path: Path) -> None:
@@ -425,5 +421,5 @@ def test_a_broken_model_folder_is_bad_input(make_plan: MakePlan, pinned: Environ
     planned = plan.Plan(dataclasses.replace(make_plan(generate=entry()).manifest)).entries["text"]
     facts = model_folder.describe(str(tmp_path / "weights"), tmp_path)
     recipe = dataclasses.replace(planned.recipe, model=facts)
-    with pytest.raises(UnavailableError, match="can't be loaded"):
+    with pytest.raises(UnavailableError, match=str(tmp_path / "weights")):
         text2img.maker(recipe, dataclasses.replace(pinned, model_revision="broken"))

@@ -1,6 +1,5 @@
 """Intervals cover what is true, Holm's correction is Holm's, and paired draws are paired."""
 
-import time
 from types import ModuleType
 from typing import Any
 
@@ -131,14 +130,3 @@ def test_holm_leaves_out_what_has_no_p() -> None:
     assert statistics.holm([0.01, float("nan"), 0.04]) == pytest.approx([0.02, float("nan"), 0.04], nan_ok=True)
     assert np.isnan(statistics.holm([float("nan")])).all()
     assert statistics.holm([]) == []
-
-
-def test_two_thousand_draws_take_seconds() -> None:
-    """A study of 300 trials on 400 images is resampled 2,000 times in seconds."""
-    hits = (np.random.default_rng(0).random((300, 400)) < 0.5).astype(float)
-    start = time.perf_counter()
-    drawn = statistics.resampling([str(number) for number in range(400)])
-    scores = statistics.accuracy(drawn.images, hits)
-    for first in range(5, 300, 5):
-        statistics.compare(scores[:, first : first + 5], scores[:, :5], drawn)
-    assert time.perf_counter() - start < 20

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from synthgen.errors import InputError
 from synthgen.evaluate.design.design import OUTSIDE, Design, design
 from synthgen.evaluate.design.leakage import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
-from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_EACH, TOO_FEW_REAL
-from synthgen.evaluate.design.trials import Synthetic, Trial
-from synthgen.plan.manifest.evaluate import Evaluate
+from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_PER_SOURCE, TOO_FEW_REAL
+from synthgen.evaluate.design.trials import SyntheticImage, Trial
+from synthgen.evaluate.note import GENERATORS_SAW_ALL
+from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
 
@@ -37,19 +38,23 @@ def real(train: int = 24, held: int = 2) -> list[Source]:
     return sorted(found, key=lambda one: one.id)
 
 
-def text(each: int = 40, entry: str = "text", pool: frozenset[str] | None = frozenset()) -> list[Synthetic]:
+def text(each: int = 40, entry: str = "text", pool: frozenset[str] | None = frozenset()) -> list[SyntheticImage]:
     """So many images a label from prompts alone."""
     return [
-        Synthetic(f"{entry}-{label}-{nth:03d}", entry, label, nth % 6 + 1, "", f"sha-{entry}-{label}-{nth}", pool)
+        SyntheticImage(
+            f"{entry}-{label}-{nth:03d}", Strategy(entry), label, nth % 6 + 1, "", f"sha-{entry}-{label}-{nth}", pool
+        )
         for label in LABELS
         for nth in range(each)
     ]
 
 
-def children(sources: list[Source], each: int = 4) -> list[Synthetic]:
+def children(sources: list[Source], each: int = 4) -> list[SyntheticImage]:
     """So many children of each training image."""
     return [
-        Synthetic(f"inpaint-{one.id}-{nth}", "inpaint", one.label, 1, one.id, f"sha-{one.id}-{nth}", frozenset())
+        SyntheticImage(
+            f"inpaint-{one.id}-{nth}", Strategy("inpaint"), one.label, 1, one.id, f"sha-{one.id}-{nth}", frozenset()
+        )
         for one in sources
         if one.split == "train"
         for nth in range(each)
@@ -61,14 +66,14 @@ def study(**written: Any) -> Evaluate:
     return Evaluate(**({"n_real": [2, 4, 8], "ratios": [1, 4], "seeds": 2} | written))
 
 
-def designed(images: list[Synthetic] | None = None, index: list[Source] | None = None, **written: Any) -> Design:
+def designed(images: list[SyntheticImage] | None = None, index: list[Source] | None = None, **written: Any) -> Design:
     """The design of a small study."""
     return design(
         study(**written), Index(tuple(index or real())), text() if images is None else images, seed=7, labels=LABELS
     )
 
 
-def refused(images: list[Synthetic] | None = None, index: list[Source] | None = None, **written: Any) -> list[str]:
+def refused(images: list[SyntheticImage] | None = None, index: list[Source] | None = None, **written: Any) -> list[str]:
     """The faults of a small study, each of one line."""
     with pytest.raises(InputError) as caught:
         designed(images, index, **written)
@@ -78,7 +83,7 @@ def refused(images: list[Synthetic] | None = None, index: list[Source] | None = 
 
 def by_place(found: Design) -> dict[tuple[str, str, int, float, int], Trial]:
     """The trials by arm, strategy, n, ratio and seed."""
-    return {(one.arm, one.strategy, one.n_real, one.ratio, one.seed): one for one in found.trials}
+    return {(one.arm, str(one.strategy), one.n_real, one.ratio, one.seed): one for one in found.trials}
 
 
 def test_every_arm_has_its_trials_and_counts() -> None:
@@ -126,7 +131,7 @@ def test_equal_steps_are_equal() -> None:
     found = designed(learner={"optimizer_steps": 123})
     assert {one.optimizer_steps for one in found.trials} == {123}
     assert not any(one.arm == "real-step-matched" for one in found.trials)
-    assert any(note.startswith("real-step-matched: ") for note in found.notes)
+    assert any(note.text.startswith("real-step-matched: ") for note in found.notes)
 
 
 def test_sagers2023_trains_longer_on_more_images() -> None:
@@ -183,7 +188,7 @@ def test_a_trial_has_only_what_its_real_images_allow(seed: int, ratio: int, data
     index = real()
     pools = data.draw(st.lists(st.sets(st.sampled_from([one.id for one in index]), max_size=2), min_size=1, max_size=9))
     images = [replace(one, pool=frozenset(pools[nth % len(pools)])) for nth, one in enumerate(children(index))]
-    images += [replace(one, entry="inpaint") for one in text()]
+    images += [replace(one, strategy=Strategy("inpaint")) for one in text()]
     by_key = {one.key: one for one in images}
     found = design(study(ratios=[ratio]), Index(tuple(index)), images, seed=seed, labels=LABELS)
     for trial in found.trials:
@@ -231,7 +236,7 @@ def test_all_lets_no_child_of_a_test_image_in(changes: dict[str, Any]) -> None:
     found = designed(images, generator_pool="all", n_real=[1], ratios=[49])
     assert sum(found.excluded.values()) == 1
     assert images[4].key in found.synthetic
-    assert found.notes[0].startswith("**generator_pool: all.")
+    assert found.notes[0] == GENERATORS_SAW_ALL
 
 
 def test_a_child_of_a_test_images_copy_is_caught() -> None:
@@ -253,8 +258,8 @@ def test_near_copies_are_left_out_and_counted() -> None:
 def test_an_unknown_pool_is_taken_for_all() -> None:
     """What a generator saw is not known: its images enter, and the report says so in bold."""
     found = designed(text(pool=None))
-    assert found.used == {"text": len(found.synthetic)}
-    assert any(note.startswith("**generator_pool: all is assumed of `text`") for note in found.notes)
+    assert found.used == {Strategy("text"): len(found.synthetic)}
+    assert any(note.serious and "`text`" in note.text for note in found.notes)
 
 
 def test_a_tuned_generator_serves_the_trials_that_hold_its_pool() -> None:
@@ -263,7 +268,7 @@ def test_a_tuned_generator_serves_the_trials_that_hold_its_pool() -> None:
     found = designed(text(pool=pool), arms=["real", "real+synthetic"])
     assert {(one.seed, one.n_real) for one in found.trials if one.synthetic} == {(0, 4), (0, 8)}
     assert found.left_out == {NOT_ALLOWED: 2 * 4}
-    assert any("8 trials are left out" in note for note in found.notes)
+    assert any("8 trials are left out" in note.text for note in found.notes)
 
 
 def test_real_more_is_left_out_where_there_are_no_more() -> None:
@@ -290,8 +295,8 @@ def test_a_group_is_drawn_whole_or_counted() -> None:
     order = draw(train, LABELS, 7, 0).order["acne"]
     for place in range(0, len(order), 3):
         assert len({int(one.rpartition("-")[2]) // 3 for one in order[place : place + 3]}) == 1
-    assert any("6 in 2 draws" in note for note in designed(n_real=[4]).notes)
-    assert not any("Groups" in note for note in designed(n_real=[6]).notes)
+    assert any("6 in 2 draws" in note.text for note in designed(n_real=[4]).notes)
+    assert not any("Groups" in note.text for note in designed(n_real=[6]).notes)
 
 
 def test_the_order_of_what_is_given_does_not_matter() -> None:
@@ -316,7 +321,7 @@ def test_another_n_or_seed_changes_no_trial() -> None:
     ],
 )
 def test_what_decides_a_result_is_in_the_key(change: dict[str, Any]) -> None:
-    """Another learner is another unit of work, for every trial."""
+    """Another classifier is another training, for every trial."""
     assert not {one.key for one in designed().trials} & {one.key for one in designed(**change).trials}
 
 
@@ -339,7 +344,7 @@ def test_mixing_matters_only_where_both_kinds_are() -> None:
 
 
 def test_keys_are_unique() -> None:
-    """No two trials are one unit of work."""
+    """No two trials have one key."""
     found = designed(text() + children(real()), protocol="sagers2023")
     assert len({one.key for one in found.trials}) == len(found.trials)
 
@@ -349,23 +354,25 @@ def test_seeds_that_draw_all_images_are_trainings_of_their_own() -> None:
     found = designed(n_real=[8], index=real(8), arms=["real"], seeds=3)
     assert len({one.real for one in found.trials}) == 1
     assert len({one.training for one in found.trials}) == 3
-    assert any(note.startswith("Draws of n = 8 are more than half") for note in found.notes)
+    assert any(note.text.startswith("Draws of n = 8 are more than half") for note in found.notes)
 
 
 def test_a_dataset_without_tones_is_evaluated() -> None:
     """No tone is no fault; what can't be said of it is noted."""
     index = [replace(one, tone=0) for one in real()]
-    assert any("can't say for whom" in note for note in designed(index=index).notes)
+    assert any("can't say for whom" in note.text for note in designed(index=index).notes)
     index = [replace(one, tone=0) if one.id == "acne-t0" else one for one in real()]
-    assert any(note.startswith("1 of 6 test images have no known skin tone") for note in designed(index=index).notes)
+    assert any(
+        note.text.startswith("1 of 6 test images have no known skin tone") for note in designed(index=index).notes
+    )
 
 
 def test_few_seeds_and_missing_validation_are_noted() -> None:
     """What makes a study weak, but not wrong, is said."""
     index = [one for one in real() if one.id not in {"acne-v0", "acne-v1"}]
     notes = designed(index=index).notes
-    assert any(note.startswith("2 seeds: at least five") for note in notes)
-    assert any(note.startswith("No validation image shows `acne`") for note in notes)
+    assert any(note.text.startswith("2 seeds: at least five") for note in notes)
+    assert any(note.text.startswith("No validation image shows `acne`") for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -401,8 +408,8 @@ def test_a_ratio_beyond_what_an_entry_has_of_each_real_image_is_left_out() -> No
     """Four children a real image can't be ten of each: those trials are counted and said, the others are made."""
     found = designed(children(real()), ratios=[4, 10], arms=["real", "real+synthetic"])
     assert {one.ratio for one in found.trials if one.synthetic} == {4}
-    assert found.left_out == {TOO_FEW_EACH: 2 * 3}
-    assert any("6 trials are left out" in note and "`inpaint` (4)" in note for note in found.notes)
+    assert found.left_out == {TOO_FEW_PER_SOURCE: 2 * 3}
+    assert any("6 trials are left out" in note.text and "`inpaint` (4)" in note.text for note in found.notes)
 
 
 def test_a_trial_goes_without_the_few_images_that_are_set_aside() -> None:
@@ -411,7 +418,7 @@ def test_a_trial_goes_without_the_few_images_that_are_set_aside() -> None:
     near = [one.key for one in images if one.label == "acne"]
     short = design(study(arms=arms), Index(tuple(real())), images, seed=7, labels=LABELS, near_copies=near[:1])
     assert by_place(short)["real+synthetic", "text", 8, 4, 0].n_train == 3 * 40 - 1
-    assert any(note.startswith("2 trials with images of `text` have up to 3 % fewer") for note in short.notes)
+    assert any(note.text.startswith("2 trials with images of `text` have up to 3 % fewer") for note in short.notes)
     without = design(study(arms=arms), Index(tuple(real())), images, seed=7, labels=LABELS, near_copies=near[:20])
     assert without.left_out == {SET_ASIDE: 2 * 2}  # n = 4 and 8 at ratio 4 need 16 and 32 of the twelve
 
@@ -451,7 +458,7 @@ def test_a_large_study_is_designed_in_a_moment() -> None:
 def test_an_image_set_aside_is_counted_once() -> None:
     """Also where it is an image of an uncurated strategy too."""
     images = text()
-    near = {image.key for image in images[:3]} | {image.uncurated.key for image in images[:3]}
+    near = {image.record_key for image in images[:3]}
     found = design(
         study(),
         Index(tuple(real())),

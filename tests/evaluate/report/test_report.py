@@ -2,27 +2,31 @@
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
 
 from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis.comparisons import Analysis
-from synthgen.evaluate.analysis.predictions import Cell, Predictions, Study, Trained
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
+from synthgen.evaluate.note import Note
 from synthgen.evaluate.report import write
 from synthgen.evaluate.report.plots import dose_response, style
+from synthgen.plan.manifest.evaluate import Strategy
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
 CELLS = {
-    Cell("real", "", 8, 0): 0.5,
-    Cell("real", "", 16, 0): 0.55,
-    Cell("real+augment", "", 16, 0): 0.55,
-    Cell("real-more", "", 8, 10): 0.75,
-    Cell("real+synthetic", "text", 16, 1): 0.56,
-    Cell("real+synthetic", "text", 16, 10): 0.6,
+    ArmKey("real", Strategy(), 8, 0): 0.5,
+    ArmKey("real", Strategy(), 16, 0): 0.55,
+    ArmKey("real+augment", Strategy(), 16, 0): 0.55,
+    ArmKey("real-more", Strategy(), 8, 10): 0.75,
+    ArmKey("real+synthetic", Strategy("text"), 16, 1): 0.56,
+    ArmKey("real+synthetic", Strategy("text"), 16, 10): 0.6,
 }
 
 
@@ -44,7 +48,7 @@ def header(path: Path) -> list[str]:
 
 
 def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path) -> None:
-    """The CSV files begin with the columns that MANIFEST.md promises, a row for each trial or comparison."""
+    """The CSV files begin with the columns that docs/evaluate.md promises, a row for each trial or comparison."""
     analysis = write.write(predictions, tmp_path)
     promised = (
         "arm,strategy,n_real,ratio,seed,optimizer_steps,n_train,top1,top3,balanced_accuracy,macro_f1,macro_auroc,ece"
@@ -69,6 +73,17 @@ def test_predictions_are_read_as_written(predictions: Predictions, tmp_path: Pat
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+def test_notes_are_kept_as_markdown(predictions: Predictions, tmp_path: Path) -> None:
+    """As studies before kept them: a serious one is in bold as a whole, and comes first in the report."""
+    notes = (Note("Seen by `text`."), Note("May be `text` images.", serious=True), Note("**One** word."))
+    write.write(said(predictions, notes=notes), tmp_path)
+    kept = json.loads(pyarrow.parquet.read_schema(tmp_path / "predictions.parquet").metadata[b"study"])
+    assert kept["notes"] == ["Seen by `text`.", "**May be `text` images.**", "**One** word."]
+    assert Predictions.read(tmp_path / "predictions.parquet").study.notes == notes
+    text = (tmp_path / "report.md").read_text()
+    assert text.index("**May be text images.**") < text.index("## ") < text.index("Seen by text.")
+
+
 def test_rescoring_makes_the_same_report(predictions: Predictions, tmp_path: Path) -> None:
     """All but the predictions can be lost and is made again, to the byte."""
     write.write(predictions, tmp_path)
@@ -82,10 +97,10 @@ def test_rescoring_makes_the_same_report(predictions: Predictions, tmp_path: Pat
 
 def test_no_predictions_is_one_line(tmp_path: Path) -> None:
     """Rescoring a folder without predictions, or with something else in their place, says so."""
-    with pytest.raises(DamagedError, match="there is none to score again"):
+    with pytest.raises(DamagedError, match=r"predictions\.parquet"):
         write.rescore(tmp_path)
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DamagedError, match="not the predictions of a study"):
+    with pytest.raises(DamagedError, match=r"predictions\.parquet"):
         write.rescore(tmp_path)
 
 
@@ -106,13 +121,13 @@ def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> 
 
 def test_curated_images_are_compared_with_all_that_were_planned(simulated: ModuleType, tmp_path: Path) -> None:
     """In pairs of one arm, n and ratio, as a family of their own, and the report says what came of it."""
-    cells = {Cell("real", "", 8, 0): 0.4}
-    for strategy, accuracy in (("text", 0.9), ("uncurated text", 0.5)):
-        cells |= {Cell(arm, strategy, 8, 10): accuracy for arm in ("real+synthetic", "synthetic-only")}
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.4}
+    for strategy, accuracy in ((Strategy("text"), 0.9), (Strategy("text", curated=False), 0.5)):
+        cells |= {ArmKey(name, strategy, 8, 10): accuracy for name in ("real+synthetic", "synthetic-only")}
     analysis = write.write(simulated.study(cells, images=400), tmp_path)
-    pairs = [one for arm in ("real+synthetic", "synthetic-only") for one in analysis.family(arm, sort="curation")]
-    named = [(one.cell.strategy, one.against.strategy, one.family) for one in pairs]
-    assert named == [("text", "uncurated text", 1)] * 2
+    pairs = [one for name in ("real+synthetic", "synthetic-only") for one in analysis.family(name, kind="curation")]
+    named = [(one.arm.strategy, one.against.strategy, one.family) for one in pairs]
+    assert named == [(Strategy("text"), Strategy("text", curated=False), 1)] * 2
     assert len(analysis.primary) == 4
     said = (tmp_path / "report.md").read_text()
     kept = "images of text that curation kept, against all that were planned: significantly better in 1"
@@ -124,18 +139,21 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
 
 def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path) -> None:
     """One way of making images with another: pairs of one arm, n and ratio, apart from curation and from ``real``."""
-    accuracies = {"tuned": 0.9, "plain": 0.5, "uncurated tuned": 0.5}
-    cells = {Cell("real", "", 8, 0): 0.4}
-    cells |= {Cell("real+synthetic", name, 8, ratio): at for name, at in accuracies.items() for ratio in (1, 10)}
+    tuned, plain = Strategy("tuned"), Strategy("plain")
+    accuracies = {tuned: 0.9, plain: 0.5, tuned.uncurated: 0.5}
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.4}
+    cells |= {
+        ArmKey("real+synthetic", strategy, 8, ratio): at for strategy, at in accuracies.items() for ratio in (1, 10)
+    }
     analysis = write.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
-    pairs = analysis.family("real+synthetic", sort="strategies")
-    named = [(one.cell.strategy, one.against.strategy, one.cell.ratio, one.against.ratio, one.family) for one in pairs]
-    assert named == [("tuned", "plain", 1, 1, 2), ("tuned", "plain", 10, 10, 2)]
-    assert len(analysis.family("real+synthetic", sort="curation")) == 2
+    pairs = analysis.family("real+synthetic", kind="strategies")
+    named = [(one.arm.strategy, one.against.strategy, one.arm.ratio, one.against.ratio, one.family) for one in pairs]
+    assert named == [(tuned, plain, 1, 1, 2), (tuned, plain, 10, 10, 2)]
+    assert len(analysis.family("real+synthetic", kind="curation")) == 2
     assert analysis.family("real+synthetic") == ()
     text = (tmp_path / "report.md").read_text()
     assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
-    assert write.rescore(tmp_path).family("real+synthetic", sort="strategies") == pairs
+    assert write.rescore(tmp_path).family("real+synthetic", kind="strategies") == pairs
 
 
 def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:
@@ -147,7 +165,7 @@ def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: P
 
 def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) -> None:
     """Real images alone, one seed: nothing was compared, and the report says so."""
-    write.write(simulated.study({Cell("real", "", 8, 0): 0.5}, seeds=1, images=12), tmp_path)
+    write.write(simulated.study({ArmKey("real", Strategy(), 8, 0): 0.5}, seeds=1, images=12), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "nothing about a gain was shown" in text
     assert "**One seed" in text
@@ -155,7 +173,7 @@ def test_the_smallest_study_has_a_report(simulated: ModuleType, tmp_path: Path) 
 
 def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> None:
     """Names that are markup show as themselves, in the page and in the plots."""
-    write.write(said(predictions, name=HOSTILE, learner=HOSTILE, notes=(HOSTILE,)), tmp_path)
+    write.write(said(predictions, name=HOSTILE, learner=HOSTILE, notes=(Note(HOSTILE),)), tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "<script" not in page
     assert "default-src 'none'" in page
@@ -187,38 +205,38 @@ def test_impossible_predictions_are_refused(predictions: Predictions, fault: str
 
 def test_a_study_and_a_trial_are_plain() -> None:
     """What the evaluation hands over needs no more than names and counts."""
-    assert Study("s", ("a", "b")).generator_pool == "n"
-    assert Trained("k", "real", "", 8, 0, 0, 500, 16).n_train == 16
+    assert StudyFacts("s", ("a", "b")).generator_pool == "n"
+    assert TrainedTrial("k", "real", Strategy(), 8, 0, 0, 500, 16).n_train == 16
 
 
 def test_an_interval_of_two_seeds_does_not_flatten_the_others(simulated: ModuleType) -> None:
     """One degree of freedom makes an interval ten times as long; the picture shows what the others say."""
-    added = {Cell("real+synthetic", strategy, 8, 1): 0.5 for strategy in ("text", "few")}
-    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.4} | added)
-    kept = [row for row, one in enumerate(whole.trials) if one.strategy != "few" or one.seed < 2]
+    added = {ArmKey("real+synthetic", Strategy(name), 8, 1): 0.5 for name in ("text", "few")}
+    whole: Predictions = simulated.study({ArmKey("real", Strategy(), 8, 0): 0.4} | added)
+    kept = [row for row, one in enumerate(whole.trials) if one.strategy.name != "few" or one.seed < 2]
     trials = tuple(whole.trials[row] for row in kept)
     few = dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept])
     chosen = Analysis(few).primary
-    wide = next(one.difference for one in chosen if one.cell.strategy == "few")
-    low, high = dose_response._limits(chosen)
+    wide = next(one.difference for one in chosen if one.arm.strategy.name == "few")
+    low, high = dose_response.axis_limits(chosen)
     assert wide.high - wide.low > (high - low) / 100
-    others = [one.difference for one in chosen if one.cell.strategy == "text"]
+    others = [one.difference for one in chosen if one.arm.strategy.name == "text"]
     assert all(low < 100 * end < high for one in others for end in (one.low, one.high))
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds: int) -> None:
     """Where no arm has more seeds, the picture is as high as the intervals are."""
-    cells = {Cell("real", "", 8, 0): 0.4, Cell("real+synthetic", "text", 8, 1): 0.5}
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.4, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.5}
     chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
-    low, high = dose_response._limits(chosen)
+    low, high = dose_response.axis_limits(chosen)
     assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
 
 
 def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType, tmp_path: Path) -> None:
     """Its figure is shown without an interval and p value, and no claim is made from it."""
-    added = {Cell("real+synthetic", "text", 8, ratio): 0.9 for ratio in (1, 10)}
-    whole: Predictions = simulated.study({Cell("real", "", 8, 0): 0.2} | added)
+    added = {ArmKey("real+synthetic", Strategy("text"), 8, ratio): 0.9 for ratio in (1, 10)}
+    whole: Predictions = simulated.study({ArmKey("real", Strategy(), 8, 0): 0.2} | added)
     kept = [row for row, one in enumerate(whole.trials) if one.arm == "real" or one.seed == 0]
     trials = tuple(whole.trials[row] for row in kept)
     analysis = write.write(dataclasses.replace(whole, trials=trials, probabilities=whole.probabilities[kept]), tmp_path)
@@ -226,7 +244,7 @@ def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType,
         assert one.difference.value > 0.3
         assert not one.significant
         assert (one.difference.seeds, one.family) == (1, 0)
-    assert analysis.saturation("text", 8) is None
+    assert analysis.saturation(Strategy("text"), 8) is None
     assert "No arm could be compared with real images alone" in (tmp_path / "report.md").read_text()
 
 
@@ -239,7 +257,7 @@ def test_a_legend_lies_within_its_picture(panels: int, name: str) -> None:
     figure, shown = style.panels(panels)
     for number in range(5):
         shown[0].plot([0, 1], [0, number], marker="o", label=f"real + {name}{' ' * number}")
-    style.finished(figure, shown, "plot", "caption")
+    style.finish(figure, shown, "plot", "caption")
     FigureCanvasAgg(figure).draw()
     (legend,) = figure.legends
     extent = legend.get_window_extent()

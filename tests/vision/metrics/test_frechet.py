@@ -9,10 +9,9 @@ RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(200, 6))
 
 
-def test_moments_are_those_of_the_images_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_are_those_of_the_images_whatever_the_blocks() -> None:
     """A factor made block by block gives numpy's covariance."""
-    monkeypatch.setattr("synthgen.vision.metrics.frechet._BLOCK", 17)
-    found = Gaussian.of(FEATURES.astype(np.float32))
+    found = Gaussian.of(FEATURES.astype(np.float32), block=17)
     np.testing.assert_allclose(found.mean, FEATURES.mean(0), atol=1e-6)
     np.testing.assert_allclose(found.factor.T @ found.factor, np.cov(FEATURES.T), atol=1e-6)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from synthgen.vision.metrics import neighbours
 from synthgen.vision.metrics.manifold import density_coverage, inside, precision_recall
 from synthgen.vision.metrics.neighbours import Cloud, nearest
 
@@ -16,11 +15,10 @@ def test_radii_are_distances_to_neighbours_and_leave_the_image_itself_out() -> N
     assert Cloud(LINE).radii(3)[[0, 10]].tolist() == [9, 4]
 
 
-def test_blocks_give_the_distances_of_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_give_the_distances_of_brute_force() -> None:
     """However few pairs are held at a time, the nearest is the nearest."""
     queries, references = RNG.normal(size=(31, 5)), RNG.normal(size=(23, 5))
-    monkeypatch.setattr(neighbours, "_PAIRS", 50)
-    distances, rows = nearest(queries, references)
+    distances, rows = nearest(queries, references, pairs=50)
     brute = np.linalg.norm(queries[:, None] - references, axis=2)
     np.testing.assert_allclose(distances, brute.min(1))
     assert rows.tolist() == brute.argmin(1).tolist()

@@ -7,7 +7,7 @@ from synthgen.evaluate.report.plots.style import Plot
 __all__ = ["Plot", "all_of"]
 
 
-def all_of(analysis: Analysis) -> list[Plot]:
+def all_plots(analysis: Analysis) -> list[Plot]:
     """Every plot that the study has the arms for."""
     makers = (dose_response.dose_response, dose_response.gain, by_tone_confusion.by_tone, by_tone_confusion.confusions)
     return [plot for maker in makers if (plot := maker(analysis)) is not None]

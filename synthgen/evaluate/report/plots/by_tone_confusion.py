@@ -10,45 +10,48 @@ from synthgen.evaluate.report.plots.style import Plot
 
 
 def by_tone(analysis: Analysis) -> Plot | None:
-    """Top-1 by skin tone, a bar for each arm that pictures show; ``None`` without skin tones."""
+    """The plot of top-1 by skin tone, a bar for each plotted arm; ``None`` without skin tones."""
     found = metrics.members_by_tone(analysis.predictions.study.scale, analysis.predictions.tones)
     known = {name: members for name, members in found.items() if name != "unknown"}
     if not known:
         return None
     figure, (panel,) = style.panels(1, wide=True)
-    width = 0.84 / len(analysis.shown)
-    for place, cell in enumerate(analysis.shown):
-        colour, _, _, hatch = style.drawn_as(analysis, cell)
-        figures = [analysis.of_images(cell, members) for members in known.values()]
-        at = np.arange(len(known)) + (place - (len(analysis.shown) - 1) / 2) * width
+    width = 0.84 / len(analysis.plotted)
+    for place, arm in enumerate(analysis.plotted):
+        look = style.style_of(analysis, arm)
+        figures = [analysis.estimate_on(arm, members) for members in known.values()]
+        at = np.arange(len(known)) + (place - (len(analysis.plotted) - 1) / 2) * width
         heights = [100 * one.value for one in figures]
         ends = [[100 * (one.value - max(one.low, 0)), 100 * (min(one.high, 1) - one.value)] for one in figures]
-        drawn = {"facecolor": "#4d4d4d" if cell.arm == REAL else "white", "edgecolor": colour, "hatch": hatch}
-        panel.bar(at, heights, width * 0.9, label=style.name(cell), **drawn)
+        face = "#4d4d4d" if arm.name == REAL else "white"
+        label = style.legend_name(arm)
+        panel.bar(at, heights, width * 0.9, label=label, facecolor=face, edgecolor=look.colour, hatch=look.hatch)
         panel.errorbar(at, heights, np.nan_to_num(ends).T, fmt="none", ecolor="black", capsize=2)
     panel.set_xticks(range(len(known)), [f"{name}\nn = {members.sum()}" for name, members in known.items()])
     panel.set_ylabel("top-1 accuracy, %")
-    caption = f"Top-1 accuracy by skin tone, {style.where(analysis)}, with 95 % intervals over seeds and test images."
-    return style.finished(figure, [panel], "by-skin-tone", caption)
+    caption = (
+        f"Top-1 accuracy by skin tone, {style.size_shown(analysis)}, with 95 % intervals over seeds and test images."
+    )
+    return style.finish(figure, [panel], "by-skin-tone", caption)
 
 
 def confusions(analysis: Analysis) -> Plot | None:
-    """The confusion matrix of each arm that pictures show, in percent of the true class, over all seeds."""
+    """The plot of the confusion matrix of each plotted arm, in percent of the true class, over all seeds."""
     known, labels = analysis.predictions, analysis.predictions.study.labels
     side = 1.3 + 0.34 * len(labels)
-    figure, panels = style.panels(len(analysis.shown), size=(side, side + 0.3), share=True)
-    for cell, panel in zip(analysis.shown, panels, strict=True):
-        counts = sum(confusion(known.labels, known.probabilities[row]) for row in known.cells[cell].values())
+    figure, panels = style.panels(len(analysis.plotted), size=(side, side + 0.3), share=True)
+    for arm, panel in zip(analysis.plotted, panels, strict=True):
+        counts = sum(confusion(known.labels, known.probabilities[row]) for row in known.arms[arm].values())
         shares = 100 * counts / np.maximum(np.asarray(counts).sum(1, keepdims=True), 1)
         panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         for (true, taken), share in np.ndenumerate(shares):
             shade = "white" if share > 55 else "black"
             panel.text(taken, true, f"{share:.0f}", ha="center", va="center", fontsize=7.5, color=shade)
-        panel.set_title(style.name(cell))
+        panel.set_title(style.legend_name(arm))
         panel.grid(visible=False)
         panel.set_xticks(range(len(labels)), labels, rotation=90)
         panel.set_yticks(range(len(labels)), labels)
         panel.set_xlabel("predicted")
     panels[0].set_ylabel("true")
-    caption = f"Confusion matrices, {style.where(analysis)}: percent of each true class, all seeds together."
-    return style.finished(figure, [], "confusion", caption)
+    caption = f"Confusion matrices, {style.size_shown(analysis)}: percent of each true class, all seeds together."
+    return style.finish(figure, [], "confusion", caption)

@@ -1,27 +1,43 @@
-"""How every plot looks: colours of Okabe and Ito, and a marker or hatching each, so grey tells them apart."""
+"""The look of every plot: colours of Okabe and Ito, and a marker or hatching each, so grey tells them apart."""
+
+from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from synthgen.core.report import palette
 from synthgen.evaluate.analysis.comparisons import AUGMENT, MORE, REAL, Analysis
-from synthgen.evaluate.analysis.predictions import Cell
+from synthgen.evaluate.analysis.predictions import ArmKey
 
-# Colour, line, marker and hatching: of arms of real images alone, and of one strategy after another.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Style(NamedTuple):
+    """The colour, line, marker and hatching of an arm, as matplotlib writes them."""
+
+    colour: str
+    line: str | tuple[int, tuple[int, ...]]
+    marker: str
+    hatch: str
+
+
+# Of arms of real images alone, and of one strategy after another.
 _OF_ARM = {
-    REAL: (palette.BLACK, "-", "", ""),
-    AUGMENT: ("#767676", ":", "P", "...."),
-    MORE: (palette.ORANGE, "--", "X", "xxxx"),
+    REAL: Style(palette.BLACK, "-", "", ""),
+    AUGMENT: Style("#767676", ":", "P", "...."),
+    MORE: Style(palette.ORANGE, "--", "X", "xxxx"),
 }
 _OF_STRATEGY = (
-    (palette.BLUE, "-", "o", "////"),
-    (palette.VERMILION, "--", "s", "\\\\\\\\"),
-    (palette.GREEN, "-.", "^", "||||"),
-    (palette.PURPLE, ":", "D", "----"),
-    (palette.SKY_BLUE, (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
-    (palette.YELLOW, (0, (1, 1)), "*", "++++"),
+    Style(palette.BLUE, "-", "o", "////"),
+    Style(palette.VERMILION, "--", "s", "\\\\\\\\"),
+    Style(palette.GREEN, "-.", "^", "||||"),
+    Style(palette.PURPLE, ":", "D", "----"),
+    Style(palette.SKY_BLUE, (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
+    Style(palette.YELLOW, (0, (1, 1)), "*", "++++"),
 )
 _RC: Any = {
     "svg.hashsalt": "synthgen",
@@ -48,7 +64,9 @@ class Plot:
     svg: bytes
 
 
-def panels(count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 3.0), share: bool = True) -> Any:
+def panels(
+    count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 3.0), share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels, at most four across, and its panels; ``size`` is a panel's, in inches."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -63,7 +81,7 @@ def panels(count: int, *, wide: bool = False, size: tuple[float, float] = (2.6, 
     return figure, list(grid.flat[:count])
 
 
-def finished(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plot:
+def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str) -> Plot:
     """The figure as a plot, below it one legend of what the panels show."""
     from matplotlib import rc_context
 
@@ -80,21 +98,21 @@ def finished(figure: Any, panels: Sequence[Any], name: str, caption: str) -> Plo
     return Plot(name, caption, caption, sink.getvalue())
 
 
-def drawn_as(analysis: Analysis, cell: Cell) -> tuple[str, Any, str, str]:
-    """The colour, line, marker and hatching of an arm; other strategies get the same again after six."""
-    if not cell.strategy:
-        return _OF_ARM[cell.arm]
-    strategies = sorted({one.strategy for one in analysis.predictions.cells if one.strategy})
-    return _OF_STRATEGY[strategies.index(cell.strategy) % len(_OF_STRATEGY)]
+def style_of(analysis: Analysis, arm: ArmKey) -> Style:
+    """The style of an arm; strategies get the same again after six."""
+    if not arm.strategy:
+        return _OF_ARM[arm.name]
+    strategies = sorted({one.strategy for one in analysis.predictions.arms if one.strategy})
+    return _OF_STRATEGY[strategies.index(arm.strategy) % len(_OF_STRATEGY)]
 
 
-def name(cell: Cell) -> str:
-    """What a legend calls an arm."""
-    return f"real + {cell.strategy}" if cell.strategy else cell.arm
+def legend_name(arm: ArmKey) -> str:
+    """The name of an arm in a legend."""
+    return f"real + {arm.strategy}" if arm.strategy else arm.name
 
 
-def where(analysis: Analysis) -> str:
-    """Which size the pictures of one size show."""
-    n, ratio = analysis.shown[-1].n_real, max(cell.ratio for cell in analysis.shown)
+def size_shown(analysis: Analysis) -> str:
+    """The size that the pictures of one size show."""
+    n, ratio = analysis.plotted[-1].n_real, max(arm.ratio for arm in analysis.plotted)
     added = f" and {ratio:g} synthetic images for each" if ratio else ""
     return f"{n} real images a class{added}"

@@ -1,4 +1,4 @@
-"""The near-copy audit: what the comparison of every image with the real ones found, in one sentence."""
+"""The near-duplicate audit of a run: what the comparison of every image with the real ones found."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import numpy as np
 from synthgen.curate.rules import Scores, Verdicts
 from synthgen.plan import real_index
 from synthgen.plan.real_index import Index
+from synthgen.runs.audit import Audit
 from synthgen.vision import near_duplicates
 
 SCORER = "near_copy"
@@ -14,20 +15,20 @@ _TRAINING, _HELD_OUT = f"{SCORER}.train_similarity", f"{SCORER}.test_similarity"
 COLUMNS = frozenset((_TRAINING, _HELD_OUT))
 
 
-def sentence(root: Path, judged: Verdicts, scores: Scores) -> str:
-    """What was found among the images that are accepted; empty where there was nothing to compare them with.
+def audit(root: Path, judged: Verdicts, scores: Scores) -> Audit | None:
+    """What was found among the images that are accepted; ``None`` where there was nothing to compare them with.
 
     Args:
         root: The run, whose index has the real images.
         judged: What became of the images.
-        scores: Their scores, :data:`COLUMNS` among them where near-copies were looked for.
+        scores: Their scores, :data:`COLUMNS` among them where near-duplicates were looked for.
     """
     if not set(scores) >= COLUMNS or not (known := _real_images(root)):
-        return ""
+        return None
     accepted = judged.accepted
     close = {name: int((scores[name][accepted] >= near_duplicates.THRESHOLD).sum()) for name in (_TRAINING, _HELD_OUT)}
     highest = np.fmax(scores[_TRAINING], scores[_HELD_OUT])[accepted].max(initial=0)
-    return (
+    return Audit(
         f"each of {len(accepted):,} images was compared with {known:,} real images by scorer {SCORER}, leaving out the "
         f"one that it was made from; of the {int(accepted.sum()):,} accepted, {close[_TRAINING]:,} come as close to a "
         f"training image as a copy does (similarity {near_duplicates.THRESHOLD}), and {close[_HELD_OUT]:,} to a "

@@ -1,5 +1,6 @@
-"""The near-copy audit counts, among the images that are accepted, those that come as close to a real one as a copy."""
+"""The near-duplicate audit counts, among accepted images, those that come as close to a real one as a copy."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.curate import near_copy_audit, rules
-from synthgen.curate.image_table import Samples
+from synthgen.curate import near_duplicate_audit, rules
+from synthgen.curate.image_table import ImageTable
 from synthgen.curate.rules import Verdicts
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Curation
@@ -17,14 +18,14 @@ from synthgen.vision import near_duplicates
 
 
 @pytest.fixture
-def judged(samples_of: Callable[..., Samples], curation_of: Callable[..., Curation]) -> Verdicts:
+def judged(images_of: Callable[..., ImageTable], curation_of: Callable[..., Curation]) -> Verdicts:
     """Four images, the last of which is rejected."""
     scores = {"fake.chance": np.array([0.0, 0.0, 0.0, 1.0])}
-    return rules.judge(curation_of(keep=["fake.chance < 0.5"]), samples_of({("a", "b", 1): 4}), scores)
+    return rules.judge(curation_of(keep=["fake.chance < 0.5"]), images_of({("a", "b", 1): 4}), scores)
 
 
 def similarities(training: list[float], held_out: list[float]) -> dict[str, Any]:
-    found = zip(sorted(near_copy_audit.COLUMNS, reverse=True), (training, held_out), strict=True)
+    found = zip(sorted(near_duplicate_audit.COLUMNS, reverse=True), (training, held_out), strict=True)
     return {name: np.array(values) for name, values in found}
 
 
@@ -37,16 +38,16 @@ def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
     """Rejected images count in the comparison alone; training and held-out images are told apart."""
     index(tmp_path, ["train", "validation", "test"])
     copy = near_duplicates.THRESHOLD + 0.01
-    said = near_copy_audit.sentence(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
-    assert said.startswith("each of 4 images was compared with 3 real images by scorer near_copy")
-    assert (
-        f"of the 3 accepted, 1 come as close to a training image as a copy does (similarity {copy - 0.01:.2f})" in said
-    )
-    assert f"and 0 to a held-out one; the closest has {copy:.3f}" in said
+    audit = near_duplicate_audit.audit(tmp_path, judged, similarities([copy, 0.1, 0.2, 0.99], [0.3, 0.1, 0.1, 0.1]))
+    assert audit is not None
+    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", audit.found)]
+    compared, real, accepted, near_training, near_held_out = 4, 3, 3, 1, 0
+    expected = [compared, real, accepted, near_training, near_duplicates.THRESHOLD, near_held_out, copy]
+    assert numbers == pytest.approx(expected, abs=0.001)
 
 
 def test_without_real_images_there_is_no_audit(judged: Verdicts, tmp_path: Path) -> None:
     """Nothing to compare with, or nothing measured, is no result."""
-    assert near_copy_audit.sentence(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) == ""
+    assert near_duplicate_audit.audit(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) is None
     index(tmp_path, ["train"])
-    assert near_copy_audit.sentence(tmp_path, judged, {}) == ""
+    assert near_duplicate_audit.audit(tmp_path, judged, {}) is None
