@@ -1,4 +1,4 @@
-"""The mouth: one file a command; each parses, calls the library and prints.
+"""The command line: one file a command; each parses, calls the library and prints.
 
 A command's module is imported only when it is asked for, and what it needs only when it runs, so ``--help`` is instant.
 """

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ from synthgen.errors import InputError
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
+    from synthgen.plan.manifest import Manifest as Manifest_
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -83,7 +83,7 @@ def trust(function: Function) -> Function:
 
 
 def device(function: Function) -> Function:
-    """Give a command the options of a :class:`synthgen.core.devices.DeviceRequest` and of the runner."""
+    """Give a command the options of the device and the runner, as :func:`synthgen.study.generate` takes them."""
     for option in reversed(_DEVICE_OPTIONS):
         function = option(function)
     return function
@@ -134,39 +134,24 @@ _DEVICE_OPTIONS = (
 )
 
 
-def wish(options: dict[str, Any]) -> Any:
-    """Take the options that make a Wish out of a command's options."""
-    from synthgen.core.devices import DeviceRequest
-
-    return DeviceRequest(**{name: options.pop(name) for name in ("device", "dtype", "attention", "batch_size")})
-
-
-def plan(manifest: Path, root: Path, *, quiet: bool) -> "Plan":
+def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     """The plan of a manifest.
 
     Where it starts from real images, and the run's folder has no index of them yet, they are indexed with progress, and
     what has become of them is said.
     """
+    from synthgen import study
     from synthgen.cli import _progress, _real_images
-    from synthgen.errors import StoppedError
-    from synthgen.extensions import EXTENSIONS
-    from synthgen.runs import load_plan
 
-    with _progress.stoppable() as stop, ExitStack() as shown:
-        bars, done = list[_progress.Progress](), [0]
+    opened = list[int]()
+    with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
 
-        def progress(opened: int, total: int) -> None:
-            if stop():
-                raise StoppedError("stopped by a signal while indexing real images; run the same command again")
-            if not bars:
-                bars.append(shown.enter_context(_progress.Progress(total, 0, quiet=quiet)))
-            done.append(opened)
-            if opened == total or opened - done[0] >= total / 20:
-                bars[0].step(opened - done[0], "indexing real images")
-                done[:] = [opened]
+        def progress(what: str, done: int, total: int) -> None:
+            opened.append(done)
+            stages(what, done, total)
 
-        planned = load_plan.read(manifest, EXTENSIONS, root, progress)
-    if planned.index and done[-1] and not quiet:  # some were opened just now
+        planned = study.plan(manifest, root, progress=progress)
+    if planned.index and opened and not quiet:  # some were opened just now
         click.echo("\n".join(_real_images.lines(planned.index.account(), opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)

@@ -1,16 +1,19 @@
-"""Shows progress: a bar with rate and time left on a terminal, plain lines when piped; and hears signals."""
+"""Progress, as a bar with rate and time left on a terminal and as plain lines when piped; and signals to stop."""
 
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from synthgen.errors import StoppedError
+
+if TYPE_CHECKING:
+    from synthgen.study import Stage
 
 
 class Progress:
@@ -56,17 +59,65 @@ class Progress:
             click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
 
 
-class Steps:
-    """Counts the steps of trainings from what each says of how far it is; one that goes on begins where it was."""
+class Events:
+    """Shows what verbs yield: a bar for each stage, or plain lines.
 
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+    Args:
+        quiet: Show nothing.
+        named: Say the verb of each stage too.
+    """
 
-    def more(self, step: Any) -> int:
-        """The steps that a :class:`synthgen.finetune.Step` adds to those that are known."""
-        added: int = step.step - self._known.get(step.adapter, 0)
-        self._known[step.adapter] = step.step
-        return added
+    def __init__(self, *, quiet: bool, named: bool = False) -> None:
+        self._quiet, self._named = quiet, named
+        self._shown, self._bar = ExitStack(), Progress(0, quiet=True)
+        self._steps: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shown.close()
+
+    def begin(self, stage: "Stage") -> None:
+        """A stage begins: its bar takes the place of the one before."""
+        self._shown.close()
+        if self._named and not self._quiet:
+            click.echo(f"{stage.verb} ...", err=True)
+        bar = Progress(stage.total, stage.done, quiet=self._quiet or not stage.total, unit=stage.unit)
+        self._bar = self._shown.enter_context(bar)
+
+    def end(self) -> None:
+        """The stage ends, and its bar with it."""
+        self._shown.close()
+        self._bar = Progress(0, quiet=True)
+
+    def step(self, count: int, what: str, seconds: float | None = None) -> None:
+        """So many more of the stage are done, as of :meth:`Progress.step`."""
+        self._bar.step(count, what, seconds)
+
+    def show(self, event: object) -> None:
+        """Show one event of a verb; one that nothing is shown of is passed over."""
+        from synthgen.curate import Scored
+        from synthgen.evaluate import Unit
+        from synthgen.finetune import Step
+        from synthgen.pack import PackedShard
+        from synthgen.runs.receipts import Receipt
+        from synthgen.study import Stage
+
+        match event:
+            case Stage():
+                self.begin(event)
+            case Step():
+                self.step(event.step - self._steps.get(event.adapter, 0), event.adapter, event.seconds)
+                self._steps[event.adapter] = event.step
+            case Receipt():
+                self.step(len(event.samples), f"{event.entry} {event.shard:05d}", event.timing["seconds"])
+            case Scored():
+                self.step(event.images, f"{event.scorer} {event.entry} {event.shard:05d}")
+            case PackedShard():
+                self.step(event.samples, event.path)
+            case Unit():
+                self.step(1, "training")
 
 
 def _duration(seconds: float) -> str:
@@ -110,7 +161,8 @@ class Stages:
 
     def __init__(self, stop: Callable[[], bool], *, quiet: bool) -> None:
         self._stop, self._quiet = stop, quiet
-        self._what, self._done, self._bar = "", 0, Progress(0, quiet=True)
+        self._what, self._done = "", 0
+        self._shown, self._bar = ExitStack(), Progress(0, quiet=True)
 
     def __enter__(self) -> Self:
         return self
@@ -125,12 +177,12 @@ class Stages:
         if what != self._what:
             self.close()
             self._what, self._done = what, done
-            self._bar = Progress(total, done, quiet=self._quiet)
+            self._bar = self._shown.enter_context(Progress(total, done, quiet=self._quiet))
         if done == total or done - self._done >= total / 20:
             self._bar.step(done - self._done, what)
             self._done = done
 
     def close(self) -> None:
         """End the bar that is shown."""
-        self._bar.__exit__()
+        self._shown.close()
         self._what, self._bar = "", Progress(0, quiet=True)

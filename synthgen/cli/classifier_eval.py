@@ -35,19 +35,17 @@ def command(
 
     Example: synthgen classifier-eval evaluate-phantom --out runs/evaluate-phantom/report
     """
-    from synthgen import evaluate
-    from synthgen.extensions import EXTENSIONS
-    from synthgen.plan import manifest as manifests
+    from synthgen import study
 
     if rescore:
-        evaluate.rescore(out)
+        study.rescore(out)
     else:
-        read = manifests.read(manifest, EXTENSIONS)
         with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
-            job = evaluate.prepare(read, out, EXTENSIONS, given=synthetic, progress=stages)
-            with _progress.Progress(len(job.names), evaluate.finished(job), quiet=quiet, unit="trainings") as bar:
-                for _ in evaluate.evaluate(job, workers=workers, stop=stop, progress=stages):
+            task = study.evaluate(manifest, out, synthetic=synthetic, workers=workers, stop=stop, progress=stages)
+            with _progress.Events(quiet=quiet) as events:
+                events.begin(task.stage)
+                for training in task:
                     stages.close()
-                    bar.step(1, "training")
+                    events.show(training)
     if not quiet:
         click.echo(f"{out / 'report.html'}  the report; report.md and CSV files beside it")

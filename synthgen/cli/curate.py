@@ -1,11 +1,15 @@
 """``synthgen curate``: scores what was made, and judges which images are kept."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from synthgen.cli import _options, _progress, _survivors
 from synthgen.errors import InputError
+
+if TYPE_CHECKING:
+    from synthgen.study import Dataset, Run
 
 
 def check(backbone: str | None, *, report: bool) -> None:
@@ -18,23 +22,20 @@ def check(backbone: str | None, *, report: bool) -> None:
         raise InputError("--backbone: it gives the features of a report; add --report")
 
 
-def alone(directory: Path, manifest: Path | None) -> bool:
+def alone(folder: "Run | Dataset", manifest: Path | None) -> bool:
     """Whether a folder can be reported on and not judged: a packed dataset, or a run whose manifest has no rules."""
-    from synthgen.extensions import EXTENSIONS
-    from synthgen.runs import run_folder
+    from synthgen.study import Run
 
-    if manifest is not None:
-        return False
-    return not run_folder.is_run(directory) or run_folder.read_plan(directory, EXTENSIONS).manifest.curation is None
+    return manifest is None and not (isinstance(folder, Run) and folder.plan.manifest.curation)
 
 
-def write(directory: Path, backbone: str | None, *, quiet: bool) -> None:
+def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None:
     """Write a folder's fidelity report with progress, and say its first table."""
+    from synthgen import study
     from synthgen.curate import fidelity
-    from synthgen.extensions import EXTENSIONS
 
     with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
-        found = fidelity.report(directory, EXTENSIONS, backbone=backbone or fidelity.BACKBONE, progress=stages)
+        found = study.fidelity(folder, backbone=backbone or fidelity.BACKBONE, progress=stages)
     if quiet:
         return
     click.echo("".join(f"{line}\n" for line in (*fidelity.overall(found.rows), *found.notes)), nl=False)
@@ -70,35 +71,28 @@ def command(
 
     Example: synthgen curate runs/quickstart/work
     """
+    from synthgen import study
+
     check(backbone, report=report)
-    code = 0
-    if not (report and alone(directory, manifest)):
-        code = _judge(directory, manifest, parity=require_parity, quiet=quiet)
+    code, folder = 0, study.open_folder(directory) if report else study.open_run(directory)
+    if not (report and alone(folder, manifest)):
+        code = _judge(folder, manifest, parity=require_parity, quiet=quiet)
     if report:
-        write(directory, backbone, quiet=quiet)
+        write(study.open_folder(directory) if manifest else folder, backbone, quiet=quiet)
     return code
 
 
-def _judge(directory: Path, manifest: Path | None, *, parity: bool, quiet: bool) -> int:
+def _judge(folder: "Run | Dataset", manifest: Path | None, *, parity: bool, quiet: bool) -> int:
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
-    from synthgen.curate import Scored, Survivors
 
-    planned = study.plan_to_curate(directory, manifest)
-    outcome: Survivors | None = None
-    progress = _progress.Progress(0, quiet=True)
-    with _progress.stoppable() as stop:
-        for step in study.curate(directory, planned, stop):
-            if isinstance(step, study.Stage):
-                progress = _progress.Progress(step.total, quiet=quiet or not step.total)
-            elif isinstance(step, Scored):
-                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Survivors):
-                outcome = step
-        progress.__exit__()
-    if outcome is None:
-        raise TypeError("curation ended without an outcome")
+    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+        task = study.curate(folder, manifest=manifest, stop=stop)
+        events.begin(task.stage)
+        for event in task:
+            events.show(event)
+    outcome = task.result()
     if not quiet:
         _survivors.show(outcome)
-        click.echo(f"verdicts, survivors.csv and survivors.png in {directory}")
+        click.echo(f"verdicts, survivors.csv and survivors.png in {folder.root}")
     return _survivors.complain(outcome, parity=parity)

@@ -23,19 +23,20 @@ def command(manifest: Path, *, out: Path, device: str, quiet: bool) -> int:
 
     Example: synthgen finetune my-study.yaml --out runs/my-study
     """
-    from synthgen import finetune
+    from synthgen import study
+    from synthgen.finetune import Trained
 
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
-    job = finetune.prepare(_options.plan(manifest, out, quiet=quiet), out)
-    steps, lines = _progress.Steps(), list[str]()
-    with _progress.stoppable() as stop, _progress.Progress(job.steps, quiet=quiet, unit="steps") as progress:
-        for made in finetune.finetune(job, device, stop=stop):
-            if isinstance(made, finetune.Trained):
+    planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
+    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+        task = study.finetune(planned, out, device=device, stop=stop)
+        events.begin(task.stage)
+        for made in task:
+            events.show(made)
+            if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")
-            else:
-                progress.step(steps.more(made), made.adapter, made.seconds)
     if not quiet:
-        click.echo("\n".join([*lines, _summary(out, len(job.todo), len(job.finished))]))
+        click.echo("\n".join([*lines, _summary(out, len(task.job.todo), len(task.job.finished))]))
     return 0
 
 

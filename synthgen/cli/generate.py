@@ -59,65 +59,46 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
 
     Example: synthgen generate quickstart --out runs/quickstart/work
     """
-    from synthgen import generate
+    from synthgen import study
 
     planned = _options.plan(manifest, out, quiet=quiet)
     if top_up:
-        return _fill(planned, out, quiet=quiet, **options)
-    selection = generate.Selection(
-        shards=options["shards"] or (None, None), array=options["array"] or (0, 1), limit=options["limit"]
-    )
-    job = generate.prepare(planned, out, selection)
-    made, failed = job.finished
-    counts = [made, failed]
-    wish = _options.wish(options)
-    total = job.samples + made + failed
-    with _progress.stoppable() as stop, _progress.Progress(total, made + failed, quiet=quiet) as progress:
-        receipts = generate.generate(job, wish, runner_name=options["runner"], workers=options["workers"], stop=stop)
-        for receipt in receipts:
-            counts[0] += receipt.count
-            counts[1] += receipt.failed
-            progress.step(len(receipt.samples), f"{receipt.entry} {receipt.shard:05d}", receipt.timing["seconds"])
+        return _top_up(planned, out, quiet=quiet, **options)
+    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+        task = study.generate(planned, out, stop=stop, **options)
+        made, failed = before, _ = task.job.finished
+        events.begin(task.stage)
+        for receipt in task:
+            made, failed = made + receipt.count, failed + receipt.failed
+            events.show(receipt)
     if not quiet:
-        click.echo(_summary(out, counts[0], counts[1], made, planned.samples))
-    return 1 if counts[1] else 0
+        click.echo(_summary(out, made, failed, before, planned.samples))
+    return 1 if failed else 0
 
 
-def _fill(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
+def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     """Generate, curate and top up."""
     from synthgen import study
-    from synthgen.curate import Scored, Survivors
+    from synthgen.curate import Survivors
     from synthgen.errors import InputError
-    from synthgen.runs.receipts import Receipt
 
     if any(options.pop(name) for name in ("shards", "array", "limit")):
         raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")
-    if planned.manifest.curation is None or planned.manifest.curation.written.quota is None:
-        raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
-    wish, outcome, progress = _options.wish(options), None, _progress.Progress(0, quiet=True)
-    with _progress.stoppable() as stop:
-        steps = study.fill(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
-        for step in steps:
-            if isinstance(step, study.Stage):
-                progress.__exit__()
-                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total)
-            elif isinstance(step, Receipt):
-                progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
-            elif isinstance(step, Scored):
-                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Survivors):
-                outcome = step
-        progress.__exit__()
-    filled = study.plan_of(out)
-    failed = study.failed(filled, out)
+    outcome: Survivors | None = None
+    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+        task = study.top_up(planned, out, stop=stop, **options)
+        for event in task:
+            events.show(event)
+            outcome = event if isinstance(event, Survivors) else outcome
+    filled = task.result()
     if outcome is None:
         raise TypeError("curation ended without an outcome")
     if not quiet:
         _survivors.show(outcome)
-        rounds = f" in {len(filled.rounds)} rounds" if filled.rounds else ""
-        more = filled.samples - sum(entry.base.samples for entry in filled.entries.values())
+        rounds = f" in {len(filled.plan.rounds)} rounds" if filled.plan.rounds else ""
+        more = filled.plan.samples - sum(entry.base.samples for entry in filled.plan.entries.values())
         click.echo(f"{more:,} images beyond the plan's{rounds}")
-    return _survivors.complain(outcome) or (1 if failed else 0)
+    return _survivors.complain(outcome) or (1 if filled.failed else 0)
 
 
 def _summary(out: Path, made: int, failed: int, before: int, planned: int) -> str:

@@ -14,12 +14,11 @@ from synthgen.cli import _options, _progress
 @click.option("--partial", is_flag=True, help="Pack what is there of a run that is not finished.")
 @click.option(
     "--format",
-    "layout",
     metavar="[webdataset|parquet|imagefolder|NAME]",
     help="Tars, Parquet files with the images in them, image files, or a plug-in's; the manifest's pack.format if left "
     "out.",
 )
-@click.option("--card", "template", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
+@click.option("--card", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
 @click.option(
     "--report",
     type=_options.FOLDER,
@@ -45,11 +44,12 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
     """
     from synthgen import study
 
-    planned = study.plan_of(directory)
-    with _progress.Progress(planned.samples, quiet=quiet) as progress:
-        shards = 0
-        for shard in study.pack(directory, out, **options):
-            progress.step(shard.samples, shard.path)
+    shards = 0
+    with _progress.Events(quiet=quiet) as events:
+        task = study.pack(directory, out, **options)
+        events.begin(task.stage)
+        for shard in task:
+            events.show(shard)
             shards += 1
     if report and not study.add_report(out, report) and not quiet:
         click.echo(f"{out}: the card's template has no place for a report", err=True)

@@ -45,8 +45,10 @@ def command(
     from synthgen.phantom.conditions import CONDITIONS
     from synthgen.phantom.skin_colour import TONES
 
-    wish = write_folder.PhantomOptions(labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks)
-    job = write_folder.prepare(out, wish)
+    options = write_folder.PhantomOptions(
+        labels or tuple(CONDITIONS), tones or tuple(TONES), per_cell, seed, site, masks
+    )
+    job = write_folder.prepare(out, options)
     before = len(job.finished)
     with _progress.stoppable() as stop, _progress.Progress(len(job.rows), before, quiet=quiet) as progress:
         for count in write_folder.write(job, stop):

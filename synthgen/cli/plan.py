@@ -20,11 +20,10 @@ def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
 
     Example: synthgen plan quickstart
     """
-    from synthgen.extensions import EXTENSIONS
+    from synthgen import study
     from synthgen.plan import estimate
-    from synthgen.runs import load_plan
 
-    planned = load_plan.read(manifest, EXTENSIONS)
+    planned = study.plan(manifest)
     forecast = estimate.forecast(planned)
     if as_json:
         click.echo(json.dumps(forecast.to_dict()))

@@ -26,12 +26,8 @@ def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet
 
     Example: synthgen preview runs/quickstart/work --out preview.html
     """
-    from synthgen import preview
-    from synthgen.errors import InputError
-    from synthgen.extensions import EXTENSIONS
+    from synthgen import study
 
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--out {out}: the gallery is an HTML file; name it {out.stem}.html")
-    sheet = preview.show(directory, out, EXTENSIONS, limit, starts=not no_originals)
+    sheet = study.preview(directory, out, limit=limit, originals=not no_originals)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

@@ -20,7 +20,7 @@ from synthgen.core import hub
 @click.option("--tag", default="", help="Tag the commit, once every file was compared.")
 @click.option("--message", default="", help="The first words of the commit's message; the digests follow.")
 @_options.verbosity
-def command(dataset: Path, *, dry_run: bool, quiet: bool, revision: str, **options: Any) -> None:
+def command(dataset: Path, *, dry_run: bool, quiet: bool, **options: Any) -> None:
     """Publish a packed dataset on the Hugging Face Hub: nobody ever sees half of it.
 
     Checks the folder first. Then the bytes go, unseen, and one commit shows shards, metadata and card together and
@@ -29,29 +29,28 @@ def command(dataset: Path, *, dry_run: bool, quiet: bool, revision: str, **optio
 
     Example: synthgen publish runs/quickstart/dataset --repo ORG/NAME --dry-run
     """
-    from synthgen import publish
+    from synthgen import study
+    from synthgen.publish import Begun, Checked, Committed, Compared, Merged, Published, Sent
 
-    wish = publish.PublishOptions(dry_run=dry_run, branch=revision, **options)
-    progress, done = _progress.Progress(0, quiet=True), 0
-    with _client_silent():
-        for event in publish.publish(dataset, wish):
+    done = 0
+    with _client_silent(), _progress.Events(quiet=quiet) as events:
+        for event in study.publish(dataset, dry_run=dry_run, **options):
             match event:
-                case publish.Begun():
-                    progress.__exit__()
-                    progress, done = _progress.Progress(event.size // 1000, quiet=quiet, unit="kB"), 0
-                case publish.Checked() | publish.Sent():
-                    progress.step((done + event.size) // 1000 - done // 1000, event.path)
+                case Begun():
+                    events.begin(study.Stage("publish", event.size // 1000, unit="kB"))
+                    done = 0
+                case Checked() | Sent():
+                    events.step((done + event.size) // 1000 - done // 1000, event.path)
                     done += event.size
-                case publish.Compared():
-                    progress.__exit__()
+                case Compared():
+                    events.end()
                     _show(event, dry_run=dry_run, quiet=quiet)
-                case publish.Committed() if not quiet:
+                case Committed() if not quiet:
                     click.echo(f"{event.reference}: commit {event.commit[:12]}, {event.operations:,} files", err=True)
-                case publish.Merged() if not quiet:
+                case Merged() if not quiet:
                     click.echo(f"pull request {event.pull_request}: merged", err=True)
-                case publish.Published() if not quiet:
+                case Published() if not quiet:
                     click.echo(_summary(event))
-    progress.__exit__()
 
 
 def _show(compared: Any, *, dry_run: bool, quiet: bool) -> None:

@@ -21,43 +21,20 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     Example: synthgen run quickstart
     """
     from synthgen import study
-    from synthgen.curate import Scored, Survivors
-    from synthgen.evaluate import Unit
-    from synthgen.extensions import EXTENSIONS
-    from synthgen.finetune import Step
-    from synthgen.pack import PackedShard
-    from synthgen.plan import manifest as manifests
-    from synthgen.runs.receipts import Receipt
+    from synthgen.curate import Survivors
 
-    out = out or Path("runs") / manifests.read(manifest, EXTENSIONS).document.name
-    planned = _options.plan(manifest, out / "work", quiet=quiet)
-    wish = _options.wish(options)
-    progress, steps, outcome = _progress.Progress(0, quiet=True), _progress.Steps(), None
-    with _progress.stoppable() as stop:
-        parts = study.run(planned, out, wish, stop=stop, runner_name=options["runner"], workers=options["workers"])
-        for step in parts:
-            if isinstance(step, study.Stage):
-                progress.__exit__()
-                if not quiet:
-                    click.echo(f"{step.verb} ...", err=True)
-                progress = _progress.Progress(step.total, step.done, quiet=quiet or not step.total, unit=step.unit)
-            elif isinstance(step, Receipt):
-                progress.step(len(step.samples), f"{step.entry} {step.shard:05d}", step.timing["seconds"])
-            elif isinstance(step, Step):
-                progress.step(steps.more(step), step.adapter, step.seconds)
-            elif isinstance(step, Scored):
-                progress.step(step.images, f"{step.scorer} {step.entry} {step.shard:05d}")
-            elif isinstance(step, Survivors):
-                outcome = step
-            elif isinstance(step, PackedShard):
-                progress.step(step.samples, step.path)
-            elif isinstance(step, Unit):
-                progress.step(1, "training")
-        progress.__exit__()
-    planned = study.plan_of(out / "work")  # what was topped up included
-    failed = study.failed(planned, out / "work")
+    read = study.read_manifest(manifest)
+    out, outcome = out or study.study_folder(read), None
+    planned = _options.plan(read, out / "work", quiet=quiet)
+    with _progress.stoppable() as stop, _progress.Events(quiet=quiet, named=True) as events:
+        task = study.run(planned, out, stop=stop, **options)
+        for event in task:
+            events.show(event)
+            outcome = event if isinstance(event, Survivors) else outcome
+    made = task.result()
+    failed = made.failed
     if not quiet:
-        click.echo(_summary(out, planned.samples, failed))
+        click.echo(_summary(out, made.plan.samples, failed))
     missed = _survivors.complain(outcome) if outcome else 0
     return 1 if failed else missed
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
+from synthgen import __version__
 from synthgen.errors import UnavailableError
 
 DType = Literal["float32", "bfloat16", "float16"]
@@ -148,14 +149,15 @@ def channels_last(device_kind: str) -> bool:
 
 
 def versions() -> dict[str, str]:
-    """The installed versions of the packages that compute or encode images."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    """The versions of the packages that compute or encode images, of synthgen the one that runs."""
+    return {package: __version__ if package == "synthgen" else _installed(package) for package in PACKAGES}
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def available() -> list[str]:

@@ -63,7 +63,7 @@ def _from_receipts(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> Imag
 
     numbers = {cell: number for number, cell in enumerate(cells)}
     keys, cell, sha256s = list[str](), list[int](), list[str]()
-    for shard in finished_shards.shards(root, plan):
+    for shard in finished_shards.finished_shards(plan, root):
         sha256s.append(shard.receipt.sha256)
         name, places = shard.entry.name, shard.entry.places
         for index, outcome in zip(shard.entry.places_of(shard.receipt.shard), shard.receipt.samples, strict=True):

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
 from synthgen.core import atomic, table_file
 from synthgen.curate.scorers import Batch, Context, Module, Scorer, code_of, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
-from synthgen.runs import tar_samples
-from synthgen.runs.receipts import Ledger
+from synthgen.runs import run_folder, tar_samples
+from synthgen.runs.finished_shards import finished_shards
 from synthgen.vision.images import codec
 
 FOLDER = "scores"
@@ -58,12 +57,9 @@ class Shard:
 
 def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
-    for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
-            receipt = ledger.trusted(number)
-            if receipt is not None:
-                yield Shard(name, number, ledger.tar(number), receipt.sha256, receipt.count)
+    for shard in finished_shards(plan, root):
+        receipt = shard.receipt
+        yield Shard(receipt.entry, receipt.shard, shard.tar, receipt.sha256, receipt.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +86,14 @@ class Scoring:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
         self._scorer: Scorer = self._module.open_scorer(settings, context)
-        identity = {"scorer": name, "settings": settings.model_dump(mode="json"), **self._scorer.facts}
-        identity |= code_of(name, self._module)
+        identity = {
+            "scorer": name,
+            "settings": settings.model_dump(mode="json"),
+            **self._scorer.facts,
+            **code_of(name, self._module),
+        }
         self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        self._facts = identity | {"digest": self.digest, "generator": f"synthgen {__version__}"}
+        self._facts = identity | {"digest": self.digest, "generator": run_folder.signature(root)}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
 
     @property

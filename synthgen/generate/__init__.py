@@ -1,4 +1,4 @@
-"""Makes every planned image that is not made yet, shard by shard, and yields their receipts."""
+"""Every planned image that is not made yet is made, shard by shard, and the receipts of the shards are yielded."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,12 +10,12 @@ from synthgen.generate.worker import Work, never
 from synthgen.plan import Plan, ShardRef, throughput
 from synthgen.runs.receipts import Receipt
 
-__all__ = ["Job", "Selection", "generate", "prepare"]
+__all__ = ["GenerateJob", "Selection", "generate", "prepare"]
 
 
 def generate(
     job: GenerateJob,
-    wish: DeviceRequest | None = None,
+    request: DeviceRequest | None = None,
     *,
     runner_name: str = "local",
     workers: int | None = None,
@@ -31,7 +31,7 @@ def generate(
         return
     local = runner_name == "local"
     root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
-    work = Work(job.plan, root, wish or DeviceRequest(), stop if local else never)
+    work = Work(job.plan, root, request or DeviceRequest(), stop if local else never)
     run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):

@@ -1,4 +1,4 @@
-"""What there is to do in a run: the planned work shards that are not made yet."""
+"""The planned work shards of a run that are not made yet."""
 
 import logging
 from collections.abc import Set
@@ -8,6 +8,7 @@ from pathlib import Path
 from synthgen.errors import InputError
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.runs import run_folder
+from synthgen.runs.finished_shards import finished_shards
 from synthgen.runs.receipts import Ledger
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class GenerateJob:
-    """What there is to do in a run.
+    """The work shards of a run that are to be made.
 
     Attributes:
         plan: The plan.
@@ -54,7 +55,7 @@ class GenerateJob:
 
 
 def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> GenerateJob:
-    """Claim a folder for a plan and find the shards that are not finished.
+    """The shards of a plan that are not finished in a folder, which is the plan's from now on.
 
     Raises:
         PlanMismatchError: The folder holds another plan.
@@ -68,12 +69,14 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Gener
         raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
     run_folder.reserve(root, plan)
     ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    finished = finished_shards(plan, root, refs[part::parts])
+    counts = {shard.ref: (shard.receipt.count, shard.receipt.failed) for shard in finished}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0
     begun, waiting = set[ShardRef](), 0
     for ref in refs[part::parts]:
-        entry, receipt = plan.entries[ref.entry], ledgers[ref.entry].trusted(ref.number)
-        if receipt is not None:
-            made, failed = made + receipt.count, failed + receipt.failed
+        entry = plan.entries[ref.entry]
+        if ref in counts:
+            made, failed = made + counts[ref][0], failed + counts[ref][1]
         elif selection.limit is not None and planned >= selection.limit:
             continue
         elif entry.parent and not _there(ledgers[entry.parent], entry, plan.entries[entry.parent], ref.number, begun):

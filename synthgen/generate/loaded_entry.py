@@ -30,7 +30,7 @@ class Entry:
 
 
 def begin(
-    plan: EntryPlan, recipe: Recipe, *, root: Path, wish: DeviceRequest, output: Output, originals: StartImages
+    plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, originals: StartImages
 ) -> Entry:
     """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
@@ -38,19 +38,19 @@ def begin(
         plan: The entry.
         recipe: How the samples at hand are made; of an entry with several adapters, with one of them.
         root: The run's folder.
-        wish: What the user asks of the environment.
+        request: What the user asks of the environment.
         output: How images are stored.
         originals: Reads the images that samples start from.
 
     Raises:
-        PlanMismatchError: The wish is another than the run was begun with.
+        PlanMismatchError: The request is another than the run was begun with.
         UnavailableError: What was asked for can't be had on this device.
     """
-    honoured = run_folder.apply_pin(run_folder.pinned(root, plan.name), wish)
-    environment = strategies.environment(recipe, honoured, plan.shard_samples)
+    wanted = run_folder.apply_pin(run_folder.pinned(root, plan.name), request)
+    environment = strategies.environment(recipe, wanted, plan.shard_samples)
     environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
     environment = run_folder.pin(root, plan.name, environment)
-    run_folder.apply_pin(environment, wish)  # another process may have pinned in between
+    run_folder.apply_pin(environment, request)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest)
     ledger.sweep()
     return Entry(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder
+from synthgen.core import adapter_folder, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, UnavailableError
@@ -14,14 +14,15 @@ from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
-from synthgen.runs import dataset_folder, run_folder, start_images, tar_samples
-from synthgen.runs.receipts import Ledger
+from synthgen.runs import run_folder
+from synthgen.runs.folders import Run, open_folder
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
 from synthgen.vision.images.codec import Encoding
 
 TOLERANCE = 40.0
+_OURS = "package synthgen"
 _log = logging.getLogger(__name__)
 
 
@@ -47,13 +48,13 @@ class Reproduction:
         return self.identical or self.psnr >= TOLERANCE
 
 
-def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None) -> Reproduction:
+def reproduce(root: Path, key: str, extensions: Extensions, work: Path | None = None) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
 
     Args:
         root: A run, or a packed dataset.
         key: The image's key.
-        doors: The strategies and sources there are.
+        extensions: The plug-ins there are.
         work: For an image of a packed dataset that an adapter made, the run that holds the adapter; it is never packed.
 
     Raises:
@@ -61,44 +62,13 @@ def reproduce(root: Path, key: str, doors: Extensions, work: Path | None = None)
         InputError: The folder holds no such image, or its manifest now plans another one under that key.
         UnavailableError: Its model can't be had here.
     """
-    if run_folder.is_run(root):
-        plan = run_folder.read_plan(root, doors)
-        stored, pin = _from_run(root, plan, key)
-    elif dataset_folder.is_dataset(root):
-        plan = dataset_folder.read_plan(root, doors)
-        stored, pin = _from_dataset(root, key)
-    else:
-        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+    folder = open_folder(root, extensions)
+    stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
-    sample = _planned(plan, record)
-    run = run_folder.is_run(root)
-    found = start_images.of_run(plan, root) if run else start_images.of_dataset(plan, root, [sample])
-    recipe = run_folder.located(sample.recipe, root if run else work)
-    return _compare(stored, record, _make(plan, replace(sample, recipe=recipe), pin, found))
-
-
-def _from_run(root: Path, plan: Plan, key: str) -> tuple[TarSample, Environment]:
-    sample = plan.find(key)
-    if sample is None:
-        raise InputError(f"{root}: the plan has no image `{key}`")
-    entry = plan.entries[sample.recipe.entry]
-    ledger, number = Ledger(root, entry.name, entry.digest), entry.shard_of(sample.index)
-    receipt = ledger.trusted(number)
-    if receipt is None:
-        raise InputError(f"{root}: the shard of `{key}` is not made yet, or damaged")
-    for stored in tar_samples.read(ledger.tar(number)):
-        if stored.key == key:
-            return stored, Environment(**receipt.environment)
-    raise InputError(f"{root}: `{key}` could not be made; its receipt says why")
-
-
-def _from_dataset(root: Path, key: str) -> tuple[TarSample, Environment]:
-    stored = dataset_folder.read_sample(root, key)
-    if stored is None:
-        raise InputError(f"{root}: no image `{key}` in its metadata")
-    entry = Record.from_json(stored.files["json"]).entry
-    environments: dict[str, Any] = dataset_folder.read_provenance(root)["environments"]
-    return stored, Environment(**environments[entry])
+    sample = _planned(folder.plan, record)
+    recipe = run_folder.located(sample.recipe, root if isinstance(folder, Run) else work)
+    content = _make(folder.plan, replace(sample, recipe=recipe), pin, folder.start_images([sample]))
+    return _compare(stored, record, content)
 
 
 def _planned(plan: Plan, record: Record) -> Sample:
@@ -113,9 +83,9 @@ def _planned(plan: Plan, record: Record) -> Sample:
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     shard_samples = plan.manifest.document.output.shard_samples
-    wish = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
+    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
     try:
-        here = strategies.environment(sample.recipe, wish, shard_samples)
+        here = strategies.environment(sample.recipe, request, shard_samples)
     except UnavailableError as error:
         here = strategies.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
@@ -146,7 +116,8 @@ def _differences(pin: Environment, here: Environment) -> list[tuple[str, Any, An
     there, now = pin.to_dict(), here.to_dict()
     there |= {f"package {name}": number for name, number in there.pop("versions").items()}
     now |= {f"package {name}": number for name, number in now.pop("versions").items()}
-    return [(what, there[what], now.get(what)) for what in there if there[what] != now.get(what)]
+    found = [(what, there[what], now.get(what)) for what in there if there[what] != now.get(what)]
+    return [one for one in found if one[0] != _OURS or not releases.same_bytes(str(one[1]), str(one[2]))]
 
 
 def _compare(stored: TarSample, record: Record, content: bytes) -> Reproduction:

@@ -21,6 +21,7 @@ from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
+from synthgen.runs.finished_shards import finished_shards
 from synthgen.runs.receipts import Receipt
 from synthgen.runs.start_images import StartImages, of_run
 
@@ -45,7 +46,7 @@ class Work:
 
     plan: Plan
     root: Path
-    wish: DeviceRequest
+    request: DeviceRequest
     stop: Callable[[], bool] = never
     _loaded: Entry | None = field(default=None, init=False, repr=False)
 
@@ -130,7 +131,7 @@ class Work:
                 plan,
                 recipe,
                 root=self.root,
-                wish=self.wish,
+                request=self.request,
                 output=self.plan.manifest.document.output,
                 originals=self.start_images,
             )
@@ -138,12 +139,13 @@ class Work:
 
     def _with_half_the_batch(self, entry: Entry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
-        if self.wish.batch_size is not None or batch_size == 1:
+        if self.request.batch_size is not None or batch_size == 1:
             raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")
         half = batch_size // 2
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)
         entry.environment = dataclasses.replace(entry.environment, batch_size=smaller)
-        if not entry.started and not any(entry.ledger.trusted(number) for number in range(entry.plan.shards)):
+        refs = (ShardRef(entry.plan.name, number) for number in range(entry.plan.shards))
+        if not entry.started and not any(True for _ in finished_shards(self.plan, self.root, refs)):
             run_folder.lower_batch_size(self.root, entry.plan.name, half)
         return half

@@ -32,7 +32,7 @@ def encode(entry: Entry, made: MadeSample) -> EncodedSample:
         sample,
         image_sha256=sha256,
         model_revision=entry.environment.model_revision,
-        generator=f"synthgen {__version__}",
+        generator=f"synthgen {entry.environment.versions.get('synthgen', __version__)}",
     )
     outcome = SampleOutcome(sample.key, "made", sample.attempt, made.outcomes, sha256)
     files = {

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from synthgen import __version__
+from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report
@@ -20,16 +20,17 @@ from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
 from synthgen.plan.manifest import Layout, Pack
-from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import dataset_folder, run_folder
+from synthgen.runs import dataset_folder
+from synthgen.runs.folders import Run
 
+# The sha256 of the template that shipped with the oldest release that makes the same bytes as this one.
+_SHIPPED_CARD = "b377fd453b9b03d8f3e06d35da3deb628eb0d306fe75aa03e09fa631977bfde4"
 __all__ = ["PackedShard", "add_report", "pack"]
 
 
 def pack(
-    root: Path,
+    run: Run,
     out: Path,
-    doors: Extensions,
     *,
     partial: bool = False,
     workers: int = 1,
@@ -41,9 +42,8 @@ def pack(
     Packing what is packed there already yields nothing and changes nothing.
 
     Args:
-        root: The run.
+        run: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
-        doors: The strategies there are.
         partial: Pack what is there of a run that is not finished.
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
@@ -55,13 +55,13 @@ def pack(
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
-    found = inventory.collect(root, run_folder.read_plan(root, doors), partial=partial)
+    found = inventory.collect(run, partial=partial)
     pack = found.plan.manifest.document.pack
     known = formats.plugins.with_files(found.plan.manifest.plugins)
     pack = pack.model_copy(update={"format": known.named(layout or pack.format)})
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
-    digest = _digest(found, pack, read.text)
+    digest = _digest(found, pack, read.text if template else "")
     dataset = DatasetFiles(found, pack, digest, read)
     if _is_packed(out, digest) and not scratch.leftovers(out):
         return
@@ -87,14 +87,23 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
 
 
 def _digest(found: Inventory, pack: Pack, template: str) -> str:
-    """The sha256 that names a dataset: what is in it and how it is cut and described."""
+    """The sha256 that names a dataset: what is in it and how it is cut and described.
+
+    It is the same whichever release packs it of those that make the same bytes, and whatever words such a release gives
+    the card that ships; so a later one finds packed what an earlier one has packed.
+
+    Args:
+        found: What the run holds.
+        pack: How it is laid out, split and cut.
+        template: The text of the card's template; empty for the one that ships.
+    """
     content = {
         "plan": found.plan.digest,
         "shards": found.digest,
         "pack": pack.model_dump(mode="json"),
         "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
-        "card": hashlib.sha256(template.encode()).hexdigest(),
-        "generator": __version__,
+        "card": hashlib.sha256(template.encode()).hexdigest() if template else _SHIPPED_CARD,
+        "generator": releases.generation(),
     }
     if code := formats.plugins.versions(pack.format):
         content["format"] = code

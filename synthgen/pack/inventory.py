@@ -7,6 +7,7 @@ from synthgen.errors import IncompleteError, InputError
 from synthgen.pack.card import Summary
 from synthgen.plan import Plan
 from synthgen.runs import finished_shards, verdicts
+from synthgen.runs.folders import Run
 from synthgen.runs.receipts import Receipt
 
 
@@ -29,17 +30,18 @@ class Inventory:
     judged: verdicts.CurationSummary | None = None
 
 
-def collect(root: Path, plan: Plan, *, partial: bool) -> Inventory:
-    """Go through a run's receipts.
+def collect(run: Run, *, partial: bool) -> Inventory:
+    """What the receipts of a run add up to.
 
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for; or its verdicts are missing,
             or older than its images, scores or rules.
         InputError: There is no image at all, or none was accepted.
     """
+    root, plan = run.root, run.plan
     entries: dict[str, Summary] = {}
     sha256s = list[str]()
-    for shard in finished_shards.shards(root, plan):
+    for shard in run.finished_shards():
         sha256s.append(shard.receipt.sha256)
         _add(entries.setdefault(shard.entry.name, Summary()), shard.receipt)
     if len(sha256s) < plan.shards and not partial:

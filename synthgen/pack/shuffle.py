@@ -97,7 +97,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
     seed = found.plan.manifest.document.seed
-    for tar, shard in enumerate(finished_shards.shards(found.root, found.plan)):
+    for tar, shard in enumerate(finished_shards.finished_shards(found.plan, found.root)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))

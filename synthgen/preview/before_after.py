@@ -4,7 +4,7 @@ import io
 import itertools
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -12,10 +12,9 @@ from PIL import Image
 from synthgen.errors import DamagedError, InputError, one_line
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
-from synthgen.runs.start_images import StartImages
+from synthgen.runs.folders import Dataset, Run
 from synthgen.vision.picture import THUMBNAIL, Picture
 
-Find = Callable[[Plan, Sequence[Sample]], StartImages]
 _DRAWN = "phantom"  # the source whose images are no photographs
 _log = logging.getLogger(__name__)
 
@@ -35,20 +34,18 @@ class Pairs:
     missing: bool = False
 
 
-def pair_with_start_images(pictures: Sequence[Picture], read_plan: Callable[[], Plan], find: Find) -> Pairs:
+def pair_with_start_images(pictures: Sequence[Picture], folder: Run | Dataset) -> Pairs:
     """Pictures, each with the image that it starts from; none of them where one can't be had, and ``missing`` says so.
 
     Args:
         pictures: What is shown.
-        read_plan: Reads their plan; called only where a picture starts from an image.
-        find: What finds the images that some samples of the plan start from.
+        folder: The run or dataset that they are from; its plan is read only where a picture starts from an image.
     """
     if not any(map(_starts_from_image, pictures)):
         return Pairs(pictures)
     try:
-        plan = read_plan()
-        samples = [_sample_of(plan, picture) for picture in pictures if _starts_from_image(picture)]
-        contents = _contents(plan, samples, find)
+        plan = folder.plan
+        contents = _contents(folder, [_sample_of(plan, picture) for picture in pictures if _starts_from_image(picture)])
     except (InputError, DamagedError, OSError) as error:
         _log.warning("the gallery lacks the images that its pictures start from: %s", one_line(error))
         return Pairs(pictures, missing=True)
@@ -69,13 +66,13 @@ def _sample_of(plan: Plan, picture: Picture) -> Sample:
     return sample
 
 
-def _contents(plan: Plan, samples: Sequence[Sample], find: Find) -> dict[str, bytes]:
+def _contents(folder: Run | Dataset, samples: Sequence[Sample]) -> dict[str, bytes]:
     """What each sample starts from, by its key; read once an entry, a work shard at a time."""
     samples = [sample for sample in samples if sample.source or sample.parent]
-    originals, found, known = find(plan, samples), dict[tuple[str, str], bytes](), dict[bytes, bytes]()
+    originals, found, known = folder.start_images(samples), dict[tuple[str, str], bytes](), dict[bytes, bytes]()
 
     def place(sample: Sample) -> tuple[str, int]:
-        return sample.recipe.entry, plan.entries[sample.recipe.entry].shard_of(sample.index)
+        return sample.recipe.entry, folder.plan.entries[sample.recipe.entry].shard_of(sample.index)
 
     once = {_origin(sample): sample for sample in samples}
     for _, shard in itertools.groupby(sorted(once.values(), key=place), place):

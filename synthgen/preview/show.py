@@ -2,18 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen.errors import InputError
-from synthgen.plan import Plan
-from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
-from synthgen.preview.before_after import Find, Pairs, pair_with_start_images
-from synthgen.runs import dataset_folder, run_folder, start_images, verdicts
-from synthgen.runs.receipts import Ledger
+from synthgen.preview.before_after import Pairs, pair_with_start_images
+from synthgen.runs import dataset_folder
+from synthgen.runs.folders import Dataset, Run
 from synthgen.vision import contact_sheet
 from synthgen.vision.picture import Picture
 
@@ -22,43 +20,39 @@ Cell = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What there is to show: its title and facts, how many images each (entry, label, skin tone) has, its shards.
+    """What there is to show of a run or a dataset: its title, facts about it, and how many images each cell has.
 
-    ``plan`` reads its plan, and ``find`` what finds the images that samples of it start from. ``reasons`` says of each
-    image that was judged why it is rejected, and nothing of one that is accepted.
+    ``reasons`` says of each image that was judged why it is rejected, and nothing of one that is accepted.
     """
 
     title: str
     facts: Mapping[str, str]
     cells: Mapping[Cell, int]
     shards: Sequence[Path]
-    plan: Callable[[], Plan]
-    find: Find
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def show(root: Path, out: Path, doors: Extensions, limit: int = 5000, *, starts: bool = True) -> Path:
+def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = True) -> Path:
     """Write the gallery of a run or a dataset, and the contact sheet beside it as ``.png``; returns the sheet's path.
 
     Args:
-        root: A run or a packed dataset.
+        folder: A run or a packed dataset.
         out: The HTML file.
-        doors: The strategies there are.
         limit: Pictures shown at the most, the same number of each entry, label and skin tone.
         starts: Whether the page, never the sheet, shows beside each picture the image that it starts from.
 
     Raises:
-        InputError: The folder is neither, holds no image yet, or one of the two files is not ours to write over.
+        InputError: The folder holds no image yet, or one of the two files is not ours to write over.
     """
     sheet_path = check_own(out)
-    source = _source(root, doors)
+    source = _of_run(folder) if isinstance(folder, Run) else _of_dataset(folder)
     pictures = list(_pick(source, limit))
     if not pictures:
-        raise InputError(f"{root}: no image here yet")
+        raise InputError(f"{folder.root}: no image here yet")
     facts, images = dict(source.facts), sum(source.cells.values())
     if len(pictures) < images:
         facts["shown"] = f"{len(pictures):,} of {images:,} images"
-    pairs = pair_with_start_images(pictures, source.plan, source.find) if starts else Pairs(pictures)
+    pairs = pair_with_start_images(pictures, folder) if starts else Pairs(pictures)
     if pairs.missing:
         facts["originals"] = "not shown: the images that these pictures start from can't be had here"
     gallery.write_gallery(
@@ -66,7 +60,7 @@ def show(root: Path, out: Path, doors: Extensions, limit: int = 5000, *, starts:
         out,
         title=source.title,
         facts=facts,
-        reproduce_dir=str(root),
+        reproduce_dir=str(folder.root),
         photographs=pairs.photographs,
     )
     kept = [picture for picture in pictures if not picture.rejected]
@@ -85,26 +79,13 @@ def check_own(out: Path) -> Path:
     return out.with_suffix(".png")
 
 
-def _source(root: Path, doors: Extensions) -> _Source:
-    if run_folder.is_run(root):
-        return _of_run(root, run_folder.read_plan(root, doors))
-    if dataset_folder.is_dataset(root):
-        return _of_dataset(root, doors)
-    raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
-
-
-def _of_run(root: Path, plan: Plan) -> _Source:
-    document = plan.manifest.document
-    cells, found, made = Counter[Cell](), list[Path](), 0
+def _of_run(run: Run) -> _Source:
+    plan, document, cells = run.plan, run.plan.manifest.document, Counter[Cell]()
     for name, entry in plan.entries.items():
         for cell in entry.cells:
             cells[name, cell.label, tone_name(document.skin_tones.scale, cell.tone)] += cell.count
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
-            receipt = ledger.trusted(number)
-            if receipt:
-                found.append(ledger.tar(number))
-                made += receipt.count
+    finished = [(shard.tar, shard.receipt.count) for shard in run.finished_shards()]
+    made = sum(count for _, count in finished)
     facts = {
         "manifest": document.name,
         "seed": str(document.seed),
@@ -113,31 +94,21 @@ def _of_run(root: Path, plan: Plan) -> _Source:
     }
     if made < plan.samples:
         facts["made"] = f"{made:,} of {plan.samples:,} planned images"
-    reasons = verdicts.read_reasons(root) if (root / verdicts.FILE).exists() else {}
+    reasons = {verdict.key: "; ".join(verdict.reasons) for verdict in run.verdicts()}
     if reasons:
         facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
-    title = document.publish.pretty_name or document.name
-    return _Source(title, facts, cells, found, lambda: plan, lambda plan, _: start_images.of_run(plan, root), reasons)
+    return _Source(document.publish.pretty_name or document.name, facts, cells, [tar for tar, _ in finished], reasons)
 
 
-def _of_dataset(root: Path, doors: Extensions) -> _Source:
-    provenance = dataset_folder.read_provenance(root)
+def _of_dataset(dataset: Dataset) -> _Source:
+    provenance = dataset.provenance
     facts = {
         "manifest": provenance["name"],
         "seed": provenance["seed"],
         "plan": provenance["plan_digest"][:16],
         "models": ", ".join(provenance["models"]),
     }
-    cells = Counter(dataset_folder.read_cells(root))
-    shards = [root / name for name in dataset_folder.shards(provenance)]
-    return _Source(
-        provenance["title"],
-        facts,
-        cells,
-        shards,
-        lambda: dataset_folder.read_plan(root, doors),
-        lambda plan, samples: start_images.of_dataset(plan, root, samples),
-    )
+    return _Source(provenance["title"], facts, Counter(dataset_folder.read_cells(dataset.root)), dataset.shards)
 
 
 def _pick(source: _Source, limit: int) -> Iterator[Picture]:

@@ -13,11 +13,10 @@ from synthgen.publish import card_check, load_check, secrets
 from synthgen.publish.diff import LocalFile
 from synthgen.publish.events import Begun, Checked
 from synthgen.runs import dataset_folder as layout
-from synthgen.runs.tar_samples import TarSample
+from synthgen.runs.tar_samples import SIDECARS, TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
-_BESIDE_THE_IMAGE = {"json", "cls"}
 MOST_IMAGE_FILES = 10_000  # that the Hub takes well
 Schema = tuple[tuple[str, str], ...]
 
@@ -163,7 +162,7 @@ class Preflight:
             self._fault(name, f"{sample.key} has {_difference(schema, extensions, expected, files)} than {key}")
             return False
         self._real_sources |= any(record.get(field) for field in FROM_REAL)
-        for extension in _BESIDE_THE_IMAGE & extensions:
+        for extension in sorted(SIDECARS & extensions):
             self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
         return True
 

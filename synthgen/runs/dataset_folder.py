@@ -62,7 +62,7 @@ def read_provenance(root: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
-def read_plan(root: Path, doors: Extensions) -> Plan:
+def read_plan(root: Path, extensions: Extensions) -> Plan:
     """The plan of the run that a dataset was packed from.
 
     Raises:
@@ -71,7 +71,7 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
     try:
         read = manifest.parse(
             yaml_documents.read_text(root / MANIFEST),
-            doors,
+            extensions,
             base=root.resolve(),
             where=str(root / MANIFEST),
             prompts_text=yaml_documents.read_text(root / PROMPTS),

@@ -17,12 +17,12 @@ from synthgen.runs import run_folder
 Progress = Callable[[int, int], None]
 
 
-def read(path: Path, doors: Extensions, root: Path | None = None, progress: Progress | None = None) -> Plan:
+def read(path: Path, extensions: Extensions, root: Path | None = None, progress: Progress | None = None) -> Plan:
     """Read a manifest file and plan it.
 
     Args:
         path: The manifest's file, or the bare name of one that ships.
-        doors: The strategies and sources there are.
+        extensions: The plug-ins there are.
         root: The run's folder, which keeps the index of real images; ``None`` for a dry run, which reads their metadata
             alone.
         progress: Told how many real images have been opened, and of how many, while they are indexed.
@@ -32,7 +32,11 @@ def read(path: Path, doors: Extensions, root: Path | None = None, progress: Prog
         InputError: The real images can't be had, or the folder is neither empty nor a run.
         PlanMismatchError: The folder holds the index of other real images.
     """
-    read_manifest = manifest.read(path, doors)
+    return plan_manifest(manifest.read(path, extensions), root, progress)
+
+
+def plan_manifest(read_manifest: Manifest, root: Path | None = None, progress: Progress | None = None) -> Plan:
+    """The plan of a manifest that is read already; arguments and errors as of :func:`read`."""
     rounds = top_ups.read(root) if root else ()
     if read_manifest.real is None or not read_manifest.starts_from_real:
         return Plan(read_manifest, rounds=rounds)

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from synthgen.core import releases
 from synthgen.core.devices import DTYPES, DeviceRequest, Environment
 from synthgen.errors import PlanMismatchError, UnavailableError
 from synthgen.runs.run_file import locked, read, write
@@ -17,19 +19,19 @@ def pinned(root: Path, entry: str) -> Environment | None:
     return Environment(**environment) if environment else None
 
 
-def apply_pin(pin: Environment | None, wish: DeviceRequest) -> DeviceRequest:
-    """The wish with everything that was left open set as the run pins it.
+def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
+    """The request with what it leaves open set as the run pins it.
 
     Raises:
         PlanMismatchError: Something was asked for that the run does not have; mixing them would change bytes.
     """
     if pin is None:
-        return wish
+        return request
     asked = {
-        "--device": (wish.device, pin.device, "auto"),
-        "--dtype": (DTYPES.get(wish.dtype, wish.dtype), pin.dtype, "auto"),
-        "--attention": (wish.attention, pin.attention, "auto"),
-        "--batch-size": (wish.batch_size, pin.batch_size, None),
+        "--device": (request.device, pin.device, "auto"),
+        "--dtype": (DTYPES.get(request.dtype, request.dtype), pin.dtype, "auto"),
+        "--attention": (request.attention, pin.attention, "auto"),
+        "--batch-size": (request.batch_size, pin.batch_size, None),
     }
     faults = [
         f"{option} {value}: this run was begun with {begun}; leave it out, or use another --out"
@@ -42,7 +44,9 @@ def apply_pin(pin: Environment | None, wish: DeviceRequest) -> DeviceRequest:
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:
-    """Pin an environment for an entry, or check that it is the one pinned; returns the pinned one.
+    """The environment that a run pins for an entry: the one that is pinned already, or else this one, pinned now.
+
+    Its version of synthgen is the one that the run was begun with, as long as that makes the same bytes as this one.
 
     Raises:
         UnavailableError: Versions, device or model are not those that the run was begun with.
@@ -51,6 +55,9 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
         document = read(root)
         begun = document["entries"][entry]["environment"]
         if begun is None:
+            version = str(document.get("generator", "")).removeprefix("synthgen ")
+            if releases.same_bytes(version, environment.versions.get("synthgen", "")):
+                environment = replace(environment, versions=environment.versions | {"synthgen": version})
             document["entries"][entry]["environment"] = environment.to_dict()
             write(root, document)
             return environment
@@ -80,8 +87,13 @@ def drift(root: Path, begun: Mapping[str, str], now: Mapping[str, str]) -> list[
         f"{root} was begun with {package} {_short(version)}, here is {_short(now.get(package))}; "
         f"{_restore(version)}, or use another --out"
         for package, version in begun.items()
-        if now.get(package) != version
+        if not _same(package, version, now.get(package))
     ]
+
+
+def _same(package: str, begun: str, now: str | None) -> bool:
+    """Whether a version makes the bytes of another: its own alone, or of synthgen those that are known to."""
+    return begun == now or (package == "synthgen" and now is not None and releases.same_bytes(begun, now))
 
 
 def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:

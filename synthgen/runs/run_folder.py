@@ -1,11 +1,10 @@
-"""A run's own file, ``run.json``: the manifest it follows, the digests it was claimed for, the environment it pins."""
+"""A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
-from synthgen.core import adapter_folder, atomic
+from synthgen.core import adapter_folder, atomic, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
@@ -47,6 +46,7 @@ def weights_of(entry: EntryPlan, root: Path) -> dict[str, str]:
 __all__ = [
     "apply_pin",
     "check_ours",
+    "check_run",
     "is_run",
     "located",
     "lower_batch_size",
@@ -54,6 +54,7 @@ __all__ = [
     "pinned",
     "read_plan",
     "reserve",
+    "signature",
     "weights_of",
 ]
 
@@ -71,7 +72,8 @@ def reserve(root: Path, plan: Plan) -> None:
     with locked(root):
         check_ours(root)
         atomic.sweep(root, "run.json")
-        old = read(root)["entries"] if is_run(root) else {}
+        held = read(root) if is_run(root) else {}
+        old = held.get("entries", {})
         _check_same(root, _begun(root, old), plan)
         _check_strategies(root, _begun(root, old), plan)
         entries = {
@@ -85,7 +87,7 @@ def reserve(root: Path, plan: Plan) -> None:
         }
         document = {
             "format": FORMAT,
-            "generator": f"synthgen {__version__}",
+            "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,
             "manifest": plan.manifest.text,
@@ -105,20 +107,24 @@ def reserve(root: Path, plan: Plan) -> None:
                 atomic.write(copy, content)
 
 
-def read_plan(root: Path, doors: Extensions) -> Plan:
+def signature(root: Path) -> str:
+    """The ``synthgen VERSION`` that signs what is made for a run, as of :func:`synthgen.core.releases.signature`."""
+    return releases.signature(_begun_by(read(root)) if is_run(root) else "")
+
+
+def read_plan(root: Path, extensions: Extensions) -> Plan:
     """The plan that a run follows, from the manifest that it keeps.
 
     Raises:
         InputError: The folder is no run, or its manifest can't be read any more.
         PlanMismatchError: This version of synthgen plans other images from it.
     """
-    if not is_run(root):
-        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
+    check_run(root)
     document = read(root)
     try:
         asked = manifest.parse(
             document["manifest"],
-            doors,
+            extensions,
             base=Path(document["base"]),
             where=f"{root}/run.json: manifest",
             prompts_text=document["prompts"],
@@ -131,6 +137,16 @@ def read_plan(root: Path, doors: Extensions) -> Plan:
     plan = Plan(asked, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
     return plan
+
+
+def check_run(root: Path) -> None:
+    """Check that a folder is a run.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not is_run(root):
+        raise InputError(f"{root}: no run here (no run.json); give the folder that `generate` made")
 
 
 def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
@@ -162,6 +178,12 @@ def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
 def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:
     """What an entry pins, as long as it is the same entry."""
     return old["environment"] if old.get("digest") == digest else None
+
+
+def _begun_by(document: dict[str, Any]) -> str:
+    """The signature of the release that a run was begun with; empty before the environment of an entry is pinned."""
+    pinned = any(entry["environment"] for entry in document.get("entries", {}).values())
+    return str(document.get("generator", "")) if pinned else ""
 
 
 def _begun(root: Path, entries: dict[str, Any]) -> dict[str, Any]:

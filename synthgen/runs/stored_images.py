@@ -8,18 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.errors import DamagedError, IncompleteError
+from synthgen.errors import DamagedError
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, finished_shards, run_folder, tar_samples
+from synthgen.runs import dataset_folder, tar_samples
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
-    from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
     from synthgen.runs.tar_samples import TarSample
-
-_BESIDE_THE_IMAGE = ("json", "cls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +28,23 @@ class Location:
     size: int
 
 
-def listed(root: Path, doors: Extensions, *, partial: bool = False) -> Iterator[tuple[Record, Location]]:
-    """The record of every stored image and where it lies, none of them decoded; of tars the records alone are read.
-
-    Args:
-        root: A run or a packed dataset.
-        doors: The strategies there are.
-        partial: Whether a run may lack work shards.
+def located(shard: Path) -> Iterator[tuple[Record, Location]]:
+    """The record of every image of a shard and where it lies, none decoded; of a tar the records alone are read.
 
     Raises:
-        InputError: The folder is neither.
-        IncompleteError: Work shards of the run are missing.
-        DamagedError: A shard can't be read.
+        DamagedError: The shard can't be read.
     """
-    for shard in _shards_of_run(root, doors, partial) if run_folder.is_run(root) else _shards_of_dataset(root):
-        read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
-        for stored in read:
-            yield _record(shard, stored), Location(shard, stored.offset, stored.size)
+    read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
+    for stored in read:
+        yield record_of(shard, stored), Location(shard, stored.offset, stored.size)
 
 
-def _shards_of_run(root: Path, doors: Extensions, partial: bool) -> list[Path]:
-    plan = run_folder.read_plan(root, doors)
-    found = [shard.tar for shard in finished_shards.shards(root, plan)]
-    if len(found) < plan.shards and not partial:
-        raise IncompleteError(
-            f"{root}: {plan.shards - len(found)} of {plan.shards} work shards are missing or damaged; "
-            "run `synthgen generate` again"
-        )
-    return found
+def record_of(shard: Path, stored: TarSample) -> Record:
+    """The record of a stored image.
 
-
-def _shards_of_dataset(root: Path) -> list[Path]:
-    return [root / name for name in dataset_folder.shards(dataset_folder.read_provenance(root))]
-
-
-def _record(shard: Path, stored: TarSample) -> Record:
+    Raises:
+        DamagedError: It is none.
+    """
     try:
         return Record.from_json(stored.files["json"])
     except (KeyError, ValueError) as error:
@@ -105,7 +84,7 @@ class ImageReader:
             with place.shard.open("rb") as file:
                 file.seek(place.offset)
                 files = tar_samples.unpack(file.read(place.size))
-            return codec.decode(next(files[name] for name in files if name not in _BESIDE_THE_IMAGE))
+            return codec.decode(next(files[name] for name in files if name not in tar_samples.SIDECARS))
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
             stored = dataset_folder.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}

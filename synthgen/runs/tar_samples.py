@@ -17,7 +17,7 @@ from synthgen.errors import DamagedError
 
 _OWNER = "synthgen"
 _END = bytes(1024)
-_BESIDE_THE_IMAGE = ("json", "cls")
+SIDECARS = frozenset({"json", "cls"})  # what stands beside the image in a sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class TarSample:
     @property
     def extension(self) -> str:
         """The extension of its image."""
-        return next(name for name in self.files if name not in _BESIDE_THE_IMAGE)
+        return next(name for name in self.files if name not in SIDECARS)
 
     @property
     def image(self) -> bytes:

@@ -17,7 +17,7 @@ from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
 from synthgen.runs.audit import Audit
 
-FILE = "verdicts.parquet"
+FILE, SCORES = "verdicts.parquet", "scores"
 _META = "synthgen"
 _FORMAT = 1
 
@@ -91,6 +91,21 @@ class CurationSummary:
         return asdict(self) | {"audit": self.audit.found if self.audit else ""}
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided on one image.
+
+    Attributes:
+        key: Its key.
+        accepted: Whether it is kept.
+        reasons: Why it is not; empty where it is.
+    """
+
+    key: str
+    accepted: bool
+    reasons: tuple[str, ...]
+
+
 def write(root: Path, keys: Any, accepted: Any, reasons: Any, facts: CurationSummary) -> None:
     """Write verdicts, durably: Arrow arrays of N keys, truth values and lists of reasons."""
     import pyarrow
@@ -150,7 +165,7 @@ def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None
 
 def scores_path(root: Path, scorer: str) -> Path:
     """Where the scores that a scorer gave a run's images lie."""
-    return root / "scores" / f"{scorer}.parquet"
+    return root / SCORES / f"{scorer}.parquet"
 
 
 def score_digest(root: Path, scorer: str) -> str:
@@ -163,6 +178,32 @@ def read_accepted(root: Path) -> Iterator[tuple[str, bool]]:
     """Each image's key, and whether it is accepted, a few thousand in memory at a time."""
     for batch in _open(root).iter_batches(columns=["key", "accepted"]):
         yield from zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+
+
+def read(root: Path) -> Iterator[Verdict]:
+    """What was decided on each image of a run, in the plan's order; nothing where nothing was.
+
+    Raises:
+        DamagedError: It can't be read.
+    """
+    if not (root / FILE).exists():
+        return
+    for batch in _open(root).iter_batches(columns=["key", "accepted", "reasons"]):
+        for row in batch.to_pylist():
+            yield Verdict(row["key"], row["accepted"], tuple(row["reasons"]))
+
+
+def read_scores(root: Path) -> dict[str, Any]:
+    """The scores of each scorer that has finished, by its name: an Arrow table with a row an image.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
+    found = {}
+    for path in sorted((root / SCORES).glob("[!.]*.parquet")):
+        with table_file.reading(path, advice=f"run `synthgen curate {root}` again"):
+            found[path.stem], _ = table_file.read(path)
+    return found
 
 
 def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:

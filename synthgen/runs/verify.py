@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from synthgen.core.hashing import sha256_file
-from synthgen.errors import DamagedError, InputError
+from synthgen.errors import DamagedError
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, run_folder, tar_samples
+from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.folders import Dataset, Run, open_folder
 from synthgen.runs.receipts import Ledger
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
@@ -37,7 +38,7 @@ class Finding:
     message: str = ""
 
 
-def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
+def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
     """Verify a run or a packed dataset; yields a finding for each shard and file.
 
     A run's damaged shards are marked, so that the next ``generate`` makes them again; their bytes stay until then.
@@ -45,20 +46,18 @@ def verify(root: Path, doors: Extensions) -> Iterator[Finding]:
     Raises:
         InputError: The folder is neither.
     """
-    if run_folder.is_run(root):
-        yield from _verify_run(root, doors)
-    elif dataset_folder.is_dataset(root):
-        yield from _verify_dataset(root)
-    else:
-        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
+    match open_folder(root, extensions):
+        case Run() as run:
+            yield from _verify_run(run)
+        case Dataset() as dataset:
+            yield from _verify_dataset(dataset)
 
 
-def _verify_run(root: Path, doors: Extensions) -> Iterator[Finding]:
-    plan = run_folder.read_plan(root, doors)
-    for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
+def _verify_run(run: Run) -> Iterator[Finding]:
+    for name, entry in run.plan.entries.items():
+        ledger = Ledger(run.root, name, entry.digest)
         for number in range(entry.shards):
-            finding = _verify_shard(root, ledger, entry, number)
+            finding = _verify_shard(run.root, ledger, entry, number)
             if finding.state == "damaged":
                 ledger.mark_rotten(number)
             yield finding
@@ -82,8 +81,8 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
     return Finding(path, "whole", receipt.count, receipt.failed)
 
 
-def _verify_dataset(root: Path) -> Iterator[Finding]:
-    provenance = dataset_folder.read_provenance(root)
+def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
+    root, provenance = dataset.root, dataset.provenance
     shards = dataset_folder.shards(provenance)
     for name, promised in provenance["files"].items():
         path = root / name
@@ -124,7 +123,7 @@ def check(sample: TarSample) -> Record:
     Raises:
         DamagedError: One of them is not as it should be.
     """
-    extensions = set(sample.files) - {"json", "cls"}
+    extensions = set(sample.files) - tar_samples.SIDECARS
     if len(extensions) != 1 or len(sample.files) != 3:
         raise DamagedError(f"{sample.key}: expected an image, .json and .cls")
     content = sample.files[extensions.pop()]

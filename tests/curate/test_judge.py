@@ -11,7 +11,6 @@ import pyarrow.parquet
 import pytest
 
 from synthgen import curate, study
-from synthgen.core.devices import DeviceRequest
 from synthgen.curate import image_table, survivors_chart
 from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
@@ -100,7 +99,7 @@ def test_a_shard_made_anew_is_noticed(root: Path, make_plan: MakePlan, make_imag
     assert (
         first.run
         == again.run
-        == finished_shards.digest(one.receipt.sha256 for one in finished_shards.shards(root, plan))
+        == finished_shards.digest(one.receipt.sha256 for one in finished_shards.finished_shards(plan, root))
         != fewer.run
     )
 
@@ -180,5 +179,5 @@ def test_a_scorer_that_cannot_be_had_is_said_before_any_image(make_plan: MakePla
     """Not after hours of generating."""
     plan = make_plan(curate={"scorers": {"domain": {"backbone": str(tmp_path)}}, "keep": ["domain.distance < 1"]})
     with pytest.raises(UnavailableError):
-        list(study.run(plan, tmp_path / "study", DeviceRequest(), stop=lambda: False))
+        list(study.run(plan, tmp_path / "study"))
     assert not list((tmp_path / "study").rglob("*.tar"))

@@ -10,9 +10,6 @@ import yaml
 
 from synthgen import study
 from synthgen.core import resources
-from synthgen.core.devices import DeviceRequest
-from synthgen.extensions import EXTENSIONS
-from synthgen.runs import load_plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +23,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["generate"][0]["settings"] |= {"num_inference_steps": 2}
     path = folder / "quickstart.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-    list(study.run(load_plan.read(path, EXTENSIONS), folder / "run", DeviceRequest(), stop=lambda: False))
+    study.run(path, folder / "run").result()
     return folder / "run" / "dataset"
 
 

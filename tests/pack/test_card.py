@@ -29,17 +29,17 @@ def template(tmp_path: Path) -> Path:
 
 def test_a_template_of_one_s_own(small: Path, template: Path, pack: Any) -> None:
     """`--card` takes the place of the template that ships, under the same header."""
-    head, text = parts_of(pack(small, template=template))
+    head, text = parts_of(pack(small, card=template))
     assert head["license"] == "openrail"
     assert text.strip() == "24 images, not done: no real images were used"
 
 
 def test_another_template_makes_another_dataset(small: Path, template: Path, pack: Any) -> None:
     """The template's text is a part of what names the dataset."""
-    pack(small, template=template)
+    pack(small, card=template)
     template.write_text(template.read_text() + "More.\n")
     with pytest.raises(PlanMismatchError, match="/dataset "):
-        pack(small, template=template)
+        pack(small, card=template)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_a_template_at_fault_is_found_before_packing(
     """What nothing fills, no header, no Jinja: one line with the file's name, and nothing is begun."""
     template.write_text(text)
     with pytest.raises(InputError, match=fault):
-        pack(small, template=template)
+        pack(small, card=template)
     assert [path.name for path in template.parent.iterdir()] == ["card.md"]
 
 
 def test_a_missing_template_is_bad_input(small: Path, pack: Any, tmp_path: Path) -> None:
     """A file that is not there is said."""
     with pytest.raises(InputError, match=r"none\.md: "):
-        pack(small, template=tmp_path / "none.md")
+        pack(small, card=tmp_path / "none.md")
 
 
 def test_gating_is_in_the_header_when_asked(run_of: Callable[..., Path], pack: Any) -> None:
@@ -160,6 +160,6 @@ def test_a_template_that_cannot_be_filled_is_bad_usage(
     """One line says what is wrong with it: no header, a fault in it, or a reach into Python itself."""
     template.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        pack(small, template=template)
+        pack(small, card=template)
     assert said in str(caught.value)
     assert str(template) in str(caught.value)

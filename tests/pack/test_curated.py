@@ -22,7 +22,7 @@ BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
 def judged(run_of: Callable[..., Path]) -> Path:
     """A run of 24 images of which some are rejected; nobody changes it."""
     root = run_of(curate=BLOCK, pack={"images_per_shard": 7}, publish={"license": "openrail"})
-    list(study.curate(root, study.plan_of(root), lambda: False))
+    list(study.curate(root))
     return root
 
 
@@ -78,7 +78,7 @@ def test_other_verdicts_make_another_dataset(judged_copy: Path, pack: Any, write
     other = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, other), lambda: False))
+    list(study.curate(judged_copy, manifest=other))
     with pytest.raises(PlanMismatchError, match="/dataset "):
         pack(judged_copy)
 
@@ -95,6 +95,6 @@ def test_a_run_that_keeps_nothing_is_refused(judged_copy: Path, pack: Any, write
     none = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
-    list(study.curate(judged_copy, study.plan_to_curate(judged_copy, none), lambda: False))
+    list(study.curate(judged_copy, manifest=none))
     with pytest.raises(InputError, match=r"`curate\.keep`"):
         pack(judged_copy)

@@ -17,6 +17,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
 from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.folders import open_folder
 from synthgen.runs.verify import verify
 
 LAYOUTS = ["parquet", "imagefolder"]
@@ -33,7 +34,7 @@ def made(two_splits: Path) -> dict[str, tuple[Record, bytes]]:
 def packed(request: Any, two_splits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset in one layout; nobody changes it."""
     out = tmp_path_factory.mktemp("packed") / request.param
-    list(study.pack(two_splits, out, layout=request.param))
+    list(study.pack(two_splits, out, format=request.param))
     return out
 
 
@@ -67,7 +68,7 @@ def test_datasets_reads_what_was_made(packed: Path, made: Any, streaming: bool, 
 
 def test_the_same_run_gives_the_same_bytes(packed: Path, two_splits: Path, pack: Any, tree: Any) -> None:
     """Two packs are equal in every file."""
-    assert tree(pack(two_splits, layout=packed.name)) == tree(packed)
+    assert tree(pack(two_splits, format=packed.name)) == tree(packed)
 
 
 def test_splits_are_those_of_the_tars(packed: Path, two_splits: Path, pack: Any, rows: Any) -> None:
@@ -110,7 +111,7 @@ def test_an_image_is_made_again(packed: Path, made: Any, doors: Extensions) -> N
 
 def test_preview_shows_it(packed: Path, made: Any, doors: Extensions, tmp_path: Path) -> None:
     """The gallery holds every image."""
-    preview.show(packed, tmp_path / "page.html", doors)
+    preview.show(open_folder(packed, doors), tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert all(key in text for key in made)
 
@@ -125,7 +126,7 @@ def test_it_may_be_published(packed: Path, tree: Any) -> None:
 
 def test_a_shard_that_the_card_leaves_out_is_found(two_splits: Path, pack: Any) -> None:
     """Parquet files that the loader does not see keep the dataset from going."""
-    dataset = pack(two_splits, layout="parquet")
+    dataset = pack(two_splits, format="parquet")
     provenance = dataset_folder.read_provenance(dataset)
     from synthgen.publish import load_check
 
@@ -137,7 +138,7 @@ def test_a_shard_that_the_card_leaves_out_is_found(two_splits: Path, pack: Any) 
 
 def test_too_many_image_files_are_refused(two_splits: Path, pack: Any) -> None:
     """An image folder larger than the Hub takes well is refused with what to do, beside all other faults."""
-    dataset = pack(two_splits, layout="imagefolder")
+    dataset = pack(two_splits, format="imagefolder")
     (dataset / "notes.txt").write_text("mine", encoding="utf-8")
     found = Preflight(dataset, most_image_files=23)
     list(found.check())
@@ -147,7 +148,7 @@ def test_too_many_image_files_are_refused(two_splits: Path, pack: Any) -> None:
 
 def test_a_folder_holds_only_so_many(two_splits: Path, tmp_path: Path) -> None:
     """A part of image files, which is a folder, has no more than are good for it, and other parts may have more."""
-    held, order = inventory.collect(two_splits, study.plan_of(two_splits), partial=False), tmp_path / "order.sqlite"
+    held, order = inventory.collect(study.open_run(two_splits), partial=False), tmp_path / "order.sqlite"
     laid_out = held.plan.manifest.document.pack.model_copy(update={"images_per_shard": 7})
     shuffle.sort_samples(order, held, laid_out)
     with Order(order, two_splits) as ordered:
@@ -161,7 +162,7 @@ def test_a_folder_holds_only_so_many(two_splits: Path, tmp_path: Path) -> None:
 
 def test_a_part_of_image_files_is_a_folder(run_of: Callable[..., Path], pack: Any) -> None:
     """No folder has more images than a part, however many images there are."""
-    dataset = pack(run_of(pack={"images_per_shard": 3}), layout="imagefolder")
+    dataset = pack(run_of(pack={"images_per_shard": 3}), format="imagefolder")
     images = list(dataset.glob("data/*/*/*/*.png"))
     assert len(images) == 24
     assert max(len(list(folder.iterdir())) for folder in {path.parent for path in images}) <= 3
@@ -176,7 +177,7 @@ def test_the_manifest_may_say_the_layout(run_of: Callable[..., Path], pack: Any)
 def test_the_flag_wins_and_makes_another_dataset(run_of: Callable[..., Path], pack: Any) -> None:
     """The flag is stronger than the manifest, and a folder of another layout is another dataset."""
     run = run_of(pack={"format": "parquet"})
-    dataset = pack(run, layout="webdataset")
+    dataset = pack(run, format="webdataset")
     assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.tar"]
     with pytest.raises(PlanMismatchError, match="/dataset "):
         pack(run)

@@ -25,6 +25,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, load_plan, tar_samples
 from synthgen.runs.cell import Cell
+from synthgen.runs.folders import Run, open_folder
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision import contact_sheet
 
@@ -282,7 +283,7 @@ def test_a_crash_leaves_no_dataset(
     def draw(*_: object, **_options: object) -> None:
         raise _PowerCut
 
-    packing = pack.pack(small, out, doors)
+    packing = pack.pack(Run(small, doors), out)
     with pytest.raises(_PowerCut):  # noqa: PT012 - the first tar has to be taken for the crash to come after it
         next(packing)
         if when == "after a tar":
@@ -439,7 +440,7 @@ def test_a_dataset_needs_its_model_only_to_make_an_image_again(
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "elsewhere" / "dataset")
     dataset = tmp_path / "elsewhere" / "dataset"
-    assert preview.show(dataset, tmp_path / "page.html", doors).exists()
+    assert preview.show(open_folder(dataset, doors), tmp_path / "page.html").exists()
     with pytest.raises(InputError, match=r"model: no folder .*weights"):
         dataset_folder.read_plan(dataset, doors)
 

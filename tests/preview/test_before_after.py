@@ -19,6 +19,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.preview import show
 from synthgen.runs import load_plan, verdicts
+from synthgen.runs.folders import open_folder
 from synthgen.runs.start_images import of_run
 from synthgen.vision.images import codec
 
@@ -67,7 +68,7 @@ def made(path: Path, root: Path, doors: Extensions) -> tuple[Path, Plan]:
 def shown(root: Path, doors: Extensions, **options: Any) -> tuple[str, dict[str, Any]]:
     """The page of a run or dataset, and what its block of JSON says."""
     out = root.parent / "page.html"
-    show(root, out, doors, **options)
+    show(open_folder(root, doors), out, **options)
     html = out.read_text("utf-8")
     block = re.search(r'<script id="data" type="application/json">(.*?)</script>', html, re.DOTALL)
     assert block
@@ -174,8 +175,9 @@ def test_without_originals_no_photograph_is_there(run_of_photographs: Path, tmp_
 
 def test_the_contact_sheet_holds_no_original(run_of_photographs: Path, doors: Extensions, tmp_path: Path) -> None:
     """The sheet is the same with and without originals in the page."""
-    with_them = show(run_of_photographs, tmp_path / "with.html", doors).read_bytes()
-    assert show(run_of_photographs, tmp_path / "none.html", doors, starts=False).read_bytes() == with_them
+    run = open_folder(run_of_photographs, doors)
+    with_them = show(run, tmp_path / "with.html").read_bytes()
+    assert show(run, tmp_path / "none.html", starts=False).read_bytes() == with_them
 
 
 @pytest.mark.parametrize("what", ["run", "dataset"])
@@ -210,7 +212,7 @@ def test_a_dataset_without_the_picture_before_says_so(
     """A picture whose parent was rejected, so is not in the dataset, leaves the page without originals and says why."""
     keep_some = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]}
     root, plan = made(write_manifest(real=PHANTOM, generate=CHAIN, curate=keep_some), tmp_path / "run", doors)
-    list(study.curate(root, plan, lambda: False))
+    list(study.curate(root))
     kept = {key for key, accepted in verdicts.read_accepted(root) if accepted}
     second = plan.entries["second"]
     orphans = {one.parent for one in map(second.sample, range(len(second))) if one.key in kept} - kept

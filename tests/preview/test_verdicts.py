@@ -12,6 +12,7 @@ from synthgen import preview, study
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import verdicts
+from synthgen.runs.folders import open_folder
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def judged(
     root = tmp_path_factory.mktemp("judged") / "run"
     plan = make_plan(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
     make_images(plan, root)
-    list(study.curate(root, plan, lambda: False))
+    list(study.curate(root))
     return root
 
 
@@ -36,7 +37,7 @@ def pictures(page: Path) -> list[dict[str, Any]]:
 def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors: Extensions) -> None:
     """Rejected ones carry their reason, accepted ones an empty one, and the page can be filtered by it."""
     out = tmp_path / "page.html"
-    preview.show(judged, out, doors)
+    preview.show(open_folder(judged, doors), out)
     accepted = sum(kept for _, kept in verdicts.read_accepted(judged))
     reasons = [picture["rejected"] for picture in pictures(out)]
     assert reasons.count("") == accepted
@@ -50,6 +51,6 @@ def test_a_run_that_was_not_judged_has_no_such_filter(
 ) -> None:
     """Where nothing was judged, no picture is called accepted."""
     make_images(make_plan(), tmp_path / "run")
-    preview.show(tmp_path / "run", tmp_path / "page.html", doors)
+    preview.show(open_folder(tmp_path / "run", doors), tmp_path / "page.html")
     assert {picture["rejected"] for picture in pictures(tmp_path / "page.html")} == {None}
     assert '<select id="verdict"' not in (tmp_path / "page.html").read_text()

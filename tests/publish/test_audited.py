@@ -28,7 +28,7 @@ def packed(write_manifest: Callable[..., Path], make_images: Callable[..., Any],
         )
         plan = load_plan.read(manifest, EXTENSIONS, tmp_path / "run")
         make_images(plan, tmp_path / "run")
-        list(study.curate(tmp_path / "run", plan, lambda: False))
+        list(study.curate(tmp_path / "run"))
         list(study.pack(tmp_path / "run", tmp_path / "dataset"))
         return tmp_path / "dataset"
 

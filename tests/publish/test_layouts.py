@@ -32,7 +32,7 @@ def test_it_is_read_back_from_the_hub(
 ) -> None:
     """`load_dataset("org/name")` gives images, class names and splits, whole and streaming; again sends nothing."""
     dataset = two_splits.with_name("dataset")
-    list(study.pack(two_splits, dataset, layout=layout))
+    list(study.pack(two_splits, dataset, format=layout))
     publish(dataset)
     done = outside("-c", READ)
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from synthgen.core import releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
@@ -246,6 +247,7 @@ def test_claiming_keeps_what_is_pinned(run: Path, make_plan: MakePlan) -> None:
     [
         ({"versions": HERE.versions | {"torch": "2.7"}}, "was begun with torch 2.6, here is 2.7"),
         ({"versions": {"synthgen": "0.1", "torch": "2.6"}}, "was begun with numpy 2.0, here is None"),
+        ({"versions": HERE.versions | {"synthgen": "9.9"}}, "was begun with synthgen 0.1, here is 9.9"),
         ({"device": "cpu", "device_name": "cpu"}, "was begun on cuda, this is cpu"),
         ({"model_revision": "r2"}, "the model has changed since the run was begun (r1 then, r2 now)"),
     ],
@@ -287,3 +289,36 @@ def test_a_lower_batch_size_is_pinned(run: Path) -> None:
     """Where the first batch did not fit, the smaller one is the run's, and nothing else changes."""
     run_folder.lower_batch_size(run, "fake", 4)
     assert run_folder.pinned(run, "fake") == dataclasses.replace(HERE, batch_size=4)
+
+
+def with_version(version: str) -> Environment:
+    """The environment of another release of synthgen."""
+    return dataclasses.replace(HERE, versions=HERE.versions | {"synthgen": version})
+
+
+def test_a_release_of_the_same_bytes_goes_on(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run keeps the version that it was begun with, also for entries that a later release begins."""
+    old, new = releases.SAME_BYTES[0], releases.SAME_BYTES[-1]
+    plan = make_plan(generate=entries("a", "b"))
+    with monkeypatch.context() as then:
+        then.setattr(releases, "__version__", old)
+        run_folder.reserve(tmp_path, plan)
+        assert run_folder.pin(tmp_path, "a", with_version(old)) == with_version(old)
+    run_folder.reserve(tmp_path, plan)
+    assert document(tmp_path)["generator"] == run_folder.signature(tmp_path) == f"synthgen {old}"
+    assert run_folder.pin(tmp_path, "a", with_version(new)) == with_version(old)
+    assert run_folder.pin(tmp_path, "b", with_version(new)) == with_version(old)
+
+
+def test_a_run_of_which_nothing_is_made_is_begun_by_the_release_that_begins_it(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder alone is not a beginning."""
+    with monkeypatch.context() as then:
+        then.setattr(releases, "__version__", releases.SAME_BYTES[0])
+        run_folder.reserve(tmp_path, make_plan())
+    run_folder.reserve(tmp_path, make_plan())
+    new = with_version(releases.SAME_BYTES[-1])
+    assert run_folder.pin(tmp_path, "fake", new) == new

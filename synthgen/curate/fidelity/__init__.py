@@ -18,13 +18,12 @@ from synthgen.curate.fidelity.page import ReportFacts, overall
 from synthgen.curate.fidelity.page_content import PANELS
 from synthgen.curate.fidelity.sample_images import ImageFeatures
 from synthgen.errors import InputError
-from synthgen.runs import run_folder
+from synthgen.runs.folders import Dataset, Run
 from synthgen.vision import features
 from synthgen.vision.metrics import MEASURES, nearest
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
-    from synthgen.plan.manifest.settings import Extensions
 
 __all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "overall", "report"]
 
@@ -50,8 +49,7 @@ class Report:
 
 
 def report(
-    root: Path,
-    doors: Extensions,
+    folder: Run | Dataset,
     *,
     backbone: str = BACKBONE,
     out: Path | None = None,
@@ -61,31 +59,30 @@ def report(
     """The fidelity report of a run or a packed dataset; writes ``fidelity.csv``, ``report.html`` and ``panels.png``.
 
     Args:
-        root: The folder.
-        doors: The strategies and sources there are.
+        folder: The run or the dataset.
         backbone: What gives the features, as for :func:`synthgen.vision.features.backbone`.
         out: The report's folder; ``fidelity`` in a run, or beside a packed dataset, where left out.
         limit: Generated images, and real ones of a split, that are measured at most; a sample by a hash of their ids.
         progress: Told what is done, how much of it, and how much there is; may raise to stop.
 
     Raises:
-        InputError: The folder is neither or holds no image, the real images can't be had, or ``out`` is not ours.
+        InputError: The folder holds no image, the real images can't be had, or ``out`` is not ours.
         UnavailableError: There is no such backbone here.
         DamagedError: A shard can't be read.
     """
-    tell, folder = progress or _silent, out or _default_folder(root)
+    tell, out = progress or _silent, out or _default_folder(folder)
     network = features.backbone(backbone, device=devices.available()[0])
-    about = subject.read(root, doors, partial(tell, "indexing real images"))
-    _reserve(folder)
-    made, described = sample_images.describe(about, doors, network, limit=limit, progress=tell)
+    about = subject.read(folder, partial(tell, "indexing real images"))
+    _reserve(out)
+    made, described = sample_images.describe(about, network, limit=limit, progress=tell)
     with threadpool_limits(1, user_api="blas"):  # small matrices are faster in one thread, and sums always the same
         distances = _distances(made, described)
         found = _measure_groups(
             made, described, distances, about.reals.scale, partial(tell, "measuring the images of each group")
         )
     said = page_content.report_facts(about, network, made, described, distances)
-    _write(folder, about.plan, found, said)
-    return Report(folder, found, said.notes)
+    _write(out, about.plan, found, said)
+    return Report(out, found, said.notes)
 
 
 def _measure_groups(
@@ -104,9 +101,9 @@ def _measure_groups(
     return found
 
 
-def _default_folder(root: Path) -> Path:
+def _default_folder(folder: Run | Dataset) -> Path:
     """Where a report goes: into a run, or beside a dataset, whose own files are all listed in it."""
-    return root / "fidelity" if run_folder.is_run(root) else root.resolve().parent / "fidelity"
+    return (folder.root if isinstance(folder, Run) else folder.root.resolve().parent) / "fidelity"
 
 
 def _reserve(out: Path) -> None:

@@ -15,13 +15,11 @@ from synthgen.core.hashing import stable_hash
 from synthgen.curate.fidelity.subject import Judged, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
-from synthgen.runs import stored_images
 from synthgen.runs.stored_images import ImageReader, Location
 from synthgen.vision.features import Backbone, user_cache
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats
-    from synthgen.plan.manifest.settings import Extensions
     from synthgen.plan.real_index import Source
     from synthgen.plan.sample import Record
 
@@ -71,21 +69,21 @@ class ImageFeatures:
 
 
 def describe(
-    subject: Subject, doors: Extensions, backbone: Backbone, *, limit: int, progress: Progress
+    subject: Subject, backbone: Backbone, *, limit: int, progress: Progress
 ) -> tuple[ImageFeatures, Mapping[str, ImageFeatures]]:
     """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
 
     Raises:
-        InputError: The folder is neither, or holds no image yet, or a real image can't be read.
+        InputError: The folder holds no image yet, or a real image can't be read.
         DamagedError: A shard can't be read.
     """
     places = dict[str, Location]()
-    root, reals, pictures = subject.root, subject.reals, ImageReader(subject.reals.read, places)
-    listed = stored_images.listed(root, doors, partial=True)
-    images = ((_generated(record, pictures, subject.judged), place) for record, place in listed)
+    reals, pictures = subject.reals, ImageReader(subject.reals.read, places)
+    located = subject.folder.located(partial=True)
+    images = ((_generated(record, pictures, subject.judged), place) for record, place in located)
     chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
     if not found:
-        raise InputError(f"{root}: no image here yet; run `synthgen generate`")
+        raise InputError(f"{subject.folder.root}: no image here yet; run `synthgen generate`")
     places |= {image.id: place for _, (image, place) in chosen}
     generated = [(order, image) for order, (image, _) in chosen]
     made = _described(generated, found, backbone, partial(progress, "describing generated images"))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Index, Source
 from synthgen.real import indexing
-from synthgen.runs import dataset_folder, finished_shards, load_plan, run_folder, verdicts
-
-if TYPE_CHECKING:
-    from synthgen.plan.manifest.settings import Extensions
+from synthgen.runs import load_plan, run_folder, verdicts
+from synthgen.runs.folders import Dataset, Run
 
 _DRAWN = "phantom"  # the source whose images are no photographs
 
@@ -42,30 +38,35 @@ class Reals:
         return self.index.usable(split) if self.index else ()
 
 
-def find(root: Path, doors: Extensions, progress: Callable[[int, int], None]) -> tuple[Plan, Reals]:
-    """The plan of a run or a packed dataset, and the real images of its manifest.
+def find(folder: Run | Dataset, progress: Callable[[int, int], None]) -> Reals:
+    """The real images of a run's or a packed dataset's manifest.
 
     A run that starts from no real image has not indexed them yet: they are now, into its own ``sources.parquet``. A
     packed dataset keeps none, so those of the run beside it are taken (``work``), where it was packed from that.
 
     Raises:
-        InputError: The folder is neither, or its real images can't be had.
+        InputError: The manifest can't be read any more, or its real images can't be had.
     """
-    if not run_folder.is_run(root) and not dataset_folder.is_dataset(root):
-        raise InputError(f"{root}: neither a run (run.json) nor a packed dataset (provenance.json)")
-    if not run_folder.is_run(root):
-        plan = dataset_folder.read_plan(root, doors)
-        beside = root.resolve().parent / "work"
-        if not run_folder.is_run(beside) or run_folder.read_plan(beside, doors).digest != plan.digest:
-            return plan, _none(plan, "a packed dataset keeps no real images; give the run that it was packed from")
-        root = beside
-    plan = run_folder.read_plan(root, doors)
-    images = plan.manifest.real
+    plan = folder.plan
+    run = folder if isinstance(folder, Run) else _beside(folder)
+    if run is None:
+        return _none(plan, "a packed dataset keeps no real images; give the run that it was packed from")
+    images = run.plan.manifest.real
     if images is None:
-        return plan, _none(plan, "the manifest names no real images (`real:`)")
-    index = load_plan.index(plan.manifest, images, root, progress)
-    read = indexing.open_images(images.source, images.settings, plan.manifest.base, root)
-    return plan, Reals(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
+        return _none(plan, "the manifest names no real images (`real:`)")
+    base = run.plan.manifest.base
+    index = load_plan.index(run.plan.manifest, images, run.root, progress)
+    read = indexing.open_images(images.source, images.settings, base, run.root)
+    return Reals(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
+
+
+def _beside(dataset: Dataset) -> Run | None:
+    """The run that a dataset was packed from, where it lies beside it."""
+    root = dataset.root.resolve().parent / "work"
+    if not run_folder.is_run(root):
+        return None
+    run = Run(root, dataset.extensions)
+    return run if run.plan.digest == dataset.plan.digest else None
 
 
 def _none(plan: Plan, reason: str) -> Reals:
@@ -92,21 +93,20 @@ class Judged:
         return None if self.accepted is None else key in self.accepted
 
 
-def read_judged(root: Path, plan: Plan) -> Judged:
+def read_judged(folder: Run | Dataset) -> Judged:
     """The verdicts of a run; a packed dataset has none, as it holds nothing but what was kept.
 
     Raises:
         DamagedError: They can't be read.
     """
-    curate = plan.manifest.document.curate
-    if curate is None or not run_folder.is_run(root):
+    curate = folder.plan.manifest.document.curate
+    if curate is None or not isinstance(folder, Run):
         return Judged(None)
-    digest = finished_shards.digest(shard.receipt.sha256 for shard in finished_shards.shards(root, plan))
     try:
-        verdicts.check(root, digest, curate)
+        verdicts.check(folder.root, folder.digest, curate)
     except IncompleteError as error:
         return Judged(None, str(error))
-    return Judged(frozenset(key for key, accepted in verdicts.read_accepted(root) if accepted))
+    return Judged(frozenset(key for key, accepted in verdicts.read_accepted(folder.root) if accepted))
 
 
 @dataclass(frozen=True)
@@ -114,24 +114,26 @@ class Subject:
     """A folder of generated images, and what they are held against.
 
     Attributes:
-        root: The folder.
-        plan: The plan that it follows.
+        folder: The run or the packed dataset.
         reals: The real images.
         judged: What its verdicts say.
     """
 
-    root: Path
-    plan: Plan
+    folder: Run | Dataset
     reals: Reals
     judged: Judged
 
+    @property
+    def plan(self) -> Plan:
+        """The plan that it follows."""
+        return self.folder.plan
 
-def read(root: Path, doors: Extensions, progress: Callable[[int, int], None]) -> Subject:
-    """Read a folder's plan, real images and verdicts.
+
+def read(folder: Run | Dataset, progress: Callable[[int, int], None]) -> Subject:
+    """The real images and the verdicts of a run or a packed dataset.
 
     Raises:
-        InputError: The folder is neither a run nor a dataset, or its real images can't be had.
+        InputError: Its real images can't be had.
         DamagedError: A file of it can't be read.
     """
-    plan, found = find(root, doors, progress)
-    return Subject(root, plan, found, read_judged(root, plan))
+    return Subject(folder, find(folder, progress), read_judged(folder))

@@ -122,7 +122,6 @@ def _another(task: Task, key: _Key, loaded: Pipeline) -> Pipeline:
     if "add_watermarker" in taken:
         config["add_watermarker"] = False
     pipe = kind(**{name: part for name, part in parts.items() if name in taken}, **config)
-    if hasattr(pipe, "unet"):
-        loading.check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, key.model.name)
+    loading.check_pipeline(task, pipe, key.model.name)
     pipe.set_progress_bar_config(disable=True)
     return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings)

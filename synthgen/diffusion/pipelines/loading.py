@@ -124,8 +124,7 @@ def load_diffusers(
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
-    if hasattr(pipe, "unet"):
-        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model.name)
+    check_pipeline(task, pipe, model.name)
     pipe.set_progress_bar_config(disable=True)
     if adapter and not whole_model:
         load_adapter(pipe, adapter)
@@ -197,6 +196,16 @@ def check_channels(task: Task, in_channels: int | None, latent_channels: int, mo
             f"model {model} is for inpainting: its UNet reads {in_channels} channels, {task} gives {latent_channels}; "
             "use it with inpaint or outpaint, or another model"
         )
+
+
+def check_pipeline(task: Task, pipe: Any, model: str) -> None:
+    """Refuse a pipeline whose UNet, where it has one, can't do a task, as of :func:`check_channels`.
+
+    Raises:
+        UnavailableError: It can't.
+    """
+    if hasattr(pipe, "unet"):
+        check_channels(task, pipe.unet.config.in_channels, pipe.vae.config.latent_channels, model)
 
 
 def _class_name(model: model_folder.ModelFacts, revision: str) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from synthgen import __version__
 from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.model_folder import ModelFacts
@@ -18,6 +17,7 @@ from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs.start_images import FindStartImage, no_start_image
 
+_REVISION = "fake 0.1.0"  # the release that first drew this pattern; another pattern takes another name
 _Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)]
 
 
@@ -49,7 +49,7 @@ def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Envi
         attention="none",
         batch_size=wish.batch_size or min(16, shard_samples),
         threads=1,
-        model_revision=f"fake {__version__}",
+        model_revision=_REVISION,
         versions=devices.versions(),
     )
 

@@ -9,9 +9,7 @@ from synthgen.errors import InputError, PlanMismatchError, UnavailableError, one
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.real_index import Index
-from synthgen.runs import dataset_folder, load_plan, run_folder
-
-_KINDS = "neither a run (run.json) nor a packed dataset (provenance.json)"
+from synthgen.runs import dataset_folder, folders, load_plan, run_folder
 
 
 def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path, run: bool = False) -> Path:
@@ -60,15 +58,15 @@ def _this(name: str, out: Path, run: bool) -> Path:
 
 
 def _inside(folder: Path, where: str, run: bool) -> Path:
-    found = folder if _is_either(folder) else _of_study(folder, run)
+    found = folder if folders.is_either(folder) else _of_study(folder, run)
     if found is None:
-        raise InputError(f"{where}: {folder} is {_KINDS}")
+        raise InputError(f"{where}: {folder} is {folders.NEITHER}")
     return found
 
 
 def _of_study(folder: Path, run: bool) -> Path | None:
     names = ("work", "dataset") if run else ("dataset", "work")
-    return next((folder / name for name in names if _is_either(folder / name)), None)
+    return next((folder / name for name in names if folders.is_either(folder / name)), None)
 
 
 def name_of(folder: Path) -> str:
@@ -78,10 +76,6 @@ def name_of(folder: Path) -> str:
         return str(json.loads(file.read_bytes())["name"])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _is_either(folder: Path) -> bool:
-    return run_folder.is_run(folder) or dataset_folder.is_dataset(folder)
 
 
 def _downloaded(name: str) -> Path:

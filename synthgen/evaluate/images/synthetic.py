@@ -11,7 +11,8 @@ from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, finished_shards, run_folder, stored_images, verdicts
+from synthgen.runs import verdicts
+from synthgen.runs.folders import Dataset, Run, open_folder
 from synthgen.runs.stored_images import Location
 
 Pools = Mapping[str, frozenset[str] | None]
@@ -51,7 +52,8 @@ def list_synthetic(
         IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
         DamagedError: A shard can't be read.
     """
-    plan = run_folder.read_plan(root, doors) if run_folder.is_run(root) else None
+    folder = open_folder(root, doors)
+    plan = folder.plan if isinstance(folder, Run) else None
     if uncurated:
         _check_rejected(root, plan)
     tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
@@ -63,8 +65,8 @@ def list_synthetic(
         return SyntheticImage(record.key, strategy, record.label, tone, record.source_id, record.image_sha256, pool)
 
     images, all_planned, places, judged = list[SyntheticImage](), list[SyntheticImage](), dict[str, Location](), None
-    for record, place in stored_images.listed(root, doors):
-        judged = judged or _Judged(root, plan)  # once it is sure that no shard is missing
+    for record, place in folder.located():
+        judged = judged or _Judged(folder)  # once it is sure that no shard is missing
         image = design_of(record)
         if judged.accepted(record.key):
             images.append(image)
@@ -85,15 +87,14 @@ def _planned(plan: Plan, record: Record) -> bool:
 class _Judged:
     """What was judged of a run, or of the run that a dataset was packed from: a dataset holds no rejected image."""
 
-    def __init__(self, root: Path, plan: Plan | None) -> None:
+    def __init__(self, folder: Run | Dataset) -> None:
         self.accepted: Callable[[str], bool] = lambda _: True
-        if plan is None:
-            self.facts: Mapping[str, Any] = dataset_folder.read_provenance(root).get("curation", {})
+        if isinstance(folder, Dataset):
+            self.facts: Mapping[str, Any] = folder.provenance.get("curation", {})
             return
-        run = finished_shards.digest(shard.receipt.sha256 for shard in finished_shards.shards(root, plan))
-        found = verdicts.check(root, run, plan.manifest.document.curate)
+        found = verdicts.check(folder.root, folder.digest, folder.plan.manifest.document.curate)
         self.facts = asdict(found) if found else {}
-        self.accepted = verdicts.in_order(root, found)
+        self.accepted = verdicts.in_order(folder.root, found)
 
 
 def _check_rejected(root: Path, plan: Plan | None) -> None:

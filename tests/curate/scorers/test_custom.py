@@ -49,7 +49,7 @@ def test_a_file_scores_and_judges(file: Path, run_of: Callable[..., Path]) -> No
     from pyarrow import parquet
 
     run = run_of({"file": str(file), "columns": COLUMNS})
-    (outcome,) = [each for each in study.curate(run, study.plan_of(run), lambda: False) if hasattr(each, "facts")]
+    (outcome,) = [each for each in study.curate(run) if hasattr(each, "facts")]
     found = parquet.read_table(run / "scores" / "red.parquet").to_pydict()
     assert outcome.facts.accepted == sum(value < 0 for value in found["redness"])
     assert outcome.facts.judged == len(found["key"]) > 0
@@ -116,4 +116,4 @@ def test_a_run_outlives_its_scorer(file: Path, run_of: Callable[..., Path]) -> N
     """Once the file is gone its run is still read; only scoring needs it."""
     run = run_of({"file": str(file), "columns": COLUMNS})
     file.unlink()
-    assert study.plan_of(run).manifest.curation
+    assert study.open_run(run).plan.manifest.curation

@@ -24,7 +24,7 @@ def made(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_pat
         patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         make_images(make_plan(), root / "work")
         for layout in ("webdataset", "parquet", "imagefolder"):
-            list(study.pack(root / "work", root / layout, layout=layout))
+            list(study.pack(root / "work", root / layout, format=layout))
     return root
 
 
@@ -102,7 +102,7 @@ def test_what_a_run_rejects_is_left_out(
     make_images(plan, tmp_path / "run")
     with pytest.raises(IncompleteError):
         listing(tmp_path / "run", doors)
-    list(study.curate(tmp_path / "run", plan, lambda: False))
+    list(study.curate(tmp_path / "run"))
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
     run, packed = listing(tmp_path / "run", doors), listing(tmp_path / "dataset", doors)
     assert 0 < len(run.images) < 24

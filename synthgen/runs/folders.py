@@ -1,0 +1,335 @@
+"""What a user names by its folder: a run, or a packed dataset; opened by :func:`open_folder`."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthgen.core import adapter_folder
+from synthgen.core.devices import Environment
+from synthgen.errors import IncompleteError, InputError, UnavailableError
+from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Record, Sample, field_types
+from synthgen.runs import dataset_folder, run_folder, start_images, stored_images, tar_samples, verdicts
+from synthgen.runs.finished_shards import FinishedShard, digest, finished_shards
+from synthgen.runs.receipts import Ledger
+from synthgen.runs.start_images import StartImages
+from synthgen.runs.stored_images import Location
+from synthgen.runs.tar_samples import TarSample
+from synthgen.runs.verdicts import Verdict
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+    from PIL import Image
+
+NEITHER = "neither a run (run.json) nor a packed dataset (provenance.json)"
+
+
+class _Folder(ABC):
+    """A folder of generated images, whichever way they are stored.
+
+    Args:
+        root: The folder.
+        extensions: The plug-ins there are.
+    """
+
+    def __init__(self, root: Path, extensions: Extensions) -> None:
+        self.root = root
+        self.extensions = extensions
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.root)!r})"
+
+    @cached_property
+    @abstractmethod
+    def plan(self) -> Plan:
+        """Its plan, read once.
+
+        Raises:
+            InputError: Its manifest can't be read any more.
+        """
+
+    @property
+    @abstractmethod
+    def shards(self) -> Sequence[Path]:
+        """The files that hold its images, or list them."""
+
+    @property
+    def adapters(self) -> Mapping[str, frozenset[str] | None]:
+        """The ids of the real images that each adapter was trained on, by what records call it; ``None``: unknown."""
+        return adapter_folder.pools(self.root)
+
+    def records(self) -> Iterator[Record]:
+        """The record of every image that there is; of a run that is not finished, of those made so far.
+
+        Raises:
+            DamagedError: A shard can't be read.
+        """
+        yield from (record for record, _ in self.located(partial=True))
+
+    def images(self) -> Iterator[tuple[Record, Image.Image]]:
+        """Every image that there is with its record, decoded one at a time, as PIL's RGB images.
+
+        Raises:
+            DamagedError: A shard can't be read.
+        """
+        from PIL import Image
+
+        for shard in self.shards:
+            for stored in dataset_folder.read_shard(shard):
+                with Image.open(io.BytesIO(stored.image)) as image:
+                    yield stored_images.record_of(shard, stored), image.convert("RGB")
+
+    def located(self, *, partial: bool = False) -> Iterator[tuple[Record, Location]]:
+        """The record of every image and where it lies, none of them decoded; of tars the records alone are read.
+
+        Args:
+            partial: Whether a run may lack work shards.
+
+        Raises:
+            IncompleteError: Work shards of a run are missing.
+            DamagedError: A shard can't be read.
+        """
+        shards = self.shards
+        if not partial:
+            self._check_whole(len(shards))
+        yield from (found for shard in shards for found in stored_images.located(shard))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A table with a row an image: the fields of its record and, of a run, its verdict and its scores.
+
+        Verdicts are the columns ``accepted`` and ``reasons``, scores those that rules name, as ``quality.sharpness``.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError:
+            raise UnavailableError("to_pandas: pandas is not installed; pip install pandas") from None
+        names = list(field_types())
+        rows = ([getattr(record, name) for name in names] for record in self.records())
+        table = pd.DataFrame(rows, columns=names)
+        judged = {one.key: one for one in self.verdicts()}
+        if judged:
+            found = [judged.get(key) for key in table["key"]]
+            table["accepted"] = pd.array([one.accepted if one else None for one in found], dtype="boolean")
+            table["reasons"] = ["; ".join(one.reasons) if one else "" for one in found]
+        for scorer, scores in self.scores().items():
+            columns = scores.drop_columns([name for name in ("label", "skin_tone") if name in scores.column_names])
+            columns = columns.to_pandas().set_index("key").add_prefix(f"{scorer}.")
+            table = table.join(columns, on="key")
+        return table
+
+    @abstractmethod
+    def verdicts(self) -> Iterator[Verdict]:
+        """What was decided on each image by the last ``curate``, in the plan's order."""
+
+    @abstractmethod
+    def scores(self) -> Mapping[str, pyarrow.Table]:
+        """The scores of each scorer that has finished, by its name: a row an image, with its ``key``."""
+
+    @abstractmethod
+    def stored(self, key: str) -> tuple[TarSample, Environment]:
+        """The stored image of that key, and the environment that it was made in.
+
+        Raises:
+            InputError: There is none.
+        """
+
+    @abstractmethod
+    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+        """What finds the images that some samples of the plan start from."""
+
+    @abstractmethod
+    def _check_whole(self, shards: int) -> None:
+        """Raise IncompleteError where so many shards are not all that there are to be."""
+
+
+class Run(_Folder):
+    """A run: the folder that ``generate`` makes, with work shards and their receipts, scores and verdicts.
+
+    Args:
+        root: The folder.
+        extensions: The plug-ins there are.
+        plan: Its plan, where it is known already; read from ``run.json`` otherwise, when it is first asked for.
+
+    Attributes:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path, extensions: Extensions, plan: Plan | None = None) -> None:
+        super().__init__(root, extensions)
+        if plan is not None:
+            self.__dict__["plan"] = plan
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that it follows, read once, what was topped up included.
+
+        Raises:
+            InputError: Its manifest can't be read any more.
+            PlanMismatchError: This version of synthgen plans other images from it.
+        """
+        return run_folder.read_plan(self.root, self.extensions)
+
+    def finished_shards(self) -> Iterator[FinishedShard]:
+        """Each work shard that is finished, with its receipt, in the plan's order."""
+        return finished_shards(self.plan, self.root)
+
+    @property
+    def shards(self) -> Sequence[Path]:
+        """The tars of its finished work shards, in the plan's order."""
+        return [shard.tar for shard in self.finished_shards()]
+
+    @property
+    def digest(self) -> str:
+        """The sha256, in hex, over its finished work shards, as verdicts name the run that they are of."""
+        return digest(shard.receipt.sha256 for shard in self.finished_shards())
+
+    @property
+    def failed(self) -> int:
+        """How many images could not be made, as receipts say."""
+        return sum(shard.receipt.failed for shard in self.finished_shards())
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """What was decided on each image by the last ``curate``, in the plan's order; nothing before the first.
+
+        Raises:
+            DamagedError: They can't be read.
+        """
+        return verdicts.read(self.root)
+
+    def scores(self) -> Mapping[str, pyarrow.Table]:
+        """The scores of each scorer that has finished, by its name: a row an image, with its ``key``.
+
+        Raises:
+            DamagedError: They can't be read.
+        """
+        return verdicts.read_scores(self.root)
+
+    def stored(self, key: str) -> tuple[TarSample, Environment]:
+        """The stored image of that key, and the environment that it was made in.
+
+        Raises:
+            InputError: The plan has no such image, or it is not made yet, or could not be made.
+        """
+        sample = self.plan.find(key)
+        if sample is None:
+            raise InputError(f"{self.root}: the plan has no image `{key}`")
+        entry = self.plan.entries[sample.recipe.entry]
+        ledger, number = Ledger(self.root, entry.name, entry.digest), entry.shard_of(sample.index)
+        receipt = ledger.trusted(number)
+        if receipt is None:
+            raise InputError(f"{self.root}: the shard of `{key}` is not made yet, or damaged")
+        for stored in tar_samples.read(ledger.tar(number)):
+            if stored.key == key:
+                return stored, Environment(**receipt.environment)
+        raise InputError(f"{self.root}: `{key}` could not be made; its receipt says why")
+
+    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+        """What finds the images that some samples of the plan start from."""
+        return start_images.of_run(self.plan, self.root)
+
+    def _check_whole(self, shards: int) -> None:
+        if shards < self.plan.shards:
+            raise IncompleteError(
+                f"{self.root}: {self.plan.shards - shards} of {self.plan.shards} work shards are missing or damaged; "
+                "run `synthgen generate` again"
+            )
+
+
+class Dataset(_Folder):
+    """A packed dataset: the folder that ``pack`` makes, of what was accepted alone.
+
+    Args:
+        root: The folder.
+        extensions: The plug-ins there are.
+
+    Attributes:
+        root: The folder.
+    """
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """How it was made, and the sha256 and size of its files: ``provenance.json``.
+
+        Raises:
+            InputError: It can't be read.
+        """
+        return dataset_folder.read_provenance(self.root)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of the run that it was packed from, read once.
+
+        Raises:
+            InputError: Its manifest can't be read any more.
+        """
+        return dataset_folder.read_plan(self.root, self.extensions)
+
+    @property
+    def shards(self) -> Sequence[Path]:
+        """The files under ``data/`` that hold its images or, of image files, list them."""
+        return [self.root / name for name in dataset_folder.shards(self.provenance)]
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Nothing: a dataset holds what was accepted alone, and its ``provenance`` what that followed from."""
+        return iter(())
+
+    def scores(self) -> Mapping[str, pyarrow.Table]:
+        """Nothing: scores stay with the run."""
+        return {}
+
+    def stored(self, key: str) -> tuple[TarSample, Environment]:
+        """The stored image of that key, and the environment that it was made in.
+
+        Raises:
+            InputError: It holds no such image.
+        """
+        stored = dataset_folder.read_sample(self.root, key)
+        if stored is None:
+            raise InputError(f"{self.root}: no image `{key}` in its metadata")
+        entry = Record.from_json(stored.files["json"]).entry
+        return stored, Environment(**self.provenance["environments"][entry])
+
+    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+        """What finds the images that some samples of the plan start from."""
+        return start_images.of_dataset(self.plan, self.root, samples)
+
+    def _check_whole(self, shards: int) -> None:
+        """Nothing to check: a folder has a dataset's name once all of it is there."""
+
+
+def open_folder(root: Path, extensions: Extensions) -> Run | Dataset:
+    """A run or a packed dataset by its folder; its plan and its images are read when they are asked for.
+
+    Raises:
+        InputError: The folder is neither.
+    """
+    if run_folder.is_run(root):
+        return Run(root, extensions)
+    if dataset_folder.is_dataset(root):
+        return Dataset(root, extensions)
+    raise InputError(f"{root}: {NEITHER}")
+
+
+def open_run(root: Path, extensions: Extensions) -> Run:
+    """A run by its folder.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    run_folder.check_run(root)
+    return Run(root, extensions)
+
+
+def is_either(root: Path) -> bool:
+    """Whether a folder is a run or a packed dataset."""
+    return run_folder.is_run(root) or dataset_folder.is_dataset(root)

@@ -1,0 +1,522 @@
+"""The front door: each function does what the command of its name does, on the same files.
+
+A manifest is a path, the bare name of one that ships, a dict, or what :func:`read_manifest` or :func:`plan` gave. What
+takes long is a :class:`~synthgen.study.task.Task`: iterate over it for receipts, or call its ``result()``. What can be
+told from the manifest, the options and the folder is told when the function is called; what only reading or making
+images shows, at the step that shows it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from synthgen.core.devices import DeviceRequest
+from synthgen.curate import curation_of
+from synthgen.errors import InputError, ManifestError, one_line
+from synthgen.extensions import EXTENSIONS
+from synthgen.generate import Selection
+from synthgen.plan import Plan
+from synthgen.plan import manifest as manifests
+from synthgen.plan.manifest import Manifest
+from synthgen.runs import dataset_folder, folders, load_plan, run_folder
+from synthgen.runs.folders import Dataset, Run
+from synthgen.study import whole
+from synthgen.study.task import Stage, Task
+
+if TYPE_CHECKING:
+    from synthgen.curate import Scored, Survivors
+    from synthgen.curate.fidelity import Report
+    from synthgen.evaluate import Unit
+    from synthgen.finetune import Step, Trained
+    from synthgen.pack import PackedShard
+    from synthgen.plan.manifest import Layout
+    from synthgen.publish import Event
+    from synthgen.runs.receipts import Receipt
+
+__all__ = [  # noqa: RUF022 - in the order that a study uses them
+    "read_manifest",
+    "plan",
+    "finetune",
+    "generate",
+    "top_up",
+    "curate",
+    "fidelity",
+    "pack",
+    "preview",
+    "evaluate",
+    "publish",
+    "run",
+    "open",
+    "FolderLike",
+    "ManifestLike",
+    "Progress",
+]
+
+ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest | Plan"
+"""A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
+FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
+"""A run or a packed dataset: its folder, or what ``open`` gave."""
+Stop: TypeAlias = Callable[[], bool]
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told of preparations: what is done, how much of it, and how much there is; may raise to stop."""
+Thing = TypeVar("Thing")
+
+
+def never() -> bool:
+    """Say that there is no reason to stop."""
+    return False
+
+
+def read_manifest(
+    manifest: str | os.PathLike[str] | Mapping[str, Any] | Manifest, *, base: str | os.PathLike[str] | None = None
+) -> Manifest:
+    """A manifest, checked: every entry against its strategy and model, every name against what there is.
+
+    Args:
+        manifest: Its file, the bare name of one that ships, or its content as plain values, as YAML would give them. A
+            run keeps a dict as YAML, so a run made from one can be gone on with from the command line.
+        base: The folder that relative paths of a dict start from; the current one where left out. Those of a file
+            start from its own folder.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+    """
+    match manifest:
+        case Manifest():
+            return manifest
+        case Mapping():
+            text = _yaml(manifest)
+            return manifests.parse(text, EXTENSIONS, base=Path(base or ".").resolve(), where="manifest")
+        case _:
+            return manifests.read(Path(manifest), EXTENSIONS)
+
+
+def plan(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    base: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """The plan of a manifest: every sample and work shard, lazily, without making any.
+
+    Args:
+        manifest: The manifest.
+        out: The run's folder, which keeps the index of real images and what is made beyond the manifest; where left
+            out nothing is written, and of real images only the metadata are read.
+        base: The folder that relative paths of a dict start from.
+        progress: Told of real images as they are indexed.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+        InputError: The real images can't be had, or the folder is neither empty nor a run.
+        PlanMismatchError: The folder holds the index of other real images.
+    """
+    if isinstance(manifest, Plan):
+        return manifest
+    told = partial(progress, "indexing real images") if progress else None
+    return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
+
+
+def finetune(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Step | Trained, Run]:
+    """Train every adapter of a manifest that is not there yet; gives how far each is, and of each on disk its facts.
+
+    Args:
+        manifest: The manifest.
+        out: The run's folder; gone on with if it is this plan's.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked between steps; StoppedError is raised once it says so.
+        progress: Told of real images as they are indexed.
+
+    Raises:
+        InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
+    """
+    from synthgen.finetune import finetune as train
+    from synthgen.finetune import prepare
+
+    planned = plan(manifest, out, base=base, progress=progress)
+    job = prepare(planned, Path(out))
+    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, planned))
+    return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
+
+
+def generate(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    attention: str = "auto",
+    batch_size: int | None = None,
+    runner: str = "local",
+    workers: int | None = None,
+    shards: tuple[int | None, int | None] | None = None,
+    array: tuple[int, int] | None = None,
+    limit: int | None = None,
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Receipt, Run]:
+    """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
+
+    Args:
+        manifest: The manifest.
+        out: The run's folder; gone on with if it is this plan's.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
+        attention: ``auto``, ``sdpa`` or ``xformers``.
+        batch_size: Images denoised together; what fits the device where left out.
+        runner: ``local``, or ``ray`` for many GPUs.
+        workers: Ray actors; one a GPU where left out.
+        shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
+        array: ``(i, n)``: only part i, from 0, of n, for job arrays.
+        limit: Stop after so many images more, in whole shards.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked between batches; StoppedError is raised once it says so.
+        progress: Told of real images as they are indexed.
+
+    Raises:
+        InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
+    """
+    from synthgen.generate import generate as make
+    from synthgen.generate import prepare
+
+    planned = plan(manifest, out, base=base, progress=progress)
+    job = prepare(planned, Path(out), Selection(shards or (None, None), array or (0, 1), limit))
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
+    before = sum(job.finished)
+    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
+    return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
+
+
+def top_up(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    attention: str = "auto",
+    batch_size: int | None = None,
+    runner: str = "local",
+    workers: int | None = None,
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Any, Run]:
+    """Generate and curate, and make more of the cells that lack accepted images of the quota: ``generate --top-up``.
+
+    Gives each stage as it begins, its receipts, and of each round the survivors. Arguments as of :func:`generate`.
+
+    Raises:
+        InputError: The manifest has no quota, or it or the folder is at fault.
+    """
+    planned = plan(manifest, out, base=base, progress=progress)
+    if planned.manifest.curation is None or planned.manifest.curation.written.quota is None:
+        raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    steps = whole.fill(planned, Path(out), request, stop=stop, runner_name=runner, workers=workers)
+    return Task(Stage("generate", planned.samples), steps)
+
+
+def curate(
+    folder: FolderLike,
+    *,
+    manifest: ManifestLike | None = None,
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Scored | Survivors, Survivors]:
+    """Score every image of a run that is not scored yet, and judge all of them by the rules of its manifest.
+
+    Gives each work shard as it is scored, and last who survives; verdicts and tables lie in the run then.
+
+    Args:
+        folder: The run.
+        manifest: A manifest of the same images, by whose ``curate`` they are judged, and which the run then keeps.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked between shards; StoppedError is raised once it says so.
+        progress: Told of real images as they are indexed, where a scorer needs them and they are not yet.
+
+    Raises:
+        InputError: The folder is no run, or the manifest does not say what to keep.
+        IncompleteError: The run holds no image yet.
+        PlanMismatchError: The manifest plans other images.
+    """
+    from synthgen.curate import prepare
+
+    run = open_run(folder)
+    if manifest is not None:
+        run.plan  # noqa: B018 - a run that can't be read is said before what is wrong with the manifest
+        planned = plan(manifest, run.root, base=base, progress=progress)
+        curation_of(planned)
+        run_folder.reserve(run.root, planned)
+        run = Run(run.root, EXTENSIONS, planned)
+    job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None)
+    length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
+    return Task(Stage("curate", job.images), whole.curate(run, job, stop), length=length, job=job)
+
+
+def fidelity(
+    folder: FolderLike,
+    *,
+    backbone: str = "gabor",
+    out: str | os.PathLike[str] | None = None,
+    limit: int = 10_000,
+    progress: Progress | None = None,
+) -> Report:
+    """How like the real images the generated ones are, by entry, label and skin tone: ``curate --report``.
+
+    Args:
+        folder: A run or a packed dataset.
+        backbone: Whose features it is measured on: ``gabor``, ``efficientnet-lite0``, or a folder or Hub id of a
+            transformers vision model.
+        out: The report's folder; ``fidelity`` in a run, or beside a packed dataset, where left out.
+        limit: Images of each kind that are measured at most.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The folder is neither or holds no image, the real images can't be had, or ``out`` is not ours.
+    """
+    from synthgen.curate import fidelity as reports
+
+    place = Path(out) if out is not None else None
+    return reports.report(open(folder), backbone=backbone, out=place, limit=limit, progress=progress)
+
+
+def pack(
+    folder: FolderLike,
+    out: str | os.PathLike[str],
+    *,
+    partial: bool = False,
+    format: Layout | None = None,
+    card: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
+    workers: int = 1,
+) -> Task[PackedShard, Dataset]:
+    """Pack a run into a dataset folder; gives each shard as it is there, and nothing where it is packed already.
+
+    Args:
+        folder: The run.
+        out: The dataset folder; it must not exist, be empty, or hold this very dataset.
+        partial: Pack what is there of a run that is not finished.
+        format: ``webdataset``, ``parquet`` or ``imagefolder``; the manifest's ``pack.format`` where left out.
+        card: A Jinja template for the card; the one that ships where left out.
+        report: A report of :func:`evaluate`, whose findings go into the card.
+        workers: Processes that write shards; the bytes are the same.
+
+    Raises:
+        InputError: The folder is no run, or ``out`` holds something else.
+    """
+    from synthgen.pack import add_report
+    from synthgen.pack import pack as write
+
+    run = open_run(folder)
+    dataset_folder.check_ours(Path(out))
+    template = Path(card) if card is not None else None
+    shards = write(run, Path(out), partial=partial, workers=workers, layout=format, template=template)
+
+    def done() -> Dataset:
+        if report is not None:
+            add_report(Path(out), Path(report))
+        return Dataset(Path(out), EXTENSIONS)
+
+    return Task(Stage("pack", run.plan.samples), _returning(shards, done))
+
+
+def publish(
+    dataset: FolderLike,
+    repo: str = "",
+    *,
+    public: bool = False,
+    dry_run: bool = False,
+    revision: str = "main",
+    tag: str = "",
+    message: str = "",
+) -> Task[Event, Event | None]:
+    """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
+
+    Args:
+        dataset: The dataset folder.
+        repo: ``ORG/NAME``; the manifest's ``publish.repo`` where left out.
+        public: Everyone may see it; private otherwise.
+        dry_run: Check everything, say what would go, and send nothing.
+        revision: The branch; made if need be.
+        tag: Tag the commit, once every file was compared.
+        message: The first words of the commit's message; the digests follow.
+
+    Raises:
+        InputError: The folder is no packed dataset.
+        SynthgenError: Not published, and why.
+    """
+    from synthgen.publish import PublishOptions
+    from synthgen.publish import publish as send
+
+    request = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
+
+    def events() -> Generator[Event, None, Event | None]:
+        last = None
+        for last in send(_path(dataset), request):
+            yield last
+        return last
+
+    return Task(Stage("publish", unit="kB"), events())
+
+
+def evaluate(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    synthetic: FolderLike | None = None,
+    workers: int | None = None,
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Unit, Path]:
+    """Train the manifest's study of classifiers, with synthetic images and without; gives each training that is done.
+
+    Leaks and near-duplicates are looked for first, when it is called. The result is the path of ``report.html``.
+
+    Args:
+        manifest: The manifest.
+        out: The report's folder.
+        synthetic: The run or dataset of synthetic images; as ``evaluate.synthetic`` says where left out.
+        workers: Processes that train; the numbers are the same. Up to one a core where left out.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked between trainings; StoppedError is raised once it says so.
+        progress: Told what is prepared, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The study can't be done as asked.
+        IncompleteError: The run lacks images.
+    """
+    from synthgen.evaluate import evaluate as train
+    from synthgen.evaluate import finished, prepare
+
+    read = manifest.manifest if isinstance(manifest, Plan) else read_manifest(manifest, base=base)
+    given = _path(synthetic) if synthetic is not None else None
+    job = prepare(read, Path(out), EXTENSIONS, given=given, progress=progress)
+    done = finished(job)
+    units = _returning(train(job, workers=workers, stop=stop, progress=progress), lambda: Path(out) / "report.html")
+    return Task(
+        Stage("classifier-eval", len(job.names), done, "trainings"), units, length=len(job.names) - done, job=job
+    )
+
+
+def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 5000, originals: bool = True) -> Path:
+    """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it, whose path it returns.
+
+    Args:
+        folder: A run or a packed dataset.
+        out: The HTML file; the contact sheet goes beside it as ``.png``.
+        limit: Pictures at the most, spread evenly.
+        originals: Whether the page shows the images that pictures start from.
+
+    Raises:
+        InputError: The folder is neither, holds no image yet, or ``out`` is no name of a page or not ours.
+    """
+    from synthgen.preview import show
+
+    page = Path(out)
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
+    return show(open(folder), page, limit, starts=originals)
+
+
+def run(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    attention: str = "auto",
+    batch_size: int | None = None,
+    runner: str = "local",
+    workers: int | None = None,
+    base: str | os.PathLike[str] | None = None,
+    stop: Stop = never,
+    progress: Progress | None = None,
+) -> Task[Any, Run]:
+    """Do everything a manifest asks for, from fine-tuning to the preview; gives each stage and the receipts of all.
+
+    The result is the run; the packed dataset, report and preview lie beside it.
+
+    Args:
+        manifest: The manifest.
+        out: The study's folder; ``runs/NAME`` where left out.
+        device: As of :func:`generate`.
+        dtype: As of :func:`generate`.
+        attention: As of :func:`generate`.
+        batch_size: As of :func:`generate`.
+        runner: As of :func:`generate`.
+        workers: As of :func:`generate`.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked in between; StoppedError is raised once it says so.
+        progress: Told of real images as they are indexed.
+
+    Raises:
+        InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
+    """
+    if not isinstance(manifest, Plan):
+        manifest = read_manifest(manifest, base=base)
+    read = manifest.manifest if isinstance(manifest, Plan) else manifest
+    folder = Path(out) if out is not None else study_folder(read)
+    planned = plan(manifest, folder / "work", progress=progress)
+    whole.check(planned, folder)
+    request = DeviceRequest(device, dtype, attention, batch_size)
+    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
+
+
+def study_folder(manifest: Manifest) -> Path:
+    """The folder of a study that nobody named: ``runs/NAME``."""
+    return Path("runs") / manifest.document.name
+
+
+def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.open`; called `synthgen.open`
+    """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
+
+    Raises:
+        InputError: The folder is neither.
+    """
+    return folder if isinstance(folder, Run | Dataset) else folders.open_folder(Path(folder), EXTENSIONS)
+
+
+def open_run(folder: FolderLike) -> Run:
+    """A run, by its folder.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    return folder if isinstance(folder, Run) else folders.open_run(_path(folder), EXTENSIONS)
+
+
+def _path(folder: FolderLike) -> Path:
+    return folder.root if isinstance(folder, Run | Dataset) else Path(folder)
+
+
+def _returning(steps: Iterator[Thing], result: Callable[[], Any]) -> Generator[Thing, None, Any]:
+    """The same steps, with what comes of them as what the generator returns."""
+    yield from steps
+    return result()
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    import yaml
+
+    try:
+        return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+    except yaml.YAMLError as error:
+        raise ManifestError(f"manifest: holds what YAML has no way to write: {one_line(error)}") from None

@@ -1,0 +1,142 @@
+"""A whole study: every verb that a manifest asks for, one after the other, each taking up where it was left."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from synthgen.core.devices import DeviceRequest
+from synthgen.curate import CurateJob, Scored, Survivors, draw, judge, next_round, score, write_table
+from synthgen.curate import check as check_scorers
+from synthgen.curate import prepare as prepare_curate
+from synthgen.errors import StoppedError
+from synthgen.evaluate import check as check_evaluate
+from synthgen.evaluate import evaluate, finished
+from synthgen.evaluate import prepare as prepare_evaluate
+from synthgen.extensions import EXTENSIONS
+from synthgen.finetune import finetune
+from synthgen.finetune import prepare as prepare_finetune
+from synthgen.generate import Selection, generate
+from synthgen.generate import prepare as prepare_generate
+from synthgen.pack import add_report, pack
+from synthgen.plan import Plan, top_ups
+from synthgen.plan.top_ups import Round
+from synthgen.preview import check_own, show
+from synthgen.runs import dataset_folder
+from synthgen.runs.folders import Run
+from synthgen.study.task import Stage
+
+Stop = Callable[[], bool]
+
+
+def check(plan: Plan, out: Path) -> None:
+    """Refuse a study that can't come to its end, before anything is made, which may take days.
+
+    Raises:
+        InputError: Something that is not ours has the name of what would be written, or a scorer or the study of a
+            classifier can't be had as the manifest asks.
+    """
+    dataset_folder.check_ours(out / "dataset")
+    check_own(out / "preview.html")
+    if plan.adapter_plans:
+        check_scorers(plan, out / "work")  # before trainings; `fill` does before images
+    if plan.manifest.document.evaluate:
+        check_evaluate(plan.manifest, out / "report", plan.index)
+
+
+def run(
+    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+) -> Generator[Stage | object, None, Run]:
+    """Do all that a manifest asks for, into ``out``; yields each stage as it begins and its receipts, returns the run.
+
+    Args:
+        plan: The plan.
+        out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
+        request: What was asked of the device.
+        stop: Whether a signal asked to stop.
+        options: As :func:`synthgen.generate.generate` takes them.
+
+    Raises:
+        InputError: Something that is not ours has the name of what would be written.
+    """
+    check(plan, out)
+    if plan.adapter_plans:
+        tuning = prepare_finetune(plan, out / "work")
+        yield Stage("finetune", tuning.steps, unit="steps")
+        yield from finetune(tuning, request.device, stop=stop)
+    made = yield from fill(plan, out / "work", request, stop=stop, **options)
+    yield Stage("pack", made.plan.samples)
+    yield from pack(made, out / "dataset")
+    if plan.manifest.document.evaluate:
+        yield from _evaluate(plan, out, stop)
+    yield Stage("preview")
+    yield show(made, out / "preview.html")
+    return made
+
+
+def _evaluate(plan: Plan, out: Path, stop: Stop) -> Generator[Stage | object, None, None]:
+    """Study what the packed images do for a classifier, and say so in their card."""
+
+    def check_stop(what: str, _done: int, _total: int) -> None:
+        if stop():
+            raise StoppedError(f"stopped by a signal while {what}; run the same command again to go on")
+
+    yield Stage("classifier-eval")
+    settings = plan.manifest.document.evaluate
+    given = out if settings is not None and settings.synthetic == "this" else None
+    job = prepare_evaluate(plan.manifest, out / "report", EXTENSIONS, given=given, progress=check_stop)
+    yield Stage("classifier-eval", len(job.names), finished(job), "trainings")
+    yield from evaluate(job, stop=stop, progress=check_stop)
+    add_report(out / "dataset", out / "report")
+
+
+def fill(
+    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+) -> Generator[Stage | object, None, Run]:
+    """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
+
+    Yields as its parts do, of each round an outcome; returns the run with all that was made beyond the manifest. It
+    ends too when the manifest's ``top_up_rounds`` are used up.
+
+    Args:
+        plan: The plan.
+        root: The run's folder.
+        request: What was asked of the device.
+        stop: Whether a signal asked to stop.
+        options: As :func:`synthgen.generate.generate` takes them.
+
+    Raises:
+        StoppedError: ``stop`` said so; everything finished is kept.
+    """
+    check_scorers(plan, root)
+    while True:
+        job = prepare_generate(plan, root, Selection())
+        yield Stage("generate", plan.samples, sum(job.finished))
+        yield from generate(job, request, stop=stop, **options)
+        if stop():
+            raise StoppedError("stopped by a signal; run the same command again to go on")
+        run = Run(root, EXTENSIONS, plan)
+        if plan.manifest.curation is None:
+            return run
+        scoring = prepare_curate(plan, root)
+        yield Stage("curate", scoring.images)
+        more: Round = next_round(plan, (yield from curate(run, scoring, stop)))
+        if not more:
+            return run
+        top_ups.add(root, more)
+        plan = Plan(plan.manifest, plan.index, top_ups.read(root))
+
+
+def curate(run: Run, job: CurateJob, stop: Stop) -> Generator[Scored | Survivors, None, Survivors]:
+    """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
+
+    Yields each shard as it is scored, and last the outcome, which it returns too.
+
+    Raises:
+        StoppedError: ``stop`` said so; what was scored is kept.
+    """
+    yield from score(job, stop)
+    outcome = judge(run.root, run.plan)
+    write_table(outcome, run.root)
+    draw(outcome, run.root)
+    yield outcome
+    return outcome
