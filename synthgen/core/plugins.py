@@ -91,9 +91,8 @@ class PluginFile:
             return sys.modules[name]
         what = f"{singular(self.kind)} `{self.name}`"
         if not self.text:
-            raise InputError(
-                self.fault(f"the code of {what} (sha256 {self.sha256[:12]}) is not here; put it there", "not_found")
-            )
+            gone = f"the code of {what} (sha256 {self.sha256[:12]}) is not here; put it there"
+            raise InputError(self.fault(gone if self.expected else "is empty", "not_found"))
         if asked and not trust.trusts(self.sha256):
             raise InputError(
                 self.fault(
@@ -259,7 +258,7 @@ class PluginFolder:
         """
         if isinstance(name, FilePlugin) or name in self.files:
             file = name.file if isinstance(name, FilePlugin) else self.files[name]
-            return self._kept(file.load(), file)
+            return self._checked(file.load(), file)
         built_in, points = name in self.built_in(), self.installed().get(name, [])
         if built_in and not points:
             return import_module(f"{self.package}.{name.replace(self.separator, '_')}")
@@ -270,7 +269,7 @@ class PluginFolder:
             said = f"{self.kind} `{name}`: comes with {' and '.join(owners)}; uninstall one, or rename its entry point"
             raise InputError(Fault(said, kind="conflict"))
         try:
-            return self._kept(points[0].load(), points[0])
+            return self._checked(points[0].load(), points[0])
         except _IMPORT_ERRORS as error:
             said = f"can't be imported; {type(error).__name__}: {error}"
             raise InputError(_fault_of(points[0], self.kind, said)) from None
@@ -295,7 +294,7 @@ class PluginFolder:
             return {}
         return {f"{self.kind} {name}": _package(points[0])}
 
-    def _kept(self, module: Any, origin: PluginFile | EntryPoint) -> Any:
+    def _checked(self, module: Any, origin: PluginFile | EntryPoint) -> Any:
         """The module, if it keeps the promise of its kind."""
         broken = self.promise.broken(module)
         if not broken:

@@ -10,7 +10,7 @@ from synthgen.core import atomic, devices
 from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import UnavailableError
 from synthgen.finetune import methods
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.finetune.methods import TrainingSettings
 
 FILE = "environment.json"
 PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")

@@ -256,7 +256,7 @@ def test_a_file_is_a_plugin(file: Callable[..., PluginFile]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is not here"),
+        ("", "is empty"),
         ("a = 1\n", "has no function `run(work, items, workers, stop)`; see docs/plugins/runner.md"),
         (
             "def run(work, items):\n    yield 1\n",
