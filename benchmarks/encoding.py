@@ -36,8 +36,8 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
 
     from synthgen.core.devices import DeviceRequest
     from synthgen.diffusion.pipelines import latents
+    from synthgen.diffusion.sampler_settings import load
     from synthgen.diffusion.strategies import inpaint
-    from synthgen.diffusion.strategies._diffusion import load
     from synthgen.extensions import EXTENSIONS
     from synthgen.runs import load_plan
     from synthgen.runs.start_images import of_run

@@ -20,7 +20,7 @@ from pathlib import Path
 from synthgen import evaluate
 from synthgen.evaluate.images import arrays
 from synthgen.evaluate.train import train
-from synthgen.evaluate.train.train import Setup, Unit
+from synthgen.evaluate.train.train import ClassifierTraining, Setup
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import manifest as manifests
 from synthgen.plan.manifest.learner import Learner
@@ -47,7 +47,7 @@ def pixel_seconds(job: evaluate.EvaluateJob, count: int) -> Iterator[float]:
     setup = Setup(learner, learner.network, job.settings.mix, labels, held_out, classes, folder / "rows", folder)
     for name in names:
         trial = job.names[name]
-        unit = Unit(name, *job.examples.rows_of(trial), trial.optimizer_steps, trial.augmented)
+        unit = ClassifierTraining(name, *job.examples.rows_of(trial), trial.optimizer_steps, trial.augmented)
         began = time.perf_counter()
         train.train(setup, unit)
         seconds = time.perf_counter() - began

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from synthgen import errors as errors
+    from synthgen import errors
     from synthgen.errors import InputError, ManifestError, SynthgenError
     from synthgen.plan import Plan
     from synthgen.plan.manifest import Manifest

@@ -98,7 +98,7 @@ class Events:
     def show(self, event: object) -> None:
         """Show one event of a verb; one that nothing is shown of is passed over."""
         from synthgen.curate import Scored
-        from synthgen.evaluate import Unit
+        from synthgen.evaluate import ClassifierTraining
         from synthgen.finetune import Step
         from synthgen.pack import PackedShard
         from synthgen.runs.receipts import Receipt
@@ -116,7 +116,7 @@ class Events:
                 self.step(event.images, f"{event.scorer} {event.entry} {event.shard:05d}")
             case PackedShard():
                 self.step(event.samples, event.path)
-            case Unit():
+            case ClassifierTraining():
                 self.step(1, "training")
 
 

@@ -38,7 +38,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
         found = study.fidelity(folder, backbone=backbone or fidelity.BACKBONE, progress=stages)
     if quiet:
         return
-    click.echo("".join(f"{line}\n" for line in (*fidelity.overall(found.rows), *found.notes)), nl=False)
+    click.echo("".join(f"{line}\n" for line in (*fidelity.summary_lines(found.rows), *found.notes)), nl=False)
     click.echo(f"{found.out / fidelity.PAGE}  the report; {fidelity.TABLE} and pictures beside it")
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
-from synthgen.evaluate.train.train import Setup, Unit
+from synthgen.evaluate.train.train import ClassifierTraining, Setup
 
-__all__ = ["EvaluateJob", "Unit", "check", "evaluate", "finished", "prepare", "rescore"]
+__all__ = ["ClassifierTraining", "EvaluateJob", "check", "evaluate", "finished", "prepare", "rescore"]
 
 TRIALS = "trials"
 
@@ -28,7 +28,7 @@ def evaluate(
     workers: int | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
-) -> Iterator[Unit]:
+) -> Iterator[ClassifierTraining]:
     """Each training once its answers are on disk: those that are not there yet are done, then the report is written.
 
     Killed at any time and called again it repeats no training, and ends with the same bytes.
@@ -98,10 +98,10 @@ def _setup(job: EvaluateJob) -> Setup:
     )
 
 
-def _training(job: EvaluateJob, name: str) -> Unit:
+def _training(job: EvaluateJob, name: str) -> ClassifierTraining:
     trial = job.names[name]
     real, synthetic = job.examples.rows_of(trial)
-    return Unit(name, real, synthetic, trial.optimizer_steps, trial.augmented)
+    return ClassifierTraining(name, real, synthetic, trial.optimizer_steps, trial.augmented)
 
 
 def _write_inputs(job: EvaluateJob, path: Path, progress: Progress | None) -> None:

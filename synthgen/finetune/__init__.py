@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthgen.core import adapter_folder
 from synthgen.errors import PlanMismatchError, StoppedError
-from synthgen.finetune.methods._settings import training_settings
+from synthgen.finetune.settings import training_settings
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion import pipelines
 from synthgen.finetune import augmentation, step_seeds
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.finetune.settings import TrainingSettings
 from synthgen.plan import skin_tones
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthgen.finetune import latents, sample_grid, step_seeds
 from synthgen.finetune.latents import TrainingImages
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.finetune.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels

@@ -16,7 +16,7 @@ from synthgen.diffusion import pipelines
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import TrainingData
 from synthgen.finetune.methods import Learner
-from synthgen.finetune.methods._settings import training_settings
+from synthgen.finetune.settings import training_settings
 from synthgen.finetune.training import Step, Training
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest

@@ -19,7 +19,7 @@ from synthgen.errors import DamagedError, StoppedError, UnavailableError
 from synthgen.finetune import checkpoints
 from synthgen.finetune.loss import Loss, TrainingData
 from synthgen.finetune.methods import Learner
-from synthgen.finetune.methods._settings import TrainingSettings, denoiser_name
+from synthgen.finetune.settings import TrainingSettings, denoiser_name
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion import pipelines
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
-from synthgen.generate.worker import Work, never
+from synthgen.generate.worker import ShardMaker, never_stop
 from synthgen.plan import Plan, ShardRef, throughput
 from synthgen.runs.receipts import Receipt
 
@@ -19,7 +19,7 @@ def generate(
     *,
     runner_name: str = "local",
     workers: int | None = None,
-    stop: Callable[[], bool] = never,
+    stop: Callable[[], bool] = never_stop,
 ) -> Iterator[Receipt]:
     """Make the shards of a job; yields each receipt once its shard is safely on disk.
 
@@ -31,7 +31,7 @@ def generate(
         return
     local = runner_name == "local"
     root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
-    work = Work(job.plan, root, request or DeviceRequest(), stop if local else never)
+    work = ShardMaker(job.plan, root, request or DeviceRequest(), stop if local else never_stop)
     run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     for todo in _in_turn(job):

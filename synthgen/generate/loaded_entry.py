@@ -17,7 +17,7 @@ from synthgen.vision.images.codec import Encoding
 
 
 @dataclass
-class Entry:
+class LoadedEntry:
     """An entry with its model loaded; ``started`` counts the shards whose images this process has made."""
 
     plan: EntryPlan
@@ -29,9 +29,9 @@ class Entry:
     started: int = 0
 
 
-def begin(
+def load_entry(
     plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, originals: StartImages
-) -> Entry:
+) -> LoadedEntry:
     """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
     Args:
@@ -53,7 +53,7 @@ def begin(
     run_folder.apply_pin(environment, request)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest)
     ledger.sweep()
-    return Entry(
+    return LoadedEntry(
         plan=plan,
         recipe=recipe,
         ledger=ledger,

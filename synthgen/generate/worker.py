@@ -15,7 +15,7 @@ from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.errors import OutOfMemoryError, StoppedError
 from synthgen.generate import retry
-from synthgen.generate.loaded_entry import Entry, begin
+from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
 from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
@@ -31,13 +31,13 @@ _STOPPED = "stopped by a signal; run the same command again to go on"
 _log = logging.getLogger(__name__)
 
 
-def never() -> bool:
+def never_stop() -> bool:
     """``False``: there is no reason to stop."""
     return False
 
 
 @dataclass
-class Work:
+class ShardMaker:
     """Makes shards: a stream of shard numbers in, a stream of receipts out.
 
     While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
@@ -47,8 +47,8 @@ class Work:
     plan: Plan
     root: Path
     request: DeviceRequest
-    stop: Callable[[], bool] = never
-    _loaded: Entry | None = field(default=None, init=False, repr=False)
+    stop: Callable[[], bool] = never_stop
+    _loaded: LoadedEntry | None = field(default=None, init=False, repr=False)
 
     def __call__(self, refs: Iterable[ShardRef]) -> Iterator[Receipt]:
         """Make shards; yields each receipt once its shard is committed."""
@@ -103,7 +103,7 @@ class Work:
         return committer.submit(commit, entry, ref.number, files, environment, seconds)
 
     def _make_shard(
-        self, entry: Entry, number: int, batch_size: int, encoders: ThreadPoolExecutor
+        self, entry: LoadedEntry, number: int, batch_size: int, encoders: ThreadPoolExecutor
     ) -> list[Future[EncodedSample]]:
         samples = entry.plan.shard(number)
         ready = [sample for sample in samples if self.start_images.has(sample)]
@@ -121,13 +121,13 @@ class Work:
             raise StoppedError(_STOPPED)
         return maker(samples, precise=precise)
 
-    def _entry(self, ref: ShardRef) -> Entry:
+    def _entry(self, ref: ShardRef) -> LoadedEntry:
         """The entry, its model loaded, with the adapter of a shard; the last one is kept."""
         plan = self.plan.entries[ref.entry]
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
         if self._loaded is None or (self._loaded.plan.name, self._loaded.recipe.adapter) != (ref.entry, recipe.adapter):
             self._loaded = None  # its model is let go of before the next is read
-            self._loaded = begin(
+            self._loaded = load_entry(
                 plan,
                 recipe,
                 root=self.root,
@@ -137,7 +137,7 @@ class Work:
             )
         return self._loaded
 
-    def _with_half_the_batch(self, entry: Entry, batch_size: int, error: OutOfMemoryError) -> int:
+    def _with_half_the_batch(self, entry: LoadedEntry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
         if self.request.batch_size is not None or batch_size == 1:
             raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")

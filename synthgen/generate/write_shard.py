@@ -10,7 +10,7 @@ from typing import BinaryIO
 from synthgen import __version__
 from synthgen.core.devices import Environment
 from synthgen.errors import DamagedError
-from synthgen.generate.loaded_entry import Entry
+from synthgen.generate.loaded_entry import LoadedEntry
 from synthgen.generate.retry import MadeSample
 from synthgen.plan.sample import record
 from synthgen.runs import tar_samples
@@ -20,7 +20,7 @@ from synthgen.vision.images import codec
 EncodedSample = tuple[SampleOutcome, dict[str, bytes]]
 
 
-def encode(entry: Entry, made: MadeSample) -> EncodedSample:
+def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
     """The outcome of one sample, and the files that are stored of it: image, record and class."""
     sample = made.sample
     if made.pixels is None:
@@ -44,7 +44,7 @@ def encode(entry: Entry, made: MadeSample) -> EncodedSample:
 
 
 def commit(
-    entry: Entry,
+    entry: LoadedEntry,
     number: int,
     files: list[Future[EncodedSample]],
     environment: Environment,

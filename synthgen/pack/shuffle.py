@@ -92,7 +92,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run, as it is stored there."""
-    sha256s, accepted = list[str](), verdicts.in_order(found.root, found.judged)
+    sha256s, accepted = list[str](), verdicts.acceptance_in_order(found.root, found.judged)
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)

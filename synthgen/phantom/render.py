@@ -76,7 +76,7 @@ def render(labels: Sequence[str], tones: Sequence[int], *, site: str, seed: int,
     images, masks = np.empty((count, SIDE, SIDE, 3), np.uint8), np.empty((count, SIDE, SIDE), np.bool_)
     angles = np.empty(count)
     for index, (label, tone, own) in enumerate(zip(labels, tones, seeds, strict=True)):
-        phantom = paint(label, tone, site, own)
+        phantom = render_one(label, tone, site, own)
         images[index], masks[index], angles[index] = phantom.image, phantom.mask, phantom.ita
     return Phantoms(images, masks, tuple(labels), np.array(tones, np.int64), angles, seeds)
 
@@ -86,7 +86,7 @@ def image_seed(seed: int, site: str, label: str, tone: int, number: int) -> int:
     return seed_from("phantom", seed, site, label, tone, number, separator="/")
 
 
-def paint(label: str, tone: int, site: str, seed: int) -> Phantom:
+def render_one(label: str, tone: int, site: str, seed: int) -> Phantom:
     """One phantom from its own seed, as :func:`render` draws each.
 
     All arithmetic is numpy's, in float64, so that another processor's last bit all but never reaches a byte.

@@ -133,7 +133,7 @@ def write(job: PhantomJob, stop: Callable[[], bool] = lambda: False) -> Iterator
 
 def _draw(job: PhantomJob, row: PhantomImage) -> Iterator[tuple[Path, bytes]]:
     """The files of an image that are not there yet."""
-    phantom = render.paint(row.label, row.fitzpatrick, row.site, row.seed)
+    phantom = render.render_one(row.label, row.fitzpatrick, row.site, row.seed)
     contents = [codec.encode(phantom.image, codec.Encoding("png"), _DRAWN)]
     if job.masks:
         file = io.BytesIO()

@@ -206,7 +206,7 @@ def read_scores(root: Path) -> dict[str, Any]:
     return found
 
 
-def in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:
+def acceptance_in_order(root: Path, facts: CurationSummary | None) -> Callable[[str], bool]:
     """A function that tells of one image after the other, in the order of the run, whether it is accepted.
 
     Args:

@@ -41,7 +41,7 @@ from synthgen.study.task import Stage, Task
 if TYPE_CHECKING:
     from synthgen.curate import Scored, Survivors
     from synthgen.curate.fidelity import Report
-    from synthgen.evaluate import Unit
+    from synthgen.evaluate import ClassifierTraining
     from synthgen.finetune import Step, Trained
     from synthgen.pack import PackedShard
     from synthgen.plan.manifest import Layout
@@ -327,7 +327,7 @@ def evaluate(
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
-) -> Task[Unit, Path]:
+) -> Task[ClassifierTraining, Path]:
     """Train the manifest's study of classifiers, with synthetic images and without; gives each training that is done.
 
     Leaks and near-duplicates are looked for first, when it is called. The result is the path of ``report.html``.

@@ -56,7 +56,7 @@ def test_a_row_s_seed_makes_its_image_again(tmp_path: Path) -> None:
     """What a row says is all that an image depends on."""
     make(tmp_path)
     for row in rows(tmp_path):
-        again = render.paint(row["label"], int(row["fitzpatrick"]), row["site"], int(row["seed"]))
+        again = render.render_one(row["label"], int(row["fitzpatrick"]), row["site"], int(row["seed"]))
         with Image.open(tmp_path / row["file_name"]) as image:
             assert image.mode == "RGB"
             assert np.array_equal(np.asarray(image), again.image)

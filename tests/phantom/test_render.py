@@ -59,7 +59,7 @@ def test_an_image_does_not_depend_on_its_neighbours(asked: list[tuple[str, int]]
 def test_the_seed_alone_paints_the_image_again(cell: tuple[str, int], number: int) -> None:
     """`paint` with an image's own seed gives its pixels and mask."""
     phantoms = draw([cell], start=number)
-    again = render.paint(*cell, "a", phantoms.seeds[0])
+    again = render.render_one(*cell, "a", phantoms.seeds[0])
     assert np.array_equal(again.image, phantoms.images[0])
     assert np.array_equal(again.mask, phantoms.masks[0])
 

@@ -14,7 +14,7 @@ from synthgen.core import atomic, devices
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
 from synthgen.curate.fidelity.measure import Distances, Measurement
-from synthgen.curate.fidelity.page import ReportFacts, overall
+from synthgen.curate.fidelity.page import ReportFacts, summary_lines
 from synthgen.curate.fidelity.page_content import PANELS
 from synthgen.curate.fidelity.sample_images import ImageFeatures
 from synthgen.errors import InputError
@@ -25,7 +25,7 @@ from synthgen.vision.metrics import MEASURES, nearest
 if TYPE_CHECKING:
     from synthgen.plan import Plan
 
-__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "overall", "report"]
+__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "report", "summary_lines"]
 
 BACKBONE = "gabor"  # as for classifier-eval: there offline, and learned from no image
 LIMIT = 10_000

@@ -81,7 +81,7 @@ def blocks(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
     yield Table("", ("setting", "value"), facts.settings, names=2)
 
 
-def overall(rows: Sequence[Measurement]) -> Iterator[str]:
+def summary_lines(rows: Sequence[Measurement]) -> Iterator[str]:
     """The measures of all images as lines of text, each beside its yardstick."""
     for row in rows:
         if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):

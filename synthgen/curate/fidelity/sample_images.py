@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.core.hashing import stable_hash
-from synthgen.curate.fidelity.subject import Judged, Subject
+from synthgen.curate.fidelity.subject import AcceptedKeys, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
 from synthgen.runs.stored_images import ImageReader, Location
@@ -94,7 +94,7 @@ def describe(
     return made, real
 
 
-def _generated(record: Record, pictures: ImageReader, judged: Judged) -> Image:
+def _generated(record: Record, pictures: ImageReader, judged: AcceptedKeys) -> Image:
     facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
     return Image(*facts, partial(pictures.synthetic, record.key), judged.kept(record.key))
 

@@ -16,7 +16,7 @@ _DRAWN = "phantom"  # the source whose images are no photographs
 
 
 @dataclass(frozen=True)
-class Reals:
+class RealImages:
     """Real images, and what reads them.
 
     Attributes:
@@ -38,7 +38,7 @@ class Reals:
         return self.index.usable(split) if self.index else ()
 
 
-def find(folder: Run | Dataset, progress: Callable[[int, int], None]) -> Reals:
+def find_real_images(folder: Run | Dataset, progress: Callable[[int, int], None]) -> RealImages:
     """The real images of a run's or a packed dataset's manifest.
 
     A run that starts from no real image has not indexed them yet: they are now, into its own ``sources.parquet``. A
@@ -57,7 +57,7 @@ def find(folder: Run | Dataset, progress: Callable[[int, int], None]) -> Reals:
     base = run.plan.manifest.base
     index = load_plan.index(run.plan.manifest, images, run.root, progress)
     read = indexing.open_images(images.source, images.settings, base, run.root)
-    return Reals(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
+    return RealImages(plan.manifest.document.skin_tones.scale, index, read, images.source != _DRAWN)
 
 
 def _beside(dataset: Dataset) -> Run | None:
@@ -69,15 +69,15 @@ def _beside(dataset: Dataset) -> Run | None:
     return run if run.plan.digest == dataset.plan.digest else None
 
 
-def _none(plan: Plan, reason: str) -> Reals:
+def _none(plan: Plan, reason: str) -> RealImages:
     def read(source: Source) -> bytes:
         raise InputError(f"real image {source.id}: {reason}")
 
-    return Reals(plan.manifest.document.skin_tones.scale, None, read, False, reason)
+    return RealImages(plan.manifest.document.skin_tones.scale, None, read, False, reason)
 
 
 @dataclass(frozen=True)
-class Judged:
+class AcceptedKeys:
     """What verdicts say.
 
     Attributes:
@@ -93,7 +93,7 @@ class Judged:
         return None if self.accepted is None else key in self.accepted
 
 
-def read_judged(folder: Run | Dataset) -> Judged:
+def read_accepted_keys(folder: Run | Dataset) -> AcceptedKeys:
     """The verdicts of a run; a packed dataset has none, as it holds nothing but what was kept.
 
     Raises:
@@ -101,12 +101,12 @@ def read_judged(folder: Run | Dataset) -> Judged:
     """
     curate = folder.plan.manifest.document.curate
     if curate is None or not isinstance(folder, Run):
-        return Judged(None)
+        return AcceptedKeys(None)
     try:
         verdicts.check(folder.root, folder.digest, curate)
     except IncompleteError as error:
-        return Judged(None, str(error))
-    return Judged(frozenset(key for key, accepted in verdicts.read_accepted(folder.root) if accepted))
+        return AcceptedKeys(None, str(error))
+    return AcceptedKeys(frozenset(key for key, accepted in verdicts.read_accepted(folder.root) if accepted))
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class Subject:
     """
 
     folder: Run | Dataset
-    reals: Reals
-    judged: Judged
+    reals: RealImages
+    judged: AcceptedKeys
 
     @property
     def plan(self) -> Plan:
@@ -136,4 +136,4 @@ def read(folder: Run | Dataset, progress: Callable[[int, int], None]) -> Subject
         InputError: Its real images can't be had.
         DamagedError: A file of it can't be read.
     """
-    return Subject(folder, find(folder, progress), read_judged(folder))
+    return Subject(folder, find_real_images(folder, progress), read_accepted_keys(folder))

@@ -120,7 +120,7 @@ class _Ensemble:
         """Probabilities by image made, member and label."""
         import numpy as np
 
-        from synthgen.vision.classifiers import Probe, batches, probe
+        from synthgen.vision.classifiers import ProbeSettings, batches, probe
 
         rows = np.concatenate([real, *made])
         classes = np.zeros(len(rows), np.int64)
@@ -132,7 +132,7 @@ class _Ensemble:
             rng = np.random.default_rng([self._context.seed, member])
             share = _bootstrap(rng, training, classes) if self._settings.members > 1 else training
             drawn = batches(rng, share, none, classes, batch_size=_BATCH_SIZE, mix="union", steps=steps)
-            settings = Probe(optimizer_steps=steps)
+            settings = ProbeSettings(optimizer_steps=steps)
             count = len(self._context.labels)
             learned = probe(rows, classes, drawn, validation=validation, test=test, settings=settings, classes=count)
             found.append(learned.test)

@@ -8,7 +8,7 @@ import numpy as np
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.pipelines import Task
-from synthgen.diffusion.strategies._diffusion import FromImageSettings, environment, load
+from synthgen.diffusion.sampler_settings import FromImageSettings, environment, load
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs.start_images import FindStartImage, no_start_image
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.diffusion.masks import Bools, Mask, blend
 from synthgen.diffusion.pipelines import Task
-from synthgen.diffusion.strategies._diffusion import FromImageSettings, environment, load
-from synthgen.diffusion.strategies._masks import Bools, Mask, blend
+from synthgen.diffusion.sampler_settings import FromImageSettings, environment, load
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs.start_images import FindStartImage, StartImage, no_start_image
 

@@ -1,8 +1,8 @@
 """All but the middle of an image painted anew by the prompt, a border left as it was where one is asked for."""
 
+from synthgen.diffusion.masks import Mask
+from synthgen.diffusion.sampler_settings import environment
 from synthgen.diffusion.strategies import inpaint
-from synthgen.diffusion.strategies._diffusion import environment
-from synthgen.diffusion.strategies._masks import Mask
 from synthgen.diffusion.strategies.inpaint import maker
 
 __all__ = ["Settings", "environment", "maker"]

@@ -2,7 +2,7 @@
 
 from synthgen.core.devices import Environment
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.diffusion.strategies._diffusion import SamplerSettings, environment, load
+from synthgen.diffusion.sampler_settings import SamplerSettings, environment, load
 from synthgen.plan.sample import Recipe
 from synthgen.runs.start_images import FindStartImage, no_start_image
 

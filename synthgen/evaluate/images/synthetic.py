@@ -94,7 +94,7 @@ class _Judged:
             return
         found = verdicts.check(folder.root, folder.digest, folder.plan.manifest.document.curate)
         self.facts = asdict(found) if found else {}
-        self.accepted = verdicts.in_order(folder.root, found)
+        self.accepted = verdicts.acceptance_in_order(folder.root, found)
 
 
 def _check_rejected(root: Path, plan: Plan | None) -> None:

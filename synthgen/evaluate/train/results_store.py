@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.core import atomic
-from synthgen.vision.classifiers.fit_result import Learned
+from synthgen.vision.classifiers.fit_result import FitResult
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats
@@ -34,7 +34,7 @@ class ResultsStore:
         """The path of a training's predictions."""
         return self._folder / name[:2] / f"{name}.safetensors"
 
-    def read(self, name: str) -> Learned | None:
+    def read(self, name: str) -> FitResult | None:
         """The predictions of a training; ``None`` where it has to be done, or its file is not whole."""
         from safetensors import SafetensorError, safe_open
 
@@ -46,13 +46,13 @@ class ResultsStore:
                 tensors = {split: file.get_tensor(split) for split in self._shapes}
                 said = json.loads(file.metadata()[_METADATA])
             if said["digest"] == _digest(tensors) and self._shapes == {s: t.shape for s, t in tensors.items()}:
-                return Learned(**tensors, optimizer_steps=said["optimizer_steps"], chosen=said["chosen"])
+                return FitResult(**tensors, optimizer_steps=said["optimizer_steps"], chosen=said["chosen"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             _log.debug("%s: %s", path, error)
         _log.warning("%s is not whole; its training is done again", path)
         return None
 
-    def write(self, name: str, learned: Learned) -> None:
+    def write(self, name: str, learned: FitResult) -> None:
         """Keep the predictions of a training; equal ones give equal bytes."""
         import numpy as np
         from safetensors.numpy import save

@@ -12,7 +12,7 @@ from synthgen.core.processes import one_thread
 from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 from synthgen.plan.manifest.learner import SMALL, Learner
-from synthgen.vision.classifiers import Finetune, Learned, Probe, batches, finetune, probe
+from synthgen.vision.classifiers import FinetuneSettings, FitResult, ProbeSettings, batches, finetune, probe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ClassifierTraining:
     """One classifier to train.
 
     Attributes:
@@ -79,7 +79,7 @@ class Unit:
     augmented: bool
 
 
-def train(setup: Setup, training: Unit) -> Learned:
+def train(setup: Setup, training: ClassifierTraining) -> FitResult:
     """The predictions of one classifier, trained in one thread, so that they depend on nothing that runs beside it."""
     import numpy as np
 
@@ -103,16 +103,16 @@ def train(setup: Setup, training: Unit) -> Learned:
         return finetune(setup.rows(), setup.labels, drawn, settings=settings, seed=seed, **given)
 
 
-def probe_settings(classifier: Learner, steps: int) -> Probe:
+def probe_settings(classifier: Learner, steps: int) -> ProbeSettings:
     """The settings of a probe's training."""
-    return Probe(steps, classifier.learning_rate) if classifier.learning_rate else Probe(steps)
+    return ProbeSettings(steps, classifier.learning_rate) if classifier.learning_rate else ProbeSettings(steps)
 
 
-def finetune_settings(setup: Setup, training: Unit) -> Finetune:
+def finetune_settings(setup: Setup, training: ClassifierTraining) -> FinetuneSettings:
     """The settings of a network's training from pixels."""
     classifier = setup.classifier
     rate = _HEAD if classifier.frozen or setup.network == SMALL else _WHOLE
-    return Finetune(
+    return FinetuneSettings(
         training.steps,
         backbone=setup.network,
         revision=classifier.revision or None,

@@ -5,13 +5,15 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
 from synthgen.core import processes
 from synthgen.errors import StoppedError
-from synthgen.evaluate.train.train import Setup, Unit, train
+from synthgen.evaluate.train.train import ClassifierTraining, Setup, train
 
 _STOPPED = "stopped by a signal; run the same command again to go on"
 _POLL_SECONDS = 0.5  # between two looks at whether to stop
 
 
-def train_all(setup: Setup, trainings: Sequence[Unit], workers: int, stop: Callable[[], bool]) -> Iterator[Unit]:
+def train_all(
+    setup: Setup, trainings: Sequence[ClassifierTraining], workers: int, stop: Callable[[], bool]
+) -> Iterator[ClassifierTraining]:
     """Each training once what it predicts is safely on disk.
 
     Raises:
@@ -28,8 +30,12 @@ def train_all(setup: Setup, trainings: Sequence[Unit], workers: int, stop: Calla
 
 
 def _train_in_pool(
-    pool: ProcessPoolExecutor, setup: Setup, trainings: Sequence[Unit], workers: int, stop: Callable[[], bool]
-) -> Iterator[Unit]:
+    pool: ProcessPoolExecutor,
+    setup: Setup,
+    trainings: Sequence[ClassifierTraining],
+    workers: int,
+    stop: Callable[[], bool],
+) -> Iterator[ClassifierTraining]:
     """Keep every worker busy, and no more work handed out than that takes."""
     rest, running = iter(trainings), set()
     while True:
@@ -45,6 +51,6 @@ def _train_in_pool(
             raise StoppedError(_STOPPED)
 
 
-def _train_and_keep(setup: Setup, training: Unit) -> Unit:
+def _train_and_keep(setup: Setup, training: ClassifierTraining) -> ClassifierTraining:
     setup.results.write(training.name, train(setup, training))
     return training

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from synthgen.core.plugins import PluginFolder, Promise
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.finetune.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from synthgen.diffusion import pipelines
-from synthgen.finetune.methods._settings import FAMILIES, Range, TrainingSettings, denoiser_name, trained
+from synthgen.finetune.settings import FAMILIES, Range, TrainingSettings, denoiser_name, trained
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

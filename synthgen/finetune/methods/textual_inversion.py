@@ -8,7 +8,7 @@ from pydantic import Field
 
 from synthgen.diffusion import pipelines
 from synthgen.errors import InputError
-from synthgen.finetune.methods._settings import TrainingSettings
+from synthgen.finetune.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -90,7 +90,9 @@ class PhantomReader:
         mask, label, tone, number = found[1], found[2], int(found[3]), int(found[4])
         site = self._settings.site
         render.check([label], [tone], site)
-        phantom = render.paint(label, tone, site, render.image_seed(self._settings.seed, site, label, tone, number))
+        phantom = render.render_one(
+            label, tone, site, render.image_seed(self._settings.seed, site, label, tone, number)
+        )
         return _mask(phantom.mask) if mask else codec.encode(phantom.image, codec.Encoding("png"), _DRAWN)
 
 

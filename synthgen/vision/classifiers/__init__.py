@@ -1,13 +1,13 @@
 """Small classifiers: a linear head on frozen features, or a network trained from pixels.
 
-Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fit_result.Learned`.
+Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fit_result.FitResult`.
 """
 
 from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers.batches import batches
 from synthgen.vision.classifiers.finetuning import finetune
-from synthgen.vision.classifiers.fit_result import Learned
-from synthgen.vision.classifiers.probing import Probe, probe
-from synthgen.vision.classifiers.train_loop import Finetune
+from synthgen.vision.classifiers.fit_result import FitResult
+from synthgen.vision.classifiers.probing import ProbeSettings, probe
+from synthgen.vision.classifiers.train_loop import FinetuneSettings
 
-__all__ = ["Finetune", "Learned", "Probe", "augment", "batches", "finetune", "probe"]
+__all__ = ["FinetuneSettings", "FitResult", "ProbeSettings", "augment", "batches", "finetune", "probe"]

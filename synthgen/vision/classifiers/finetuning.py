@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from synthgen.errors import InputError
 from synthgen.vision.classifiers import networks
-from synthgen.vision.classifiers.fit_result import Learned, check
-from synthgen.vision.classifiers.train_loop import Finetune, Trainer, in_half_precision, precision
+from synthgen.vision.classifiers.fit_result import FitResult, check
+from synthgen.vision.classifiers.train_loop import FinetuneSettings, Trainer, in_half_precision, precision
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats, Pixels, Rows
@@ -31,10 +31,10 @@ def finetune(
     *,
     validation: Rows,
     test: Rows,
-    settings: Finetune,
+    settings: FinetuneSettings,
     seed: int,
     classes: int,
-) -> Learned:
+) -> FitResult:
     """The probabilities that a network, trained by AdamW with a cosine schedule, gives of validation and test rows.
 
     Args:
@@ -69,10 +69,10 @@ def finetune(
                     break
         network.module.load_state_dict(trainer.best_weights)
         of_validation, of_test = (_probabilities(network, pixels, rows, settings) for rows in (validation, test))
-    return Learned(of_validation, of_test, trainer.steps, float(trainer.best_step))
+    return FitResult(of_validation, of_test, trainer.steps, float(trainer.best_step))
 
 
-def _probabilities(network: networks.Network, pixels: Images, rows: Rows, settings: Finetune) -> Floats:
+def _probabilities(network: networks.Network, pixels: Images, rows: Rows, settings: FinetuneSettings) -> Floats:
     """The probabilities of rows, float32, shape (rows, classes)."""
     import torch
 
@@ -92,7 +92,7 @@ def _cuda_devices(device: str) -> list[int]:
     return list(range(torch.cuda.device_count())) if in_half_precision(device) else []
 
 
-def _check(batches: int, settings: Finetune) -> None:
+def _check(batches: int, settings: FinetuneSettings) -> None:
     faults = []
     if settings.optimizer_steps < 1 or batches != settings.optimizer_steps:
         wanted = settings.optimizer_steps

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class FitResult:
     """The probabilities that a trained classifier gives, and how it was trained.
 
     Attributes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import InputError
-from synthgen.vision.classifiers.fit_result import Learned, balanced, check
+from synthgen.vision.classifiers.fit_result import FitResult, balanced, check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ _FARTHEST = 5.0  # standard deviations: beyond, a feature is cut, as after few i
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeSettings:
     """How a probe is trained.
 
     Attributes:
@@ -39,9 +39,9 @@ def probe(
     *,
     validation: Rows,
     test: Rows,
-    settings: Probe,
+    settings: ProbeSettings,
     classes: int,
-) -> Learned:
+) -> FitResult:
     """The probabilities that a linear head, trained by AdamW, gives of validation and test rows.
 
     AdamW is that of Loshchilov and Hutter 2019. Features are standardised by the training rows as they are drawn and
@@ -74,13 +74,13 @@ def probe(
     found = head.probabilities(held_out)
     best = _best(found, labels[validation], settings.strengths)
     answer = head.probabilities(asked)[:, best]
-    return Learned(found[:, best].numpy(), answer.numpy(), head.steps, settings.strengths[best])
+    return FitResult(found[:, best].numpy(), answer.numpy(), head.steps, settings.strengths[best])
 
 
 class _Head:
     """Linear heads, one a strength, in one matrix of shape (dim, strengths * classes); the last input is the bias."""
 
-    def __init__(self, dim: int, classes: int, settings: Probe) -> None:
+    def __init__(self, dim: int, classes: int, settings: ProbeSettings) -> None:
         import torch
 
         self._settings, self._classes, self._step = settings, classes, torch.tensor(0.0)
@@ -161,7 +161,7 @@ def _best(found: Tensor, labels: Rows, strengths: tuple[float, ...]) -> int:
     return min(range(len(strengths)), key=lambda each: (losses[each], -strengths[each]))
 
 
-def _check(features: Floats, labels: Rows, batches: int, settings: Probe) -> None:
+def _check(features: Floats, labels: Rows, batches: int, settings: ProbeSettings) -> None:
     import numpy as np
 
     faults = []

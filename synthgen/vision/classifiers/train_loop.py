@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finetune:
+class FinetuneSettings:
     """How a network is trained.
 
     Attributes:
@@ -60,7 +60,7 @@ class Trainer:
         best_weights: These, as a state dict.
     """
 
-    def __init__(self, network: networks.Network, settings: Finetune, seed: int) -> None:
+    def __init__(self, network: networks.Network, settings: FinetuneSettings, seed: int) -> None:
         import numpy as np
         import torch
 

@@ -8,9 +8,8 @@ import pytest
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.core.model_folder import ModelFacts, describe
-from synthgen.diffusion import pipelines
+from synthgen.diffusion import pipelines, sampler_settings
 from synthgen.diffusion.pipelines.weight_files import Repository, choose_variant, stored_dtype
-from synthgen.diffusion.strategies import _diffusion
 from synthgen.errors import UnavailableError
 
 PLAIN, HALF, PICKLED = "{}.safetensors", "{}.fp16.safetensors", "{}.bin"
@@ -111,7 +110,7 @@ def test_a_model_in_one_form_pins_no_variant(
     """Runs of earlier versions knew no variant; what they pin reads as before."""
     entry = {"strategy": "text2img", "per_cell": 1, "settings": {"num_inference_steps": 1, "height": 32, "width": 32}}
     plan = make_plan(model=str(tiny_model("sd")), generate=[entry])
-    decided = _diffusion.environment(plan.entries["text2img"].recipe, DeviceRequest("cpu", "fp32"), 4)
+    decided = sampler_settings.environment(plan.entries["text2img"].recipe, DeviceRequest("cpu", "fp32"), 4)
     assert decided.variant == ""
     assert "variant" not in decided.to_dict()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from synthgen.diffusion.strategies._masks import Mask, blend
+from synthgen.diffusion.masks import Mask, blend
 
 SIDES = st.integers(16, 96)
 FRACTIONS = st.floats(0.05, 0.9)

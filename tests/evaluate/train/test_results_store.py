@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from synthgen.evaluate.train.results_store import ResultsStore
-from synthgen.vision.classifiers import Learned
+from synthgen.vision.classifiers import FitResult
 
 SHAPES = {"validation": (3, 2), "test": (4, 2)}
 
 
-def learned() -> Learned:
+def learned() -> FitResult:
     """Predictions in memory that is not in order, as classifiers hand them over."""
     rng = np.random.default_rng(0)
     validation, test = (rng.random((2, rows)).astype(np.float32).T for rows, _ in SHAPES.values())
-    return Learned(validation, test, 20, 0.3)
+    return FitResult(validation, test, 20, 0.3)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError, UnavailableError
-from synthgen.vision.classifiers import Finetune, Learned, batches, finetune
+from synthgen.vision.classifiers import FinetuneSettings, FitResult, batches, finetune
 
 NONE = np.array([], np.int64)
 LABELS = np.tile(np.arange(2), 30)
@@ -20,7 +20,7 @@ def images() -> Any:
     return noise
 
 
-def learned(pixels: Any = None, steps: int = 12, drawn: int | None = None, **settings: Any) -> Learned:
+def learned(pixels: Any = None, steps: int = 12, drawn: int | None = None, **settings: Any) -> FitResult:
     """Trained on 20 images, with 10 to look at and 30 to answer for."""
     rng = np.random.default_rng(0)
     plan = batches(rng, np.arange(20), NONE, LABELS, batch_size=8, mix="union", steps=drawn or steps)
@@ -30,7 +30,7 @@ def learned(pixels: Any = None, steps: int = 12, drawn: int | None = None, **set
         plan,
         validation=np.arange(20, 30),
         test=np.arange(30, 60),
-        settings=Finetune(steps, **settings),
+        settings=FinetuneSettings(steps, **settings),
         seed=3,
         classes=2,
     )
@@ -111,7 +111,7 @@ def test_a_frozen_backbone_stays_as_it_was(convnext: Path) -> None:
 
     network = networks.build(str(convnext), 2)
     before = {name: each.clone() for name, each in network.module.state_dict().items()}
-    trainer = Trainer(network, Finetune(2, str(convnext), frozen=True), 0)
+    trainer = Trainer(network, FinetuneSettings(2, str(convnext), frozen=True), 0)
     trainer.step(images()[:4], torch.from_numpy(LABELS[:4]))
     changed = {name for name, each in network.module.state_dict().items() if not torch.equal(each, before[name])}
     assert changed == {"model.classifier.weight", "model.classifier.bias"}

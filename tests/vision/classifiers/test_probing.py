@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthgen.errors import InputError
-from synthgen.vision.classifiers import Learned, Probe, batches, probe
+from synthgen.vision.classifiers import FitResult, ProbeSettings, batches, probe
 
 NONE = np.array([], np.int64)
 
@@ -19,12 +19,14 @@ def table(apart: float = 6.0, seed: int = 0, dim: int = 12) -> tuple[Any, Any]:
     return (rng.normal(size=(300, dim)) + centres[labels]).astype(np.float32), labels
 
 
-def learned(features: Any, labels: Any, steps: int = 60, training: Any = None, **settings: Any) -> Learned:
+def learned(features: Any, labels: Any, steps: int = 60, training: Any = None, **settings: Any) -> FitResult:
     """Trained on the first 60 rows, chosen on the next 60, answering for the rest."""
     rows = np.arange(60) if training is None else training
     drawn = batches(np.random.default_rng(1), rows, NONE, labels, batch_size=16, mix="union", steps=steps)
     held_out, asked = np.arange(60, 120), np.arange(120, 300)
-    return probe(features, labels, drawn, validation=held_out, test=asked, settings=Probe(steps, **settings), classes=3)
+    return probe(
+        features, labels, drawn, validation=held_out, test=asked, settings=ProbeSettings(steps, **settings), classes=3
+    )
 
 
 def test_classes_that_features_tell_apart_are_learned() -> None:
@@ -57,7 +59,7 @@ def test_each_strength_is_an_adamw_of_its_own() -> None:
     torch.manual_seed(0)
     inputs, targets, steps, strengths = torch.randn(5, 16, 4), torch.randint(3, (5, 16)), 8, (0.5, 2.0)
     inputs[..., -1] = 1
-    head = _Head(4, 3, Probe(steps, learning_rate=0.05, strengths=strengths))
+    head = _Head(4, 3, ProbeSettings(steps, learning_rate=0.05, strengths=strengths))
     for given, wanted in zip(inputs, targets, strict=True):
         head.step(given, wanted)
     for place, strength in enumerate(strengths):
@@ -112,7 +114,7 @@ def test_batches_that_are_not_the_budget_are_refused() -> None:
             [np.arange(4)] * 9,
             validation=np.arange(60, 70),
             test=np.arange(70, 80),
-            settings=Probe(10),
+            settings=ProbeSettings(10),
             classes=3,
         )
 
@@ -129,7 +131,7 @@ def test_rows_that_can_not_judge_are_refused(validation: Any, test: Any, named: 
     """No validation, an overlap and a row that is not there are each said."""
     features, labels = table()
     with pytest.raises(InputError, match=named):
-        probe(features, labels, [np.arange(4)], validation=validation, test=test, settings=Probe(1), classes=3)
+        probe(features, labels, [np.arange(4)], validation=validation, test=test, settings=ProbeSettings(1), classes=3)
 
 
 def test_features_that_are_not_finite_are_refused() -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion import pipelines
-from synthgen.diffusion.strategies._diffusion import fault_of
+from synthgen.diffusion.sampler_settings import fault_of
 from synthgen.errors import InputError, ManifestError
 from synthgen.plan.manifest import FinetuneEntry
 from synthgen.plan.manifest.settings import MethodSettings, Tunes
