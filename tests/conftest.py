@@ -1,4 +1,4 @@
-"""What every test stands on: an isolated user, the real doors, and a small manifest that makes images at once."""
+"""What every test stands on: an isolated user, the real extensions, and a small manifest that makes images at once."""
 
 import importlib.util
 import os
@@ -62,8 +62,8 @@ def _isolated_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="session")
-def doors() -> Extensions:
-    """The doors as the commands open them."""
+def extensions() -> Extensions:
+    """The extensions as the commands open them."""
     return EXTENSIONS
 
 
@@ -95,13 +95,13 @@ def write_manifest(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def make_plan(doors: Extensions, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
+def make_plan(extensions: Extensions, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
     """Plans the small manifest; keywords as of ``write_manifest``, and ``prompts_text`` for templates of one's own."""
     base = tmp_path_factory.mktemp("base")
 
     def make(prompts_text: str | None = None, **changes: Any) -> Plan:
         text = _text(changes)
-        return plan.Plan(manifest.parse(text, doors, base=base, where="manifest.yaml", prompts_text=prompts_text))
+        return plan.Plan(manifest.parse(text, extensions, base=base, where="manifest.yaml", prompts_text=prompts_text))
 
     return make
 

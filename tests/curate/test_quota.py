@@ -31,14 +31,14 @@ def filled(make_plan: Callable[..., Plan], tmp_path_factory: pytest.TempPathFact
     return root
 
 
-def test_every_cell_gets_its_quota(filled: Path, doors: Extensions) -> None:
+def test_every_cell_gets_its_quota(filled: Path, extensions: Extensions) -> None:
     """At the end each cell has four accepted images or more, and the run verifies with what was added."""
-    plan = run_folder.read_plan(filled, doors)
+    plan = run_folder.read_plan(filled, extensions)
     outcome = curate.judge(filled, plan)
     assert plan.rounds
     assert outcome.lacking == []
     assert min(cell.accepted for cell in outcome.cells) >= 4
-    found = list(verify.verify(filled, doors))
+    found = list(verify.verify(filled, extensions))
     assert {one.state for one in found} == {"whole"}
     assert sum(one.samples for one in found) == plan.samples > 24
 
@@ -50,25 +50,25 @@ def test_it_is_a_pure_function_of_the_manifest(filled: Path, make_plan: Callable
         assert (tmp_path / "run" / name).read_bytes() == (filled / name).read_bytes()
 
 
-def test_a_run_that_is_filled_is_left_alone(filled: Path, doors: Extensions) -> None:
+def test_a_run_that_is_filled_is_left_alone(filled: Path, extensions: Extensions) -> None:
     """Topped up again, nothing is made and no round is added."""
     before = {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")}
     rounds = top_ups.read(filled)
-    fill(run_folder.read_plan(filled, doors), filled)
+    fill(run_folder.read_plan(filled, extensions), filled)
     assert {path: path.stat().st_mtime_ns for path in filled.rglob("*.tar")} == before
     assert top_ups.read(filled) == rounds
 
 
-def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_what_was_added_is_packed_and_made_again(filled: Path, tmp_path: Path, extensions: Extensions) -> None:
     """The dataset knows the images beyond the plan: it verifies, and one of them is reproduced to the byte."""
     dataset = tmp_path / "dataset"
     list(study.pack(filled, dataset))
-    assert {one.state for one in verify.verify(dataset, doors)} == {"whole"}
+    assert {one.state for one in verify.verify(dataset, extensions)} == {"whole"}
     last = max(path for path in filled.rglob("*.tar"))
     accepted = {key for key, kept in verdicts.read_accepted(filled) if kept}
     key = next(sample.key for sample in tar_samples.read(last) if sample.key in accepted)
-    assert reproduce.reproduce(dataset, key, doors).identical
-    assert reproduce.reproduce(filled, key, doors).identical
+    assert reproduce.reproduce(dataset, key, extensions).identical
+    assert reproduce.reproduce(filled, key, extensions).identical
 
 
 def test_more_is_made_where_less_is_kept(make_plan: Callable[..., Plan], filled: Path) -> None:
@@ -102,22 +102,22 @@ def test_what_an_entry_lacks_is_asked_of_the_one_it_starts_from(make_plan: Calla
 
 
 def test_a_cell_that_can_not_be_filled_ends_it(
-    make_plan: Callable[..., Plan], tmp_path: Path, doors: Extensions
+    make_plan: Callable[..., Plan], tmp_path: Path, extensions: Extensions
 ) -> None:
     """After the rounds that the manifest allows, what is lacking is said, and what was made is kept."""
     plan = make_plan(curate=BLOCK | {"keep": ["fake.chance < 0"], "quota": 1, "top_up_rounds": 2})
     outcomes = fill(plan, tmp_path / "run")
     assert len(outcomes) == 3
     assert len(outcomes[-1].lacking) == 6
-    assert len(run_folder.read_plan(tmp_path / "run", doors).rounds) == 2
+    assert len(run_folder.read_plan(tmp_path / "run", extensions).rounds) == 2
 
 
-def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_a_round_that_was_broken_off_is_finished(filled: Path, tmp_path: Path, extensions: Extensions) -> None:
     """Killed after a round was written and before it was made, the same command ends with the same bytes."""
     run = Path(shutil.copytree(filled, tmp_path / "run"))
     last = max(path for path in run.rglob("*.tar"))
     for path in (last, last.with_suffix(".json"), run / verdicts.FILE):
         path.unlink()
-    fill(run_folder.read_plan(run, doors), run)
+    fill(run_folder.read_plan(run, extensions), run)
     for name in (top_ups.FILE, verdicts.FILE, last.relative_to(run)):
         assert (run / name).read_bytes() == (filled / name).read_bytes()

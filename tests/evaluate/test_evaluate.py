@@ -72,7 +72,7 @@ def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Callable[..., evaluate.EvaluateJob]:
+def prepared(drawn: ModuleType, base: Path, extensions: Any, tmp_path: Path) -> Callable[..., evaluate.EvaluateJob]:
     """Prepares a study of the second pool, or of another dataset, in the folder ``report``."""
 
     def prepare(images: list[Any] | None = None, adapters: Any = None, **settings: Any) -> evaluate.EvaluateJob:
@@ -80,7 +80,7 @@ def prepared(drawn: ModuleType, base: Path, doors: Any, tmp_path: Path) -> Calla
         if images is not None:
             given = drawn.write_dataset(tmp_path / "images", images, adapters)
         path = drawn.write_manifest(base / f"{tmp_path.name}.yaml", **settings)
-        return evaluate.prepare(manifest.read(path, doors), tmp_path / "report", doors, given=given)
+        return evaluate.prepare(manifest.read(path, extensions), tmp_path / "report", extensions, given=given)
 
     return prepare
 
@@ -98,13 +98,13 @@ def files(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def whole(drawn: ModuleType, base: Path, doors: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(drawn: ModuleType, base: Path, extensions: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a small study that ran through; nobody changes it."""
     out = tmp_path_factory.mktemp("whole") / "report"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(user_cache, "folder", lambda: base / "features")
-        read = manifest.read(drawn.write_manifest(base / "whole.yaml"), doors)
-        list(evaluate.evaluate(evaluate.prepare(read, out, doors, given=base / "second"), workers=1))
+        read = manifest.read(drawn.write_manifest(base / "whole.yaml"), extensions)
+        list(evaluate.evaluate(evaluate.prepare(read, out, extensions, given=base / "second"), workers=1))
     return out
 
 
@@ -265,15 +265,15 @@ def test_curation_by_classifiers_is_in_bold() -> None:
 
 
 def test_nothing_is_uncurated_where_nothing_is_rejected(
-    drawn: ModuleType, base: Path, doors: Any, tmp_path: Path
+    drawn: ModuleType, base: Path, extensions: Any, tmp_path: Path
 ) -> None:
     """Said before any image is made."""
     path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True)
     with pytest.raises(InputError, match=r"^evaluate\.uncurated: "):
-        evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
+        evaluate.check(manifest.read(path, extensions), tmp_path / "report", None)
     path = drawn.write_manifest(base / "uncurated.yaml", uncurated=True, synthetic="org/dataset")
     with pytest.raises(InputError, match=r"^evaluate\.uncurated: `org/dataset`"):
-        evaluate.check(manifest.read(path, doors), tmp_path / "report", None)
+        evaluate.check(manifest.read(path, extensions), tmp_path / "report", None)
 
 
 def test_near_copies_are_looked_for_once(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,11 +313,11 @@ def test_a_second_pool_of_real_images_is_as_good_as_more(prepared: Any) -> None:
     assert not family[0].significant
 
 
-def test_a_dataset_without_tones_is_evaluated(drawn: ModuleType, doors: Any, tmp_path: Path) -> None:
+def test_a_dataset_without_tones_is_evaluated(drawn: ModuleType, extensions: Any, tmp_path: Path) -> None:
     """What can't be said of it is said."""
     drawn.write_real(tmp_path / "real", each=4, held=3, tones=False)
-    read = manifest.read(drawn.write_manifest(tmp_path / "m.yaml", arms=REAL_ARMS, n_real=[2], seeds=1), doors)
-    job = evaluate.prepare(read, tmp_path / "report", doors)
+    read = manifest.read(drawn.write_manifest(tmp_path / "m.yaml", arms=REAL_ARMS, n_real=[2], seeds=1), extensions)
+    job = evaluate.prepare(read, tmp_path / "report", extensions)
     list(evaluate.evaluate(job, workers=1))
     assert "nothing can be said of light and dark skin" in (job.out / "report.md").read_text()
 

@@ -69,7 +69,11 @@ def dying_at(operation: int) -> Iterator[None]:
 
 
 def check_crash_safe(
-    plan: Plan, folder: Path, doors: Extensions, make_images: Callable[..., list[Receipt]], tars_in: Callable[..., Any]
+    plan: Plan,
+    folder: Path,
+    extensions: Extensions,
+    make_images: Callable[..., list[Receipt]],
+    tars_in: Callable[..., Any],
 ) -> int:
     """Crash a run at each of its durable operations, and check what is left and what a resumed run makes of it.
 
@@ -89,10 +93,10 @@ def check_crash_safe(
             except Crash:
                 pass
         if run_folder.is_run(root):
-            left = [finding for finding in verify(root, doors) if finding.state == "damaged"]
+            left = [finding for finding in verify(root, extensions) if finding.state == "damaged"]
             assert left == [], f"damaged by a crash at operation {operation}"
         make_images(plan, root)
-        assert {one.state for one in verify(root, doors)} == {"whole"}, f"unfinished after operation {operation}"
+        assert {one.state for one in verify(root, extensions)} == {"whole"}, f"unfinished after operation {operation}"
         assert tars_in(root) == tars_in(folder / "unbroken"), f"other bytes after operation {operation}"
         if not crashed:
             return operation - 1
@@ -100,13 +104,13 @@ def check_crash_safe(
 
 
 @pytest.fixture
-def check(make_plan: Any, tmp_path: Path, doors: Extensions, make_images: Any, tars_in: Any) -> Callable[[], int]:
+def check(make_plan: Any, tmp_path: Path, extensions: Extensions, make_images: Any, tars_in: Any) -> Callable[[], int]:
     """The check of a plan of three shards, one of them with a fault to repeat."""
     plan = make_plan(
         generate=[{"strategy": "fake", "per_cell": 2, "settings": {"height": 32, "width": 32, "flat": [5]}}],
         output={"image_format": "png", "shard_samples": 4},
     )
-    return lambda: check_crash_safe(plan, tmp_path, doors, make_images, tars_in)
+    return lambda: check_crash_safe(plan, tmp_path, extensions, make_images, tars_in)
 
 
 def test_a_crash_anywhere_loses_nothing(check: Callable[[], int]) -> None:
@@ -131,7 +135,7 @@ def test_a_second_crash_loses_nothing_either(make_plan: Any, tmp_path: Path, mak
 
 
 def test_a_crash_while_a_rotten_shard_is_made_again(
-    make_plan: Any, tmp_path: Path, doors: Extensions, make_images: Any, tars_in: Any
+    make_plan: Any, tmp_path: Path, extensions: Extensions, make_images: Any, tars_in: Any
 ) -> None:
     """A rotten shard stays to be made until it is made, wherever making it dies."""
     plan = make_plan(output={"image_format": "png", "shard_samples": 24})
@@ -140,11 +144,11 @@ def test_a_crash_while_a_rotten_shard_is_made_again(
         make_images(plan, root)
         whole, path = tars_in(root), root / "fake/00000.tar"
         path.write_bytes(path.read_bytes()[:-1] + b"x")
-        assert {one.state for one in verify(root, doors)} == {"damaged"}
+        assert {one.state for one in verify(root, extensions)} == {"damaged"}
         with dying_at(operation), pytest.raises(Crash):
             make_images(plan, root)
         make_images(plan, root)
-        assert {one.state for one in verify(root, doors)} == {"whole"}
+        assert {one.state for one in verify(root, extensions)} == {"whole"}
         assert tars_in(root) == whole
 
 

@@ -59,9 +59,11 @@ def every(write_manifest: Write) -> Path:
     return write_manifest(**CELLS | {"real": REAL | {"count": 6}}, generate=EVERY)
 
 
-def made_in(root: Path, doors: Extensions, path: Path, wish: DeviceRequest | None = None, **selection: Any) -> Plan:
+def made_in(
+    root: Path, extensions: Extensions, path: Path, wish: DeviceRequest | None = None, **selection: Any
+) -> Plan:
     """Plan a manifest and make its images."""
-    plan = load_plan.read(path, doors, root)
+    plan = load_plan.read(path, extensions, root)
     job = generate.prepare(plan, root, generate.Selection(**selection))
     list(generate.generate(job, wish))
     return plan
@@ -75,9 +77,9 @@ def stored(root: Path, plan: Plan) -> dict[str, tar_samples.TarSample]:
     return {sample.key: sample for path in paths for sample in tar_samples.read(path)}
 
 
-def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
     """Label, tone, group, split and dataset of an image are its source's, down a chain of entries."""
-    plan = made_in(tmp_path / "run", doors, fakes)
+    plan = made_in(tmp_path / "run", extensions, fakes)
     sources = {
         source.id: source for source in real_index.Index.read(tmp_path / "run" / real_index.FILE).usable("train")
     }
@@ -97,33 +99,33 @@ def test_keys_name_the_source_and_records_say_all_of_it(fakes: Path, tmp_path: P
         ].removeprefix(record["entry"]) * (record["entry"] != "first")
 
 
-def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
     """The IPTC source type of an image that is partly a real photograph says so."""
-    plan = made_in(tmp_path / "run", doors, fakes, limit=4)
+    plan = made_in(tmp_path / "run", extensions, fakes, limit=4)
     content = Ledger(tmp_path / "run", "first", plan.entries["first"].digest).tar(0).read_bytes()
     assert content.count(codec.COMPOSITE.encode()) == 4
 
 
-def test_the_index_is_frozen(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_the_index_is_frozen(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
     """A run goes on with the index that it keeps; a manifest that asks for another is refused."""
-    plan = made_in(tmp_path / "run", doors, fakes, limit=4)
-    assert load_plan.read(fakes, doors, tmp_path / "run").digest == plan.digest
-    assert run_folder.read_plan(tmp_path / "run", doors).digest == plan.digest
+    plan = made_in(tmp_path / "run", extensions, fakes, limit=4)
+    assert load_plan.read(fakes, extensions, tmp_path / "run").digest == plan.digest
+    assert run_folder.read_plan(tmp_path / "run", extensions).digest == plan.digest
     fakes.write_text(fakes.read_text().replace("count: 16", "count: 20"))
     with pytest.raises(PlanMismatchError, match="made from another `real:` block"):
-        load_plan.read(fakes, doors, tmp_path / "run")
+        load_plan.read(fakes, extensions, tmp_path / "run")
 
 
-def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
     """Real images are not indexed in a folder that is neither empty nor a run."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     with pytest.raises(InputError, match="not empty and not a synthgen run"):
-        load_plan.read(fakes, doors, tmp_path / "mine")
+        load_plan.read(fakes, extensions, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
-def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
+def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:
     """A file that is not the one indexed any more stops the run with its name; what was made is kept."""
     photographs = tmp_path / "photographs"
     subprocess.run(
@@ -134,7 +136,7 @@ def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, 
         **CELLS | {"real": {"source": "folder", "path": str(photographs), "metadata": "metadata.csv"}},
         generate=[{"strategy": "fake", "per_source": 2}],
     )
-    plan = load_plan.read(path, doors, tmp_path / "run")
+    plan = load_plan.read(path, extensions, tmp_path / "run")
     victim = plan.entries["fake"].sample(0).source
     assert victim is not None
     (photographs / victim.location).write_bytes((photographs / victim.location).read_bytes() + b" ")
@@ -142,11 +144,13 @@ def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, 
         list(generate.generate(generate.prepare(plan, tmp_path / "run")))
 
 
-def test_an_image_that_could_not_be_made_has_no_child(write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
+def test_an_image_that_could_not_be_made_has_no_child(
+    write_manifest: Write, tmp_path: Path, extensions: Extensions
+) -> None:
     """A failed sample's child is a failed sample too, with its reason, and not a hole."""
     chain = [dict(FAKES[0], settings={"flat": [1], "flat_attempts": 9}), FAKES[1]]
     path = write_manifest(**CELLS, generate=chain)
-    plan = made_in(tmp_path / "run", doors, path)
+    plan = made_in(tmp_path / "run", extensions, path)
     receipt = Ledger(tmp_path / "run", "second", plan.entries["second"].digest).trusted(0)
     assert receipt is not None
     assert receipt.samples[1].tries == ("no-original", "failed")
@@ -154,10 +158,10 @@ def test_an_image_that_could_not_be_made_has_no_child(write_manifest: Write, tmp
 
 
 def test_a_shard_waits_for_the_one_that_it_starts_from(
-    fakes: Path, tmp_path: Path, doors: Extensions, caplog: pytest.LogCaptureFixture
+    fakes: Path, tmp_path: Path, extensions: Extensions, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Selected without their parents, shards are left for later, and that is said."""
-    plan = load_plan.read(fakes, doors, tmp_path / "run")
+    plan = load_plan.read(fakes, extensions, tmp_path / "run")
     first = plan.entries["first"].shards
     job = generate.prepare(plan, tmp_path / "run", generate.Selection(shards=(first, None)))
     assert job.todo == ()
@@ -166,12 +170,12 @@ def test_a_shard_waits_for_the_one_that_it_starts_from(
 
 
 def test_a_chain_killed_in_the_middle_ends_the_same(
-    fakes: Path, tmp_path: Path, doors: Extensions, tars_in: Any
+    fakes: Path, tmp_path: Path, extensions: Extensions, tars_in: Any
 ) -> None:
     """Killed again and again, a chain of entries ends byte-equal with an unbroken one."""
     text = fakes.read_text().replace("strategy: fake", "strategy: fake\n  settings: {seconds: 0.02}", 1)
     fakes.write_text(text)
-    made_in(tmp_path / "whole", doors, fakes)
+    made_in(tmp_path / "whole", extensions, fakes)
     command = [sys.executable, "-m", "synthgen", "generate", fakes, "--out", tmp_path / "run", "-q"]
     moments = random.Random(1)
     for _ in range(4):
@@ -184,18 +188,18 @@ def test_a_chain_killed_in_the_middle_ends_the_same(
         process.wait()
     assert subprocess.run(command, check=False).returncode == 0
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "whole")
-    assert {finding.state for finding in verify(tmp_path / "run", doors)} == {"whole"}
+    assert {finding.state for finding in verify(tmp_path / "run", extensions)} == {"whole"}
 
 
-def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
     """A packed dataset keeps what its plan needs of the real images that it starts from, and of no others."""
-    plan = made_in(tmp_path / "run", doors, fakes)
+    plan = made_in(tmp_path / "run", extensions, fakes)
     list(study.pack(tmp_path / "run", tmp_path / "dataset"))
-    assert dataset_folder.read_plan(tmp_path / "dataset", doors).digest == plan.digest
+    assert dataset_folder.read_plan(tmp_path / "dataset", extensions).digest == plan.digest
     kept = real_index.Index.read(tmp_path / "dataset" / real_index.FILE)
     assert len(kept.sources) == plan.entries["first"].samples / 2
     assert {source.split for source in kept.sources} == {"train"}
-    assert {finding.state for finding in verify(tmp_path / "dataset", doors)} == {"whole"}
+    assert {finding.state for finding in verify(tmp_path / "dataset", extensions)} == {"whole"}
 
 
 @pytest.mark.slow
@@ -203,9 +207,9 @@ def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, doors: Exten
 class TestDiffusion:
     """Every strategy that starts from an image, by real diffusion."""
 
-    def test_only_the_mask_is_painted(self, every: Path, tmp_path: Path, doors: Extensions) -> None:
+    def test_only_the_mask_is_painted(self, every: Path, tmp_path: Path, extensions: Extensions) -> None:
         """Stored without loss, every pixel outside the mask is the source's own, and inside it is another."""
-        plan = made_in(tmp_path / "run", doors, every)
+        plan = made_in(tmp_path / "run", extensions, every)
         found, read = stored(tmp_path / "run", plan), of_run(plan, tmp_path / "run")
         for name in ("inside", "around"):
             entry: Any = plan.entries[name]
@@ -216,27 +220,27 @@ class TestDiffusion:
                 assert (made[~mask] == original[~mask]).all()
                 assert (made[mask] != original[mask]).mean() > 0.5
 
-    def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
+    def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
         """A second run gives the same bytes; batches of one give the same images to 40 dB."""
-        plan = made_in(tmp_path / "one", doors, every, DeviceRequest("cpu", "fp32", batch_size=4))
-        made_in(tmp_path / "two", doors, every, DeviceRequest("cpu", "fp32", batch_size=4))
-        made_in(tmp_path / "single", doors, every, DeviceRequest("cpu", "fp32", batch_size=1))
+        plan = made_in(tmp_path / "one", extensions, every, DeviceRequest("cpu", "fp32", batch_size=4))
+        made_in(tmp_path / "two", extensions, every, DeviceRequest("cpu", "fp32", batch_size=4))
+        made_in(tmp_path / "single", extensions, every, DeviceRequest("cpu", "fp32", batch_size=1))
         assert tars_in(tmp_path / "one") == tars_in(tmp_path / "two")
         batched, single = stored(tmp_path / "one", plan), stored(tmp_path / "single", plan)
         # the last entry starts from the images of the one before, so its tolerance is theirs
         worst = min(codec.psnr(codec.decode(batched[key].image), codec.decode(single[key].image)) for key in batched)
         assert worst >= 40
 
-    def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, doors: Extensions) -> None:
+    def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, extensions: Extensions) -> None:
         """One image is made again to the byte, from its real image or from the image that it started from."""
-        plan = made_in(tmp_path / "run", doors, every)
+        plan = made_in(tmp_path / "run", extensions, every)
         list(study.pack(tmp_path / "run", tmp_path / "dataset"))
         for entry in plan.entries.values():
             key = entry.sample(1).key
-            assert reproduce.reproduce(tmp_path / "run", key, doors).identical
-            assert reproduce.reproduce(tmp_path / "dataset", key, doors).identical
+            assert reproduce.reproduce(tmp_path / "run", key, extensions).identical
+            assert reproduce.reproduce(tmp_path / "dataset", key, extensions).identical
 
-    def test_strength_is_how_far_it_goes(self, write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
+    def test_strength_is_how_far_it_goes(self, write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:
         """The less the strength, the nearer an image stays to its source."""
         strengths = [0.25, 0.5, 1.0]
         entries = [
@@ -245,7 +249,7 @@ class TestDiffusion:
             for place, strength in enumerate(strengths)
         ]  # fmt: skip
         path = write_manifest(**CELLS | {"real": REAL | {"count": 6}}, generate=entries)
-        plan = made_in(tmp_path / "run", doors, path)
+        plan = made_in(tmp_path / "run", extensions, path)
         found, read, distances = stored(tmp_path / "run", plan), of_run(plan, tmp_path / "run"), []
         for entry in plan.entries.values():
             samples = entry.shard(0)
@@ -255,12 +259,12 @@ class TestDiffusion:
         assert distances == sorted(distances)
         assert distances[0] < 0.8 * distances[-1]
 
-    def test_a_lesion_s_own_mask(self, write_manifest: Write, tmp_path: Path, doors: Extensions) -> None:
+    def test_a_lesion_s_own_mask(self, write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:
         """The mask that comes with a real image is painted over; one that is empty is a failed sample."""
         entry = {"strategy": "inpaint", "per_source": 1, "settings": SAMPLER | {"mask": {"shape": "source"}}}
         labels = {"melanoma": "melanoma", "healthy": "healthy skin"}
         path = write_manifest(**CELLS | {"labels": labels, "real": REAL | {"count": 12}}, generate=[entry])
-        plan = made_in(tmp_path / "run", doors, path)
+        plan = made_in(tmp_path / "run", extensions, path)
         ledger = Ledger(tmp_path / "run", "inpaint", plan.entries["inpaint"].digest)
         receipts = [ledger.trusted(number) for number in range(plan.shards)]
         outcomes = {one.key: one for receipt in receipts if receipt for one in receipt.samples}

@@ -38,13 +38,13 @@ def outcomes(receipts: list[Receipt]) -> dict[int, SampleOutcome]:
     return dict(enumerate(one for receipt in sorted(receipts, key=lambda r: r.shard) for one in receipt.samples))
 
 
-def states(root: Path, doors: Extensions) -> set[str]:
+def states(root: Path, extensions: Extensions) -> set[str]:
     """The states that verify finds."""
-    return {finding.state for finding in verify(root, doors)}
+    return {finding.state for finding in verify(root, extensions)}
 
 
 def test_everything_planned_is_made(
-    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path, tars_in: TarsIn
+    make_plan: MakePlan, make_images: MakeImages, extensions: Extensions, tmp_path: Path, tars_in: TarsIn
 ) -> None:
     """One receipt a shard, in order, and every byte is found whole."""
     receipts = make_images(make_plan(), tmp_path)
@@ -56,7 +56,7 @@ def test_everything_planned_is_made(
         (4, 4, 0),
     ]
     assert list(tars_in(tmp_path)) == [f"fake/{number:05d}.tar" for number in range(5)]
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
 
 
 def test_receipts_and_tars_agree_with_the_plan(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_a_stored_sample_has_three_files(make_plan: MakePlan, make_images: MakeI
 
 @pytest.mark.parametrize("image_format", ["jpeg", "png", "webp"])
 def test_every_format_is_stored_under_its_ending(
-    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path, image_format: str
+    make_plan: MakePlan, make_images: MakeImages, extensions: Extensions, tmp_path: Path, image_format: str
 ) -> None:
     """Each image format is written, verified, and said by the member's name."""
     make_images(make_plan(output={"image_format": image_format}), tmp_path)
     ending = codec.EXTENSIONS[image_format]
     assert all(ending in one.files for one in tar_samples.read(tmp_path / "fake/00000.tar"))
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
 
 
 def test_a_second_run_makes_nothing(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
@@ -183,12 +183,12 @@ def test_an_array_cuts_the_selected_shards(make_plan: MakePlan, make_images: Mak
 
 
 def test_several_entries_are_made(
-    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, extensions: Extensions, tmp_path: Path
 ) -> None:
     """Each entry has a folder and an environment of its own."""
     plan = make_plan(generate=[{"name": name, "strategy": "fake", "per_cell": 2} for name in ("a", "b")])
     assert {one.entry for one in make_images(plan, tmp_path)} == {"a", "b"}
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
     assert all(run_folder.pinned(tmp_path, name) for name in ("a", "b"))
 
 
@@ -203,14 +203,16 @@ def test_a_new_entry_is_made_beside_the_old(
     assert before.items() <= tars_in(tmp_path).items()
 
 
-def test_faults_are_recorded(make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path) -> None:
+def test_faults_are_recorded(
+    make_plan: MakePlan, make_images: MakeImages, extensions: Extensions, tmp_path: Path
+) -> None:
     """The receipt tells every try: NaN made again precisely, a flat image at the next attempt."""
     made = outcomes(make_images(make_plan(**faulty(nonfinite=[2], flat=[3, 12], flat_attempts=2)), tmp_path))
     assert (made[2].tries, made[2].attempt) == (("nonfinite", "made"), 0)
     assert (made[3].tries, made[3].attempt) == (("flat", "flat", "made"), 2)
     assert made[12].tries == made[3].tries
     assert {made[n].tries for n in range(24) if n not in (2, 3, 12)} == {("made",)}
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
 
 
 def test_a_kept_attempt_has_its_own_seed(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
@@ -223,7 +225,7 @@ def test_a_kept_attempt_has_its_own_seed(make_plan: MakePlan, make_images: MakeI
 
 
 def test_a_sample_that_fails_for_good_is_in_the_receipt_alone(
-    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, extensions: Extensions, tmp_path: Path
 ) -> None:
     """It is a failed sample, its tar lacks it, everybody else is what they were, and it is not tried for ever."""
     plan = make_plan(**faulty(flat=[6], flat_attempts=99))
@@ -233,7 +235,7 @@ def test_a_sample_that_fails_for_good_is_in_the_receipt_alone(
     assert [one.failed for one in receipts] == [0, 1, 0, 0, 0]
     kept = [one.key for one in tar_samples.read(tmp_path / "a/fake/00001.tar")]
     assert kept == [one.key for one in plan.entries["fake"].shard(1) if one.index != 6]
-    assert [finding.failed for finding in verify(tmp_path / "a", doors)] == [0, 1, 0, 0, 0]
+    assert [finding.failed for finding in verify(tmp_path / "a", extensions)] == [0, 1, 0, 0, 0]
     assert generate.prepare(plan, tmp_path / "a").finished == (23, 1)
     assert make_images(plan, tmp_path / "a") == []
 
@@ -248,13 +250,13 @@ def test_a_failure_changes_no_other_image(make_plan: MakePlan, make_images: Make
 
 
 def test_a_shard_of_failures_is_an_empty_tar(
-    make_plan: MakePlan, make_images: MakeImages, doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, extensions: Extensions, tmp_path: Path
 ) -> None:
     """A shard of which nothing could be made is finished, and whole."""
     plan = make_plan(**faulty(flat=list(range(5)), flat_attempts=99))
     assert make_images(plan, tmp_path)[0].count == 0
     assert list(tar_samples.read(tmp_path / "fake/00000.tar")) == []
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2, 3, 5, 8])
@@ -273,12 +275,12 @@ def test_a_stopped_run_is_resumed_to_the_same_bytes(
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "whole")
 
 
-def test_a_stop_leaves_nothing_damaged(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
+def test_a_stop_leaves_nothing_damaged(make_plan: MakePlan, extensions: Extensions, tmp_path: Path) -> None:
     """What a stopped run leaves is whole or missing."""
     asked = iter(range(4))
     with pytest.raises(StoppedError):
         list(generate.generate(generate.prepare(make_plan(), tmp_path), stop=lambda: next(asked, None) is None))
-    assert states(tmp_path, doors) == {"whole", "missing"}
+    assert states(tmp_path, extensions) == {"whole", "missing"}
 
 
 def test_receipts_yielded_before_a_stop_are_on_disk(make_plan: MakePlan, tmp_path: Path) -> None:
@@ -303,7 +305,7 @@ def test_a_deleted_file_is_made_again_and_no_other(
 
 
 def test_a_rotten_shard_is_found_and_made_again(
-    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: MakeImages, tars_in: TarsIn, extensions: Extensions, tmp_path: Path
 ) -> None:
     """Verify marks a shard of which a byte changed, keeps its bytes, and the next run makes it anew."""
     make_images(make_plan(), tmp_path)
@@ -311,11 +313,11 @@ def test_a_rotten_shard_is_found_and_made_again(
     spoilt = bytearray(path.read_bytes())
     spoilt[1500] ^= 1
     path.write_bytes(spoilt)
-    assert [one.path for one in verify(tmp_path, doors) if one.state == "damaged"] == ["fake/00001.tar"]
+    assert [one.path for one in verify(tmp_path, extensions) if one.state == "damaged"] == ["fake/00001.tar"]
     assert path.read_bytes() == spoilt
     assert [one.shard for one in make_images(make_plan(), tmp_path)] == [1]
     assert tars_in(tmp_path) == before
-    assert states(tmp_path, doors) == {"whole"}
+    assert states(tmp_path, extensions) == {"whole"}
 
 
 def test_another_plan_is_refused_and_changes_nothing(

@@ -86,7 +86,7 @@ def short(write_manifest: Callable[..., Path]) -> Path:
     return write_manifest()
 
 
-def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
+def test_killed_at_random_moments(manifest: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
     """After a dozen kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
     unbroken = start(manifest, tmp_path / "unbroken")
     moments, killed = random.Random(0), 0
@@ -96,26 +96,26 @@ def test_killed_at_random_moments(manifest: Path, tmp_path: Path, doors: Extensi
     assert unbroken.wait(timeout=120) == 0
     assert killed >= KILLS - 2
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "unbroken")
-    assert {finding.state for finding in verify(tmp_path / "run", doors)} == {"whole"}
+    assert {finding.state for finding in verify(tmp_path / "run", extensions)} == {"whole"}
     assert leftovers(tmp_path / "run") == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", ["00001.tar", "00001.json", "run.json"])
-def test_killed_at_a_rename(short: Path, doors: Extensions, name: str, when: str) -> None:
+def test_killed_at_a_rename(short: Path, extensions: Extensions, name: str, when: str) -> None:
     """Killed just before or after a file gets its name, a run leaves nothing that the next does not put right."""
     run = short.with_name("run")
     assert start(short, run, name, when).wait(timeout=60) == -signal.SIGKILL
     assert start(short, run).wait(timeout=60) == 0
-    assert [finding.state for finding in verify(run, doors)] == ["whole"] * 5
+    assert [finding.state for finding in verify(run, extensions)] == ["whole"] * 5
     assert leftovers(run) == []
 
 
-def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, doors: Extensions, tars_in: Any) -> None:
+def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
     """Two processes that make the same shards in one folder end with the bytes of one."""
     both = [start(short, tmp_path / "two") for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert start(short, tmp_path / "one").wait(timeout=60) == 0
     assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
-    assert {finding.state for finding in verify(tmp_path / "two", doors)} == {"whole"}
+    assert {finding.state for finding in verify(tmp_path / "two", extensions)} == {"whole"}
     assert leftovers(tmp_path / "two") == []

@@ -33,14 +33,14 @@ def judged_copy(judged: Path, tmp_path: Path) -> Path:
 
 
 def test_only_what_is_accepted_is_packed(
-    judged: Path, pack: Any, rows: Any, provenance: Any, doors: Extensions
+    judged: Path, pack: Any, rows: Any, provenance: Any, extensions: Extensions
 ) -> None:
     """Keys in the dataset are those accepted; it verifies; provenance counts the rejected by reason."""
     dataset = pack(judged)
     accepted = {key for key, kept in verdicts.read_accepted(judged) if kept}
     assert 0 < len(accepted) < 24
     assert {row["key"] for row in rows(dataset)} == accepted
-    assert {finding.state for finding in verify.verify(dataset, doors)} == {"whole"}
+    assert {finding.state for finding in verify.verify(dataset, extensions)} == {"whole"}
     found = provenance(dataset)
     assert (found["packed"], found["near_copy_audit"]) == (len(accepted), "not done: no real images were used")
     assert found["curation"]["filters"] == [

@@ -77,41 +77,41 @@ def test_splits_are_those_of_the_tars(packed: Path, two_splits: Path, pack: Any,
     assert places == [(row["key"], row["split"]) for row in rows(pack(two_splits))]
 
 
-def test_verify_reads_every_image(packed: Path, doors: Extensions) -> None:
+def test_verify_reads_every_image(packed: Path, extensions: Extensions) -> None:
     """Every file is whole, and every image counted."""
-    found = list(verify(packed, doors))
+    found = list(verify(packed, extensions))
     assert {finding.state for finding in found} == {"whole"}
     assert sum(finding.samples for finding in found) == 24
 
 
-def test_verify_finds_a_turned_bit(dataset: Path, doors: Extensions) -> None:
+def test_verify_finds_a_turned_bit(dataset: Path, extensions: Extensions) -> None:
     """One bit in one file of images is damage."""
     path = max(dataset.glob("data/**/*.*"), key=lambda path: path.stat().st_size)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    (finding,) = (one for one in verify(dataset, doors) if one.state != "whole")
+    (finding,) = (one for one in verify(dataset, extensions) if one.state != "whole")
     assert finding.state == "damaged"
 
 
-def test_verify_finds_what_does_not_belong(dataset: Path, doors: Extensions) -> None:
+def test_verify_finds_what_does_not_belong(dataset: Path, extensions: Extensions) -> None:
     """A file that is none of the dataset's is said, among images as well."""
     (dataset / "data" / "extra.png").write_bytes(b"x")
-    found = {one.path: one.message for one in verify(dataset, doors) if one.state != "whole"}
+    found = {one.path: one.message for one in verify(dataset, extensions) if one.state != "whole"}
     assert found == {"data/extra.png": "not a file of this dataset"}
 
 
-def test_an_image_is_made_again(packed: Path, made: Any, doors: Extensions) -> None:
+def test_an_image_is_made_again(packed: Path, made: Any, extensions: Extensions) -> None:
     """`reproduce` finds a sample by its key and makes the same bytes."""
     key = sorted(made)[5]
-    again = reproduce(packed, key, doors)
+    again = reproduce(packed, key, extensions)
     assert again.identical
     assert sha256(again.content).hexdigest() == made[key][0].image_sha256
 
 
-def test_preview_shows_it(packed: Path, made: Any, doors: Extensions, tmp_path: Path) -> None:
+def test_preview_shows_it(packed: Path, made: Any, extensions: Extensions, tmp_path: Path) -> None:
     """The gallery holds every image."""
-    preview.show(open_folder(packed, doors), tmp_path / "page.html")
+    preview.show(open_folder(packed, extensions), tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert all(key in text for key in made)
 

@@ -275,7 +275,7 @@ class _PowerCut(BaseException):
 
 @pytest.mark.parametrize("when", ["after a tar", "in the sheet"])
 def test_a_crash_leaves_no_dataset(
-    when: str, small: Path, doors: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    when: str, small: Path, extensions: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pack that dies midway leaves no folder of the dataset's name, and the next one in this process works."""
     out = tmp_path / "dataset"
@@ -283,7 +283,7 @@ def test_a_crash_leaves_no_dataset(
     def draw(*_: object, **_options: object) -> None:
         raise _PowerCut
 
-    packing = pack.pack(Run(small, doors), out)
+    packing = pack.pack(Run(small, extensions), out)
     with pytest.raises(_PowerCut):  # noqa: PT012 - the first tar has to be taken for the crash to come after it
         next(packing)
         if when == "after a tar":
@@ -399,33 +399,33 @@ def test_files_are_those_promised(big: tuple[Path, Path]) -> None:
     ],
 )
 def test_the_dataset_s_manifest_stands_on_its_own(
-    line: str, make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
+    line: str, make_plan: MakePlan, make_images: Callable[..., Any], extensions: Extensions, tmp_path: Path
 ) -> None:
     """However its prompts were written, the dataset's manifest plans the same images from the dataset's folder."""
     (tmp_path / "own.yaml").write_text('templates: ["a photo of {label}, type {skin_tone}"]\n')
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{line}{make_plan().manifest.text}", encoding="utf-8")
-    planned = load_plan.read(path, doors)
+    planned = load_plan.read(path, extensions)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     moved = (tmp_path / "dataset").rename(tmp_path / "moved")
-    assert dataset_folder.read_plan(moved, doors).digest == planned.digest
-    assert load_plan.read(moved / "manifest.yaml", doors).digest == planned.digest
+    assert dataset_folder.read_plan(moved, extensions).digest == planned.digest
+    assert load_plan.read(moved / "manifest.yaml", extensions).digest == planned.digest
 
 
 def test_the_dataset_s_manifest_keeps_its_comments(
-    make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: Callable[..., Any], extensions: Extensions, tmp_path: Path
 ) -> None:
     """What a person wrote beside the keys is still there."""
     path = tmp_path / "manifest.yaml"
     path.write_text(f"# A study of ours.\n{make_plan().manifest.text}", encoding="utf-8")
-    make_images(load_plan.read(path, doors), tmp_path / "run")
+    make_images(load_plan.read(path, extensions), tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     assert (tmp_path / "dataset" / "manifest.yaml").read_text(encoding="utf-8").startswith("# A study of ours.\n")
 
 
 def test_a_dataset_needs_its_model_only_to_make_an_image_again(
-    make_plan: MakePlan, make_images: Callable[..., Any], doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, make_images: Callable[..., Any], extensions: Extensions, tmp_path: Path
 ) -> None:
     """A dataset shows without the model that made it, and says which folder making an image again would need."""
     from synthgen import preview
@@ -436,13 +436,13 @@ def test_a_dataset_needs_its_model_only_to_make_an_image_again(
     shutil.copytree(weights, tmp_path / "study" / "weights")
     path = tmp_path / "study" / "manifest.yaml"
     path.write_text(f"model: ./weights\n{make_plan().manifest.text}", encoding="utf-8")
-    planned = load_plan.read(path, doors)
+    planned = load_plan.read(path, extensions)
     make_images(planned, tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "elsewhere" / "dataset")
     dataset = tmp_path / "elsewhere" / "dataset"
-    assert preview.show(open_folder(dataset, doors), tmp_path / "page.html").exists()
+    assert preview.show(open_folder(dataset, extensions), tmp_path / "page.html").exists()
     with pytest.raises(InputError, match=r"model: no folder .*weights"):
-        dataset_folder.read_plan(dataset, doors)
+        dataset_folder.read_plan(dataset, extensions)
 
 
 # the card

@@ -34,10 +34,10 @@ def pictures(page: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors: Extensions) -> None:
+def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, extensions: Extensions) -> None:
     """Rejected ones carry their reason, accepted ones an empty one, and the page can be filtered by it."""
     out = tmp_path / "page.html"
-    preview.show(open_folder(judged, doors), out)
+    preview.show(open_folder(judged, extensions), out)
     accepted = sum(kept for _, kept in verdicts.read_accepted(judged))
     reasons = [picture["rejected"] for picture in pictures(out)]
     assert reasons.count("") == accepted
@@ -47,10 +47,10 @@ def test_each_picture_says_what_became_of_it(judged: Path, tmp_path: Path, doors
 
 
 def test_a_run_that_was_not_judged_has_no_such_filter(
-    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path, doors: Extensions
+    make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path, extensions: Extensions
 ) -> None:
     """Where nothing was judged, no picture is called accepted."""
     make_images(make_plan(), tmp_path / "run")
-    preview.show(open_folder(tmp_path / "run", doors), tmp_path / "page.html")
+    preview.show(open_folder(tmp_path / "run", extensions), tmp_path / "page.html")
     assert {picture["rejected"] for picture in pictures(tmp_path / "page.html")} == {None}
     assert '<select id="verdict"' not in (tmp_path / "page.html").read_text()

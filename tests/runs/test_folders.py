@@ -36,39 +36,39 @@ def whole(make_plan: Callable[..., Any], make_images: Callable[..., Any], tmp_pa
     return root
 
 
-def test_a_folder_is_a_run_or_a_dataset(whole: Path, doors: Extensions) -> None:
+def test_a_folder_is_a_run_or_a_dataset(whole: Path, extensions: Extensions) -> None:
     """Whichever it is, its plan is the same."""
-    run, dataset = (open_folder(whole / name, doors) for name in ("work", "parquet"))
+    run, dataset = (open_folder(whole / name, extensions) for name in ("work", "parquet"))
     assert isinstance(run, Run)
     assert isinstance(dataset, Dataset)
     assert run.plan.digest == dataset.plan.digest
 
 
-def test_what_is_neither_is_refused(doors: Extensions, whole: Path, tmp_path: Path) -> None:
+def test_what_is_neither_is_refused(extensions: Extensions, whole: Path, tmp_path: Path) -> None:
     """The line names both files that are looked for; where a run is needed, a dataset is none."""
     with pytest.raises(InputError, match=r"neither a run \(run.json\) nor a packed dataset \(provenance.json\)"):
-        open_folder(tmp_path, doors)
+        open_folder(tmp_path, extensions)
     with pytest.raises(InputError, match=r"no run here \(no run.json\)"):
-        open_run(whole / "parquet", doors)
+        open_run(whole / "parquet", extensions)
 
 
-def test_what_a_partial_run_has_is_located(half: Path, doors: Extensions) -> None:
+def test_what_a_partial_run_has_is_located(half: Path, extensions: Extensions) -> None:
     """Ten images of the two shards that there are, each with its place."""
-    found = list(open_folder(half, doors).located(partial=True))
+    found = list(open_folder(half, extensions).located(partial=True))
     assert len({record.key for record, _ in found}) == 10
     assert all(place.shard.is_file() and place.size > 0 for _, place in found)
-    assert [record for record, _ in found] == list(open_folder(half, doors).records())
+    assert [record for record, _ in found] == list(open_folder(half, extensions).records())
 
 
-def test_a_run_that_lacks_shards_is_refused_otherwise(half: Path, doors: Extensions) -> None:
+def test_a_run_that_lacks_shards_is_refused_otherwise(half: Path, extensions: Extensions) -> None:
     """The line says how many are missing and what to run."""
     with pytest.raises(IncompleteError, match=r"3 of 5 work shards are missing .*synthgen generate"):
-        list(open_folder(half, doors).located())
+        list(open_folder(half, extensions).located())
 
 
-def test_shards_that_are_asked_for_are_found_in_that_order(half: Path, doors: Extensions) -> None:
+def test_shards_that_are_asked_for_are_found_in_that_order(half: Path, extensions: Extensions) -> None:
     """Those that are not made are left out."""
-    run = open_run(half, doors)
+    run = open_run(half, extensions)
     refs = list(run.plan.refs())
     found = [shard.ref for shard in finished_shards(run.plan, half, reversed(refs))]
     assert found == [refs[1], refs[0]]
@@ -76,9 +76,9 @@ def test_shards_that_are_asked_for_are_found_in_that_order(half: Path, doors: Ex
 
 
 @pytest.mark.parametrize("layout", ["webdataset", "parquet", "imagefolder"])
-def test_a_dataset_holds_the_images_of_its_run(layout: str, whole: Path, doors: Extensions) -> None:
+def test_a_dataset_holds_the_images_of_its_run(layout: str, whole: Path, extensions: Extensions) -> None:
     """The same records and the same pixels, in another order."""
-    run, dataset = open_folder(whole / "work", doors), open_folder(whole / layout, doors)
+    run, dataset = open_folder(whole / "work", extensions), open_folder(whole / layout, extensions)
     first, second = ({record: image.tobytes() for record, image in one.images()} for one in (run, dataset))
     assert first == second
     assert set(run.records()) == set(first)
@@ -86,9 +86,9 @@ def test_a_dataset_holds_the_images_of_its_run(layout: str, whole: Path, doors: 
 
 
 @pytest.mark.parametrize("name", ["work", "webdataset", "imagefolder"])
-def test_one_image_is_found_by_its_key(name: str, whole: Path, doors: Extensions) -> None:
+def test_one_image_is_found_by_its_key(name: str, whole: Path, extensions: Extensions) -> None:
     """With its bytes and the environment that it was made in."""
-    folder = open_folder(whole / name, doors)
+    folder = open_folder(whole / name, extensions)
     record = next(folder.records())
     stored, environment = folder.stored(record.key)
     assert hashlib.sha256(stored.image).hexdigest() == record.image_sha256
@@ -97,9 +97,9 @@ def test_one_image_is_found_by_its_key(name: str, whole: Path, doors: Extensions
         folder.stored("nobody")
 
 
-def test_a_run_tells_scores_and_verdicts(whole: Path, doors: Extensions) -> None:
+def test_a_run_tells_scores_and_verdicts(whole: Path, extensions: Extensions) -> None:
     """A verdict and a row of scores an image, and how many could not be made."""
-    run = open_run(whole / "work", doors)
+    run = open_run(whole / "work", extensions)
     verdicts, scores = list(run.verdicts()), run.scores()
     assert [one.key for one in verdicts] == [record.key for record in run.records()]
     assert all(one.accepted is not bool(one.reasons) for one in verdicts)
@@ -109,9 +109,9 @@ def test_a_run_tells_scores_and_verdicts(whole: Path, doors: Extensions) -> None
     assert (run.failed, run.adapters) == (0, {})
 
 
-def test_a_table_holds_all_that_is_known_of_each_image(whole: Path, doors: Extensions) -> None:
+def test_a_table_holds_all_that_is_known_of_each_image(whole: Path, extensions: Extensions) -> None:
     """The record's fields; of a run its verdict and its scores as well."""
-    run, dataset = (open_folder(whole / name, doors) for name in ("work", "parquet"))
+    run, dataset = (open_folder(whole / name, extensions) for name in ("work", "parquet"))
     table, packed = run.to_pandas(), dataset.to_pandas()
     assert len(table) == len(packed) == run.plan.samples
     assert {"key", "label", "skin_tone", "accepted", "reasons", "quality.sharpness"} <= set(table.columns)
@@ -119,8 +119,8 @@ def test_a_table_holds_all_that_is_known_of_each_image(whole: Path, doors: Exten
     assert not table.isna().any().any()
 
 
-def test_what_is_not_judged_has_no_verdicts(half: Path, doors: Extensions) -> None:
+def test_what_is_not_judged_has_no_verdicts(half: Path, extensions: Extensions) -> None:
     """Neither a run before the first `curate`, nor its table."""
-    run = open_run(half, doors)
+    run = open_run(half, extensions)
     assert (list(run.verdicts()), run.scores()) == ([], {})
     assert "accepted" not in run.to_pandas().columns

@@ -179,11 +179,11 @@ PLAIN = {"strategies": {"plain": "plain.py"}}
 )
 @pytest.mark.usefixtures("written")
 def test_what_is_wrong_with_plugins_is_said(
-    changes: dict[str, Any], path: str, kind: str, write_manifest: Callable[..., Path], doors: Extensions
+    changes: dict[str, Any], path: str, kind: str, write_manifest: Callable[..., Path], extensions: Extensions
 ) -> None:
     """With its place, as any other fault of a manifest; settings of one's own are as strict as built-in ones."""
     with pytest.raises(ManifestError) as caught:
-        manifest.read(write_manifest(**{"plugins": PLAIN, "generate": [ENTRY]} | changes), doors)
+        manifest.read(write_manifest(**{"plugins": PLAIN, "generate": [ENTRY]} | changes), extensions)
     assert (path, kind) in [(fault.path, fault.kind) for fault in caught.value.faults]
 
 

@@ -136,23 +136,23 @@ def test_a_broken_run_file_is_bad_input(make_plan: MakePlan, tmp_path: Path, con
     assert (tmp_path / "run.json").read_text() == content
 
 
-def test_the_plan_is_read_back(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
+def test_the_plan_is_read_back(make_plan: MakePlan, extensions: Extensions, tmp_path: Path) -> None:
     """A run alone gives back its plan, also where manifest and prompts are gone."""
     plan = make_plan("templates: ['my {label}']", prompts="gone.yaml")
     run_folder.reserve(tmp_path, plan)
-    found = run_folder.read_plan(tmp_path, doors)
+    found = run_folder.read_plan(tmp_path, extensions)
     assert found.digest == plan.digest
     assert list(found.entries["fake"]) == list(plan.entries["fake"])
 
 
-def test_no_run_no_plan(doors: Extensions, tmp_path: Path) -> None:
+def test_no_run_no_plan(extensions: Extensions, tmp_path: Path) -> None:
     """A folder without a `run.json` is bad input."""
     with pytest.raises(InputError, match="no run here"):
-        run_folder.read_plan(tmp_path, doors)
+        run_folder.read_plan(tmp_path, extensions)
 
 
 def test_a_run_whose_manifest_plans_otherwise_is_refused(
-    make_plan: MakePlan, doors: Extensions, tmp_path: Path
+    make_plan: MakePlan, extensions: Extensions, tmp_path: Path
 ) -> None:
     """Where this version plans other images from the kept manifest, that is said and not mixed."""
     run_folder.reserve(tmp_path, make_plan())
@@ -160,17 +160,19 @@ def test_a_run_whose_manifest_plans_otherwise_is_refused(
     found["entries"]["fake"]["digest"] = "0" * 64
     (tmp_path / "run.json").write_text(json.dumps(found))
     with pytest.raises(PlanMismatchError, match="000000000000"):
-        run_folder.read_plan(tmp_path, doors)
+        run_folder.read_plan(tmp_path, extensions)
 
 
-def test_a_run_whose_manifest_is_at_fault_says_where(make_plan: MakePlan, doors: Extensions, tmp_path: Path) -> None:
+def test_a_run_whose_manifest_is_at_fault_says_where(
+    make_plan: MakePlan, extensions: Extensions, tmp_path: Path
+) -> None:
     """Faults in the kept manifest come with the name of the file that keeps it."""
     run_folder.reserve(tmp_path, make_plan())
     found = document(tmp_path)
     found["manifest"] = found["manifest"].replace("seed: 7", "seed: x")
     (tmp_path / "run.json").write_text(json.dumps(found))
     with pytest.raises(InputError, match=r"run\.json: seed: "):
-        run_folder.read_plan(tmp_path, doors)
+        run_folder.read_plan(tmp_path, extensions)
 
 
 def test_without_a_pin_the_wish_is_the_users() -> None:

@@ -35,13 +35,19 @@ class SyntheticListing:
 
 
 def list_synthetic(
-    root: Path, doors: Extensions, *, scale: str, strategy_of: Mapping[str, str], pools: Pools, uncurated: bool = False
+    root: Path,
+    extensions: Extensions,
+    *,
+    scale: str,
+    strategy_of: Mapping[str, str],
+    pools: Pools,
+    uncurated: bool = False,
 ) -> SyntheticListing:
     """The images of a run or a packed dataset, by their records alone; those that a run rejects are left out.
 
     Args:
         root: The folder.
-        doors: The strategies there are.
+        extensions: The strategies there are.
         scale: The study's skin-tone scale; a tone on another one is unknown.
         strategy_of: The name of the strategy of entries that don't stand for themselves.
         pools: The real images that each adapter was trained on, by the records' ``adapter``.
@@ -52,7 +58,7 @@ def list_synthetic(
         IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
         DamagedError: A shard can't be read.
     """
-    folder = open_folder(root, doors)
+    folder = open_folder(root, extensions)
     plan = folder.plan if isinstance(folder, Run) else None
     if uncurated:
         _check_rejected(root, plan)

@@ -49,11 +49,11 @@ def _one_cache(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def written(base: Path, doors: Any) -> fidelity.Report:
+def written(base: Path, extensions: Any) -> fidelity.Report:
     """The report of the whole run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(user_cache, "folder", lambda: base / "features")
-        return fidelity.report(open_folder(base / "work", doors))
+        return fidelity.report(open_folder(base / "work", extensions))
 
 
 def read(out: Path) -> list[dict[str, str]]:
@@ -94,34 +94,36 @@ def test_the_page_is_whole_and_holds_its_pictures(written: fidelity.Report) -> N
         assert image.width > image.height
 
 
-def test_a_dataset_gives_the_numbers_of_the_run_beside_it(base: Path, doors: Any, written: fidelity.Report) -> None:
+def test_a_dataset_gives_the_numbers_of_the_run_beside_it(
+    base: Path, extensions: Any, written: fidelity.Report
+) -> None:
     """However its images are shuffled, a packed dataset has the same table as the run that it was packed from."""
     list(study.pack(base / "work", base / "dataset"))
-    found = fidelity.report(open_folder(base / "dataset", doors))
+    found = fidelity.report(open_folder(base / "dataset", extensions))
     assert found.out == base / "fidelity"
     assert (found.out / "fidelity.csv").read_bytes() == (written.out / "fidelity.csv").read_bytes()
 
 
-def test_a_dataset_alone_is_measured_without_real_images(base: Path, doors: Any, tmp_path: Path) -> None:
+def test_a_dataset_alone_is_measured_without_real_images(base: Path, extensions: Any, tmp_path: Path) -> None:
     """Only the Vendi score is left, and the report says why."""
     list(study.pack(base / "work", tmp_path / "alone"))
-    found = fidelity.report(open_folder(tmp_path / "alone", doors), out=tmp_path / "report")
+    found = fidelity.report(open_folder(tmp_path / "alone", extensions), out=tmp_path / "report")
     valued = {row["measure"] for row in read(found.out) if row["generated"]}
     assert valued == {"vendi"}
     assert "give the run that it was packed from" in found.notes[0]
     assert not (found.out / "panels.png").exists()
 
 
-def test_a_sample_is_said_to_be_one(base: Path, doors: Any, tmp_path: Path) -> None:
+def test_a_sample_is_said_to_be_one(base: Path, extensions: Any, tmp_path: Path) -> None:
     """With a limit, so many images of each kind are measured."""
-    found = fidelity.report(open_folder(base / "work", doors), out=tmp_path, limit=30)
+    found = fidelity.report(open_folder(base / "work", extensions), out=tmp_path, limit=30)
     assert "A sample of 30 of 48 generated images was measured." in found.notes
     assert {row["n_references"] for row in read(tmp_path) if row["scope"] == "all"} == {"30"}
 
 
-def test_a_folder_of_somebody_elses_is_left_alone(base: Path, doors: Any, tmp_path: Path) -> None:
+def test_a_folder_of_somebody_elses_is_left_alone(base: Path, extensions: Any, tmp_path: Path) -> None:
     """A folder with other files in it is refused, and nothing is written to it."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path))} .*{fidelity.TABLE}"):
-        fidelity.report(open_folder(base / "work", doors), out=tmp_path)
+        fidelity.report(open_folder(base / "work", extensions), out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -104,11 +104,11 @@ def test_an_installed_function_scores(
     ],
 )
 def test_what_is_no_scorer_is_said(
-    block: dict[str, Any], fault: str, doors: Extensions, write_manifest: Callable[..., Path]
+    block: dict[str, Any], fault: str, extensions: Extensions, write_manifest: Callable[..., Path]
 ) -> None:
     """A manifest that names a scorer that is not there is refused before anything is made."""
     with pytest.raises(ManifestError) as told:
-        manifest.read(write_manifest(curate=curate(block)), doors)
+        manifest.read(write_manifest(curate=curate(block)), extensions)
     assert any(line.startswith(fault) for line in told.value.faults)
 
 

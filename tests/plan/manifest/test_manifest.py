@@ -24,15 +24,15 @@ generate:
 Write = Callable[..., Path]
 
 
-def read(text: str, doors: Extensions, base: Path, prompts_text: str | None = None) -> Manifest:
+def read(text: str, extensions: Extensions, base: Path, prompts_text: str | None = None) -> Manifest:
     """Read a manifest from its text."""
-    return manifest.parse(text, doors, base=base, where="m.yaml", prompts_text=prompts_text)
+    return manifest.parse(text, extensions, base=base, where="m.yaml", prompts_text=prompts_text)
 
 
-def faults_of(text: str, doors: Extensions, base: Path) -> tuple[Fault, ...]:
+def faults_of(text: str, extensions: Extensions, base: Path) -> tuple[Fault, ...]:
     """The faults of a manifest that has some."""
     with pytest.raises(ManifestError) as caught:
-        read(text, doors, base)
+        read(text, extensions, base)
     return caught.value.faults
 
 
@@ -46,9 +46,9 @@ def total(**keys: Any) -> dict[str, Any]:
     return {"generate": [{"strategy": "fake", "total": 8} | keys]}
 
 
-def test_a_small_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
+def test_a_small_manifest_is_read(extensions: Extensions, tmp_path: Path) -> None:
     """What is left out has its default: the bundled model, shipped prompts, JPEG, shards of 48."""
-    found = read(GOOD, doors, tmp_path)
+    found = read(GOOD, extensions, tmp_path)
     assert [(one.name, one.strategy, one.model.name, one.per_cell) for one in found.entries] == [
         ("fake", "fake", "phantom", 2)
     ]
@@ -56,69 +56,69 @@ def test_a_small_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
     assert found.text == GOOD
 
 
-def test_a_file_is_read_with_its_folder_as_base(doors: Extensions, write_manifest: Write) -> None:
+def test_a_file_is_read_with_its_folder_as_base(extensions: Extensions, write_manifest: Write) -> None:
     """Relative paths start from the manifest's own folder."""
     path = write_manifest(prompts="own.yaml")
     path.with_name("own.yaml").write_text("templates: ['my {label}']")
-    found = manifest.read(path, doors)
+    found = manifest.read(path, extensions)
     assert found.base == path.parent.resolve()
     assert found.prompts_text == "templates: ['my {label}']"
 
 
 @pytest.mark.parametrize("name", ["smallest", "smallest.yaml"])
 def test_a_manifest_that_ships_starts_from_the_current_folder(
-    doors: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    extensions: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """By its bare name its relative paths are the caller's; a file of that name in the current folder wins over it."""
     monkeypatch.chdir(tmp_path)
-    assert manifest.read(Path(name), doors).base == tmp_path.resolve()
+    assert manifest.read(Path(name), extensions).base == tmp_path.resolve()
     (tmp_path / name).write_text(GOOD, encoding="utf-8")
-    assert manifest.read(Path(name), doors).document.name == "good"
+    assert manifest.read(Path(name), extensions).document.name == "good"
 
 
 @pytest.mark.parametrize("name", ["dermatology", "dermatology.yaml"])
-def test_shipped_prompts_are_found_by_name(doors: Extensions, write_manifest: Write, name: str) -> None:
+def test_shipped_prompts_are_found_by_name(extensions: Extensions, write_manifest: Write, name: str) -> None:
     """Prompts that ship are named with or without their ending."""
-    found = manifest.read(write_manifest(prompts=name), doors)
+    found = manifest.read(write_manifest(prompts=name), extensions)
     path = resources.find("prompts", "dermatology")
     assert path is not None
     assert found.prompts_text == path.read_text(encoding="utf-8")
 
 
-def test_a_file_beside_the_manifest_wins_over_a_shipped_one(doors: Extensions, write_manifest: Write) -> None:
+def test_a_file_beside_the_manifest_wins_over_a_shipped_one(extensions: Extensions, write_manifest: Write) -> None:
     """A file named like shipped prompts is the one that is meant."""
     path = write_manifest(prompts="dermatology")
     path.with_name("dermatology").write_text("templates: [mine]")
-    assert manifest.read(path, doors).prompts_text == "templates: [mine]"
+    assert manifest.read(path, extensions).prompts_text == "templates: [mine]"
 
 
-def test_kept_prompts_are_used_in_place_of_the_file(doors: Extensions, tmp_path: Path) -> None:
+def test_kept_prompts_are_used_in_place_of_the_file(extensions: Extensions, tmp_path: Path) -> None:
     """A run reads the templates that it kept, even where their file is gone."""
-    found = read(GOOD + "prompts: gone.yaml\n", doors, tmp_path, prompts_text="templates: [kept]")
+    found = read(GOOD + "prompts: gone.yaml\n", extensions, tmp_path, prompts_text="templates: [kept]")
     assert found.prompts_text == "templates: [kept]"
 
 
-def test_an_entry_may_have_its_own_model_and_no_inherited_revision(doors: Extensions, tmp_path: Path) -> None:
+def test_an_entry_may_have_its_own_model_and_no_inherited_revision(extensions: Extensions, tmp_path: Path) -> None:
     """The manifest's revision belongs to the manifest's model and is not taken over by an entry's own."""
     own_model = "  - {name: own, strategy: fake, total: 1, model: phantom}"
     text = GOOD.replace("generate:", f"model: org/big\nrevision: v1\ngenerate:\n{own_model}")
-    own, inherited = read(text, doors, tmp_path).entries
+    own, inherited = read(text, extensions, tmp_path).entries
     assert (own.model.name, own.revision) == ("phantom", "")
     assert (inherited.model.name, inherited.revision) == ("org/big", "v1")
 
 
-def test_sizes_left_out_come_from_the_model(doors: Extensions, tmp_path: Path) -> None:
+def test_sizes_left_out_come_from_the_model(extensions: Extensions, tmp_path: Path) -> None:
     """Without height and width, an image has the size that the model was trained for."""
-    [one] = read(GOOD.replace("fake", "text2img"), doors, tmp_path).entries
+    [one] = read(GOOD.replace("fake", "text2img"), extensions, tmp_path).entries
     assert one.settings.height == one.settings.width == one.model.sample_size
 
 
 @pytest.mark.parametrize("name", resources.names("manifests"))
-def test_shipped_manifests_are_valid(doors: Extensions, name: str) -> None:
+def test_shipped_manifests_are_valid(extensions: Extensions, name: str) -> None:
     """Every manifest that ships is read without faults and opens with what, how, how long and what to expect."""
     path = resources.find("manifests", name)
     assert path is not None
-    found = manifest.read(path, doors)
+    found = manifest.read(path, extensions)
     assert found.document.name == name
     assert all(f"# {word}:" in found.text for word in ("What", "Run", "Time", "Expect"))
 
@@ -232,10 +232,12 @@ def base(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "path", "kind"), BAD, ids=[f"{path[:60]}-{n}" for n, (_, path, _) in enumerate(BAD)]
 )
-def test_a_fault_is_said_by_path(changes: dict[str, Any], path: str, kind: str, doors: Extensions, base: Path) -> None:
+def test_a_fault_is_said_by_path(
+    changes: dict[str, Any], path: str, kind: str, extensions: Extensions, base: Path
+) -> None:
     """Each bad manifest is refused with the path of what is wrong, and what kind of fault it is."""
     document = {key: value for key, value in (yaml.safe_load(GOOD) | changes).items() if value is not None}
-    faults = faults_of(yaml.safe_dump(document, sort_keys=False), doors, base)
+    faults = faults_of(yaml.safe_dump(document, sort_keys=False), extensions, base)
     assert (path, kind) in [(fault.path, fault.kind) for fault in faults]
     assert all(f"{fault.path}: " in fault for fault in faults)
 
@@ -250,9 +252,9 @@ def test_a_fault_is_said_by_path(changes: dict[str, Any], path: str, kind: str, 
         ("1: 2\n", "[1]: Keys should be strings"),
     ],
 )
-def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Extensions, tmp_path: Path) -> None:
+def test_faults_of_the_yaml_itself(addition: str, fault: str, extensions: Extensions, tmp_path: Path) -> None:
     """Keys given twice, and what is not plain YAML, are refused with their line."""
-    assert faults_of(GOOD + addition, doors, tmp_path)[0].startswith(fault)
+    assert faults_of(GOOD + addition, extensions, tmp_path)[0].startswith(fault)
 
 
 @pytest.mark.parametrize(
@@ -260,30 +262,30 @@ def test_faults_of_the_yaml_itself(addition: str, fault: str, doors: Extensions,
     [("a", "a-b", ["b-c", "c"]), ("text", "text-skin", ["skin-x", "x"]), ("x-y", "x", ["z", "y-z"])],
 )
 def test_entries_whose_keys_could_meet_are_refused(
-    first: str, second: str, labels: list[str], doors: Extensions, tmp_path: Path
+    first: str, second: str, labels: list[str], extensions: Extensions, tmp_path: Path
 ) -> None:
     """Two entries may not be able to give two images one key, as `a` with `b-c` and `a-b` with `c` do."""
     entries = [{"name": name, "strategy": "fake", "per_cell": 1} for name in (first, second)]
     document = yaml.safe_load(GOOD) | {"labels": dict.fromkeys(labels, "words"), "generate": entries}
-    [fault] = faults_of(yaml.safe_dump(document), doors, tmp_path)
+    [fault] = faults_of(yaml.safe_dump(document), extensions, tmp_path)
     assert fault.startswith(f"generate[1].name: its keys `{second}-")
     assert f"those of `{first}` too" in fault
 
 
-def test_two_entries_of_one_name_are_refused(doors: Extensions, tmp_path: Path) -> None:
+def test_two_entries_of_one_name_are_refused(extensions: Extensions, tmp_path: Path) -> None:
     """A strategy used twice needs names, since without one an entry is called like its strategy."""
-    [fault] = faults_of(GOOD + "  - {strategy: fake, total: 3}\n", doors, tmp_path)
+    [fault] = faults_of(GOOD + "  - {strategy: fake, total: 3}\n", extensions, tmp_path)
     assert fault == "generate[1].name: `fake` names an earlier entry too; each needs its own"
 
 
 @pytest.mark.parametrize("weight", ["1.0e+200", "1.0e-200"])
-def test_weights_of_any_size_are_planned_or_refused(weight: str, doors: Extensions, tmp_path: Path) -> None:
+def test_weights_of_any_size_are_planned_or_refused(weight: str, extensions: Extensions, tmp_path: Path) -> None:
     """Weights whose products leave the range of a float neither crash the plan nor lose an image."""
     from synthgen.plan import Plan
 
     weights = f"weights: {{label: {{acne: {weight}, healthy: 0}}, skin_tone: {{1: {weight}, 5: 0}}}}"
     text = GOOD.replace("per_cell: 2", f"total: 8, {weights}")
-    assert Plan(read(text, doors, tmp_path)).samples == 8
+    assert Plan(read(text, extensions, tmp_path)).samples == 8
 
 
 REAL = {"source": "phantom", "count": 8, "seed": 1}
@@ -366,10 +368,10 @@ FROM_IMAGES: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("changes", "path", "kind"), FROM_IMAGES)
 def test_faults_of_real_images_are_said_by_path(
-    doors: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, kind: str
+    extensions: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, kind: str
 ) -> None:
     """What is wrong with real images, or with an entry that starts from some, is said where it stands."""
-    faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), doors, tmp_path)
+    faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), extensions, tmp_path)
     assert (path, kind) in [(fault.path, fault.kind) for fault in faults]
 
 
@@ -393,10 +395,10 @@ ADVISED: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "advice"), ADVISED)
 def test_a_fault_says_what_to_write_instead(
-    changes: dict[str, Any], advice: str, doors: Extensions, tmp_path: Path
+    changes: dict[str, Any], advice: str, extensions: Extensions, tmp_path: Path
 ) -> None:
     """A near miss is told what it was meant to be, anything else what there is to choose from."""
-    faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), doors, tmp_path)
+    faults = faults_of(yaml.safe_dump(yaml.safe_load(GOOD) | changes, sort_keys=False), extensions, tmp_path)
     assert any(advice in fault for fault in faults)
 
 
@@ -419,23 +421,23 @@ EVALUATE: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("changes", "path", "phrase"), EVALUATE)
 def test_faults_of_a_study_are_said_by_path(
-    doors: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
+    extensions: Extensions, tmp_path: Path, changes: dict[str, Any], path: str, phrase: str
 ) -> None:
     """What is wrong with `evaluate:` is said where it stands, as of every other part."""
     document = yaml.safe_load(GOOD) | {"generate": [{"strategy": "fake", "per_cell": 1}]} | changes
-    faults = faults_of(yaml.safe_dump(document, sort_keys=False), doors, tmp_path)
+    faults = faults_of(yaml.safe_dump(document, sort_keys=False), extensions, tmp_path)
     assert [fault for fault in faults if fault.startswith(f"{path}:") and phrase in fault], faults
 
 
-def test_a_study_decides_no_image(doors: Extensions, tmp_path: Path) -> None:
+def test_a_study_decides_no_image(extensions: Extensions, tmp_path: Path) -> None:
     """Entry digests are the same with `evaluate:` and without, so a study can be added to a finished run."""
     from synthgen.plan import Plan
 
     with_study = GOOD + "real: {source: phantom, count: 8, seed: 1}\nevaluate: {n_real: [1]}\n"
-    assert Plan(read(with_study, doors, tmp_path)).digest == Plan(read(GOOD, doors, tmp_path)).digest
+    assert Plan(read(with_study, extensions, tmp_path)).digest == Plan(read(GOOD, extensions, tmp_path)).digest
 
 
-def test_all_faults_are_listed_at_once(doors: Extensions, tmp_path: Path) -> None:
+def test_all_faults_are_listed_at_once(extensions: Extensions, tmp_path: Path) -> None:
     """Faults of types, names, settings, strategies and prompts stand in one list."""
     text = """\
 name: Bad Name
@@ -450,10 +452,10 @@ sede: 4
 """
     paths = ["seed", "generate[0].per_cell", "sede", "prompts", "name", "labels.Acne"]
     paths += ["generate[0].settings.heigth", "generate[1].strategy"]
-    assert [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)] == paths
+    assert [fault.partition(": ")[0] for fault in faults_of(text, extensions, tmp_path)] == paths
 
 
-def test_faults_beyond_types_are_listed_at_once(doors: Extensions, tmp_path: Path) -> None:
+def test_faults_beyond_types_are_listed_at_once(extensions: Extensions, tmp_path: Path) -> None:
     """Where the types are right, faults of names, tones, models, counts and settings stand in one list."""
     text = """\
 name: Bad Name
@@ -466,12 +468,12 @@ generate:
   - {strategy: fake, settings: {heigth: 3}}
   - {strategy: fake, per_cell: 1, total: 1}
 """
-    found = {fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)}
+    found = {fault.partition(": ")[0] for fault in faults_of(text, extensions, tmp_path)}
     names = {"name", "labels.Acne", "skin_tones.values[0]", "model", "prompts"}
     assert found == names | {"generate[0]", "generate[1]", "generate[0].settings.heigth", "generate[1].name"}
 
 
-def test_a_fault_of_type_hides_no_other_fault(doors: Extensions, tmp_path: Path) -> None:
+def test_a_fault_of_type_hides_no_other_fault(extensions: Extensions, tmp_path: Path) -> None:
     """Beside a key of the wrong type, what is wrong elsewhere is said too, in sound parts of the same entry also."""
     text = """\
 name: good
@@ -486,7 +488,7 @@ generate:
   - {strategy: fake, per_cell: 1, total: 1, speed: 3}
   - {strategy: text2img, total: 4, name: "A B", settings: {num_inference_steps: 0}}
 """
-    found = [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)]
+    found = [fault.partition(": ")[0] for fault in faults_of(text, extensions, tmp_path)]
     assert sorted(found) == [
         "generate[0].per_cell",
         "generate[0].settings.heigth",
@@ -508,13 +510,13 @@ generate:
     ]
 
 
-def test_one_fault_is_said_once(doors: Extensions, tmp_path: Path) -> None:
+def test_one_fault_is_said_once(extensions: Extensions, tmp_path: Path) -> None:
     """A model at fault that several entries share, or settings that two checks meet, is one line."""
     text = GOOD.replace("generate:", "model: ./none\ngenerate:\n  - {name: b, strategy: fake, total: 1}")
-    assert len(faults_of(text, doors, tmp_path)) == 1
+    assert len(faults_of(text, extensions, tmp_path)) == 1
 
 
-def test_a_fault_of_type_hides_no_fault_beside_it(doors: Extensions, tmp_path: Path) -> None:
+def test_a_fault_of_type_hides_no_fault_beside_it(extensions: Extensions, tmp_path: Path) -> None:
     """A value of the wrong type in a list or a mapping leaves its neighbours checked."""
     text = """\
 name: good
@@ -525,7 +527,7 @@ output: {image_format: png, quality: 90, shard_samples: many}
 pack: {splits: {train: 0.5}, images_per_shard: 0}
 generate: [{strategy: fake, per_cell: 1, settings: {height: 32, width: 32}}]
 """
-    found = [fault.partition(": ")[0] for fault in faults_of(text, doors, tmp_path)]
+    found = [fault.partition(": ")[0] for fault in faults_of(text, extensions, tmp_path)]
     tones = [f"skin_tones.values[{place}]" for place in (0, 2, 3)]
     labels = ["labels.Acne"] * 2
     others = ["output.quality", "output.shard_samples", "pack.images_per_shard", "pack.splits"]

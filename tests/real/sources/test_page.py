@@ -25,16 +25,16 @@ def blocks(page: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("block", blocks("sources.md"), ids="-".join)
-def test_each_block_on_real_images_is_read(block: dict[str, Any], doors: Extensions, tmp_path: Path) -> None:
+def test_each_block_on_real_images_is_read(block: dict[str, Any], extensions: Extensions, tmp_path: Path) -> None:
     """Each is a part of a manifest that has no fault."""
     text = yaml.safe_dump(STUDY | FAKE | block, sort_keys=False)
-    assert manifest.parse(text, doors, base=tmp_path, where="page").real is not None
+    assert manifest.parse(text, extensions, base=tmp_path, where="page").real is not None
 
 
-def test_the_whole_manifest_is_read(doors: Extensions, tmp_path: Path) -> None:
+def test_the_whole_manifest_is_read(extensions: Extensions, tmp_path: Path) -> None:
     """The manifest that shows every key has no fault."""
     whole = yaml.safe_dump(blocks("manifest.md")[0], sort_keys=False)
-    found = manifest.parse(whole, doors, base=tmp_path, where="page")
+    found = manifest.parse(whole, extensions, base=tmp_path, where="page")
     assert [entry.strategy for entry in found.entries] == ["text2img", "inpaint", "outpaint"]
 
 
