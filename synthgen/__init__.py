@@ -2,7 +2,7 @@
 
 This is the front door for Python: what ``__all__`` lists is there after ``import synthgen``, and nothing heavy, such as
 PyTorch, NumPy or pydantic, is imported before it is used. Each verb does what the command of its name does, on the same
-files; :mod:`synthgen.study.verbs` defines them.
+files; the modules of :mod:`synthgen.study` define them.
 """
 
 import sys
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from synthgen.runs.folders import Dataset, Run
     from synthgen.runs.receipts import Receipt
     from synthgen.runs.verdicts import Verdict
+    from synthgen.study.inputs import open, plan, read_manifest  # noqa: A004 - as `PIL.Image.open`
     from synthgen.study.task import Stage, Task
     from synthgen.study.verbs import (
         curate,
@@ -28,12 +29,9 @@ if TYPE_CHECKING:
         fidelity,
         finetune,
         generate,
-        open,  # noqa: A004 - as `PIL.Image.open`; called `synthgen.open`
         pack,
-        plan,
         preview,
         publish,
-        read_manifest,
         run,
         top_up,
     )
@@ -68,13 +66,14 @@ __all__ = [
     "top_up",
 ]
 
-_VERBS = "synthgen.study.verbs"
+_INPUTS, _VERBS = "synthgen.study.inputs", "synthgen.study.verbs"
 _ROOMS = ("curate", "evaluate", "finetune", "generate", "pack", "plan", "preview", "publish")
 _PLACES = {
     **dict.fromkeys(("InputError", "ManifestError", "SynthgenError"), "synthgen.errors"),
     **dict.fromkeys(("Dataset", "Run"), "synthgen.runs.folders"),
     **dict.fromkeys(("Stage", "Task"), "synthgen.study.task"),
-    **dict.fromkeys(("fidelity", "open", "read_manifest", "run", "top_up"), _VERBS),
+    **dict.fromkeys(("open", "read_manifest"), _INPUTS),
+    **dict.fromkeys(("fidelity", "run", "top_up"), _VERBS),
     "Manifest": "synthgen.plan.manifest",
     "Plan": "synthgen.plan",
     "Receipt": "synthgen.runs.receipts",
@@ -87,13 +86,13 @@ class _Room(ModuleType):
     """A package that has a verb's name: ``synthgen.generate(...)`` calls the verb, as if it were the function alone."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Do what the verb does; see its docstring in :mod:`synthgen.study.verbs`."""
+        """Do what the verb does; its docstring is that of the function of its name in :mod:`synthgen.study`."""
         return self.__wrapped__(*args, **kwargs)
 
     @property
     def __wrapped__(self) -> Any:
         """The verb, which ``inspect.signature`` and IPython's ``?`` follow."""
-        return getattr(import_module(_VERBS), self.__name__.rpartition(".")[2])
+        return getattr(import_module("synthgen.study"), self.__name__.rpartition(".")[2])
 
 
 class _FrontDoor(ModuleType):

@@ -154,6 +154,15 @@ def test_a_notebook_and_the_command_line_take_turns(tmp_path: Path, tars_in: Cal
     assert told[0]["base"] == told[1]["base"]
 
 
+def test_a_plan_that_nothing_was_written_for_is_planned_anew_for_a_folder(tmp_path: Path) -> None:
+    """Real images are opened and indexed then, of which a dry plan has read the metadata alone."""
+    entry = {"strategy": "fake", "per_source": 1, "settings": {"height": 16, "width": 16}}
+    dry = synthgen.plan(PLAIN | {"real": REAL, "generate": [entry]})
+    run = synthgen.generate(dry, tmp_path).result()
+    assert len(list(run.images())) == run.plan.samples == dry.samples
+    assert synthgen.open(tmp_path).plan.digest == run.plan.digest != dry.digest
+
+
 def test_what_is_left_off_is_gone_on_with(tmp_path: Path) -> None:
     """The next call makes the rest alone."""
     making = synthgen.generate(DOCUMENT, tmp_path)

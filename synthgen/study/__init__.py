@@ -1,31 +1,25 @@
-"""The verbs in their order, as a command and a notebook call them: :mod:`synthgen.study.verbs`, and a whole study."""
+"""The verbs in their order, as a command and a notebook call them, and a whole study, which is all of them."""
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
+from synthgen.study.inputs import FolderLike, ManifestLike, Progress, open_run, plan, read_manifest, study_folder
+from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
-    FolderLike,
-    ManifestLike,
-    Progress,
     curate,
     evaluate,
     fidelity,
     finetune,
     generate,
-    open_run,
     pack,
-    plan,
     preview,
     publish,
-    read_manifest,
     run,
-    study_folder,
     top_up,
 )
-from synthgen.study.verbs import open as open_folder
 from synthgen.study.whole import fill
 
 __all__ = [

@@ -9,22 +9,33 @@ images shows, at the step that shows it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
-from synthgen.errors import InputError, ManifestError, one_line
+from synthgen.errors import InputError
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
-from synthgen.plan import manifest as manifests
-from synthgen.plan.manifest import Manifest
-from synthgen.runs import dataset_folder, folders, load_plan, run_folder
+from synthgen.runs import dataset_folder, run_folder
 from synthgen.runs.folders import Dataset, Run
 from synthgen.study import whole
+from synthgen.study.inputs import (
+    FolderLike,
+    ManifestLike,
+    Progress,
+    Stop,
+    never,
+    open,  # noqa: A004 - the front door's
+    open_run,
+    path_of,
+    plan,
+    read_manifest,
+    study_folder,
+)
 from synthgen.study.task import Stage, Task
 
 if TYPE_CHECKING:
@@ -38,8 +49,6 @@ if TYPE_CHECKING:
     from synthgen.runs.receipts import Receipt
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
-    "read_manifest",
-    "plan",
     "finetune",
     "generate",
     "top_up",
@@ -50,76 +59,9 @@ __all__ = [  # noqa: RUF022 - in the order that a study uses them
     "evaluate",
     "publish",
     "run",
-    "open",
-    "FolderLike",
-    "ManifestLike",
-    "Progress",
 ]
 
-ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest | Plan"
-"""A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
-FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
-"""A run or a packed dataset: its folder, or what ``open`` gave."""
-Stop: TypeAlias = Callable[[], bool]
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told of preparations: what is done, how much of it, and how much there is; may raise to stop."""
 Thing = TypeVar("Thing")
-
-
-def never() -> bool:
-    """Say that there is no reason to stop."""
-    return False
-
-
-def read_manifest(
-    manifest: str | os.PathLike[str] | Mapping[str, Any] | Manifest, *, base: str | os.PathLike[str] | None = None
-) -> Manifest:
-    """A manifest, checked: every entry against its strategy and model, every name against what there is.
-
-    Args:
-        manifest: Its file, the bare name of one that ships, or its content as plain values, as YAML would give them. A
-            run keeps a dict as YAML, so a run made from one can be gone on with from the command line.
-        base: The folder that relative paths of a dict start from; the current one where left out. Those of a file
-            start from its own folder.
-
-    Raises:
-        ManifestError: Every fault found, each as ``path: message``.
-    """
-    match manifest:
-        case Manifest():
-            return manifest
-        case Mapping():
-            text = _yaml(manifest)
-            return manifests.parse(text, EXTENSIONS, base=Path(base or ".").resolve(), where="manifest")
-        case _:
-            return manifests.read(Path(manifest), EXTENSIONS)
-
-
-def plan(
-    manifest: ManifestLike,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    base: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> Plan:
-    """The plan of a manifest: every sample and work shard, lazily, without making any.
-
-    Args:
-        manifest: The manifest.
-        out: The run's folder, which keeps the index of real images and what is made beyond the manifest; where left
-            out nothing is written, and of real images only the metadata are read.
-        base: The folder that relative paths of a dict start from.
-        progress: Told of real images as they are indexed.
-
-    Raises:
-        ManifestError: Every fault found, each as ``path: message``.
-        InputError: The real images can't be had, or the folder is neither empty nor a run.
-        PlanMismatchError: The folder holds the index of other real images.
-    """
-    if isinstance(manifest, Plan):
-        return manifest
-    told = partial(progress, "indexing real images") if progress else None
-    return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
 
 
 def finetune(
@@ -369,7 +311,7 @@ def publish(
 
     def events() -> Generator[Event, None, Event | None]:
         last = None
-        for last in send(_path(dataset), request):
+        for last in send(path_of(dataset), request):
             yield last
         return last
 
@@ -407,7 +349,7 @@ def evaluate(
     from synthgen.evaluate import finished, prepare
 
     read = manifest.manifest if isinstance(manifest, Plan) else read_manifest(manifest, base=base)
-    given = _path(synthetic) if synthetic is not None else None
+    given = path_of(synthetic) if synthetic is not None else None
     job = prepare(read, Path(out), EXTENSIONS, given=given, progress=progress)
     done = finished(job)
     units = _returning(train(job, workers=workers, stop=stop, progress=progress), lambda: Path(out) / "report.html")
@@ -480,43 +422,7 @@ def run(
     return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
 
 
-def study_folder(manifest: Manifest) -> Path:
-    """The folder of a study that nobody named: ``runs/NAME``."""
-    return Path("runs") / manifest.document.name
-
-
-def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.open`; called `synthgen.open`
-    """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
-
-    Raises:
-        InputError: The folder is neither.
-    """
-    return folder if isinstance(folder, Run | Dataset) else folders.open_folder(Path(folder), EXTENSIONS)
-
-
-def open_run(folder: FolderLike) -> Run:
-    """A run, by its folder.
-
-    Raises:
-        InputError: The folder is no run.
-    """
-    return folder if isinstance(folder, Run) else folders.open_run(_path(folder), EXTENSIONS)
-
-
-def _path(folder: FolderLike) -> Path:
-    return folder.root if isinstance(folder, Run | Dataset) else Path(folder)
-
-
 def _returning(steps: Iterator[Thing], result: Callable[[], Any]) -> Generator[Thing, None, Any]:
     """The same steps, with what comes of them as what the generator returns."""
     yield from steps
     return result()
-
-
-def _yaml(document: Mapping[str, Any]) -> str:
-    import yaml
-
-    try:
-        return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
-    except yaml.YAMLError as error:
-        raise ManifestError(f"manifest: holds what YAML has no way to write: {one_line(error)}") from None

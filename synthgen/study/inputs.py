@@ -1,0 +1,131 @@
+"""What verbs are asked with: manifests and folders, as whoever calls has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from synthgen.errors import ManifestError, one_line
+from synthgen.extensions import EXTENSIONS
+from synthgen.plan import Plan
+from synthgen.plan import manifest as manifests
+from synthgen.plan.manifest import Manifest
+from synthgen.runs import folders, load_plan
+from synthgen.runs.folders import Dataset, Run
+
+__all__ = [  # noqa: RUF022 - in the order that a study uses them
+    "read_manifest",
+    "plan",
+    "open",
+    "ManifestLike",
+    "FolderLike",
+    "Progress",
+    "Stop",
+]
+
+ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest | Plan"
+"""A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
+FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
+"""A run or a packed dataset: its folder, or what ``open`` gave."""
+Stop: TypeAlias = Callable[[], bool]
+"""Asked in between whether to stop."""
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told of preparations: what is done, how much of it, and how much there is; may raise to stop."""
+
+
+def never() -> bool:
+    """Say that there is no reason to stop."""
+    return False
+
+
+def read_manifest(
+    manifest: str | os.PathLike[str] | Mapping[str, Any] | Manifest, *, base: str | os.PathLike[str] | None = None
+) -> Manifest:
+    """A manifest, checked: every entry against its strategy and model, every name against what there is.
+
+    Args:
+        manifest: Its file, the bare name of one that ships, or its content as plain values, as YAML would give them. A
+            run keeps a dict as YAML, so a run made from one can be gone on with from the command line.
+        base: The folder that relative paths of a dict start from; the current one where left out. Those of a file
+            start from its own folder.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+    """
+    match manifest:
+        case Manifest():
+            return manifest
+        case Mapping():
+            text = _yaml(manifest)
+            return manifests.parse(text, EXTENSIONS, base=Path(base or ".").resolve(), where="manifest")
+        case _:
+            return manifests.read(Path(manifest), EXTENSIONS)
+
+
+def plan(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    base: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """The plan of a manifest: every sample and work shard, lazily, without making any.
+
+    Args:
+        manifest: The manifest.
+        out: The run's folder, which keeps the index of real images and what is made beyond the manifest; where left
+            out nothing is written, and of real images only the metadata are read.
+        base: The folder that relative paths of a dict start from.
+        progress: Told of real images as they are indexed.
+
+    Raises:
+        ManifestError: Every fault found, each as ``path: message``.
+        InputError: The real images can't be had, or the folder is neither empty nor a run.
+        PlanMismatchError: The folder holds the index of other real images.
+    """
+    if isinstance(manifest, Plan):
+        if out is None:
+            return manifest
+        manifest = manifest.manifest  # planned anew for the folder, whose real images and rounds it may lack
+    told = partial(progress, "indexing real images") if progress else None
+    return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
+
+
+def study_folder(manifest: Manifest) -> Path:
+    """The folder of a study that nobody named: ``runs/NAME``."""
+    return Path("runs") / manifest.document.name
+
+
+def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.open`; called `synthgen.open`
+    """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
+
+    Raises:
+        InputError: The folder is neither.
+    """
+    return folder if isinstance(folder, Run | Dataset) else folders.open_folder(Path(folder), EXTENSIONS)
+
+
+def open_run(folder: FolderLike) -> Run:
+    """A run, by its folder.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    return folder if isinstance(folder, Run) else folders.open_run(path_of(folder), EXTENSIONS)
+
+
+def path_of(folder: FolderLike) -> Path:
+    """The path of a run or a packed dataset, opened or not."""
+    return folder.root if isinstance(folder, Run | Dataset) else Path(folder)
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    import yaml
+
+    try:
+        return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+    except yaml.YAMLError as error:
+        raise ManifestError(f"manifest: holds what YAML has no way to write: {one_line(error)}") from None
