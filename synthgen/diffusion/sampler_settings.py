@@ -136,16 +136,16 @@ def fault_of(key: str) -> Iterator[None]:
         raise ManifestError(*(f"{key}: {fault}" for fault in error.faults)) from None
 
 
-def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
+def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> Environment:
     """The device, dtype, attention backend and batch size that images are made with, and which weights are loaded."""
     repository, model = pipelines.resolve(recipe), recipe.model
-    device = devices.describe(wish.device)
-    half = devices.choose_dtype(device, wish.dtype) != "float32"
+    device = devices.describe(request.device)
+    half = devices.choose_dtype(device, request.dtype) != "float32"
     variant = pipelines.choose_variant(repository.files, half=half, model=model.name)
-    asked = device.kind == "cuda" and wish.dtype == "auto"
+    asked = device.kind == "cuda" and request.dtype == "auto"
     decided = devices.decide(
         device,
-        wish,
+        request,
         pixels=(recipe.settings.height or 0) * (recipe.settings.width or 0),
         shard_samples=shard_samples,
         model_revision=repository.revision,

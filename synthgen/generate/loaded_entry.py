@@ -30,7 +30,7 @@ class LoadedEntry:
 
 
 def load_entry(
-    plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, originals: StartImages
+    plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, start_images: StartImages
 ) -> LoadedEntry:
     """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
@@ -40,7 +40,7 @@ def load_entry(
         root: The run's folder.
         request: What the user asks of the environment.
         output: How images are stored.
-        originals: Reads the images that samples start from.
+        start_images: Reads the images that samples start from.
 
     Raises:
         PlanMismatchError: The request is another than the run was begun with.
@@ -58,6 +58,6 @@ def load_entry(
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategies.strategy(recipe.strategy).maker(run_folder.located(recipe, root), environment, originals),
+        maker=strategies.strategy(recipe.strategy).maker(run_folder.located(recipe, root), environment, start_images),
         encoding=Encoding(output.image_format, output.quality or 95),
     )

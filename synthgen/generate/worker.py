@@ -133,7 +133,7 @@ class ShardMaker:
                 root=self.root,
                 request=self.request,
                 output=self.plan.manifest.document.output,
-                originals=self.start_images,
+                start_images=self.start_images,
             )
         return self._loaded
 

@@ -31,10 +31,10 @@ open({marker!r}, "a").close()
 class Settings(StrategySettings):
     grey: int
 
-def environment(recipe, wish, shard_samples):
+def environment(recipe, request, shard_samples):
     return Environment("cpu", "cpu", "float32", "none", 4, 1, "plain", devices.versions())
 
-def maker(recipe, environment, originals):
+def maker(recipe, environment, start_image):
     def make(samples, *, precise=False):
         drawn = [np.random.default_rng(one.seed).integers(0, 90, (16, 16, 3)) for one in samples]
         return MadeImages((recipe.settings.grey + np.stack(drawn)).astype(np.uint8), np.ones(len(samples), bool))

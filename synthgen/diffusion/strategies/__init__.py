@@ -4,9 +4,9 @@ Plug-ins of one's own may lie elsewhere: docs/plugins/strategy.md. Each module h
 
 * a docstring whose first line is its help;
 * ``Settings``, a :class:`synthgen.plan.manifest.settings.StrategySettings`, valid before anything runs;
-* ``environment(recipe, wish, shard_samples) -> Environment``, what its images will be made with and on;
-* ``maker(recipe, environment, originals) -> ImageMaker``, loaded and ready; ``originals`` gives the image that a sample
-  starts from, for a strategy whose ``Settings.reads_source`` says that it does.
+* ``environment(recipe, request, shard_samples) -> Environment``, what its images will be made with and on;
+* ``maker(recipe, environment, start_image) -> ImageMaker``, loaded and ready; ``start_image`` gives the image that a
+  sample starts from, for a strategy whose ``Settings.reads_source`` says that it does.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ from synthgen.runs.start_images import FindStartImage, no_start_image
 plugins = PluginFolder(
     __name__,
     Promise(
-        {"environment": "recipe, wish, shard_samples", "maker": "recipe, environment, originals"}, StrategySettings
+        {"environment": "recipe, request, shard_samples", "maker": "recipe, environment, start_image"}, StrategySettings
     ),
 )
 
@@ -32,10 +32,12 @@ class Strategy(Protocol):
 
     Settings: type[StrategySettings]
 
-    def environment(self, recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
-        """Decide what a recipe's images are made with and on; raises UnavailableError for a wish that can't be had."""
+    def environment(self, recipe: Recipe, request: DeviceRequest, shard_samples: int) -> Environment:
+        """What a recipe's images are made with and on; raises UnavailableError for a request that can't be had."""
 
-    def maker(self, recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
+    def maker(
+        self, recipe: Recipe, environment: Environment, start_image: FindStartImage = no_start_image
+    ) -> ImageMaker:
         """Load what making the images takes."""
 
 
@@ -48,11 +50,11 @@ def strategy(name: str) -> Strategy:
     return cast(Strategy, plugins.module(name))
 
 
-def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
+def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> Environment:
     """What a recipe's images are made with and on; a strategy of one's own is among the versions.
 
     Raises:
         UnavailableError: What was asked for can't be had here.
     """
-    found = strategy(recipe.strategy).environment(recipe, wish, shard_samples)
+    found = strategy(recipe.strategy).environment(recipe, request, shard_samples)
     return replace(found, versions=found.versions | plugins.versions(recipe.strategy))

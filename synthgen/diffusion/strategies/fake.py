@@ -40,43 +40,43 @@ class Settings(StrategySettings):
         return self.model_copy(update={"height": self.height or 64, "width": self.width or 64})
 
 
-def environment(recipe: Recipe, wish: DeviceRequest, shard_samples: int) -> Environment:
+def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> Environment:
     """A pattern is the same everywhere; only the batch size can be asked for."""
     return Environment(
         device="cpu",
         device_name="cpu",
         dtype="float32",
         attention="none",
-        batch_size=wish.batch_size or min(16, shard_samples),
+        batch_size=request.batch_size or min(16, shard_samples),
         threads=1,
         model_revision=_REVISION,
         versions=devices.versions(),
     )
 
 
-def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
+def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage = no_start_image) -> ImageMaker:
     """The function that draws the patterns; nothing is loaded."""
-    return partial(_make, originals)
+    return partial(_make, start_image)
 
 
-def _make(originals: FindStartImage, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+def _make(start_image: FindStartImage, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
     settings = samples[0].recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
     time.sleep(settings.seconds)
-    pixels = np.stack([_image(sample, settings, originals) for sample in samples])
+    pixels = np.stack([_image(sample, settings, start_image) for sample in samples])
     finite = [precise or sample.index not in settings.nonfinite for sample in samples]
     return MadeImages(pixels, np.array(finite))
 
 
-def _image(sample: Sample, settings: Settings, originals: FindStartImage) -> npt.NDArray[np.uint8]:
+def _image(sample: Sample, settings: Settings, start_image: FindStartImage) -> npt.NDArray[np.uint8]:
     """The pattern, half transparent where there is an image to start from; or a flat image where one is asked for."""
     if sample.index in settings.flat and sample.attempt < settings.flat_attempts:
         return np.full((settings.height or 64, settings.width or 64, 3), 128, np.uint8)
     pattern = _pattern(sample, settings)
     if sample.recipe.adapter:  # another colour for another adapter
         pattern = pattern ^ np.uint8(int(sample.recipe.adapter.digest[:2], 16) | 1)
-    return pattern // 2 + originals(sample).pixels // 2 if sample.source or sample.parent else pattern
+    return pattern // 2 + start_image(sample).pixels // 2 if sample.source or sample.parent else pattern
 
 
 def _pattern(sample: Sample, settings: Settings) -> npt.NDArray[np.uint8]:

@@ -21,11 +21,11 @@ class Settings(FromImageSettings):
     task: ClassVar[Task] = "img2img"
 
 
-def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
+def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage = no_start_image) -> ImageMaker:
     """The call of the pipeline, loaded here, for a batch."""
     pipeline = load("img2img", recipe, environment)
 
     def make(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        return pipeline.img2img(samples, np.stack([originals(one).pixels for one in samples]), precise=precise)
+        return pipeline.img2img(samples, np.stack([start_image(one).pixels for one in samples]), precise=precise)
 
     return make

@@ -35,12 +35,12 @@ class Settings(FromImageSettings):
         return super().record_fields() | {"mask": mask}
 
 
-def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
+def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage = no_start_image) -> ImageMaker:
     """The call of the pipeline, loaded here, for a batch."""
     pipeline = load("inpaint", recipe, environment)
 
     def make(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        starts = [originals(sample) for sample in samples]
+        starts = [start_image(sample) for sample in samples]
         pixels = np.stack([start.pixels for start in starts])
         masks = np.stack([_mask(sample, start) for sample, start in zip(samples, starts, strict=True)])
         made = pipeline.inpaint(samples, pixels, masks, precise=precise)

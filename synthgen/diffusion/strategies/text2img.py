@@ -13,6 +13,6 @@ class Settings(SamplerSettings):
     """The sampler's settings and the image's size."""
 
 
-def maker(recipe: Recipe, environment: Environment, originals: FindStartImage = no_start_image) -> ImageMaker:
+def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage = no_start_image) -> ImageMaker:
     """The call of the pipeline, loaded here, for a batch."""
     return load("text2img", recipe, environment).text2img

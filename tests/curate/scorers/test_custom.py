@@ -69,7 +69,7 @@ def test_a_file_that_nobody_has_named_is_not_run(file: Path, run_of: Callable[..
     run = run_of({"file": str(file), "columns": COLUMNS})
     file.write_text(f"raise SystemExit\n{FUNCTION}")
     with pytest.raises(InputError) as caught:
-        list(study.curate(run, study.plan_of(run), lambda: False))
+        list(study.curate(run))
     assert [fault.kind for fault in caught.value.faults] == ["untrusted"]
     assert str(file) in caught.value.faults[0]
 
