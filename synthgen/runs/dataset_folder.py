@@ -120,7 +120,7 @@ def read_shard(path: Path, key: str = "") -> Iterator[TarSample]:
 
 def read_sample(root: Path, key: str) -> TarSample | None:
     """The stored sample with that key, found through the metadata; ``None`` where there is none."""
-    rows = _read_metadata(root, ["split", "shard"], [("key", "==", key)])
+    rows = read_metadata(root, ["split", "shard"], [("key", "==", key)])
     if not rows:
         return None
     layout = layout_of(read_provenance(root))
@@ -132,16 +132,26 @@ def image_files(root: Path, provenance: dict[str, Any]) -> dict[str, str]:
     """The sha256 of each image by path, where each is a file of its own; they stand in the metadata alone."""
     if layout_of(provenance) != "imagefolder":
         return {}
-    return {row["shard"]: row["image_sha256"] for row in _read_metadata(root, ["shard", "image_sha256"])}
+    return {row["shard"]: row["image_sha256"] for row in read_metadata(root, ["shard", "image_sha256"])}
 
 
 def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
     """The entry, label and skin tone of every sample, from the metadata."""
-    for row in _read_metadata(root, ["entry", "label", "skin_tone"]):
+    for row in read_metadata(root, ["entry", "label", "skin_tone"]):
         yield row["entry"], row["label"], row["skin_tone"]
 
 
-def _read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[dict[str, Any]]:
+def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[dict[str, Any]]:
+    """Some columns of a dataset's metadata, a row a sample, in the order of its shards.
+
+    Args:
+        root: The dataset.
+        columns: Their names.
+        filters: Which rows, as pyarrow takes them; ``None`` for all.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
     from pyarrow import parquet
 
     path = root / METADATA

@@ -104,6 +104,7 @@ class _Folder(ABC):
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row an image: the fields of its record and, of a run, its verdict and its scores.
 
+        Of a dataset there are the columns ``split``, ``shard`` and ``offset`` as well, which say where the image lies.
         Verdicts are the columns ``accepted`` and ``reasons``, scores those that rules name, as ``quality.sharpness``.
 
         Raises:
@@ -125,7 +126,13 @@ class _Folder(ABC):
             columns = scores.drop_columns([name for name in ("label", "skin_tone") if name in scores.column_names])
             columns = columns.to_pandas().set_index("key").add_prefix(f"{scorer}.")
             table = table.join(columns, on="key")
+        if places := self._places():
+            table = table.join(pd.DataFrame(places).set_index("key"), on="key")
         return table
+
+    def _places(self) -> list[dict[str, Any]]:
+        """Where each image of a packed dataset lies, as its metadata say."""
+        return []
 
     @abstractmethod
     def verdicts(self) -> Iterator[Verdict]:
@@ -302,6 +309,9 @@ class Dataset(_Folder):
     def start_images(self, samples: Iterable[Sample]) -> StartImages:
         """What finds the images that some samples of the plan start from."""
         return start_images.of_dataset(self.plan, self.root, samples)
+
+    def _places(self) -> list[dict[str, Any]]:
+        return dataset_folder.read_metadata(self.root, ["key", "split", "shard", "offset"])
 
     def _check_whole(self, shards: int) -> None:
         """Nothing to check: a folder has a dataset's name once all of it is there."""

@@ -110,12 +110,13 @@ def test_a_run_tells_scores_and_verdicts(whole: Path, extensions: Extensions) ->
 
 
 def test_a_table_holds_all_that_is_known_of_each_image(whole: Path, extensions: Extensions) -> None:
-    """The record's fields; of a run its verdict and its scores as well."""
+    """The record's fields; of a run its verdict and its scores as well, of a dataset where the image lies."""
     run, dataset = (open_folder(whole / name, extensions) for name in ("work", "parquet"))
     table, packed = run.to_pandas(), dataset.to_pandas()
     assert len(table) == len(packed) == run.plan.samples
     assert {"key", "label", "skin_tone", "accepted", "reasons", "quality.sharpness"} <= set(table.columns)
-    assert set(packed.columns) == set(json.loads(next(run.records()).to_json()))
+    assert set(packed.columns) == {*json.loads(next(run.records()).to_json()), "split", "shard", "offset"}
+    assert all((dataset.root / shard).is_file() for shard in packed["shard"])
     assert not table.isna().any().any()
 
 
