@@ -1,8 +1,12 @@
 """What every test stands on: an isolated user, the real extensions, and a small manifest that makes images at once."""
 
 import importlib.util
+import logging
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,8 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs.receipts import Receipt
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # as synthgen.core.devices does; here torch may be imported before it
+# As synthgen.core.devices does it; here torch may be imported before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
 settings.load_profile("synthgen")
 
@@ -49,6 +52,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@cache
+def _usual_threads() -> int:
+    """How many threads torch takes by itself in a new process."""
+    code = "import torch; print(torch.get_num_threads())"
+    return int(subprocess.check_output([sys.executable, "-c", code], text=True))
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """Give back what a command or a model sets for the whole process: the log's level and torch's threads."""
+    log = logging.getLogger("synthgen")
+    level = log.level
+    yield
+    log.setLevel(level)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != _usual_threads():
+        torch.set_num_threads(_usual_threads())
 
 
 @pytest.fixture(autouse=True)

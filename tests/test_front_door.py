@@ -179,7 +179,7 @@ def test_a_call_that_nobody_iterates_over_is_not_silent(tmp_path: Path) -> None:
     making = synthgen.generate(DOCUMENT, tmp_path)
     assert f"{len(making)} receipts to come" in repr(making)
     assert bool(making) is True
-    with pytest.warns(RuntimeWarning, match="never iterated over, so nothing was done"):
+    with pytest.warns(RuntimeWarning, match="generate"):
         del making
     assert not list(tmp_path.rglob("*.tar"))
     with warnings.catch_warnings():
@@ -205,13 +205,13 @@ def test_bad_input_is_said_at_the_call(tmp_path: Path) -> None:
     for verb in (synthgen.generate, synthgen.finetune):
         with pytest.raises(synthgen.InputError, match="not a synthgen run"):
             verb(DOCUMENT, tmp_path)
-    with pytest.raises(synthgen.InputError, match=r"no run here"):
+    with pytest.raises(synthgen.InputError, match=r"run\.json"):
         synthgen.pack(tmp_path, tmp_path / "out")
-    with pytest.raises(synthgen.errors.InputError, match="neither a run"):
+    with pytest.raises(synthgen.errors.InputError, match=r"run\.json.*provenance\.json"):
         synthgen.open(tmp_path)
     with pytest.raises(synthgen.SynthgenError, match=r"name it page\.html"):
         synthgen.preview(tmp_path, tmp_path / "page.pdf")
-    with pytest.raises(synthgen.InputError, match=r"no `curate.quota` to fill"):
+    with pytest.raises(synthgen.InputError, match=r"`curate\.quota`"):
         synthgen.top_up(DOCUMENT, tmp_path / "run")
     with pytest.raises(synthgen.ManifestError, match="YAML has no way to write"):
         synthgen.read_manifest({"name": object()})

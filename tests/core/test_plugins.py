@@ -280,7 +280,7 @@ def test_what_is_wrong_with_a_file_is_one_line(text: str, said: str, file: Calla
 def test_settings_of_another_kind_are_refused(file: Callable[..., PluginFile]) -> None:
     """A strategy whose `Settings` are not a strategy's is told which class they are of."""
     made = file("from synthgen.plan.manifest.settings import SourceSettings as Settings\n", "strategies")
-    with pytest.raises(InputError, match=r"has no class `Settings\(StrategySettings\)`; see docs/plugins/strategy.md"):
+    with pytest.raises(InputError, match=r"Settings\(StrategySettings\).*docs/plugins/strategy\.md"):
         strategies.plugins.with_files([made]).module("mine")
 
 
@@ -386,7 +386,7 @@ def test_an_entry_point_is_a_plugin(install: Callable[..., None]) -> None:
     assert list(runners.runner("mine").run(iter, [1, 2], None, lambda: False)) == [1, 2]
     assert runners.plugins.versions("mine") == {"runner mine": "my-package 1.2"}
     assert runners.plugins.versions("local") == {}
-    with pytest.raises(InputError, match=r"did you mean `mine`\?"):
+    with pytest.raises(InputError, match="`mine`"):
         runners.runner("mime")
 
 

@@ -112,7 +112,7 @@ def test_the_index_is_frozen(fakes: Path, tmp_path: Path, extensions: Extensions
     assert load_plan.read(fakes, extensions, tmp_path / "run").digest == plan.digest
     assert run_folder.read_plan(tmp_path / "run", extensions).digest == plan.digest
     fakes.write_text(fakes.read_text().replace("count: 16", "count: 20"))
-    with pytest.raises(PlanMismatchError, match="made from another `real:` block"):
+    with pytest.raises(PlanMismatchError, match=r"sources\.parquet.*`real:`"):
         load_plan.read(fakes, extensions, tmp_path / "run")
 
 
@@ -140,7 +140,7 @@ def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, 
     victim = plan.entries["fake"].sample(0).source
     assert victim is not None
     (photographs / victim.location).write_bytes((photographs / victim.location).read_bytes() + b" ")
-    with pytest.raises(InputError, match=f"real image {victim.id} .*has changed since it was indexed"):
+    with pytest.raises(InputError, match=victim.id):
         list(generate.generate(generate.prepare(plan, tmp_path / "run")))
 
 

@@ -153,7 +153,7 @@ def test_shards_are_selected_as_a_slice(
 
 def test_a_selection_of_nothing_is_refused(make_plan: MakePlan, tmp_path: Path) -> None:
     """Shards beyond the plan's are bad input, and nothing is claimed for them."""
-    with pytest.raises(InputError, match="none of the plan's 5 work shards"):
+    with pytest.raises(InputError, match="--shards"):
         generate.prepare(make_plan(), tmp_path / "run", generate.Selection(shards=(5, 9)))
     assert not (tmp_path / "run").exists()
 
@@ -334,7 +334,7 @@ def test_another_plan_is_refused_and_changes_nothing(
 def test_another_batch_size_is_refused_on_resume(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
     """What the run was begun with is kept, or the wish is refused."""
     make_images(make_plan(), tmp_path, DeviceRequest(batch_size=2), limit=1)
-    with pytest.raises(PlanMismatchError, match="--batch-size 3: this run was begun with 2"):
+    with pytest.raises(PlanMismatchError, match=r"^--batch-size 3: .*2"):
         make_images(make_plan(), tmp_path, DeviceRequest(batch_size=3))
     assert {one.environment["batch_size"] for one in make_images(make_plan(), tmp_path)} == {2}
 
@@ -431,7 +431,7 @@ def test_no_room_is_an_error_where_nothing_can_be_halved(
 ) -> None:
     """A size that was asked for is not changed, and one image that does not fit never will."""
     memory(room)
-    with pytest.raises(OutOfMemoryError, match="use a smaller --batch-size"):
+    with pytest.raises(OutOfMemoryError, match="--batch-size"):
         list(generate.generate(prepared, DeviceRequest(batch_size=asked)))
     assert not list(prepared.root.rglob("*.tar"))
 

@@ -46,9 +46,9 @@ def test_a_folder_is_a_run_or_a_dataset(whole: Path, extensions: Extensions) -> 
 
 def test_what_is_neither_is_refused(extensions: Extensions, whole: Path, tmp_path: Path) -> None:
     """The line names both files that are looked for; where a run is needed, a dataset is none."""
-    with pytest.raises(InputError, match=r"neither a run \(run.json\) nor a packed dataset \(provenance.json\)"):
+    with pytest.raises(InputError, match=r"run\.json.*provenance\.json"):
         open_folder(tmp_path, extensions)
-    with pytest.raises(InputError, match=r"no run here \(no run.json\)"):
+    with pytest.raises(InputError, match=r"run\.json"):
         open_run(whole / "parquet", extensions)
 
 
@@ -62,7 +62,7 @@ def test_what_a_partial_run_has_is_located(half: Path, extensions: Extensions) -
 
 def test_a_run_that_lacks_shards_is_refused_otherwise(half: Path, extensions: Extensions) -> None:
     """The line says how many are missing and what to run."""
-    with pytest.raises(IncompleteError, match=r"3 of 5 work shards are missing .*synthgen generate"):
+    with pytest.raises(IncompleteError, match=r"\b3 of 5\b.*`synthgen generate`"):
         list(open_folder(half, extensions).located())
 
 
@@ -93,7 +93,7 @@ def test_one_image_is_found_by_its_key(name: str, whole: Path, extensions: Exten
     stored, environment = folder.stored(record.key)
     assert hashlib.sha256(stored.image).hexdigest() == record.image_sha256
     assert environment.model_revision == record.model_revision
-    with pytest.raises(InputError, match="no image `nobody`"):
+    with pytest.raises(InputError, match="`nobody`"):
         folder.stored("nobody")
 
 

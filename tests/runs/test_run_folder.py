@@ -113,7 +113,7 @@ def test_a_dropped_entry_is_refused(make_plan: MakePlan, tmp_path: Path) -> None
     """An entry that the run holds can't leave the manifest."""
     run_folder.reserve(tmp_path, make_plan(generate=entries("a", "b")))
     begin(tmp_path, "a")
-    with pytest.raises(PlanMismatchError, match="holds entry `a`, which the manifest lacks"):
+    with pytest.raises(PlanMismatchError, match="`a`"):
         run_folder.reserve(tmp_path, make_plan(generate=entries("b")))
 
 
@@ -147,7 +147,7 @@ def test_the_plan_is_read_back(make_plan: MakePlan, extensions: Extensions, tmp_
 
 def test_no_run_no_plan(extensions: Extensions, tmp_path: Path) -> None:
     """A folder without a `run.json` is bad input."""
-    with pytest.raises(InputError, match="no run here"):
+    with pytest.raises(InputError, match=r"run\.json"):
         run_folder.read_plan(tmp_path, extensions)
 
 
