@@ -90,6 +90,11 @@ class _Room(ModuleType):
         return self.__wrapped__(*args, **kwargs)
 
     @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        """What the verb does, for ``help`` and tool tips."""
+        return getattr(self.__wrapped__, "__doc__", None)
+
+    @property
     def __wrapped__(self) -> Any:
         """The verb, which ``inspect.signature`` and IPython's ``?`` follow."""
         return getattr(import_module("synthgen.study"), self.__name__.rpartition(".")[2])

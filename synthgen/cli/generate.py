@@ -72,7 +72,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
             made, failed = made + receipt.count, failed + receipt.failed
             events.show(receipt)
     if not quiet:
-        click.echo(_summary(out, made, failed, before, planned.samples))
+        click.echo(_summary(out, made, failed, before, planned))
     return 1 if failed else 0
 
 
@@ -101,12 +101,14 @@ def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     return _survivors.complain(outcome) or (1 if filled.failed else 0)
 
 
-def _summary(out: Path, made: int, failed: int, before: int, planned: int) -> str:
+def _summary(out: Path, made: int, failed: int, before: int, plan: "Plan") -> str:
     said = f"{made:,} images in {out}"
     if before:
         said += f", {before:,} of them from before"
     if failed:
         said += f"; {failed:,} could not be made (their receipts say why)"
-    if made + failed < planned:
-        return f"{said}; {planned - made - failed:,} of the plan's {planned:,} are still to be made"
-    return f"{said}; next: synthgen pack {out} --out DATASET"
+    if made + failed < plan.samples:
+        return f"{said}; {plan.samples - made - failed:,} of the plan's {plan.samples:,} are still to be made"
+    if not made:
+        return said
+    return f"{said}; next: synthgen " + (f"curate {out}" if plan.manifest.curation else f"pack {out} --out DATASET")

@@ -242,6 +242,9 @@ class PluginFolder:
         if not NAME.fullmatch(file.name):
             said = f"can't name a {self.kind}; use lower-case letters, digits, hyphens and underscores"
             return Fault.at(place, said, "invalid")
+        if self.kinds == "scorers" and "-" in file.name:
+            said = f"can't name a scorer, since rules could not call its columns; use {file.name.replace('-', '_')}"
+            return Fault.at(place, said, "invalid")
         if file.name in self.built_in():
             other = "is built in"
         elif points := self.installed().get(file.name):

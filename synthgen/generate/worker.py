@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
-from synthgen.errors import OutOfMemoryError, StoppedError
+from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
@@ -29,6 +29,29 @@ _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
 _STOPPED = "stopped by a signal; run the same command again to go on"
 _log = logging.getLogger(__name__)
+
+
+def check_made(made: object, samples: Sequence[Sample]) -> None:
+    """Refuse what a strategy made where it is not an image a sample, of the size that is recorded.
+
+    A strategy may be anybody's, and an image of another size would be found only by who verifies the run.
+
+    Raises:
+        InputError: It is something else; said with what was promised.
+    """
+    recipe = samples[0].recipe
+    promised = (len(samples), recipe.settings.height, recipe.settings.width, 3)
+    strategy = f"strategy `{recipe.strategy}`"
+    if not isinstance(made, MadeImages):
+        raise InputError(f"{strategy}: its maker gave a {type(made).__name__}; promised is MadeImages")
+    shape, dtype = getattr(made.pixels, "shape", None), str(getattr(made.pixels, "dtype", type(made.pixels).__name__))
+    if (shape, dtype) != (promised, "uint8"):
+        raise InputError(f"{strategy}: its maker gave pixels of {shape} {dtype}; promised is {promised} uint8")
+    if len(made.finite) != len(samples) or len(made.faults) not in (0, len(samples)):
+        raise InputError(
+            f"{strategy}: its maker gave {len(made.finite)} of `finite` and {len(made.faults)} of `faults` for "
+            f"{len(samples)} samples; promised is one each"
+        )
 
 
 def never_stop() -> bool:
@@ -119,7 +142,9 @@ class ShardMaker:
     def _make_batch(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         if self.stop():
             raise StoppedError(_STOPPED)
-        return maker(samples, precise=precise)
+        made = maker(samples, precise=precise)
+        check_made(made, samples)
+        return made
 
     def _entry(self, ref: ShardRef) -> LoadedEntry:
         """The entry, its model loaded, with the adapter of a shard; the last one is kept."""

@@ -1,4 +1,7 @@
-"""The finished work shards of a run, in the plan's order, and the digest that names them."""
+"""The finished work shards of a run, in the plan's order, and the digest that names them.
+
+What makes a shard count is its receipt: :meth:`synthgen.runs.receipts.Ledger.trusted`.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator

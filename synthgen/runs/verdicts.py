@@ -149,7 +149,9 @@ def check(root: Path, run: str, curate: Curate | None) -> CurationSummary | None
     if facts is None:
         if curate is None:
             return None
-        raise IncompleteError(f"{root}: its manifest says what to keep, and nothing is judged yet; {again}")
+        raise IncompleteError(
+            f"{root}: its manifest says what to keep, and nothing is judged yet; run `synthgen curate {root}`"
+        )
     if curate is None:
         raise IncompleteError(
             f"{root / FILE}: the manifest has no `curate:` any more; put it back, or move this file away to pack all"

@@ -20,7 +20,7 @@ from synthgen.errors import InputError
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
-from synthgen.runs import dataset_folder, run_folder
+from synthgen.runs import dataset_folder, run_folder, verdicts
 from synthgen.runs.folders import Dataset, Run
 from synthgen.study import whole
 from synthgen.study.inputs import (
@@ -276,7 +276,8 @@ def pack(
             add_report(Path(out), Path(report))
         return Dataset(Path(out), EXTENSIONS)
 
-    return Task(Stage("pack", run.plan.samples), _returning(shards, done))
+    judged = verdicts.read_summary(run.root)
+    return Task(Stage("pack", judged.accepted if judged else run.plan.samples), _returning(shards, done))
 
 
 def publish(

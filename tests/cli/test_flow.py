@@ -101,6 +101,12 @@ def test_generate_says_what_it_made(synthgen: Synthgen, write_manifest: Any, tmp
     assert len(tars(run)) == 5
 
 
+def test_what_is_to_be_judged_is_curated_next(synthgen: Synthgen, write_manifest: Any, tmp_path: Path) -> None:
+    """Where the manifest says what to keep, `generate` names `curate`, not `pack`, which would refuse."""
+    run, manifest = tmp_path / "run", write_manifest(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 0.5"]})
+    assert synthgen("generate", manifest, "--out", run).out.endswith(f"next: synthgen curate {run}\n")
+
+
 def test_piped_progress_is_plain_lines(synthgen: Synthgen, write_manifest: Any, tmp_path: Path) -> None:
     """Without a terminal there is a line a shard that counts up to all, and no carriage return."""
     said = synthgen("generate", write_manifest(), "--out", tmp_path / "run")

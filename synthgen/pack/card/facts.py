@@ -1,4 +1,8 @@
-"""What a card is filled from: counts and summaries, never samples, so that its cost does not grow with the dataset."""
+"""What a card is filled from: counts and summaries, never samples, so that its cost does not grow with the dataset.
+
+They are counted in :mod:`synthgen.pack.shuffle` and :mod:`synthgen.pack.inventory` on the way, and become the
+template's placeholders in :mod:`synthgen.pack.card.values`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -8,6 +8,6 @@ from synthgen.vision.classifiers.batches import batches
 from synthgen.vision.classifiers.finetuning import finetune
 from synthgen.vision.classifiers.fit_result import FitResult
 from synthgen.vision.classifiers.probing import ProbeSettings, probe
-from synthgen.vision.classifiers.train_loop import FinetuneSettings
+from synthgen.vision.classifiers.trainer import FinetuneSettings
 
 __all__ = ["FinetuneSettings", "FitResult", "ProbeSettings", "augment", "batches", "finetune", "probe"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from synthgen.errors import InputError
 from synthgen.vision.classifiers import networks
 from synthgen.vision.classifiers.fit_result import FitResult, check
-from synthgen.vision.classifiers.train_loop import FinetuneSettings, Trainer, in_half_precision, precision
+from synthgen.vision.classifiers.trainer import FinetuneSettings, Trainer, in_half_precision, precision
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats, Pixels, Rows

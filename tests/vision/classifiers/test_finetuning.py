@@ -107,7 +107,7 @@ def test_a_frozen_backbone_stays_as_it_was(convnext: Path) -> None:
     import torch
 
     from synthgen.vision.classifiers import networks
-    from synthgen.vision.classifiers.train_loop import Trainer
+    from synthgen.vision.classifiers.trainer import Trainer
 
     network = networks.build(str(convnext), 2)
     before = {name: each.clone() for name, each in network.module.state_dict().items()}
