@@ -84,7 +84,7 @@ def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
 def drift(root: Path, begun: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What is not of the version that a run was begun with, a line each."""
     return [
-        f"{root} was begun with {package} {_short(version)}, here is {_short(now.get(package))}; "
+        f"{root} was begun with {package} {short(version)}, here is {short(now.get(package))}; "
         f"{_restore(version)}, or use another --out"
         for package, version in begun.items()
         if not _same(package, version, now.get(package))
@@ -114,7 +114,7 @@ def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
     return faults
 
 
-def _short(version: str | None) -> str:
+def short(version: str | None) -> str:
     """A version as messages say it; of a plug-in file's sha256 the first digits."""
     what, _, digest = str(version).partition(" ")
     return f"{what} {digest[:12]}" if what == "sha256" else str(version)

@@ -1,5 +1,6 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned
+from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
 from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
 
 
@@ -64,6 +65,7 @@ def reserve(root: Path, plan: Plan) -> None:
 
     Raises:
         PlanMismatchError: It holds another plan of an entry, or an entry that this plan lacks.
+        UnavailableError: The file of a strategy or a method is not the one that images or an adapter were made by.
         InputError: It is not empty and no run, so nothing is written to it.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -76,6 +78,7 @@ def reserve(root: Path, plan: Plan) -> None:
         old = held.get("entries", {})
         _check_same(root, _begun(root, old), plan)
         _check_strategies(root, _begun(root, old), plan)
+        _check_methods(root, plan)
         entries = {
             name: {
                 "digest": entry.digest,
@@ -104,6 +107,7 @@ def reserve(root: Path, plan: Plan) -> None:
             copy, content = root / plugin_files.place(file), file.text.encode()
             if not copy.is_file() or copy.read_bytes() != content:
                 copy.parent.mkdir(parents=True, exist_ok=True)
+                _keep_older(copy)
                 atomic.write(copy, content)
 
 
@@ -173,6 +177,31 @@ def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
             faults += drift(root, {key: version for key, version in versions.items() if key in now}, now)
     if faults:
         raise UnavailableError(*dict.fromkeys(faults))
+
+
+def _check_methods(root: Path, plan: Plan) -> None:
+    """Refuse the file of a method that is another than an adapter was trained by, before its copy here is replaced."""
+    faults = list[str]()
+    for name, adapter_plan in plan.adapter_plans.items():
+        folder, method = root / adapter_folder.FOLDER / name, adapter_plan.entry.method
+        if not isinstance(method, FilePlugin) or not (folder / adapter_folder.FACTS).is_file():
+            continue
+        versions = adapter_folder.read(folder).get("environment", {}).get("versions", {})
+        for key, now in method.file.version.items():
+            if (trained := versions.get(key, now)) != now:
+                faults.append(
+                    f"{folder} was trained by {key} {short(trained)}, {method.file.path} is {short(now)}; "
+                    "put that file back, move the adapter away to train it again, or use another --out"
+                )
+    if faults:
+        raise UnavailableError(*faults)
+
+
+def _keep_older(copy: Path) -> None:
+    """Keep the code that lies where other code is about to be written, under its sha256: images or scores name it."""
+    if copy.is_file():
+        older = copy.read_bytes()
+        atomic.write(copy.with_name(f"{copy.stem}.{hashlib.sha256(older).hexdigest()}.py"), older)
 
 
 def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:

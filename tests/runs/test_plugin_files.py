@@ -1,5 +1,6 @@
 """Plug-in files of a run: kept with it, pinned by it, and not run because somebody opens its folder."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+import synthgen
+from synthgen import finetune
 from synthgen.cli import call
+from synthgen.core import adapter_folder
 from synthgen.errors import ManifestError
 from synthgen.plan import manifest
 from synthgen.plan.manifest.settings import Extensions
@@ -139,6 +143,73 @@ def test_other_code_does_not_go_on(own: Path, written: Path, capsys: pytest.Capt
     assert (own / "plugin_files/strategies/plain.py").read_text() == before
     file.write_text(before)
     assert call(["generate", str(written), "--out", str(own), "-q"]) == 0
+
+
+METHOD = """
+from typing import ClassVar
+from synthgen.finetune.methods import TrainingSettings
+
+class Settings(TrainingSettings):
+    families: ClassVar[tuple[str, ...]] = ("StableDiffusion",)
+
+def learner(pipe, settings, words):
+    raise NotImplementedError
+"""
+
+
+def test_an_adapter_is_not_taken_for_one_of_other_code(
+    write_manifest: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_model: Any
+) -> None:
+    """The line names adapter and file, and the run keeps the code that its weights were trained by."""
+    path = write_manifest(
+        model=str(tiny_model("sd")),
+        plugins={"methods": {"mine": "mine.py"}},
+        real={"source": "phantom", "count": 16},
+        finetune=[{"name": "tuned", "method": "mine"}],
+    )
+    file, run = path.with_name("mine.py"), tmp_path / "run"
+    file.write_text(METHOD)
+    planned = synthgen.plan(path, run)
+    job = finetune.prepare(planned, run)
+    version = planned.manifest.plugins[0].version
+    (adapter_plan,) = job.todo
+    folder = run / "adapters" / "tuned"
+    folder.mkdir(parents=True)
+    facts = {"digest": adapter_plan.adapter.digest, "name": "tuned", "pool": {"ids": []}, "words": {}}
+    adapter_folder.write(folder, facts | {"environment": {"versions": version}})
+    assert finetune.prepare(planned, run).finished == ("tuned",)
+    before = {one: one.read_bytes() for one in (run / "run.json", run / "plugin_files/methods/mine.py")}
+    file.write_text(f"{METHOD}# another\n")
+    for command in ("finetune", "generate"):
+        assert call([command, str(path), "--out", str(run)]) == 2
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert f"{folder} was trained by method mine sha256 " in line
+        assert str(file) in line
+    assert {one: one.read_bytes() for one in before} == before
+    file.write_text(METHOD)
+    assert finetune.prepare(synthgen.plan(path, run), run).finished == ("tuned",)
+
+
+def test_what_scored_images_is_never_lost(write_manifest: Callable[..., Path], tmp_path: Path) -> None:
+    """A scorer may change, and its images are scored again; the code of the scores before lies beside the new."""
+    path = write_manifest(
+        plugins={"scorers": {"mine": "mine.py"}}, curate={"scorers": {"mine": {}}, "keep": ["mine.one > 0"]}
+    )
+    text = (
+        "from synthgen.curate.scorers import Scorer\nfrom synthgen.plan.manifest.settings import ScorerSettings\n"
+        "COLUMNS, TEXTS = {'one': 'one'}, {}\nclass Settings(ScorerSettings):\n    pass\n"
+        "def open_scorer(settings, context):\n"
+        "    return Scorer({'method': 'mine 1'}, lambda: lambda batch: {'one': [1.0] * len(batch.pixels)})\n"
+    )
+    file, run = path.with_name("mine.py"), tmp_path / "run"
+    for content in (text, f"{text}# another\n", f"{text}# one more\n"):
+        file.write_text(content)
+        assert call(["generate", str(path), "--out", str(run), "-q"]) == 0
+        assert call(["curate", str(run), "-q"]) == 0
+    kept = sorted((run / "plugin_files" / "scorers").iterdir())
+    assert {one.read_text() for one in kept} == {text, f"{text}# another\n", f"{text}# one more\n"}
+    assert (run / "plugin_files" / "scorers" / "mine.py").read_text() == f"{text}# one more\n"
+    assert all(hashlib.sha256(one.read_bytes()).hexdigest() in one.name for one in kept if one.name != "mine.py")
 
 
 def test_a_dataset_keeps_no_code(
