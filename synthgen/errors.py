@@ -15,6 +15,7 @@
 ``cli`` catches the root and prints one line a fault; anything else is a bug and shows its traceback.
 """
 
+from numbers import Integral
 from typing import Any, Self
 
 
@@ -121,3 +122,13 @@ class StoppedError(SynthgenError):
 def one_line(error: object) -> str:
     """What an error says, on one line: line breaks and runs of blanks are one blank each."""
     return " ".join(str(error).split())
+
+
+def counted(name: str, value: object) -> None:
+    """Check what somebody gave as how many there are to be; ``None`` leaves it open.
+
+    Raises:
+        InputError: It is no whole number from 1 on.
+    """
+    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
+        raise InputError(Fault(f"{name} {value!r}: give a whole number from 1 on", path=name, kind="out_of_range"))

@@ -217,6 +217,54 @@ def test_bad_input_is_said_at_the_call(tmp_path: Path) -> None:
         synthgen.read_manifest({"name": object()})
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"device": "gpu"}, "device 'gpu'.*auto, cpu, cuda, mps"),
+        ({"dtype": "nope"}, "dtype 'nope'.*fp16"),
+        ({"attention": "flash"}, "attention 'flash'.*sdpa"),
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"batch_size": -3}, "batch_size -3"),
+        ({"batch_size": True}, "batch_size True"),
+        ({"array": (5, 2)}, r"array \(5, 2\)"),
+        ({"array": (0, 0)}, r"array \(0, 0\)"),
+        ({"shards": 3}, "shards 3"),
+        ({"shards": ("a", None)}, "shards"),
+        ({"limit": 0}, "limit 0"),
+        ({"workers": 0}, "workers 0"),
+        ({"runner": "nope"}, "no runner `nope`"),
+    ],
+)
+def test_an_option_that_can_not_be_is_said_at_the_call(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    """In one line, and nothing is written, so that the run can be begun as meant."""
+    verbs = [synthgen.generate]
+    if not {"array", "shards", "limit"} & set(given):
+        verbs += [synthgen.run]  # type: ignore[list-item]
+    for verb in verbs:
+        with pytest.raises(synthgen.InputError, match=said) as caught:
+            verb(PLAIN | {"real": REAL}, tmp_path / "run", **given)
+        assert len(caught.value.faults) == 1
+        assert not (tmp_path / "run").exists()
+
+
+def test_an_option_of_what_is_made_from_a_run_is_said_at_the_call(tmp_path: Path) -> None:
+    """Workers, pictures and formats; and a runner that nothing is left for."""
+    run = synthgen.generate(PLAIN, tmp_path / "run").result()
+    with pytest.raises(synthgen.InputError, match="no runner `nope`"):
+        synthgen.generate(PLAIN, tmp_path / "run", runner="nope")
+    with pytest.raises(synthgen.InputError, match="workers 0"):
+        synthgen.pack(run, tmp_path / "dataset", workers=0)
+    with pytest.raises(synthgen.InputError, match="no format `nope`"):
+        synthgen.pack(run, tmp_path / "dataset", format="nope")  # type: ignore[arg-type]
+    with pytest.raises(synthgen.InputError, match="limit 0"):
+        synthgen.fidelity(run, limit=0)
+    with pytest.raises(synthgen.InputError, match="limit 0"):
+        synthgen.preview(run, tmp_path / "page.html", limit=0)
+    with pytest.raises(synthgen.InputError, match="workers 0"):
+        synthgen.evaluate(PLAIN | EVALUATE, tmp_path / "report", workers=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
 def test_a_stop_keeps_what_is_made(tmp_path: Path) -> None:
     """Asked between batches; the error is the one that the command ends with."""
     made: list[Any] = []

@@ -8,11 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
 from synthgen import __version__
-from synthgen.errors import UnavailableError
+from synthgen.errors import Fault, InputError, UnavailableError, counted
 
 DType = Literal["float32", "bfloat16", "float16"]
 Attention = Literal["sdpa", "xformers", "none"]
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ATTENTION = ("auto", "sdpa", "xformers")
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PACKAGES = ("synthgen", "torch", "diffusers", "transformers", "numpy", "pillow")
 
@@ -44,12 +46,42 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRequest:
-    """What the user asked for; ``auto`` and ``None`` leave it to :func:`decide`."""
+    """What the user asked for; ``auto`` and ``None`` leave it to :func:`decide`.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        dtype: ``auto``, ``fp16``, ``bf16`` or ``fp32``, or torch's own names of these.
+        attention: ``auto``, ``sdpa`` or ``xformers``.
+        batch_size: Images denoised together.
+        pinned: Whether it repeats what a run pins, which is what a strategy of one's own may call anything.
+
+    Raises:
+        InputError: There is nothing of that name; one line for each.
+    """
 
     device: str = "auto"
     dtype: str = "auto"
     attention: str = "auto"
     batch_size: int | None = None
+    pinned: bool = field(default=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.pinned:
+            return
+        known = {"device": DEVICES, "dtype": ("auto", *DTYPES), "attention": ATTENTION}
+        faults = [
+            Fault(f"{name} {value!r}: there is none of that name; there are: {', '.join(names)}", path=name)
+            for name, names in known.items()
+            if (value := getattr(self, name)) not in (*names, *(DTYPES.values() if name == "dtype" else ()))
+        ]
+        try:
+            counted("batch_size", self.batch_size)
+        except InputError as error:
+            faults += error.faults
+        if faults:
+            raise InputError(*faults)
+        if self.batch_size is not None:
+            object.__setattr__(self, "batch_size", int(self.batch_size))  # a numpy integer can't be pinned
 
 
 @dataclass(frozen=True, slots=True)

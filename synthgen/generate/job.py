@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Set
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
-from synthgen.errors import InputError
+from synthgen.errors import Fault, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.runs import run_folder
 from synthgen.runs.finished_shards import finished_shards
@@ -22,11 +23,38 @@ class Selection:
         shards: ``(first, stop)``: only these, ``stop`` left out, as in a Python slice.
         array: ``(i, n)``: only every n-th shard, from the i-th on, for job arrays.
         limit: Stop once this many images are planned to be made, rounded up to whole shards.
+
+    Raises:
+        InputError: One of them is nothing of the kind; one line for each.
     """
 
     shards: tuple[int | None, int | None] = (None, None)
     array: tuple[int, int] = (0, 1)
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        faults = list[Fault]()
+        if not _pair(self.shards, empty=True):
+            said = "give the first work shard and the one to stop before, None for an end left open"
+            faults.append(Fault(f"shards {self.shards!r}: {said}", path="shards", kind="invalid"))
+        if not (_pair(self.array) and 0 <= self.array[0] < self.array[1]):
+            said = "give (i, n): part i, from 0 to n - 1, of n"
+            faults.append(Fault(f"array {self.array!r}: {said}", path="array", kind="invalid"))
+        try:
+            counted("limit", self.limit)
+        except InputError as error:
+            faults += error.faults
+        if faults:
+            raise InputError(*faults)
+
+
+def _pair(value: object, *, empty: bool = False) -> bool:
+    """Whether something is two whole numbers, or where ``empty`` None in place of one."""
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all((isinstance(one, Integral) and not isinstance(one, bool)) or (empty and one is None) for one in value)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,13 @@ def _planned(plan: Plan, record: Record) -> Sample:
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     shard_samples = plan.manifest.document.output.shard_samples
-    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size)
+    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pinned=True)
     try:
         here = strategies.environment(sample.recipe, request, shard_samples)
     except UnavailableError as error:
-        here = strategies.environment(sample.recipe, DeviceRequest(batch_size=pin.batch_size), shard_samples)
+        here = strategies.environment(
+            sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
+        )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant)
     for what, there, now in _differences(pin, here):

@@ -40,7 +40,9 @@ def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
     ]
     if faults:
         raise PlanMismatchError(*faults)
-    return DeviceRequest(device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size)
+    return DeviceRequest(
+        device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size, pinned=True
+    )
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:

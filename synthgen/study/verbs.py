@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
-from synthgen.errors import InputError
+from synthgen.errors import InputError, counted
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from synthgen.evaluate import ClassifierTraining
     from synthgen.finetune import Step, Trained
     from synthgen.pack import PackedShard
-    from synthgen.plan.manifest import Layout
+    from synthgen.plan.manifest import Layout, Manifest
     from synthgen.publish import Event
     from synthgen.runs.receipts import Receipt
 
@@ -89,6 +89,7 @@ def finetune(
     from synthgen.finetune import finetune as train
     from synthgen.finetune import prepare
 
+    DeviceRequest(device)  # refused before anything is written, if there is none
     planned = plan(manifest, out, base=base, progress=progress)
     job = prepare(planned, Path(out))
     steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, planned))
@@ -136,9 +137,11 @@ def generate(
     from synthgen.generate import generate as make
     from synthgen.generate import prepare
 
-    planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out), Selection(shards or (None, None), array or (0, 1), limit))
     request = DeviceRequest(device, dtype, attention, batch_size)
+    selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
+    read = _runs_by(manifest, base, runner, workers)
+    planned = plan(read, out, progress=progress)
+    job = prepare(planned, Path(out), selection)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
     steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
@@ -166,10 +169,11 @@ def top_up(
     Raises:
         InputError: The manifest has no quota, or it or the folder is at fault.
     """
-    planned = plan(manifest, out, base=base, progress=progress)
-    if planned.manifest.curation is None or planned.manifest.curation.written.quota is None:
-        raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
     request = DeviceRequest(device, dtype, attention, batch_size)
+    read = _runs_by(manifest, base, runner, workers)
+    if read.curation is None or read.curation.written.quota is None:
+        raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
+    planned = plan(read, out, progress=progress)
     steps = whole.fill(planned, Path(out), request, stop=stop, runner_name=runner, workers=workers)
     return Task(Stage("generate", planned.samples), steps)
 
@@ -235,6 +239,7 @@ def fidelity(
     """
     from synthgen.curate import fidelity as reports
 
+    counted("limit", limit)
     place = Path(out) if out is not None else None
     return reports.report(open(folder), backbone=backbone, out=place, limit=limit, progress=progress)
 
@@ -263,10 +268,13 @@ def pack(
     Raises:
         InputError: The folder is no run, or ``out`` holds something else.
     """
-    from synthgen.pack import add_report
+    from synthgen.pack import add_report, formats
     from synthgen.pack import pack as write
 
+    counted("workers", workers)
     run = open_run(folder)
+    asked = run.plan.manifest
+    formats.plugins.with_files(asked.plugins).module(format or asked.document.pack.format)
     dataset_folder.check_ours(Path(out))
     template = Path(card) if card is not None else None
     shards = write(run, Path(out), partial=partial, workers=workers, layout=format, template=template)
@@ -349,7 +357,8 @@ def evaluate(
     from synthgen.evaluate import evaluate as train
     from synthgen.evaluate import finished, prepare
 
-    read = manifest.manifest if isinstance(manifest, Plan) else read_manifest(manifest, base=base)
+    counted("workers", workers)
+    read = _read(manifest, base)
     given = path_of(synthetic) if synthetic is not None else None
     job = prepare(read, Path(out), EXTENSIONS, given=given, progress=progress)
     done = finished(job)
@@ -373,6 +382,7 @@ def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 500
     """
     from synthgen.preview import show
 
+    counted("limit", limit)
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
@@ -413,14 +423,31 @@ def run(
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
     """
-    if not isinstance(manifest, Plan):
-        manifest = read_manifest(manifest, base=base)
-    read = manifest.manifest if isinstance(manifest, Plan) else manifest
-    folder = Path(out) if out is not None else study_folder(read)
-    planned = plan(manifest, folder / "work", progress=progress)
-    whole.check(planned, folder)
     request = DeviceRequest(device, dtype, attention, batch_size)
+    read = _runs_by(manifest, base, runner, workers)
+    folder = Path(out) if out is not None else study_folder(read)
+    planned = plan(read, folder / "work", progress=progress)
+    whole.check(planned, folder, runner)
     return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
+
+
+def _runs_by(manifest: ManifestLike, base: str | os.PathLike[str] | None, runner: str, workers: int | None) -> Manifest:
+    """The manifest, read, once it is sure that there is a runner of that name, among its own files too.
+
+    Raises:
+        InputError: There is none, or the manifest is at fault, or nobody can have so many workers.
+    """
+    from synthgen.generate import runners
+
+    counted("workers", workers)
+    read = _read(manifest, base)
+    runners.runner(runner, read.plugins)
+    return read
+
+
+def _read(manifest: ManifestLike, base: str | os.PathLike[str] | None) -> Manifest:
+    """The manifest, read."""
+    return manifest.manifest if isinstance(manifest, Plan) else read_manifest(manifest, base=base)
 
 
 def _returning(steps: Iterator[Thing], result: Callable[[], Any]) -> Generator[Thing, None, Any]:

@@ -15,9 +15,9 @@ from synthgen.evaluate import prepare as prepare_evaluate
 from synthgen.extensions import EXTENSIONS
 from synthgen.finetune import finetune
 from synthgen.finetune import prepare as prepare_finetune
-from synthgen.generate import Selection, generate
+from synthgen.generate import Selection, generate, runners
 from synthgen.generate import prepare as prepare_generate
-from synthgen.pack import add_report, pack
+from synthgen.pack import add_report, formats, pack
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.top_ups import Round
 from synthgen.preview import check_own, show
@@ -28,13 +28,15 @@ from synthgen.study.task import Stage
 Stop = Callable[[], bool]
 
 
-def check(plan: Plan, out: Path) -> None:
+def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
     """Refuse a study that can't come to its end, before anything is made, which may take days.
 
     Raises:
-        InputError: Something that is not ours has the name of what would be written, or a scorer or the study of a
-            classifier can't be had as the manifest asks.
+        InputError: Something that is not ours has the name of what would be written, or the runner, the dataset's
+            format, a scorer or the study of a classifier can't be had as asked.
     """
+    runners.runner(runner_name, plan.manifest.plugins)
+    formats.plugins.with_files(plan.manifest.plugins).module(plan.manifest.document.pack.format)
     dataset_folder.check_ours(out / "dataset")
     check_own(out / "preview.html")
     if plan.adapter_plans:
@@ -58,7 +60,7 @@ def run(
     Raises:
         InputError: Something that is not ours has the name of what would be written.
     """
-    check(plan, out)
+    check(plan, out, options.get("runner_name", "local"))
     if plan.adapter_plans:
         tuning = prepare_finetune(plan, out / "work")
         yield Stage("finetune", tuning.steps, unit="steps")
