@@ -217,6 +217,38 @@ def test_bad_input_is_said_at_the_call(tmp_path: Path) -> None:
         synthgen.read_manifest({"name": object()})
 
 
+SCORER = """
+from typing import ClassVar
+from synthgen.curate.scorers import Scorer
+from synthgen.plan.manifest.settings import ScorerSettings
+
+COLUMNS, TEXTS = {"one": "one"}, {}
+
+class Settings(ScorerSettings):
+    learns_labels: ClassVar[bool] = LEARNS
+
+def open_scorer(settings, context):
+    return Scorer({"method": "mine 1"}, lambda: lambda batch: {"one": [1.0] * len(batch.pixels)})
+"""
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_study_says_that_a_scorer_of_one_s_own_learned_from_labels(tmp_path: Path, learns: bool) -> None:
+    """Of a run, whose plug-in it is, and of a dataset, which has no code."""
+    (tmp_path / "mine.py").write_text(SCORER.replace("LEARNS", str(learns)))
+    curate = {"scorers": {"mine": {}}, "keep": ["mine.one > 0"]}
+    document = PLAIN | EVALUATE | {"plugins": {"scorers": {"mine": "mine.py"}}, "curate": curate}
+    run = synthgen.generate(document, tmp_path / "run", base=tmp_path).result()
+    synthgen.curate(run).result()
+    dataset = synthgen.pack(run, tmp_path / "dataset").result()
+    assert ("learns_labels" in dataset.provenance["curation"]) == learns
+    for number, folder in enumerate((run, dataset)):
+        task = synthgen.evaluate(document, tmp_path / f"report{number}", synthetic=folder, base=tmp_path)
+        task.close()
+        told = [note for note in task.job.notes if "learned from real images with their labels" in note.text]
+        assert [note.serious for note in told] == [True] * learns
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -177,9 +177,15 @@ def labels_of(manifest: Manifest) -> list[str]:
 
 
 def _learned(curation: Mapping[str, Any], extensions: Extensions) -> list[str]:
-    """The scorers that images were chosen by and that learned from real images with their labels."""
-    used = [name for name in curation.get("scores", ()) if name in extensions.scorers.built_in()]
-    return [name for name in used if extensions.scorers.module(name).Settings.learns_labels]
+    """The scorers that images were chosen by and that learned from real images with their labels.
+
+    Of a dataset that was packed before this was kept, built-in ones alone: it has no code to tell of others.
+    """
+    known, used = curation.get("learns_labels"), curation.get("scores", ())
+    if known is not None:
+        return [name for name in used if name in known]
+    built_in = [name for name in used if name in extensions.scorers.built_in()]
+    return [name for name in built_in if extensions.scorers.module(name).Settings.learns_labels]
 
 
 def _synthetic_root(manifest: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:

@@ -108,11 +108,18 @@ class DatasetFiles:
         )
 
     def _curation(self) -> dict[str, Any]:
-        """The filters with how many images each rejects, and what they follow from."""
+        """The filters with how many images each rejects, what they follow from, and which scorers learn from labels.
+
+        The last is kept since a dataset has no code to ask.
+        """
         if self.found.judged is None:
             return {}
         facts = self.found.judged.document()
-        return {"curation": {name: value for name, value in facts.items() if name != "audit"}}
+        asked = self.found.plan.manifest.curation
+        learned = (
+            {"learns_labels": asked.learns_labels} if asked and asked.learns_labels else {}
+        )  # a dataset has no code
+        return {"curation": {name: value for name, value in facts.items() if name != "audit"} | learned}
 
     def _adapters(self) -> dict[str, Any]:
         """Every adapter that images were made with, the real images that it has seen, and its weights' sha256."""

@@ -263,7 +263,8 @@ def pack(
         format: ``webdataset``, ``parquet`` or ``imagefolder``; the manifest's ``pack.format`` where left out.
         card: A Jinja template for the card; the one that ships where left out.
         report: A report of :func:`evaluate`, whose findings go into the card.
-        workers: Processes that write shards; the bytes are the same.
+        workers: Processes that write shards; the bytes are the same. A script that asks for more than one runs what it
+            does under ``if __name__ == "__main__":``, since each of them imports it.
 
     Raises:
         InputError: The folder is no run, or ``out`` holds something else.
@@ -345,7 +346,8 @@ def evaluate(
         manifest: The manifest.
         out: The report's folder.
         synthetic: The run or dataset of synthetic images; as ``evaluate.synthetic`` says where left out.
-        workers: Processes that train; the numbers are the same. Up to one a core where left out.
+        workers: Processes that train; the numbers are the same. Up to one a core where left out. For more than one a
+            script needs ``if __name__ == "__main__":``, as for :func:`pack`.
         base: The folder that relative paths of a dict start from.
         stop: Asked between trainings; StoppedError is raised once it says so.
         progress: Told what is prepared, how much of it, and how much there is; may raise to stop.

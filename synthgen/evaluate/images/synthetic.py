@@ -25,8 +25,8 @@ class SyntheticListing:
     Attributes:
         images: What the design knows of them.
         places: Where each lies, by the key of its record.
-        curation: What verdicts say that they follow from, as in ``verdicts.parquet`` and ``provenance.json``; empty
-            where nothing was judged.
+        curation: What verdicts say that they follow from, as in ``verdicts.parquet`` and ``provenance.json``, and
+            which scorers learn from labels, where that is known; empty where nothing was judged.
     """
 
     images: tuple[SyntheticImage, ...]
@@ -100,6 +100,9 @@ class _Judged:
             return
         found = verdicts.check(folder.root, folder.digest, folder.plan.manifest.document.curate)
         self.facts = asdict(found) if found else {}
+        asked = folder.plan.manifest.curation
+        if found and asked:
+            self.facts = {**self.facts, "learns_labels": asked.learns_labels}
         self.accepted = verdicts.acceptance_in_order(folder.root, found)
 
 

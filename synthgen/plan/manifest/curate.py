@@ -83,6 +83,11 @@ class Curation:
         ]
 
     @property
+    def learns_labels(self) -> list[str]:
+        """The scorers that learn from real images with their labels, those of one's own too."""
+        return [name for name, settings in self.scorers.items() if settings.learns_labels]
+
+    @property
     def columns(self) -> frozenset[str]:
         """Every column that judging reads, ``scorer.column`` each."""
         best = self.written.best
