@@ -37,7 +37,8 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             yield found
         except BrokenProcessPool:
             raise SynthgenError(
-                "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers"
+                "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers; "
+                "or the script that asked for workers lacks `if __name__ == '__main__':`"
             ) from None
         finally:
             found.shutdown(cancel_futures=True)
