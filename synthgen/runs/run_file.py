@@ -1,7 +1,7 @@
 """``run.json`` itself: read, written, and locked while it changes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,25 @@ def read(root: Path) -> dict[str, Any]:
         if document["format"] != FORMAT:
             raise InputError(f"{path}: written by another version of synthgen")
         for entry in document["entries"].values():
+            if not isinstance(entry["digest"], str):
+                raise TypeError("the digest of an entry is no text")
             if entry["environment"]:
                 Environment(**entry["environment"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run's file: {error}") from None
     return dict(document)
+
+
+def text(root: Path, document: Mapping[str, Any], name: str) -> str:
+    """A text that the file's content has.
+
+    Raises:
+        InputError: It lacks that, or has something else in its place.
+    """
+    found = document.get(name)
+    if not isinstance(found, str):
+        raise InputError(f"{root / 'run.json'}: not a run's file: its `{name}` is missing, or no text")
+    return found
 
 
 def write(root: Path, document: dict[str, Any]) -> None:

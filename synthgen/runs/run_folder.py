@@ -14,7 +14,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
-from synthgen.runs.run_file import FORMAT, is_run, locked, read, write
+from synthgen.runs.run_file import FORMAT, is_run, locked, read, text, write
 
 
 def located(recipe: Recipe, root: Path | None) -> Recipe:
@@ -68,9 +68,9 @@ def reserve(root: Path, plan: Plan) -> None:
         UnavailableError: The file of a strategy or a method is not the one that images or an adapter were made by.
         InputError: It is not empty and no run, so nothing is written to it.
     """
-    root.mkdir(parents=True, exist_ok=True)
     if not (root / ".lock").exists():
         check_ours(root)
+    root.mkdir(parents=True, exist_ok=True)
     with locked(root):
         check_ours(root)
         atomic.sweep(root, "run.json")
@@ -127,11 +127,11 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     document = read(root)
     try:
         asked = manifest.parse(
-            document["manifest"],
+            text(root, document, "manifest"),
             extensions,
-            base=Path(document["base"]),
+            base=Path(text(root, document, "base")),
             where=f"{root}/run.json: manifest",
-            prompts_text=document["prompts"],
+            prompts_text=text(root, document, "prompts"),
             kept=KeptPlugins.read(document.get("plugins", []), root / plugin_files.FOLDER),
         )
     except ManifestError as error:
@@ -224,8 +224,11 @@ def check_ours(root: Path) -> None:
     """Check that a folder is a run, empty, or not there.
 
     Raises:
-        InputError: It holds something else, so nothing is written to it.
+        InputError: It holds something else, so nothing is written to it, or it is a file, or below one.
     """
+    there = next((one for one in (root, *root.parents) if one.exists()), None)
+    if there and not there.is_dir():
+        raise InputError(f"{there}: not a directory; choose another path")
     ours = (".lock", ".run", "sources", f".{real_index.FILE}")
     foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
     if foreign and not is_run(root):

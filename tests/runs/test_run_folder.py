@@ -127,7 +127,14 @@ def test_a_folder_of_somebody_else_is_left_alone(make_plan: MakePlan, tmp_path: 
     assert tree(tmp_path) == {name: b"mine"}
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}', '{"format": 1, "entries": {"a": {}}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{}", "[]", '{"format": 99}', '{"format": 1, "entries": {"a": {}}}', '{"format": 1, "entries": []}',
+        '{"format": 1, "entries": {"a": {"environment": null}}}',
+        '{"format": 1, "entries": {"a": {"digest": "1", "environment": {"device": "cpu"}}}}',
+    ],
+)  # fmt: skip
 def test_a_broken_run_file_is_bad_input(make_plan: MakePlan, tmp_path: Path, content: str) -> None:
     """A `run.json` that is not one is refused by name and kept."""
     (tmp_path / "run.json").write_text(content)
@@ -143,6 +150,28 @@ def test_the_plan_is_read_back(make_plan: MakePlan, extensions: Extensions, tmp_
     found = run_folder.read_plan(tmp_path, extensions)
     assert found.digest == plan.digest
     assert list(found.entries["fake"]) == list(plan.entries["fake"])
+
+
+@pytest.mark.parametrize("name", ["manifest", "base", "prompts"])
+def test_a_run_file_that_lacks_something_is_bad_input(
+    make_plan: MakePlan, extensions: Extensions, tmp_path: Path, name: str
+) -> None:
+    """The line names the file and what is missing, or is not what it should be."""
+    run_folder.reserve(tmp_path, make_plan())
+    whole = document(tmp_path)
+    for broken in (whole | {name: 3}, {key: value for key, value in whole.items() if key != name}):
+        (tmp_path / "run.json").write_text(json.dumps(broken))
+        with pytest.raises(InputError, match=rf"run\.json.*`{name}`"):
+            run_folder.read_plan(tmp_path, extensions)
+
+
+def test_a_file_is_no_folder(make_plan: MakePlan, tmp_path: Path) -> None:
+    """Nor is what would lie below one; the line names the file."""
+    (tmp_path / "a.py").write_text("mine")
+    for root in (tmp_path / "a.py", tmp_path / "a.py" / "run"):
+        with pytest.raises(InputError, match=r"a\.py: not a directory"):
+            run_folder.reserve(root, make_plan())
+    assert tree(tmp_path) == {"a.py": b"mine"}
 
 
 def test_no_run_no_plan(extensions: Extensions, tmp_path: Path) -> None:
