@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -295,6 +296,18 @@ def test_an_option_of_what_is_made_from_a_run_is_said_at_the_call(tmp_path: Path
     with pytest.raises(synthgen.InputError, match="workers 0"):
         synthgen.evaluate(PLAIN | EVALUATE, tmp_path / "report", workers=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+def test_a_manifest_from_numpy_is_the_same() -> None:
+    """Its numbers are taken as Python's; what is no value of YAML's is said with its key."""
+    entry = {"strategy": "fake", "per_cell": np.int64(6), "settings": {"height": np.int32(32), "width": 32}}
+    found = synthgen.plan(DOCUMENT | {"name": np.str_("small"), "seed": np.int64(7), "generate": (entry,)})
+    assert found.digest == synthgen.plan(DOCUMENT).digest
+    assert found.manifest.text == synthgen.plan(DOCUMENT).manifest.text
+    entry = {"strategy": "fake", "per_cell": np.arange(3)}
+    with pytest.raises(synthgen.ManifestError, match="YAML has no way to write a ndarray") as caught:
+        synthgen.plan(DOCUMENT | {"generate": [entry]})
+    assert [fault.path for fault in caught.value.faults] == ["generate[0].per_cell"]
 
 
 def test_a_stop_keeps_what_is_made(tmp_path: Path) -> None:

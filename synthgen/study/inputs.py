@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from synthgen.errors import ManifestError, one_line
+from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
@@ -125,7 +126,33 @@ def path_of(folder: FolderLike) -> Path:
 def _yaml(document: Mapping[str, Any]) -> str:
     import yaml
 
+    return str(yaml.safe_dump(_plain(document, ""), sort_keys=False, allow_unicode=True))
+
+
+def _plain(value: Any, path: str) -> Any:
+    """A value as YAML's own kinds, numbers of numpy's as Python's.
+
+    Raises:
+        ManifestError: There is no such kind; the line says at which key.
+    """
+    match value:
+        case str():
+            return str.__str__(value)
+        case bool() | None:
+            return value
+        case Mapping():
+            return {_plain(key, path): _plain(one, f"{path}.{key}" if path else str(key)) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one, f"{path}[{place}]") for place, one in enumerate(value)]
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+    import yaml
+
     try:
-        return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
-    except yaml.YAMLError as error:
-        raise ManifestError(f"manifest: holds what YAML has no way to write: {one_line(error)}") from None
+        yaml.safe_dump(value)
+    except yaml.YAMLError:
+        said = f"YAML has no way to write a {type(value).__name__} ({one_line(repr(value))[:80]})"
+        raise ManifestError(Fault.at(path or "manifest", said, "wrong_type")) from None
+    return value
