@@ -43,6 +43,9 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
         job: What there is to do, as the verb's ``prepare`` found it.
     """
 
+    stage: Stage
+    job: Any
+
     def __init__(
         self, stage: Stage, steps: Generator[Event_co, None, Result_co], *, length: int | None = None, job: Any = None
     ) -> None:
