@@ -64,6 +64,9 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
             if not self._results and not self._closed:
                 self._results.append(end.value)
             raise
+        except BaseException:
+            self._closed = True  # a generator that raised ends as one that is done does, and without a result
+            raise
 
     def __len__(self) -> int:
         if self._length is None:
