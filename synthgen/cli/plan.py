@@ -37,9 +37,9 @@ def _show(planned: Any, forecast: Any) -> None:
     from synthgen.cli import _real_images
 
     console = Console(highlight=False, soft_wrap=True)
-    for name, tuning in planned.adapter_plans.items():
-        seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
-        console.print(f"adapter {name}: {tuning.entry.method}, {seen}", markup=False)
+    for name, adapter in planned.adapter_plans.items():
+        seen = f"{len(adapter.pool):,} real images of {', '.join(adapter.labels)}"
+        console.print(f"adapter {name}: {adapter.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
