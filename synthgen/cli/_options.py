@@ -78,7 +78,7 @@ def trust(function: Function) -> Function:
         is_flag=True,
         expose_value=False,
         callback=trusting,
-        help="Run plug-in files that came with DIR; read them first. Those of a manifest that you named run anyway.",
+        help="Run plug-in files that came with a folder; read them first. Those of a manifest you named run anyway.",
     )(function)
 
 
@@ -130,7 +130,12 @@ _DEVICE_OPTIONS = (
     click.option(
         "--runner", default="local", show_default=True, metavar="NAME", help="local, ray for many GPUs, or a plug-in."
     ),
-    click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray actors; left out, one a GPU."),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many the runner starts; of Ray, one a GPU if left out.",
+    ),
 )
 
 
