@@ -130,7 +130,12 @@ _DEVICE_OPTIONS = (
     click.option(
         "--runner", default="local", show_default=True, metavar="NAME", help="local, ray for many GPUs, or a plug-in."
     ),
-    click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Ray actors; left out, one a GPU."),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Ray actors, left out one a GPU; local is one process, a runner of your own decides itself.",
+    ),
 )
 
 

@@ -121,8 +121,8 @@ def generate(
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
         attention: ``auto``, ``sdpa`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
-        runner: ``local``, or ``ray`` for many GPUs.
-        workers: Ray actors; one a GPU where left out.
+        runner: ``local``, ``ray`` for many GPUs, or the name of a plug-in.
+        workers: Ray actors, one a GPU where left out; ``local`` is one process, and a plug-in decides itself.
         shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
