@@ -348,7 +348,7 @@ def _line(error: BaseException, path: str) -> int:
 
 
 def takes(function: Any, parameters: str) -> bool:
-    """Whether a function can be called with parameters, those after ``*`` by keyword."""
+    """Whether a function can be called with parameters, those after ``*`` by keyword; ``""`` for none."""
     positional, _, keywords = parameters.partition("*, ")
     try:
         inspect.signature(function).bind(
