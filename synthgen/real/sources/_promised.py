@@ -35,7 +35,7 @@ class PromisedReader:
         self._source, self._reader = source, reader
         parts = ("name", "columns", "rows", "keep", "read")
         if missing := [part for part in parts if not hasattr(reader, part)]:
-            raise self._other("open_source", reader, f"a reader, and that has no {', '.join(missing)}")
+            raise self._other("open_source", reader, f"a reader; it lacks {', '.join(missing)}")
         self.name: str = reader.name
 
     @property
