@@ -46,8 +46,8 @@ def prepare(folder: Path, batch_size: int) -> tuple[Callable[[], Any], Callable[
     path.write_text(MANIFEST, encoding="utf-8")
     plan = load_plan.read(path, EXTENSIONS, folder / "run")
     entry = plan.entries["inpaint"]
-    wish = DeviceRequest("cpu", "fp32", batch_size=batch_size)
-    environment = dataclasses.replace(inpaint.environment(entry.recipe, wish, batch_size), batch_size=batch_size)
+    request = DeviceRequest("cpu", "fp32", batch_size=batch_size)
+    environment = dataclasses.replace(inpaint.environment(entry.recipe, request, batch_size), batch_size=batch_size)
     samples = [entry.sample(index % entry.samples) for index in range(batch_size)]
     found = of_run(plan, folder / "run")
     found.fetch(samples)

@@ -85,6 +85,9 @@ _PLACES = {
 class _Room(ModuleType):
     """A package that has a verb's name: ``synthgen.generate(...)`` calls the verb, as if it were the function alone."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do what the verb does; its docstring is that of the function of its name in :mod:`synthgen.study`."""
         return self.__wrapped__(*args, **kwargs)
@@ -102,6 +105,9 @@ class _Room(ModuleType):
 
 class _FrontDoor(ModuleType):
     """This package, whose packages that have a verb's name can be called from the moment that they are imported."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _ROOMS and isinstance(value, ModuleType):

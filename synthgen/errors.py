@@ -73,6 +73,7 @@ class SynthgenError(Exception):
     """
 
     exit_code = 1
+    faults: tuple[Fault, ...]
 
     def __init__(self, *faults: str) -> None:
         super().__init__(*faults)

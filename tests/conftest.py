@@ -132,9 +132,9 @@ def make_plan(extensions: Extensions, tmp_path_factory: pytest.TempPathFactory) 
 def make_images() -> Callable[..., list[Receipt]]:
     """Makes what a plan still lacks in a folder; returns the receipts of what was made."""
 
-    def make(plan: Plan, root: Path, wish: DeviceRequest | None = None, **selection: Any) -> list[Receipt]:
+    def make(plan: Plan, root: Path, asked: DeviceRequest | None = None, **selection: Any) -> list[Receipt]:
         job = generate.prepare(plan, root, generate.Selection(**selection))
-        return list(generate.generate(job, wish))
+        return list(generate.generate(job, asked))
 
     return make
 

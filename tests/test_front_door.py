@@ -1,5 +1,6 @@
 """The front door for Python: light, complete, and the same as the command line on the same files."""
 
+import copy
 import inspect
 import json
 import os
@@ -223,6 +224,23 @@ def test_a_stop_keeps_what_is_made(tmp_path: Path) -> None:
     with pytest.raises(synthgen.errors.StoppedError):
         made.extend(synthgen.generate(DOCUMENT, tmp_path, stop=lambda: True))
     assert len(made) < synthgen.plan(DOCUMENT).shards
+
+
+def test_what_was_stopped_has_no_result(tmp_path: Path) -> None:
+    """A task that ended with an error never passes for one that is done."""
+    task = synthgen.generate(DOCUMENT, tmp_path, stop=lambda: True)
+    with pytest.raises(synthgen.errors.StoppedError):
+        list(task)
+    with pytest.raises(RuntimeError):
+        task.result()
+
+
+def test_functions_that_use_it_can_be_sent_elsewhere() -> None:
+    """Ray and others pickle a notebook's function with the modules that it names."""
+    cloudpickle = pytest.importorskip("ray.cloudpickle")
+    again = cloudpickle.loads(cloudpickle.dumps(lambda: (synthgen.__version__, synthgen.generate)))
+    assert again() == (synthgen.__version__, synthgen.generate)
+    assert copy.deepcopy(synthgen.pack) is synthgen.pack
 
 
 def test_publishing_says_what_would_go(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def trust(function: Function) -> Function:
         is_flag=True,
         expose_value=False,
         callback=trusting,
-        help="Run plug-in files that came with DIR; read them first. Those of a manifest that you named run anyway.",
+        help="Run plug-in files that came with a folder; read them first. Those of a manifest you named run anyway.",
     )(function)
 
 
@@ -134,7 +134,7 @@ _DEVICE_OPTIONS = (
         "--workers",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Ray actors, left out one a GPU; local is one process, a runner of your own decides itself.",
+        help="How many the runner starts; of Ray, one a GPU if left out.",
     ),
 )
 

@@ -54,7 +54,7 @@ class Progress:
         elif self._plain:
             spent = self._spent or time.monotonic() - self._began
             rate = (self._done - self._before) / spent if spent > 0 else 0.0
-            left = f", {_duration((self._total - self._done) / rate)} left" if rate and self._done < self._total else ""
+            left = f", {duration((self._total - self._done) / rate)} left" if rate and self._done < self._total else ""
             counted = f"{self._done:,} of {self._total:,} {self._unit}"
             click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
 
@@ -120,15 +120,12 @@ class Events:
                 self.step(1, "training")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds in words: ``45 s``, ``3 min``, ``2 h 05 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-duration = _duration
 
 
 @contextmanager

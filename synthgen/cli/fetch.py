@@ -20,7 +20,7 @@ def command(manifest: Path, *, quiet: bool) -> int:
 
     Exit code 1: some are missing. 75: stopped by a signal, can be resumed.
 
-    Example: synthgen fetch fitzpatrick17k.yaml
+    Example: synthgen fetch fitzpatrick17k
     """
     from synthgen.real import fetch
 

@@ -37,9 +37,9 @@ def _show(planned: Any, forecast: Any) -> None:
     from synthgen.cli import _real_images
 
     console = Console(highlight=False, soft_wrap=True)
-    for name, tuning in planned.adapter_plans.items():
-        seen = f"{len(tuning.pool):,} real images of {', '.join(tuning.labels)}"
-        console.print(f"adapter {name}: {tuning.entry.method}, {seen}", markup=False)
+    for name, adapter in planned.adapter_plans.items():
+        seen = f"{len(adapter.pool):,} real images of {', '.join(adapter.labels)}"
+        console.print(f"adapter {name}: {adapter.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():
         console.print(_table(entry))
         if entry.recipe.model.kind == "hub":
@@ -48,9 +48,10 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(line, markup=False)
     if forecast.real:
         console.print("\n".join(_real_images.lines(forecast.real, opened=False)), markup=False)
-    time = "not measured on this machine yet" if forecast.seconds is None else _progress.duration(forecast.seconds)
+    seconds = forecast.seconds
+    time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
-    console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time about {time}")
+    console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time {time}")
     console.print(f"plan {planned.digest[:16]}")
 
 

@@ -88,7 +88,7 @@ class Environment:
 
 def decide(
     device: Device,
-    wish: DeviceRequest,
+    request: DeviceRequest,
     *,
     pixels: int,
     shard_samples: int,
@@ -103,21 +103,21 @@ def decide(
 
     Args:
         device: The device.
-        wish: What the user asked for.
+        request: What the user asked for.
         pixels: Height times width of an image.
         shard_samples: Images in a work shard, which a batch that is left to us never exceeds.
         model_revision: The commit or fingerprint of the model.
         stored_dtype: What the denoiser's weights are stored in, as safetensors write it; empty where it is not known.
 
     Raises:
-        UnavailableError: A wish can't be had on this device; it is never quietly replaced.
+        UnavailableError: A request can't be had on this device; it is never quietly replaced.
     """
     return Environment(
         device=device.kind,
         device_name=device.name,
-        dtype=choose_dtype(device, wish.dtype, stored_dtype),
-        attention=_attention(device, wish.attention),
-        batch_size=wish.batch_size or auto_batch_size(device, pixels, shard_samples),
+        dtype=choose_dtype(device, request.dtype, stored_dtype),
+        attention=_attention(device, request.attention),
+        batch_size=request.batch_size or auto_batch_size(device, pixels, shard_samples),
         threads=device.threads,
         model_revision=model_revision,
         versions=versions(),
@@ -168,8 +168,8 @@ def available() -> list[str]:
     return [kind for kind, found in there.items() if found]
 
 
-def describe(wish: str = "auto") -> Device:
-    """Describe the device asked for, or the best there is: CUDA, then Apple's MPS, then the CPU.
+def describe(request: str = "auto") -> Device:
+    """The device that was asked for, described, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
     Raises:
         UnavailableError: torch finds no such device.
@@ -187,7 +187,7 @@ def describe(wish: str = "auto") -> Device:
     import torch
 
     there = available()
-    kind = there[0] if wish == "auto" else wish
+    kind = there[0] if request == "auto" else request
     if kind not in there:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")
     threads, xformers = torch.get_num_threads(), find_spec("xformers") is not None
@@ -214,24 +214,24 @@ def _cpu_flags() -> str:
         return ""
 
 
-def choose_dtype(device: Device, wish: str, stored_dtype: str = "") -> DType:
+def choose_dtype(device: Device, request: str, stored_dtype: str = "") -> DType:
     """The dtype that a device computes in, as of :func:`decide`.
 
     Raises:
         UnavailableError: It can't be had there.
     """
-    if wish == "auto":
+    if request == "auto":
         if device.kind == "cuda":
             return "bfloat16" if stored_dtype == "BF16" and device.bf16 else "float16"
         return "bfloat16" if device.kind == "cpu" and device.bf16 else "float32"
-    dtype = DTYPES[wish] if wish in DTYPES else cast(DType, wish)
+    dtype = DTYPES[request] if request in DTYPES else cast(DType, request)
     if dtype == "float16" and device.kind == "cpu":
         raise UnavailableError("--dtype fp16: a CPU has no fast fp16 arithmetic; use bf16, fp32 or auto")
     return dtype
 
 
-def _attention(device: Device, wish: str) -> Attention:
-    if wish != "xformers":
+def _attention(device: Device, request: str) -> Attention:
+    if request != "xformers":
         return "sdpa"
     if device.kind != "cuda":
         raise UnavailableError(

@@ -57,7 +57,7 @@ def bundled() -> Path:
 
 
 def describe(name: str, base: Path) -> ModelFacts:
-    """Look a model up by the name in a manifest: ``phantom``, a folder (relative to ``base``) or a Hub id.
+    """What a model says of itself, by its name in a manifest: ``phantom``, a folder (from ``base``) or a Hub id.
 
     Raises:
         ManifestError: It is neither, or the folder is not a safe diffusers folder.

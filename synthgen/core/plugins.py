@@ -105,7 +105,8 @@ class PluginFile:
         module.__file__ = str(self.path)
         sys.modules[name] = module  # before it runs: pydantic looks annotations up there
         try:
-            exec(compile(self.text, str(self.path), "exec"), module.__dict__)  # noqa: S102 - what a plug-in is
+            code = compile(self.text.removeprefix("\ufeff"), str(self.path), "exec")
+            exec(code, module.__dict__)  # noqa: S102 - what a plug-in is
         except _IMPORT_ERRORS as error:
             del sys.modules[name]
             line = error.lineno if isinstance(error, SyntaxError) else _line(error, str(self.path))

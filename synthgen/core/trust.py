@@ -23,22 +23,28 @@ def remember(files: Mapping[str, Path]) -> None:
 
     Where the file of the user's can't be written, as in a container, it is remembered as long as the process lives.
     """
+    from filelock import FileLock
+
     found = {sha256: str(path) for sha256, path in files.items()}
     _named.update(found)
-    known = _read() if found else {}
-    if all(known.get(sha256) == path for sha256, path in found.items()):
+    if _holds(found, _read() if found else {}):
         return
-    kept = dict(list(({**known, **found}).items())[-_MOST:])
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(_file(), json.dumps(kept, indent=1).encode())
-    except OSError:
+        with FileLock(_file().with_suffix(".lock")):  # two commands that begin at once keep each other's
+            kept = dict(list(({**_read(), **found}).items())[-_MOST:])
+            atomic.write(_file(), json.dumps(kept, indent=1).encode())
+    except (OSError, RuntimeError):  # RuntimeError: nobody's home
         return
+
+
+def _holds(found: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    return all(known.get(sha256) == path for sha256, path in found.items())
 
 
 def trusts(sha256: str) -> bool:
     """Whether a file of that content may be run: the user has named it once, or trusts every plug-in now."""
-    if _everything[0] or os.environ.get(VARIABLE, "") not in ("", "0"):
+    if _everything[0] or os.environ.get(VARIABLE) == "1":
         return True
     return sha256 in _named or sha256 in _read()
 

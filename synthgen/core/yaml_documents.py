@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse(text: str, where: str) -> dict[str, Any]:
-    """Parse YAML text whose top is a mapping.
+    """The mapping that a YAML text holds.
 
     Args:
         text: The document.
@@ -71,7 +71,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file of reasonable size.
+    """The text of a UTF-8 file of reasonable size.
 
     Raises:
         ManifestError: It can't be read, is larger than 16 MiB, or is not UTF-8.
@@ -122,7 +122,7 @@ def near(word: object, known: Iterable[object]) -> str:
 
 
 def path_of(location: Iterable[object], prefix: str = "") -> str:
-    """Draw a place in a document: ``generate[0].settings.height``."""
+    """A place in a document, as it is written in faults: ``generate[0].settings.height``."""
     path = prefix
     for part in location:
         if isinstance(part, int):

@@ -28,7 +28,7 @@ class Phantoms:
         labels: The conditions.
         tones: Fitzpatrick types, 1 to 6, shape (n,).
         ita: The individual typology angle of the unlit skin's colour in degrees, shape (n,).
-        seeds: The seed that alone makes image i again, with its label, tone and site: see :func:`paint`.
+        seeds: The seed that alone makes image i again, with its label, tone and site: see :func:`render_one`.
     """
 
     images: npt.NDArray[np.uint8]

@@ -26,7 +26,7 @@ _DRAWN = "algorithmicMedia"  # IPTC: made by an algorithm that has learned from 
 
 
 class PhantomImage(NamedTuple):
-    """A line of ``metadata.csv``; ``seed`` with label, type and site makes the image again: ``render.paint``."""
+    """A line of ``metadata.csv``; ``seed`` with label, type and site makes the image again: ``render.render_one``."""
 
     file_name: str
     label: str

@@ -50,9 +50,17 @@ class Plan:
         index: The real images that its entries may start from, and its adapters be trained on.
         rounds: What a run makes beyond the manifest, as of :func:`synthgen.plan.top_ups.read`.
 
+    Attributes:
+        manifest: The manifest.
+        index: The real images; ``None`` where the manifest has none.
+        entries: The plan of each entry, by its name.
+
     Raises:
         InputError: An entry or an adapter needs real images and there are none, or two images would have one key.
     """
+
+    manifest: Manifest
+    index: Index | None
 
     def __init__(self, manifest: Manifest, index: Index | None = None, rounds: Sequence[Round] = ()) -> None:
         self.manifest = manifest

@@ -33,7 +33,7 @@ class Forecast:
 
 
 def forecast(plan: Plan) -> Forecast:
-    """Forecast a plan."""
+    """What a plan will make: images, shards, disk and time, as far as they can be told before."""
     document = plan.manifest.document
     stored, seconds, cells = 0, 0.0, []
     known = True

@@ -156,7 +156,7 @@ class Index:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read an index.
+        """The index that a file holds.
 
         Raises:
             DamagedError: The file can't be read, or is no index.

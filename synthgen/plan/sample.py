@@ -59,7 +59,43 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The metadata of an image made, as stored beside it: the same fields and types in every sample, none null."""
+    """The metadata of an image made, as stored beside it: the same fields and types in every sample, none null.
+
+    What does not apply is an empty text or 0.
+
+    Attributes:
+        key: Its name, unique in a run.
+        entry: The entry of ``generate`` that it is of.
+        label: Its label.
+        label_id: The number of that label in the manifest, from 0.
+        skin_tone: Its tone as its scale writes it: ``V``, ``56`` or ``7``.
+        skin_tone_scale: ``fitzpatrick``, ``fitzpatrick-groups`` or ``monk``.
+        fitzpatrick: The Fitzpatrick type, 1 to 6; 0 where the scale does not say it.
+        strategy: What made it.
+        prompt: The prompt.
+        negative_prompt: The negative prompt.
+        attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own, and
+            ``from``, the key of the generated image that it starts from.
+        seed: The seed of the attempt that was kept.
+        attempt: The number of that attempt, from 0.
+        model: The model.
+        model_revision: Its commit on the Hub, or its fingerprint.
+        adapter: The adapter's name and the beginning of its digest.
+        scheduler: The scheduler.
+        num_inference_steps: The steps.
+        guidance_scale: The guidance.
+        strength: How much noise the image that it starts from was given.
+        mask: The settings of what was painted anew of it, as JSON.
+        width: In pixels.
+        height: In pixels.
+        source_id: The id of the real image that it starts from in the end.
+        source_group: The group of that image.
+        source_split: The split of that image.
+        source_dataset: The dataset of that image.
+        source_license: The licence of that image.
+        image_sha256: The sha256, in hex, of the image's file.
+        generator: The release of synthgen that made it.
+    """
 
     key: str
     entry: str

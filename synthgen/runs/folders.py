@@ -39,6 +39,8 @@ class _Folder(ABC):
         extensions: The plug-ins there are.
     """
 
+    root: Path
+
     def __init__(self, root: Path, extensions: Extensions) -> None:
         self.root = root
         self.extensions = extensions

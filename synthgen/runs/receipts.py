@@ -79,7 +79,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, content: bytes) -> "Receipt":
-        """Read a receipt back.
+        """The receipt that a file's bytes hold.
 
         Raises:
             ValueError: It is not a receipt of this format.

@@ -228,12 +228,6 @@ def acceptance_in_order(root: Path, facts: CurationSummary | None) -> Callable[[
     return accepted
 
 
-def read_reasons(root: Path) -> dict[str, str]:
-    """Why each image is rejected, by its key, in one text; empty for one that is accepted."""
-    table = _open(root).read(columns=["key", "reasons"])
-    return dict(zip(table["key"].to_pylist(), map("; ".join, table["reasons"].to_pylist()), strict=True))
-
-
 def _open(root: Path) -> Any:
     from pyarrow import parquet
 

@@ -118,7 +118,7 @@ def _verify_packed(path: Path, name: str, samples: int) -> Finding:
 
 
 def check(sample: TarSample) -> Record:
-    """Check one stored sample: its fields, its picture's sha256, that it decodes at its size, its class.
+    """The record of a stored sample whose fields, sha256, size and class are as they should be.
 
     Raises:
         DamagedError: One of them is not as it should be.

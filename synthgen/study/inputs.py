@@ -102,6 +102,9 @@ def study_folder(manifest: Manifest) -> Path:
 def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.open`; called `synthgen.open`
     """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
 
+    Args:
+        folder: The folder.
+
     Raises:
         InputError: The folder is neither.
     """

@@ -43,6 +43,9 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
         job: What there is to do, as the verb's ``prepare`` found it.
     """
 
+    stage: Stage
+    job: Any
+
     def __init__(
         self, stage: Stage, steps: Generator[Event_co, None, Result_co], *, length: int | None = None, job: Any = None
     ) -> None:
@@ -60,6 +63,9 @@ class Task(Iterator[Event_co], Generic[Event_co, Result_co]):
         except StopIteration as end:
             if not self._results and not self._closed:
                 self._results.append(end.value)
+            raise
+        except BaseException:
+            self._closed = True  # a generator that raised ends as one that is done does, and without a result
             raise
 
     def __len__(self) -> int:

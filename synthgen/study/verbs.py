@@ -121,8 +121,8 @@ def generate(
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
         attention: ``auto``, ``sdpa`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
-        runner: ``local``, ``ray`` for many GPUs, or the name of a plug-in.
-        workers: Ray actors, one a GPU where left out; ``local`` is one process, and a plug-in decides itself.
+        runner: ``local``, ``ray`` for many GPUs, or a plug-in.
+        workers: How many a runner starts; of Ray, one a GPU where left out.
         shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
@@ -161,7 +161,20 @@ def top_up(
 ) -> Task[Any, Run]:
     """Generate and curate, and make more of the cells that lack accepted images of the quota: ``generate --top-up``.
 
-    Gives each stage as it begins, its receipts, and of each round the survivors. Arguments as of :func:`generate`.
+    Gives each stage as it begins, its receipts, and of each round the survivors.
+
+    Args:
+        manifest: The manifest, which has a quota.
+        out: The run's folder; gone on with if it is this plan's.
+        device: As of :func:`generate`.
+        dtype: As of :func:`generate`.
+        attention: As of :func:`generate`.
+        batch_size: As of :func:`generate`.
+        runner: As of :func:`generate`.
+        workers: As of :func:`generate`.
+        base: The folder that relative paths of a dict start from.
+        stop: Asked in between; StoppedError is raised once it says so.
+        progress: Told of real images as they are indexed.
 
     Raises:
         InputError: The manifest has no quota, or it or the folder is at fault.
@@ -255,7 +268,7 @@ def pack(
         folder: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
         partial: Pack what is there of a run that is not finished.
-        format: ``webdataset``, ``parquet`` or ``imagefolder``; the manifest's ``pack.format`` where left out.
+        format: ``webdataset``, ``parquet``, ``imagefolder`` or a plug-in; ``pack.format`` where left out.
         card: A Jinja template for the card; the one that ships where left out.
         report: A report of :func:`evaluate`, whose findings go into the card.
         workers: Processes that write shards; the bytes are the same.

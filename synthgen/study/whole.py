@@ -60,9 +60,9 @@ def run(
     """
     check(plan, out)
     if plan.adapter_plans:
-        tuning = prepare_finetune(plan, out / "work")
-        yield Stage("finetune", tuning.steps, unit="steps")
-        yield from finetune(tuning, request.device, stop=stop)
+        job = prepare_finetune(plan, out / "work")
+        yield Stage("finetune", job.steps, unit="steps")
+        yield from finetune(job, request.device, stop=stop)
     made = yield from fill(plan, out / "work", request, stop=stop, **options)
     yield Stage("pack", made.plan.samples)
     yield from pack(made, out / "dataset")

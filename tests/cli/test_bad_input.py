@@ -128,7 +128,7 @@ def test_wishes_that_the_device_refuses(
 def test_a_wish_that_was_refused_does_not_stick(
     refused: Refused, synthgen: Callable[..., Any], write_manifest: Any, tmp_path: Path
 ) -> None:
-    """After a refused wish the folder is still free for the next try, with another manifest too."""
+    """After a refused request the folder is still free for the next try, with another manifest too."""
     refused("generate", write_manifest(), "--out", tmp_path / "run", "--workers", "2")
     said = synthgen("generate", write_manifest(seed=8), "--out", tmp_path / "run")
     assert said.code == 0, said.err
@@ -206,7 +206,7 @@ def test_a_folder_of_another_plan_is_refused(refused: Refused, write_manifest: A
 
 
 def test_another_batch_size_is_refused_to_a_run_that_began(refused: Refused, write_manifest: Any, run: Path) -> None:
-    """A wish that would change bytes within one run is refused with what the run was begun with."""
+    """A request that would change bytes within one run is refused with what the run was begun with."""
     next((run / "fake").glob("*.tar")).unlink()
     (found,) = refused("generate", write_manifest(), "--out", run, "--batch-size", "2")
     assert found.startswith("--batch-size 2: this run was begun with 5")

@@ -1,4 +1,4 @@
-"""What to compute with is decided from a described device, and a wish is granted or refused, never replaced."""
+"""What to compute with is decided from a described device, and a request is granted or refused, never replaced."""
 
 from dataclasses import replace
 
@@ -19,14 +19,14 @@ MPS = Device("mps", "mps", 16 * GIB, bf16=False, threads=8, xformers=False)
 
 
 def environment(
-    device: Device, wish: DeviceRequest | None = None, pixels: int = 64 * 64, shard: int = 48
+    device: Device, asked: DeviceRequest | None = None, pixels: int = 64 * 64, shard: int = 48
 ) -> Environment:
-    """The decision for a device and a wish."""
-    return decide(device, wish or DeviceRequest(), pixels=pixels, shard_samples=shard, model_revision="r")
+    """The decision for a device and a request."""
+    return decide(device, asked or DeviceRequest(), pixels=pixels, shard_samples=shard, model_revision="r")
 
 
 @pytest.mark.parametrize(
-    ("device", "wish", "decision"),
+    ("device", "asked", "decision"),
     [
         (CPU, DeviceRequest(), ("float32", "sdpa")),
         (CPU_BF16, DeviceRequest(), ("bfloat16", "sdpa")),
@@ -46,15 +46,15 @@ def environment(
         (CPU, DeviceRequest(attention="sdpa"), ("float32", "sdpa")),
     ],
 )
-def test_what_is_decided(device: Device, wish: DeviceRequest, decision: tuple[str, str]) -> None:
+def test_what_is_decided(device: Device, asked: DeviceRequest, decision: tuple[str, str]) -> None:
     """Each device has its own dtype, and what was asked for is what is used."""
-    found = environment(device, wish)
+    found = environment(device, asked)
     assert (found.dtype, found.attention) == decision
     assert (found.device, found.device_name, found.threads) == (device.kind, device.name, device.threads)
 
 
 @pytest.mark.parametrize(
-    ("device", "wish", "stored", "dtype"),
+    ("device", "asked", "stored", "dtype"),
     [
         (A100, "auto", "BF16", "bfloat16"),
         (A100, "auto", "F16", "float16"),
@@ -66,16 +66,16 @@ def test_what_is_decided(device: Device, wish: DeviceRequest, decision: tuple[st
     ],
 )
 def test_a_gpu_takes_the_half_precision_that_the_weights_are_stored_in(
-    device: Device, wish: str, stored: str, dtype: str
+    device: Device, asked: str, stored: str, dtype: str
 ) -> None:
     """Models that were trained in bf16 give NaN or black in fp16; one that asks for fp16 has it all the same."""
-    wished = DeviceRequest(dtype=wish)
+    wished = DeviceRequest(dtype=asked)
     found = decide(device, wished, pixels=64, shard_samples=4, model_revision="r", stored_dtype=stored)
     assert found.dtype == dtype
 
 
 @pytest.mark.parametrize(
-    ("device", "wish", "fault"),
+    ("device", "asked", "fault"),
     [
         (CPU, DeviceRequest(dtype="fp16"), "--dtype fp16: a CPU has no fast fp16"),
         (CPU_BF16, DeviceRequest(dtype="float16"), "--dtype fp16"),
@@ -85,10 +85,10 @@ def test_a_gpu_takes_the_half_precision_that_the_weights_are_stored_in(
         (CPU, DeviceRequest(dtype="fp16", attention="xformers"), "--dtype fp16"),
     ],
 )
-def test_what_is_refused(device: Device, wish: DeviceRequest, fault: str) -> None:
-    """A wish that can't be had is refused with what to do, and nothing else is quietly used."""
+def test_what_is_refused(device: Device, asked: DeviceRequest, fault: str) -> None:
+    """A request that can't be had is refused with what to do, and nothing else is quietly used."""
     with pytest.raises(UnavailableError, match=fault):
-        environment(device, wish)
+        environment(device, asked)
 
 
 @given(

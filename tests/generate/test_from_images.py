@@ -60,12 +60,12 @@ def every(write_manifest: Write) -> Path:
 
 
 def made_in(
-    root: Path, extensions: Extensions, path: Path, wish: DeviceRequest | None = None, **selection: Any
+    root: Path, extensions: Extensions, path: Path, asked: DeviceRequest | None = None, **selection: Any
 ) -> Plan:
     """Plan a manifest and make its images."""
     plan = load_plan.read(path, extensions, root)
     job = generate.prepare(plan, root, generate.Selection(**selection))
-    list(generate.generate(job, wish))
+    list(generate.generate(job, asked))
     return plan
 
 

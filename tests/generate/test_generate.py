@@ -332,7 +332,7 @@ def test_another_plan_is_refused_and_changes_nothing(
 
 
 def test_another_batch_size_is_refused_on_resume(make_plan: MakePlan, make_images: MakeImages, tmp_path: Path) -> None:
-    """What the run was begun with is kept, or the wish is refused."""
+    """What the run was begun with is kept, or the request is refused."""
     make_images(make_plan(), tmp_path, DeviceRequest(batch_size=2), limit=1)
     with pytest.raises(PlanMismatchError, match=r"^--batch-size 3: .*2"):
         make_images(make_plan(), tmp_path, DeviceRequest(batch_size=3))

@@ -34,10 +34,10 @@ def entry(per_cell: int = 2, **settings: Any) -> list[dict[str, Any]]:
     return [{"name": "text", "strategy": "text2img", "per_cell": per_cell, "settings": sampler | settings}]
 
 
-def paint(plan: Plan, wish: DeviceRequest, indices: list[int]) -> Any:
+def paint(plan: Plan, asked: DeviceRequest, indices: list[int]) -> Any:
     """Make samples given by index in one batch on the device."""
     planned = plan.entries["text"]
-    environment = text2img.environment(planned.recipe, wish, plan.manifest.document.output.shard_samples)
+    environment = text2img.environment(planned.recipe, asked, plan.manifest.document.output.shard_samples)
     painted = text2img.maker(planned.recipe, environment)([planned.sample(index) for index in indices])
     assert painted.finite.all()
     return painted.pixels
@@ -102,9 +102,9 @@ def test_cuda_and_cpu_draw_the_same_picture(interval: dict[str, float], make_pla
 def test_xformers_paints_the_same_picture(make_plan: MakePlan) -> None:
     """The attention of xformers, when asked for, is used, and gives the image of PyTorch's within 25 dB."""
     plan = make_plan(generate=entry())
-    wish = DeviceRequest("cuda", attention="xformers")
-    assert text2img.environment(plan.entries["text"].recipe, wish, 12).attention == "xformers"
-    assert codec.psnr(paint(plan, wish, [0])[0], paint(plan, CUDA, [0])[0]) >= 25
+    asked = DeviceRequest("cuda", attention="xformers")
+    assert text2img.environment(plan.entries["text"].recipe, asked, 12).attention == "xformers"
+    assert codec.psnr(paint(plan, asked, [0])[0], paint(plan, CUDA, [0])[0]) >= 25
 
 
 @pytest.fixture
@@ -129,8 +129,8 @@ def test_a_batch_too_large_is_halved(
                      output={"image_format": "jpeg", "shard_samples": 66})  # fmt: skip
     plenty = devices.describe
 
-    def describe(wish: str = "auto") -> devices.Device:
-        return dataclasses.replace(plenty(wish), free_memory=80 * 2**30)
+    def describe(asked: str = "auto") -> devices.Device:
+        return dataclasses.replace(plenty(asked), free_memory=80 * 2**30)
 
     monkeypatch.setattr(devices, "describe", describe)
     (receipt,) = make_images(plan, tmp_path, CUDA)

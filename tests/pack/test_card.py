@@ -1,5 +1,6 @@
 """The card says what the dataset is, in words that are true of it; or in a template of one's own."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,18 @@ def test_a_template_that_cannot_be_filled_is_bad_usage(
         pack(small, card=template)
     assert said in str(caught.value)
     assert str(template) in str(caught.value)
+
+
+def test_a_template_is_filled_in_the_sandbox_alone(small: Path, template: Path, pack: Any, tmp_path: Path) -> None:
+    """One that hides what it does from a sandbox, where Python's insides are not there, finds no place without one."""
+    written = tmp_path / "written"
+    template.write_text(
+        "---\n{{ card_data }}\n---\n{% if ''.__class__ is defined %}"
+        "{% for one in ''.__class__.__mro__[1].__subclasses__() %}{% if one.__name__ == 'catch_warnings' %}"
+        "{{ one.__init__.__globals__['__builtins__']['open'](" + repr(str(written)) + ", 'w') }}"
+        "{% endif %}{% endfor %}{% endif %}\n",
+        encoding="utf-8",
+    )
+    with contextlib.suppress(InputError):
+        pack(small, card=template)
+    assert not written.exists()

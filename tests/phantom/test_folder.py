@@ -16,8 +16,8 @@ from synthgen.phantom.write_folder import PhantomOptions
 WISH = PhantomOptions(("psoriasis", "healthy"), (1, 6), per_cell=2, seed=5, site="b")
 
 
-def make(out: Path, wish: PhantomOptions = WISH) -> list[int]:
-    return list(write_folder.write(write_folder.prepare(out, wish)))
+def make(out: Path, asked: PhantomOptions = WISH) -> list[int]:
+    return list(write_folder.write(write_folder.prepare(out, asked)))
 
 
 def tree(out: Path) -> dict[str, bytes]:
@@ -63,10 +63,10 @@ def test_a_row_s_seed_makes_its_image_again(tmp_path: Path) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
-    """Two folders of one wish hold the same files, byte for byte."""
-    wish = replace(WISH, masks=True)
-    make(tmp_path / "one", wish)
-    make(tmp_path / "two", wish)
+    """Two folders of one request hold the same files, byte for byte."""
+    asked = replace(WISH, masks=True)
+    make(tmp_path / "one", asked)
+    make(tmp_path / "two", asked)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
@@ -109,7 +109,7 @@ def test_the_same_again_does_nothing(tmp_path: Path) -> None:
 
 
 def test_more_a_cell_keep_those_that_are_there(tmp_path: Path) -> None:
-    """A folder that grew is the folder of the larger wish, and no older image was touched."""
+    """A folder that grew is the folder of the larger request, and no older image was touched."""
     make(tmp_path / "one")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one" / "images").iterdir()}
     assert sum(make(tmp_path / "one", replace(WISH, per_cell=4))) == 8

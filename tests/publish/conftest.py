@@ -108,9 +108,9 @@ def _without_bars() -> Iterator[None]:
 def publish() -> Publish:
     """Publishes a folder; returns what was said."""
 
-    def run(root: Path, **wish: Any) -> list[Any]:
+    def run(root: Path, **asked: Any) -> list[Any]:
         patience = Patience(token=TOKEN)
-        return list(publishing.publish(root, PublishOptions(**{"repo": REPO} | wish), patience=patience))
+        return list(publishing.publish(root, PublishOptions(**{"repo": REPO} | asked), patience=patience))
 
     return run
 

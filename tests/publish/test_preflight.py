@@ -63,7 +63,7 @@ def test_a_folder_that_is_no_dataset_is_bad_usage(tmp_path: Path) -> None:
 
 
 def test_all_faults_are_listed_at_once_and_nothing_is_sent(hub: Hub, publish: Publish, dataset: Path) -> None:
-    """Damage, a missing and an unknown file, no licence and a wish against the repository: one list, nothing sent."""
+    """Damage, a missing and an unknown file, no licence, a request against the repository: one list, nothing sent."""
     (dataset / "prompts/prompts.yaml").unlink()
     (dataset / "notes.txt").write_text("mine")
     content = bytearray((dataset / TAR).read_bytes())

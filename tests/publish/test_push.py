@@ -295,12 +295,12 @@ def test_the_manifest_names_the_repository(hub: Hub, publish: Publish, dataset: 
 
 
 @pytest.mark.parametrize(
-    "wish", [{"repo": "name"}, {"repo": "a/b/c"}, {"repo": "-/b"}, {"branch": "refs/pr/1"}, {"branch": "a b"}]
+    "asked", [{"repo": "name"}, {"repo": "a/b/c"}, {"repo": "-/b"}, {"branch": "refs/pr/1"}, {"branch": "a b"}]
 )
-def test_a_wish_that_cannot_be_read_is_bad_usage(hub: Hub, publish: Publish, dataset: Path, wish: Any) -> None:
+def test_a_wish_that_cannot_be_read_is_bad_usage(hub: Hub, publish: Publish, dataset: Path, asked: Any) -> None:
     """What is no ORG/NAME, or no branch, is refused before anything is read or asked."""
     with pytest.raises(InputError, match=r"--re\w+: "):
-        publish(dataset, **wish)
+        publish(dataset, **asked)
     assert hub.requests == []
 
 

@@ -176,14 +176,14 @@ def test_a_run_whose_manifest_is_at_fault_says_where(
 
 
 def test_without_a_pin_the_wish_is_the_users() -> None:
-    """Before the first image nothing is pinned, and every wish is open."""
+    """Before the first image nothing is pinned, and everything is open."""
     assert run_folder.apply_pin(None, DeviceRequest(dtype="fp16", batch_size=3)) == DeviceRequest(
         dtype="fp16", batch_size=3
     )
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "asked",
     [
         DeviceRequest(),
         DeviceRequest(device="cuda"),
@@ -192,13 +192,13 @@ def test_without_a_pin_the_wish_is_the_users() -> None:
         DeviceRequest(attention="sdpa", batch_size=8),
     ],
 )
-def test_what_is_left_open_is_as_pinned(wish: DeviceRequest) -> None:
+def test_what_is_left_open_is_as_pinned(asked: DeviceRequest) -> None:
     """A resumed run goes on as it was begun, whether that is asked for or left open."""
-    assert run_folder.apply_pin(HERE, wish) == DeviceRequest("cuda", "float16", "sdpa", 8)
+    assert run_folder.apply_pin(HERE, asked) == DeviceRequest("cuda", "float16", "sdpa", 8)
 
 
 @pytest.mark.parametrize(
-    ("wish", "fault"),
+    ("asked", "fault"),
     [
         (DeviceRequest(device="cpu"), "--device cpu: this run was begun with cuda"),
         (DeviceRequest(dtype="bf16"), "--dtype bfloat16: this run was begun with float16"),
@@ -207,10 +207,10 @@ def test_what_is_left_open_is_as_pinned(wish: DeviceRequest) -> None:
         (DeviceRequest(batch_size=4), "--batch-size 4: this run was begun with 8"),
     ],
 )
-def test_a_wish_against_the_pin_is_refused(wish: DeviceRequest, fault: str) -> None:
+def test_a_wish_against_the_pin_is_refused(asked: DeviceRequest, fault: str) -> None:
     """What was asked for is named with what the run has."""
     with pytest.raises(PlanMismatchError) as caught:
-        run_folder.apply_pin(HERE, wish)
+        run_folder.apply_pin(HERE, asked)
     assert len(caught.value.faults) == 1
     assert caught.value.faults[0].startswith(fault)
 

@@ -16,7 +16,7 @@ class Settings(ScorerSettings):
 
 
 def open_scorer(settings: Settings, context: Context) -> Scorer:
-    """Nothing is loaded."""
+    """The scorer; nothing is loaded for it."""
 
     def score(batch: Batch) -> Scores:
         return {

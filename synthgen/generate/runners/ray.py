@@ -8,7 +8,7 @@ task that fails for good; here the others are finished first.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from synthgen.errors import StoppedError, SynthgenError, UnavailableError
+from synthgen.errors import StoppedError, SynthgenError, UnavailableError, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,7 +44,7 @@ def run(
     Raises:
         UnavailableError: Ray is not installed.
         StoppedError: ``stop`` said so before the end.
-        SynthgenError: An item ended every worker that tried it; all others are done by then.
+        SynthgenError: A worker can't start, or an item ended every worker that tried it; all others are done by then.
     """
     try:
         import ray
@@ -89,7 +89,9 @@ def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool
             actor, item = busy.pop(reference)
             try:
                 results = ray.get(reference)
-            except RayActorError:
+            except RayActorError as error:
+                if item is None:
+                    raise SynthgenError(f"a worker can't start: {one_line(error)}") from None
                 deadly.append(item)
             else:
                 yield from results or ()

@@ -68,9 +68,9 @@ def render(facts: CardFacts, template: Template | None = None) -> str:
     template.check(facts)
     data = DatasetCardData(**header(facts))
     try:
-        # A template may come from anywhere: what reaches into Python itself is refused before it is filled for good.
-        trial = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template.text)
-        trial.render(card_data=data.to_yaml(), **values(facts))
-        return str(DatasetCard.from_template(data, template_str=template.text, **values(facts)))
+        # A template may come from anywhere, so it is filled in Jinja's sandbox and nowhere else; `from_template` of the
+        # Hub's client would do the same outside it.
+        sandboxed = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template.text)
+        return str(DatasetCard(sandboxed.render(card_data=data.to_yaml(), **values(facts))))
     except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError, ValueError) as error:
         raise InputError(f"{template.path}: {one_line(error)}") from None

@@ -71,7 +71,7 @@ def find(
         elif found:
             files.append(found)
     if kept is None:
-        trust.remember({one.sha256: one.path for one in files})
+        trust.remember({one.sha256: one.path for one in files if one.text})
         for one in files:
             try:
                 folders[one.kind].with_files([one]).module(one.name)
@@ -82,8 +82,23 @@ def find(
 
 def trust_scorers(scorers: Iterable[Any], base: Path) -> None:
     """Remember the files of scorers that a manifest names under ``curate``."""
-    paths = [base / file for one in scorers if (file := getattr(one, "file", None))]
-    trust.remember({text_sha256(path.read_text(encoding="utf-8")): path.resolve() for path in paths if path.is_file()})
+    found = dict[str, Path]()
+    for one in scorers:
+        path = _located(base, getattr(one, "file", None) or "")
+        try:
+            if path is not None and (text := yaml_documents.read_text(path)):
+                found[text_sha256(text)] = path
+        except ManifestError:  # its scorer says so
+            continue
+    trust.remember(found)
+
+
+def _located(base: Path, file: str) -> Path | None:
+    """Where a path that stands in a manifest leads; ``None`` where it can be no path."""
+    try:
+        return (base / Path(file).expanduser()).resolve() if file else None
+    except (OSError, RuntimeError, ValueError):  # nobody's home, or a character that no path has
+        return None
 
 
 def _named(written: object) -> Iterator[tuple[str, str, str]]:
@@ -95,7 +110,10 @@ def _named(written: object) -> Iterator[tuple[str, str, str]]:
 
 
 def _read(kind: str, name: str, file: str, base: Path, faults: list[Fault]) -> PluginFile | None:
-    path = (base / Path(file).expanduser()).resolve()
+    path = _located(base, file)
+    if path is None:
+        faults.append(Fault.at(f"plugins.{kind}.{name}", f"`{file[:80]}` can be no file", "not_found"))
+        return None
     try:
         return PluginFile(kind, name, file, path, yaml_documents.read_text(path))
     except ManifestError as error:
@@ -106,7 +124,7 @@ def _read(kind: str, name: str, file: str, base: Path, faults: list[Fault]) -> P
 def _kept(kind: str, name: str, file: str, base: Path, kept: KeptPlugins) -> PluginFile:
     """The file of the sha256 that was written down: the run's own copy, or where it was, or was last seen."""
     expected = kept.sha256.get((kind, name), "")
-    original = base / file
+    original = _located(base, file) or base
     places = [original]
     if kept.folder is not None:
         places.insert(0, kept.folder / kind / f"{name}.py")

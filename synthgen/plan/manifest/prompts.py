@@ -60,7 +60,7 @@ class PromptSet(Strict):
     labels: dict[str, LabelPrompts] = {}
 
     def render(self, label: str, words: str, skin_tone: tuple[Scale, int, str], seed: int) -> "Prompt":
-        """Draw the prompt of one sample.
+        """The prompt of one sample, drawn by its seed.
 
         Args:
             label: The label's name in the manifest.
@@ -97,7 +97,7 @@ class Prompt:
 
 
 def read(text: str, where: str) -> PromptSet:
-    """Read prompt templates from YAML text.
+    """The prompt templates of a YAML text.
 
     Raises:
         ManifestError: Every fault, as ``where: path: message``; an unknown placeholder is one.

@@ -242,13 +242,13 @@ def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) ->
 
 
 @pytest.mark.parametrize(
-    "wish", [DeviceRequest(dtype="bf16"), DeviceRequest(batch_size=2)], ids=["dtype", "batch size"]
+    "asked", [DeviceRequest(dtype="bf16"), DeviceRequest(batch_size=2)], ids=["dtype", "batch size"]
 )
-def test_another_wish_is_refused_to_a_run(wish: DeviceRequest, unbroken: Path, plan_of_six: Plan) -> None:
+def test_another_wish_is_refused_to_a_run(asked: DeviceRequest, unbroken: Path, plan_of_six: Plan) -> None:
     """What would change bytes within a run is refused once the run pins another."""
     job = dataclasses.replace(generate.prepare(plan_of_six, unbroken), todo=tuple(plan_of_six.refs()))
     with pytest.raises(PlanMismatchError, match=r"^--(dtype|batch-size) "):
-        next(generate.generate(job, wish))
+        next(generate.generate(job, asked))
 
 
 def test_other_parts_in_another_order_give_the_same_bytes(
@@ -287,8 +287,8 @@ def test_a_dtype_that_is_not_here_is_said(
     """A run made elsewhere is reproduced with what there is here, and the log says with what."""
     real = text2img.environment
 
-    def environment(recipe: Any, wish: DeviceRequest, shard_samples: int) -> Environment:
-        if wish.dtype != "auto":
+    def environment(recipe: Any, asked: DeviceRequest, shard_samples: int) -> Environment:
+        if asked.dtype != "auto":
             raise UnavailableError("--device cuda: torch finds none here")
         return real(recipe, CPU, shard_samples)
 

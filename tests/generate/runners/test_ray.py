@@ -130,6 +130,28 @@ def test_an_item_that_ends_every_worker_is_named_when_all_others_are_done(cluste
     assert len(list(tmp_path.iterdir())) == 3
 
 
+class NeverStarts:
+    """Work that no worker can take over, as where a module is missing there."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _missing, ()
+
+    def __call__(self, items: Iterable[int]) -> Iterator[int]:
+        """Nothing, since it never arrives."""
+        yield from items
+
+
+def _missing() -> None:
+    raise ModuleNotFoundError("No module named 'plugin_dep'")
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_are_said(cluster: Any) -> None:
+    """The reason is given, and no item is said to have ended them."""
+    with pytest.raises(SynthgenError, match="plugin_dep"):
+        list(runner.run(NeverStarts(), [1, 2], 1, lambda: False))
+
+
 @pytest.mark.parametrize(
     ("workers", "gpus", "share"),
     [(1, 0, 0), (4, 0, 0), (1, 2, 1), (2, 2, 1), (3, 2, 1 / 2), (4, 2, 1 / 2), (5, 2, 1 / 3)],

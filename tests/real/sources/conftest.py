@@ -49,9 +49,9 @@ def index(tmp_path: Path) -> Callable[..., Index]:
     def index(real: dict[str, Any], root: Path | None = None, **change: Any) -> Index:
         name = real["source"]
         settings = source(name).Settings.model_validate({key: real[key] for key in real if key != "source"})
-        wish = {"labels": LABELS, "scale": "fitzpatrick", "tones": [1, 2, 3, 4, 5, 6], "seed": 7, "base": tmp_path}
+        asked = {"labels": LABELS, "scale": "fitzpatrick", "tones": [1, 2, 3, 4, 5, 6], "seed": 7, "base": tmp_path}
         if root is None:
-            return indexing.scan(name, settings, **(wish | change))
-        return indexing.build(name, settings, **(wish | change), root=root)
+            return indexing.scan(name, settings, **(asked | change))
+        return indexing.build(name, settings, **(asked | change), root=root)
 
     return index

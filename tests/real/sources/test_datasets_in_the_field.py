@@ -77,8 +77,8 @@ def test_fitzpatrick17k(table: Any, files: Any, index: Callable[..., Index], tmp
     ]
     table("fitzpatrick17k/fitzpatrick17k.csv", header, *rows)
     files(*(f"fitzpatrick17k/images/{row['md5hash']}.jpg" for row in rows[:3]))
-    real, wish = block("fitzpatrick17k")
-    found = index(real, root=tmp_path / "run", **wish)
+    real, asked = block("fitzpatrick17k")
+    found = index(real, root=tmp_path / "run", **asked)
     assert [(one.label, one.tone, one.fault.partition(" images/")[0]) for one in found.sources] == [
         ("lichen-planus", 1, "no file"),
         ("melanoma", 3, ""),
@@ -110,8 +110,8 @@ def test_ddi(table: Any, files: Any, index: Callable[..., Index]) -> None:
     ]
     table("ddi/ddi_metadata.csv", ",DDI_ID,DDI_file,skin_tone,malignant,disease", *rows)
     files("ddi/000001.png", "ddi/000002.png", "ddi/000003.png")
-    real, wish = block("ddi")
-    found = index(real, **wish)
+    real, asked = block("ddi")
+    found = index(real, **asked)
     assert facts(found) == [("1", "melanoma", 56, "1"), ("2", "folliculitis", 12, "2")]
     assert {(one.dataset, one.license, one.fault) for one in found.sources} == {("DDI", "other", "")}
 
@@ -129,8 +129,8 @@ def test_ham10000(table: Any, files: Any, index: Callable[..., Index], tmp_path:
     places = [f"ham10000/HAM10000_images_part_{1 + n % 2}/{row['image_id']}.jpg" for n, row in enumerate(rows)]
     masks = [f"ham10000/HAM10000_segmentations_lesion_tschandl/{row['image_id']}_segmentation.png" for row in rows]
     files(*places, *masks)
-    real, wish = block("ham10000")
-    found = index(real, root=tmp_path / "run", **wish)
+    real, asked = block("ham10000")
+    found = index(real, root=tmp_path / "run", **asked)
     assert facts(found) == [
         ("isic-0025030", "melanoma", 0, "HAM_0000118"),
         ("isic-0026769", "basal-cell-carcinoma", 0, "HAM_0002730"),
@@ -174,8 +174,8 @@ def test_pad_ufes_20(table: Any, files: Any, index: Callable[..., Index]) -> Non
     ]
     table("pad-ufes-20/metadata.csv", header, *rows)
     files(*(f"pad-ufes-20/images/imgs_part_{part}/{row['img_id']}" for part, row in enumerate(rows, start=1)))
-    real, wish = block("pad-ufes-20")
-    found = index(real, **wish)
+    real, asked = block("pad-ufes-20")
+    found = index(real, **asked)
     assert facts(found) == [
         ("pat-1516-1765-530", "nevus", 0, "PAT_1516"),
         ("pat-46-881-939", "basal-cell-carcinoma", 3, "PAT_46"),
@@ -191,9 +191,9 @@ MONK = (["monk_skin_tone_label_us", "monk_skin_tone_label_india"], {"scale": "mo
 @pytest.mark.parametrize(("other", "tones"), [(None, [4, 4, 2, 0]), (MONK, [7, 7, 3, 0])], ids=["fitzpatrick", "monk"])
 def test_scin(other: Any, tones: list[int], table: Any, files: Any, index: Callable[..., Index]) -> None:
     """Two tables, up to three images a case, weighted labels, and tones by dermatologists, users and graders."""
-    real, wish = block("scin")
+    real, asked = block("scin")
     if other:
-        real, wish = real | {"columns": real["columns"] | {"skin_tone": other[0]}}, wish | other[1]
+        real, asked = real | {"columns": real["columns"] | {"skin_tone": other[0]}}, asked | other[1]
     cases = (
         "case_id,source,release,year,age_group,sex_at_birth,fitzpatrick_skin_type,related_category,image_1_path,"
         "image_2_path,image_3_path,image_1_shot_type,image_2_shot_type,image_3_shot_type"
@@ -236,12 +236,12 @@ def test_scin(other: Any, tones: list[int], table: Any, files: Any, index: Calla
         {"case_id": "-1003844406100696311", weighted: "{'Psoriasis': 1.0}"},
     )
     files(*(f"scin/{path}" for path in paths))
-    found = sorted(index(real, **wish).sources, key=lambda one: paths.index(one.location))
+    found = sorted(index(real, **asked).sources, key=lambda one: paths.index(one.location))
     assert [one.label for one in found] == ["tinea-corporis", "tinea-corporis", "psoriasis", "folliculitis"]
     assert [one.tone for one in found] == tones
     assert [one.group for one in found][:2] == ["-1000600354148496558"] * 2
     assert [one.id for one in found] == [name.strip("-") for name in names]
-    assert index(real, **wish).left_out == {"no image": 1, "no label of the manifest": 1}
+    assert index(real, **asked).left_out == {"no image": 1, "no label of the manifest": 1}
 
 
 def test_scin_addresses() -> None:
@@ -274,8 +274,8 @@ def test_isic(table: Any, files: Any, index: Callable[..., Index]) -> None:
     ]  # fmt: skip
     table("isic/metadata.csv", header, *rows)
     files(*(f"isic/{row['isic_id']}.jpg" for row in rows))
-    real, wish = block("isic")
-    found = index(real, **wish)
+    real, asked = block("isic")
+    found = index(real, **asked)
     assert facts(found) == [
         ("isic-0000022", "melanoma", 3, "IP_1234567"),
         ("isic-0000030", "basal-cell-carcinoma", 0, "IL_2451024"),

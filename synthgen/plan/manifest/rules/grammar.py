@@ -19,7 +19,7 @@ _MOST_CHARACTERS, _DEEPEST = 2000, 50
 
 
 def parse(text: str) -> Rule:
-    """Read a rule.
+    """The rule that a text writes.
 
     Raises:
         ManifestError: It is none; the message says at which character, and what was expected there.
