@@ -20,7 +20,7 @@ def command(*, quiet: bool) -> None:
 
     device = devices.describe()
     choice = devices.decide(device, devices.DeviceRequest(), pixels=512 * 512, shard_samples=48, model_revision="")
-    rows = {
+    rows: dict[str, str | list[str]] = {
         "device": f"{device.kind} ({device.name}), {device.free_memory / 2**30:.1f} GiB free, {device.threads} threads",
         "dtype": choice.dtype,
         "attention": f"{choice.attention}; xformers: {_xformers(device)}",
@@ -33,19 +33,23 @@ def command(*, quiet: bool) -> None:
     }
     width = max(map(len, rows))
     for name, value in () if quiet else rows.items():
-        click.echo(f"{name:<{width}}  {value}")
+        first, *more = [value] if isinstance(value, str) else value
+        click.echo(f"{name:<{width}}  {first}")
+        for line in more:
+            click.echo(f"{'':<{width}}  {line}")
 
 
-def _plugins() -> str:
-    """The plug-ins that installed packages bring, by kind."""
+def _plugins() -> list[str]:
+    """The plug-ins that installed packages bring, by kind, a line each."""
     from synthgen.extensions import EXTENSIONS
 
-    found = [
-        f"{folder.kind} {name} ({', '.join(folder.packages(name))})"
-        for folder in EXTENSIONS.folders
-        for name in sorted(folder.installed())
-    ]
-    return "; ".join(found) or "none installed (docs/plugins)"
+    found = []
+    for folder in EXTENSIONS.folders:
+        for name in sorted(folder.installed()):
+            fault = folder.import_fault(name)
+            line = f"{folder.kind} {name} ({', '.join(folder.packages(name))})"
+            found.append(f"{line}: can't be imported: {fault}" if fault else line)
+    return found or ["none installed (docs/plugins)"]
 
 
 def _xformers(device: object) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 
 from synthgen.core import trust
 from synthgen.core.yaml_documents import near
-from synthgen.errors import Fault, InputError
+from synthgen.errors import Fault, InputError, one_line
 
 KINDS = ("strategies", "sources", "scorers", "methods", "runners", "formats")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
@@ -173,7 +173,7 @@ class Promise:
             function = getattr(module, name, None)
             if not callable(function):
                 return f"has no function `{name}({parameters})`"
-            if not _takes(function, parameters):
+            if not takes(function, parameters):
                 return f"`{name}{inspect.signature(function)}` can't be called as `{name}({parameters})`"
         return ""
 
@@ -298,12 +298,25 @@ class PluginFolder:
             return {}
         return {f"{self.kind} {name}": _package(points[0])}
 
+    def import_fault(self, name: str) -> str:
+        """Why an installed plug-in can't be imported, on one line; empty where it can."""
+        try:
+            for point in self.installed().get(name, []):
+                point.load()
+        except Exception as error:  # noqa: BLE001 - somebody else's code may raise anything
+            return one_line(f"{type(error).__name__}: {error}")
+        return ""
+
+    def hint(self, module: object) -> str:
+        """What something that is no plug-in of this kind may be meant as, ending in ``; ``; empty where unknown."""
+        return ""
+
     def _checked(self, module: Any, origin: PluginFile | EntryPoint) -> Any:
         """The module, if it keeps the promise of its kind."""
         broken = self.promise.broken(module)
         if not broken:
             return module
-        said = f"{broken}; see {_PAGES}/{self.kind}.md"
+        said = f"{broken}; {self.hint(module)}see {_PAGES}/{self.kind}.md"
         raise InputError(
             origin.fault(said, "invalid") if isinstance(origin, PluginFile) else _fault_of(origin, self.kind, said)
         )
@@ -335,8 +348,8 @@ def _line(error: BaseException, path: str) -> int:
     return lines[-1] if lines else 0
 
 
-def _takes(function: Any, parameters: str) -> bool:
-    """Whether a function can be called with parameters, those after ``*`` by keyword."""
+def takes(function: Any, parameters: str) -> bool:
+    """Whether a function can be called with parameters, those after ``*`` by keyword; ``""`` for none."""
     positional, _, keywords = parameters.partition("*, ")
     try:
         inspect.signature(function).bind(

@@ -6,6 +6,7 @@ Not ``joblib.Memory``, which pickles: parts are Parquet, named by their shard's 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic, table_file
+from synthgen.core.plugins import takes
 from synthgen.curate.scorers import Batch, Context, Module, Scorer, code_of, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
@@ -85,7 +87,7 @@ class Scoring:
     def __init__(self, name: str, settings: ScorerSettings, context: Context, root: Path) -> None:
         self.name, self._root = name, root
         self._module: Module = module(name, settings)
-        self._scorer: Scorer = self._module.open_scorer(settings, context)
+        self._scorer = _promised(name, self._module.open_scorer(settings, context))
         identity = {
             "scorer": name,
             "settings": settings.model_dump(mode="json"),
@@ -115,11 +117,18 @@ class Scoring:
         self._parts.mkdir(parents=True, exist_ok=True)
         atomic.sweep(self._parts)
         score = self._scorer.load() if todo else None
+        if todo and not callable(score):
+            raise _other(self.name, "its `load`", score, "a function from a Batch to its columns")
         for shard in todo:
             if stop():
                 raise StoppedError("stopped by a signal; run the same command again to go on")
             batch = shard.batch()
-            columns = dict(score(batch)) if score and batch.records else {}
+            given = score(batch) if score and batch.records else {}
+            try:
+                columns = dict(given)
+            except (TypeError, ValueError):
+                said = "a mapping from each column to one value an image"
+                raise _other(self.name, "what it gives", given, said) from None
             _write(self._part(shard), self._table(batch, columns), {})
             yield Scored(self.name, shard.entry, shard.number, len(batch.records))
 
@@ -145,7 +154,6 @@ class Scoring:
         return self._parts / f"{shard.entry}-{shard.number:05d}-{shard.sha256[:16]}.parquet"
 
     def _table(self, batch: Batch, columns: Mapping[str, Any]) -> Any:
-        import numpy as np
         import pyarrow as pa
 
         found = {name: [getattr(record, name) for record in batch.records] for name in ("key", "label", "skin_tone")}
@@ -154,12 +162,45 @@ class Scoring:
         if batch.records and set(columns) != set(promised):
             raise SynthgenError(f"scorer {self.name}: gives {', '.join(columns)}; promised are {', '.join(promised)}")
         for name in promised:
-            values = columns.get(name, [])
-            if len(values) != len(batch.records):
-                raise SynthgenError(f"scorer {self.name}: {len(values)} of {name} for {len(batch.records)} images")
-            text = name in self._module.TEXTS
-            arrays[name] = pa.array(list(values), pa.string()) if text else pa.array(np.asarray(values, np.float64))
+            arrays[name] = self._column(name, columns.get(name, []), len(batch.records))
         return pa.table(arrays)
+
+    def _column(self, name: str, values: Any, images: int) -> Any:
+        """A column as an Arrow array: float64, or text."""
+        import numpy as np
+        import pyarrow as pa
+
+        if not hasattr(values, "__len__") or isinstance(values, str):
+            raise _other(self.name, f"`{name}`", values, "a list or array of one value an image")
+        if len(values) != images:
+            raise SynthgenError(f"scorer {self.name}: {len(values)} of {name} for {images} images")
+        text = name in self._module.TEXTS
+        try:
+            return pa.array(list(values), pa.string()) if text else pa.array(np.asarray(values, np.float64))
+        except (TypeError, ValueError, pa.ArrowException):
+            strange = next((one for one in values if one is not None and isinstance(one, str) is not text), values)
+            said = "text, as for all of `TEXTS`" if text else "numbers; a column of text belongs in `TEXTS`"
+            raise _other(self.name, f"`{name}`", strange, said) from None
+
+
+def _promised(name: str, opened: Any) -> Scorer:
+    """What a scorer's ``open_scorer`` gave, if it is a scorer that can be loaded; a scorer may be anybody's."""
+    if not isinstance(opened, Scorer):
+        raise _other(name, "`open_scorer`", opened, "a Scorer(facts, load)")
+    try:
+        json.dumps(dict(opened.facts), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise SynthgenError(f"scorer `{name}`: its `facts`: {error}; promised is a mapping of plain values") from None
+    if not callable(opened.load) or not takes(opened.load, ""):
+        said = "a function of no argument that gives the one that scores, as `lambda: score`"
+        raise _other(name, "`load`", opened.load, said)
+    return opened
+
+
+def _other(scorer: str, what: str, given: object, promised: str) -> SynthgenError:
+    kind = type(given).__name__
+    call = f" `{given.__name__}{inspect.signature(given)}`" if inspect.isfunction(given) else ""
+    return SynthgenError(f"scorer `{scorer}`: {what} is a {kind}{call}; promised is {promised}")
 
 
 def _write(path: Path, table: Any, facts: Mapping[str, Any]) -> None:

@@ -83,11 +83,20 @@ def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
         write(root, document)
 
 
-def drift(root: Path, begun: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What is not of the version that a run was begun with, a line each."""
+def drift(
+    root: Path, begun: Mapping[str, str], now: Mapping[str, str], files: Mapping[str, Path] | None = None
+) -> list[str]:
+    """What is not of the version that a run was begun with, a line each.
+
+    Args:
+        root: The run.
+        begun: The versions that it pins.
+        now: Those here.
+        files: Where the plug-in files among them were read.
+    """
     return [
         f"{root} was begun with {package} {short(version)}, here is {short(now.get(package))}; "
-        f"{_restore(version)}, or use another --out"
+        f"{_restore(version, (files or {}).get(package))}, or use another --out"
         for package, version in begun.items()
         if not _same(package, version, now.get(package))
     ]
@@ -122,5 +131,7 @@ def short(version: str | None) -> str:
     return f"{what} {digest[:12]}" if what == "sha256" else str(version)
 
 
-def _restore(version: str) -> str:
-    return "put that file back" if version.startswith("sha256 ") else "install that version"
+def _restore(version: str, file: Path | None) -> str:
+    if not version.startswith("sha256 "):
+        return "install that version"
+    return f"put {file} back as it was" if file else "put that file back"

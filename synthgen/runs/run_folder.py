@@ -7,7 +7,7 @@ from typing import Any
 
 from synthgen.core import adapter_folder, atomic, releases
 from synthgen.core.plugins import FilePlugin
-from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
+from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
@@ -135,12 +135,25 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
             kept=KeptPlugins.read(document.get("plugins", []), root / plugin_files.FOLDER),
         )
     except ManifestError as error:
-        raise InputError(*(fault.in_file(f"{root}/run.json") for fault in error.faults)) from None
+        faults = (_with_package(fault, document["entries"]) for fault in error.faults)
+        raise InputError(*(fault.in_file(f"{root}/run.json") for fault in faults)) from None
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     plan = Plan(asked, index, top_ups.read(root))
     _check_same(root, document["entries"], plan)
     return plan
+
+
+def _with_package(fault: Fault, entries: dict[str, Any]) -> Fault:
+    """A fault that a strategy is not there, with the package that the run was begun with; any other as it is."""
+    for entry in entries.values():
+        for plugin, version in (entry["environment"] or {}).get("versions", {}).items():
+            kind, _, name = plugin.partition(" ")
+            before, missing, _ = fault.partition(f"no {kind} `{name}`;")
+            if name and missing and fault.kind == "not_found":
+                said = f"{before}no {kind} `{name}` here; the run was begun with that of {version}: install it"
+                return Fault(said, path=fault.path, kind=fault.kind)
+    return fault
 
 
 def check_run(root: Path) -> None:
@@ -174,7 +187,8 @@ def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
         strategy, versions = plan.entries[name].recipe.strategy, (entry["environment"] or {}).get("versions", {})
         if isinstance(strategy, FilePlugin):
             now = strategy.file.version
-            faults += drift(root, {key: version for key, version in versions.items() if key in now}, now)
+            files = dict.fromkeys(now, strategy.file.path)
+            faults += drift(root, {key: version for key, version in versions.items() if key in now}, now, files)
     if faults:
         raise UnavailableError(*dict.fromkeys(faults))
 

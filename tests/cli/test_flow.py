@@ -478,6 +478,23 @@ def test_doctor_says_what_is_here(synthgen: Synthgen) -> None:
     assert rows["plug-ins"].startswith("none installed")
 
 
+def test_doctor_says_which_plugin_can_not_be_imported(
+    synthgen: Synthgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that packages bring is a line, and beside one that is broken stands why."""
+    info = tmp_path / "site" / "mine-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[synthgen.scorers]\nbroken = no_such_module\nwhole = json\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    said = synthgen("doctor")
+    assert said.code == 0
+    (broken,) = [line for line in said.out.splitlines() if "scorer broken (mine 1.2)" in line]
+    (whole,) = [line for line in said.out.splitlines() if "scorer whole (mine 1.2)" in line]
+    assert broken.endswith("can't be imported: ModuleNotFoundError: No module named 'no_such_module'")
+    assert "can't" not in whole
+
+
 # signals
 
 

@@ -406,6 +406,29 @@ def test_what_is_wrong_with_an_entry_point_is_one_line(text: str, said: str, ins
     assert fault == f"runner `mine` of my-package 1.2 (my_package): {said}"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RUN, ""),
+        ("import no_such\n", "ModuleNotFoundError: No module named 'no_such'"),
+        ("1 / 0\n", "ZeroDivisionError"),
+    ],
+)
+def test_whether_an_entry_point_can_be_imported_is_told(text: str, said: str, install: Callable[..., None]) -> None:
+    """On one line, whatever its code raises."""
+    install(text, "mine")
+    found = runners.plugins.import_fault("mine")
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+
+
+def test_a_scorer_of_one_function_is_told_where_it_is_named(file: Callable[..., PluginFile]) -> None:
+    """A file of just a function is no module of a scorer; the line says where it belongs."""
+    one = file("def score(records, pixels): ...\n", "scorers", "red")
+    with pytest.raises(InputError, match=r"curate\.scorers: \{NAME: \{file: \.\.\., columns: \[\.\.\.\]\}\}"):
+        scorers.plugins.with_files([one]).module("red")
+
+
 def test_two_of_one_name_are_refused(install: Callable[..., None], file: Callable[..., PluginFile]) -> None:
     """Nobody takes the place of a built-in plug-in, nor of another package's, nor a file that of a package's."""
     install(RUN, "local")

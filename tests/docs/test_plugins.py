@@ -7,8 +7,10 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,6 +18,10 @@ from PIL import Image
 
 from synthgen.cli import call
 from synthgen.core.plugins import KINDS, singular
+from synthgen.curate.scorers import Batch, Context, Scorer
+from synthgen.diffusion.maker import MadeImages
+from synthgen.plan.sample import Recipe, Sample
+from synthgen.real.sources import SourceRow
 
 PAGES = Path(__file__).parents[2] / "docs" / "plugins"
 BLOCK = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -89,6 +95,44 @@ def test_an_example_can_be_held_in_one_hand(kind: str) -> None:
     assert group == f"synthgen.{kind}"
     assert shown.code[0] == f"{value.rpartition('.')[2]}.py"
     assert yaml.safe_load(shown.manifest[1])["plugins"] == {kind: {name: shown.code[0]}}
+
+
+IMPORTS = re.compile(r"^from (?P<module>synthgen[\w.]*) import (?P<names>.+)$", re.MULTILINE)
+PROMISED = re.compile(r"^\| `(?P<module>synthgen\.[\w.]+)` \| (?P<names>`.+`) \|$", re.MULTILINE)
+
+
+def promised() -> dict[str, set[str]]:
+    """The names of each module that the page on plug-ins says may be imported."""
+    text = (PAGES / "index.md").read_text(encoding="utf-8")
+    return {row["module"]: set(re.findall(r"`(\w+)`", row["names"])) for row in PROMISED.finditer(text)}
+
+
+def test_what_may_be_imported_is_there() -> None:
+    """Every name of the list."""
+    assert len(promised()) > 10
+    for module, names in promised().items():
+        assert not {name for name in names if not hasattr(import_module(module), name)}, module
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_example_imports_what_may_be_imported(kind: str) -> None:
+    """And nothing else of synthgen."""
+    listed = promised()
+    modules = {f"{package}.{name}" for package, _, name in (module.rpartition(".") for module in listed)}
+    for line in IMPORTS.finditer(page(kind).code[1]):
+        for name in line["names"].split(", "):
+            assert name in listed.get(line["module"], ()) or f"{line['module']}.{name}" in modules, line[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "thing"),
+    [("strategy", Sample), ("strategy", Recipe), ("strategy", MadeImages), ("source", SourceRow)]
+    + [("scorer", one) for one in (Scorer, Batch, Context)],
+)
+def test_a_page_names_every_field(name: str, thing: Any) -> None:
+    """Of what a plug-in is given, and of what it gives."""
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert not [field.name for field in fields(thing) if not re.search(rf"`{field.name}\b", text)]
 
 
 @pytest.mark.parametrize("install", [as_file, as_package])

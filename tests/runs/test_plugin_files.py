@@ -132,7 +132,7 @@ def test_a_run_is_moved_with_its_plugins(own: Path, written: Path, tmp_path: Pat
 
 
 def test_other_code_does_not_go_on(own: Path, written: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The line names the plug-in, and the run keeps the code that its images were made by."""
+    """The line names the plug-in and its file, and the run keeps the code that its images were made by."""
     file = written.with_name("plain.py")
     before = file.read_text()
     file.write_text(f"{before}# another\n")
@@ -140,6 +140,7 @@ def test_other_code_does_not_go_on(own: Path, written: Path, capsys: pytest.Capt
     assert call(["generate", str(written), "--out", str(own)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "was begun with strategy plain sha256 " in line
+    assert str(file) in line
     assert (own / "plugin_files/strategies/plain.py").read_text() == before
     file.write_text(before)
     assert call(["generate", str(written), "--out", str(own), "-q"]) == 0
@@ -338,3 +339,25 @@ def test_a_format_that_writes_nothing_is_said(
     assert "format none: wrote no file data/train-00000-of-00001.bin" in capsys.readouterr().err
     assert call(["pack", run, "--out", str(tmp_path / "dataset"), "--format", "nine"]) == 2
     assert "no format `nine`; did you mean `none`?" in capsys.readouterr().err
+
+
+def test_a_package_that_is_gone_is_named(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose strategy came with a package says which to install."""
+    info = tmp_path / "site" / "mosaics-0.1.0.dist-info"
+    info.mkdir(parents=True)
+    shutil.copy(written.with_name("plain.py"), info.with_name("mosaics.py"))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mosaics\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[synthgen.strategies]\nplain = mosaics\n")
+    written.write_text(yaml.safe_dump({k: v for k, v in yaml.safe_load(written.read_text()).items() if k != "plugins"}))
+    with monkeypatch.context() as installed:
+        installed.syspath_prepend(str(info.parent))
+        installed.delitem(sys.modules, "mosaics", raising=False)
+        assert call(["generate", str(written), "--out", str(tmp_path / "run"), "-q"]) == 0
+        sys.modules.pop("mosaics")
+    assert call(["verify", str(tmp_path / "run")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "strategy `plain`" in line
+    assert "mosaics 0.1.0" in line
+    assert "install" in line

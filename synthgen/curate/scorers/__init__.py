@@ -14,6 +14,7 @@ docs/plugins/scorer.md.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,17 @@ class ScorerFolder(PluginFolder):
         if "file" in under:
             return _custom.from_file(str(under["file"]), under.get("columns"))
         return _custom.installed(name, under.get("columns"))
+
+    def hint(self, module: object) -> str:
+        """How a single function is named."""
+        if inspect.isfunction(module):
+            return "a single function is named by `curate.scorers: {NAME: {columns: [...]}}`; "
+        if callable(getattr(module, "score", None)):
+            return (
+                "a file that has just a function `score` is named by "
+                "`curate.scorers: {NAME: {file: ..., columns: [...]}}` and not under `plugins`; "
+            )
+        return ""
 
 
 plugins = ScorerFolder(

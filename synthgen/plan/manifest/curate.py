@@ -1,6 +1,6 @@
 """What of a run's images is kept, ``curate:`` of a manifest: what is measured, the rules, how many are wanted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,6 +95,18 @@ class Curation:
         return found | {best.by} if best else found
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The columns that a scorer gives: numbers, and texts."""
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+# The columns of each scorer that the block names; ``None`` for one that is at fault itself, whose columns nobody knows.
+_Columns = Mapping[str, _Measured | None]
+
+
 def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[Fault]]:
     """Check the block as parsed; returns it where it is sound, and what is wrong with it beside its types.
 
@@ -125,16 +137,17 @@ def check(block: object, scorers: PluginFolder) -> tuple[Curation | None, list[F
 
 def _scorers(
     written: Mapping[str, Any], plugins: PluginFolder
-) -> tuple[dict[str, ScorerSettings], dict[str, list[str]], list[Fault]]:
+) -> tuple[dict[str, ScorerSettings], _Columns, list[Fault]]:
     """The settings and columns of each scorer that there is, and what is wrong with the others."""
-    settings, columns, faults = dict[str, ScorerSettings](), dict[str, list[str]](), list[Fault]()
+    settings, columns, faults = dict[str, ScorerSettings](), dict[str, _Measured | None](), list[Fault]()
     for name, given in ((plugins.named(one), written[one]) for one in written):
         try:
             module = plugins.chosen(name, given)
         except InputError as error:
             faults += [fault if fault.path else fault.within("curate.scorers") for fault in error.faults]
+            columns[name] = None
             continue
-        columns[name] = list(module.COLUMNS)
+        columns[name] = _Measured(tuple(module.COLUMNS), tuple(module.TEXTS))
         read, found = validate(module.Settings, given, f"curate.scorers.{name}")
         faults += found
         if read is not None:
@@ -142,7 +155,7 @@ def _scorers(
     return settings, columns, faults
 
 
-def _rule(path: str, text: str, columns: Mapping[str, Sequence[str]], faults: list[Fault]) -> tuple[str, Rule] | None:
+def _rule(path: str, text: str, columns: _Columns, faults: list[Fault]) -> tuple[str, Rule] | None:
     try:
         rule = rules.parse(text)
     except ManifestError as error:
@@ -153,11 +166,15 @@ def _rule(path: str, text: str, columns: Mapping[str, Sequence[str]], faults: li
     return " ".join(text.split()), rule
 
 
-def _column_faults(path: str, column: str, columns: Mapping[str, Sequence[str]]) -> list[Fault]:
+def _column_faults(path: str, column: str, columns: _Columns) -> list[Fault]:
     scorer, _, name = column.partition(".")
     if scorer not in columns:
         return [Fault.at(path, f"no scorer `{scorer}` in `curate.scorers`; {near(scorer, columns)}", "not_found")]
-    if name not in columns[scorer]:
-        said = f"scorer `{scorer}` has no column `{name}`; {near(name, columns[scorer])}"
-        return [Fault.at(path, said, "not_found")]
-    return []
+    measured = columns[scorer]
+    if measured is None or name in measured.numbers:
+        return []
+    if name in measured.texts:
+        said = f"column `{name}` of scorer `{scorer}` is text, which can't be compared; {near(name, measured.numbers)}"
+        return [Fault.at(path, said, "wrong_type")]
+    said = f"scorer `{scorer}` has no column `{name}`; {near(name, measured.numbers)}"
+    return [Fault.at(path, said, "not_found")]

@@ -12,9 +12,9 @@ from synthgen.errors import DamagedError, InputError
 from synthgen.plan import real_index
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
-from synthgen.real import sources
 from synthgen.real.indexing import rows, splits
 from synthgen.real.sources import Reader
+from synthgen.real.sources._promised import open_source
 
 Progress = Callable[[int, int], None]
 _CACHE = "sources"
@@ -46,7 +46,7 @@ def scan(
     Raises:
         InputError: There is no such data, or they lack what the settings name; one line a fault.
     """
-    reader = sources.source(source).open_source(settings, base, None, labels=labels)
+    reader = open_source(source, settings, base, None, labels=labels)
     return _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
 
 
@@ -80,7 +80,7 @@ def build(
     Raises:
         InputError: There is no such data, or they lack what the settings name, or can't be reached.
     """
-    reader = sources.source(source).open_source(settings, base, root / _CACHE, labels=labels)
+    reader = open_source(source, settings, base, root / _CACHE, labels=labels)
     listed = _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
     images = splits.marked(_opened(reader, _kept(reader, listed.sources), progress))
     index = Index(tuple(images), listed.left_out, recipe)
@@ -94,13 +94,13 @@ def open_images(source: str, settings: SourceSettings, base: Path, root: Path) -
 
     It raises InputError with a line that names the image; it may be called from several threads.
     """
-    reader = sources.source(source).open_source(settings, base, root / _CACHE)
+    reader = open_source(source, settings, base, root / _CACHE)
     return lambda image: _read(reader, image.id, image.location, image.sha256)
 
 
 def open_masks(source: str, settings: SourceSettings, base: Path, root: Path) -> Callable[[Source], bytes]:
     """What reads the bytes of an indexed image's mask, and refuses others, as :func:`open_images` does."""
-    reader = sources.source(source).open_source(settings, base, root / _CACHE)
+    reader = open_source(source, settings, base, root / _CACHE)
     return lambda image: _read(reader, f"{image.id}'s mask", image.mask, image.mask_sha256)
 
 

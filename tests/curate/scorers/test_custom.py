@@ -10,7 +10,7 @@ import pytest
 from synthgen import study
 from synthgen.core import trust
 from synthgen.curate import scorers
-from synthgen.errors import InputError, ManifestError
+from synthgen.errors import InputError, ManifestError, SynthgenError
 from synthgen.plan import Plan, manifest
 from synthgen.plan.manifest.settings import Extensions
 
@@ -117,3 +117,57 @@ def test_a_run_outlives_its_scorer(file: Path, run_of: Callable[..., Path]) -> N
     run = run_of({"file": str(file), "columns": COLUMNS})
     file.unlink()
     assert study.open_run(run).plan.manifest.curation
+
+
+MODULE = """
+from synthgen.curate.scorers import Scorer
+from synthgen.plan.manifest.settings import ScorerSettings
+
+COLUMNS = {{"share": "a share"}}
+TEXTS = {{"where": "a place"}}
+
+class Settings(ScorerSettings):
+    pass
+
+def open_scorer(settings, context):
+    def score(batch):
+        return {given}
+    return {opened}
+"""
+RIGHT = "Scorer({}, lambda: score)"
+
+
+@pytest.mark.parametrize(
+    ("given", "opened", "said"),
+    [
+        (
+            '{"share": ["a"] * len(batch.records), "where": ["b"] * len(batch.records)}',
+            RIGHT,
+            "`share` is a str.*TEXTS",
+        ),
+        ('{"share": [1] * len(batch.records), "where": [2] * len(batch.records)}', RIGHT, "`where` is a int.*text"),
+        ('{"share": 1.0, "where": ["b"] * len(batch.records)}', RIGHT, "`share` is a float.*one value an image"),
+        ('{"share": "abc", "where": ["b"] * len(batch.records)}', RIGHT, "`share` is a str.*one value an image"),
+        ("None", RIGHT, "is a NoneType.*mapping"),
+        ("{}", "Scorer({}, score)", r"`load` is a function `score\(batch\)`.*`lambda: score`"),
+        ("{}", "Scorer({}, lambda: None)", "`load` is a NoneType"),
+        ("{}", "Scorer({'a': object()}, lambda: score)", "`facts`.*plain values"),
+        ("{}", "score", r"`open_scorer` is a function `score\(batch\)`.*Scorer"),
+    ],
+)
+def test_what_is_not_what_a_scorer_promises_is_one_line(
+    given: str,
+    opened: str,
+    said: str,
+    *,
+    make_plan: Callable[..., Plan],
+    make_images: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """It names the scorer, what it gave, and what was promised."""
+    (tmp_path / "mine.py").write_text(MODULE.format(given=given, opened=opened))
+    block = {"scorers": {"mine": {}}, "keep": ["mine.share < 1"]}
+    make_images(make_plan(curate=block, plugins={"scorers": {"mine": str(tmp_path / "mine.py")}}), tmp_path / "run")
+    with pytest.raises(SynthgenError, match=f"scorer `mine`: .*{said}") as caught:
+        list(study.curate(tmp_path / "run"))
+    assert len(caught.value.faults) == 1

@@ -36,6 +36,11 @@ def test_rules_enter_no_digest(make_plan: MakePlan) -> None:
     [
         ({"scorers": {}, "keep": []}, "curate.scorers: Dictionary should have at least 1 item"),
         ({"scorers": {"fkae": {}}, "keep": []}, "curate.scorers: no scorer `fkae`; did you mean `fake`?"),
+        ({"scorers": {"fkae": {}}, "keep": ["fkae.chance < 1"]}, "curate.scorers: no scorer `fkae`; did you mean"),
+        (
+            {"scorers": {"near_copy": {}}, "keep": ["near_copy.id == 1"]},
+            "curate.keep[0]: column `id` of scorer `near_copy` is text, which can't be compared; there are: similarity",
+        ),
         ({"scorers": {"fake": {"x": 1}}}, "curate.scorers.fake.x: unknown key"),
         ({"keep": ["fake.chanec < 1"]}, "curate.keep[0]: scorer `fake` has no column `chanec`; did you mean `chance`?"),
         ({"keep": ["fake.chance <"]}, "curate.keep[0]: expected a number at character 14, the rule ends there"),

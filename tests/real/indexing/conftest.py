@@ -48,13 +48,14 @@ class Given:
 
 @pytest.fixture
 def given_rows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Index given rows: scanned, or with a root built."""
+    """Index given rows: scanned, or with a root built; ``methods`` are the reader's own in place of those above."""
 
     def index(
         rows: list[SourceRow], settings: dict[str, Any] | None = None, root: Path | None = None, **more: Any
     ) -> Index:
         contents, progress = more.pop("contents", {}), more.pop("progress", None)
         reader = Given(rows, contents)
+        vars(reader).update(more.pop("methods", {}))
         module = SimpleNamespace(open_source=lambda *_, **__: reader)
         monkeypatch.setattr(sources, "source", lambda _: module)
         parsed = SourceSettings.model_validate(settings or {})

@@ -1,5 +1,6 @@
 """Indexing by opening: what each file is, which are the same, and that images stay what was indexed."""
 
+import errno
 import hashlib
 import io
 from collections.abc import Callable
@@ -134,3 +135,44 @@ def test_an_image_that_is_gone_is_named(given_rows: Callable[..., Any], tmp_path
     del contents["a"]
     with pytest.raises(InputError, match=r"real image a can't be read any more \(no file a\); put the file back"):
         read(found.sources[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "said"),
+    [
+        ("rows", lambda *_: iter([{"label": "nevus"}]), "its rows gave a dict; promised is a SourceRow"),
+        ("rows", lambda *_: iter([None]), "its rows gave a NoneType; promised is a SourceRow"),
+        ("keep", lambda *_: None, "its keep gave a NoneType; promised is a mapping"),
+        ("keep", "raises", "its keep raised OSError: the archive went away; promised is a DamagedError"),
+        ("read", "raises", "its read raised OSError: the archive went away for a.png; promised is a DamagedError"),
+        ("read", lambda *_: "text", "its read gave a str; promised is the bytes"),
+    ],
+)
+def test_what_is_not_what_a_source_promises_is_one_line(
+    method: str,
+    given: Any,
+    said: str,
+    given_rows: Callable[..., Index],
+    tmp_path: Path,
+) -> None:
+    """It names the source, what it gave, and what was promised."""
+
+    def fails(*_: object) -> None:
+        raise OSError("the archive went away")
+
+    methods = {method: fails if given == "raises" else given}
+    rows = [SourceRow("a.png", "a", {"label": "nevus", "fitzpatrick": 1}, "a")]
+    with pytest.raises(InputError, match=f"source `given`: {said}") as caught:
+        given_rows(rows, root=tmp_path / "run", methods=methods)
+    assert len(caught.value.faults) == 1
+    assert not (tmp_path / "run" / "sources.parquet").exists()
+
+
+def test_a_full_disk_is_no_fault_of_a_source(given_rows: Callable[..., Index], tmp_path: Path) -> None:
+    """It is said as for everything else that writes."""
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        given_rows([row("a")], root=tmp_path / "run", methods={"keep": fails})
