@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+from synthgen.core.releases import __version__
 
 if TYPE_CHECKING:
     from synthgen import errors

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from synthgen import __version__
+from synthgen.core.releases import __version__
 from synthgen.errors import SynthgenError
 
 COMMANDS = (

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
-from synthgen import __version__
+from synthgen.core.releases import __version__
 from synthgen.errors import Fault, InputError, UnavailableError, counted
 
 DType = Literal["float32", "bfloat16", "float16"]

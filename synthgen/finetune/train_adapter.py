@@ -10,8 +10,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen import __version__
 from synthgen.core import adapter_folder, atomic, devices
+from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import TrainingData

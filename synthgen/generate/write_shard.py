@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
-from synthgen import __version__
 from synthgen.core.devices import Environment
+from synthgen.core.releases import __version__
 from synthgen.errors import DamagedError
 from synthgen.generate.loaded_entry import LoadedEntry
 from synthgen.generate.retry import MadeSample

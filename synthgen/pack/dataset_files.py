@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from synthgen import __version__
 from synthgen.core import adapter_folder, atomic, yaml_documents
+from synthgen.core.releases import __version__
 from synthgen.errors import ManifestError
 from synthgen.pack import card, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen import __version__
 from synthgen.core.hub import REPO_ID
+from synthgen.core.releases import __version__
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish import hub_repo
 from synthgen.publish.diff import Changes, compare

@@ -15,7 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined] # no __all__
 
-from synthgen import __version__
+from synthgen.core.releases import __version__
 from synthgen.publish import secrets
 from synthgen.publish.diff import LocalFile, RemoteFile
 from synthgen.publish.retry import Patience

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthgen import __version__
 from synthgen.core import yaml_documents
 from synthgen.core.model_folder import BUNDLED, ModelFacts
+from synthgen.core.releases import __version__
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
 from synthgen.pack.card.facts import CardFacts, Size, Summary

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx2
 
-from synthgen import __version__
 from synthgen.core import atomic, backoff
+from synthgen.core.releases import __version__
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.real.fetch import errors
