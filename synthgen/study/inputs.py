@@ -147,10 +147,8 @@ def _plain(value: Any, path: str) -> Any:
             return {_plain(key, path): _plain(one, f"{path}.{key}" if path else str(key)) for key, one in value.items()}
         case list() | tuple():
             return [_plain(one, f"{path}[{place}]") for place, one in enumerate(value)]
-        case Integral():
-            return int(value)
         case Real():
-            return float(value)
+            return int(value) if isinstance(value, Integral) else float(value)
     import yaml
 
     try:
