@@ -5,9 +5,8 @@ Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fi
 
 from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers.batches import batches
-from synthgen.vision.classifiers.finetuning import finetune
 from synthgen.vision.classifiers.fit_result import FitResult
 from synthgen.vision.classifiers.probing import ProbeSettings, probe
-from synthgen.vision.classifiers.trainer import FinetuneSettings
+from synthgen.vision.classifiers.train_loop import FinetuneSettings, finetune
 
 __all__ = ["FinetuneSettings", "FitResult", "ProbeSettings", "augment", "batches", "finetune", "probe"]

@@ -36,6 +36,11 @@ def learned(pixels: Any = None, steps: int = 12, drawn: int | None = None, **set
     )
 
 
+def test_a_budget_of_one_step_is_one_step() -> None:
+    """The rate has risen by then and has no step left to fall."""
+    assert (learned(steps=1).optimizer_steps, learned(steps=1).test.shape) == (1, (30, 2))
+
+
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
@@ -107,7 +112,7 @@ def test_a_frozen_backbone_stays_as_it_was(convnext: Path) -> None:
     import torch
 
     from synthgen.vision.classifiers import networks
-    from synthgen.vision.classifiers.trainer import Trainer
+    from synthgen.vision.classifiers.train_loop import Trainer
 
     network = networks.build(str(convnext), 2)
     before = {name: each.clone() for name, each in network.module.state_dict().items()}

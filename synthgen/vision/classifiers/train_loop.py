@@ -1,4 +1,4 @@
-"""Training a network from pixels: settings, optimizer steps, and the weights that did best in validation.
+"""Training a network from pixels, the whole of it or its head alone: the loop, its settings, and the best weights.
 
 A loop of its own and not Lightning or accelerate: training is one process and a few hundred steps, batches are decided
 by the study and not by a loader, and the steps that are counted are compared between arms, so each has to be in sight.
@@ -6,19 +6,22 @@ by the study and not by a loader, and the steps that are counted are compared be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from synthgen.errors import InputError
 from synthgen.vision.augmentation import augment
 from synthgen.vision.classifiers import networks
-from synthgen.vision.classifiers.fit_result import balanced
+from synthgen.vision.classifiers.fit_result import FitResult, balanced, check
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from synthgen.core.types import Floats, Pixels, Rows
+
+_AT_ONCE = 256  # images that go through the network together
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,9 @@ def _rate_share(step: int, steps: int) -> float:
     import math
 
     rising = max(1, steps // 10)
-    return (step + 1) / rising if step < rising else (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+    return (
+        (step + 1) / rising if step < rising else (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising))) / 2
+    )
 
 
 def in_half_precision(device: str) -> bool:
@@ -140,3 +145,90 @@ def precision(device: str) -> Iterator[None]:
 
     with torch.autocast("cuda", torch.float16, enabled=in_half_precision(device)):
         yield
+
+
+class Images(Protocol):
+    """Images by row: an array, a memory map, or what reads them when asked."""
+
+    def __getitem__(self, rows: Rows, /) -> Pixels:
+        """uint8 RGB, shape (rows, height, width, 3)."""
+        ...
+
+
+def finetune(
+    pixels: Images,
+    labels: Rows,
+    batches: Iterable[Rows],
+    *,
+    validation: Rows,
+    test: Rows,
+    settings: FinetuneSettings,
+    seed: int,
+    classes: int,
+) -> FitResult:
+    """The probabilities that a network, trained by AdamW with a cosine schedule, gives of validation and test rows.
+
+    Args:
+        pixels: The images that rows number, all of one size.
+        labels: The class of every image, 0 to ``classes - 1``, shape (n,).
+        batches: The rows of each batch, as of :func:`synthgen.vision.classifiers.batches`; as many as there are steps.
+        validation: Rows that early stopping looks at, by class-balanced log loss.
+        test: Rows whose probabilities are asked for.
+        settings: How it is trained.
+        seed: Of the first weights, dropout and augmentation.
+        classes: How many classes there are.
+
+    Raises:
+        InputError: The batches are not as many as the budget, or rows or labels can't be learned from.
+        UnavailableError: There is no such checkpoint.
+    """
+    import torch
+
+    drawn = list(batches)
+    _check(len(drawn), settings)
+    check(labels, classes, validation, test)
+    with torch.random.fork_rng(devices=_cuda_devices(settings.device)):
+        torch.manual_seed(seed)
+        network = networks.build(settings.backbone, classes, settings.revision)
+        network.module.to(settings.device)
+        trainer = Trainer(network, settings, seed)
+        for rows in drawn:
+            trainer.step(pixels[rows], torch.from_numpy(labels[rows]))
+            if trainer.validates_now():
+                probabilities = _probabilities(network, pixels, validation, settings)
+                if not trainer.keep_if_best(probabilities, labels[validation]):
+                    break
+        network.module.load_state_dict(trainer.best_weights)
+        of_validation, of_test = (_probabilities(network, pixels, rows, settings) for rows in (validation, test))
+    return FitResult(of_validation, of_test, trainer.steps, float(trainer.best_step))
+
+
+def _probabilities(network: networks.Network, pixels: Images, rows: Rows, settings: FinetuneSettings) -> Floats:
+    """The probabilities of rows, float32, shape (rows, classes)."""
+    import torch
+
+    network.module.eval()
+    found = []
+    with torch.inference_mode(), precision(settings.device):
+        for start in range(0, len(rows), _AT_ONCE):
+            inputs = network.prepare(pixels[rows[start : start + _AT_ONCE]]).to(settings.device)
+            found.append(network.module(inputs).float().softmax(1).cpu())
+    probabilities: Floats = torch.cat(found).numpy()
+    return probabilities
+
+
+def _cuda_devices(device: str) -> list[int]:
+    import torch
+
+    return list(range(torch.cuda.device_count())) if in_half_precision(device) else []
+
+
+def _check(batches: int, settings: FinetuneSettings) -> None:
+    faults = []
+    if settings.optimizer_steps < 1 or batches != settings.optimizer_steps:
+        wanted = settings.optimizer_steps
+        faults.append(f"finetune: {batches} batches for {wanted} steps; draw one for each, at least 1")
+    if settings.evaluations < 1 or (settings.patience is not None and settings.patience < 1):
+        faults.append("finetune: evaluations and patience must be at least 1")
+    if faults:
+        raise InputError(*faults)
