@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import total_ordering
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -20,16 +20,7 @@ Arm = Literal[
     "synthetic-only",
     "substitute",
 ]
-ARMS: tuple[Arm, ...] = (
-    "real",
-    "real+augment",
-    "real-duplicated",
-    "real-step-matched",
-    "real-more",
-    "real+synthetic",
-    "synthetic-only",
-    "substitute",
-)
+ARMS: tuple[Arm, ...] = get_args(Arm)
 SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
 _UNCURATED = "uncurated "
 _Text = Annotated[str, Field(min_length=1)]
