@@ -9,8 +9,7 @@ from pathlib import Path
 from synthgen.errors import Fault, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.runs import run_folder
-from synthgen.runs.finished_shards import finished_shards
-from synthgen.runs.receipts import Ledger
+from synthgen.runs.receipts import Ledger, finished_shards
 
 _log = logging.getLogger(__name__)
 

@@ -21,8 +21,7 @@ from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
-from synthgen.runs.finished_shards import finished_shards
-from synthgen.runs.receipts import Receipt
+from synthgen.runs.receipts import Receipt, finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
 _ENCODERS = 2

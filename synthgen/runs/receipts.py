@@ -2,19 +2,22 @@
 
 A shard is written to scratch, fsynced, re-read and checked, and renamed; its receipt is written last, the same way. A
 receipt is trusted while the size and time of its shard match; only a mismatch is hashed again.
+:meth:`Ledger.trusted` decides that of one shard, :func:`finished_shards` walks over all that count.
 """
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from synthgen.core import atomic
 from synthgen.core.hashing import sha256_file
+from synthgen.plan import EntryPlan, Plan, ShardRef
 
 State = Literal["whole", "missing", "damaged"]
 _FORMAT = 1
@@ -231,3 +234,46 @@ class Ledger:
             return Receipt.from_json(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedShard:
+    """A work shard whose receipt is trusted.
+
+    Attributes:
+        entry: The entry that it is of.
+        tar: Where it lies.
+        receipt: Its receipt.
+    """
+
+    entry: EntryPlan
+    tar: Path
+    receipt: Receipt
+
+    @property
+    def ref(self) -> ShardRef:
+        """Its entry's name and its number within the entry."""
+        return ShardRef(self.entry.name, self.receipt.shard)
+
+
+def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = None) -> Iterator[FinishedShard]:
+    """Each work shard of a run whose receipt is trusted, in the plan's order.
+
+    Args:
+        plan: The run's plan.
+        root: The run's folder.
+        refs: The work shards to look at, in this order; all of the plan's where left out.
+    """
+    ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    for ref in plan.refs() if refs is None else refs:
+        ledger = ledgers[ref.entry]
+        if receipt := ledger.trusted(ref.number):
+            yield FinishedShard(plan.entries[ref.entry], ledger.tar(ref.number), receipt)
+
+
+def shards_digest(sha256s: Iterable[str]) -> str:
+    """The sha256, in hex, over the sha256 of finished work shards: another one wherever an image is another."""
+    found = hashlib.sha256()
+    for sha256 in sha256s:
+        found.update(sha256.encode())
+    return found.hexdigest()
