@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, locks
 from synthgen.errors import InputError
 from synthgen.plan.manifest import Layout
 from synthgen.runs import dataset_folder
@@ -133,16 +133,9 @@ def leftovers(out: Path) -> list[Path]:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     path = out.with_name(f".{out.name}.lock")
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(f"{out}: another process is packing it; wait until it is done, then run this again") from None
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
-        lock.release()
+    with locks.held(path, f"{out}: another process is packing it; wait until it is done, then run this again"):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another

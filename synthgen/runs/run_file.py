@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, locks
 from synthgen.core.devices import Environment
 from synthgen.errors import InputError
 
@@ -21,9 +21,7 @@ def is_run(root: Path) -> bool:
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Hold the run's lock, which the system lets go of when a process dies."""
-    from filelock import FileLock
-
-    with FileLock(root / ".lock"):
+    with locks.held(root / ".lock"):
         yield
 
 
