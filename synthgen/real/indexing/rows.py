@@ -8,7 +8,7 @@ from synthgen.errors import Fault, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.real.indexing import cell_values
-from synthgen.real.sources import SourceRow, text
+from synthgen.real.sources import SourceRow, known, text
 
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
@@ -59,7 +59,7 @@ class Understanding:
     def draft(self, row: SourceRow) -> Draft | str:
         """The image of a row, or why it is left out."""
         if not row.location:
-            return NO_IMAGE
+            return row.fault or NO_IMAGE
         values, columns = row.values, self.settings.columns
         if not self._kept(values):
             return NOT_WHERE
@@ -69,7 +69,7 @@ class Understanding:
         tone, strange = self._tone(values)
         if tone and tone not in self.wanted:
             return NO_TONE
-        identity = text(values.get(columns.id)) if columns.id else ""
+        identity = known(values.get(columns.id)) if columns.id else ""
         split = cell_values.split(values.get(columns.split)) if columns.split else None
         faults = [row.fault, strange]
         if columns.split and split is None:
@@ -80,9 +80,9 @@ class Understanding:
             tone=tone,
             name=identity or row.stem,
             named=bool(identity),
-            group=next(filter(None, (text(values.get(name)) for name in self.groups)), ""),
+            group=next(filter(None, (known(values.get(name)) for name in self.groups)), ""),
             split=split,
-            license=(text(values.get(columns.license)) if columns.license else "") or self.settings.license,
+            license=(known(values.get(columns.license)) if columns.license else "") or self.settings.license,
             fault="; ".join(filter(None, faults)),
         )
 
