@@ -151,7 +151,7 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
         model_revision=repository.revision,
         stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
     )
-    return replace(decided, variant=variant)
+    return replace(decided, variant=variant, fused=recipe.adapter is not None)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

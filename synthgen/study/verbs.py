@@ -91,8 +91,8 @@ def finetune(
 
     DeviceRequest(device)  # refused before anything is written, if there is none
     planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out))
-    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, planned))
+    job = prepare(planned, Path(out), EXTENSIONS)
+    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -114,6 +114,8 @@ def generate(
     progress: Progress | None = None,
 ) -> Task[Receipt, Run]:
     """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
+
+    A run whose images the manifest has too, and more, grows: what is made stays, and what is new is made.
 
     Args:
         manifest: The manifest.
@@ -141,10 +143,10 @@ def generate(
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection)
+    job = prepare(planned, Path(out), selection, EXTENSIONS)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
+    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
