@@ -9,7 +9,7 @@ images shows, at the step that shows it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -313,6 +313,7 @@ def publish(
     revision: str = "main",
     tag: str = "",
     message: str = "",
+    allow: Sequence[str] = (),
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
@@ -324,6 +325,7 @@ def publish(
         revision: The branch; made if need be.
         tag: Tag the commit, once every file was compared.
         message: The first words of the commit's message; the digests follow.
+        allow: Columns and files that everyone may see although they could name a person.
 
     Raises:
         InputError: The folder is no packed dataset.
@@ -332,7 +334,9 @@ def publish(
     from synthgen.publish import PublishOptions
     from synthgen.publish import publish as send
 
-    request = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
+    request = PublishOptions(
+        repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message, allow=tuple(allow)
+    )
 
     def events() -> Generator[Event, None, Event | None]:
         last = None
