@@ -9,7 +9,7 @@ images shows, at the step that shows it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,8 +91,8 @@ def finetune(
 
     DeviceRequest(device)  # refused before anything is written, if there is none
     planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out))
-    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, planned))
+    job = prepare(planned, Path(out), EXTENSIONS)
+    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -114,6 +114,8 @@ def generate(
     progress: Progress | None = None,
 ) -> Task[Receipt, Run]:
     """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
+
+    A run whose images the manifest has too, and more, grows: what is made stays, and what is new is made.
 
     Args:
         manifest: The manifest.
@@ -141,10 +143,10 @@ def generate(
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection)
+    job = prepare(planned, Path(out), selection, EXTENSIONS)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
+    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
@@ -311,6 +313,7 @@ def publish(
     revision: str = "main",
     tag: str = "",
     message: str = "",
+    allow: Sequence[str] = (),
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
@@ -322,6 +325,7 @@ def publish(
         revision: The branch; made if need be.
         tag: Tag the commit, once every file was compared.
         message: The first words of the commit's message; the digests follow.
+        allow: Columns and files that everyone may see although they could name a person.
 
     Raises:
         InputError: The folder is no packed dataset.
@@ -330,7 +334,9 @@ def publish(
     from synthgen.publish import PublishOptions
     from synthgen.publish import publish as send
 
-    request = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
+    request = PublishOptions(
+        repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message, allow=tuple(allow)
+    )
 
     def events() -> Generator[Event, None, Event | None]:
         last = None
