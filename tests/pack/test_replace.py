@@ -7,6 +7,7 @@ import pytest
 
 from synthgen import study
 from synthgen.core import atomic
+from synthgen.errors import PlanMismatchError
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
 from synthgen.plan import Plan
@@ -61,3 +62,14 @@ def test_a_replacement_that_is_broken_off_leaves_the_old_or_the_new(
     list(pack(Run(tmp_path / "work", EXTENSIONS), out, replace=True))
     assert images(out) == 36
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "work"]
+
+
+def test_a_run_is_packed_by_the_manifest_that_is_given(make_plan: MakePlan, tmp_path: Path) -> None:
+    """Other splits take effect at once and stay; a manifest of other images is refused by the key that says so."""
+    run = study.generate(make_plan(), tmp_path / "work").result()
+    split = make_plan(pack={"splits": {"train": 0.5, "test": 0.5}})
+    study.pack(run, tmp_path / "split", manifest=split).result()
+    assert set(Dataset(tmp_path / "split", EXTENSIONS).provenance["splits"]) == {"train", "test"}
+    assert Run(run.root, EXTENSIONS).plan.manifest.document.pack.splits == {"train": 0.5, "test": 0.5}
+    with pytest.raises(PlanMismatchError, match="seed: 7 -> 8"):
+        study.pack(run, tmp_path / "other", manifest=make_plan(seed=8))
