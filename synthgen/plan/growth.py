@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from synthgen.plan import EntryPlan, Plan
@@ -36,6 +37,57 @@ def grown(old: Plan, new: Plan, name: str) -> Layout | None:
     revisions = before.layout.revisions if before.layout else ((0, before.digest),)
     shards = lay_out(known, after.places.sizes, after.shard_samples, first)
     return Layout(shards, (*revisions, (first, after.digest)))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How many images of an entry two plans of a run have in common, and how many not.
+
+    Attributes:
+        entry: The entry's name.
+        stays: Images that both plan, the same.
+        new: Images that only the newer plans.
+        anew: Images of one key that the two plan differently.
+        gone: Images that only the older plans.
+        changes: What the manifests say differently, as of :func:`changes`.
+    """
+
+    entry: str
+    stays: int
+    new: int
+    anew: int
+    gone: int
+    changes: tuple[str, ...]
+
+    @property
+    def grows(self) -> bool:
+        """Whether nothing changes or is left out."""
+        return not (self.anew or self.gone)
+
+
+def differences(old: Plan, new: Plan) -> list[Difference]:
+    """The difference of each entry that one of two plans of a run has; compares every sample."""
+    found = list[Difference]()
+    for name in dict.fromkeys([*new.entries, *old.entries]):
+        if name not in old.entries:
+            found.append(Difference(name, 0, new.entries[name].samples, 0, 0, ()))
+        elif name not in new.entries:
+            found.append(Difference(name, 0, 0, 0, old.entries[name].samples, ("the manifest lacks it",)))
+        else:
+            before, after = old.entries[name], new.entries[name]
+            pairs = ((before.find(f"{name}-{after.places[index].name}"), index) for index in range(after.samples))
+            both = [(at, index) for at, index in pairs if at is not None]
+            same = before.digest == after.digest
+            stays = sum(
+                same or _decisive(old, before, at, new) == _decisive(new, after, index, old) for at, index in both
+            )
+            found.append(
+                Difference(
+                    name, stays, after.samples - len(both), len(both) - stays, before.samples - len(both),
+                    () if same else tuple(changes(old.manifest, new.manifest, name)),
+                )
+            )  # fmt: skip
+    return found
 
 
 def changes(old: Manifest, new: Manifest, name: str) -> list[str]:

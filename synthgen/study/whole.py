@@ -67,7 +67,7 @@ def run(
         yield from finetune(job, request.device, stop=stop)
     made = yield from fill(plan, out / "work", request, stop=stop, **options)
     yield Stage("pack", made.plan.samples)
-    yield from pack(made, out / "dataset")
+    yield from pack(made, out / "dataset", replace=True)
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
     yield Stage("preview")

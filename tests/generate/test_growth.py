@@ -12,7 +12,7 @@ from synthgen import generate
 from synthgen.errors import PlanMismatchError
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
-from synthgen.plan import Plan, manifest, top_ups
+from synthgen.plan import Plan, growth, manifest, top_ups
 from synthgen.plan.sample import Record
 from synthgen.runs import load_plan
 from synthgen.runs.folders import Run
@@ -179,3 +179,16 @@ def test_a_run_of_an_earlier_version_grows(tmp_path: Path) -> None:
     job = generate.prepare(load_plan.plan_manifest(asked, root), root, extensions=EXTENSIONS)
     assert sum(job.finished) == held < job.plan.samples
     assert job.samples == job.plan.samples - held
+
+
+def test_two_plans_of_a_run_are_told_apart_image_by_image(make_plan: MakePlan) -> None:
+    """A tone more is only new images; another word makes that label's anew; a label less leaves its images out."""
+    old = make_plan()
+    [tone] = growth.differences(old, make_plan(**GROWN["tone"]))
+    assert (tone.new, tone.stays, tone.anew, tone.gone, tone.grows) == (8, 24, 0, 0, True)
+    [word] = growth.differences(old, make_plan(labels=LABELS | {"healthy": "bare skin"}))
+    assert (word.new, word.stays, word.anew, word.gone, word.grows) == (0, 12, 12, 0, False)
+    [label] = growth.differences(old, make_plan(labels={"psoriasis": "psoriasis"}))
+    assert (label.new, label.stays, label.anew, label.gone) == (0, 12, 0, 12)
+    assert label.changes == ('labels.healthy: "healthy skin" -> nothing',)
+    assert [one.new for one in growth.differences(old, make_plan(**GROWN["entry"]))] == [0, 6]

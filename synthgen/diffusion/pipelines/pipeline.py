@@ -152,7 +152,7 @@ class Pipeline:
 
         with _out_of_memory(len(samples)), self._precision(precise), torch.inference_mode():
             settings: Any = samples[0].recipe.settings
-            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
+            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
