@@ -12,7 +12,7 @@ from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.runs import run_file, run_folder
+from synthgen.runs import metadata_changes, run_file, run_folder
 
 Progress = Callable[[int, int], None]
 
@@ -72,4 +72,5 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
             f"{path} was made from another `real:` block, other labels, tones or another seed (there "
             f"{kept.recipe[:12]}, asked {recipe[:12]}): use another --out, or undo the change"
         )
+    metadata_changes.warn(root, read, kept)
     return kept

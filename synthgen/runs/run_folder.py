@@ -14,6 +14,7 @@ from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
+from synthgen.runs import metadata_changes
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
 from synthgen.runs.run_file import FORMAT, GROWN, is_run, layouts, locked, read, text, write
 
@@ -152,6 +153,8 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
         raise InputError(*(fault.in_file(f"{root}/run.json") for fault in faults)) from None
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
+    if index:
+        metadata_changes.warn(root, asked, index)
     plan = Plan(asked, index, top_ups.read(root), layouts(document))
     _check_same(root, document["entries"], plan)
     return plan
