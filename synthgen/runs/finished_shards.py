@@ -40,7 +40,7 @@ def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = No
         root: The run's folder.
         refs: The work shards to look at, in this order; all of the plan's where left out.
     """
-    ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
     for ref in plan.refs() if refs is None else refs:
         ledger = ledgers[ref.entry]
         if receipt := ledger.trusted(ref.number):

@@ -14,6 +14,7 @@ NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
 NO_LABEL = "no label of the manifest"
 NO_TONE = "no skin tone of the manifest"
+_TRUTH = (("true", "yes", "on"), ("false", "no", "off"))  # YAML 1.1: all of a line are one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,17 @@ def understand(
         label=label,
         tones=_several(named.skin_tone) or tuple(name for name in _conventional_tones(scale) if name in columns)[:1],
         groups=_several(named.group),
-        where={name: frozenset(value.casefold() for value in among) for name, among in settings.where.items()},
+        where={name: _meant(among) for name, among in settings.where.items()},
         labels=known,
         scale=scale,
         wanted=frozenset(tones),
     )
+
+
+def _meant(among: Sequence[str]) -> frozenset[str]:
+    """The values that `where` keeps, in lower case: `[yes]` is true to YAML, and means `yes`, `on` and `true` alike."""
+    values = frozenset(value.casefold() for value in among)
+    return values.union(*(words for words in _TRUTH if words[0] in values))
 
 
 def _several(names: str | list[str] | None) -> tuple[str, ...]:
