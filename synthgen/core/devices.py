@@ -99,6 +99,7 @@ class Environment:
         versions: The versions of the packages that compute or encode.
         adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
         variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
+        fused: Whether a LoRA is added to the model's own weights once, and not computed beside them in every pass.
     """
 
     device: str
@@ -111,11 +112,11 @@ class Environment:
     versions: dict[str, str]
     adapters: dict[str, str] = field(default_factory=dict)
     variant: Literal["", "fp16"] = ""
+    fused: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON; the plain variant, which runs had before there was another, is not written."""
-        values = asdict(self)
-        return values if self.variant else {name: value for name, value in values.items() if name != "variant"}
+        """As plain values, for JSON; what runs had before there was another choice is not written."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("variant", "fused")}
 
 
 def decide(
@@ -212,8 +213,8 @@ def describe(request: str = "auto") -> Device:
 
     import psutil
 
-    # Threads that spin while they wait are a tenth faster on an idle machine, and stall each other for whole time
-    # slices once another program wants a core (benchmarks/choices.py); so they sleep, unless the user has said
+    # Threads that spin while they wait, even briefly, are faster on an idle machine, and stall each other for whole
+    # time slices once another program wants a core (benchmarks/choices.py); so they sleep, unless the user has said
     # otherwise. OpenMP reads it when torch is imported; no bit depends on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch

@@ -89,8 +89,8 @@ def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> str:
     """What changes whenever a receipt does: the size and time of each, and of its tar."""
     found = hashlib.sha256(repr((plan.digest, plan.samples, tuple(map(tuple, cells)))).encode())
     for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
+        ledger = Ledger(root, name, entry.digest_of)
+        for number in entry.numbers:
             found.update(_stat(ledger.receipt_path(number)) + _stat(ledger.tar(number)))
     return found.hexdigest()
 

@@ -169,7 +169,7 @@ class ShardMaker:
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)
         entry.environment = dataclasses.replace(entry.environment, batch_size=smaller)
-        refs = (ShardRef(entry.plan.name, number) for number in range(entry.plan.shards))
+        refs = (ShardRef(entry.plan.name, number) for number in entry.plan.numbers)
         if not entry.started and not any(True for _ in finished_shards(self.plan, self.root, refs)):
             run_folder.lower_batch_size(self.root, entry.plan.name, half)
         return half

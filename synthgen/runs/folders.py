@@ -232,7 +232,7 @@ class Run(_Folder):
         if sample is None:
             raise InputError(f"{self.root}: the plan has no image `{key}`")
         entry = self.plan.entries[sample.recipe.entry]
-        ledger, number = Ledger(self.root, entry.name, entry.digest), entry.shard_of(sample.index)
+        ledger, number = Ledger(self.root, entry.name, entry.digest_of), entry.shard_of(sample.index)
         receipt = ledger.trusted(number)
         if receipt is None:
             raise InputError(f"{self.root}: the shard of `{key}` is not made yet, or damaged")

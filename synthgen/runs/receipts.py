@@ -101,12 +101,16 @@ class Receipt:
 class Ledger:
     """The work shards of one entry on disk, in ``root/entry``."""
 
-    def __init__(self, root: Path, entry: str, digest: str) -> None:
+    def __init__(self, root: Path, entry: str, digest: str | Callable[[int], str]) -> None:
         self._root = root
         self._folder = root / entry
         self._scratch = root / ".scratch"
         self.entry = entry
-        self.digest = digest
+        self._digest = digest
+
+    def digest_of(self, number: int) -> str:
+        """The digest of the plan that a shard is of."""
+        return self._digest if isinstance(self._digest, str) else self._digest(number)
 
     def tar(self, number: int) -> Path:
         """Where a shard's tar lies: sub-folders keep a folder under 10,000 shards."""
@@ -132,7 +136,7 @@ class Ledger:
         Reads the shard's bytes only where its size or time is not what the receipt says.
         """
         receipt = self._receipt(self.receipt_path(number))
-        if receipt is None or receipt.digest != self.digest:
+        if receipt is None or receipt.digest != self.digest_of(number):
             return None
         try:
             status = self.tar(number).stat()
@@ -157,7 +161,7 @@ class Ledger:
                 return "damaged", None, "found damaged before and not made again yet"
             unreadable = self.receipt_path(number).exists()
             return ("damaged", None, "its receipt is unreadable") if unreadable else ("missing", None, "")
-        if receipt.digest != self.digest:
+        if receipt.digest != self.digest_of(number):
             return "damaged", receipt, "its receipt is of another plan"
         if not self.tar(number).exists():
             return "damaged", receipt, "the tar is gone"
@@ -175,7 +179,7 @@ class Ledger:
         """The batch size a shard that has to be made again was made at, where that is known."""
         for path in (self.receipt_path(number), self.rotten_path(number)):
             receipt = self._receipt(path)
-            if receipt is not None and receipt.digest == self.digest:
+            if receipt is not None and receipt.digest == self.digest_of(number):
                 return int(receipt.environment["batch_size"])
         return None
 
@@ -216,7 +220,7 @@ class Ledger:
         receipt = Receipt(
             entry=self.entry,
             shard=number,
-            digest=self.digest,
+            digest=self.digest_of(number),
             count=sum(outcome.status == "made" for outcome in samples),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
@@ -264,7 +268,7 @@ def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = No
         root: The run's folder.
         refs: The work shards to look at, in this order; all of the plan's where left out.
     """
-    ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
     for ref in plan.refs() if refs is None else refs:
         ledger = ledgers[ref.entry]
         if receipt := ledger.trusted(ref.number):

@@ -1,6 +1,6 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
-from synthgen.diffusion.pipelines.families import Family, family, family_of
+from synthgen.diffusion.pipelines.families import Family, family, family_of, matches_flow
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
 from synthgen.diffusion.pipelines.loaded_model import load, release, release_from_gpu
@@ -36,6 +36,7 @@ __all__ = [
     "load",
     "load_adapter",
     "load_diffusers",
+    "matches_flow",
     "pipeline_class",
     "reads_mask",
     "release",

@@ -34,6 +34,7 @@ class _Key:
     attention: str
     variant: Variant
     adapter: Adapter | None
+    fused: bool
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     torch.set_num_threads(environment.threads)
     key = _Key(
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
-        environment.variant, recipe.adapter,
+        environment.variant, recipe.adapter, environment.fused,
     )  # fmt: skip
     if _alive.key != key:
         release()
@@ -98,7 +99,9 @@ def _read(task: Task, key: _Key) -> Pipeline:
     """The pipeline of a model that is not loaded yet."""
     import torch
 
-    pipe = loading.load_diffusers(task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant)
+    pipe = loading.load_diffusers(
+        task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused
+    )
     pipe.to(key.device)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)

@@ -91,6 +91,7 @@ def load_diffusers(
     adapter: Adapter | None = None,
     *,
     variant: Variant = "",
+    fused: bool = False,
 ) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
@@ -101,6 +102,7 @@ def load_diffusers(
         dtype: The dtype's name in torch.
         adapter: What is loaded on top of it, or in its place.
         variant: Which of its weights are read, as of :func:`synthgen.diffusion.pipelines.weight_files.choose_variant`.
+        fused: Add a LoRA to the model's own weights, in place of two small products beside each of them in every pass.
     """
     import torch
     import transformers
@@ -129,6 +131,9 @@ def load_diffusers(
     if adapter and not whole_model:
         load_adapter(pipe, adapter)
         _cast_added(pipe, chosen)
+        if fused and adapter.loads_as == "lora":
+            pipe.fuse_lora(safe_fusing=True)
+            pipe.unload_lora_weights()
     return pipe
 
 
