@@ -140,6 +140,7 @@ class DatasetFiles:
             "seed": str(document.seed),
             "adapters": self._adapters(),
             "models": sorted({entry.recipe.model.name for entry in plan.entries.values()}),
+            **({"without_model": without} if (without := plan.without_model) else {}),
             "dataset_digest": self._digest,
             "plan_digest": plan.digest,
             "entry_digests": {name: entry.digest for name, entry in plan.entries.items()},
