@@ -55,10 +55,24 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     help="Whose features a report measures on: gabor (if left out), efficientnet-lite0, or a folder or Hub id of a "
     "transformers vision model.",
 )
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="What networks of scorers compute on.",
+)
 @_options.trust
 @_options.verbosity
 def command(
-    directory: Path, *, manifest: Path | None, require_parity: bool, report: bool, backbone: str | None, quiet: bool
+    directory: Path,
+    *,
+    manifest: Path | None,
+    require_parity: bool,
+    report: bool,
+    backbone: str | None,
+    device: str,
+    quiet: bool,
 ) -> int:
     """Score every image of a run that is not scored yet, and judge all of them by the rules of its manifest.
 
@@ -76,18 +90,18 @@ def command(
     check(backbone, report=report)
     code, folder = 0, study.open_folder(directory) if report else study.open_run(directory)
     if not (report and alone(folder, manifest)):
-        code = _judge(folder, manifest, parity=require_parity, quiet=quiet)
+        code = _judge(folder, manifest, parity=require_parity, device=device, quiet=quiet)
     if report:
         write(study.open_folder(directory) if manifest else folder, backbone, quiet=quiet)
     return code
 
 
-def _judge(folder: "Run | Dataset", manifest: Path | None, *, parity: bool, quiet: bool) -> int:
+def _judge(folder: "Run | Dataset", manifest: Path | None, *, parity: bool, device: str, quiet: bool) -> int:
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
 
     with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.curate(folder, manifest=manifest, stop=stop)
+        task = study.curate(folder, manifest=manifest, device=device, stop=stop)
         events.begin(task.stage)
         for event in task:
             events.show(event)

@@ -49,18 +49,21 @@ def check(plan: Plan, root: Path) -> None:
     """
     if plan.manifest.curation is None:
         return
-    context = replace(_context(plan, root, (), None), images=plan.samples)
+    context = replace(_context(plan, root, (), None), images=plan.samples, device="cpu")
     for name, settings in plan.manifest.curation.scorers.items():
         Scoring(name, settings, context, root)
 
 
-def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None) -> CurateJob:
+def prepare(
+    plan: Plan, root: Path, progress: Callable[[int, int], None] | None = None, device: str = "auto"
+) -> CurateJob:
     """The job of scoring a run; what is scored already is not looked at again.
 
     Args:
         plan: The run's plan.
         root: The run.
         progress: Told of real images as they are indexed, where that was not done yet.
+        device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
         InputError: The manifest does not say what to keep, or a scorer can't be had here.
@@ -69,7 +72,7 @@ def prepare(plan: Plan, root: Path, progress: Callable[[int, int], None] | None 
     curation, shards = curation_of(plan), tuple(work_shards(root, plan))
     if not shards:
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    context = _context(plan, root, shards, progress)
+    context = replace(_context(plan, root, shards, progress), device=device)
     scorings = (Scoring(name, settings, context, root) for name, settings in curation.scorers.items())
     return CurateJob(shards, tuple(scorings))
 

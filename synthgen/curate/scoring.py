@@ -54,7 +54,7 @@ class Shard:
             except (ValueError, LookupError, StopIteration, DamagedError) as error:
                 raise DamagedError(f"{self.path}: {sample.key}: {error}; run `synthgen verify`") from None
         shape = pixels[0].shape if pixels else (1, 1, 3)
-        return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
+        return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8), self.sha256)
 
 
 def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:

@@ -199,6 +199,7 @@ def curate(
     *,
     manifest: ManifestLike | None = None,
     base: str | os.PathLike[str] | None = None,
+    device: str = "auto",
     stop: Stop = never,
     progress: Progress | None = None,
 ) -> Task[Scored | Survivors, Survivors]:
@@ -210,6 +211,7 @@ def curate(
         folder: The run.
         manifest: A manifest of the same images, by whose ``curate`` they are judged, and which the run then keeps.
         base: The folder that relative paths of a dict start from.
+        device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         stop: Asked between shards; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed, where a scorer needs them and they are not yet.
 
@@ -223,7 +225,8 @@ def curate(
     run = open_run(folder)
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)
-    job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None)
+    DeviceRequest(device)  # refused before anything is read, if there is none
+    job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None, device)
     length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
     return Task(Stage("curate", job.images), whole.curate(run, job, stop), length=length, job=job)
 

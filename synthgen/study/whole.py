@@ -120,7 +120,7 @@ def fill(
         run = Run(root, EXTENSIONS, plan)
         if plan.manifest.curation is None:
             return run
-        scoring = prepare_curate(plan, root)
+        scoring = prepare_curate(plan, root, device=request.device)
         yield Stage("curate", scoring.images)
         more: Round = next_round(plan, (yield from curate(run, scoring, stop)))
         if not more:

@@ -14,12 +14,14 @@ docs/plugins/scorer.md.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from synthgen.core import atomic
 from synthgen.core.plugins import NAME, FilePlugin, PluginFolder, Promise
 from synthgen.errors import InputError
 from synthgen.plan.manifest.settings import ScorerSettings
@@ -29,7 +31,8 @@ from synthgen.plan.sample import Record
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from synthgen.core.types import Pixels
+    from synthgen.core.types import Floats, Pixels
+    from synthgen.vision.features import Backbone
 
 
 class ScorerFolder(PluginFolder):
@@ -78,10 +81,12 @@ class Batch:
     Attributes:
         records: Their records.
         pixels: uint8 RGB, shape (n, height, width, 3).
+        sha256: Of the work shard that they are all of, in hex; empty for other images.
     """
 
     records: tuple[Record, ...]
     pixels: Pixels
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Context:
         cache: A folder for features.
         base: The manifest's folder, which a file of one's own starts from.
         images: How many images the run has.
+        device: What networks compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
 
     labels: tuple[str, ...]
@@ -111,6 +117,48 @@ class Context:
     cache: Path
     base: Path = Path()
     images: int = 0
+    device: str = "auto"
+
+    def backbone(self, name: str, revision: str | None = None) -> Backbone:
+        """A backbone on the device: in float32 on a CPU, in bfloat16 on a GPU that computes in it.
+
+        Raises:
+            UnavailableError: There is no such backbone, or no such device.
+        """
+        from synthgen.core import devices
+        from synthgen.vision import features
+
+        kind = devices.available()[0] if self.device == "auto" else devices.describe(self.device).kind
+        half = kind == "cuda" and devices.describe(kind).bf16
+        return features.backbone(name, revision=revision, device=kind, half=half)
+
+    def features(self, backbone: Backbone, batch: Batch) -> Floats:
+        """The features of a batch, float32, shape (n, dim); those of a work shard are computed once for all scorers.
+
+        They are kept on disk by the shard's sha256, whole shards, since kernels shift with the shape of a batch.
+        """
+        import hashlib
+        import io
+
+        import numpy as np
+
+        if not batch.sha256:
+            return backbone(batch.pixels)
+        folder = self.cache / f"shards-{hashlib.sha256(backbone.digest.encode()).hexdigest()[:32]}"
+        path = folder / f"{batch.sha256}.npy"
+        try:
+            kept: Floats = np.load(path, allow_pickle=False)
+            if kept.shape == (len(batch.records), backbone.dim):
+                return kept
+        except (OSError, EOFError, ValueError):
+            pass  # not there, or damaged: computed again
+        found = backbone(batch.pixels)
+        content = io.BytesIO()
+        np.save(content, found, allow_pickle=False)
+        with contextlib.suppress(OSError):  # of a run that can't be written to, they are computed each time
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, content.getvalue())
+        return found
 
     def split(self, *names: str) -> tuple[Source, ...]:
         """The real images of some splits."""

@@ -65,7 +65,7 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
                 f"curate.scorers.agreement: no real {name} image of {', '.join(missing)}; give some under `real:`, or "
                 "take the scorer out"
             )
-    backbone = features.backbone(settings.backbone, revision=settings.revision)
+    backbone = context.backbone(settings.backbone, settings.revision)
     facts = {
         "method": "probe-ensemble-1",
         "backbone": backbone.digest,
@@ -94,7 +94,7 @@ class _Ensemble:
         made, keys = [], list[str]()
         for batch in context.batches():
             keys += [record.key for record in batch.records]
-            made.append(backbone(batch.pixels))
+            made.append(context.features(backbone, batch))
         classes = [context.labels.index(source.label) for source in (*pool, *held_out)]
         rows = features.extract(real, backbone, context.cache)
         self._found = dict(zip(keys, self._predict(rows, made, classes, len(pool)), strict=True))

@@ -5,6 +5,7 @@ Not ``sklearn.neighbors`` or faiss: some thousand real images are one product of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,14 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
         raise UnavailableError(
             f"curate.scorers.domain: {len(sources)} real training images; it needs {_LEAST}, given under `real:`"
         )
-    backbone = features.backbone(settings.backbone, revision=settings.revision)
+    backbone = context.backbone(settings.backbone, settings.revision)
     facts = {"method": "nearest-real-1", "backbone": backbone.digest, "real_images": digest(sources)}
 
     def load() -> Any:
         items = [(source.sha256, partial(context.read, source)) for source in sources]
-        return _Domain(features.extract(items, backbone, context.cache), backbone, settings.neighbour).score
+        return _Domain(
+            features.extract(items, backbone, context.cache), partial(context.features, backbone), settings.neighbour
+        ).score
 
     return Scorer(facts, load)
 
@@ -55,10 +58,10 @@ def open_scorer(settings: Settings, context: Context) -> Scorer:
 class _Domain:
     """The real images, standardised, and how far they are from each other."""
 
-    def __init__(self, rows: Floats, backbone: features.Backbone, neighbour: int) -> None:
+    def __init__(self, rows: Floats, features_of: Callable[[Batch], Floats], neighbour: int) -> None:
         import numpy as np
 
-        self._backbone, self._neighbour = backbone, neighbour
+        self._features_of, self._neighbour = features_of, neighbour
         self._mean, self._deviation = rows.mean(0), rows.std(0) + 1e-6
         self._rows = self._standardise(rows)
         among = np.concatenate([self._distances(self._rows[at : at + 256]) for at in range(0, len(rows), 256)])
@@ -81,5 +84,5 @@ class _Domain:
         """The column of a batch."""
         import numpy as np
 
-        found = np.sort(self._distances(self._standardise(self._backbone(batch.pixels))), 1)
+        found = np.sort(self._distances(self._standardise(self._features_of(batch))), 1)
         return {"distance": found[:, self._neighbour - 1] / self._unit}

@@ -57,13 +57,15 @@ class Backbone:
         return self.compute(np.ascontiguousarray(pixels))
 
 
-def backbone(name: str, *, revision: str | None = None, device: str = "cpu") -> Backbone:
+def backbone(name: str, *, revision: str | None = None, device: str = "cpu", half: bool = False) -> Backbone:
     """The backbone of a name: ``gabor``, ``efficientnet-lite0``, or a folder or Hub id of a transformers vision model.
 
     Args:
         name: Which one; a folder is taken from the current one.
         revision: The commit or branch of a Hub id; the newest without it.
         device: torch's device for a network; ``gabor`` stays on the CPU.
+        half: Whether a network computes under autocast to bfloat16; its norms and what comes out stay in float32. The
+            digest says so, and the device where it is not the CPU, since either moves last digits.
 
     Raises:
         UnavailableError: There is no such backbone here; the line says what to install or give.
@@ -73,10 +75,29 @@ def backbone(name: str, *, revision: str | None = None, device: str = "cpu") -> 
     if name == EFFICIENTNET:
         from synthgen.vision.features import efficientnet
 
-        return Backbone(name, *efficientnet.load(device))
+        return Backbone(name, *_on(device, efficientnet.load(device), half=half))
     from synthgen.vision.features import pretrained
 
-    return Backbone(name, *pretrained.load(name, revision, device))
+    return Backbone(name, *_on(device, pretrained.load(name, revision, device), half=half))
+
+
+def _on(
+    device: str, loaded: tuple[str, int, int, str, Callable[[Pixels], Floats]], *, half: bool
+) -> tuple[str, int, int, str, Callable[[Pixels], Floats]]:
+    """What a network's loader gave, with the device and the dtype in its digest, and computing in that dtype."""
+    digest, dim, size, origin, compute = loaded
+    if device != "cpu":
+        digest += f"/{device}"
+    if not half:
+        return digest, dim, size, origin, compute
+
+    def in_half(pixels: Pixels) -> Floats:
+        import torch
+
+        with torch.autocast(device, torch.bfloat16):
+            return compute(pixels)
+
+    return f"{digest}/bf16", dim, size, origin, in_half
 
 
 def _gabor() -> Backbone:

@@ -43,7 +43,7 @@ def load(device: str) -> tuple[str, int, int, str, Compute]:
 
         with torch.inference_mode():
             inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-            found: Floats = network.extract_features(inputs).mean((2, 3)).cpu().numpy()
+            found: Floats = network.extract_features(inputs).mean((2, 3)).float().cpu().numpy()
             return found
 
     return digest, DIM, SIZE, ORIGIN, compute

@@ -45,6 +45,18 @@ def test_other_weights_have_another_digest(vit: Path, tmp_path: Path) -> None:
     assert backbone(str(vit)).digest == before != backbone(str(moved)).digest
 
 
+def test_half_precision_is_near_and_has_a_digest_of_its_own(vit: Path) -> None:
+    """What moves last digits is told apart, and features come as float32 either way."""
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8)
+    full, half = backbone(str(vit)), backbone(str(vit), half=True)
+    assert half.digest != full.digest
+    assert half(pixels).dtype == np.float32
+    np.testing.assert_allclose(half(pixels), full(pixels), atol=0.05)
+    assert not np.array_equal(half(pixels), full(pixels))
+
+
 def test_a_folder_with_pickled_weights_is_refused(vit: Path, tmp_path: Path) -> None:
     """Nothing that is not safetensors is opened."""
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
