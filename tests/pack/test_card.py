@@ -1,6 +1,7 @@
 """The card says what the dataset is, in words that are true of it; or in a template of one's own."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 import yaml
 
 from synthgen.errors import InputError, ManifestError, PlanMismatchError
+from synthgen.pack.card import CardFacts, Size, render
+from synthgen.plan import Plan
 from synthgen.publish import card_check
+from synthgen.runs.cell import Cell
 
 REAL = {"source_id": "a", "source_dataset": "org/skin", "source_license": "CC-BY-4.0"}
 
@@ -115,9 +119,59 @@ def test_cells_are_counted_by_entry(run_of: Callable[..., Path], pack: Any) -> N
     assert "| two | fake | healthy | 3 | 3 | 3 | 9 |" in text
 
 
-def test_models_say_their_licences(small: Path, pack: Any) -> None:
+def card_of(plan: Plan, counts: dict[Cell[str], int]) -> str:
+    """The card of a dataset that would hold so many images of each cell."""
+    return render(CardFacts(plan, {}, counts, {"train": Size(sum(counts.values()), 1)}, "0" * 64))
+
+
+def count_tables(card: str) -> tuple[list[list[str]], list[list[str]]]:
+    """The rows of the table of labels, and of that of entries, headings left out."""
+    labels, entries = card.partition("## What is in it")[2].partition("| split |")[0].split("The same by entry")
+    tables = (
+        [line.strip("|").split("|") for line in part.splitlines() if line[:2] == "| "] for part in (labels, entries)
+    )
+    first, second = ([[cell.strip() for cell in row] for row in table[1:]] for table in tables)
+    return first, second
+
+
+@pytest.mark.parametrize(
+    "tones",
+    [{"unknown": 5}, {"I": 2, "unknown": 3}, {"I": 1, "IV": 2, "unknown": 1}, {"I": 1, "VI": 4}, {"I": 1, "odd": 6}],
+)
+def test_tables_add_up(tones: dict[str, int], make_plan: Callable[..., Any]) -> None:
+    """Images of unknown tone, and of a tone or entry that the manifest does not ask for, stand in every table."""
+    plan = make_plan()
+    counts = {Cell("fake", "psoriasis", tone): images for tone, images in tones.items()}
+    counts |= {Cell("gone", "healthy", tone): images for tone, images in tones.items()}
+    card, images = card_of(plan, counts), sum(tones.values())
+    labels, entries = count_tables(card)
+    assert [(row[0], int(row[-1])) for row in labels[:2]] == [("psoriasis", images), ("healthy", images)]
+    assert int(labels[2][-1]) == 2 * images == sum(int(row[-1]) for row in entries)
+    numbers = [[*map(int, row[text:])] for table, text in ((labels, 1), (entries, 3)) for row in table]
+    assert all(sum(row[:-1]) == row[-1] for row in numbers)
+
+
+def test_how_many_tones_are_known_is_said(make_plan: Callable[..., Any]) -> None:
+    """Where no tone is known the card counts none, and where some are it says of how many images none is."""
+    unknown = {Cell("fake", "psoriasis", "unknown"): 5}
+    assert "on skin of unknown tone" in card_of(make_plan(), unknown)
+    some = card_of(make_plan(), unknown | {Cell("fake", "psoriasis", "I"): 1})
+    assert "on 3 skin tones (fitzpatrick scale), 5 of them of unknown skin tone" in some
+
+
+def test_a_strategy_without_a_model_names_none(make_plan: Callable[..., Any]) -> None:
+    """What no diffusion model made is not said to be made by one, and no model's licence stands in the card."""
+    card = card_of(make_plan(), {Cell("fake", "psoriasis", "I"): 1})
+    assert "phantom" not in card
+    assert not re.search(r"made (in part )?by latent diffusion", card)
+    assert "latent-diffusion" not in card
+
+
+def test_models_say_their_licences(make_plan: Callable[..., Any]) -> None:
     """The bundled model's licence is known."""
-    assert "| model phantom | Apache-2.0, as synthgen |" in parts_of(pack(small))[1]
+    card = card_of(make_plan(generate=[{"strategy": "text2img", "per_cell": 1}]), {Cell("text2img", "healthy", "I"): 1})
+    assert "| model phantom | Apache-2.0, as synthgen |" in card
+    assert "made by latent diffusion with\nsynthgen" in card
 
 
 def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:
