@@ -18,6 +18,7 @@ ATTENTION = ("auto", "sdpa", "xformers")
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PACKAGES = ("synthgen", "torch", "diffusers", "transformers", "numpy", "pillow")
 
+_LATER = ("variant", "fused", "parts")  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
 _GPU_MAX_BATCH = 128
@@ -100,6 +101,7 @@ class Environment:
         adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
         variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
         fused: Whether a LoRA is added to the model's own weights once, and not computed beside them in every pass.
+        parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``.
     """
 
     device: str
@@ -113,10 +115,11 @@ class Environment:
     adapters: dict[str, str] = field(default_factory=dict)
     variant: Literal["", "fp16"] = ""
     fused: bool = False
+    parts: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; what runs had before there was another choice is not written."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("variant", "fused")}
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
 def decide(

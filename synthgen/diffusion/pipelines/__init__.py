@@ -10,6 +10,7 @@ from synthgen.diffusion.pipelines.loading import (
     check_channels,
     load_adapter,
     load_diffusers,
+    part_revision,
     pipeline_class,
     resolve,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "load_adapter",
     "load_diffusers",
     "matches_flow",
+    "part_revision",
     "pipeline_class",
     "reads_mask",
     "release",

@@ -66,7 +66,8 @@ def _without_markup(text: str) -> str:
 def _how_made(facts: CardFacts) -> dict[str, Any]:
     """What is said of how the images were made."""
     entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
-    models = {entry.recipe.model.name: entry.recipe.model for entry in facts.plan.entries.values()}
+    recipes = [entry.recipe for entry in facts.plan.entries.values()]
+    models = {one.model.name: one.model for recipe in recipes for one in (recipe, *recipe.parts.values())}
     return {
         "entries": entries,
         "models": [{"name": escape(name), "license": escape(licence(model))} for name, model in sorted(models.items())],
@@ -100,7 +101,8 @@ def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
 def _model(entry: EntryPlan) -> str:
     """The model of an entry, and what was put on top of it."""
     names = dict.fromkeys(one.name for one in entry.adapters.values() if one)
-    return f"{entry.recipe.model.name} with {', '.join(names)}" if names else entry.recipe.model.name
+    made_with = entry.recipe.made_with
+    return f"{made_with} with {', '.join(names)}" if names else made_with
 
 
 def _label(counts: Mapping[Cell[str], int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
