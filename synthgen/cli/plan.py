@@ -1,6 +1,7 @@
 """``synthgen plan``: the dry run."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,18 +28,21 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     Example: synthgen plan quickstart
     """
     from synthgen import study
+    from synthgen.diffusion import model_check
     from synthgen.plan import estimate
 
     if out:
         study.open_run(out)  # nothing is written to a folder that is none
     planned = study.plan(manifest, out)
+    models = model_check.check(planned)
     forecast = estimate.forecast(planned)
     found = study.differences(planned, out) if out else []
     if as_json:
         against = {"run": [asdict(one) for one in found]} if out else {}
-        click.echo(json.dumps(forecast.to_dict() | against))
+        told = {"models": [asdict(one) for one in models]} if models else {}
+        click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
-        _show(planned, forecast)
+        _show(planned, forecast, models)
         for one in found:
             click.echo(_against(one))
 
@@ -52,7 +56,7 @@ def _against(one: "Difference") -> str:
     return f"{said}, {changed}; `generate` refuses that: use another --out, or undo the change"
 
 
-def _show(planned: Any, forecast: Any) -> None:
+def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     from rich.console import Console
 
     from synthgen.cli import _real_images
@@ -63,8 +67,8 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(f"adapter {name}: {adapter.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():
         console.print(_table(entry))
-        if entry.recipe.model.kind == "hub":
-            console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
+    for line in dict.fromkeys(line for one in models for line in one.lines()):
+        console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
     if forecast.real:

@@ -81,8 +81,8 @@ class SamplerSettings(StrategySettings):
         return self
 
     def fitted(self, facts: ModelFacts) -> Self:
-        """These settings with the size filled in; a local model that can't do the task is refused here already."""
-        if facts.folder is not None:
+        """These settings with the size filled in; a model that is known not to do the task is refused here already."""
+        if facts.folder is not None or facts.class_name:
             with fault_of("model"):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.check_channels(self.task, facts.in_channels, facts.latent_channels, facts.name)

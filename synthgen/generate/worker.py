@@ -51,6 +51,11 @@ def check_made(made: object, samples: Sequence[Sample]) -> None:
             f"{strategy}: its maker gave {len(made.finite)} of `finite` and {len(made.faults)} of `faults` for "
             f"{len(samples)} samples; promised is one each"
         )
+    if made.extremes is not None and getattr(made.extremes, "shape", None) != (len(samples), 2, 3):
+        raise InputError(
+            f"{strategy}: its maker gave `extremes` of {getattr(made.extremes, 'shape', None)}; promised is "
+            f"{(len(samples), 2, 3)}, or none"
+        )
 
 
 def never_stop() -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from synthgen.core.adapter_folder import Adapter
-from synthgen.core.model_folder import LEARNED
+from synthgen.core.model_folder import LEARNED, ModelFacts
 from synthgen.errors import InputError
 from synthgen.plan import adapters
 from synthgen.plan.entry import Cell, EntryPlan, sha256
@@ -116,6 +116,23 @@ class Plan:
         """Every adapter that images are made with, by what records call it."""
         found = (one for entry in self.entries.values() for one in entry.adapters.values() if one)
         return {str(one): one for one in found}
+
+    @property
+    def models(self) -> dict[str, ModelFacts]:
+        """Every model that images are made with, its parts too, by name, sorted; none of strategies that use none."""
+        found = (entry.recipe for entry in self.entries.values())
+        used = {
+            part.model.name: part.model
+            for one in found
+            if one.settings.uses_model
+            for part in (one, *one.parts.values())
+        }
+        return dict(sorted(used.items()))
+
+    @property
+    def without_model(self) -> list[str]:
+        """The entries whose strategy has no use for a model."""
+        return [name for name, entry in self.entries.items() if not entry.recipe.settings.uses_model]
 
     @property
     def samples(self) -> int:

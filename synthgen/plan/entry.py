@@ -167,6 +167,13 @@ class EntryPlan:
         prefix = f"{self.name}-"
         return self.places.find(key.removeprefix(prefix)) if key.startswith(prefix) else None
 
+    @property
+    def made_by(self) -> str:
+        """The model, and the adapters on top of it, in words; empty for a strategy that has no use for a model."""
+        model = self.recipe.made_with if self.recipe.settings.uses_model else ""
+        names = ", ".join(dict.fromkeys(one.name for one in self.adapters.values() if one))
+        return " with ".join(filter(None, (model, names)))
+
     @cached_property
     def digest(self) -> str:
         """The sha256, in hex, over everything in the manifest that decides this entry's images, topped up or not."""

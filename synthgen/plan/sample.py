@@ -44,6 +44,10 @@ class Recipe:
         found = {"accelerate": self.accelerator, "vae": self.autoencoder}
         return {key: part for key, part in found.items() if part}
 
+    def named_parts(self, revisions: Mapping[str, str]) -> dict[str, str]:
+        """``NAME@REVISION`` of its parts, by the manifest's key, their revisions given likewise."""
+        return {key: f"{part.model.name}@{revisions.get(key, '')}" for key, part in self.parts.items()}
+
     @property
     def made_with(self) -> str:
         """The names of all that its images are made with but the adapters of single labels."""
@@ -202,8 +206,7 @@ def record(
     said: dict[str, Any] = _UNSAID | settings.record_fields()
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
     attributes |= said.pop("attributes", {})
-    for key, part in sample.recipe.parts.items():
-        attributes[key] = f"{part.model.name}@{part_revisions.get(key, '')}"
+    attributes |= sample.recipe.named_parts(part_revisions)
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,

@@ -5,6 +5,7 @@
 ``monk``: the ten-step Monk Skin Tone scale (E. Monk, 2019), 1 to 10.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 Scale = Literal["fitzpatrick", "fitzpatrick-groups", "monk"]
@@ -29,6 +30,13 @@ GROUPS: dict[str, dict[str, tuple[int, ...]]] = {
 def name(scale: str, value: int) -> str:
     """How a record writes a value: ``V`` for Fitzpatrick 5, ``56`` for a group, ``7`` for Monk 7, ``unknown`` for 0."""
     return NAMES[scale][value] if value else UNKNOWN
+
+
+def in_order(scale: str, names: Iterable[str]) -> list[str]:
+    """Different tones as records write them: in their scale's order, then what is not on it, unknown ones last."""
+    on_scale = list(NAMES[scale].values())
+    place = {tone: number for number, tone in enumerate(on_scale)}
+    return sorted(set(names), key=lambda tone: (tone == UNKNOWN, place.get(tone, len(place)), tone))
 
 
 def fitzpatrick(scale: str, value: int) -> int:

@@ -86,7 +86,7 @@ def test_plan_says_that_a_hub_model_was_not_checked(synthgen: Synthgen, write_ma
     entry = {"strategy": "text2img", "per_cell": 1, "settings": {"height": 512, "width": 512}}
     said = synthgen("plan", write_manifest(model="org/some-model", generate=[entry]))
     assert said.code == 0
-    assert "model org/some-model: on the Hub, not checked" in said.out
+    assert "model org/some-model: not checked" in said.out
 
 
 # generate

@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from synthgen.errors import InputError, ManifestError, PlanMismatchError
+from synthgen.pack.card import CardFacts, Size
+from synthgen.pack.card.values import values
 from synthgen.publish import card_check
+from synthgen.runs.cell import Cell
 
 REAL = {"source_id": "a", "source_dataset": "org/skin", "source_license": "CC-BY-4.0"}
 
@@ -115,9 +118,55 @@ def test_cells_are_counted_by_entry(run_of: Callable[..., Path], pack: Any) -> N
     assert "| two | fake | healthy | 3 | 3 | 3 | 9 |" in text
 
 
-def test_models_say_their_licences(small: Path, pack: Any) -> None:
+def test_models_say_their_licences() -> None:
     """The bundled model's licence is known."""
-    assert "| model phantom | Apache-2.0, as synthgen |" in parts_of(pack(small))[1]
+    from synthgen.core.model_folder import BUNDLED, ModelFacts
+    from synthgen.pack.card.values import licence
+
+    assert licence(ModelFacts(BUNDLED, "bundled", None)) == "Apache-2.0, as synthgen"
+
+
+def test_a_strategy_without_a_model_names_none(small: Path, pack: Any) -> None:
+    """Images that no diffusion model made are not said to be made by one."""
+    text = parts_of(pack(small))[1]
+    assert "latent diffusion" not in text.split("Not for clinical use")[0]
+    assert "| model phantom |" not in text
+
+
+@pytest.fixture
+def tables(make_plan: Callable[..., Any]) -> Callable[[dict[tuple[str, str], int]], dict[str, Any]]:
+    """What a card's tables hold, of so many packed images of each label and tone."""
+
+    def of(counts: dict[tuple[str, str], int]) -> dict[str, Any]:
+        cells = {Cell("fake", label, tone): images for (label, tone), images in counts.items()}
+        return values(CardFacts(make_plan(), {}, cells, {"train": Size(sum(counts.values()), 1)}, "0" * 64))
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {("healthy", "I"): 3, ("healthy", "unknown"): 5, ("melanoma", "unknown"): 2},
+        {("healthy", "unknown"): 7},
+        {("healthy", "VI"): 1, ("melanoma", "beside the scale"): 4},
+        {("a label that left", "II"): 2, ("healthy", "I"): 1},
+    ],
+    ids=["some unknown", "all unknown", "off the scale", "another label"],
+)
+def test_every_table_adds_up(tables: Any, counts: dict[tuple[str, str], int]) -> None:
+    """Whatever tone or label an image has, it stands in a row and in a column of each table."""
+    found, images = tables(counts), sum(counts.values())
+    assert sum(found["tone_totals"]) == found["images"] == images
+    for rows in (found["labels"], found["cells"]):
+        assert sum(row["total"] for row in rows) == images
+        assert all(sum(row["counts"]) == row["total"] and len(row["counts"]) == len(found["tones"]) for row in rows)
+
+
+def test_unknown_tones_are_counted_apart(tables: Any) -> None:
+    """Nobody is promised skin tones that no image is known to have."""
+    assert tables({("healthy", "unknown"): 7})["known_tones"] == 0
+    assert tables({("healthy", "I"): 1, ("healthy", "unknown"): 7})["of_unknown_tone"] == 7
 
 
 def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:

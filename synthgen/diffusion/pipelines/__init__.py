@@ -7,6 +7,7 @@ from synthgen.diffusion.pipelines.loaded_model import load, release, release_fro
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
     Task,
+    UnreachableError,
     check_channels,
     load_adapter,
     load_diffusers,
@@ -26,6 +27,7 @@ __all__ = [
     "Family",
     "Pipeline",
     "Task",
+    "UnreachableError",
     "check_channels",
     "check_lengths",
     "check_scheduler",

@@ -54,33 +54,54 @@ class NamesModel(Protocol):
         """The commit or tag asked of a Hub id; empty for its newest."""
 
 
-def resolve(recipe: NamesModel) -> Repository:
+def resolve(recipe: NamesModel, *, sizes: bool = False) -> Repository:
     """The commit of a Hub id (its pinned, newest or already downloaded one) or a folder's fingerprint, and its files.
 
+    Args:
+        recipe: What names the model.
+        sizes: Whether the sizes of files are asked for too; no fingerprint of a folder is taken then, which reads it.
+
     Raises:
-        UnavailableError: The Hub can't be reached and nothing is downloaded, or it has no such model.
+        UnavailableError: It has no such model, or its terms have to be accepted first.
+        UnreachableError: The Hub can't be reached and nothing is downloaded.
     """
     folder = recipe.model.folder
     if folder is not None:
-        return Repository(model_folder.fingerprint(folder), _files(folder))
+        return _on_disk(folder, "" if sizes else model_folder.fingerprint(folder))
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
     name, revision = recipe.model.name, recipe.revision or None
+    kind: type[UnavailableError] = UnreachableError
     try:
-        info = HfApi().model_info(name, revision=revision)
-        return Repository(str(info.sha), tuple(one.rfilename for one in info.siblings or ()))
+        info = HfApi().model_info(name, revision=revision, files_metadata=sizes)
+        listed = tuple(info.siblings or ())
+        known = {one.rfilename: one.size for one in listed if one.size}
+        return Repository(
+            str(info.sha), tuple(one.rfilename for one in listed), known, gated=bool(getattr(info, "gated", False))
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        kind, reason = UnavailableError, one_line(error)[:200]
     except (hub.http_error(), OSError, ValueError) as error:
         reason = one_line(error)[:200]
     try:
         downloaded = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
     except LocalEntryNotFoundError:
-        raise UnavailableError(
+        raise kind(
             f"model {name}: not downloaded before, and the Hub did not give it: {reason}; "
             f"check the id, log in with `hf auth login` if it is gated, or use a local folder or `phantom`"
         ) from None
     _log.warning("the Hub can't be asked about %s; using what was downloaded before", name)
-    return Repository(Path(downloaded).name, _files(Path(downloaded)))
+    return _on_disk(Path(downloaded), Path(downloaded).name)
+
+
+class UnreachableError(UnavailableError):
+    """Nothing is known of a model: the Hub can't be reached, and nothing of it was downloaded before."""
+
+
+def _on_disk(folder: Path, revision: str) -> Repository:
+    files = _files(folder)
+    return Repository(revision, files, {path: (folder / path).stat().st_size for path in files}, folder)
 
 
 def _files(folder: Path) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ class Settings(StrategySettings):
     """
 
     reads_source: ClassVar[bool | None] = None
+    uses_model: ClassVar[bool] = False
 
     nonfinite: _Indices = []
     flat: _Indices = []

@@ -22,7 +22,9 @@ from synthgen.vision.images.codec import EXTENSIONS
 def values(facts: CardFacts) -> dict[str, Any]:
     """The value of every placeholder, by its name."""
     document = facts.plan.manifest.document
-    tones = [skin_tones.name(document.skin_tones.scale, value) for value in document.skin_tones.values]
+    scale = document.skin_tones.scale
+    asked = [skin_tones.name(scale, value) for value in document.skin_tones.values]
+    tones = skin_tones.in_order(scale, [*asked, *(cell.tone for cell in facts.counts)])
     by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
         _how_made(facts)
@@ -43,11 +45,13 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "image_key": EXTENSIONS[document.output.image_format],
             "image_column": EXTENSIONS[document.output.image_format] if facts.layout == "webdataset" else "image",
             "sheet": layout.SHEET,
-            "scale": document.skin_tones.scale,
+            "scale": scale,
             "tones": tones,
+            "known_tones": _known_tones(facts, tones),
+            "of_unknown_tone": by_tone[skin_tones.UNKNOWN],
             "tone_totals": [by_tone[tone] for tone in tones],
-            "labels": [_label(facts.counts, label, words, tones) for label, words in document.labels.items()],
-            "cells": [row for entry in facts.plan.entries.values() for row in _cells(facts, entry, tones)],
+            "labels": [_label(facts.counts, label, words, tones) for label, words in _labels(facts).items()],
+            "cells": [row for name in _entries(facts) for row in _cells(facts, name, tones)],
             "license": escape(document.publish.license or "unknown"),
             "audit": escape(facts.audit_text),
             "sources": [
@@ -66,11 +70,11 @@ def _without_markup(text: str) -> str:
 def _how_made(facts: CardFacts) -> dict[str, Any]:
     """What is said of how the images were made."""
     entries = [_entry(entry, facts.entries.get(entry.name, Summary())) for entry in facts.plan.entries.values()]
-    recipes = [entry.recipe for entry in facts.plan.entries.values()]
-    models = {one.model.name: one.model for recipe in recipes for one in (recipe, *recipe.parts.values())}
+    models = facts.plan.models
     return {
         "entries": entries,
-        "models": [{"name": escape(name), "license": escape(licence(model))} for name, model in sorted(models.items())],
+        "by_diffusion": _by_diffusion(facts),
+        "models": [{"name": escape(name), "license": escape(licence(model))} for name, model in models.items()],
         "bundled": BUNDLED in models,
         "seed": facts.plan.manifest.document.seed,
         "templates": [escape(text) for text in facts.plan.manifest.prompts.every_template()],
@@ -86,7 +90,7 @@ def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
     return {
         "name": entry.name,
         "strategy": entry.recipe.strategy,
-        "model": escape(_model(entry)),
+        "model": escape(entry.made_by) or "none",
         "revision": summary.environment.get("model_revision", ""),
         "settings": escape(", ".join(f"{key} {value}" for key, value in settings.items() if key not in hidden)),
         "size": f"{settings['width']} x {settings['height']}",
@@ -98,11 +102,27 @@ def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _model(entry: EntryPlan) -> str:
-    """The model of an entry, and what was put on top of it."""
-    names = dict.fromkeys(one.name for one in entry.adapters.values() if one)
-    made_with = entry.recipe.made_with
-    return f"{made_with} with {', '.join(names)}" if names else made_with
+def _by_diffusion(facts: CardFacts) -> str:
+    """Which of the images a diffusion model made: ``all``, ``some`` or ``none``."""
+    used = {entry.recipe.settings.uses_model for entry in facts.plan.entries.values()}
+    return "some" if len(used) > 1 else "all" if True in used else "none"
+
+
+def _known_tones(facts: CardFacts, tones: list[str]) -> int:
+    """On how many tones the images are: those that the manifest asks for and there are, unless none is known."""
+    found = {cell.tone for cell, images in facts.counts.items() if images}
+    return len([tone for tone in tones if tone != skin_tones.UNKNOWN]) if found - {skin_tones.UNKNOWN} else 0
+
+
+def _labels(facts: CardFacts) -> dict[str, str]:
+    """The words of every label: the manifest's, and any other that a record has."""
+    words = facts.plan.manifest.document.labels
+    return words | {cell.label: cell.label for cell in facts.counts if cell.label not in words}
+
+
+def _entries(facts: CardFacts) -> list[str]:
+    """Every entry: the plan's, and any other that a record has."""
+    return list(dict.fromkeys([*facts.plan.entries, *(cell.entry for cell in facts.counts)]))
 
 
 def _label(counts: Mapping[Cell[str], int], label: str, words: str, tones: list[str]) -> dict[str, Any]:
@@ -111,12 +131,12 @@ def _label(counts: Mapping[Cell[str], int], label: str, words: str, tones: list[
     return {"name": label, "words": escape(words), "counts": found, "total": sum(found)}
 
 
-def _cells(facts: CardFacts, entry: EntryPlan, tones: list[str]) -> list[dict[str, Any]]:
+def _cells(facts: CardFacts, name: str, tones: list[str]) -> list[dict[str, Any]]:
     """The rows of one entry in the table of labels, skin tones and entries."""
-    rows = []
-    for label in facts.plan.manifest.document.labels:
-        found = [facts.counts.get(Cell(entry.name, label, tone), 0) for tone in tones]
-        row = {"entry": entry.name, "strategy": entry.recipe.strategy, "label": label}
+    rows, entry = [], facts.plan.entries.get(name)
+    for label in _labels(facts):
+        found = [facts.counts.get(Cell(name, label, tone), 0) for tone in tones]
+        row = {"entry": name, "strategy": entry.recipe.strategy if entry else "", "label": label}
         rows.append(row | {"counts": found, "total": sum(found)})
     return rows
 

@@ -210,7 +210,8 @@ class EntryCheck:
     def _where_said(self, fault: Fault) -> Fault:
         """A fault of a setting that the few-step adapter's key says, at that key."""
         key = fault.path.removeprefix(f"{self._path}.settings.")
-        if key == fault.path or key in self._written.get("settings", {}) or key not in model_parts.SAMPLING:
+        unsaid = self._written.get("accelerate") is None or key not in model_parts.SAMPLING
+        if unsaid or key == fault.path or key in self._written.get("settings", {}):
             return fault
         path = f"{self._path}.accelerate.{key}"
         return Fault(path + fault.removeprefix(fault.path), path=path, kind=fault.kind)

@@ -23,10 +23,13 @@ class StrategySettings(Strict):
     Attributes:
         reads_source: Whether the strategy starts from another image; ``None`` for one that can do either.
         reads_prompt: Whether what it draws follows a prompt.
+        uses_model: Whether a diffusion model makes its images. A manifest gives every entry a model, and records name
+            it; a card, a plan and a gallery say none of a strategy that has no use for it.
     """
 
     reads_source: ClassVar[bool | None] = False
     reads_prompt: ClassVar[bool] = False
+    uses_model: ClassVar[bool] = True
 
     height: int | None = Field(default=None, ge=8, le=8192)
     width: int | None = Field(default=None, ge=8, le=8192)
