@@ -17,6 +17,7 @@ from synthgen.core.devices import Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.model_parts import Accelerator, Autoencoder
 from synthgen.diffusion.pipelines import loading
+from synthgen.diffusion.pipelines.attention import set_attention
 from synthgen.diffusion.pipelines.loading import Task
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.weight_files import Variant
@@ -112,8 +113,7 @@ def _read(task: Task, key: _Key) -> Pipeline:
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
-    if key.attention == "xformers":
-        pipe.enable_xformers_memory_efficient_attention()
+    set_attention(pipe, key.attention)
     return Pipeline(pipe, key.dtype)
 
 
