@@ -119,7 +119,22 @@ def part_revision(part: Accelerator | Autoencoder) -> str:
     repository = resolve(part)
     if isinstance(part, Accelerator):
         _weights_among(part, repository)
+    elif part.model.folder is None:
+        _autoencoder_folder(part, repository)
     return repository.revision
+
+
+def _autoencoder_folder(part: Autoencoder, repository: Repository) -> str:
+    """The folder of a Hub repository that an autoencoder lies in: its top, or ``vae`` of a whole model.
+
+    Raises:
+        UnavailableError: There is none of safetensors.
+    """
+    for folder in ("", "vae/"):
+        weights = (file for file in repository.files if file.endswith(".safetensors") and file.startswith(folder))
+        if f"{folder}config.json" in repository.files and any("/" not in one.removeprefix(folder) for one in weights):
+            return folder.rstrip("/")
+    raise UnavailableError(f"vae {part.model.name}: has no .safetensors of an autoencoder; choose another")
 
 
 def _accelerator_file(accelerator: Accelerator, revision: str) -> Path:
@@ -195,7 +210,10 @@ def load_diffusers(
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
     if autoencoder:
-        options |= {"vae": model_parts.load_autoencoder(autoencoder, part_revisions.get("vae", ""), chosen)}
+        commit, inside = part_revisions.get("vae", ""), ""
+        if autoencoder.model.folder is None:
+            inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
+        options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
     check_pipeline(task, pipe, model.name)
     if autoencoder:

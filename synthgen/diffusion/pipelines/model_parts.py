@@ -69,7 +69,7 @@ def load_accelerator(pipe: Any, accelerator: Accelerator, file: Path) -> None:
     load_lora(pipe, file, accelerator.model.name, "accelerate")
 
 
-def load_autoencoder(autoencoder: Autoencoder, revision: str, dtype: torch.dtype) -> Any:
+def load_autoencoder(autoencoder: Autoencoder, revision: str, dtype: torch.dtype, subfolder: str = "") -> Any:
     """The autoencoder that takes the place of a model's own, from a folder or a Hub repository of its own.
 
     Raises:
@@ -78,7 +78,7 @@ def load_autoencoder(autoencoder: Autoencoder, revision: str, dtype: torch.dtype
     from diffusers import AutoencoderKL
 
     folder, name = autoencoder.model.folder, autoencoder.model.name
-    where = {"revision": revision} if folder is None else {}
+    where = {"revision": revision, "subfolder": subfolder} if folder is None else {}
     try:
         return AutoencoderKL.from_pretrained(folder or name, dtype=dtype, use_safetensors=True, **where)
     except (OSError, ValueError, RuntimeError) as error:

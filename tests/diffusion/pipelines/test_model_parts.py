@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from synthgen.core.adapter_folder import LORA
 from synthgen.core.devices import DeviceRequest, Environment
-from synthgen.core.model_folder import bundled
+from synthgen.core.model_folder import bundled, describe
 from synthgen.diffusion import pipelines, strategies
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.runs import run_folder
@@ -234,4 +235,79 @@ def test_another_autoencoder_takes_the_place_of_the_models_own(
     (tmp_path / "copy" / "config.json").write_text(json.dumps(config | {"latent_channels": 16}))
     with pytest.raises(ManifestError, match="has 16 latent channels"):
         entry(make_plan, settings, model=str(model), vae=str(tmp_path / "copy"))
+    pipelines.release()
+
+
+@pytest.mark.slow
+def test_parts_of_the_hub_are_read_at_the_commit_that_is_pinned(
+    make_plan: Plan, loras: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The listing says which file there is, and a branch is resolved once; a repository of pickles is refused."""
+    import huggingface_hub
+
+    commit, asked, files = "c" * 40, list[tuple[str, ...]](), ["README.md", "few-steps.safetensors"]
+
+    def info(_: Any, name: str, **keys: Any) -> Any:
+        siblings = [SimpleNamespace(rfilename=one, size=1) for one in files]
+        return SimpleNamespace(sha=commit, siblings=siblings, gated=False)
+
+    def download(name: str, file: str, *, revision: str) -> str:
+        asked.append((name, file, revision))
+        return str(shutil.copy(Path(loras[1]) / LORA, tmp_path / file))
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    planned = entry(make_plan, accelerate={"adapter": "org/few", "revision": "main"})
+    environment = strategies.environment(planned.recipe, DeviceRequest(), 48)
+    assert environment.parts == {"accelerate": commit}
+    assert far(draw(planned), draw(entry(make_plan, accelerate=loras[1]))) == 0
+    assert asked == [("org/few", "few-steps.safetensors", commit)]
+    files[:] = ["pytorch_lora_weights.bin"]
+    with pytest.raises(UnavailableError, match="only pickled weights"):
+        strategies.environment(planned.recipe, DeviceRequest(), 48)
+    whole = entry(make_plan, vae={"model": "org/whole", "revision": "main"}).recipe
+    with pytest.raises(UnavailableError, match=r"vae org/whole: has no \.safetensors"):
+        strategies.environment(whole, DeviceRequest(), 48)
+    files[:] = ["vae/config.json", "vae/diffusion_pytorch_model.safetensors"]
+    assert strategies.environment(whole, DeviceRequest(), 48).parts == {"vae": commit}
+    taken = dict[str, Any]()
+
+    def read(where: Any, **options: Any) -> Any:
+        taken.update(options, where=where)
+        raise OSError("enough")
+
+    monkeypatch.setattr("diffusers.AutoencoderKL.from_pretrained", read)
+    with pytest.raises(UnavailableError, match="vae org/whole: can't be loaded: enough"):
+        pipelines.load("text2img", whole, strategies.environment(whole, DeviceRequest(), 48))
+    assert (taken["where"], taken["revision"], taken["subfolder"]) == ("org/whole", commit, "vae")
+    pipelines.release()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["sdxl", "sd3", "flux"])
+def test_accelerators_of_other_families_act(
+    make_plan: Plan, tiny_model: Callable[[str], Path], tmp_path: Path, family: str
+) -> None:
+    """Beside an adapter of its own too; transformers that match a flow keep their own scheduler."""
+    import torch
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    model, folders = str(tiny_model(family)), []
+    for seed in (0, 1):
+        pipe = pipelines.load_diffusers("text2img", describe(model, Path()), "", "float32")
+        part, generator = pipelines.denoiser(pipe), torch.Generator().manual_seed(seed)
+        part.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"]))
+        for name, parameter in part.named_parameters():
+            if "lora_" in name:
+                parameter.data = torch.randn(parameter.shape, generator=generator)
+        layers = {f"{'unet' if family == 'sdxl' else 'transformer'}_lora_layers": get_peft_model_state_dict(part)}
+        type(pipe).save_lora_weights(tmp_path / str(seed), **layers, weight_name=LORA)
+        folders.append(str(tmp_path / str(seed)))
+    scheduler = "lcm" if family == "sdxl" else "default"
+    accelerate = {"adapter": folders[0], "scheduler": scheduler, "num_inference_steps": 2}
+    plain = {"scheduler": scheduler, "num_inference_steps": 2, "guidance_scale": 1.0}
+    without = draw(entry(make_plan, plain, model=model))
+    few = draw(entry(make_plan, model=model, accelerate=accelerate))
+    assert far(few, without) > 0
+    assert far(few, draw(entry(make_plan, model=model, accelerate=accelerate, adapter=folders[1]))) > 0
     pipelines.release()
