@@ -1,8 +1,9 @@
 """What the choices of ``synthgen/core/devices.py`` rest on: the bundled UNet's time under each way to compute.
 
-For each dtype and memory format, and for threads that spin or sleep while they wait, with none and with two other
-programs that keep a core busy each: the median milliseconds of a step for 48 images with guidance. Takes turns, so that
-a machine that slows down does so for all. Run with ``python benchmarks/choices.py``.
+For each dtype and memory format, and for threads that spin while they wait, sleep, or spin briefly and then sleep
+(``GOMP_SPINCOUNT=30000``), with none and with two other programs that keep a core busy each: the median milliseconds of
+a step for 48 images with guidance. Takes turns, so that a machine that slows down does so for all. Run with ``python
+benchmarks/choices.py``.
 """
 
 import argparse
@@ -19,6 +20,12 @@ WEIGHTS = Path(__file__).parent.parent / "synthgen" / "phantom" / "weights"
 IMAGES = 48
 STEPS = 8
 BUSY = "while True: pass"
+LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+POLICIES = {
+    "spin": {},
+    "sleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "briefly": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "30000"},
+}
 WAYS = [
     (dtype, memory_format, "spin")
     for dtype in ("float32", "bfloat16")
@@ -48,10 +55,9 @@ def step(dtype: str, memory_format: str) -> None:
 
 def measure(dtype: str, memory_format: str, waiting: str) -> float:
     """A step's milliseconds in a process of its own."""
-    policy = {"OMP_WAIT_POLICY": "PASSIVE"} if waiting == "sleep" else {}
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment = {key: value for key, value in os.environ.items() if key not in LEFT_OUT}
     command = [sys.executable, __file__, "--child", dtype, memory_format]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**environment, **policy})
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**environment, **POLICIES[waiting]})
     return float(json.loads(done.stdout))
 
 
@@ -65,8 +71,8 @@ def main() -> None:
         step(*arguments.child)
         return
     print(f"{'dtype':<10}{'memory format':<20}{'threads':<10}{'busy programs':>14}{'ms a step':>12}")
-    waits = [("bfloat16", "contiguous_format", waiting) for waiting in ("spin", "sleep")]
-    for busy, ways in ((0, [*WAYS, waits[1]]), (2, waits)):
+    waits = [("bfloat16", "contiguous_format", waiting) for waiting in POLICIES]
+    for busy, ways in ((0, [*WAYS, *waits[1:]]), (2, waits)):
         found: dict[tuple[str, str, str], list[float]] = {way: [] for way in ways}
         with ExitStack() as stack:
             for _ in range(busy):

@@ -4,6 +4,7 @@ A command's module is imported only when it is asked for, and what it needs only
 """
 
 import errno
+import gc
 import sys
 from importlib import import_module
 from typing import Any
@@ -24,6 +25,7 @@ _REFUSALS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT,
     errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
+_ALLOCATIONS = 50_000  # objects that cycles are looked for after; Python's own is 700 or 2,000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -63,8 +65,15 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit; a fault of the user's is one line, never a traceback."""
-    sys.exit(call(arguments))
+    """Run the command line and exit; a fault of the user's is one line, never a traceback.
+
+    Python's collector of cycles looks through all that torch and diffusers define, again and again while they are
+    imported and once more at the end: more than a second of a short command. So it looks seldom, and not at the end.
+    """
+    gc.set_threshold(_ALLOCATIONS, 10, 10)
+    code = call(arguments)
+    gc.freeze()
+    sys.exit(code)
 
 
 def call(arguments: list[str] | None = None) -> int:

@@ -41,7 +41,7 @@ class _Array(click.ParamType[tuple[int, int]]):
 
 @click.command("generate")
 @click.argument("manifest", type=_options.Manifest())
-@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; resumed if it is this plan's.")
+@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or grown.")
 @_options.device
 @click.option("--shards", type=_Shards(), metavar="A:B", help="Only these work shards, counted over the whole plan.")
 @click.option("--array", type=_Array(), metavar="I/N", help="Only part I (from 0) of N, for job arrays.")
@@ -50,6 +50,9 @@ class _Array(click.ParamType[tuple[int, int]]):
 @_options.verbosity
 def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: Any) -> int:
     """Make every planned image that is not made yet. Kill it at any time; the same command goes on.
+
+    A run grows where the manifest has the same images as before and more: what is made stays, what is new is made.
+    A manifest that would change an image that the run holds is refused, with the key that says so.
 
     With --top-up, images are curated too, and where a cell lacks accepted ones of the manifest's quota, more of it are
     made, round after round, as often as `curate.top_up_rounds` allows.

@@ -11,6 +11,11 @@ from synthgen.cli import _options, _progress
 @click.command("pack")
 @click.argument("directory", metavar="DIR", type=_options.FOLDER)
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The dataset folder; must not exist or be empty.")
+@click.option(
+    "--manifest",
+    type=_options.Manifest(),
+    help="Pack by `pack:` and `publish:` of this manifest of the same images, and keep it in the run.",
+)
 @click.option("--partial", is_flag=True, help="Pack what is there of a run that is not finished.")
 @click.option(
     "--format",
@@ -53,6 +58,9 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
             shards += 1
     if report and not study.add_report(out, report) and not quiet:
         click.echo(f"{out}: the card's template has no place for a report", err=True)
+    if shards and not quiet:
+        named = options["manifest"] or f"the manifest that {directory} keeps; --manifest names another"
+        click.echo(f"packed by {named}", err=True)
     if not quiet:
         click.echo(
             f"{shards} shard{'' if shards == 1 else 's'} in {out}"

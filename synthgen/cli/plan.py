@@ -1,37 +1,62 @@
 """``synthgen plan``: the dry run."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from synthgen.cli import _options, _progress
 
+if TYPE_CHECKING:
+    from synthgen.plan.growth import Difference
+
 
 @click.command("plan")
 @click.argument("manifest", type=_options.Manifest())
+@click.option("--out", type=_options.FOLDER, metavar="RUN", help="A run: say what it lacks, and what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @_options.verbosity
-def command(manifest: Path, *, as_json: bool, quiet: bool) -> None:
+def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> None:
     """Check a manifest and say what it would make: counts, shards, disk and time. Makes nothing.
 
     MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read.
+    With --out, how many images a run has already, how many are new, and which keys would change some that it has.
 
     Example: synthgen plan quickstart
     """
     from synthgen import study
+    from synthgen.diffusion import model_check
     from synthgen.plan import estimate
 
-    planned = study.plan(manifest)
+    if out:
+        study.open_run(out)  # nothing is written to a folder that is none
+    planned = study.plan(manifest, out)
+    models = model_check.check(planned)
     forecast = estimate.forecast(planned)
+    found = study.differences(planned, out) if out else []
     if as_json:
-        click.echo(json.dumps(forecast.to_dict()))
+        against = {"run": [asdict(one) for one in found]} if out else {}
+        told = {"models": [asdict(one) for one in models]} if models else {}
+        click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
-        _show(planned, forecast)
+        _show(planned, forecast, models)
+        for one in found:
+            click.echo(_against(one))
 
 
-def _show(planned: Any, forecast: Any) -> None:
+def _against(one: "Difference") -> str:
+    """What an entry has beyond a run, and what of the run it would change."""
+    said = f"{one.entry}: +{one.new:,} images, {one.stays:,} stay"
+    if one.grows:
+        return said
+    changed = f"{one.anew:,} would be made anew, {one.gone:,} are planned no more ({'; '.join(one.changes)})"
+    return f"{said}, {changed}; `generate` refuses that: use another --out, or undo the change"
+
+
+def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     from rich.console import Console
 
     from synthgen.cli import _real_images
@@ -42,8 +67,8 @@ def _show(planned: Any, forecast: Any) -> None:
         console.print(f"adapter {name}: {adapter.entry.method}, {seen}", markup=False)
     for entry in planned.entries.values():
         console.print(_table(entry))
-        if entry.recipe.model.kind == "hub" and entry.recipe.settings.uses_model:
-            console.print(f"model {entry.recipe.model.name}: on the Hub, not checked", markup=False)
+    for line in dict.fromkeys(line for one in models for line in one.lines()):
+        console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
     if forecast.real:

@@ -18,6 +18,13 @@ from synthgen.core import hub
 @click.option("--dry-run", is_flag=True, help="Check everything, show what would go, and send nothing.")
 @click.option("--revision", default="main", show_default=True, metavar="BRANCH", help="The branch; made if need be.")
 @click.option("--tag", default="", help="Tag the commit, once every file was compared.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="COLUMN",
+    help="Everyone may see this column or file, whoever it may name; source_license for real images of unknown "
+    "licence. Can be given several times.",
+)
 @click.option("--message", default="", help="The first words of the commit's message; the digests follow.")
 @_options.verbosity
 def command(dataset: Path, *, dry_run: bool, quiet: bool, **options: Any) -> None:
@@ -56,6 +63,8 @@ def command(dataset: Path, *, dry_run: bool, quiet: bool, **options: Any) -> Non
 def _show(compared: Any, *, dry_run: bool, quiet: bool) -> None:
     """What would go, file by file in a dry run, and in one line otherwise."""
     changes = compared.changes
+    for one in () if quiet else compared.identifying:
+        click.echo(f"could name a person: {one}", err=not dry_run)
     if dry_run:
         rows = [("add", file) for file in changes.add]
         rows += [("delete", file) for file in changes.delete]

@@ -16,6 +16,8 @@ from synthgen.cli import _options, _progress, _survivors
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
     """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
 
+    Change the manifest and run again: the run grows, and dataset and preview are replaced once the new ones are whole.
+
     Exit code: the worst of its parts.
 
     Example: synthgen run quickstart

@@ -3,11 +3,15 @@
 Not the package atomicwrites, which its author has given up.
 """
 
+import errno
 import os
 import shutil
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+
+# What network file systems answer that can't say of a folder that it is on disk: SMB, FUSE, a virtual machine's shares.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -53,6 +57,9 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(handle)
 

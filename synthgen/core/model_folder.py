@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,9 @@ LEARNED = (
     "squamous cell carcinoma", "healthy skin",
 )  # fmt: skip
 """The conditions that the bundled model has learned, in the words that name them."""
+DENOISERS = ("unet", "transformer")
+"""The folders that a denoiser may lie in."""
+_PATCHED = ("Flux", "StableDiffusion3")  # classes whose transformers read squares of two by two latents
 _PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 
 
@@ -111,17 +114,30 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
     index = _json(folder / "model_index.json")
     refuse_unsafe(folder, [part for part in folder.iterdir() if part.is_dir()])
     vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
-    backbone = next((part for part in ("unet", "transformer") if (folder / part).is_dir()), None)
-    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    backbone = next((part for part in DENOISERS if (folder / part).is_dir()), "")
     config = _json(folder / backbone / "config.json") if backbone else {}
+    return facts_of(ModelFacts(name, kind, folder), index, vae, config, backbone)
+
+
+def facts_of(
+    named: ModelFacts, index: dict[str, Any], vae: dict[str, Any], config: dict[str, Any], backbone: str
+) -> ModelFacts:
+    """What a model's configurations say of it.
+
+    Args:
+        named: Its name, its kind and where it lies.
+        index: Its ``model_index.json``.
+        vae: Its autoencoder's ``config.json``.
+        config: Its denoiser's.
+        backbone: The denoiser's name, one of ``DENOISERS``.
+    """
+    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
     side, channels = config.get("sample_size"), config.get("in_channels")
     class_name = str(index.get("_class_name", ""))
-    return ModelFacts(
-        name=name,
-        kind=kind,
-        folder=folder,
+    return replace(
+        named,
         class_name=class_name,
-        multiple=max(8, factor) * (2 if class_name.startswith("Flux") else 1),
+        multiple=max(8, factor) * (2 if class_name.startswith(_PATCHED) else 1),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
         latent_channels=int(vae.get("latent_channels", 4)),

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from synthgen.core import atomic
+from synthgen.core import atomic, locks
+from synthgen.errors import InputError
 
 VARIABLE = "SYNTHGEN_TRUST_PLUGINS"
 _MOST = 1000  # files remembered, the newest
@@ -23,18 +24,16 @@ def remember(files: Mapping[str, Path]) -> None:
 
     Where the file of the user's can't be written, as in a container, it is remembered as long as the process lives.
     """
-    from filelock import FileLock
-
     found = {sha256: str(path) for sha256, path in files.items()}
     _named.update(found)
     if _holds(found, _read() if found else {}):
         return
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_file().with_suffix(".lock")):  # two commands that begin at once keep each other's
+        with locks.held(_file().with_suffix(".lock")):  # two commands that begin at once keep each other's
             kept = dict(list(({**_read(), **found}).items())[-_MOST:])
             atomic.write(_file(), json.dumps(kept, indent=1).encode())
-    except (OSError, RuntimeError):  # RuntimeError: nobody's home
+    except (OSError, RuntimeError, InputError):  # RuntimeError: nobody's home; InputError: no lock to be had
         return
 
 

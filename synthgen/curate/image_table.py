@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthgen.core import table_file
 from synthgen.errors import DamagedError
 from synthgen.plan import Plan
-from synthgen.runs import finished_shards
+from synthgen.runs import receipts
 from synthgen.runs.cell import Cell
 from synthgen.runs.receipts import Ledger
 
@@ -26,7 +26,7 @@ class ImageTable:
     """The N images of a run that could be made, in the plan's order.
 
     Attributes:
-        run: The digest of the work shards that hold them, as of :func:`synthgen.runs.finished_shards.digest`.
+        run: The digest of the work shards that hold them, as of :func:`synthgen.runs.receipts.shards_digest`.
         cells: Each cell that the plan has, in its order.
         keys: Their keys, an Arrow array of N texts.
         cell: The number of each one's cell, N of them.
@@ -63,7 +63,7 @@ def _from_receipts(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> Imag
 
     numbers = {cell: number for number, cell in enumerate(cells)}
     keys, cell, sha256s = list[str](), list[int](), list[str]()
-    for shard in finished_shards.finished_shards(plan, root):
+    for shard in receipts.finished_shards(plan, root):
         sha256s.append(shard.receipt.sha256)
         name, places = shard.entry.name, shard.entry.places
         for index, outcome in zip(shard.entry.places_of(shard.receipt.shard), shard.receipt.samples, strict=True):
@@ -72,7 +72,7 @@ def _from_receipts(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> Imag
                 keys.append(outcome.key)
                 cell.append(numbers[Cell(name, place.label, place.tone)])
     return ImageTable(
-        finished_shards.digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
+        receipts.shards_digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
     )
 
 
@@ -89,8 +89,8 @@ def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> str:
     """What changes whenever a receipt does: the size and time of each, and of its tar."""
     found = hashlib.sha256(repr((plan.digest, plan.samples, tuple(map(tuple, cells)))).encode())
     for name, entry in plan.entries.items():
-        ledger = Ledger(root, name, entry.digest)
-        for number in range(entry.shards):
+        ledger = Ledger(root, name, entry.digest_of)
+        for number in entry.numbers:
             found.update(_stat(ledger.receipt_path(number)) + _stat(ledger.tar(number)))
     return found.hexdigest()
 

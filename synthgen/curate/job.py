@@ -14,7 +14,7 @@ from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
 from synthgen.real import indexing
-from synthgen.runs import finished_shards, load_plan
+from synthgen.runs import load_plan, receipts
 from synthgen.vision.images import untrusted
 
 
@@ -106,7 +106,7 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
         sources=tuple(usable),
         read=read,
         batches=lambda: (shard.batch() for shard in shards),
-        run_digest=finished_shards.digest(shard.sha256 for shard in shards),
+        run_digest=receipts.shards_digest(shard.sha256 for shard in shards),
         cache=root / "scores" / ".features",
         base=plan.manifest.base,
         images=sum(shard.images for shard in shards),

@@ -21,7 +21,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
 from synthgen.runs import run_folder, tar_samples
-from synthgen.runs.finished_shards import finished_shards
+from synthgen.runs.receipts import finished_shards
 from synthgen.vision.images import codec
 
 FOLDER = "scores"

@@ -23,11 +23,14 @@ class MadeImages:
         pixels: uint8 RGB, shape (batch, height, width, 3).
         finite: bool, shape (batch,): False where the model's output held NaN or infinity.
         faults: Why an image can't be made at all, whatever the attempt, one word each; empty where it can.
+        extremes: uint8, shape (batch, 2, 3): the lowest and the highest value of each channel, where they were found on
+            the device; looked for in the pixels otherwise.
     """
 
     pixels: Pixels
     finite: npt.NDArray[np.bool_]
     faults: tuple[str, ...] = ()
+    extremes: Pixels | None = None
 
 
 class ImageMaker(Protocol):

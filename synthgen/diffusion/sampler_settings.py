@@ -19,7 +19,7 @@ from synthgen.plan.sample import Recipe
 
 Scheduler = Literal[
     "default", "ddim", "deis", "dpm++2m", "dpm++2m-karras", "euler", "euler-a", "heun", "lcm",
-    "pndm", "unipc",
+    "pndm", "tcd", "unipc",
 ]  # fmt: skip
 Fit = Literal["crop", "stretch", "pad"]
 
@@ -30,6 +30,8 @@ class SamplerSettings(StrategySettings):
     Attributes:
         guidance_start: The share of the steps after which guidance starts, as of diffusers' guiders.
         guidance_stop: The share of the steps after which it stops.
+        timestep_spacing: How timesteps are spread over the training schedule, as of diffusers' schedulers; models that
+            sample in a few steps mostly want ``trailing``. The model's own way where left out.
     """
 
     task: ClassVar[Task] = "text2img"
@@ -41,6 +43,9 @@ class SamplerSettings(StrategySettings):
     # Left out of what decides a run's images where they say nothing, so that runs that began without them go on.
     guidance_start: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda start: start == 0)] = 0.0
     guidance_stop: Annotated[float, Field(gt=0, le=1, exclude_if=lambda stop: stop == 1)] = 1.0
+    timestep_spacing: Annotated[
+        Literal["leading", "linspace", "trailing"] | None, Field(exclude_if=lambda spacing: spacing is None)
+    ] = None
 
     @property
     def steps(self) -> range:
@@ -56,7 +61,7 @@ class SamplerSettings(StrategySettings):
     def record_fields(self) -> dict[str, Any]:
         """The sampler's settings; when guidance starts and stops among the attributes, where it says anything."""
         named = self.model_dump(include={"scheduler", "num_inference_steps", "guidance_scale"})
-        return named | {"attributes": self.model_dump(include={"guidance_start", "guidance_stop"})}
+        return named | {"attributes": self.model_dump(include={"guidance_start", "guidance_stop", "timestep_spacing"})}
 
     @property
     def passes(self) -> int:
@@ -76,13 +81,15 @@ class SamplerSettings(StrategySettings):
         return self
 
     def fitted(self, facts: ModelFacts) -> Self:
-        """These settings with the size filled in; a local model that can't do the task is refused here already."""
-        if facts.folder is not None:
+        """These settings with the size filled in; a model that is known not to do the task is refused here already."""
+        if facts.folder is not None or facts.class_name:
             with fault_of("model"):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.check_channels(self.task, facts.in_channels, facts.latent_channels, facts.name)
             with fault_of("scheduler"):
                 pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
+            if self.timestep_spacing and pipelines.matches_flow(pipelines.family_of(facts.class_name)):
+                raise ManifestError(f"timestep_spacing: {facts.name} matches a flow, which has none; leave it out")
         if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
             key = "guidance_start" if self.guidance_start else "guidance_stop"
             raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")
@@ -151,7 +158,9 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
         model_revision=repository.revision,
         stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
     )
-    return replace(decided, variant=variant)
+    parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
+    fused = recipe.adapter is not None or recipe.accelerator is not None
+    return replace(decided, variant=variant, fused=fused, parts=parts)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

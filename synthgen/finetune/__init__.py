@@ -10,6 +10,7 @@ from synthgen.finetune.settings import training_settings
 from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import run_folder
 
 __all__ = ["FinetuneJob", "Step", "Trained", "finetune", "prepare"]
@@ -51,14 +52,14 @@ class FinetuneJob:
         return sum(training_settings(one.entry).steps(len(one.pool)) for one in self.todo)
 
 
-def prepare(plan: Plan, root: Path) -> FinetuneJob:
+def prepare(plan: Plan, root: Path, extensions: Extensions | None = None) -> FinetuneJob:
     """The adapters of a plan, and those of them that its folder, reserved for it here, does not have.
 
     Raises:
         PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
         InputError: The folder is not a run.
     """
-    run_folder.reserve(root, plan)
+    plan = run_folder.reserve(root, plan, extensions)
     todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
     for name, adapter_plan in plan.adapter_plans.items():
         folder = root / adapter_folder.FOLDER / name

@@ -137,7 +137,7 @@ def encode(
 
 
 def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Tensor]]:
-    """The embeddings of each distinct text, encoded in batches of one fixed shape."""
+    """The embeddings of each distinct text, on the CPU, encoded in batches of one fixed shape."""
     import torch
 
     new, found = sorted(set(texts)), dict[str, dict[str, "Tensor"]]()
@@ -146,7 +146,7 @@ def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Tensor]]:
             batch = new[first : first + _BATCH]
             encoded = pipelines.encode(pipe, [*batch, *[batch[-1]] * (_BATCH - len(batch))])
             for place, text in enumerate(batch):
-                found[text] = {name: value[place].clone() for name, value in encoded.items()}
+                found[text] = {name: value[place].to("cpu", copy=True) for name, value in encoded.items()}
     return found
 
 

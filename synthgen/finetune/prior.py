@@ -26,7 +26,11 @@ def images(
     within: Callable[[], AbstractContextManager[Any]],
     inpaint: bool,
 ) -> PriorImages:
-    """Images of ``class_prompts``, made with the prompts in turns, each with its prompt; none where none are wanted."""
+    """Images of ``class_prompts``, made with the prompts in turns, each with its prompt; none where none are wanted.
+
+    Raises:
+        DamagedError: One of them is not finite, as half precision may leave it.
+    """
     if not settings.with_prior_preservation:
         return []
     source = _text_pipeline(pipe) if inpaint else pipe
@@ -37,7 +41,9 @@ def images(
     for first in range(0, len(prompts), _BATCH):
         batch = prompts[first : first + _BATCH]
         start = step_seeds.seed(digest, "prior", first)
-        drawn = sample_grid.draw(source, batch, [], settings.side, inpaint=False, within=within(), first_seed=start)
+        drawn = sample_grid.draw(
+            source, batch, [], settings.side, inpaint=False, within=within(), first_seed=start, finite=True
+        )
         found += zip(batch, drawn, strict=True)
     return found
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from synthgen.errors import DamagedError
+
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
@@ -26,6 +28,7 @@ def draw(
     inpaint: bool,
     within: AbstractContextManager[Any],
     first_seed: int = 0,
+    finite: bool = False,
 ) -> Pixels:
     """Images of prompts, each from a seed of its own; for inpainting with the middle of the n-th image painted anew.
 
@@ -37,9 +40,13 @@ def draw(
         inpaint: Whether the pipeline paints into them.
         within: The precision to compute in.
         first_seed: The seed of the first; each has the next one.
+        finite: Whether values that are not finite are refused; shown, they are black.
 
     Returns:
         uint8 RGB, shape (prompts, side, side, 3).
+
+    Raises:
+        DamagedError: ``finite`` is asked for, and an image is not.
     """
     import numpy as np
     import torch
@@ -67,6 +74,11 @@ def draw(
             **options,
         ).images
     pipe.scheduler = type(scheduler).from_config(scheduler.config)
+    if finite and not np.isfinite(made).all():
+        raise DamagedError(
+            "class_prompts: the model drew images that are not finite, which would teach it black; "
+            "set mixed_precision: bf16, or `no`"
+        )
     found: Pixels = np.rint(np.nan_to_num(made) * 255).clip(0, 255).astype(np.uint8)
     return found
 

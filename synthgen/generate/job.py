@@ -8,9 +8,9 @@ from pathlib import Path
 
 from synthgen.errors import Fault, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
+from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import run_folder
-from synthgen.runs.finished_shards import finished_shards
-from synthgen.runs.receipts import Ledger
+from synthgen.runs.receipts import Ledger, finished_shards
 
 _log = logging.getLogger(__name__)
 
@@ -82,8 +82,16 @@ class GenerateJob:
         return sum(_size(self.plan.entries[ref.entry], ref.number) for ref in self.todo)
 
 
-def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> GenerateJob:
+def prepare(
+    plan: Plan, root: Path, selection: Selection | None = None, extensions: Extensions | None = None
+) -> GenerateJob:
     """The shards of a plan that are not finished in a folder, which is the plan's from now on.
+
+    Args:
+        plan: The plan.
+        root: The folder; a run whose images the plan has too, and more, grows.
+        selection: Which shards to look at.
+        extensions: The plug-ins there are, by which the plan that a run has is read; no run grows without.
 
     Raises:
         PlanMismatchError: The folder holds another plan.
@@ -91,12 +99,12 @@ def prepare(plan: Plan, root: Path, selection: Selection | None = None) -> Gener
         IncompleteError: An adapter is not trained yet.
     """
     selection = selection or Selection()
+    if not list(plan.refs())[slice(*selection.shards)]:
+        raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
+    plan = run_folder.reserve(root, plan, extensions)
     refs = list(plan.refs())[slice(*selection.shards)]
     part, parts = selection.array
-    if not refs:
-        raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
-    run_folder.reserve(root, plan)
-    ledgers = {name: Ledger(root, name, entry.digest) for name, entry in plan.entries.items()}
+    ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
     finished = finished_shards(plan, root, refs[part::parts])
     counts = {shard.ref: (shard.receipt.count, shard.receipt.failed) for shard in finished}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0

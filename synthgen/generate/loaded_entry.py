@@ -51,7 +51,7 @@ def load_entry(
     environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
     environment = run_folder.pin(root, plan.name, environment)
     run_folder.apply_pin(environment, request)  # another process may have pinned in between
-    ledger = Ledger(root, plan.name, plan.digest)
+    ledger = Ledger(root, plan.name, plan.digest_of)
     ledger.sweep()
     return LoadedEntry(
         plan=plan,

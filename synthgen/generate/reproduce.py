@@ -91,7 +91,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
             sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
-    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant)
+    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused)
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])

@@ -94,7 +94,8 @@ def _settle(
     pixels = made.pixels[place]
     if made.faults and made.faults[place]:
         return MadeSample(one.sample, None, (*one.outcomes, made.faults[place], "failed"))
-    fault = codec.blank(pixels) if made.finite[place] else "nonfinite"
+    extremes = None if made.extremes is None else made.extremes[place]
+    fault = codec.blank(pixels, extremes) if made.finite[place] else "nonfinite"
     if not fault:
         return MadeSample(one.sample, pixels, (*one.outcomes, "made"))
     outcomes = (*one.outcomes, fault)

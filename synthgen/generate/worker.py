@@ -21,8 +21,7 @@ from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
-from synthgen.runs.finished_shards import finished_shards
-from synthgen.runs.receipts import Receipt
+from synthgen.runs.receipts import Receipt, finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
 _ENCODERS = 2
@@ -51,6 +50,11 @@ def check_made(made: object, samples: Sequence[Sample]) -> None:
         raise InputError(
             f"{strategy}: its maker gave {len(made.finite)} of `finite` and {len(made.faults)} of `faults` for "
             f"{len(samples)} samples; promised is one each"
+        )
+    if made.extremes is not None and getattr(made.extremes, "shape", None) != (len(samples), 2, 3):
+        raise InputError(
+            f"{strategy}: its maker gave `extremes` of {getattr(made.extremes, 'shape', None)}; promised is "
+            f"{(len(samples), 2, 3)}, or none"
         )
 
 
@@ -170,7 +174,7 @@ class ShardMaker:
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)
         entry.environment = dataclasses.replace(entry.environment, batch_size=smaller)
-        refs = (ShardRef(entry.plan.name, number) for number in range(entry.plan.shards))
+        refs = (ShardRef(entry.plan.name, number) for number in entry.plan.numbers)
         if not entry.started and not any(True for _ in finished_shards(self.plan, self.root, refs)):
             run_folder.lower_batch_size(self.root, entry.plan.name, half)
         return half

@@ -36,6 +36,7 @@ def pack(
     workers: int = 1,
     layout: Layout | None = None,
     template: Path | None = None,
+    replace: bool = False,
 ) -> Iterator[PackedShard]:
     """Pack a run into ``out``; yields each shard as it is there, those of a pack that was broken off first.
 
@@ -48,10 +49,11 @@ def pack(
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
         template: A template for the card; the one that ships where left out.
+        replace: Put the dataset in the place of another one there, which is kept until all of the new is on disk.
 
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
-        PlanMismatchError: ``out`` holds another dataset.
+        PlanMismatchError: ``out`` holds another dataset, and ``replace`` was not asked for.
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
@@ -63,10 +65,10 @@ def pack(
     read = card.Template(template)
     digest = _digest(found, pack, read.text if template else "")
     dataset = DatasetFiles(found, pack, digest, read)
-    if _is_packed(out, digest) and not scratch.leftovers(out):
+    if _is_packed(out, digest, replace=replace) and not scratch.leftovers(out):
         return
     with scratch.reserve(out, digest) as held:
-        if not _is_packed(out, digest):
+        if not _is_packed(out, digest, replace=replace):
             yield from _fill(held, dataset, workers)
             held.publish()
 
@@ -112,11 +114,13 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _is_packed(out: Path, digest: str) -> bool:
+def _is_packed(out: Path, digest: str, *, replace: bool) -> bool:
     dataset_folder.check_ours(out)
     if not dataset_folder.is_dataset(out):
         return False
     held = dataset_folder.read_provenance(out)["dataset_digest"]
+    if held != digest and replace:
+        return False
     if held != digest:
         raise PlanMismatchError(
             f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}); move it away, or use another --out"

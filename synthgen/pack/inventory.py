@@ -6,7 +6,7 @@ from pathlib import Path
 from synthgen.errors import IncompleteError, InputError
 from synthgen.pack.card import Summary
 from synthgen.plan import Plan
-from synthgen.runs import finished_shards, verdicts
+from synthgen.runs import receipts, verdicts
 from synthgen.runs.folders import Run
 from synthgen.runs.receipts import Receipt
 
@@ -51,7 +51,7 @@ def collect(run: Run, *, partial: bool) -> Inventory:
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    digest = finished_shards.digest(sha256s)
+    digest = receipts.shards_digest(sha256s)
     judged = verdicts.check(root, digest, plan.manifest.document.curate)
     if judged and not judged.accepted:
         raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, locks
 from synthgen.errors import InputError
 from synthgen.plan.manifest import Layout
 from synthgen.runs import dataset_folder
@@ -44,6 +44,19 @@ class Scratch:
         """The sorted samples."""
         return self.folder / "order.sqlite"
 
+    @property
+    def replaced(self) -> Path:
+        """Where the dataset lies that had the name before, while this one is given it."""
+        return self.out.with_name(f".{self.out.name}.replaced")
+
+    def recover(self) -> None:
+        """Give the dataset that was to be replaced its name back, or take it away, where a process died in between."""
+        if self.replaced.is_dir():
+            if self.out.exists():
+                shutil.rmtree(self.replaced)
+            else:
+                atomic.publish(self.replaced, self.out)
+
     def rows(self, name: str) -> Path:
         """The rows of metadata of a part."""
         return self.state / f"{name}.parquet"
@@ -56,11 +69,14 @@ class Scratch:
             return None
 
     def publish(self) -> None:
-        """Give the dataset its name."""
+        """Give the dataset its name; one that has it is kept beside until this one has it, and goes then."""
         try:
-            if self.out.exists():
+            if dataset_folder.is_dataset(self.out):
+                atomic.publish(self.out, self.replaced)
+            elif self.out.exists():
                 self.out.rmdir()  # empty, or it would have been refused
             atomic.publish(self.dataset, self.out)
+            shutil.rmtree(self.replaced, ignore_errors=True)
         except OSError as error:
             raise InputError(
                 f"{self.out}: can't become the dataset ({str(error.strerror).lower()}); clear it away and run the same "
@@ -110,9 +126,11 @@ def reserve(out: Path, digest: str) -> Iterator[Scratch]:
     scratch = Scratch(out, out.with_name(f".{out.name}.{digest[:_DIGITS]}"))
     with _locked(out):
         try:
+            scratch.recover()
             scratch.prepare()
             yield scratch
         finally:
+            scratch.recover()
             if _holds(out, digest):
                 for folder in leftovers(out):
                     shutil.rmtree(folder)
@@ -133,16 +151,9 @@ def leftovers(out: Path) -> list[Path]:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     path = out.with_name(f".{out.name}.lock")
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(f"{out}: another process is packing it; wait until it is done, then run this again") from None
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
-        lock.release()
+    with locks.held(path, f"{out}: another process is packing it; wait until it is done, then run this again"):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another

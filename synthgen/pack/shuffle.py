@@ -24,7 +24,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
 from synthgen.plan.real_index import SPLITS, split_of
 from synthgen.plan.sample import FROM_REAL
-from synthgen.runs import finished_shards, tar_samples, verdicts
+from synthgen.runs import receipts, tar_samples, verdicts
 from synthgen.runs.cell import Cell
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
@@ -97,7 +97,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
     seed = found.plan.manifest.document.seed
-    for tar, shard in enumerate(finished_shards.finished_shards(found.plan, found.root)):
+    for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
@@ -115,7 +115,7 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
-    if finished_shards.digest(sha256s) != found.digest:
+    if receipts.shards_digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
     rows = [(number, *cell) for cell, number in cells.items()]
     connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)

@@ -15,6 +15,7 @@ from synthgen.core.model_folder import LEARNED, ModelFacts
 from synthgen.errors import InputError
 from synthgen.plan import adapters
 from synthgen.plan.entry import Cell, EntryPlan, sha256
+from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
 from synthgen.plan.ordering import (
     ByCell,
@@ -49,6 +50,7 @@ class Plan:
         manifest: The manifest.
         index: The real images that its entries may start from, and its adapters be trained on.
         rounds: What a run makes beyond the manifest, as of :func:`synthgen.plan.top_ups.read`.
+        layouts: Where the samples of entries lie that have grown in a run, by the entry's name.
 
     Attributes:
         manifest: The manifest.
@@ -62,7 +64,13 @@ class Plan:
     manifest: Manifest
     index: Index | None
 
-    def __init__(self, manifest: Manifest, index: Index | None = None, rounds: Sequence[Round] = ()) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        index: Index | None = None,
+        rounds: Sequence[Round] = (),
+        layouts: Mapping[str, Layout] | None = None,
+    ) -> None:
         self.manifest = manifest
         self.index = index
         self.rounds = rounds
@@ -72,7 +80,8 @@ class Plan:
             by_label = entry.adapter is not None and entry.adapter.by_label
             parts: list[Ordering] = [GroupedByLabel(part) if by_label else part for part in self._parts(entry)]
             places = extended(parts[0], parts[1:])
-            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans)
+            layout = (layouts or {}).get(entry.name)
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans, layout)
         _check_keys(self.entries)
 
     def _parts(self, entry: GenerateEntry) -> list[Ordering]:
@@ -110,9 +119,14 @@ class Plan:
 
     @property
     def models(self) -> dict[str, ModelFacts]:
-        """Every model that images are made with, by its name, sorted; none of strategies that have no use for one."""
+        """Every model that images are made with, its parts too, by name, sorted; none of strategies that use none."""
         found = (entry.recipe for entry in self.entries.values())
-        used = {one.model.name: one.model for one in found if one.settings.uses_model}
+        used = {
+            part.model.name: part.model
+            for one in found
+            if one.settings.uses_model
+            for part in (one, *one.parts.values())
+        }
         return dict(sorted(used.items()))
 
     @property
@@ -145,7 +159,7 @@ class Plan:
     def refs(self) -> Iterator[ShardRef]:
         """Every work shard, entry after entry."""
         for entry in self.entries.values():
-            for number in range(entry.shards):
+            for number in entry.numbers:
                 yield ShardRef(entry.name, number)
 
     def find(self, key: str) -> Sample | None:

@@ -4,13 +4,14 @@ import bisect
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from synthgen.plan import adapters, skin_tones
 from synthgen.plan.adapters import AdapterPlan
+from synthgen.plan.layout import Layout, lay_out
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.ordering import Ordering, Slot
@@ -40,6 +41,7 @@ class EntryPlan:
         entry: The entry.
         places: In which order its samples come.
         adapter_plans: The adapters that the manifest trains, by name.
+        layout: Where its samples lie in a run that has grown; what is of another plan does not count.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class EntryPlan:
         entry: GenerateEntry,
         places: Ordering,
         adapter_plans: Mapping[str, AdapterPlan] = _NONE,
+        layout: Layout | None = None,
     ) -> None:
         self._manifest = manifest
         self._prompts: PromptSet = manifest.prompts
@@ -58,14 +61,52 @@ class EntryPlan:
         self.target_label = entry.target_label
         self.places = places
         self.base = places.parts[0]
-        self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
+        self.recipe = Recipe(
+            entry.name,
+            entry.strategy,
+            entry.settings,
+            entry.model,
+            entry.revision,
+            accelerator=entry.accelerator,
+            autoencoder=entry.autoencoder,
+        )
         self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples
         self._cuts = list(itertools.accumulate((-(-size // self.shard_samples) for size in places.sizes), initial=0))
         self._starts = list(itertools.accumulate(places.sizes, initial=0))
-        self.shards = self._cuts[-1]
+        self.layout = layout if layout and layout.digest == self.digest else None
+        self.shards = self._cuts[-1] if self.layout is None else len(self._laid_out)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of its work shards, in order."""
+        return range(self.shards) if self.layout is None else list(self._laid_out)
+
+    @property
+    def next_shard(self) -> int:
+        """The first number that no work shard has."""
+        return max(self.numbers, default=-1) + 1
+
+    def digest_of(self, number: int) -> str:
+        """The digest that the receipt of a work shard names: that of the plan which laid it out."""
+        return self.digest if self.layout is None else self.layout.digest_of(number)
+
+    @cached_property
+    def _shard_of(self) -> tuple[int, ...]:
+        """The shard of each sample of a grown entry; what was topped up since follows in shards of its own."""
+        held = self.layout.shards if self.layout else ()
+        known = (held[index] if index < len(held) else None for index in range(self.samples))
+        return lay_out(known, self.places.sizes, self.shard_samples, max(held, default=-1) + 1)
+
+    @cached_property
+    def _laid_out(self) -> dict[int, list[int]]:
+        """The samples of each shard of a grown entry, both in order."""
+        found: dict[int, list[int]] = {}
+        for index, shard in enumerate(self._shard_of):
+            found.setdefault(shard, []).append(index)
+        return dict(sorted(found.items()))
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -99,20 +140,24 @@ class EntryPlan:
         """The samples of one work shard, each at its first attempt; all are made with one adapter, or with none."""
         return [self.sample(index) for index in self.places_of(number)]
 
-    def places_of(self, number: int) -> range:
+    def places_of(self, number: int) -> Sequence[int]:
         """The indices of the samples of one work shard."""
+        if self.layout is not None:
+            return self._laid_out[number]
         run = bisect.bisect_right(self._cuts, number) - 1
         first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
         return range(first, min(first + self.shard_samples, self._starts[run + 1]))
 
     def shard_of(self, index: int) -> int:
         """The number of the work shard that holds a sample."""
+        if self.layout is not None:
+            return self._shard_of[index]
         run = bisect.bisect_right(self._starts, index) - 1
         return self._cuts[run] + (index - self._starts[run]) // self.shard_samples
 
     def starts_from(self, number: int, parent: "EntryPlan") -> set[int]:
         """The numbers of the work shards of another entry that one of this entry's starts from."""
-        if self.places.sizes == parent.places.sizes:
+        if self.layout is parent.layout is None and self.places.sizes == parent.places.sizes:
             return {number}
         found = (parent.find(self.places[index].parent) for index in self.places_of(number))
         return {parent.shard_of(index) for index in found if index is not None}
@@ -125,7 +170,7 @@ class EntryPlan:
     @property
     def made_by(self) -> str:
         """The model, and the adapters on top of it, in words; empty for a strategy that has no use for a model."""
-        model = self.recipe.model.name if self.recipe.settings.uses_model else ""
+        model = self.recipe.made_with if self.recipe.settings.uses_model else ""
         names = ", ".join(dict.fromkeys(one.name for one in self.adapters.values() if one))
         return " with ".join(filter(None, (model, names)))
 
@@ -146,6 +191,7 @@ class EntryPlan:
             "prompts": self._prompts.model_dump(mode="json"),
             "output": document.output.model_dump(mode="json"),
             **self.places.content(),
+            **{key: part.content for key, part in self.recipe.parts.items()},
         }
         return sha256(content)
 

@@ -1,6 +1,7 @@
 """What this machine measured last: seconds and bytes an image, so that the next plan can say what it will take."""
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from synthgen.core import atomic
 from synthgen.plan.sample import Recipe
 
+_log = logging.getLogger(__name__)
 # Bytes a pixel where nothing was measured: upper ends of what photographs of skin take in each format.
 _BYTES_A_PIXEL = {"jpeg": 0.9, "png": 2.2, "webp": 1.8}
 _BYTES_A_SAMPLE = 5 * 1024
@@ -21,7 +23,10 @@ def path() -> Path:
 
 
 def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stored: int) -> None:
-    """Keep what a run measured: ``images`` made in ``seconds``, ``stored`` bytes of tar."""
+    """Keep what a run measured: ``images`` made in ``seconds``, ``stored`` bytes of tar.
+
+    Where the user's cache folder can't be written, as in a container or on a full quota, nothing is kept.
+    """
     rates = _load() | {
         _name(recipe, image_format): {
             "seconds": seconds / images,
@@ -30,9 +35,12 @@ def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stor
             "when": int(time.time()),
         }
     }
-    file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(file, json.dumps(rates, indent=1, sort_keys=True).encode())
+    try:
+        file = path()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(file, json.dumps(rates, indent=1, sort_keys=True).encode())
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home
+        _log.info("how fast it went is not kept: %s", error)
 
 
 def seconds(recipe: Recipe, image_format: str, images: int) -> float | None:
@@ -64,6 +72,6 @@ def _load() -> dict[str, Any]:
     """Everything measured so far; an absent or unreadable file holds nothing."""
     try:
         content = json.loads(path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: nobody's home
         return {}
     return content if isinstance(content, dict) else {}

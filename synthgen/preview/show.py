@@ -105,14 +105,14 @@ def _of_run(run: Run) -> _Source:
 
 def _of_dataset(dataset: Dataset) -> _Source:
     provenance = dataset.provenance
+    bare = frozenset(provenance.get("without_model", ()))
     facts = {
         "manifest": provenance["name"],
         "seed": provenance["seed"],
         "plan": provenance["plan_digest"][:16],
-        **_models(provenance["models"]),
+        **_models(provenance["models"] if bare < provenance["entry_digests"].keys() else ()),
     }
     cells = Counter(dataset_folder.read_cells(dataset.root))
-    bare = frozenset(provenance.get("without_model", ()))
     return _Source(provenance["title"], facts, cells, dataset.shards, without_model=bare)
 
 

@@ -8,17 +8,19 @@ from pathlib import Path
 from synthgen.core.hub import REPO_ID
 from synthgen.core.releases import __version__
 from synthgen.errors import InputError, SynthgenError
-from synthgen.publish import hub_repo
+from synthgen.publish import hub_repo, persons
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
 from synthgen.publish.hub_repo import MAIN, HubClient, HubRepo, RepoState
+from synthgen.publish.persons import Sighting
 from synthgen.publish.preflight import Preflight, repo_of
 from synthgen.publish.push import CommitTexts, Push
 from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
+_PRIVATE = "not published publicly; take it out, publish without --public, or say that everyone may see it:"
 # What git-check-ref-format allows, without its rarer characters.
 _REFERENCE = re.compile(r"(?!.*(?:\.\.|\.lock(?:/|$)|\.$))[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
 
@@ -51,6 +53,8 @@ class PublishOptions:
         tag: The name of a tag for the commit; empty for none.
         message: The first words of the commit's message.
         files_a_commit: How many files one commit may add and delete; more go through a pull request.
+        allow: The columns and files that may be public whatever they look like; ``source_license`` for real images of
+            unknown licence.
     """
 
     repo: str = ""
@@ -60,6 +64,7 @@ class PublishOptions:
     tag: str = ""
     message: str = ""
     files_a_commit: int = FILES_A_COMMIT
+    allow: tuple[str, ...] = ()
 
 
 def publish(
@@ -83,14 +88,23 @@ def publish(
     preflight = Preflight(root, token)
     remote = HubRepo(_repo(root, options), api, patience)
     yield from preflight.check()
+    seen = [] if preflight.faults else [one for one in _identifying(root) if one.column not in options.allow]
+    if options.public:
+        preflight.faults += [f"{root}: {one}; {_PRIVATE} --allow {one.column}" for one in seen]
     with patience.bounded():
         state, not_compared = _state_and_faults(preflight, remote, options, login=token is not None)
         if preflight.faults:
             raise SynthgenError(*preflight.faults)
         changes = compare(preflight.files, remote.tree(_start(state, options)) if state else {})
-        yield Compared(changes, _commits(changes, options), _describe(remote, state, options), not_compared)
+        told = _describe(remote, state, options)
+        yield Compared(changes, _commits(changes, options), told, not_compared, tuple(seen))
         if not options.dry_run and state:
             yield from _push(preflight, remote, state, options, patience)
+
+
+def _identifying(root: Path) -> list[Sighting]:
+    """What could name a person in a dataset, and what of it nobody has said may be shown."""
+    return [*persons.find(root), *persons.unknown_licences(root)]
 
 
 def _repo(root: Path, options: PublishOptions) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synthgen.publish.diff import Changes
+from synthgen.publish.persons import Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class Compared:
         commits: How many commits it takes.
         repository: In words: whether the repository exists, and who can see it.
         not_compared: Why the Hub's side is not known; empty where it is.
+        identifying: What of the dataset could name a person, column by column.
     """
 
     changes: Changes
     commits: int
     repository: str
     not_compared: str = ""
+    identifying: tuple[Sighting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample, field_types
 from synthgen.runs import dataset_folder, run_folder, start_images, stored_images, tar_samples, verdicts
-from synthgen.runs.finished_shards import FinishedShard, digest, finished_shards
-from synthgen.runs.receipts import Ledger
+from synthgen.runs.receipts import FinishedShard, Ledger, finished_shards, shards_digest
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.stored_images import Location
 from synthgen.runs.tar_samples import TarSample
@@ -200,7 +199,7 @@ class Run(_Folder):
     @property
     def digest(self) -> str:
         """The sha256, in hex, over its finished work shards, as verdicts name the run that they are of."""
-        return digest(shard.receipt.sha256 for shard in self.finished_shards())
+        return shards_digest(shard.receipt.sha256 for shard in self.finished_shards())
 
     @property
     def failed(self) -> int:
@@ -233,7 +232,7 @@ class Run(_Folder):
         if sample is None:
             raise InputError(f"{self.root}: the plan has no image `{key}`")
         entry = self.plan.entries[sample.recipe.entry]
-        ledger, number = Ledger(self.root, entry.name, entry.digest), entry.shard_of(sample.index)
+        ledger, number = Ledger(self.root, entry.name, entry.digest_of), entry.shard_of(sample.index)
         receipt = ledger.trusted(number)
         if receipt is None:
             raise InputError(f"{self.root}: the shard of `{key}` is not made yet, or damaged")

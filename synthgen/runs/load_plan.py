@@ -12,7 +12,7 @@ from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
-from synthgen.runs import run_folder
+from synthgen.runs import metadata_changes, run_file, run_folder
 
 Progress = Callable[[int, int], None]
 
@@ -38,9 +38,10 @@ def read(path: Path, extensions: Extensions, root: Path | None = None, progress:
 def plan_manifest(read_manifest: Manifest, root: Path | None = None, progress: Progress | None = None) -> Plan:
     """The plan of a manifest that is read already; arguments and errors as of :func:`read`."""
     rounds = top_ups.read(root) if root else ()
+    layouts = run_file.layouts(run_file.read(root)) if root and run_file.is_run(root) else {}
     if read_manifest.real is None or not read_manifest.starts_from_real:
-        return Plan(read_manifest, rounds=rounds)
-    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress), rounds)
+        return Plan(read_manifest, None, rounds, layouts)
+    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress), rounds, layouts)
 
 
 def index(read: Manifest, images: RealImages, root: Path | None, progress: Progress | None = None) -> Index:
@@ -71,4 +72,5 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
             f"{path} was made from another `real:` block, other labels, tones or another seed (there "
             f"{kept.recipe[:12]}, asked {recipe[:12]}): use another --out, or undo the change"
         )
+    metadata_changes.warn(root, read, kept)
     return kept

@@ -2,19 +2,22 @@
 
 A shard is written to scratch, fsynced, re-read and checked, and renamed; its receipt is written last, the same way. A
 receipt is trusted while the size and time of its shard match; only a mismatch is hashed again.
+:meth:`Ledger.trusted` decides that of one shard, :func:`finished_shards` walks over all that count.
 """
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from synthgen.core import atomic
 from synthgen.core.hashing import sha256_file
+from synthgen.plan import EntryPlan, Plan, ShardRef
 
 State = Literal["whole", "missing", "damaged"]
 _FORMAT = 1
@@ -98,12 +101,16 @@ class Receipt:
 class Ledger:
     """The work shards of one entry on disk, in ``root/entry``."""
 
-    def __init__(self, root: Path, entry: str, digest: str) -> None:
+    def __init__(self, root: Path, entry: str, digest: str | Callable[[int], str]) -> None:
         self._root = root
         self._folder = root / entry
         self._scratch = root / ".scratch"
         self.entry = entry
-        self.digest = digest
+        self._digest = digest
+
+    def digest_of(self, number: int) -> str:
+        """The digest of the plan that a shard is of."""
+        return self._digest if isinstance(self._digest, str) else self._digest(number)
 
     def tar(self, number: int) -> Path:
         """Where a shard's tar lies: sub-folders keep a folder under 10,000 shards."""
@@ -129,7 +136,7 @@ class Ledger:
         Reads the shard's bytes only where its size or time is not what the receipt says.
         """
         receipt = self._receipt(self.receipt_path(number))
-        if receipt is None or receipt.digest != self.digest:
+        if receipt is None or receipt.digest != self.digest_of(number):
             return None
         try:
             status = self.tar(number).stat()
@@ -154,7 +161,7 @@ class Ledger:
                 return "damaged", None, "found damaged before and not made again yet"
             unreadable = self.receipt_path(number).exists()
             return ("damaged", None, "its receipt is unreadable") if unreadable else ("missing", None, "")
-        if receipt.digest != self.digest:
+        if receipt.digest != self.digest_of(number):
             return "damaged", receipt, "its receipt is of another plan"
         if not self.tar(number).exists():
             return "damaged", receipt, "the tar is gone"
@@ -172,7 +179,7 @@ class Ledger:
         """The batch size a shard that has to be made again was made at, where that is known."""
         for path in (self.receipt_path(number), self.rotten_path(number)):
             receipt = self._receipt(path)
-            if receipt is not None and receipt.digest == self.digest:
+            if receipt is not None and receipt.digest == self.digest_of(number):
                 return int(receipt.environment["batch_size"])
         return None
 
@@ -213,7 +220,7 @@ class Ledger:
         receipt = Receipt(
             entry=self.entry,
             shard=number,
-            digest=self.digest,
+            digest=self.digest_of(number),
             count=sum(outcome.status == "made" for outcome in samples),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
@@ -231,3 +238,46 @@ class Ledger:
             return Receipt.from_json(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedShard:
+    """A work shard whose receipt is trusted.
+
+    Attributes:
+        entry: The entry that it is of.
+        tar: Where it lies.
+        receipt: Its receipt.
+    """
+
+    entry: EntryPlan
+    tar: Path
+    receipt: Receipt
+
+    @property
+    def ref(self) -> ShardRef:
+        """Its entry's name and its number within the entry."""
+        return ShardRef(self.entry.name, self.receipt.shard)
+
+
+def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = None) -> Iterator[FinishedShard]:
+    """Each work shard of a run whose receipt is trusted, in the plan's order.
+
+    Args:
+        plan: The run's plan.
+        root: The run's folder.
+        refs: The work shards to look at, in this order; all of the plan's where left out.
+    """
+    ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
+    for ref in plan.refs() if refs is None else refs:
+        ledger = ledgers[ref.entry]
+        if receipt := ledger.trusted(ref.number):
+            yield FinishedShard(plan.entries[ref.entry], ledger.tar(ref.number), receipt)
+
+
+def shards_digest(sha256s: Iterable[str]) -> str:
+    """The sha256, in hex, over the sha256 of finished work shards: another one wherever an image is another."""
+    found = hashlib.sha256()
+    for sha256 in sha256s:
+        found.update(sha256.encode())
+    return found.hexdigest()

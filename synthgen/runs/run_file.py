@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, locks
 from synthgen.core.devices import Environment
 from synthgen.errors import InputError
+from synthgen.plan.layout import Layout
 
-FORMAT = 1
+FORMAT, GROWN = 1, 2  # a version that knows no growth refuses the second, and so writes over no shard
 
 
 def is_run(root: Path) -> bool:
@@ -21,9 +22,7 @@ def is_run(root: Path) -> bool:
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Hold the run's lock, which the system lets go of when a process dies."""
-    from filelock import FileLock
-
-    with FileLock(root / ".lock"):
+    with locks.held(root / ".lock"):
         yield
 
 
@@ -36,13 +35,15 @@ def read(root: Path) -> dict[str, Any]:
     path = root / "run.json"
     try:
         document = json.loads(path.read_bytes())
-        if document["format"] != FORMAT:
+        if document["format"] not in (FORMAT, GROWN):
             raise InputError(f"{path}: written by another version of synthgen")
         for entry in document["entries"].values():
             if not isinstance(entry["digest"], str):
                 raise TypeError("the digest of an entry is no text")
             if entry["environment"]:
                 Environment(**entry["environment"])
+            if "layout" in entry:
+                Layout.from_dict(entry["layout"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run's file: {error}") from None
     return dict(document)
@@ -58,6 +59,12 @@ def text(root: Path, document: Mapping[str, Any], name: str) -> str:
     if not isinstance(found, str):
         raise InputError(f"{root / 'run.json'}: not a run's file: its `{name}` is missing, or no text")
     return found
+
+
+def layouts(document: Mapping[str, Any]) -> dict[str, Layout]:
+    """Where the samples of its entries lie that have grown, by the entry's name."""
+    entries = document["entries"].items()
+    return {name: Layout.from_dict(entry["layout"]) for name, entry in entries if "layout" in entry}
 
 
 def write(root: Path, document: dict[str, Any]) -> None:

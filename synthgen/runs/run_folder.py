@@ -8,13 +8,15 @@ from typing import Any
 from synthgen.core import adapter_folder, atomic, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import EntryPlan, Plan, manifest, real_index, top_ups
+from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index, top_ups
+from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
+from synthgen.runs import metadata_changes
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
-from synthgen.runs.run_file import FORMAT, is_run, locked, read, text, write
+from synthgen.runs.run_file import FORMAT, GROWN, is_run, layouts, locked, read, text, write
 
 
 def located(recipe: Recipe, root: Path | None) -> Recipe:
@@ -60,8 +62,16 @@ __all__ = [
 ]
 
 
-def reserve(root: Path, plan: Plan) -> None:
-    """Make a folder this plan's, or check that it is; entries that are new to it, or of which nothing is made, are set.
+def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Plan:
+    """Make a folder this plan's, or check that it is; returns the plan with its work shards as they lie there.
+
+    Entries that are new to it, or of which nothing is made, are set; one that has more samples than before and all of
+    those before unchanged grows: what is there stays in its shards, what is new is laid out in shards of its own.
+
+    Args:
+        root: The folder.
+        plan: The plan.
+        extensions: The plug-ins there are, by which the plan that the folder has is read; nothing grows without.
 
     Raises:
         PlanMismatchError: It holds another plan of an entry, or an entry that this plan lacks.
@@ -76,20 +86,23 @@ def reserve(root: Path, plan: Plan) -> None:
         atomic.sweep(root, "run.json")
         held = read(root) if is_run(root) else {}
         old = held.get("entries", {})
-        _check_same(root, _begun(root, old), plan)
+        laid_out = layouts(held) if held else {}
+        laid_out |= _grow(root, _begun(root, old), plan, extensions)
         _check_strategies(root, _begun(root, old), plan)
         _check_methods(root, plan)
+        plan = Plan(plan.manifest, plan.index, plan.rounds, laid_out) if laid_out else plan
         entries = {
             name: {
                 "digest": entry.digest,
                 "samples": entry.samples,
                 "shards": entry.shards,
-                "environment": _kept(old.get(name, {}), entry.digest),
+                "environment": _kept(old.get(name, {}), entry.digest, grown=name in laid_out),
             }
+            | ({"layout": entry.layout.to_dict()} if entry.layout else {})
             for name, entry in plan.entries.items()
         }
         document = {
-            "format": FORMAT,
+            "format": GROWN if any(entry.layout for entry in plan.entries.values()) else FORMAT,
             "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,
@@ -109,6 +122,7 @@ def reserve(root: Path, plan: Plan) -> None:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 _keep_older(copy)
                 atomic.write(copy, content)
+        return plan
 
 
 def signature(root: Path) -> str:
@@ -139,7 +153,9 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
         raise InputError(*(fault.in_file(f"{root}/run.json") for fault in faults)) from None
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
-    plan = Plan(asked, index, top_ups.read(root))
+    if index:
+        metadata_changes.warn(root, asked, index)
+    plan = Plan(asked, index, top_ups.read(root), layouts(document))
     _check_same(root, document["entries"], plan)
     return plan
 
@@ -180,6 +196,34 @@ def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
         raise PlanMismatchError(*faults)
 
 
+def _grow(root: Path, begun: dict[str, Any], plan: Plan, extensions: Extensions | None) -> dict[str, Layout]:
+    """The layout of each begun entry that has grown.
+
+    Raises:
+        PlanMismatchError: The folder holds an entry that the plan lacks, or one of whose samples some would change.
+    """
+    other = [
+        name for name, entry in begun.items() if name in plan.entries and plan.entries[name].digest != entry["digest"]
+    ]
+    if not other or extensions is None or any(name not in plan.entries for name in begun):
+        _check_same(root, begun, plan)
+        return {}
+    held, found, faults = read_plan(root, extensions), dict[str, Layout](), list[str]()
+    for name in other:
+        layout = growth.grown(held, plan, name)
+        if layout:
+            found[name] = layout
+            continue
+        said = "; ".join(growth.changes(held.manifest, plan.manifest, name)) or "its real images are others"
+        faults.append(
+            f"{root}: entry `{name}` would change images that the run holds ({said}): use another --out, "
+            "or undo the change"
+        )
+    if faults:
+        raise PlanMismatchError(*faults)
+    return found
+
+
 def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
     """Refuse the file of a strategy that is another than images were made by, before its copy here is replaced."""
     faults = list[str]()
@@ -218,9 +262,9 @@ def _keep_older(copy: Path) -> None:
         atomic.write(copy.with_name(f"{copy.stem}.{hashlib.sha256(older).hexdigest()}.py"), older)
 
 
-def _kept(old: dict[str, Any], digest: str) -> dict[str, Any] | None:
-    """What an entry pins, as long as it is the same entry."""
-    return old["environment"] if old.get("digest") == digest else None
+def _kept(old: dict[str, Any], digest: str, *, grown: bool) -> dict[str, Any] | None:
+    """What an entry pins, as long as it is the same entry or has only grown."""
+    return old.get("environment") if grown or old.get("digest") == digest else None
 
 
 def _begun_by(document: dict[str, Any]) -> str:

@@ -127,7 +127,7 @@ def of_run(plan: Plan, root: Path) -> StartImages:
         place = (parent.name, parent.shard_of(index))
         with lock:
             if place not in shards:
-                path = Ledger(root, parent.name, parent.digest).tar(place[1])
+                path = Ledger(root, parent.name, parent.digest_of).tar(place[1])
                 shards[place] = {one.key: one.image for one in tar_samples.read(path)}
             shards.move_to_end(place)
             while len(shards) > (1 if entry.places.sizes == parent.places.sizes else _SHARDS_HELD):

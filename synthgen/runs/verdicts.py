@@ -67,7 +67,7 @@ class CurationSummary:
     """The summary of a run's verdicts: what they follow from, and what they add up to.
 
     Attributes:
-        run: The digest of the run's work shards that were judged, as of :func:`synthgen.runs.finished_shards.digest`.
+        run: The digest of the run's work shards that were judged, as of :func:`synthgen.runs.receipts.shards_digest`.
         scores: The sha256 of each scorer's file.
         curate: The ``curate`` block of the manifest that was judged by.
         judged: Images judged.

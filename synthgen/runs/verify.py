@@ -55,8 +55,8 @@ def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
 
 def _verify_run(run: Run) -> Iterator[Finding]:
     for name, entry in run.plan.entries.items():
-        ledger = Ledger(run.root, name, entry.digest)
-        for number in range(entry.shards):
+        ledger = Ledger(run.root, name, entry.digest_of)
+        for number in entry.numbers:
             finding = _verify_shard(run.root, ledger, entry, number)
             if finding.state == "damaged":
                 ledger.mark_rotten(number)

@@ -5,7 +5,16 @@ from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
-from synthgen.study.inputs import FolderLike, ManifestLike, Progress, open_run, plan, read_manifest, study_folder
+from synthgen.study.inputs import (
+    FolderLike,
+    ManifestLike,
+    Progress,
+    differences,
+    open_run,
+    plan,
+    read_manifest,
+    study_folder,
+)
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
@@ -34,6 +43,7 @@ __all__ = [
     "Task",
     "add_report",
     "curate",
+    "differences",
     "evaluate",
     "fidelity",
     "fill",

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.extensions import EXTENSIONS
-from synthgen.plan import Plan
+from synthgen.plan import Plan, growth
 from synthgen.plan import manifest as manifests
+from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
 from synthgen.runs import folders, load_plan
 from synthgen.runs.folders import Dataset, Run
@@ -93,6 +94,19 @@ def plan(
         manifest = manifest.manifest  # planned anew for the folder, whose real images and rounds it may lack
     told = partial(progress, "indexing real images") if progress else None
     return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
+
+
+def differences(planned: Plan, run: FolderLike) -> list[Difference]:
+    """What a plan has that a run does not, entry by entry: images that are new, changed or gone, and by which keys.
+
+    Args:
+        planned: The plan, made with the run's folder as ``out``.
+        run: The run.
+
+    Raises:
+        InputError: The folder is no run, or its manifest can't be read any more.
+    """
+    return growth.differences(open_run(run).plan, planned)
 
 
 def study_folder(manifest: Manifest) -> Path:

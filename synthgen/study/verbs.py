@@ -9,14 +9,14 @@ images shows, at the step that shows it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
-from synthgen.errors import InputError, counted
+from synthgen.errors import InputError, PlanMismatchError, counted
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
@@ -28,6 +28,7 @@ from synthgen.study.inputs import (
     ManifestLike,
     Progress,
     Stop,
+    differences,
     never,
     open,  # noqa: A004 - the front door's
     open_run,
@@ -91,8 +92,8 @@ def finetune(
 
     DeviceRequest(device)  # refused before anything is written, if there is none
     planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out))
-    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, planned))
+    job = prepare(planned, Path(out), EXTENSIONS)
+    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -115,12 +116,14 @@ def generate(
 ) -> Task[Receipt, Run]:
     """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
 
+    A run whose images the manifest has too, and more, grows: what is made stays, and what is new is made.
+
     Args:
         manifest: The manifest.
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
-        attention: ``auto``, ``sdpa`` or ``xformers``.
+        attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
         runner: ``local``, ``ray`` for many GPUs, or a plug-in.
         workers: How many a runner starts; of Ray, one a GPU where left out.
@@ -141,10 +144,10 @@ def generate(
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection)
+    job = prepare(planned, Path(out), selection, EXTENSIONS)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, planned))
+    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
@@ -219,11 +222,7 @@ def curate(
 
     run = open_run(folder)
     if manifest is not None:
-        run.plan  # noqa: B018 - a run that can't be read is said before what is wrong with the manifest
-        planned = plan(manifest, run.root, base=base, progress=progress)
-        curation_of(planned)
-        run_folder.reserve(run.root, planned)
-        run = Run(run.root, EXTENSIONS, planned)
+        run = _following(run, manifest, base, progress, curation_of)
     job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None)
     length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
     return Task(Stage("curate", job.images), whole.curate(run, job, stop), length=length, job=job)
@@ -261,32 +260,40 @@ def pack(
     folder: FolderLike,
     out: str | os.PathLike[str],
     *,
+    manifest: ManifestLike | None = None,
     partial: bool = False,
     format: Layout | None = None,
     card: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
     workers: int = 1,
+    base: str | os.PathLike[str] | None = None,
 ) -> Task[PackedShard, Dataset]:
     """Pack a run into a dataset folder; gives each shard as it is there, and nothing where it is packed already.
 
     Args:
         folder: The run.
         out: The dataset folder; it must not exist, be empty, or hold this very dataset.
+        manifest: A manifest of the same images, by whose ``pack`` and ``publish`` it is packed, and which the run then
+            keeps; the run's own where left out.
         partial: Pack what is there of a run that is not finished.
         format: ``webdataset``, ``parquet``, ``imagefolder`` or a plug-in; ``pack.format`` where left out.
         card: A Jinja template for the card; the one that ships where left out.
         report: A report of :func:`evaluate`, whose findings go into the card.
         workers: Processes that write shards; the bytes are the same. A script that asks for more than one runs what it
             does under ``if __name__ == "__main__":``, since each of them imports it.
+        base: The folder that relative paths of a dict start from.
 
     Raises:
         InputError: The folder is no run, or ``out`` holds something else.
+        PlanMismatchError: The manifest plans other images.
     """
     from synthgen.pack import add_report, formats
     from synthgen.pack import pack as write
 
     counted("workers", workers)
     run = open_run(folder)
+    if manifest is not None:
+        run = _following(run, manifest, base)
     asked = run.plan.manifest
     formats.plugins.with_files(asked.plugins).module(format or asked.document.pack.format)
     dataset_folder.check_ours(Path(out))
@@ -311,6 +318,7 @@ def publish(
     revision: str = "main",
     tag: str = "",
     message: str = "",
+    allow: Sequence[str] = (),
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
@@ -322,6 +330,7 @@ def publish(
         revision: The branch; made if need be.
         tag: Tag the commit, once every file was compared.
         message: The first words of the commit's message; the digests follow.
+        allow: Columns and files that everyone may see although they could name a person.
 
     Raises:
         InputError: The folder is no packed dataset.
@@ -330,7 +339,9 @@ def publish(
     from synthgen.publish import PublishOptions
     from synthgen.publish import publish as send
 
-    request = PublishOptions(repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message)
+    request = PublishOptions(
+        repo, public=public, dry_run=dry_run, branch=revision, tag=tag, message=message, allow=tuple(allow)
+    )
 
     def events() -> Generator[Event, None, Event | None]:
         last = None
@@ -444,6 +455,41 @@ def run(
     planned = plan(read, folder / "work", progress=progress)
     whole.check(planned, folder, runner)
     return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
+
+
+def _following(
+    run: Run,
+    manifest: ManifestLike,
+    base: str | os.PathLike[str] | None,
+    progress: Progress | None = None,
+    check: Callable[[Plan], object] = lambda _: None,
+) -> Run:
+    """A run that keeps another manifest of the same images from now on.
+
+    Args:
+        run: The run.
+        manifest: The manifest.
+        base: The folder that relative paths of a dict start from.
+        progress: Told of real images as they are indexed.
+        check: Refuses a plan that lacks what it is read for, before anything is written.
+
+    Raises:
+        PlanMismatchError: It plans other images; a line for each entry says by which keys.
+    """
+    held = run.plan  # a run that can't be read is said before what is wrong with the manifest
+    planned = plan(manifest, run.root, base=base, progress=progress)
+    check(planned)
+    if planned.digest != held.digest:
+        raise PlanMismatchError(
+            *(
+                f"{run.root}: the manifest plans other images of entry `{one.entry}` "
+                f"({'; '.join(one.changes) or 'the run lacks it'}); "
+                + ("run `synthgen generate` with it first" if one.grows else "undo the change, or use another --out")
+                for one in differences(planned, run)
+                if one.changes or not one.grows or one.new
+            )
+        )
+    return Run(run.root, EXTENSIONS, run_folder.reserve(run.root, planned))
 
 
 def _runs_by(manifest: ManifestLike, base: str | os.PathLike[str] | None, runner: str, workers: int | None) -> Manifest:

@@ -62,12 +62,12 @@ def run(
     """
     check(plan, out, options.get("runner_name", "local"))
     if plan.adapter_plans:
-        job = prepare_finetune(plan, out / "work")
+        job = prepare_finetune(plan, out / "work", EXTENSIONS)
         yield Stage("finetune", job.steps, unit="steps")
         yield from finetune(job, request.device, stop=stop)
     made = yield from fill(plan, out / "work", request, stop=stop, **options)
     yield Stage("pack", made.plan.samples)
-    yield from pack(made, out / "dataset")
+    yield from pack(made, out / "dataset", replace=True)
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
     yield Stage("preview")
@@ -111,7 +111,8 @@ def fill(
     """
     check_scorers(plan, root)
     while True:
-        job = prepare_generate(plan, root, Selection())
+        job = prepare_generate(plan, root, Selection(), EXTENSIONS)
+        plan = job.plan
         yield Stage("generate", plan.samples, sum(job.finished))
         yield from generate(job, request, stop=stop, **options)
         if stop():

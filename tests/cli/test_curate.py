@@ -104,7 +104,7 @@ def test_what_is_no_curated_run_is_refused(
     """A run without rules, a dataset, and a manifest of other images or without rules are bad input."""
     assert "has no `curate:`" in refused("curate", made / "run")[0]
     assert "no run here" in refused("curate", made / "dataset")[0]
-    assert "another plan" in refused("curate", run, "--manifest", write_manifest(seed=8, curate=BLOCK))[0]
+    assert "seed: 7 -> 8" in refused("curate", run, "--manifest", write_manifest(seed=8, curate=BLOCK))[0]
     assert "has no `curate:`" in refused("curate", run, "--manifest", write_manifest())[0]
 
 

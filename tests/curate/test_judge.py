@@ -14,7 +14,7 @@ from synthgen import curate, study
 from synthgen.curate import image_table, survivors_chart
 from synthgen.errors import DamagedError, IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
-from synthgen.runs import finished_shards, verdicts
+from synthgen.runs import receipts, verdicts
 
 MakePlan = Callable[..., Plan]
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"]}
@@ -99,7 +99,7 @@ def test_a_shard_made_anew_is_noticed(root: Path, make_plan: MakePlan, make_imag
     assert (
         first.run
         == again.run
-        == finished_shards.digest(one.receipt.sha256 for one in finished_shards.finished_shards(plan, root))
+        == receipts.shards_digest(one.receipt.sha256 for one in receipts.finished_shards(plan, root))
         != fewer.run
     )
 

@@ -166,7 +166,9 @@ def test_the_check_finds_a_receipt_written_too_early(check: Callable[[], int], m
         status = scratch.stat()
         made = sum(one.status == "made" for one in said["samples"])
         sha256 = sha256_file(scratch)
-        receipt = Receipt(self.entry, number, self.digest, made, status.st_size, status.st_mtime_ns, sha256, **said)
+        receipt = Receipt(
+            self.entry, number, self.digest_of(number), made, status.st_size, status.st_mtime_ns, sha256, **said
+        )
         atomic.write(self.receipt_path(number), receipt.to_json())
         atomic.publish(scratch, self.tar(number))
         return receipt

@@ -24,10 +24,14 @@ ALL = np.ones(5, dtype=bool)
         (MadeImages(np.zeros((4, 32, 32, 3), np.uint8), ALL), r"\(4, 32, 32, 3\)"),
         (MadeImages(np.zeros((5, 32, 32, 3), np.uint8), ALL[:3]), "3 of `finite`"),
         (MadeImages(np.zeros((5, 32, 32, 3), np.uint8), ALL, ("lost",)), "1 of `faults`"),
+        (
+            MadeImages(np.zeros((5, 32, 32, 3), np.uint8), ALL, extremes=np.zeros((5, 2), np.uint8)),
+            r"`extremes` of \(5, 2\)",
+        ),
         (np.zeros((5, 32, 32, 3), np.uint8), "ndarray"),
         (None, "NoneType"),
     ],
-    ids=["size", "dtype", "count", "finite", "faults", "array", "nothing"],
+    ids=["size", "dtype", "count", "finite", "faults", "extremes", "array", "nothing"],
 )
 def test_what_is_no_image_a_sample_is_refused(
     made: Any,

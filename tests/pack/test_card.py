@@ -1,7 +1,6 @@
 """The card says what the dataset is, in words that are true of it; or in a template of one's own."""
 
 import contextlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ import pytest
 import yaml
 
 from synthgen.errors import InputError, ManifestError, PlanMismatchError
-from synthgen.pack.card import CardFacts, Size, render
-from synthgen.plan import Plan
+from synthgen.pack.card import CardFacts, Size
+from synthgen.pack.card.values import values
 from synthgen.publish import card_check
 from synthgen.runs.cell import Cell
 
@@ -119,59 +118,55 @@ def test_cells_are_counted_by_entry(run_of: Callable[..., Path], pack: Any) -> N
     assert "| two | fake | healthy | 3 | 3 | 3 | 9 |" in text
 
 
-def card_of(plan: Plan, counts: dict[Cell[str], int]) -> str:
-    """The card of a dataset that would hold so many images of each cell."""
-    return render(CardFacts(plan, {}, counts, {"train": Size(sum(counts.values()), 1)}, "0" * 64))
+def test_models_say_their_licences() -> None:
+    """The bundled model's licence is known."""
+    from synthgen.core.model_folder import BUNDLED, ModelFacts
+    from synthgen.pack.card.values import licence
+
+    assert licence(ModelFacts(BUNDLED, "bundled", None)) == "Apache-2.0, as synthgen"
 
 
-def count_tables(card: str) -> tuple[list[list[str]], list[list[str]]]:
-    """The rows of the table of labels, and of that of entries, headings left out."""
-    labels, entries = card.partition("## What is in it")[2].partition("| split |")[0].split("The same by entry")
-    tables = (
-        [line.strip("|").split("|") for line in part.splitlines() if line[:2] == "| "] for part in (labels, entries)
-    )
-    first, second = ([[cell.strip() for cell in row] for row in table[1:]] for table in tables)
-    return first, second
+def test_a_strategy_without_a_model_names_none(small: Path, pack: Any) -> None:
+    """Images that no diffusion model made are not said to be made by one."""
+    text = parts_of(pack(small))[1]
+    assert "latent diffusion" not in text.split("Not for clinical use")[0]
+    assert "| model phantom |" not in text
+
+
+@pytest.fixture
+def tables(make_plan: Callable[..., Any]) -> Callable[[dict[tuple[str, str], int]], dict[str, Any]]:
+    """What a card's tables hold, of so many packed images of each label and tone."""
+
+    def of(counts: dict[tuple[str, str], int]) -> dict[str, Any]:
+        cells = {Cell("fake", label, tone): images for (label, tone), images in counts.items()}
+        return values(CardFacts(make_plan(), {}, cells, {"train": Size(sum(counts.values()), 1)}, "0" * 64))
+
+    return of
 
 
 @pytest.mark.parametrize(
-    "tones",
-    [{"unknown": 5}, {"I": 2, "unknown": 3}, {"I": 1, "IV": 2, "unknown": 1}, {"I": 1, "VI": 4}, {"I": 1, "odd": 6}],
+    "counts",
+    [
+        {("healthy", "I"): 3, ("healthy", "unknown"): 5, ("melanoma", "unknown"): 2},
+        {("healthy", "unknown"): 7},
+        {("healthy", "VI"): 1, ("melanoma", "beside the scale"): 4},
+        {("a label that left", "II"): 2, ("healthy", "I"): 1},
+    ],
+    ids=["some unknown", "all unknown", "off the scale", "another label"],
 )
-def test_tables_add_up(tones: dict[str, int], make_plan: Callable[..., Any]) -> None:
-    """Images of unknown tone, and of a tone or entry that the manifest does not ask for, stand in every table."""
-    plan = make_plan()
-    counts = {Cell("fake", "psoriasis", tone): images for tone, images in tones.items()}
-    counts |= {Cell("gone", "healthy", tone): images for tone, images in tones.items()}
-    card, images = card_of(plan, counts), sum(tones.values())
-    labels, entries = count_tables(card)
-    assert [(row[0], int(row[-1])) for row in labels[:2]] == [("psoriasis", images), ("healthy", images)]
-    assert int(labels[2][-1]) == 2 * images == sum(int(row[-1]) for row in entries)
-    numbers = [[*map(int, row[text:])] for table, text in ((labels, 1), (entries, 3)) for row in table]
-    assert all(sum(row[:-1]) == row[-1] for row in numbers)
+def test_every_table_adds_up(tables: Any, counts: dict[tuple[str, str], int]) -> None:
+    """Whatever tone or label an image has, it stands in a row and in a column of each table."""
+    found, images = tables(counts), sum(counts.values())
+    assert sum(found["tone_totals"]) == found["images"] == images
+    for rows in (found["labels"], found["cells"]):
+        assert sum(row["total"] for row in rows) == images
+        assert all(sum(row["counts"]) == row["total"] and len(row["counts"]) == len(found["tones"]) for row in rows)
 
 
-def test_how_many_tones_are_known_is_said(make_plan: Callable[..., Any]) -> None:
-    """Where no tone is known the card counts none, and where some are it says of how many images none is."""
-    unknown = {Cell("fake", "psoriasis", "unknown"): 5}
-    assert "on skin of unknown tone" in card_of(make_plan(), unknown)
-    some = card_of(make_plan(), unknown | {Cell("fake", "psoriasis", "I"): 1})
-    assert "on 3 skin tones (fitzpatrick scale), 5 of them of unknown skin tone" in some
-
-
-def test_a_strategy_without_a_model_names_none(make_plan: Callable[..., Any]) -> None:
-    """What no diffusion model made is not said to be made by one, and no model's licence stands in the card."""
-    card = card_of(make_plan(), {Cell("fake", "psoriasis", "I"): 1})
-    assert "phantom" not in card
-    assert not re.search(r"made (in part )?by latent diffusion", card)
-    assert "latent-diffusion" not in card
-
-
-def test_models_say_their_licences(make_plan: Callable[..., Any]) -> None:
-    """The bundled model's licence is known."""
-    card = card_of(make_plan(generate=[{"strategy": "text2img", "per_cell": 1}]), {Cell("text2img", "healthy", "I"): 1})
-    assert "| model phantom | Apache-2.0, as synthgen |" in card
-    assert "made by latent diffusion with\nsynthgen" in card
+def test_unknown_tones_are_counted_apart(tables: Any) -> None:
+    """Nobody is promised skin tones that no image is known to have."""
+    assert tables({("healthy", "unknown"): 7})["known_tones"] == 0
+    assert tables({("healthy", "I"): 1, ("healthy", "unknown"): 7})["of_unknown_tone"] == 7
 
 
 def test_a_model_folder_s_licence_is_read(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from synthgen import study
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs.finished_shards import finished_shards
 from synthgen.runs.folders import Dataset, Run, open_folder, open_run
+from synthgen.runs.receipts import finished_shards
 
 CURATE = {"scorers": {"quality": {}}, "keep": ["quality.sharpness > 0"]}
 

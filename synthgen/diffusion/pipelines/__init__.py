@@ -1,15 +1,17 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
-from synthgen.diffusion.pipelines.families import Family, family, family_of
+from synthgen.diffusion.pipelines.families import Family, family, family_of, matches_flow
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
 from synthgen.diffusion.pipelines.loaded_model import load, release, release_from_gpu
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
     Task,
+    UnreachableError,
     check_channels,
     load_adapter,
     load_diffusers,
+    part_revision,
     pipeline_class,
     resolve,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "Family",
     "Pipeline",
     "Task",
+    "UnreachableError",
     "check_channels",
     "check_lengths",
     "check_scheduler",
@@ -36,6 +39,8 @@ __all__ = [
     "load",
     "load_adapter",
     "load_diffusers",
+    "matches_flow",
+    "part_revision",
     "pipeline_class",
     "reads_mask",
     "release",

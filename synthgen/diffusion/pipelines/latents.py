@@ -23,19 +23,29 @@ def denoiser(pipe: Any) -> Any:
     return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
-def of_images(pipe: Any, images: npt.NDArray[np.generic], generators: Sequence[Generator]) -> Tensor:
+def of_images(
+    pipe: Any,
+    images: npt.NDArray[np.generic],
+    generators: Sequence[Generator],
+    *,
+    grey: npt.NDArray[np.bool_] | None = None,
+) -> Tensor:
     """Latents of images, each drawn from its posterior by its own generator, as the denoiser takes them.
 
     Args:
         pipe: A diffusers pipeline.
         images: uint8 RGB, or values from 0 to 1, shape (batch, height, width, 3).
         generators: One an image.
+        grey: Where pixels are encoded as grey, whatever they are, shape (batch, height, width).
     """
     import torch
 
     vae = pipe.vae
     pixels = torch.from_numpy(images).to(pipe.device).permute(0, 3, 1, 2).float()
-    pixels = pixels / (255 if images.dtype == "uint8" else 1) * 2 - 1
+    pixels = pixels / (255 if images.dtype == "uint8" else 1)
+    if grey is not None:  # by `where`, which keeps the order in memory: the encoder's last bits depend on it
+        pixels = torch.where(torch.from_numpy(grey).to(pipe.device)[:, None], 0.5, pixels)
+    pixels = pixels * 2 - 1
     with _encoder_in_range(pipe):
         posterior = vae.encode(pixels.to(vae.dtype)).latent_dist
     mean: Tensor = posterior.mean.float()

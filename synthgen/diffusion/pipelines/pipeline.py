@@ -8,7 +8,7 @@ What is done here and beside it, not left to the pipeline, and why:
 * The images that samples start from are encoded as a batch, which diffusers does one at a time where every sample has a
   generator; what is random about it is drawn per sample, as the noise is.
 * Guidance can be left out of the first and the last steps, for the time and the spread of images that it costs.
-* Images become uint8 on the device, which moves a quarter of the bytes.
+* Images become uint8 on the device, which moves a quarter of the bytes, and their extremes are found there.
 * The decoder's raw output is checked for NaN and infinity before the pipeline clamps it.
 """
 
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages
-from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
+from synthgen.diffusion.pipelines import attention, guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
@@ -129,8 +129,8 @@ class Pipeline:
         def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
             encoded = latents.of_images(self.pipe, originals, generators)
             noise = self._noise(settings, generators)
-            grey = np.where(masks[..., None], 0.5, originals / 255)
-            masked = latents.of_images(self.pipe, grey, generators) if latents.reads_mask(self.pipe) else encoded
+            reads = latents.reads_mask(self.pipe)
+            masked = latents.of_images(self.pipe, originals, generators, grey=masks) if reads else encoded
             return latents.from_masked(self.pipe, encoded, noise) | {
                 "masked_image_latents": masked,
                 "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
@@ -152,7 +152,7 @@ class Pipeline:
 
         with _out_of_memory(len(samples)), self._precision(precise), torch.inference_mode():
             settings: Any = samples[0].recipe.settings
-            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler)
+            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
             arguments = begin(settings, generators)
@@ -221,8 +221,9 @@ class Pipeline:
 
         finite = pixels.isfinite().flatten(1).all(1) & torch.cat(self._finite)
         pixels = (pixels.float().nan_to_num() * 255).round().clamp(0, 255).to(torch.uint8)
+        extremes = torch.stack([pixels.amin((2, 3)), pixels.amax((2, 3))], dim=1)
         array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return MadeImages(array, finite.cpu().numpy())
+        return MadeImages(array, finite.cpu().numpy(), extremes=extremes.cpu().numpy())
 
     @contextmanager
     def _precision(self, precise: bool) -> Iterator[None]:
@@ -241,7 +242,8 @@ class Pipeline:
         try:
             for part in parts:
                 part.to(torch.float32)
-            yield
+            with attention.in_fp32(self.pipe):
+                yield
         finally:
             for part, dtypes in zip(parts, before, strict=True):
                 for name, tensor in _tensors(part):

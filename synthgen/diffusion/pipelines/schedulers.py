@@ -19,23 +19,26 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "heun": ("HeunDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "tcd": ("TCDScheduler", {}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
 
 
-def fresh(name: str, own: Any) -> Any:
+def fresh(name: str, own: Any, timestep_spacing: str | None = None) -> Any:
     """A scheduler that has sampled nothing yet, on a model's own training schedule.
 
     Args:
         name: One of ``SCHEDULERS``, or ``default`` for the model's own.
         own: The model's own.
+        timestep_spacing: How timesteps are spread, as diffusers calls it; the model's own way where left out.
     """
     import diffusers
 
+    spacing = {"timestep_spacing": timestep_spacing} if timestep_spacing else {}
     if name == "default":
-        return type(own).from_config(own.config)
+        return type(own).from_config(own.config, **spacing)
     class_name, options = SCHEDULERS[name]
-    return getattr(diffusers, class_name).from_config(own.config, **options)
+    return getattr(diffusers, class_name).from_config(own.config, **options, **spacing)
 
 
 def check_scheduler(scheduler: str, class_name: str, model: str) -> None:

@@ -8,12 +8,13 @@ from synthgen.errors import Fault, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.real.indexing import cell_values
-from synthgen.real.sources import SourceRow, text
+from synthgen.real.sources import SourceRow, known, text
 
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
 NO_LABEL = "no label of the manifest"
 NO_TONE = "no skin tone of the manifest"
+_TRUTH = (("true", "yes", "on"), ("false", "no", "off"))  # YAML 1.1: all of a line are one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Understanding:
     def draft(self, row: SourceRow) -> Draft | str:
         """The image of a row, or why it is left out."""
         if not row.location:
-            return NO_IMAGE
+            return row.fault or NO_IMAGE
         values, columns = row.values, self.settings.columns
         if not self._kept(values):
             return NOT_WHERE
@@ -69,7 +70,7 @@ class Understanding:
         tone, strange = self._tone(values)
         if tone and tone not in self.wanted:
             return NO_TONE
-        identity = text(values.get(columns.id)) if columns.id else ""
+        identity = known(values.get(columns.id)) if columns.id else ""
         split = cell_values.split(values.get(columns.split)) if columns.split else None
         faults = [row.fault, strange]
         if columns.split and split is None:
@@ -80,9 +81,9 @@ class Understanding:
             tone=tone,
             name=identity or row.stem,
             named=bool(identity),
-            group=next(filter(None, (text(values.get(name)) for name in self.groups)), ""),
+            group=next(filter(None, (known(values.get(name)) for name in self.groups)), ""),
             split=split,
-            license=(text(values.get(columns.license)) if columns.license else "") or self.settings.license,
+            license=(known(values.get(columns.license)) if columns.license else "") or self.settings.license,
             fault="; ".join(filter(None, faults)),
         )
 
@@ -133,11 +134,17 @@ def understand(
         label=label,
         tones=_several(named.skin_tone) or tuple(name for name in _conventional_tones(scale) if name in columns)[:1],
         groups=_several(named.group),
-        where={name: frozenset(value.casefold() for value in among) for name, among in settings.where.items()},
+        where={name: _meant(among) for name, among in settings.where.items()},
         labels=known,
         scale=scale,
         wanted=frozenset(tones),
     )
+
+
+def _meant(among: Sequence[str]) -> frozenset[str]:
+    """The values that `where` keeps, in lower case: `[yes]` is true to YAML, and means `yes`, `on` and `true` alike."""
+    values = frozenset(value.casefold() for value in among)
+    return values.union(*(words for words in _TRUTH if words[0] in values))
 
 
 def _several(names: str | list[str] | None) -> tuple[str, ...]:

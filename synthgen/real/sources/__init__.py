@@ -96,6 +96,15 @@ def text(value: object) -> str:
     return str(value).strip()
 
 
+_NOT_KNOWN = frozenset(("", "na", "n/a", "<na>", "nan", "none", "null", "unknown"))
+
+
+def known(value: object) -> str:
+    """A cell as text; empty too where it says in one of the usual words that nobody knows, as R's ``NA``."""
+    written = text(value)
+    return "" if written.casefold() in _NOT_KNOWN else written
+
+
 def source(name: str) -> Source:
     """The source of that name.
 

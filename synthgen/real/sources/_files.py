@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
@@ -9,7 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from synthgen.errors import DamagedError, InputError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+# Pictures by their names' endings that are not read, and what they are called.
+OTHERS = {
+    ".heic": "HEIC", ".heif": "HEIF", ".avif": "AVIF", ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".jpx": "JPEG 2000",
+    ".jxl": "JPEG XL", ".dcm": "DICOM", ".dicom": "DICOM", ".psd": "Photoshop", ".svg": "SVG", ".ppm": "Netpbm",
+    ".pgm": "Netpbm", ".pnm": "Netpbm", ".tga": "Targa", ".dng": "a camera's raw file", ".cr2": "a camera's raw file",
+    ".cr3": "a camera's raw file", ".nef": "a camera's raw file", ".arw": "a camera's raw file",
+    ".raf": "a camera's raw file", ".orf": "a camera's raw file", ".rw2": "a camera's raw file",
+}  # fmt: skip
 
 
 class Files:
@@ -21,21 +30,51 @@ class Files:
 
     def find(self, name: str, starred: bool = False) -> str:
         """The path of a file, or the first that fits where ``*`` stands for anything within a name; empty for none."""
-        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-        if ".." in parts or name.startswith("/"):
+        parts = self._parts(name)
+        if not parts:
             return ""
-        return next(self._matches("", parts, starred), "") if parts else ""
+        found = next(self._matches("", parts, starred), "")
+        if not found and parts[0] == self._root.absolute().name:  # the folder's own name before it
+            found = next(self._matches("", parts[1:], starred), "") if parts[1:] else ""
+        return found
 
-    def images(self, under: str = "") -> Iterator[str]:
-        """Every image, sorted by path; hidden ones are not seen."""
-        for name in self._listing(under):
-            path = f"{under}{name}"
-            if name.startswith("."):
+    def _parts(self, name: str) -> list[str]:
+        """The parts of a path in the folder, which a whole path of a file that lies there has too; none elsewhere."""
+        if name.startswith("/"):
+            for root in dict.fromkeys((self._root.absolute(), self._root.resolve())):
+                if PurePosixPath(name).is_relative_to(root):
+                    name = PurePosixPath(name).relative_to(root).as_posix()
+                    break
+            else:
+                return []
+        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        return [] if ".." in parts else parts
+
+    def images(self) -> Iterator[str]:
+        """Every picture, those of kinds that are not read too, sorted by path; hidden ones are not seen.
+
+        Each real folder is entered once, whatever links lead to it: by its own path where it has one in here.
+        """
+        entered = set[tuple[int, int]]()
+        found, links = list[str](), list[str]()
+        todo = [""]
+        while todo or links:
+            if not todo:
+                todo = [links.pop(0)]
+            under = todo.pop()
+            status = (self._root / under).stat()
+            if (status.st_dev, status.st_ino) in entered:
                 continue
-            if name.endswith("/"):
-                yield from self.images(path)
-            elif name.lower().endswith(EXTENSIONS):
-                yield path
+            entered.add((status.st_dev, status.st_ino))
+            for name in self._listing(under):
+                path = f"{under}{name}"
+                if name.startswith("."):
+                    continue
+                if name.endswith("/"):
+                    (links if (self._root / path[:-1]).is_symlink() else todo).append(path)
+                elif name.lower().endswith((*EXTENSIONS, *OTHERS)):
+                    found.append(path)
+        yield from sorted(found)
 
     def read(self, path: str) -> bytes:
         """The bytes of a file.
@@ -47,6 +86,8 @@ class Files:
         if ".." in PurePosixPath(path).parts or path.startswith("/"):
             raise DamagedError(f"{path} is outside of the folder")
         try:
+            if not (self._root / path).is_file() and (self._root / path).exists():
+                raise DamagedError(f"{path} is no regular file")
             return (self._root / path).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise DamagedError(f"no file {path}") from None
@@ -56,7 +97,12 @@ class Files:
     def _matches(self, under: str, parts: list[str], starred: bool) -> Iterator[str]:
         """The paths that fit, sorted; the listing of a folder ends its folders' names in ``/``."""
         wanted = parts[0] + "/" * (len(parts) > 1)
-        for name in self._fitting(self._listing(under), wanted, starred):
+        listing = self._listing(under)
+        fitting = list(self._fitting(listing, wanted, starred))
+        if not fitting and not wanted.isascii():  # composed here and decomposed on disk, as macOS has it, or otherwise
+            same = unicodedata.normalize("NFC", wanted)
+            fitting = [name for name in listing if unicodedata.normalize("NFC", name) == same]
+        for name in fitting:
             if len(parts) > 1:
                 yield from self._matches(under + name, parts[1:], starred)
             else:
@@ -70,13 +116,14 @@ class Files:
         for place in range(bisect_left(names, prefix), len(names)):
             name = names[place]
             if not name.startswith(prefix) or (not pattern and name != wanted):
-                return
+                break
             if not pattern or pattern.fullmatch(name):
                 yield name
 
     def _list(self, under: str) -> list[str]:
         try:
             with os.scandir(self._root / under) as entries:
-                return sorted(entry.name + "/" * entry.is_dir() for entry in entries)
+                there = [entry for entry in entries if entry.is_dir() or entry.is_file()]  # no pipe, no device
+                return sorted(entry.name + "/" * entry.is_dir() for entry in there)
         except OSError:
             return []

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, ManifestError
-from synthgen.real.sources import text
+from synthgen.real.sources import known, text
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 _STEM = ".stem"
@@ -65,5 +65,5 @@ def filled(names: Sequence[str], values: Mapping[str, Any]) -> Iterator[tuple[st
 
 def _cell(field: str, values: Mapping[str, Any]) -> str:
     if field in values or not field.endswith(_STEM):
-        return text(values.get(field))
+        return known(values.get(field))
     return PurePosixPath(text(values.get(field.removesuffix(_STEM)))).stem

@@ -1,8 +1,9 @@
 """Metadata in files, CSV, JSON or Parquet: read as rows, and joined on the columns they share."""
 
 import csv
-import io
 import json
+import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,16 @@ from typing import Any
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, ManifestError, one_line
+from synthgen.real.sources import _delimited as _delimited_text
+from synthgen.real.sources import known
+from synthgen.vision.images import file_signatures
 
 Values = dict[str, Any]
-_LONGEST_CELL = 16 * 1024 * 1024
-
 _PLACE = "real.metadata"
+_NAMELESS = re.compile(r"(?i)unnamed: \d+")  # what pandas calls an index that was saved without a name
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+_NO_TABLES = ("HTML", "XML", "SVG", "PDF", "ZIP", "gzip", "only zero bytes")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,10 @@ def read(path: Path, shown: str) -> Table:
         said = f"can't tell what `{shown}` holds; {near(path.suffix, filter(None, _READERS))}"
         raise ManifestError(Fault.at(_PLACE, said, "unsupported"))
     try:
+        with path.open("rb") as file:
+            found = file_signatures.kind(file.read(4096))
+        if found in _NO_TABLES or "Git LFS" in found:
+            raise ValueError(f"not a table: {found}")
         return reader(path)
     except OSError as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {error.strerror or error}", "not_found")) from None
@@ -55,35 +65,46 @@ def read(path: Path, shown: str) -> Table:
 def joined(one: Table, other: Table, shown: str) -> Table:
     """Each row with what a second table says of it: all rows of the first, once for each that fits of the second.
 
+    A key of which any part is empty, or one of the words for what nobody knows, fits nothing.
+
     Raises:
-        ManifestError: They share no column.
+        ManifestError: They share no column, or no row of one fits any of the other.
     """
-    shared = [name for name in one.columns if name in other.columns]
+    shared = [name for name in one.columns if name in other.columns and name and not _NAMELESS.fullmatch(name)]
     if not shared:
         raise ManifestError(Fault.at(_PLACE, f"{shown} shares no column with the metadata before it", "conflict"))
     fitting = defaultdict[tuple[str, ...], list[Values]](list)
     for row in other.rows:
         fitting[_key(row, shared)].append(row)
+    unknown = [key for key in fitting if not all(key)]
+    nothing = [row for key in unknown for row in fitting.pop(key)]
+    asked = dict.fromkeys(key for row in one.rows if all(key := _key(row, shared)))
+    fits = [key for key in asked if key in fitting]
+    on = ", ".join(shared)
+    if one.rows and other.rows and not fits:
+        here, there = (", ".join(next(iter(keys), ("nothing",))) for keys in (asked, fitting))
+        said = (
+            f"no row of {shown} fits any of the metadata before it by {on}: `{here[:60]}` there, `{there[:60]}` in it"
+        )
+        raise ManifestError(Fault.at(_PLACE, said, "conflict"))
+    if nothing:
+        _log.warning("%s: %s rows without %s say nothing of any image", shown, f"{len(nothing):,}", on)
+    several = [key for key in fits if len(fitting[key]) > 1]
+    if several:
+        first = ", ".join(several[0])[:60]
+        _log.warning("%s: %s is there in several rows for %s values, as `%s`", shown, on, f"{len(several):,}", first)
     rows = tuple(more | row for row in one.rows for more in fitting.get(_key(row, shared), [{}]))
     return Table(tuple(dict.fromkeys([*one.columns, *other.columns])), rows)
 
 
 def _key(row: Values, shared: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(row.get(name, "")).strip() for name in shared)
+    """What a row is joined by; ``1001.0``, which a column of numbers with gaps makes of ``1001``, is that."""
+    cells = (known(row.get(name, "")) for name in shared)
+    return tuple(_WHOLE.sub(r"\1", cell) for cell in cells)
 
 
 def _delimited(path: Path) -> Table:
-    """A table whose first line is its header, of which the first tab, semicolon or comma is what separates."""
-    csv.field_size_limit(_LONGEST_CELL)
-    content = path.read_text(encoding="utf-8-sig")
-    header = content.partition("\n")[0]
-    delimiter = min((mark for mark in "\t;," if mark in header), key=header.index, default=",")
-    rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
-    columns = tuple(name.strip() for name in next(rows, ()))
-    if not columns:
-        raise ValueError("no header in the first line")
-    blank = ("",) * len(columns)
-    return Table(columns, tuple(dict(zip(columns, (*row, *blank), strict=False)) for row in rows if row))
+    return Table(*_delimited_text.parse(path.read_text(encoding="utf-8-sig")))
 
 
 def _lines(path: Path) -> Table:

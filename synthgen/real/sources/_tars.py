@@ -25,6 +25,12 @@ class TarMember:
     key: str
     values: dict[str, Any]
     members: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+    @property
+    def broken(self) -> bool:
+        """Whether its JSON can't be read."""
+        return "broken" in self.read
 
 
 def named(written: str, base: Path) -> Iterator[str]:
@@ -85,18 +91,23 @@ def _own(key: str, tar: str) -> dict[str, Any]:
 
 def _add(sample: TarMember, extension: str, member: tarfile.TarInfo, file: BinaryIO, tar: str) -> None:
     """Take up a member: metadata by what they say, others by where they lie."""
+    if extension in sample.members or (extension in ("json", *_TEXTS) and extension in sample.read):
+        said = f"has `{member.name}` twice; unpack it and pack it again, so that each image has its own labels"
+        raise InputError(Fault.at(tar, said, "duplicate"))
     if extension not in ("json", *_TEXTS) or member.size > _LARGEST:
         sample.members.setdefault(extension, f"{tar}#{member.offset_data}+{member.size}")
         return
     file.seek(member.offset_data)
-    text = file.read(member.size).decode("utf-8", "replace").strip()
+    sample.read.add(extension)
+    text = file.read(member.size).decode("utf-8-sig", "replace").strip()
     if extension != "json":
         sample.values[extension] = text
         return
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        return  # a sample without metadata has no label, and is counted as such
+        sample.read.add("broken")
+        return
     sample.values.update(values if isinstance(values, dict) else {"json": values})
 
 

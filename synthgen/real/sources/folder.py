@@ -1,5 +1,6 @@
 """Images in a folder, with CSV, TSV, JSON lines, JSON or Parquet metadata; without any, a sub-folder a label."""
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -10,10 +11,11 @@ from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow, _patterns, _tables
-from synthgen.real.sources._files import Files
+from synthgen.real.sources._files import OTHERS, Files
 from synthgen.real.sources._tables import Table
 
 _Text = Annotated[str, Field(min_length=1)]
+_log = logging.getLogger(__name__)
 _CONVENTIONAL = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -107,7 +109,7 @@ class FolderReader:
     def _found(self, patterns: Sequence[str], values: Mapping[str, object]) -> list[tuple[str, str]]:
         """The path and the fault of each file that a row names."""
         names = [(name, self._files.find(name, starred)) for name, starred in _patterns.filled(patterns, values)]
-        return [(path or name, "" if path else f"no file {name}") for name, path in names]
+        return [(path or name, _fault(path, name)) for name, path in names]
 
     def _table(self) -> Table:
         if self._held is None:
@@ -126,13 +128,24 @@ class FolderReader:
     def _metadata(self) -> list[str]:
         given = self._settings.metadata
         if given is None:
-            return [name for name in _CONVENTIONAL if self._files.find(name)][:1]
+            found = [name for name in _CONVENTIONAL if self._files.find(name)]
+            if len(found) > 1:
+                _log.warning("real.metadata: %s is read, and not %s beside it", found[0], ", ".join(found[1:]))
+            return found[:1]
         return [given] if isinstance(given, str) else given
 
     def _file(self, name: str) -> Path:
         """A file of metadata: in the folder of the images, or else beside the manifest."""
         places = [self._root / Path(name).expanduser(), self._base / Path(name).expanduser()]
         return next((place for place in places if place.is_file()), places[0])
+
+
+def _fault(path: str, name: str) -> str:
+    """Why a file can't be read, as far as its name shows."""
+    if not path:
+        return f"no file {name}"
+    kind = OTHERS.get(PurePosixPath(path).suffix.lower())
+    return f"{kind}; convert it to JPEG or PNG" if kind else ""
 
 
 def _by_folder(path: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from synthgen.core.yaml_documents import near
-from synthgen.errors import ManifestError
+from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow, _tars
 from synthgen.real.sources._files import EXTENSIONS
@@ -49,7 +49,18 @@ class TarReader:
         Raises:
             InputError: There are no such tars, or one can't be read.
         """
-        return list(dict.fromkeys(name for sample in self._samples() for name in sample.values))
+        found = list(dict.fromkeys(name for sample in self._samples() for name in sample.values))
+        dotted = next((name for one in self._samples() for name in one.members if name.endswith(".json")), "")
+        if dotted and not any(one.read for one in self._samples()):
+            raise ManifestError(
+                Fault.at(
+                    "real.path",
+                    f"no sample has a `json`; what follows the first dot of a name is its extension, here `{dotted}`: "
+                    "rename the members so that their keys hold no dot",
+                    "unsupported",
+                )
+            )
+        return found
 
     def rows(self) -> Iterator[SourceRow]:
         """Every image of every sample.
@@ -66,6 +77,12 @@ class TarReader:
             names = images or _conventional(sample, masks)
             found = [sample.members[name] for name in names if name in sample.members] or [""]
             mask = next((sample.members[name] for name in masks if name in sample.members), "")
+            stem = PurePosixPath(sample.key).name
+            if sample.broken:
+                yield SourceRow("", stem, sample.values, sample.key, fault="its JSON can't be read")
+                continue
+            for _ in range(0 if images else len(_pictures(sample, masks)) - 1):
+                yield SourceRow("", stem, sample.values, sample.key, fault="a further image of its sample")
             for place in found:
                 yield SourceRow(place, PurePosixPath(sample.key).name, sample.values, sample.key, mask)
 
@@ -99,6 +116,11 @@ class TarReader:
 
 def _conventional(sample: TarMember, masks: Collection[str]) -> list[str]:
     """The extension of a sample's image: one that is no more than a format's, or else ends in one."""
+    return _pictures(sample, masks)[:1]
+
+
+def _pictures(sample: TarMember, masks: Collection[str]) -> list[str]:
+    """The extensions of a sample's images, that of the one that counts first."""
     others = [extension for extension in sample.members if extension not in masks]
     plain = [extension for extension in others if f".{extension}" in EXTENSIONS]
-    return (plain or [extension for extension in others if extension.endswith(EXTENSIONS)])[:1]
+    return plain or [extension for extension in others if extension.endswith(EXTENSIONS)]

@@ -37,7 +37,7 @@ def extract(
         items: Each image's sha256 in hexadecimal and what gives its pixels, uint8 (height, width, 3), when it is not
             cached. The same sha256 is computed once.
         backbone: What computes.
-        cache: A folder, made where it is not there.
+        cache: A folder, made where it is not there; where it can't be written, nothing is kept.
         progress: Called with how many images are there and how many there are in all.
 
     Raises:
@@ -47,15 +47,21 @@ def extract(
 
     readers = {_checked(sha256): read for sha256, read in items}
     folder = cache / hashlib.sha256(backbone.digest.encode()).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic.sweep(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.sweep(folder)
+    except OSError as error:
+        _log.info("features are not kept: %s", error)
     known = {name: row for name, row in _cached(folder, backbone.dim) if name in readers}
     todo = [name for name in readers if name not in known]
     _tell(progress, len(known), len(readers))
     for start in range(0, len(todo), PART):
         names = todo[start : start + PART]
         rows = _computed(names, readers, backbone)
-        atomic.write(folder / _part_name(names), _packed(names, rows))
+        try:
+            atomic.write(folder / _part_name(names), _packed(names, rows))
+        except OSError as error:
+            _log.info("features are not kept: %s", error)
         known |= zip(names, rows, strict=True)
         _tell(progress, len(known), len(readers))
     if not items:

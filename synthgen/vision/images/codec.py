@@ -105,12 +105,16 @@ def psnr(one: Pixels, other: Pixels) -> float:
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
-def blank(pixels: Pixels) -> str:
+def blank(pixels: Pixels, extremes: Pixels | None = None) -> str:
     """``black`` or ``flat`` where an image shows nothing, otherwise empty.
 
     Black: no value above 16 of 255. Flat: within each channel, values differ by 8 at the most.
+
+    Args:
+        pixels: uint8 RGB, shape (height, width, 3).
+        extremes: The lowest and the highest value of each channel, shape (2, 3), where they are known already.
     """
-    if int(pixels.max()) <= _BLACK:
+    low, high = (pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))) if extremes is None else extremes
+    if int(high.max()) <= _BLACK:
         return "black"
-    spread = pixels.max(axis=(0, 1)).astype(int) - pixels.min(axis=(0, 1)).astype(int)
-    return "flat" if int(spread.max()) <= _FLAT else ""
+    return "flat" if int((high.astype(int) - low.astype(int)).max()) <= _FLAT else ""

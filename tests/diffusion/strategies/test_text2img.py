@@ -274,7 +274,7 @@ def test_reproduce_says_identical(unbroken: Path, plan_of_six: Plan) -> None:
 def test_reproduce_says_how_far_off(unbroken: Path, plan_of_six: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made with another number of steps, an image is not called the same, and the PSNR says how far it is."""
     honest = schedulers.fresh
-    monkeypatch.setattr(schedulers, "fresh", lambda _, own: honest("lcm", own))
+    monkeypatch.setattr(schedulers, "fresh", lambda _, own, _spacing: honest("lcm", own))
     made = reproduce(unbroken, plan_of_six.entries["text"].sample(6).key, study.EXTENSIONS)
     assert not made.identical
     assert not made.within_tolerance

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.core import yaml_documents
 from synthgen.errors import InputError
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Source
@@ -66,6 +67,19 @@ def test_what_is_left_out_is_counted(given_rows: Callable[..., Any]) -> None:
         "no skin tone of the manifest": 1,
         "not among the values of `where`": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("[yes]", ["a", "d", "e"]), ('["yes"]', ["a"]), ("[no]", ["b"]), ("[yes, maybe]", ["a", "c", "d", "e"])],
+)
+def test_yes_of_the_manifest_is_yes_of_the_data(written: str, kept: list[str], given_rows: Callable[..., Any]) -> None:
+    """YAML reads `yes` as a truth value, which every word for it in the data is; a quoted one is that word alone."""
+    said = {"a": "Yes", "b": "no", "c": "maybe", "d": "true", "e": True, "f": ""}
+    rows = [row(f"{name}.png", fitzpatrick=1, consent=value) for name, value in said.items()]
+    found = given_rows(rows, {"where": yaml_documents.parse(f"consent: {written}", "manifest")})
+    assert [one.id for one in found.sources] == kept
+    assert found.left_out == {"not among the values of `where`": 6 - len(kept)}
 
 
 def test_a_strange_tone_is_a_fault_of_its_row(given_rows: Callable[..., Any]) -> None:

@@ -167,4 +167,4 @@ def test_odd_members_are_passed_over(
     tar(tmp_path / "shards/train-0.tar", members)
     found = index(REAL)
     assert [(one.id, one.fault) for one in found.sources] == [("a", "")]
-    assert found.left_out == {"no label of the manifest": 1}
+    assert found.left_out == {"its JSON can't be read": 1}

@@ -1,0 +1,301 @@
+"""Whether the models that a plan names can be loaded, and what they take, before any weights are downloaded.
+
+Read are listings, configurations and headers: of a folder, of what was downloaded before, or of the Hub. Where none of
+these can be had it is said that a model was not checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from synthgen.core import hub, model_folder
+from synthgen.core.adapter_folder import EMBEDDINGS, LORA, Adapter
+from synthgen.core.model_folder import ModelFacts
+from synthgen.diffusion import memory
+from synthgen.diffusion.memory import Footprint
+from synthgen.diffusion.pipelines import Task, UnreachableError, check_channels, choose_variant, pipeline_class, resolve
+from synthgen.diffusion.pipelines.loading import NamesModel
+from synthgen.diffusion.pipelines.weight_files import Repository, loaded_files, missing_shards, stored_dtypes
+from synthgen.errors import Fault, InputError, UnavailableError
+from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import StrategySettings
+
+_ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
+_TO_K = re.compile(r"attn2[._]to_k[._](?:lora_A|lora_down|lora\.down)(?:\.[^.]+)?\.weight$")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What is known of a model of a plan before it is loaded.
+
+    Attributes:
+        name: As the manifest writes it.
+        used_by: The places of the manifest that name it.
+        note: Why it was not checked; empty where it was.
+        download: Bytes of weights that half precision reads; ``None`` where sizes are not known.
+        footprint: What it takes in half precision; ``None`` where its configuration says too little.
+        batch_sizes: By a card's size in GB the images that fit at once, 0 where not one does.
+    """
+
+    name: str
+    used_by: tuple[str, ...]
+    note: str = ""
+    download: int | None = None
+    footprint: Footprint | None = None
+    batch_sizes: Mapping[int, int] | None = None
+
+    def lines(self) -> Iterator[str]:
+        """What is known of it, a line each, for people."""
+        if self.note:
+            yield f"model {self.name}: {self.note}"
+            return
+        if self.footprint is None or self.batch_sizes is None:
+            yield f"model {self.name}: its files are there; whether it fits a card can't be told from its configuration"
+            return
+        fits = ", ".join(f"{card} GB {f'{size} at once' if size else 'no'}" for card, size in self.batch_sizes.items())
+        size = f"{self.download / 1e9:.1f} GB of weights to read, " if self.download else ""
+        yield f"model {self.name}: {size}{self.footprint.weights / memory.GIB:.1f} GiB on a GPU in half precision"
+        yield f"  images that fit a card of {fits}"
+
+
+def check(plan: Plan) -> list[ModelReport]:
+    """What is known of every model that a plan loads but the bundled one, each of them once.
+
+    Raises:
+        UnavailableError: One can't be loaded or can't do what it is for; one fault for each.
+    """
+    found: dict[tuple[str, str, int], ModelReport] = {}
+    faults = list[Fault]()
+    for where, named, settings, task in _named(plan):
+        if named.model.kind == "bundled":
+            continue
+        try:
+            report = _inspect(named, settings, task, plan.manifest.document.output.shard_samples)
+        except InputError as error:
+            faults += [fault if fault.path else fault.within(where) for fault in error.faults]
+            continue
+        pixels = report.footprint.pixels if report.footprint else 0
+        before = found.get(key := (report.name, named.revision, pixels))
+        found[key] = replace(before or report, used_by=(*(before.used_by if before else ()), where))
+    faults += _backbone(plan)
+    if faults:
+        raise UnavailableError(*faults)
+    return list(found.values())
+
+
+def _named(plan: Plan) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None]]:
+    """The places of a plan that name a model, with the settings and the task it has there."""
+    for entry in plan.entries.values():
+        task = getattr(entry.recipe.settings, "task", None)
+        if task is not None:
+            yield f"generate.{entry.name}", entry.recipe, entry.recipe.settings, task
+    for name, adapter in plan.adapter_plans.items():
+        yield f"finetune.{name}", adapter.entry, None, None
+
+
+def _inspect(
+    named: NamesModel, settings: StrategySettings | None, task: Task | None, shard_samples: int
+) -> ModelReport:
+    """What is known of one model.
+
+    Raises:
+        UnavailableError: It can't be loaded.
+        ManifestError: It can't do what it is for.
+    """
+    name = named.model.name
+    try:
+        repository = resolve(named, sizes=True)
+        read = _Configurations(named.model, repository)
+        index = read("model_index.json")
+    except UnreachableError:
+        return ModelReport(name, (), "not checked: the Hub can't be reached, and nothing of it was downloaded before")
+    if not index:
+        raise UnavailableError(f"model {name}: it has no model_index.json, so it is no diffusers pipeline")
+    _refuse_code(name, repository, index)
+    variants = {half: choose_variant(repository.files, half=half, model=name) for half in (True, False)}
+    for variant in dict.fromkeys(variants.values()):
+        if missing := missing_shards(repository.files, variant):
+            raise UnavailableError(f"model {name}: it lacks {missing[0]}, which its other files tell of; is it whole?")
+        _check_indices(name, repository, read, loaded_files(repository.files, variant))
+    backbone = next((part for part in model_folder.DENOISERS if f"{part}/config.json" in repository.files), "")
+    denoiser, vae = read(f"{backbone}/config.json") if backbone else {}, read("vae/config.json")
+    facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone)
+    if settings is not None and task is not None:
+        pipeline_class(task, facts.class_name, name)
+        check_channels(task, facts.in_channels, facts.latent_channels, name)
+        settings.fitted(facts)
+    if (adapter := getattr(named, "adapter", None)) is not None:
+        check_adapter(adapter, facts, denoiser, backbone)
+    report = ModelReport(name, ())
+    weights = _weights(named.model, repository, variants[True])
+    if weights is None:
+        return report
+    download = sum(repository.sizes[path] for paths in weights[1].values() for path in paths)
+    report = replace(report, download=download)
+    height, width = (getattr(settings, side, None) or facts.sample_size for side in ("height", "width"))
+    pixels = (height or 0) * (width or 0)
+    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    guided = getattr(settings, "guidance_scale", 2.0) > 1 and not facts.distilled
+    wide = facts.class_name.startswith("StableDiffusionXL") and vae.get("force_upcast", True)
+    step = memory.step_bytes(denoiser, pixels, factor, 2, guided=guided)
+    decode = memory.decode_bytes(vae, pixels, 4 if wide else 2)
+    if not (pixels and step and decode):
+        return report
+    footprint = Footprint(weights[0], step, decode, pixels)
+    fits = {card: footprint.on_card(card, shard_samples) for card in memory.CARDS}
+    return replace(report, footprint=footprint, batch_sizes=fits)
+
+
+class _Configurations:
+    """Reads the small JSON files of a repository."""
+
+    def __init__(self, model: ModelFacts, repository: Repository) -> None:
+        self._model, self._repository = model, repository
+
+    def __call__(self, path: str) -> dict[str, Any]:
+        """The content of a file; empty where the repository lists none of that name.
+
+        Raises:
+            UnavailableError: It is not JSON, or the Hub does not give it.
+            UnreachableError: The Hub can't be reached any more.
+        """
+        if path not in self._repository.files:
+            return {}
+        name = self._model.name
+        try:
+            content = json.loads(self._file(path).read_bytes())
+        except (ValueError, OSError) as error:
+            raise UnavailableError(f"model {name}: {path} can't be read: {error}") from None
+        if not isinstance(content, dict):
+            raise UnavailableError(f"model {name}: {path} is no JSON object")
+        return content
+
+    def _file(self, path: str) -> Path:
+        if self._repository.folder is not None:
+            return self._repository.folder / path
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError
+
+        name = self._model.name
+        try:
+            return Path(hf_hub_download(name, path, revision=self._repository.revision))
+        except GatedRepoError:
+            raise UnavailableError(
+                f"model {name}: gated; accept its terms at https://huggingface.co/{name} and log in with "
+                "`hf auth login`"
+            ) from None
+        except (LocalEntryNotFoundError, hub.http_error(), OSError) as error:
+            raise UnreachableError(f"model {name}: {path}: {error}") from None
+
+
+def _refuse_code(name: str, repository: Repository, index: Mapping[str, Any]) -> None:
+    """Refuse a pipeline, or a part, that is made by code of the repository's own.
+
+    Raises:
+        UnavailableError: There is such code.
+    """
+    parts = {part: value[0] for part, value in index.items() if isinstance(value, list) and value and value[0]}
+    files = set(repository.files)
+    own = [part for part, module in parts.items() if {f"{module}.py", f"{part}/{module}.py"} & files]
+    if own:
+        said = ", ".join(sorted(own)).replace("_class_name", "pipeline")
+        raise UnavailableError(
+            f"model {name}: its {said} is code of its own, which is not run "
+            "(`trust_remote_code`); choose a model of diffusers' own classes"
+        )
+
+
+def _check_indices(
+    name: str, repository: Repository, read: _Configurations, loaded: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Refuse an index of weights that tells of files that are not there.
+
+    Raises:
+        UnavailableError: It does.
+    """
+    for paths in loaded.values():
+        stem = re.sub(r"-\d{5}-of-\d{5}", "", paths[0])
+        if stem == paths[0]:
+            continue
+        part, _, base = stem.rpartition("/")
+        beside = {f"{stem}.index.json", f"{part}/{base.replace('.fp16', '').replace('.safetensors', '')}"
+                  f".safetensors.index.fp16.json"}  # fmt: skip
+        indices = [path for path in repository.files if path in beside]
+        if not indices:
+            raise UnavailableError(f"model {name}: the index of {paths[0]} is missing; is it whole?")
+        weight_map = read(indices[0]).get("weight_map")
+        told = set(weight_map.values()) if isinstance(weight_map, dict) else {"a `weight_map`"}
+        lacking = sorted(str(one) for one in told if f"{part}/{one}" not in repository.files)
+        if lacking:
+            raise UnavailableError(f"model {name}: {indices[0]} tells of {lacking[0]}, which is not there")
+
+
+def _weights(model: ModelFacts, repository: Repository, variant: Any) -> tuple[int, dict[str, tuple[str, ...]]] | None:
+    """Bytes of all weights in half precision, and the files they are read from; ``None`` where sizes are not known."""
+    loaded = loaded_files(repository.files, variant)
+    paths = [path for each in loaded.values() for path in each]
+    if any(path not in repository.sizes for path in paths):
+        return None
+    dtypes = stored_dtypes(model, repository, loaded)
+    return sum(repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths), loaded
+
+
+def check_adapter(adapter: Adapter, facts: ModelFacts, denoiser: Mapping[str, Any], backbone: str) -> None:
+    """Refuse an adapter that was made for another kind of denoiser, as far as its file's header shows.
+
+    Raises:
+        UnavailableError: It was.
+    """
+    from synthgen.diffusion.pipelines.weight_files import shapes
+
+    if adapter.folder is None or not backbone:
+        return
+    path = adapter.folder / LORA
+    if not path.is_file() or any(adapter.folder.glob(EMBEDDINGS)):
+        return
+    found = shapes(path)
+    other = next(part for part in model_folder.DENOISERS if part != backbone)
+    marks = {"unet": ("unet.", "lora_unet_"), "transformer": ("transformer.", "lora_transformer_")}
+    if any(key.startswith(marks[other]) for key in found) and not any(key.startswith(marks[backbone]) for key in found):
+        raise UnavailableError(f"adapter {adapter}: it is for a {other}, model {facts.name} has a {backbone}")
+    wanted = denoiser.get("cross_attention_dim")
+    widths = {shape[-1] for key, shape in found.items() if _TO_K.search(key) and shape}
+    if isinstance(wanted, int) and widths and widths != {wanted}:
+        raise UnavailableError(
+            f"adapter {adapter}: it reads embeddings {min(widths)} wide, model {facts.name} gives {wanted}; "
+            "it was trained on a model of another family"
+        )
+
+
+def _backbone(plan: Plan) -> list[Fault]:
+    """Why the classifier that a study starts from can't be loaded, where it is on the Hub, and the Hub can be asked."""
+    study = plan.manifest.document.evaluate
+    if study is None:
+        return []
+    learner = study.learner
+    if "/" not in learner.network or Path(learner.network).is_dir() or not hub.MODEL_ID.fullmatch(learner.network):
+        return []
+    try:
+        files = resolve(_Named(ModelFacts(learner.network, "hub"), learner.revision), sizes=True).files
+    except UnreachableError:
+        return []
+    except UnavailableError as error:
+        return [fault.within("evaluate.learner.backbone") for fault in error.faults]
+    if any(path.endswith(".safetensors") and "/" not in path for path in files):
+        return []
+    said = f"{learner.network}: it has no safetensors, and pickled weights are not read; choose another checkpoint"
+    return [Fault.at("evaluate.learner.backbone", said, "unavailable")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    model: ModelFacts
+    revision: str
+
+
+__all__ = ["ModelReport", "check", "check_adapter"]

