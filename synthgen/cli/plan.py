@@ -88,9 +88,9 @@ def _table(entry: Any) -> Any:
 
     tones = list(dict.fromkeys(cell.tone for cell in entry.cells))
     counts = {(cell.label, cell.tone): cell.count for cell in entry.cells}
-    on_top = ", ".join(dict.fromkeys(one.name for one in entry.adapters.values() if one))
-    made_with = entry.recipe.made_with
-    made_by = f"{made_with} with {on_top}" if on_top else made_with
+    made_by = entry.made_by
+    if not entry.recipe.settings.uses_model:
+        made_by = " with ".join(filter(None, (entry.recipe.model.name, made_by)))
     table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(made_by)}", box=SIMPLE)
     table.title_justify = "left"
     table.add_column("label \\ skin tone")
