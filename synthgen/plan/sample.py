@@ -51,7 +51,8 @@ class Recipe:
     @property
     def made_with(self) -> str:
         """The names of all that its images are made with but the adapters of single labels."""
-        return " with ".join([self.model.name, *(part.model.name for part in self.parts.values())])
+        parts = ", ".join(part.model.name for part in self.parts.values())
+        return f"{self.model.name} with {parts}" if parts else self.model.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,15 @@ def test_an_accelerator_brings_its_sampling(
     assert tuple(getattr(found, key) for key in keys) == sampled
 
 
+def test_all_that_an_entry_is_made_with_is_named(make_plan: Plan, loras: tuple[str, str]) -> None:
+    """As the plan and the card say it."""
+    keys = {"accelerate": loras[1], "vae": str(bundled())}
+    named = f"phantom with {loras[1]}, {bundled()}"
+    assert entry(make_plan, **keys).made_by == named
+    assert entry(make_plan, **keys, adapter=loras[0]).made_by == f"{named}, own"
+    assert entry(make_plan, adapter=loras[0]).made_by == "phantom with own"
+
+
 def test_settings_beside_an_accelerator_hold(make_plan: Plan, loras: tuple[str, str]) -> None:
     """A name alone is enough, and what `settings` says is not overruled by a default."""
     found = entry(make_plan, {"num_inference_steps": 2}, accelerate=loras[1]).recipe.settings
