@@ -116,8 +116,8 @@ _DEVICE_OPTIONS = (
         "--attention",
         default="auto",
         show_default=True,
-        type=click.Choice(["auto", "sdpa", "xformers"]),
-        help="auto: PyTorch's scaled_dot_product_attention, itself memory-efficient.",
+        type=click.Choice(["auto", "sdpa", "cudnn", "flash-3", "xformers"]),
+        help="auto: sdpa, PyTorch's scaled_dot_product_attention; cudnn and flash-3 for transformers (Flux) on CUDA.",
     ),
     click.option(
         "--batch-size",

@@ -60,7 +60,7 @@ def missed(outcome: "Survivors", *, parity: bool) -> Iterator[str]:
 def _cells(outcome: "Survivors", entry: str) -> Any:
     """A row for each label, a column for each skin tone: how many of how many are accepted."""
     cells = [cell for cell in outcome.cells if cell.entry == entry]
-    tones = list(dict.fromkeys(cell.skin_tone for cell in cells))
+    tones = [name for *_, name in sorted({(not cell.tone, cell.tone, cell.skin_tone) for cell in cells})]
     table = _table(f"{entry}: accepted / judged", ["label \\ skin tone"], [*tones, "all"])
     for label in dict.fromkeys(cell.label for cell in cells):
         row = {cell.skin_tone: cell for cell in cells if cell.label == label}

@@ -86,11 +86,10 @@ def _table(entry: Any) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    tones = list(dict.fromkeys(cell.tone for cell in entry.cells))
+    tones = sorted({cell.tone for cell in entry.cells}, key=lambda tone: (not tone, tone))
     counts = {(cell.label, cell.tone): cell.count for cell in entry.cells}
-    on_top = ", ".join(dict.fromkeys(one.name for one in entry.adapters.values() if one))
-    made_by = f"{entry.recipe.model.name} with {on_top}" if on_top else entry.recipe.model.name
-    table = Table(title=f"{entry.name}: {entry.recipe.strategy}, {escape(made_by)}", box=SIMPLE)
+    made_by = ", ".join(filter(None, (entry.recipe.strategy, entry.made_by)))
+    table = Table(title=f"{entry.name}: {escape(made_by)}", box=SIMPLE)
     table.title_justify = "left"
     table.add_column("label \\ skin tone")
     for column in [*(tone or "unknown" for tone in tones), "all"]:

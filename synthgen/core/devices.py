@@ -11,13 +11,15 @@ from synthgen.core.releases import __version__
 from synthgen.errors import Fault, InputError, UnavailableError, counted
 
 DType = Literal["float32", "bfloat16", "float16"]
-Attention = Literal["sdpa", "xformers", "none"]
+Attention = Literal["sdpa", "cudnn", "flash-3", "xformers", "none"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ATTENTION = ("auto", "sdpa", "xformers")
+ATTENTION = ("auto", "sdpa", "cudnn", "flash-3", "xformers")
+_ATTENTION_PACKAGES = {"flash-3": "flash_attn_3", "xformers": "xformers"}
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PACKAGES = ("synthgen", "torch", "diffusers", "transformers", "numpy", "pillow")
 
+_LATER = ("variant", "fused", "parts")  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
 _GPU_MAX_BATCH = 128
@@ -34,6 +36,7 @@ class Device:
         bf16: Whether it computes in bfloat16 at speed.
         threads: Threads that torch uses on the CPU.
         xformers: Whether xformers is installed beside it.
+        flash_3: Whether FlashAttention 3 is, the package ``flash_attn_3``.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class Device:
     bf16: bool
     threads: int
     xformers: bool
+    flash_3: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class DeviceRequest:
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         dtype: ``auto``, ``fp16``, ``bf16`` or ``fp32``, or torch's own names of these.
-        attention: ``auto``, ``sdpa`` or ``xformers``.
+        attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together.
         pinned: Whether it repeats what a run pins, which is what a strategy of one's own may call anything.
 
@@ -100,6 +104,7 @@ class Environment:
         adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
         variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
         fused: Whether a LoRA is added to the model's own weights once, and not computed beside them in every pass.
+        parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``.
     """
 
     device: str
@@ -113,10 +118,11 @@ class Environment:
     adapters: dict[str, str] = field(default_factory=dict)
     variant: Literal["", "fp16"] = ""
     fused: bool = False
+    parts: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; what runs had before there was another choice is not written."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("variant", "fused")}
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
 def decide(
@@ -132,7 +138,7 @@ def decide(
 
     On CUDA fp16, or bf16 where the weights are stored so: a model that was trained in bf16 may give NaN in fp16. bf16
     on a CPU that has it in hardware; fp32 otherwise. PyTorch's scaled_dot_product_attention (itself memory-efficient)
-    unless xformers is asked for.
+    unless cuDNN's, FlashAttention 3 or xformers is asked for.
 
     Args:
         device: The device.
@@ -145,15 +151,18 @@ def decide(
     Raises:
         UnavailableError: A request can't be had on this device; it is never quietly replaced.
     """
+    dtype = choose_dtype(device, request.dtype, stored_dtype)
+    attention = _attention(device, request.attention, dtype)
+    package = _ATTENTION_PACKAGES.get(attention)
     return Environment(
         device=device.kind,
         device_name=device.name,
-        dtype=choose_dtype(device, request.dtype, stored_dtype),
-        attention=_attention(device, request.attention),
+        dtype=dtype,
+        attention=attention,
         batch_size=request.batch_size or auto_batch_size(device, pixels, shard_samples),
         threads=device.threads,
         model_revision=model_revision,
-        versions=versions(),
+        versions=versions() | ({package: _installed(package)} if package else {}),
     )
 
 
@@ -223,19 +232,20 @@ def describe(request: str = "auto") -> Device:
     kind = there[0] if request == "auto" else request
     if kind not in there:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")
-    threads, xformers = torch.get_num_threads(), find_spec("xformers") is not None
+    threads = torch.get_num_threads()
+    xformers, flash_3 = (find_spec(package) is not None for package in ("xformers", "flash_attn_3"))
     if kind == "cuda":
         gc.collect()
         torch.cuda.empty_cache()  # what earlier work of this process left over is free as well
         free, _ = torch.cuda.mem_get_info()
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers)
+        return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers, flash_3)
     free = psutil.virtual_memory().available
     capability = torch.backends.cpu.get_cpu_capability()
     flags = _cpu_flags() if os.name == "posix" else ""
     bf16 = "avx512_bf16" in flags or "amx_bf16" in flags
     name = f"cpu {capability}" if kind == "cpu" else kind
-    return Device(kind, name, free, bf16, threads, xformers)
+    return Device(kind, name, free, bf16, threads, xformers, flash_3)
 
 
 def _cpu_flags() -> str:
@@ -263,15 +273,22 @@ def choose_dtype(device: Device, request: str, stored_dtype: str = "") -> DType:
     return dtype
 
 
-def _attention(device: Device, request: str) -> Attention:
-    if request != "xformers":
+def _attention(device: Device, request: str, dtype: DType) -> Attention:
+    if request in ("auto", "sdpa"):
         return "sdpa"
+    attention = cast(Attention, request)
     if device.kind != "cuda":
         raise UnavailableError(
-            f"--attention xformers: needs a CUDA device, this is {device.kind}; leave it out or use sdpa"
+            f"--attention {attention}: needs a CUDA device, this is {device.kind}; leave it out or use sdpa"
         )
-    if not device.xformers:
+    if attention == "xformers" and not device.xformers:
         raise UnavailableError(
             "--attention xformers: xformers is not installed; pip install 'synthgen[cuda]' or use sdpa"
         )
-    return "xformers"
+    if attention == "flash-3" and not device.flash_3:
+        raise UnavailableError(
+            "--attention flash-3: FlashAttention 3 (the package flash_attn_3) is not installed; install it or use sdpa"
+        )
+    if attention in ("cudnn", "flash-3") and dtype == "float32":
+        raise UnavailableError(f"--attention {attention}: computes in fp16 and bf16 alone, not in fp32; use sdpa")
+    return attention

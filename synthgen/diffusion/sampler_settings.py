@@ -158,7 +158,9 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
         model_revision=repository.revision,
         stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
     )
-    return replace(decided, variant=variant, fused=recipe.adapter is not None)
+    parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
+    fused = recipe.adapter is not None or recipe.accelerator is not None
+    return replace(decided, variant=variant, fused=fused, parts=parts)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

@@ -33,6 +33,7 @@ def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
         image_sha256=sha256,
         model_revision=entry.environment.model_revision,
         generator=f"synthgen {entry.environment.versions.get('synthgen', __version__)}",
+        part_revisions=entry.environment.parts,
     )
     outcome = SampleOutcome(sample.key, "made", sample.attempt, made.outcomes, sha256)
     files = {

@@ -129,6 +129,13 @@ class DatasetFiles:
                 found[name]["weights_sha256"] = sha256
         return found
 
+    def _parts(self) -> dict[str, dict[str, str]]:
+        """What entries were made with beside model and adapter, by entry and key: name and commit, or sha256."""
+        revisions = {name: summary.environment.get("parts", {}) for name, summary in self.found.entries.items()}
+        entries = self.found.plan.entries.items()
+        found = {name: entry.recipe.named_parts(revisions.get(name, {})) for name, entry in entries}
+        return {name: parts for name, parts in found.items() if parts}
+
     def _provenance(self, facts: CardFacts, files: dict[str, dict[str, Any]]) -> bytes:
         plan, entries = self.found.plan, self.found.entries
         document = plan.manifest.document
@@ -141,6 +148,7 @@ class DatasetFiles:
             "adapters": self._adapters(),
             "models": sorted({entry.recipe.model.name for entry in plan.entries.values()}),
             **({"without_model": without} if (without := plan.without_model) else {}),
+            **({"parts": parts} if (parts := self._parts()) else {}),
             "dataset_digest": self._digest,
             "plan_digest": plan.digest,
             "entry_digests": {name: entry.digest for name, entry in plan.entries.items()},

@@ -119,9 +119,14 @@ class Plan:
 
     @property
     def models(self) -> dict[str, ModelFacts]:
-        """Every model that images are made with, by its name, sorted; none of strategies that have no use for one."""
+        """Every model that images are made with, its parts too, by name, sorted; none of strategies that use none."""
         found = (entry.recipe for entry in self.entries.values())
-        used = {one.model.name: one.model for one in found if one.settings.uses_model}
+        used = {
+            part.model.name: part.model
+            for one in found
+            if one.settings.uses_model
+            for part in (one, *one.parts.values())
+        }
         return dict(sorted(used.items()))
 
     @property

@@ -61,7 +61,15 @@ class EntryPlan:
         self.target_label = entry.target_label
         self.places = places
         self.base = places.parts[0]
-        self.recipe = Recipe(entry.name, entry.strategy, entry.settings, entry.model, entry.revision)
+        self.recipe = Recipe(
+            entry.name,
+            entry.strategy,
+            entry.settings,
+            entry.model,
+            entry.revision,
+            accelerator=entry.accelerator,
+            autoencoder=entry.autoencoder,
+        )
         self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
@@ -162,8 +170,10 @@ class EntryPlan:
     @property
     def made_by(self) -> str:
         """The model, and the adapters on top of it, in words; empty for a strategy that has no use for a model."""
-        model = self.recipe.model.name if self.recipe.settings.uses_model else ""
+        model = self.recipe.made_with if self.recipe.settings.uses_model else ""
         names = ", ".join(dict.fromkeys(one.name for one in self.adapters.values() if one))
+        if self.recipe.parts and names:
+            return f"{model}, {names}"
         return " with ".join(filter(None, (model, names)))
 
     @cached_property
@@ -183,6 +193,7 @@ class EntryPlan:
             "prompts": self._prompts.model_dump(mode="json"),
             "output": document.output.model_dump(mode="json"),
             **self.places.content(),
+            **{key: part.content for key, part in self.recipe.parts.items()},
         }
         return sha256(content)
 

@@ -118,6 +118,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan) -> list[Any
         (sample.key, sample.label, sample.label_id, sample.skin_tone, sample.skin_tone_scale, sample.parent),
         (recipe.strategy, recipe.settings, recipe.model.name, recipe.revision),
         recipe.adapter.digest if recipe.adapter else "",
+        {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
         (output.image_format, output.quality),
     ]
@@ -137,6 +138,8 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
         "strategy": str(entry.strategy),
         "model": entry.model.name,
         "revision": entry.revision,
+        "accelerate": entry.accelerator.content if entry.accelerator else None,
+        "vae": entry.autoencoder.content if entry.autoencoder else None,
         "per_cell": entry.per_cell,
         "total": entry.total,
         "per_source": entry.per_source,

@@ -1,12 +1,15 @@
 """An image to make, :class:`Sample`, and the metadata of one that was made, :class:`Record`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import ModelFacts
+from synthgen.core.model_parts import Accelerator, Autoencoder
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.real_index import Source
 
@@ -22,6 +25,8 @@ class Recipe:
         model: What is known of the model.
         revision: The commit or tag asked of a Hub id; empty for its newest.
         adapter: What is loaded on top of the model; ``None`` for nothing.
+        accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
+        autoencoder: What takes the place of the model's own; ``None`` for nothing.
     """
 
     entry: str
@@ -30,6 +35,24 @@ class Recipe:
     model: ModelFacts
     revision: str = ""
     adapter: Adapter | None = None
+    accelerator: Accelerator | None = None
+    autoencoder: Autoencoder | None = None
+
+    @property
+    def parts(self) -> dict[str, Accelerator | Autoencoder]:
+        """What it is made with beside the model and the adapter, by the manifest's key; only what is used."""
+        found = {"accelerate": self.accelerator, "vae": self.autoencoder}
+        return {key: part for key, part in found.items() if part}
+
+    def named_parts(self, revisions: Mapping[str, str]) -> dict[str, str]:
+        """``NAME@REVISION`` of its parts, by the manifest's key, their revisions given likewise."""
+        return {key: f"{part.model.name}@{revisions.get(key, '')}" for key, part in self.parts.items()}
+
+    @property
+    def made_with(self) -> str:
+        """The names of all that its images are made with but the adapters of single labels."""
+        parts = ", ".join(part.model.name for part in self.parts.values())
+        return f"{self.model.name} with {parts}" if parts else self.model.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +186,28 @@ def field_types() -> dict[str, type]:
 _UNSAID = {"scheduler": "", "num_inference_steps": 0, "guidance_scale": 0.0, "strength": 0.0, "mask": ""}
 
 
-def record(sample: Sample, *, image_sha256: str, model_revision: str, generator: str) -> Record:
-    """The record of a sample once its image is made."""
+def record(
+    sample: Sample,
+    *,
+    image_sha256: str,
+    model_revision: str,
+    generator: str,
+    part_revisions: Mapping[str, str] = MappingProxyType({}),
+) -> Record:
+    """The record of a sample once its image is made.
+
+    Args:
+        sample: The sample.
+        image_sha256: Of its file.
+        model_revision: The commit or fingerprint of the model that made it.
+        generator: The release that made it.
+        part_revisions: The same of the recipe's parts, by the manifest's key.
+    """
     settings, source = sample.recipe.settings, sample.source
     said: dict[str, Any] = _UNSAID | settings.record_fields()
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
     attributes |= said.pop("attributes", {})
+    attributes |= sample.recipe.named_parts(part_revisions)
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,8 @@ Cell = tuple[str, str, str]
 class _Source:
     """What there is to show of a run or a dataset: its title, facts about it, and how many images each cell has.
 
-    ``reasons`` says of each image that was judged why it is rejected, and nothing of one that is accepted.
+    ``reasons`` says of each image that was judged why it is rejected, and nothing of one that is accepted;
+    ``without_model`` are the entries whose strategy has no use for a model.
     """
 
     title: str
@@ -30,6 +31,7 @@ class _Source:
     cells: Mapping[Cell, int]
     shards: Sequence[Path]
     reasons: Mapping[str, str] = field(default_factory=dict)
+    without_model: frozenset[str] = frozenset()
 
 
 def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = True) -> Path:
@@ -90,25 +92,46 @@ def _of_run(run: Run) -> _Source:
         "manifest": document.name,
         "seed": str(document.seed),
         "plan": plan.digest[:16],
-        "models": ", ".join(sorted({entry.recipe.model.name for entry in plan.entries.values()})),
+        **_models(plan.models),
     }
     if made < plan.samples:
         facts["made"] = f"{made:,} of {plan.samples:,} planned images"
     reasons = {verdict.key: "; ".join(verdict.reasons) for verdict in run.verdicts()}
     if reasons:
         facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
-    return _Source(document.publish.pretty_name or document.name, facts, cells, [tar for tar, _ in finished], reasons)
+    title, tars = document.publish.pretty_name or document.name, [tar for tar, _ in finished]
+    return _Source(title, facts, cells, tars, reasons, frozenset(plan.without_model))
 
 
 def _of_dataset(dataset: Dataset) -> _Source:
     provenance = dataset.provenance
+    bare = frozenset(provenance.get("without_model", ()))
     facts = {
         "manifest": provenance["name"],
         "seed": provenance["seed"],
         "plan": provenance["plan_digest"][:16],
-        "models": ", ".join(provenance["models"]),
+        **_models(provenance["models"] if bare < provenance["entry_digests"].keys() else ()),
     }
-    return _Source(provenance["title"], facts, Counter(dataset_folder.read_cells(dataset.root)), dataset.shards)
+    cells = Counter(dataset_folder.read_cells(dataset.root))
+    return _Source(provenance["title"], facts, cells, dataset.shards, without_model=bare)
+
+
+def _models(names: Iterable[str]) -> dict[str, str]:
+    """The models as a fact of the page; none where no image was made by one."""
+    said = ", ".join(names)
+    return {"models": said} if said else {}
+
+
+def _said(record: Mapping[str, object], *, by_model: bool) -> dict[str, object]:
+    """The fields of a record that say something of its image, in their order.
+
+    What does not apply to a strategy is an empty text or 0 in a record: a strength without an image to start from, a
+    model that was not used.
+    """
+    without = set() if record["num_inference_steps"] else {"num_inference_steps", "guidance_scale"}
+    without |= set() if record["strength"] else {"strength"}
+    without |= set() if by_model else {"model", "model_revision"}
+    return {name: value for name, value in record.items() if name not in without}
 
 
 def _pick(source: _Source, limit: int) -> Iterator[Picture]:
@@ -124,4 +147,5 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
-                yield Picture(record, sample.image, rejected=source.reasons.get(sample.key))
+                said = _said(record, by_model=record["entry"] not in source.without_model)
+                yield Picture(said, sample.image, rejected=source.reasons.get(sample.key))

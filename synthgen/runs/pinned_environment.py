@@ -117,6 +117,13 @@ def _drift(root: Path, begun: Environment, now: Environment) -> list[str]:
                 f"{root}: adapter {name} is not the one that the run was begun with (weights {sha256[:12]} then, "
                 f"{now.adapters.get(name, 'none')[:12]} now); restore it, or use another --out"
             )
+    for key in dict.fromkeys([*begun.parts, *now.parts]):
+        then, here = begun.parts.get(key, "none"), now.parts.get(key, "none")
+        if then != here:
+            faults.append(
+                f"{root}: `{key}` is not what the run was begun with ({then[:19]} then, {here[:19]} now); "
+                "restore it, or use another --out"
+            )
     if begun.model_revision != now.model_revision:
         faults.append(
             f"{root}: the model has changed since the run was begun "

@@ -123,7 +123,7 @@ def generate(
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
-        attention: ``auto``, ``sdpa`` or ``xformers``.
+        attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
         runner: ``local``, ``ray`` for many GPUs, or a plug-in.
         workers: How many a runner starts; of Ray, one a GPU where left out.

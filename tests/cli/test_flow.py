@@ -56,6 +56,13 @@ def test_plan_shows_a_table(synthgen: Synthgen, write_manifest: Any) -> None:
     assert "24 images in 5 work shards" in said.out
 
 
+def test_plan_shows_tones_in_their_order(synthgen: Synthgen, write_manifest: Any) -> None:
+    """Whatever the order in the manifest; and a strategy that uses no model names none."""
+    said = synthgen("plan", write_manifest(skin_tones={"scale": "fitzpatrick", "values": [6, 1, 3]})).out
+    assert ["label", "\\", "skin", "tone", "1", "3", "6", "all"] in [line.split() for line in said.splitlines()]
+    assert "phantom" not in said
+
+
 def test_plan_makes_nothing(synthgen: Synthgen, write_manifest: Any, tmp_path: Path) -> None:
     """A dry run leaves no file."""
     synthgen("plan", write_manifest())

@@ -15,6 +15,7 @@ CPU = Device("cpu", "cpu AVX2", 8 * GIB, bf16=False, threads=2, xformers=False)
 CPU_BF16 = replace(CPU, name="cpu AVX512", bf16=True, threads=32)
 T4 = Device("cuda", "Tesla T4", 15 * GIB, bf16=False, threads=4, xformers=False)
 A100 = Device("cuda", "A100", 79 * GIB, bf16=True, threads=16, xformers=True)
+H100 = Device("cuda", "H100", 79 * GIB, bf16=True, threads=16, xformers=True, flash_3=True)
 MPS = Device("mps", "mps", 16 * GIB, bf16=False, threads=8, xformers=False)
 
 
@@ -43,6 +44,8 @@ def environment(
         (A100, DeviceRequest(attention="xformers"), ("float16", "xformers")),
         (A100, DeviceRequest(attention="sdpa"), ("float16", "sdpa")),
         (A100, DeviceRequest(dtype="fp32", attention="xformers"), ("float32", "xformers")),
+        (T4, DeviceRequest(attention="cudnn"), ("float16", "cudnn")),
+        (H100, DeviceRequest(dtype="bf16", attention="flash-3"), ("bfloat16", "flash-3")),
         (CPU, DeviceRequest(attention="sdpa"), ("float32", "sdpa")),
     ],
 )
@@ -83,6 +86,10 @@ def test_a_gpu_takes_the_half_precision_that_the_weights_are_stored_in(
         (MPS, DeviceRequest(attention="xformers"), "--attention xformers: needs a CUDA device, this is mps"),
         (T4, DeviceRequest(attention="xformers"), r"xformers is not installed; pip install 'synthgen\[cuda\]'"),
         (CPU, DeviceRequest(dtype="fp16", attention="xformers"), "--dtype fp16"),
+        (CPU, DeviceRequest(attention="cudnn"), "--attention cudnn: needs a CUDA device, this is cpu"),
+        (A100, DeviceRequest(attention="flash-3"), "--attention flash-3: .*flash_attn_3. is not installed"),
+        (A100, DeviceRequest(dtype="fp32", attention="cudnn"), "--attention cudnn: .*not in fp32"),
+        (H100, DeviceRequest(dtype="fp32", attention="flash-3"), "--attention flash-3: .*not in fp32"),
     ],
 )
 def test_what_is_refused(device: Device, asked: DeviceRequest, fault: str) -> None:

@@ -54,3 +54,15 @@ def test_a_run_that_was_not_judged_has_no_such_filter(
     preview.show(open_folder(tmp_path / "run", extensions), tmp_path / "page.html")
     assert {picture["rejected"] for picture in pictures(tmp_path / "page.html")} == {None}
     assert '<select id="verdict"' not in (tmp_path / "page.html").read_text()
+
+
+def test_a_picture_says_nothing_that_does_not_apply(judged: Path, tmp_path: Path, extensions: Extensions) -> None:
+    """What was made without a model names none, and has neither steps nor a strength; seed and prompt stay."""
+    page = tmp_path / "page.html"
+    preview.show(open_folder(judged, extensions), page)
+    block = re.search(r'<script id="data" type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)
+    assert block
+    fields = set(json.loads(block[1])["fields"])
+    assert fields.isdisjoint({"model", "model_revision", "num_inference_steps", "guidance_scale", "strength"})
+    assert fields >= {"key", "seed", "prompt", "attributes", "source_id"}
+    assert "phantom" not in page.read_text()

@@ -11,6 +11,7 @@ from synthgen.diffusion.pipelines.loading import (
     check_channels,
     load_adapter,
     load_diffusers,
+    part_revision,
     pipeline_class,
     resolve,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "load_adapter",
     "load_diffusers",
     "matches_flow",
+    "part_revision",
     "pipeline_class",
     "reads_mask",
     "release",

@@ -15,7 +15,9 @@ from synthgen.core import devices
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.core.model_folder import ModelFacts
+from synthgen.core.model_parts import Accelerator, Autoencoder
 from synthgen.diffusion.pipelines import loading
+from synthgen.diffusion.pipelines.attention import set_attention
 from synthgen.diffusion.pipelines.loading import Task
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.weight_files import Variant
@@ -35,6 +37,9 @@ class _Key:
     variant: Variant
     adapter: Adapter | None
     fused: bool
+    accelerator: Accelerator | None
+    autoencoder: Autoencoder | None
+    part_revisions: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -60,7 +65,8 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     torch.set_num_threads(environment.threads)
     key = _Key(
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
-        environment.variant, recipe.adapter, environment.fused,
+        environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
+        tuple(sorted(environment.parts.items())),
     )  # fmt: skip
     if _alive.key != key:
         release()
@@ -72,7 +78,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         return _alive.pipelines[task]
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
         reason = one_line(error)[:300]
-        what = f"model {recipe.model.name}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
+        what = f"model {recipe.made_with}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
 
 
@@ -100,14 +106,14 @@ def _read(task: Task, key: _Key) -> Pipeline:
     import torch
 
     pipe = loading.load_diffusers(
-        task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused
-    )
+        task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused,
+        accelerator=key.accelerator, autoencoder=key.autoencoder, part_revisions=dict(key.part_revisions),
+    )  # fmt: skip
     pipe.to(key.device)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
-    if key.attention == "xformers":
-        pipe.enable_xformers_memory_efficient_attention()
+    set_attention(pipe, key.attention)
     return Pipeline(pipe, key.dtype)
 
 

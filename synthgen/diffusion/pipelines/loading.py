@@ -5,16 +5,20 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
+from synthgen.core.model_parts import Accelerator, Autoencoder, choose_weights
+from synthgen.diffusion.pipelines import model_parts
 from synthgen.diffusion.pipelines.families import family_of
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
-from synthgen.errors import UnavailableError, one_line
+from synthgen.errors import ManifestError, UnavailableError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -104,6 +108,56 @@ def _files(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
 
 
+def part_revision(part: Accelerator | Autoencoder) -> str:
+    """The commit of a part's Hub repository, or the sha256 of what lies in its folder.
+
+    Raises:
+        UnavailableError: It can't be had, or has no safetensors.
+    """
+    if isinstance(part, Accelerator) and part.sha256:
+        return f"sha256:{part.sha256[:32]}"
+    repository = resolve(part)
+    if isinstance(part, Accelerator):
+        _weights_among(part, repository)
+    elif part.model.folder is None:
+        _autoencoder_folder(part, repository)
+    return repository.revision
+
+
+def _autoencoder_folder(part: Autoencoder, repository: Repository) -> str:
+    """The folder of a Hub repository that an autoencoder lies in: its top, or ``vae`` of a whole model.
+
+    Raises:
+        UnavailableError: There is none of safetensors.
+    """
+    for folder in ("", "vae/"):
+        weights = (file for file in repository.files if file.endswith(".safetensors") and file.startswith(folder))
+        if f"{folder}config.json" in repository.files and any("/" not in one.removeprefix(folder) for one in weights):
+            return folder.rstrip("/")
+    raise UnavailableError(f"vae {part.model.name}: has no .safetensors of an autoencoder; choose another")
+
+
+def _accelerator_file(accelerator: Accelerator, revision: str) -> Path:
+    """The file of a few-step adapter, downloaded where it is not there yet.
+
+    Raises:
+        UnavailableError: It can't be had.
+    """
+    if accelerator.model.folder is not None:
+        return accelerator.model.folder / accelerator.weight_name
+    from huggingface_hub import hf_hub_download
+
+    name = _weights_among(accelerator, resolve(dataclasses.replace(accelerator, revision=revision)))
+    return Path(hf_hub_download(accelerator.model.name, name, revision=revision))
+
+
+def _weights_among(accelerator: Accelerator, repository: Repository) -> str:
+    try:
+        return choose_weights(repository.files, accelerator.weight_name, accelerator.model.name)
+    except ManifestError as error:
+        raise UnavailableError(*(f"accelerate.{fault}" for fault in error.faults)) from None
+
+
 def load_diffusers(
     task: Task,
     model: model_folder.ModelFacts,
@@ -113,6 +167,9 @@ def load_diffusers(
     *,
     variant: Variant = "",
     fused: bool = False,
+    accelerator: Accelerator | None = None,
+    autoencoder: Autoencoder | None = None,
+    part_revisions: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
@@ -124,6 +181,12 @@ def load_diffusers(
         adapter: What is loaded on top of it, or in its place.
         variant: Which of its weights are read, as of :func:`synthgen.diffusion.pipelines.weight_files.choose_variant`.
         fused: Add a LoRA to the model's own weights, in place of two small products beside each of them in every pass.
+        accelerator: A few-step adapter that is loaded on top of it all, always fused.
+        autoencoder: What takes the place of its own.
+        part_revisions: The commits of these two, by the manifest's key.
+
+    Raises:
+        UnavailableError: Something does not go with the model.
     """
     import torch
     import transformers
@@ -146,15 +209,30 @@ def load_diffusers(
     if variant and whole_model is None:
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
+    if autoencoder:
+        commit, inside = part_revisions.get("vae", ""), ""
+        if autoencoder.model.folder is None:
+            inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
+        options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
     pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
     check_pipeline(task, pipe, model.name)
+    if autoencoder:
+        own = pipe.vae.load_config(name, subfolder="vae", **where)
+        model_parts.check_autoencoder(pipe, autoencoder, own, model.name)
     pipe.set_progress_bar_config(disable=True)
+    lora = adapter and not whole_model and adapter.loads_as == "lora"
     if adapter and not whole_model:
-        load_adapter(pipe, adapter)
+        load_adapter(pipe, adapter, name="adapter" if accelerator else None)
+    if accelerator:
+        file = _accelerator_file(accelerator, part_revisions.get("accelerate", ""))
+        model_parts.load_accelerator(pipe, accelerator, file)
+        names, weights = ["adapter", "accelerate"], [1.0, accelerator.weight]  # always in this order, to the last bit
+        pipe.set_adapters(names if lora else names[1:], weights if lora else weights[1:])
+    if accelerator or (adapter and not whole_model):
         _cast_added(pipe, chosen)
-        if fused and adapter.loads_as == "lora":
-            pipe.fuse_lora(safe_fusing=True)
-            pipe.unload_lora_weights()
+    if accelerator or (fused and lora):
+        pipe.fuse_lora(safe_fusing=True)
+        pipe.unload_lora_weights()
     return pipe
 
 
@@ -167,8 +245,13 @@ def _cast_added(pipe: Any, dtype: torch.dtype) -> None:
                     parameter.data = parameter.data.to(dtype)
 
 
-def load_adapter(pipe: Any, adapter: Adapter) -> None:
+def load_adapter(pipe: Any, adapter: Adapter, name: str | None = None) -> None:
     """Load a LoRA or learned embeddings on top of a diffusers pipeline, by diffusers' own loaders.
+
+    Args:
+        pipe: The pipeline.
+        adapter: The adapter.
+        name: What peft calls a LoRA that is not the only one.
 
     Raises:
         UnavailableError: Layers of a LoRA would be left out.
@@ -176,15 +259,7 @@ def load_adapter(pipe: Any, adapter: Adapter) -> None:
     if adapter.folder is None:
         raise LookupError(f"nobody has said where adapter {adapter} lies")
     if adapter.loads_as == "lora":
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", "While injecting the PEFT adapters", RuntimeWarning)
-            try:
-                pipe.load_lora_weights(adapter.folder, weight_name=adapter_folder.LORA)
-            except RuntimeWarning as error:
-                said = one_line(error)[:200]
-                raise UnavailableError(
-                    f"adapter {adapter}: not all layers of its weights can be loaded, and none is left out: {said}"
-                ) from None
+        model_parts.load_lora(pipe, adapter.folder / adapter_folder.LORA, str(adapter), name)
         return
     for path in sorted(adapter.folder.glob(adapter_folder.EMBEDDINGS)):
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)

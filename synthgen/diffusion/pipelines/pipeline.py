@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages
-from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
+from synthgen.diffusion.pipelines import attention, guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
@@ -242,7 +242,8 @@ class Pipeline:
         try:
             for part in parts:
                 part.to(torch.float32)
-            yield
+            with attention.in_fp32(self.pipe):
+                yield
         finally:
             for part, dtypes in zip(parts, before, strict=True):
                 for name, tensor in _tensors(part):

@@ -17,7 +17,8 @@ _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 def header(facts: CardFacts) -> dict[str, Any]:
     """The header's keys and values."""
     publish = facts.plan.manifest.document.publish
-    tags = (_TAGS[0], str(facts.layout), *_TAGS[1:], *publish.tags)
+    own = (tag for tag in _TAGS[1:] if facts.plan.models or tag != "latent-diffusion")
+    tags = (_TAGS[0], str(facts.layout), *own, *publish.tags)
     found = {
         "license": publish.license or "unknown",
         "pretty_name": publish.pretty_name or facts.plan.manifest.document.name,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.model_folder import ModelFacts
+from synthgen.core.model_parts import Accelerator, Autoencoder
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, InputError, ManifestError
-from synthgen.plan.manifest import finetune
+from synthgen.plan.manifest import finetune, model_parts
 from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.schema import SkinTones, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions, StrategySettings
@@ -34,6 +35,8 @@ class GenerateEntry:
         weights: Relative counts of cells.
         target_label: The label to turn every source image into; ``None`` for the source's own.
         adapter: The adapter that is loaded on top of the model; ``None`` for none.
+        accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
+        autoencoder: What takes the place of the model's own; ``None`` for nothing.
     """
 
     name: str
@@ -49,6 +52,8 @@ class GenerateEntry:
     weights: Weights
     target_label: str | None
     adapter: AdapterChoice | None = None
+    accelerator: Accelerator | None = None
+    autoencoder: Autoencoder | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -94,6 +99,8 @@ class EntryCheck:
         self._adapter = self._find_adapter(base)
         self._check_weights()
         facts, revision = self._model(base)
+        self._accelerator = self._find_accelerator(base)
+        self._autoencoder = self._find_autoencoder(base, facts)
         settings = self._settings(facts)
         self._check_counts()
         self._check_parent()
@@ -108,13 +115,23 @@ class EntryCheck:
         name = entry_name(self._written)
         if settings is None or facts is None or name is None or self._strategy is None:
             return None
-        if self._written.get("adapter") is not None and self._adapter is None:
+        parts = {"adapter": self._adapter, "accelerate": self._accelerator, "vae": self._autoencoder}
+        if any(self._written.get(key) is not None and part is None for key, part in parts.items()):
             return None
         keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label")
         counts = {key: self._written.get(key) for key in keys}
         weights = self._written.get("weights") or Weights()
         return GenerateEntry(
-            name, self._strategy, facts, revision, settings, weights=weights, adapter=self._adapter, **counts
+            name,
+            self._strategy,
+            facts,
+            revision,
+            settings,
+            weights=weights,
+            adapter=self._adapter,
+            accelerator=self._accelerator,
+            autoencoder=self._autoencoder,
+            **counts,
         )
 
     def _fault(self, key: str, message: str, kind: str) -> None:
@@ -154,19 +171,50 @@ class EntryCheck:
                 self._fault("adapter", fault, fault.kind)
             return None
 
+    def _find_accelerator(self, base: Path) -> Accelerator | None:
+        written = self._written.get("accelerate")
+        if written is None:
+            return None
+        found, faults = model_parts.accelerator(written, self._kind, self._written.get("settings", {}), base)
+        self.faults += [fault.within(f"{self._path}.accelerate") for fault in faults]
+        return found
+
+    def _find_autoencoder(self, base: Path, facts: ModelFacts | None) -> Autoencoder | None:
+        written = self._written.get("vae")
+        if written is None:
+            return None
+        found, faults = model_parts.autoencoder(written, self._kind, facts, base)
+        self.faults += [fault.within(f"{self._path}.vae") for fault in faults]
+        return found
+
     def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:
         if self._kind is None:
             return None
-        settings, found = validate(self._kind, self._written.get("settings", {}), f"{self._path}.settings")
-        self.faults += found
+        accelerate, said = self._written.get("accelerate"), self._written.get("settings", {})
+        if accelerate is not None:
+            if self._accelerator is None:
+                return None
+            said = model_parts.sampling(accelerate) | said
+        settings, found = validate(self._kind, said, f"{self._path}.settings")
+        self.faults += [self._where_said(fault) for fault in found]
         if settings is None or facts is None:
             return None
         try:
             return settings.fitted(facts)
         except ManifestError as error:
             for fault in map(Fault.keyed, error.faults):
-                self.faults.append(fault.within(self._path if fault.path == "model" else f"{self._path}.settings"))
+                within = fault.within(self._path if fault.path == "model" else f"{self._path}.settings")
+                self.faults.append(self._where_said(within))
             return None
+
+    def _where_said(self, fault: Fault) -> Fault:
+        """A fault of a setting that the few-step adapter's key says, at that key."""
+        key = fault.path.removeprefix(f"{self._path}.settings.")
+        unsaid = self._written.get("accelerate") is None or key not in model_parts.SAMPLING
+        if unsaid or key == fault.path or key in self._written.get("settings", {}):
+            return fault
+        path = f"{self._path}.accelerate.{key}"
+        return Fault(path + fault.removeprefix(fault.path), path=path, kind=fault.kind)
 
     def _check_weights(self) -> None:
         weights: Weights | None = self._written.get("weights")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from synthgen.core import model_folder
 from synthgen.core.yaml_documents import Strict
@@ -62,6 +62,31 @@ class Finetune(Strict):
     settings: dict[str, Any] = {}
 
 
+def _under(key: str) -> BeforeValidator:
+    """Takes a name alone for a mapping that has it under a key."""
+    return BeforeValidator(lambda written: {key: written} if isinstance(written, str) else written)
+
+
+class Accelerate(Strict):
+    """A few-step adapter, and how a model is sampled with it, as written; what is left out has a default."""
+
+    adapter: _Text
+    revision: _Text | None = None
+    weight_name: _Text | None = None
+    weight: Annotated[float, Field(gt=0, le=10)] = 1.0
+    scheduler: _Text | None = None
+    timestep_spacing: _Text | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+
+
+class Vae(Strict):
+    """An autoencoder in place of a model's own, as written."""
+
+    model: _Text
+    revision: _Text | None = None
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -81,6 +106,8 @@ class Entry(Strict):
     parent: Annotated[str | None, Field(alias="from")] = None
     target_label: str | None = None
     adapter: str | None = None
+    accelerate: Annotated[Accelerate | None, _under("adapter")] = None
+    vae: Annotated[Vae | None, _under("model")] = None
     settings: dict[str, Any] = {}
 
 
