@@ -172,9 +172,7 @@ class EntryPlan:
         """The model, and the adapters on top of it, in words; empty for a strategy that has no use for a model."""
         model = self.recipe.made_with if self.recipe.settings.uses_model else ""
         names = ", ".join(dict.fromkeys(one.name for one in self.adapters.values() if one))
-        if self.recipe.parts and names:
-            return f"{model}, {names}"
-        return " with ".join(filter(None, (model, names)))
+        return (", " if self.recipe.parts else " with ").join(filter(None, (model, names)))
 
     @cached_property
     def digest(self) -> str:

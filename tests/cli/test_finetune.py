@@ -81,7 +81,7 @@ def test_plan_shows_the_adapters(synthgen: Synthgen, study: Path) -> None:
     """The dry run says what each adapter is trained by and on, and which entry uses it."""
     out = synthgen("plan", study).out
     assert "adapter tuned: lora, 2 real images of psoriasis, healthy" in out
-    assert "with tuned" in out
+    assert "text: fake, tuned" in out
 
 
 def test_without_adapters_there_is_nothing_to_do(

@@ -180,7 +180,7 @@ def test_pools_are_told_by_run_and_dataset(run: Path, plan: Plan, tmp_path: Path
     assert [one["dataset"] for one in provenance["sources"]] == [
         "synthgen phantom"
     ]  # by which the adapters were taught as well
-    assert "phantom with tuned-psoriasis, tuned-healthy" in (tmp_path / "dataset" / "README.md").read_text()
+    assert "tuned-psoriasis, tuned-healthy" in (tmp_path / "dataset" / "README.md").read_text()
 
 
 def test_reproduce_needs_the_adapter(run: Path, tmp_path: Path) -> None:
