@@ -128,6 +128,8 @@ class Context:
         from synthgen.core import devices
         from synthgen.vision import features
 
+        if name == features.GABOR:  # a formula, and no network: torch is not imported for it
+            return features.backbone(name)
         kind = devices.available()[0] if self.device == "auto" else devices.describe(self.device).kind
         half = kind == "cuda" and devices.describe(kind).bf16
         return features.backbone(name, revision=revision, device=kind, half=half)
@@ -135,7 +137,8 @@ class Context:
     def features(self, backbone: Backbone, batch: Batch) -> Floats:
         """The features of a batch, float32, shape (n, dim); those of a work shard are computed once for all scorers.
 
-        They are kept on disk by the shard's sha256, whole shards, since kernels shift with the shape of a batch.
+        They are kept on disk by the shard's sha256. Not by :func:`synthgen.vision.features.extract`, whose batches are
+        of another shape than a shard, and kernels shift with that: scores that there are would have other last digits.
         """
         import hashlib
         import io

@@ -5,7 +5,7 @@
 348
 """
 
-from synthgen.vision.features.backbones import Backbone, backbone
+from synthgen.vision.features.backbones import GABOR, Backbone, backbone
 from synthgen.vision.features.cache import extract
 
-__all__ = ["Backbone", "backbone", "extract"]
+__all__ = ["GABOR", "Backbone", "backbone", "extract"]

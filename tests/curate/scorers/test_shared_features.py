@@ -111,3 +111,14 @@ def test_networks_compute_on_the_device_that_is_there(
     monkeypatch.setattr(features, "backbone", lambda _name, *, device, half, **_rest: found.append((device, half)))
     replace(context_of(), device=asked).backbone("./network")
     assert found == [used]
+
+
+def test_a_formula_asks_for_no_device(context_of: Callable[..., Context], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gabor features are computed without torch, so none is looked for."""
+
+    def unwanted(*_args: Any) -> Any:
+        raise AssertionError("torch was asked for a device")
+
+    monkeypatch.setattr(devices, "available", unwanted)
+    monkeypatch.setattr(devices, "describe", unwanted)
+    assert context_of().backbone(features.GABOR).name == features.GABOR
