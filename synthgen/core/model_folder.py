@@ -22,7 +22,8 @@ LEARNED = (
 DENOISERS = ("unet", "transformer")
 """The folders that a denoiser may lie in."""
 _PATCHED = ("Flux", "StableDiffusion3")  # classes whose transformers read squares of two by two latents
-_PICKLED = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
+PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+"""Endings of weights that can run code when they are loaded, and are never read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def refuse_unsafe(folder: Path, parts: Iterable[Path]) -> None:
     unsafe = [*folder.rglob("*.py")]
     for part in parts:
         if not any(part.glob("*.safetensors")):
-            unsafe += [path for path in part.iterdir() if path.suffix in _PICKLED]
+            unsafe += [path for path in part.iterdir() if path.suffix in PICKLED]
     if unsafe:
         names = ", ".join(sorted(path.relative_to(folder).as_posix() for path in unsafe)[:3])
         raise ManifestError(

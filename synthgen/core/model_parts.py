@@ -16,7 +16,6 @@ from synthgen.core.hashing import sha256_file
 from synthgen.core.model_folder import ModelFacts
 from synthgen.errors import ManifestError
 
-_PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _CONFIG = "config.json"
 _VAE = "AutoencoderKL"
 
@@ -117,7 +116,7 @@ def choose_weights(names: Iterable[str], wanted: str, adapter: str) -> str:
         return LORA if LORA in there else there[0]
     if there:
         raise ManifestError(f"weight_name: missing; {adapter} has several files: {_listed(there)}")
-    pickled = sorted(one for one in found if one.endswith(_PICKLED))
+    pickled = sorted(one for one in found if one.endswith(model_folder.PICKLED))
     if pickled:
         raise ManifestError(
             f"adapter: {adapter} has only pickled weights ({_listed(pickled)}), which can run code when loaded; "

@@ -20,7 +20,13 @@ from synthgen.diffusion import memory
 from synthgen.diffusion.memory import Footprint
 from synthgen.diffusion.pipelines import Task, UnreachableError, check_channels, choose_variant, pipeline_class, resolve
 from synthgen.diffusion.pipelines.loading import NamesModel
-from synthgen.diffusion.pipelines.weight_files import Repository, loaded_files, missing_shards, stored_dtypes
+from synthgen.diffusion.pipelines.weight_files import (
+    Repository,
+    loaded_files,
+    missing_shards,
+    shapes,
+    stored_dtypes,
+)
 from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
@@ -251,8 +257,6 @@ def check_adapter(adapter: Adapter, facts: ModelFacts, denoiser: Mapping[str, An
     Raises:
         UnavailableError: It was.
     """
-    from synthgen.diffusion.pipelines.weight_files import shapes
-
     if adapter.folder is None or not backbone:
         return
     path = adapter.folder / LORA
@@ -296,6 +300,3 @@ def _backbone(plan: Plan) -> list[Fault]:
 class _Named:
     model: ModelFacts
     revision: str
-
-
-__all__ = ["ModelReport", "check", "check_adapter"]

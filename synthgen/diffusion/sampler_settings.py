@@ -159,7 +159,7 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
         stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
     )
     parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
-    fused = recipe.adapter is not None or recipe.accelerator is not None
+    fused = recipe.accelerator is not None or (recipe.adapter is not None and recipe.adapter.loads_as == "lora")
     return replace(decided, variant=variant, fused=fused, parts=parts)
 
 

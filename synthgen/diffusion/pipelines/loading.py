@@ -77,9 +77,7 @@ def resolve(recipe: NamesModel, *, sizes: bool = False) -> Repository:
         info = HfApi().model_info(name, revision=revision, files_metadata=sizes)
         listed = tuple(info.siblings or ())
         known = {one.rfilename: one.size for one in listed if one.size}
-        return Repository(
-            str(info.sha), tuple(one.rfilename for one in listed), known, gated=bool(getattr(info, "gated", False))
-        )
+        return Repository(str(info.sha), tuple(one.rfilename for one in listed), known)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         kind, reason = UnavailableError, one_line(error)[:200]
     except (hub.http_error(), OSError, ValueError) as error:
@@ -220,20 +218,25 @@ def load_diffusers(
         own = pipe.vae.load_config(name, subfolder="vae", **where)
         model_parts.check_autoencoder(pipe, autoencoder, own, model.name)
     pipe.set_progress_bar_config(disable=True)
-    lora = adapter and not whole_model and adapter.loads_as == "lora"
-    if adapter and not whole_model:
-        load_adapter(pipe, adapter, name="adapter" if accelerator else None)
-    if accelerator:
-        file = _accelerator_file(accelerator, part_revisions.get("accelerate", ""))
-        model_parts.load_accelerator(pipe, accelerator, file)
-        names, weights = ["adapter", "accelerate"], [1.0, accelerator.weight]  # always in this order, to the last bit
-        pipe.set_adapters(names if lora else names[1:], weights if lora else weights[1:])
-    if accelerator or (adapter and not whole_model):
+    added = None if whole_model else adapter
+    if added or accelerator:
+        _put_on(pipe, added, accelerator, part_revisions.get("accelerate", ""))
         _cast_added(pipe, chosen)
-    if accelerator or (fused and lora):
+    if accelerator or (fused and added and added.loads_as == "lora"):
         pipe.fuse_lora(safe_fusing=True)
         pipe.unload_lora_weights()
     return pipe
+
+
+def _put_on(pipe: Any, adapter: Adapter | None, accelerator: Accelerator | None, revision: str) -> None:
+    """Load an adapter, a few-step adapter of a commit, or both: then always in this order, to the last bit."""
+    if adapter:
+        load_adapter(pipe, adapter, name="adapter" if accelerator else None)
+    if accelerator:
+        model_parts.load_accelerator(pipe, accelerator, _accelerator_file(accelerator, revision))
+        weights = {"adapter": 1.0} if adapter and adapter.loads_as == "lora" else {}
+        weights |= {"accelerate": accelerator.weight}
+        pipe.set_adapters(list(weights), list(weights.values()))
 
 
 def _cast_added(pipe: Any, dtype: torch.dtype) -> None:

@@ -6,16 +6,16 @@ there. diffusers' own ``is_safetensors_compatible`` says whether a variant can b
 name the parts that have none.
 """
 
-import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from synthgen.core import hub
-from synthgen.core.model_folder import ModelFacts
+from synthgen.core.model_folder import DENOISERS, ModelFacts
 from synthgen.errors import UnavailableError
 
 Variant = Literal["", "fp16"]
@@ -27,8 +27,6 @@ _WEIGHTS = re.compile(
 )
 _SHARD = re.compile(r"(.*-)(\d{5})-of-(\d{5})(\..*)")
 _NOT_LOADED = {"safety_checker"}
-_DENOISERS = ("transformer", "unet")
-_LONGEST_HEADER = 100 * 1024 * 1024  # as the format's own readers have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +38,12 @@ class Repository:
         files: The paths of all its files.
         sizes: Their sizes in bytes, as far as they are known.
         folder: Where it lies on this machine, as a whole or only its small files; ``None`` where it does not.
-        gated: Whether its terms have to be accepted on the Hub.
     """
 
     revision: str
     files: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)
     folder: Path | None = None
-    gated: bool = False
 
 
 def choose_variant(files: Iterable[str], *, half: bool, model: str) -> Variant:
@@ -112,7 +108,8 @@ def stored_dtype(model: ModelFacts, repository: Repository, variant: Variant) ->
 
     Empty where it can't be known before a download. A header is read, no weights.
     """
-    for path in _denoiser_files(repository.files, variant):
+    loaded = loaded_files(repository.files, variant)
+    for path in (path for part in DENOISERS for path in loaded.get(part, ())):
         if model.folder is not None:
             return _most(_header(model.folder / path))
         from huggingface_hub import hf_hub_download
@@ -161,47 +158,28 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         UnavailableError: It is no such file.
     """
+    return {name: shape for name, (_, shape) in _header(path).items()}
+
+
+def _header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The dtype, as safetensors write it, and the shape of each tensor in a file.
+
+    Raises:
+        UnavailableError: It is no such file.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+            slices = ((name, file.get_slice(name)) for name in file.keys())  # noqa: SIM118 - no mapping
+            return {name: (str(one.get_dtype()), tuple(one.get_shape())) for name, one in slices}
     except (SafetensorError, OSError) as error:
         raise UnavailableError(f"{path}: not a safetensors file: {error}") from None
 
 
-def _denoiser_files(files: Iterable[str], variant: Variant) -> Iterator[str]:
-    """The denoiser's safetensors of a variant, or its plain ones where it has none of that."""
-    matches = [found for path in sorted(files) if (found := _WEIGHTS.fullmatch(path))]
-    mine = [one for one in matches if one["part"] in _DENOISERS and one["form"] == "safetensors"]
-    half = [one[0] for one in mine if one["variant"] or one["legacy"]]
-    plain = [one[0] for one in mine if not (one["variant"] or one["legacy"])]
-    yield from half if variant and half else plain or half
-
-
-def _header(path: Path) -> dict[str, tuple[str, int]]:
-    """Of each tensor in a safetensors file its dtype and how many numbers it has."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > _LONGEST_HEADER:
-            raise UnavailableError(f"{path}: not a safetensors file")
-        try:
-            header = json.loads(file.read(length))
-            tensors = {name: facts for name, facts in header.items() if name != "__metadata__"}
-            return {name: (str(facts["dtype"]), _count(facts["shape"])) for name, facts in tensors.items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UnavailableError(f"{path}: not a safetensors file") from None
-
-
-def _count(shape: Iterable[int]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
-
-
-def _most(tensors: dict[str, tuple[str, int]]) -> str:
+def _most(tensors: dict[str, tuple[str, tuple[int, ...]]]) -> str:
+    """The dtype of most numbers."""
     counts: Counter[str] = Counter()
-    for dtype, count in tensors.values():
-        counts[dtype] += count
+    for dtype, shape in tensors.values():
+        counts[dtype] += math.prod(shape)
     return counts.most_common(1)[0][0] if counts else ""
