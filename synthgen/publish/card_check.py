@@ -39,7 +39,4 @@ def _header_faults(header: str) -> Iterator[str]:
     licence = document.get("license")
     names = licence if isinstance(licence, list) else [licence]
     if not names or any(not isinstance(name, str) or name.strip().lower() in ("", "unknown") for name in names):
-        yield (
-            "no licence; set `publish.license` in the manifest, run `synthgen generate` with it again (it makes no "
-            "image), and pack into a new folder"
-        )
+        yield ("no licence; set `publish.license` in the manifest, and pack into a new folder with `--manifest` of it")

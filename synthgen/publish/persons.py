@@ -139,7 +139,7 @@ def _of_names(column: str, values: list[str]) -> Iterator[Sighting]:
 def _is_counted(value: str, names: int) -> bool:
     """Whether a name says a label, a tone and a running number alone, so that it is nobody's."""
     match = _COUNTED.fullmatch(Path(value).stem)
-    return bool(match) and int(match[1]) < max(names, 1) if match else False
+    return match is not None and int(match[1]) < max(names, 1)
 
 
 def _sightings(column: str, values: list[str], kinds: dict[str, re.Pattern[str]]) -> Iterator[Sighting]:

@@ -20,17 +20,16 @@ _LARGEST = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A sample: its key, what its metadata say, and where its other members lie, by extension."""
+    """A sample: its key, what its metadata say, and where its other members lie, by extension.
+
+    ``read`` are the extensions of its metadata, and ``broken`` those of them that can't be read.
+    """
 
     key: str
     values: dict[str, Any]
     members: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
-
-    @property
-    def broken(self) -> bool:
-        """Whether its JSON can't be read."""
-        return "broken" in self.read
+    broken: set[str] = field(default_factory=set)
 
 
 def named(written: str, base: Path) -> Iterator[str]:
@@ -106,7 +105,7 @@ def _add(sample: TarMember, extension: str, member: tarfile.TarInfo, file: Binar
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        sample.read.add("broken")
+        sample.broken.add(extension)
         return
     sample.values.update(values if isinstance(values, dict) else {"json": values})
 

@@ -84,7 +84,7 @@ class TarReader:
             for _ in range(0 if images else len(_pictures(sample, masks)) - 1):
                 yield SourceRow("", stem, sample.values, sample.key, fault="a further image of its sample")
             for place in found:
-                yield SourceRow(place, PurePosixPath(sample.key).name, sample.values, sample.key, mask)
+                yield SourceRow(place, stem, sample.values, sample.key, mask)
 
     def keep(self, locations: Collection[str]) -> Mapping[str, str]:
         """Members are read where they lie."""
