@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> None:
     """Check a manifest and say what it would make: counts, shards, disk and time. Makes nothing.
 
-    MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read.
+    MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read, of models the
+    list of files and what they say of themselves: which can't be loaded, and on which cards how many images fit.
     With --out, how many images a run has already, how many are new, and which keys would change some that it has.
 
     Example: synthgen plan quickstart
