@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,11 @@ def check(plan: Plan) -> list[ModelReport]:
     """
     found: dict[tuple[str, str, int], ModelReport] = {}
     faults = list[Fault]()
-    for where, named, settings, task in _named(plan):
+    for where, named, settings, task, adapters in _named(plan):
         if named.model.kind == "bundled":
             continue
         try:
-            report = _inspect(named, settings, task, plan.manifest.document.output.shard_samples)
+            report = _inspect(named, settings, task, adapters, plan.manifest.document.output.shard_samples)
         except InputError as error:
             faults += [fault if fault.path else fault.within(where) for fault in error.faults]
             continue
@@ -94,18 +94,25 @@ def check(plan: Plan) -> list[ModelReport]:
     return list(found.values())
 
 
-def _named(plan: Plan) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None]]:
-    """The places of a plan that name a model, with the settings and the task it has there."""
+def _named(
+    plan: Plan,
+) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None, Sequence[Adapter]]]:
+    """The places of a plan that name a model, with the settings, the task and the adapters it has there."""
     for entry in plan.entries.values():
         task = getattr(entry.recipe.settings, "task", None)
         if task is not None:
-            yield f"generate.{entry.name}", entry.recipe, entry.recipe.settings, task
+            adapters = tuple(dict.fromkeys(one for one in entry.adapters.values() if one))
+            yield f"generate.{entry.name}", entry.recipe, entry.recipe.settings, task, adapters
     for name, adapter in plan.adapter_plans.items():
-        yield f"finetune.{name}", adapter.entry, None, None
+        yield f"finetune.{name}", adapter.entry, None, None, ()
 
 
 def _inspect(
-    named: NamesModel, settings: StrategySettings | None, task: Task | None, shard_samples: int
+    named: NamesModel,
+    settings: StrategySettings | None,
+    task: Task | None,
+    adapters: Sequence[Adapter],
+    shard_samples: int,
 ) -> ModelReport:
     """What is known of one model.
 
@@ -135,7 +142,7 @@ def _inspect(
         pipeline_class(task, facts.class_name, name)
         check_channels(task, facts.in_channels, facts.latent_channels, name)
         settings.fitted(facts)
-    if (adapter := getattr(named, "adapter", None)) is not None:
+    for adapter in adapters:
         check_adapter(adapter, facts, denoiser, backbone)
     report = ModelReport(name, ())
     weights = _weights(named.model, repository, variants[True])

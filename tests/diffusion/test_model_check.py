@@ -77,13 +77,14 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     return held
 
 
-def planned(write_manifest: Any, model: str) -> Any:
+def planned(write_manifest: Any, model: str, adapter: Path | None = None, **more: Any) -> Any:
     """The plan of the small manifest with a model, for inpainting where it was made for that."""
     strategy = "inpaint" if "inpainting" in model else "text2img"
     entry = {"strategy": strategy, "settings": {"height": 512, "width": 512}}
     many = {"per_source": 1} if strategy == "inpaint" else {"per_cell": 1}
+    on_top = {"adapter": str(adapter)} if adapter else {}
     real = {"source": "phantom", "count": 6, "splits": {"train": 1.0}}
-    return study.plan(write_manifest(model=model, generate=[entry | many], real=real))
+    return study.plan(write_manifest(model=model, generate=[entry | many | on_top], real=real, **more))
 
 
 def test_models_of_the_hub_are_told_with_the_cards_that_they_fit(hub: Any, write_manifest: Any) -> None:
@@ -204,3 +205,86 @@ def test_a_folder_is_told_without_the_hub(
     (folder / "unet" / PLAIN).unlink()
     with pytest.raises(UnavailableError, match="unet"):
         check(planned(write_manifest, str(folder)))
+
+
+def _saved(folder: Path, key: str, width: int) -> Path:
+    """A LoRA of one layer that reads so wide an embedding."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder.mkdir()
+    save_file({key: np.zeros((2, width), np.float32)}, folder / "pytorch_lora_weights.safetensors")
+    return folder
+
+
+UNET_KEY = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight"
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        (("transformer.transformer_blocks.0.attn.to_k.lora_A.weight", 768), "transformer"),
+        ((UNET_KEY, 2048), "2048"),
+    ],
+    ids=["another kind of denoiser", "another width of embeddings"],
+)
+def test_an_adapter_of_another_family_is_refused(
+    hub: Any, write_manifest: Any, tmp_path: Path, layer: tuple[str, int], named: str
+) -> None:
+    """Its header tells, before the model is downloaded."""
+    hub["lab/sd"] = listed("StableDiffusionPipeline", PLAIN, HALF, cross_attention_dim=768)
+    with pytest.raises(UnavailableError, match=named):
+        check(planned(write_manifest, "lab/sd", _saved(tmp_path / "lora", *layer)))
+
+
+def test_an_adapter_of_the_family_is_not(hub: Any, write_manifest: Any, tmp_path: Path) -> None:
+    """The same layer, as wide as the model's text encoder gives it."""
+    hub["lab/sd"] = listed("StableDiffusionPipeline", PLAIN, HALF, cross_attention_dim=768)
+    assert not check(planned(write_manifest, "lab/sd", _saved(tmp_path / "lora", UNET_KEY, 768)))[0].note
+
+
+def test_a_classifier_without_safetensors_is_refused(
+    hub: Any, write_manifest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study that could not train its classifier makes no image first."""
+    monkeypatch.setitem(BACKBONES, "lab/pickled", ["config.json", "pytorch_model.bin"])
+    study_of = {"learner": {"kind": "finetune", "backbone": "lab/pickled"}}
+    with pytest.raises(UnavailableError) as raised:
+        check(planned(write_manifest, BUNDLED, evaluate=study_of))
+    assert [fault.path for fault in raised.value.faults] == ["evaluate.learner.backbone"]
+
+
+@pytest.mark.parametrize(
+    ("index", "named"),
+    [
+        (None, "index"),
+        ({"weight_map": {"layer": "diffusion_pytorch_model-00003-of-00003.safetensors"}}, "00003-of-00003"),
+        ({}, "weight_map"),
+    ],
+    ids=["missing", "tells of another file", "says nothing"],
+)
+def test_a_broken_index_is_refused(hub: Any, write_manifest: Any, index: dict[str, Any] | None, named: str) -> None:
+    """Weights in several files are found by their index."""
+    shards = [f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    files, small = listed("StableDiffusionPipeline", *shards)
+    if index is not None:
+        small |= {f"unet/{PLAIN}.index.json": index}
+        files |= {f"unet/{PLAIN}.index.json": 1}
+    hub["lab/shards"] = files, small
+    with pytest.raises(UnavailableError, match=named):
+        check(planned(write_manifest, "lab/shards"))
+
+
+def test_a_gated_model_says_how_to_get_in(hub: Any, write_manifest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its listing is public, its files are not."""
+    import httpx2
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError
+
+    def gated(*_args: Any, **_rest: Any) -> str:
+        request = httpx2.Request("GET", "https://huggingface.co")
+        raise GatedRepoError("accept the terms", response=httpx2.Response(403, request=request))
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", gated)
+    with pytest.raises(UnavailableError, match="hf auth login"):
+        check(planned(write_manifest, next(iter(LISTINGS))))
