@@ -22,6 +22,9 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
+# Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
 
 demo: .venv/installed
