@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from synthgen import generate, plan
 from synthgen.core.devices import DeviceRequest
@@ -24,7 +24,9 @@ from synthgen.runs.receipts import Receipt
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 # As synthgen.core.devices does it; here torch may be imported before.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "synthgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("synthgen")
 
 SMALL: dict[str, Any] = {
