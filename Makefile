@@ -17,10 +17,15 @@
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?=
 
 BIN := .venv/bin
+# Each process takes its tests in their order, so that what a file of tests shares is seldom made in both.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+
+# Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
 
@@ -28,7 +33,7 @@ demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -37,7 +42,7 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-logo
 
 coverage: .venv/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
+	$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
 
 docs: .venv/installed-docs
 	$(BIN)/mkdocs build --strict --clean
