@@ -4,6 +4,9 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make gpu            try the GPU that is here: about ten minutes, no network; writes gpu-report.md and .json
+#                     (`make gpu DEVICE=cpu` runs the same with tiny networks)
+#
 # make docs           build the documentation into site/; a dead link fails
 # make coverage       run every test, and say which lines and branches none of them reaches
 # make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
@@ -18,11 +21,12 @@ PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
 PYTEST_ARGS ?= -n 2
+DEVICE ?= auto
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench gpu golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -61,6 +65,9 @@ wheel-test: dist
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
+
+gpu: .venv/installed
+	$(BIN)/synthgen doctor --benchmark --device $(DEVICE)
 
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden
