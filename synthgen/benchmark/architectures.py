@@ -8,13 +8,15 @@ are called once a prompt. ``reduced`` gives networks of the same classes that a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from synthgen.core.model_folder import bundled
 
 _CROSS, _DOWN, _UP = "CrossAttnDownBlock2D", "DownBlock2D", "UpBlock2D"
+_BETAS: dict[str, Any] = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 _WORDS = (
     "<pad>", "</s>", "<unk>", "▁", "▁An", "▁image", "▁of", "▁melanoma", ",", "▁a", "▁skin", "▁psoriasis", "▁healthy",
 )  # fmt: skip
@@ -84,6 +86,27 @@ def build(name: str, device: str, dtype: str, *, reduced: bool = False, seed: in
     return pipe
 
 
+@contextmanager
+def _usual() -> Iterator[None]:
+    """The CPU and fp32 inside, for schedulers, which hold small tables that they read as numbers."""
+    import torch
+
+    dtype = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float32)
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+def _scheduler(kind: str, **settings: Any) -> Any:
+    import diffusers
+
+    with _usual():
+        return getattr(diffusers, kind)(**settings)
+
+
 def configurations(pipe: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configurations of a pipeline's denoiser and autoencoder, as their ``config.json`` would say them."""
     part = pipe.unet if hasattr(pipe, "unet") else pipe.transformer
@@ -138,7 +161,7 @@ def _unet(reduced: bool, full: dict[str, Any], tiny: dict[str, Any]) -> Any:
 
 
 def _sd15(reduced: bool) -> Any:
-    from diffusers import PNDMScheduler, StableDiffusionPipeline
+    from diffusers import StableDiffusionPipeline
 
     unet = _unet(
         reduced,
@@ -152,14 +175,12 @@ def _sd15(reduced: bool) -> Any:
     return StableDiffusionPipeline(
         vae=_vae(4, reduced, force_upcast=False), text_encoder=_clip(16 if reduced else 768), tokenizer=_tokenizer(),
         unet=unet, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-        scheduler=PNDMScheduler(
-            beta_start=0.00085, beta_end=0.012, skip_prk_steps=True, beta_schedule="scaled_linear", steps_offset=1
-        ),
+        scheduler=_scheduler("PNDMScheduler", skip_prk_steps=True, steps_offset=1, **_BETAS),
     )  # fmt: skip
 
 
 def _sdxl(reduced: bool) -> Any:
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+    from diffusers import StableDiffusionXLPipeline
 
     widths = (16, 16) if reduced else (768, 1280)
     added = {"addition_embed_type": "text_time", "cross_attention_dim": sum(widths)}
@@ -179,14 +200,12 @@ def _sdxl(reduced: bool) -> Any:
     return StableDiffusionXLPipeline(
         vae=_vae(4, reduced, force_upcast=True), text_encoder=_clip(widths[0]), tokenizer=_tokenizer(),
         text_encoder_2=_clip(widths[1], projection=True), tokenizer_2=_tokenizer(), unet=unet, add_watermarker=False,
-        scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
-        ),
+        scheduler=_scheduler("EulerDiscreteScheduler", steps_offset=1, **_BETAS),
     )  # fmt: skip
 
 
 def _sd3(reduced: bool) -> Any:
-    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+    from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 
     widths, joint = ((16, 16), 32) if reduced else ((768, 1280), 4096)
     heads, head, layers = (2, 8, 1) if reduced else (24, 64, 24)
@@ -200,12 +219,12 @@ def _sd3(reduced: bool) -> Any:
         vae=_vae(16, reduced, shift_factor=0.0609, scaling_factor=1.5305), transformer=transformer,
         text_encoder=_clip(widths[0], projection=True), text_encoder_2=_clip(widths[1], projection=True),
         text_encoder_3=encoder, tokenizer=_tokenizer(), tokenizer_2=_tokenizer(), tokenizer_3=words,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        scheduler=_scheduler("FlowMatchEulerDiscreteScheduler", shift=3.0),
     )  # fmt: skip
 
 
 def _flux(reduced: bool) -> Any:
-    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from diffusers import FluxPipeline, FluxTransformer2DModel
 
     width, joint = (16, 32) if reduced else (768, 4096)
     heads, head, layers, single = (2, 16, 1, 1) if reduced else (24, 128, 19, 38)
@@ -218,7 +237,7 @@ def _flux(reduced: bool) -> Any:
     return FluxPipeline(
         vae=_vae(16, reduced, shift_factor=0.1159, scaling_factor=0.3611), transformer=transformer,
         text_encoder=_clip(width), tokenizer=_tokenizer(), text_encoder_2=encoder, tokenizer_2=words,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        scheduler=_scheduler("FlowMatchEulerDiscreteScheduler", shift=3.0, use_dynamic_shifting=True),
     )  # fmt: skip
 
 
