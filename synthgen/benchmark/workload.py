@@ -83,7 +83,7 @@ def dtype_of(name: str, device: str) -> str:
     return ARCHITECTURES[name].dtype if device == "cuda" else "float32"
 
 
-def loaded(name: str, asked: Asked, dtype: str = "") -> Pipeline:
+def loaded(name: str, asked: Asked, dtype: str = "", *, redo_alone: bool = False) -> Pipeline:
     """An architecture with random weights on the device, as a run would have it there."""
     import torch
 
@@ -92,7 +92,7 @@ def loaded(name: str, asked: Asked, dtype: str = "") -> Pipeline:
     if devices.channels_last(asked.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
-    return Pipeline(pipe, dtype)
+    return Pipeline(pipe, dtype, redo_alone=redo_alone)
 
 
 @contextmanager

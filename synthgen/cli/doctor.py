@@ -33,11 +33,11 @@ class _Letters(click.ParamType[str]):
               help="What --benchmark runs on; on a CPU networks are reduced to tiny ones.")  # fmt: skip
 @click.option("--out", type=_options.DIRECTORY, default=Path(), show_default="the current folder",
               help="Where --benchmark writes gpu-report.md and gpu-report.json.")  # fmt: skip
-@click.option("--steps", type=_Letters(), default="", help="Only these steps of --benchmark, by their letters.")
+@click.option("--steps", type=_Letters(), help="Only these steps of --benchmark, by their letters.")
 @click.option("--seconds", type=click.IntRange(min=10), default=600, show_default=True,
               help="What --benchmark may take; steps for which no time is left are skipped.")  # fmt: skip
 @_options.verbosity
-def command(*, benchmark: bool, device: str, out: Path, steps: str, seconds: int, quiet: bool) -> int:
+def command(*, benchmark: bool, device: str, out: Path, steps: str | None, seconds: int, quiet: bool) -> int:
     """Say what synthgen would use here: device, dtype, attention, versions, and whether the Hub knows you.
 
     With --benchmark, try the device with full-size networks of random weights, without a network: whether images are
@@ -47,7 +47,7 @@ def command(*, benchmark: bool, device: str, out: Path, steps: str, seconds: int
     Example: synthgen doctor --benchmark
     """
     if benchmark:
-        return _benchmark(device, out, steps, seconds, quiet=quiet)
+        return _benchmark(device, out, steps or "", seconds, quiet=quiet)
     given = click.get_current_context().get_parameter_source
     for option in ("device", "out", "steps", "seconds"):
         if given(option) is not ParameterSource.DEFAULT:

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from synthgen.benchmark.architectures import ARCHITECTURES
@@ -88,5 +88,5 @@ def _sha256(pixels: Any) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
-def _same(some: Sequence[Any], others: Sequence[Any]) -> bool:
+def _same(some: Iterable[Any], others: Iterable[Any]) -> bool:
     return all((one == other).all() for one, other in zip(some, others, strict=True))

@@ -31,7 +31,7 @@ def run(findings: Findings, asked: Asked) -> None:
     findings.figure("memory", properties.total_memory / 2**30, "GiB")
     findings.figure("compute capability", f"{properties.major}.{properties.minor}")
     findings.figure("CUDA", str(torch.version.cuda))
-    findings.figure("cuDNN", str(torch.backends.cudnn.version()))
+    findings.figure("cuDNN", str(torch.backends.cudnn.version()))  # type: ignore[no-untyped-call]
     findings.check("bf16 in hardware", device.bf16, "emulated" if not device.bf16 else "", otherwise="warn")
     _ask_nvidia_smi(findings)
 

@@ -1,6 +1,7 @@
 """What a model takes of the device, against what ``plan`` says beforehand."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from synthgen.benchmark.architectures import ARCHITECTURES, configurations
@@ -31,7 +32,7 @@ def _measure(findings: Findings, asked: Asked, name: str) -> None:
     modules = [one for one in pipe.components.values() if hasattr(one, "parameters")]
     weights = sum(tensor.nbytes for module in modules for tensor in module.parameters())
     findings.figure(f"{said}: weights", weights / 2**30, "GiB")
-    peaks = [_peak(asked, part(pipeline), "forward", lambda n=n: pipeline.text2img(wanted[:n])) for n in (1, 2, 4)]
+    peaks = [_peak(asked, part(pipeline), "forward", partial(pipeline.text2img, wanted[:n])) for n in (1, 2, 4)]
     decode = _peak(asked, pipe.vae, "decode", lambda: pipeline.text2img(wanted[:1]))
     step = max(1, (peaks[2] - peaks[0]) // 3)
     for count, peak in zip((1, 2, 4), peaks, strict=True):

@@ -100,6 +100,7 @@ def test_nan_is_made_again_in_the_cheapest_precision_that_helps(
     vae: bool,
     denoiser: tuple[str, ...],
     used: str,
+    *,
     tiny_model: Callable[[str], Path],
     samples: Callable[[str], list[Any]],
 ) -> None:
