@@ -20,11 +20,16 @@
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?=
 DEVICE ?= auto
 
 BIN := .venv/bin
+# Each process takes its tests in their order, so that what a file of tests shares is seldom made in both.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+
+# Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint coverage docs dist wheel-test bench gpu golden weights model-report clean
 
@@ -32,7 +37,7 @@ demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -41,7 +46,7 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-logo
 
 coverage: .venv/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
+	$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
 
 docs: .venv/installed-docs
 	$(BIN)/mkdocs build --strict --clean

@@ -17,6 +17,7 @@ from typing import Any
 
 from synthgen.benchmark.findings import SO_FAR
 
+_USUAL = 600.0  # seconds that all steps may take
 _LEAST = 5.0  # seconds in which a step could find anything
 
 
@@ -72,13 +73,14 @@ class StepResult:
         }  # fmt: skip
 
 
-def commands(device: str, *, reduced: bool, only: str = "") -> list[StepCommand]:
+def commands(device: str, *, reduced: bool, only: str = "", limit: float = _USUAL) -> list[StepCommand]:
     """The commands of the steps with these letters, all of them where none is named.
 
     Args:
         device: torch's device type.
         reduced: Whether networks are reduced.
         only: Letters.
+        limit: Seconds for all of them; more than ten minutes give each step more in proportion.
     """
     from synthgen.benchmark.steps import STEPS
 
@@ -87,7 +89,7 @@ def commands(device: str, *, reduced: bool, only: str = "") -> list[StepCommand]
             step.letter,
             step.title,
             (sys.executable, "-m", "synthgen.benchmark", step.name, device, *(["--reduced"] if reduced else [])),
-            step.seconds,
+            step.seconds * max(1.0, limit / _USUAL),
         )
         for step in STEPS
         if not only or step.letter in only

@@ -65,7 +65,7 @@ def _benchmark(device: str, out: Path, steps: str, seconds: int, *, quiet: bool)
     name = f"{described.kind} ({described.name})"
     reduced = described.kind != "cuda"
     found = list[benchmark.StepResult]()
-    commands = benchmark.commands(described.kind, reduced=reduced, only=steps)
+    commands = benchmark.commands(described.kind, reduced=reduced, only=steps, limit=seconds)
     for result in benchmark.run(commands, seconds):
         found.append(result)
         if not quiet:

@@ -100,7 +100,8 @@ class Record:
         attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own,
             ``from``, the key of the generated image that it starts from, and ``precision``, what it was computed in
             where it was NaN in the run's dtype and made again.
-        seed: The seed of the attempt that was kept.
+        seed: The seed of the attempt that was kept; 0 in a dataset where it follows from a name that is a pseudonym
+            there.
         attempt: The number of that attempt, from 0.
         model: The model.
         model_revision: Its commit on the Hub, or its fingerprint.
@@ -112,7 +113,7 @@ class Record:
         mask: The settings of what was painted anew of it, as JSON.
         width: In pixels.
         height: In pixels.
-        source_id: The id of the real image that it starts from in the end.
+        source_id: The id of the real image that it starts from in the end; a pseudonym in a dataset, as the group is.
         source_group: The group of that image.
         source_split: The split of that image.
         source_dataset: The dataset of that image.
