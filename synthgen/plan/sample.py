@@ -99,7 +99,8 @@ class Record:
         negative_prompt: The negative prompt.
         attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own, and
             ``from``, the key of the generated image that it starts from.
-        seed: The seed of the attempt that was kept.
+        seed: The seed of the attempt that was kept; 0 in a dataset where it follows from a name that is a pseudonym
+            there.
         attempt: The number of that attempt, from 0.
         model: The model.
         model_revision: Its commit on the Hub, or its fingerprint.
@@ -111,7 +112,7 @@ class Record:
         mask: The settings of what was painted anew of it, as JSON.
         width: In pixels.
         height: In pixels.
-        source_id: The id of the real image that it starts from in the end.
+        source_id: The id of the real image that it starts from in the end; a pseudonym in a dataset, as the group is.
         source_group: The group of that image.
         source_split: The split of that image.
         source_dataset: The dataset of that image.

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a stored sample lies: its shard, and its first byte and length in a tar."""
+    """Where a stored sample lies: its shard, its first byte and length in a tar, and the key that it has there."""
 
     shard: Path
     offset: int
     size: int
+    key: str
 
 
 def located(shard: Path) -> Iterator[tuple[Record, Location]]:
@@ -36,7 +37,7 @@ def located(shard: Path) -> Iterator[tuple[Record, Location]]:
     """
     read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
     for stored in read:
-        yield record_of(shard, stored), Location(shard, stored.offset, stored.size)
+        yield record_of(shard, stored), Location(shard, stored.offset, stored.size, stored.key)
 
 
 def record_of(shard: Path, stored: TarSample) -> Record:
@@ -88,6 +89,6 @@ class ImageReader:
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
             stored = dataset_folder.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}
-        if key not in self._held[1]:
-            raise DamagedError(f"{place.shard}: {key} is gone; run `synthgen verify`")
-        return codec.decode(self._held[1][key])
+        if place.key not in self._held[1]:
+            raise DamagedError(f"{place.shard}: {place.key} is gone; run `synthgen verify`")
+        return codec.decode(self._held[1][place.key])
