@@ -1,6 +1,5 @@
 """Everything in a dataset's folder beside its shards: metadata, manifest, prompts, contact sheet, card, provenance."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -9,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from synthgen.core import adapter_folder, atomic, yaml_documents
+from synthgen.core import adapter_folder, atomic, seal, yaml_documents
 from synthgen.core.releases import __version__
 from synthgen.errors import ManifestError
 from synthgen.pack import card, formats, metadata, read_sample
@@ -82,7 +81,7 @@ class DatasetFiles:
         index = self.found.plan.index
         if index is None:
             return False
-        replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES)
+        replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES, sealed=False)
         return True
 
     def _draw(self, job: PackJob, order: Order) -> None:
@@ -167,7 +166,7 @@ class DatasetFiles:
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),
         }
-        return json.dumps(provenance, indent=1).encode()
+        return seal.dumps(provenance)
 
 
 def _repoint_prompts(manifest: str) -> str:

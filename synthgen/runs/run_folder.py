@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder, atomic, releases
+from synthgen.core import adapter_folder, atomic, checksums, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index, top_ups
+from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index
 from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs import metadata_changes
+from synthgen.runs import metadata_changes, run_file, verdicts
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
 from synthgen.runs.run_file import FORMAT, GROWN, is_run, layouts, locked, read, text, write
 
@@ -112,9 +112,13 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
             "adapters": adapter_folder.table(plan.adapters.values()),
             "entries": entries,
         }
+        if plan.rounds:
+            document[run_file.ROUNDS] = run_file.round_digests(plan.rounds)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
-        if not is_run(root) or read(root) != document:
+        if not run_file.is_sealed(root) or read(root) != document:
+            if is_run(root) and not run_file.is_sealed(root) and not (root / checksums.FILE).exists():
+                checksums.write(root, verdicts.LISTED)  # of an earlier version: taken as they are from now on
             write(root, document)
         for file in plan.manifest.plugins:
             copy, content = root / plugin_files.place(file), file.text.encode()
@@ -155,7 +159,7 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     if index:
         metadata_changes.warn(root, asked, index)
-    plan = Plan(asked, index, top_ups.read(root), layouts(document))
+    plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)
     return plan
 
