@@ -4,6 +4,8 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make faults         damage files and kill commands for half an hour, and write docs/reliability.md;
+#                     FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5" for longer
 # make docs           build the documentation into site/; a dead link fails
 # make coverage       run every test, and say which lines and branches none of them reaches
 # make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
@@ -22,7 +24,7 @@ PYTEST_ARGS ?= -n 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench golden faults weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -64,6 +66,9 @@ bench: .venv/installed-dev
 
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden
+
+faults: .venv/installed-dev
+	$(BIN)/python tests/faults --write $(FAULTS_ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -87,6 +87,7 @@ class Adapter:
                 )
             if facts["weights_sha256"] != weights_sha256(folder):
                 raise DamagedError(f"{folder}: its weights have changed; move it away and run `synthgen finetune`")
+            _check_seal(folder)
         return replace(self, folder=folder)
 
 
@@ -106,6 +107,7 @@ def describe(folder: Path) -> Adapter:
         return Adapter(folder.name, digest, method, None, folder=folder)
     facts = read(folder)
     words = tuple(sorted(facts["words"].items()))
+    _check_seal(folder)
     return Adapter(facts["name"], digest, method, tuple(facts["pool"]["ids"]), words, folder)
 
 
@@ -145,6 +147,13 @@ def damage(folder: Path) -> Iterator[tuple[str, str]]:
         if now.get(name) != sha256:
             said = "is gone" if name not in now else "has changed"
             yield name, f"{said} since it was written; move the adapter away and run `synthgen finetune`"
+    _check_seal(folder)
+
+
+def _check_seal(folder: Path) -> None:
+    path = folder / FACTS
+    if path.is_file() and seal.has_changed(path.read_bytes()):
+        raise DamagedError(f"{path}: {seal.CHANGED}; put back a copy, or move the adapter away and train it again")
 
 
 def _files(folder: Path) -> dict[str, str]:

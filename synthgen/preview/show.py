@@ -106,6 +106,7 @@ def _of_run(run: Run) -> _Source:
 
 def _of_dataset(dataset: Dataset) -> _Source:
     provenance = dataset.provenance
+    dataset_folder.check_seal(dataset.root)
     bare = frozenset(provenance.get("without_model", ()))
     facts = {
         "manifest": provenance["name"],

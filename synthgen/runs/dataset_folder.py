@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import seal, table_file, yaml_documents
-from synthgen.errors import Fault, InputError, ManifestError
+from synthgen.errors import DamagedError, Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import KeptPlugins, Layout
 from synthgen.plan.manifest.schema import LAYOUTS
@@ -61,8 +61,23 @@ def read_provenance(root: Path) -> dict[str, Any]:
             raise TypeError(f"of `{strange[0]}` it says neither size nor sha256")
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
-        advice = "; put back a copy, or pack the run again" if str(error) == seal.CHANGED else ""
-        raise InputError(f"{path}: not a packed dataset's file: {error}{advice}") from None
+        raise InputError(f"{path}: not a packed dataset's file: {error}") from None
+
+
+def changed(root: Path) -> str:
+    """What to say of a provenance that is not what was written; empty where it is, or nothing tells."""
+    same = not seal.has_changed((root / PROVENANCE).read_bytes())
+    return "" if same else f"{seal.CHANGED}; put back a copy, or pack the run again"
+
+
+def check_seal(root: Path) -> None:
+    """Refuse a dataset whose provenance is not what was written.
+
+    Raises:
+        DamagedError: It is not.
+    """
+    if said := changed(root):
+        raise DamagedError(f"{root / PROVENANCE}: {said}")
 
 
 def read_plan(root: Path, extensions: Extensions) -> Plan:

@@ -94,7 +94,10 @@ class Receipt:
                 raise ValueError("written by another version of synthgen")
             samples = document.pop("samples")
             outcomes = (SampleOutcome(**sample | {"tries": tuple(sample["tries"])}) for sample in samples)
-            return cls(samples=tuple(outcomes), **document)
+            made = cls(samples=tuple(outcomes), **document)
+            if seal.has_changed(content):
+                raise ValueError(f"not a receipt: {seal.CHANGED}")
+            return made
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a receipt: {error}") from None
 

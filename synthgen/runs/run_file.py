@@ -49,9 +49,19 @@ def read(root: Path) -> dict[str, Any]:
             if "layout" in entry:
                 Layout.from_dict(entry["layout"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        advice = f"; {_RESTORE}" if str(error) == seal.CHANGED else ""
-        raise InputError(f"{path}: not a run's file: {error}{advice}") from None
+        raise InputError(f"{path}: not a run's file: {error}") from None
     return dict(document)
+
+
+def check_seal(root: Path) -> None:
+    """Refuse a file that is not what was written; asked once it is sure that nothing else is wrong with it.
+
+    Raises:
+        InputError: It is not.
+    """
+    path = root / "run.json"
+    if seal.has_changed(path.read_bytes()):
+        raise InputError(f"{path}: {seal.CHANGED}; {_RESTORE}")
 
 
 def text(root: Path, document: Mapping[str, Any], name: str) -> str:

@@ -90,6 +90,8 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
         laid_out |= _grow(root, _begun(root, old), plan, extensions)
         _check_strategies(root, _begun(root, old), plan)
         _check_methods(root, plan)
+        if held:
+            run_file.check_seal(root)
         plan = Plan(plan.manifest, plan.index, plan.rounds, laid_out) if laid_out else plan
         entries = {
             name: {
@@ -161,6 +163,7 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
         metadata_changes.warn(root, asked, index)
     plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)
+    run_file.check_seal(root)
     return plan
 
 

@@ -98,6 +98,16 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
 
 
 def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
+    """Every file, and where nothing is wrong with them, the provenance that says what they are."""
+    whole = True
+    for finding in _verify_files(dataset):
+        whole = whole and finding.state == "whole"
+        yield finding
+    if whole and (said := dataset_folder.changed(dataset.root)):
+        yield Finding(dataset_folder.PROVENANCE, "damaged", message=said)
+
+
+def _verify_files(dataset: Dataset) -> Iterator[Finding]:
     root, provenance = dataset.root, dataset.provenance
     shards = dataset_folder.shards(provenance)
     for name, promised in provenance["files"].items():

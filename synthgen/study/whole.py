@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import checksums
+from synthgen.core import atomic, checksums
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import CurateJob, Scored, Survivors, draw, judge, next_round, score, write_table
 from synthgen.curate import check as check_scorers
@@ -139,6 +139,8 @@ def curate(run: Run, job: CurateJob, stop: Stop) -> Generator[Scored | Survivors
         StoppedError: ``stop`` said so; what was scored is kept.
     """
     yield from score(job, stop)
+    atomic.sweep(run.root)
+    atomic.sweep(run.root / verdicts.SCORES)
     checksums.clear(run.root)
     outcome = judge(run.root, run.plan)
     write_table(outcome, run.root)

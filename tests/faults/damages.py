@@ -94,9 +94,11 @@ def _edit(document: Any, rng: random.Random) -> None:
     places = [(document, key) for key in document]
     for holder, key in places:
         inner = holder[key]
-        places += [(inner, one) for one in (inner if isinstance(inner, dict) else range(len(inner)))] if isinstance(
-            inner, dict | list
-        ) else []
+        places += (
+            [(inner, one) for one in (inner if isinstance(inner, dict) else range(len(inner)))]
+            if isinstance(inner, dict | list)
+            else []
+        )
     holder, key = rng.choice(places)
     value = holder[key]
     if isinstance(holder, dict) and rng.random() < 0.2:
@@ -208,5 +210,7 @@ class _Kept:
 
     def same(self, folder: Path) -> bool:
         """Whether tables and verdicts are what they were."""
-        names = [path for path in self._files if path.suffix == ".parquet" and path.parent in (folder, folder / "scores")]
+        names = [
+            path for path in self._files if path.suffix == ".parquet" and path.parent in (folder, folder / "scores")
+        ]
         return all(path.is_file() and path.read_bytes() == self._files[path][0] for path in names)

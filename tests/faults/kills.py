@@ -134,7 +134,7 @@ def _start(verb: Verb, root: Path) -> int:
     try:
         verb(root)
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a fork never returns into the code that forked it
         traceback.print_exc()
     finally:
         os._exit(code)

@@ -11,23 +11,25 @@ PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 _HEAD = """# Reliability
 
 What happens to files on disk, and to commands, and what is then lost. `make faults` wrote this page: it damages files
-and kills commands, as many as one likes (`make faults FAULTS_ARGS='--damages 20000 --kills 7200 --seed 5'`), and a short
-form runs with the tests. Seeds are given, so each case can be had again.
+and kills commands, as many as one likes (`make faults FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5"`), and a
+short form runs with the tests. Seeds are given, so each case can be had again.
 
 """
 _DAMAGES = """## Damage
 
 A small study has a file of every kind that is left on disk: a run that was topped up, its scores and verdicts, an
-adapter, a dataset in each format, a report. One file is damaged at a time: a bit flipped, the end cut, a stretch zeroed,
-deleted, swapped with another of its kind, replaced by a copy of another, appended to, or a value edited; half the time
-with its time of modification kept. Then `verify` reads the folder. **Seen**: it names the damage, and what to do.
-**Mended**: it is a copy of what is elsewhere, which `curate` makes again, to the same verdicts. **Missed**: neither.
+adapter, a dataset in each format, a report. One file is damaged at a time: a bit flipped, the end cut, a stretch
+zeroed, deleted, swapped with another of its kind, replaced by a copy of another, appended to, or a value edited; half
+the time with its time of modification kept. Then `verify` reads the folder. **Seen**: it names the damage, and what to
+do. **Mended**: the file is a copy of what is elsewhere, which `curate` makes again, to the same verdicts. **Missed**:
+neither.
 
 """
 _DAMAGES_NOT = """
-Not covered: a change by somebody who writes the file's own sha256 anew, which is forging and not damage; a file of a run
-of version 0.2.0 or earlier that has no sha256 of its own (JSON and tables); features kept in `scores/.features`, which
-have checksums of their own and are computed again; `preview.html`, which is made again.
+Not covered: a change by somebody who writes the file's own sha256 anew, which is forging and not damage; a file of a
+run of version 0.2.0 or earlier that has no sha256 of its own (JSON and tables); features kept in `scores/.features`,
+which have checksums of their own and are computed again; `preview.html`, which is made again. The adapter and the
+report are made of random numbers, by the functions that write them.
 
 """
 _KILLS = """## Kills
@@ -39,7 +41,7 @@ with those of an unbroken one, to the byte; of receipts all but times. A scratch
 _KILLS_NOT = """
 Not in this table: `finetune` and `classifier-eval`, which take torch, and are killed by tests of their own
 (`tests/finetune/test_resume.py`, `tests/evaluate/test_evaluate.py`); `fetch` and `publish`, which take a network, and
-whose tests break every connection once; several processes in one folder; power cuts, of which a kill shows nothing.
+whose tests break connections; several processes in one folder; power cuts, of which a kill shows nothing.
 """
 
 
@@ -88,7 +90,9 @@ def _table_of_damages(found: Mapping[str, Any]) -> str:
         total.update(row)
         lines.append(_damage_line(kind, row, names))
     lines.append(_damage_line("**all**", total, names))
-    return "\n".join([*lines, "", f"Seed {found['seed']}. A column of a damage: how many were noticed, of how many.", ""])
+    return "\n".join(
+        [*lines, "", f"Seed {found['seed']}. A column of a damage: how many were noticed, of how many.", ""]
+    )
 
 
 def _damage_line(kind: str, row: Mapping[str, int], names: Sequence[str]) -> str:

@@ -37,7 +37,10 @@ def test_a_killed_command_ends_the_same(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_page_tells_what_was_missed() -> None:
     """And of what kind."""
-    found = [damages.Case("receipt", "flip", "missed", "work/a.json: flip"), damages.Case("scores", "edit", "seen", "x")]
+    found = [
+        damages.Case("receipt", "flip", "missed", "work/a.json: flip"),
+        damages.Case("scores", "edit", "seen", "x"),
+    ]
     text = page.text({"damages": page.damages(found, 1)})
     assert "| receipt | 1 | 0 | 0 | 1 | 0/1 |" in text
     assert "- work/a.json: flip" in text
