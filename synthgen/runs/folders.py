@@ -294,7 +294,8 @@ class Dataset(_Folder):
         """The sha256 of each file under ``data/`` that holds its images or, of image files, lists them."""
         files = self.provenance["files"]
         return {
-            own_file(self.root, name): str(files[name].get("sha256")) for name in dataset_folder.shards(self.provenance)
+            own_file(self.root, name): str(files[name].get("sha256", ""))
+            for name in dataset_folder.shards(self.provenance)
         }
 
     def verdicts(self) -> Iterator[Verdict]:

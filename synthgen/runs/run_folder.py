@@ -1,6 +1,7 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,9 +119,9 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
             document[run_file.ROUNDS] = run_file.round_digests(plan.rounds)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
-        if not run_file.is_sealed(root) or read(root) != document:
-            if is_run(root) and not run_file.is_sealed(root) and not (root / checksums.FILE).exists():
-                checksums.write(root, verdicts.LISTED)  # of an earlier version: taken as they are from now on
+        if is_run(root) and not run_file.is_sealed(root):
+            _seal(root)
+        if not is_run(root) or read(root) != document:
             write(root, document)
         for file in plan.manifest.plugins:
             copy, content = root / plugin_files.place(file), file.text.encode()
@@ -129,6 +130,17 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
                 _keep_older(copy)
                 atomic.write(copy, content)
         return plan
+
+
+def _seal(root: Path) -> None:
+    """Take what an earlier version left as it is from now on; a run that can't be written to stays as it was."""
+    with suppress(OSError):
+        if not (root / checksums.FILE).exists() and (root / verdicts.FILE).exists():
+            checksums.write(root, verdicts.LISTED)
+        report = root / "fidelity"
+        if report.is_dir() and not (report / checksums.FILE).exists():
+            checksums.write(report, [one.name for one in report.iterdir()])
+        write(root, read(root))
 
 
 def signature(root: Path) -> str:

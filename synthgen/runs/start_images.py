@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.errors import InputError
+from synthgen.errors import DamagedError, InputError
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.sample import Sample
 from synthgen.real import indexing
@@ -130,7 +130,9 @@ def of_run(plan: Plan, root: Path) -> StartImages:
             if place not in shards:
                 ledger = Ledger(root, parent.name, parent.digest_of)
                 path, receipt = ledger.tar(place[1]), ledger.trusted(place[1])
-                check_tar(path, receipt.sha256 if receipt else "")
+                if receipt is None:
+                    raise DamagedError(f"{path}: not whole any more; run `synthgen generate` again, which makes it")
+                check_tar(path, receipt.sha256)
                 shards[place] = {one.key: one.image for one in tar_samples.read(path)}
             shards.move_to_end(place)
             while len(shards) > (1 if entry.places.sizes == parent.places.sizes else _SHARDS_HELD):

@@ -16,10 +16,12 @@ from synthgen.plan.manifest import plugin_files
 from synthgen.plan.real_index import Index
 from synthgen.runs import run_file, verdicts
 
+FIDELITY = "fidelity"  # the folder in a run
 STUDY = "study.json"  # what only a report has
 Damage = tuple[str, str]
 """A file's path in the folder, and what is wrong with it."""
 _KEPT = "sources"
+_HEADER = 4096  # bytes of a safetensors file in which its metadata stand
 
 
 def of_run(root: Path, plan: Plan) -> Iterator[Damage]:
@@ -41,7 +43,10 @@ def of_run(root: Path, plan: Plan) -> Iterator[Damage]:
     for path in _files(root / _KEPT):
         if len(path.name) == 64 and sha256_file(path) != path.name:
             yield _name(path, root), f"not the image that was kept; remove {root / _KEPT} and index again elsewhere"
-    yield from _report(root / "fidelity", root, f"run `synthgen curate {root} --report` again")
+    report, again = root / FIDELITY, f"run `synthgen curate {root} --report` again"
+    yield from _report(report, root, again)
+    if run_file.is_sealed(root) and any(_files(report)) and not (report / checksums.FILE).exists():
+        yield _name(report / checksums.FILE, root), f"is gone, or the report was stopped; {again}"
 
 
 def of_report(root: Path) -> Iterator[Damage]:
@@ -50,7 +55,8 @@ def of_report(root: Path) -> Iterator[Damage]:
     yield from _report(root, root, again)
     for path in _files(root / "trials"):
         content = path.read_bytes()
-        if path.suffix != ".safetensors" or (seal.KEY.encode() in content[:4096] and not seal.is_whole(content)):
+        sealed = seal.is_sealed(content) or seal.KEY.encode() in content[:_HEADER]
+        if path.suffix != ".safetensors" or (sealed and not seal.is_whole(content)):
             yield _name(path, root), f"{seal.CHANGED}; {again}: that training is done anew"
     if not (root / checksums.FILE).exists():
         yield checksums.FILE, f"is not there: not written yet, or by an earlier version; {again}"

@@ -29,7 +29,7 @@ _DAMAGES_NOT = """
 Not covered: a change by somebody who writes the file's own sha256 anew, which is forging and not damage; a file of a
 run of version 0.2.0 or earlier that has no sha256 of its own (JSON and tables); features kept in `scores/.features`,
 which have checksums of their own and are computed again; `preview.html`, which is made again. The adapter and the
-report are made of random numbers, by the functions that write them.
+reports hold random numbers.
 
 """
 _KILLS = """## Kills

@@ -11,9 +11,8 @@ import yaml
 
 from synthgen import study
 from synthgen.core import adapter_folder, checksums
-from synthgen.evaluate import prepare
 from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts, TrainedTrial
-from synthgen.evaluate.report import write
+from synthgen.evaluate.prepare import reserve
 from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.vision.classifiers.fit_result import FitResult
@@ -145,8 +144,8 @@ def _fidelity(folder: Path) -> None:
 
 
 def _report(out: Path) -> None:
-    """What `classifier-eval` leaves, its probabilities random."""
-    prepare.reserve(out, "specimen")
+    """What `classifier-eval` leaves, its probabilities random and its pages empty: to write them takes scipy."""
+    reserve(out, "specimen")
     rng, images, labels = np.random.default_rng(0), 24, ("psoriasis", "melanoma")
     store = ResultsStore(out / "trials", {"validation": (6, 2), "test": (images, 2)})
     found = []
@@ -164,7 +163,11 @@ def _report(out: Path) -> None:
     truth = np.arange(images) % 2
     names = tuple(f"image-{number:02}" for number in range(images))
     tones = np.arange(images) % 6 + 1
-    write.write(Predictions(said, trials, names, truth, tones, names, np.stack(found)), out)
+    Predictions(said, trials, names, truth, tones, names, np.stack(found)).write(out / "predictions.parquet")
+    (out / "plots").mkdir()
+    for name in ("results.csv", "comparisons.csv", "report.md", "report.html", "card.md", "plots/gain.svg"):
+        (out / name).write_text(f"{name}: what came of it, in so many words\n", encoding="utf-8")
+    checksums.write(out, [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()])
 
 
 def _rows(rng: np.random.Generator, rows: int) -> Any:
