@@ -4,6 +4,9 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make gpu            try the GPU that is here: about ten minutes, no network; writes gpu-report.md and .json
+#                     (`make gpu DEVICE=cpu` runs the same with tiny networks)
+#
 # make docs           build the documentation into site/; a dead link fails
 # make coverage       run every test, and say which lines and branches none of them reaches
 # make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
@@ -18,6 +21,7 @@ PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
 PYTEST_ARGS ?=
+DEVICE ?= auto
 
 BIN := .venv/bin
 # Each process takes its tests in their order, so that what a file of tests shares is seldom made in both.
@@ -27,7 +31,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 # Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench gpu golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -66,6 +70,9 @@ wheel-test: dist
 
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
+
+gpu: .venv/installed
+	$(BIN)/synthgen doctor --benchmark --device $(DEVICE)
 
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden

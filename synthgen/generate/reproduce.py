@@ -108,7 +108,8 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
             sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
-    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused)
+    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused,
+                   redo_batch_size=pin.redo_batch_size)  # fmt: skip
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])
@@ -116,7 +117,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
     batch = pad([sample], here.batch_size)
     painted = maker(batch)
     if not painted.finite[0]:
-        painted = maker(batch, precise=True)
+        painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
     origin = codec.COMPOSITE if sample.source else codec.GENERATED

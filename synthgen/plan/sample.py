@@ -97,8 +97,9 @@ class Record:
         strategy: What made it.
         prompt: The prompt.
         negative_prompt: The negative prompt.
-        attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own, and
-            ``from``, the key of the generated image that it starts from.
+        attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own,
+            ``from``, the key of the generated image that it starts from, and ``precision``, what it was computed in
+            where it was NaN in the run's dtype and made again.
         seed: The seed of the attempt that was kept; 0 in a dataset where it follows from a name that is a pseudonym
             there.
         attempt: The number of that attempt, from 0.
@@ -194,6 +195,7 @@ def record(
     model_revision: str,
     generator: str,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
+    precision: str = "",
 ) -> Record:
     """The record of a sample once its image is made.
 
@@ -203,12 +205,14 @@ def record(
         model_revision: The commit or fingerprint of the model that made it.
         generator: The release that made it.
         part_revisions: The same of the recipe's parts, by the manifest's key.
+        precision: What it was computed in, where it was NaN in the run's dtype and made again.
     """
     settings, source = sample.recipe.settings, sample.source
     said: dict[str, Any] = _UNSAID | settings.record_fields()
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
     attributes |= said.pop("attributes", {})
     attributes |= sample.recipe.named_parts(part_revisions)
+    attributes |= {"precision": precision} if precision else {}
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,
