@@ -34,7 +34,7 @@ class _Source:
     without_model: frozenset[str] = frozenset()
 
 
-def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = True) -> Path:
+def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = True, work: Path | None = None) -> Path:
     """Write the gallery of a run or a dataset, and the contact sheet beside it as ``.png``; returns the sheet's path.
 
     Args:
@@ -42,6 +42,7 @@ def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = 
         out: The HTML file.
         limit: Pictures shown at the most, the same number of each entry, label and skin tone.
         starts: Whether the page, never the sheet, shows beside each picture the image that it starts from.
+        work: The run that a dataset of pseudonyms is of, which has these images; where left out the one beside it.
 
     Raises:
         InputError: The folder holds no image yet, or one of the two files is not ours to write over.
@@ -54,7 +55,7 @@ def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = 
     facts, images = dict(source.facts), sum(source.cells.values())
     if len(pictures) < images:
         facts["shown"] = f"{len(pictures):,} of {images:,} images"
-    pairs = pair_with_start_images(pictures, folder) if starts else Pairs(pictures)
+    pairs = pair_with_start_images(pictures, folder, work) if starts else Pairs(pictures)
     if pairs.missing:
         facts["originals"] = "not shown: the images that these pictures start from can't be had here"
     gallery.write_gallery(

@@ -97,12 +97,20 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
         )
     except ManifestError as error:
         raise InputError(*(fault.in_file(root) for fault in error.faults)) from None
-    path = root / SOURCES
-    index = Index.read(path) if read.starts_from_real and path.exists() else None
+    index = read_index(root) if read.starts_from_real and (root / SOURCES).exists() else None
     try:
         return Plan(read, index, top_ups.parse(read_provenance(root).get("top_up", [])))
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{root / PROVENANCE}: top_up: {error}") from None
+
+
+def read_index(root: Path) -> Index:
+    """The real images that a dataset was made from, by the names that it has for them.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
+    return Index.read(root / SOURCES)
 
 
 def layout_of(provenance: dict[str, Any]) -> Layout:

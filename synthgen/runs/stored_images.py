@@ -25,11 +25,12 @@ ADVICE = "run `synthgen verify`"
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a stored sample lies: its shard, its first byte and length in a tar, and the sha256 of its image's file."""
+    """Where a stored sample lies: its shard, its first byte and length in a tar, its key there, its image's sha256."""
 
     shard: Path
     offset: int
     size: int
+    key: str
     sha256: str = ""
 
 
@@ -42,7 +43,7 @@ def located(shard: Path) -> Iterator[tuple[Record, Location]]:
     read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
     for stored in read:
         record = record_of(shard, stored)
-        yield record, Location(shard, stored.offset, stored.size, record.image_sha256)
+        yield record, Location(shard, stored.offset, stored.size, stored.key, record.image_sha256)
 
 
 def record_of(shard: Path, stored: TarSample) -> Record:
@@ -115,7 +116,8 @@ class ImageReader:
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
             stored = dataset_folder.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}
-        if key not in self._held[1]:
-            raise DamagedError(f"{place.shard}: {key} is gone; {ADVICE}")
-        _check(place.shard, key, self._held[1][key], place.sha256)
-        return codec.decode(self._held[1][key])
+        if place.key not in self._held[1]:
+            raise DamagedError(f"{place.shard}: {place.key} is gone; {ADVICE}")
+        content = self._held[1][place.key]
+        _check(place.shard, place.key, content, place.sha256)
+        return codec.decode(content)

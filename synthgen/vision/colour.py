@@ -18,8 +18,13 @@ _WHITE = _TO_XYZ.sum(axis=1)
 
 def ita(pixels: npt.NDArray[np.uint8]) -> Array:
     """The ITA in degrees of each pixel of sRGB bytes, shape (..., 3) in and (...) out: ``atan2(L* - 50, b*)``."""
-    lab = linear_to_lab(to_linear(np.moveaxis(pixels, -1, 0) / 255))
+    lab = srgb_to_lab(pixels)
     return np.asarray(np.degrees(np.arctan2(lab[0] - 50, lab[2])))
+
+
+def srgb_to_lab(pixels: npt.NDArray[np.uint8]) -> Array:
+    """The CIELAB values of sRGB bytes, shape (..., 3) in and (3, ...) out: L*, a* and b*."""
+    return linear_to_lab(to_linear(np.moveaxis(pixels, -1, 0) / 255))
 
 
 def lab_to_linear(lab: Array) -> Array:

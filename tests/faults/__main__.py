@@ -44,6 +44,8 @@ def _damage(root: Path, seed: int, number: int, *, write: bool) -> int:
             print(f"missed: {case.where}", flush=True)
         if len(found) % 100 == 0:
             print(f"{len(found)} damages in {time.monotonic() - began:.0f} s", flush=True)
+            if write:  # so that one that is stopped has not been for nothing
+                page.store("damages", page.damages(found, seed))
     summary = page.damages(found, seed)
     if write:
         page.store("damages", summary)

@@ -28,8 +28,8 @@ neither.
 _DAMAGES_NOT = """
 Not covered: a change by somebody who writes the file's own sha256 anew, which is forging and not damage; a file of a
 run of version 0.2.0 or earlier that has no sha256 of its own (JSON and tables); features kept in `scores/.features`,
-which have checksums of their own and are computed again; `preview.html`, which is made again. The adapter and the
-reports hold random numbers.
+which have checksums of their own and are computed again; `.pseudonyms`, a salt that nothing else tells; `preview.html`,
+which is made again. The adapter and the reports hold random numbers.
 
 """
 _KILLS = """## Kills

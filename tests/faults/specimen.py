@@ -70,7 +70,7 @@ KINDS = (
     ("training", r"report/trials/.*"),
     ("report: pages, plots, tables", r"report/.*"),
 )
-_LEFT_OUT = re.compile(r".*/\.lock|.*/\.scratch/.*|.*/\.features/.*")
+_LEFT_OUT = re.compile(r".*/\.lock|.*/\.pseudonyms|.*/\.scratch/.*|.*/\.features/.*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def measure(pixels: Pixels) -> dict[str, float]:
 
     from synthgen.vision import colour
 
-    lab = colour.linear_to_lab(colour.to_linear(np.moveaxis(pixels, -1, 0) / 255))
+    lab = colour.srgb_to_lab(pixels)
     light, chroma = lab[0], np.hypot(lab[1], lab[2])
     return {
         "brightness": float(light.mean()),

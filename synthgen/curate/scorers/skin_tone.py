@@ -91,7 +91,7 @@ def measure_angle(pixels: Pixels) -> tuple[float, float]:
     from synthgen.vision import colour
 
     border = pixels[_mask(*pixels.shape[:2])]
-    lab = colour.linear_to_lab(colour.to_linear(border.T / 255))
+    lab = colour.srgb_to_lab(border)
     skin = (np.abs(lab[0] - np.median(lab[0])) < _NEAR) & (lab[1] > 0) & (lab[2] > 0)
     share = float(skin.mean())
     if share < _LEAST:
