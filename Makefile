@@ -4,6 +4,12 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make faults         damage files and kill commands for half an hour, and write docs/reliability.md;
+#                     FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5" for longer
+#
+# make gpu            try the GPU that is here: about ten minutes, no network; writes gpu-report.md and .json
+#                     (`make gpu DEVICE=cpu` runs the same with tiny networks)
+#
 # make docs           build the documentation into site/; a dead link fails
 # make coverage       run every test, and say which lines and branches none of them reaches
 # make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
@@ -17,18 +23,24 @@
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 DEMO ?= quickstart
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?=
+DEVICE ?= auto
 
 BIN := .venv/bin
+# Each process takes its tests in their order, so that what a file of tests shares is seldom made in both.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo test lint coverage docs dist wheel-test bench golden weights model-report clean
+# Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint coverage docs dist wheel-test bench faults gpu golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -37,7 +49,7 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-logo
 
 coverage: .venv/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
+	$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html
 
 docs: .venv/installed-docs
 	$(BIN)/mkdocs build --strict --clean
@@ -62,8 +74,14 @@ wheel-test: dist
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
 
+gpu: .venv/installed
+	$(BIN)/synthgen doctor --benchmark --device $(DEVICE)
+
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden
+
+faults: .venv/installed-dev
+	$(BIN)/python tests/faults --write $(FAULTS_ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -1,18 +1,18 @@
 """What every test stands on: an isolated user, the real extensions, and a small manifest that makes images at once."""
 
 import importlib.util
+import itertools
 import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from synthgen import generate, plan
 from synthgen.core.devices import DeviceRequest
@@ -24,7 +24,9 @@ from synthgen.runs.receipts import Receipt
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 # As synthgen.core.devices does it; here torch may be imported before.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-settings.register_profile("synthgen", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "synthgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("synthgen")
 
 SMALL: dict[str, Any] = {
@@ -54,11 +56,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
-@cache
-def _usual_threads() -> int:
-    """How many threads torch takes by itself in a new process."""
-    code = "import torch; print(torch.get_num_threads())"
-    return int(subprocess.check_output([sys.executable, "-c", code], text=True))
+_usual_threads: list[int] = []
+
+
+def pytest_collection_finish() -> None:
+    """Ask torch how many threads it takes by itself, if it is here before a test can have changed that."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        _usual_threads.append(torch.get_num_threads())
+
+
+def _use_usual_threads(torch: Any) -> None:
+    """Let torch take as many threads as by itself; asked of a new process where only a test imported it."""
+    if not _usual_threads:
+        code = "import torch; print(torch.get_num_threads())"
+        _usual_threads.append(int(subprocess.check_output([sys.executable, "-c", code], text=True)))
+    if torch.get_num_threads() != _usual_threads[0]:
+        torch.set_num_threads(_usual_threads[0])
 
 
 @pytest.fixture(autouse=True)
@@ -69,15 +83,23 @@ def _process_as_it_was() -> Iterator[None]:
     yield
     log.setLevel(level)
     torch = sys.modules.get("torch")
-    if torch is not None and torch.get_num_threads() != _usual_threads():
-        torch.set_num_threads(_usual_threads())
+    if torch is not None:
+        _use_usual_threads(torch)
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders that are not there yet; ``mktemp`` would look through all earlier ones for the next free number."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
-def _isolated_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _isolated_user(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> None:
     """Give each test a cache and a configuration of its own, no network and nobody's token."""
-    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("XDG_CONFIG_HOME", os.fspath(tmp_path_factory.mktemp("config")))
+    home = next(_homes)
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(home / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", os.fspath(home / "config"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for token in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(token, raising=False)

@@ -1,21 +1,84 @@
-"""``synthgen doctor``: what this machine has."""
+"""``synthgen doctor``: what this machine has, and what its device does."""
 
 import platform
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from synthgen.cli import _options
 from synthgen.core import hub
 
 
+class _Letters(click.ParamType[str]):
+    """Letters of steps, as ``A,C``."""
+
+    name = "A,C"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The letters alone, in capitals."""
+        from synthgen.benchmark.steps import STEPS
+
+        letters, known = str(value).upper().replace(",", "").replace(" ", ""), "".join(one.letter for one in STEPS)
+        if not letters or set(letters) - set(known):
+            self.fail(f"`{value}`: give letters of {known[0]} to {known[-1]}, as A,C", param, ctx)
+        return letters
+
+
 @click.command("doctor")
+@click.option("--benchmark", is_flag=True, help="Then try the device in thirteen steps, about ten minutes on a GPU.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+              help="What --benchmark runs on; on a CPU networks are reduced to tiny ones.")  # fmt: skip
+@click.option("--out", type=_options.DIRECTORY, default=Path(), show_default="the current folder",
+              help="Where --benchmark writes gpu-report.md and gpu-report.json.")  # fmt: skip
+@click.option("--steps", type=_Letters(), help="Only these steps of --benchmark, by their letters.")
+@click.option("--seconds", type=click.IntRange(min=10), default=600, show_default=True,
+              help="What --benchmark may take; steps for which no time is left are skipped.")  # fmt: skip
 @_options.verbosity
-def command(*, quiet: bool) -> None:
+def command(*, benchmark: bool, device: str, out: Path, steps: str | None, seconds: int, quiet: bool) -> int:
     """Say what synthgen would use here: device, dtype, attention, versions, and whether the Hub knows you.
 
-    Example: synthgen doctor
+    With --benchmark, try the device with full-size networks of random weights, without a network: whether images are
+    right and the same to the byte, what fits, how fast it is, whether a killed run goes on. Each step is a process of
+    its own; one that fails is a line, and the others go on. Exit code 1: something failed.
+
+    Example: synthgen doctor --benchmark
     """
+    if benchmark:
+        return _benchmark(device, out, steps or "", seconds, quiet=quiet)
+    given = click.get_current_context().get_parameter_source
+    for option in ("device", "out", "steps", "seconds"):
+        if given(option) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{option} is for --benchmark; give that too, or leave it out")
+    _say_what_is_here(quiet=quiet)
+    return 0
+
+
+def _benchmark(device: str, out: Path, steps: str, seconds: int, *, quiet: bool) -> int:
+    """Run the steps, each told of as it ends, and write the report after each, so that none is lost."""
+    from synthgen import benchmark
+    from synthgen.core import devices
+
+    described = devices.describe(device)
+    name = f"{described.kind} ({described.name})"
+    reduced = described.kind != "cuda"
+    found = list[benchmark.StepResult]()
+    commands = benchmark.commands(described.kind, reduced=reduced, only=steps, limit=seconds)
+    for result in benchmark.run(commands, seconds):
+        found.append(result)
+        if not quiet:
+            click.echo(benchmark.line(result))
+        written = benchmark.write(found, out, device=name, reduced=reduced)
+    for line in benchmark.summary(found):
+        click.echo(line)
+    click.echo(f"wrote {written[0]} and {written[1]}")
+    return 1 if benchmark.failed(found) else 0
+
+
+def _say_what_is_here(*, quiet: bool) -> None:
+    """A row for each thing that matters."""
     from synthgen.core import devices
 
     device = devices.describe()

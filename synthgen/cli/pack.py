@@ -43,7 +43,8 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
     """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.
 
     The same run gives the same bytes. Kill it at any time: the same command goes on, and the folder appears when all of
-    it is there. Exit code 1: the run is not complete, and --partial was not given.
+    it is there. Real images and patients go under pseudonyms, unless `pack: {identifiers: original}` asks for their own
+    names. Exit code 1: the run is not complete, and --partial was not given.
 
     Example: synthgen pack runs/quickstart/work --out runs/quickstart/dataset
     """

@@ -15,10 +15,16 @@ from synthgen.cli import _options
 @click.option(
     "--limit", default=5000, show_default=True, type=click.IntRange(min=1), help="Pictures at the most, spread evenly."
 )
+@click.option(
+    "--work",
+    type=_options.FOLDER,
+    help="The run that DIR, a packed dataset, is of, with the real images behind its pseudonyms; `work` beside it if "
+    "left out.",
+)
 @click.option("--no-originals", is_flag=True, help="Leave out the images that pictures start from.")
 @_options.trust
 @_options.verbosity
-def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet: bool) -> None:
+def command(directory: Path, *, out: Path, limit: int, work: Path | None, no_originals: bool, quiet: bool) -> None:
     """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it.
 
     A picture that was made from another image stands beside it, so the page may hold real photographs. The contact
@@ -28,6 +34,6 @@ def command(directory: Path, *, out: Path, limit: int, no_originals: bool, quiet
     """
     from synthgen import study
 
-    sheet = study.preview(directory, out, limit=limit, originals=not no_originals)
+    sheet = study.preview(directory, out, limit=limit, originals=not no_originals, work=work)
     if not quiet:
         click.echo(f"gallery {out}\ncontact sheet {sheet}")

@@ -15,7 +15,11 @@ from synthgen.core import hub
 @click.argument("dataset", type=_options.FOLDER)
 @click.option("--repo", default="", metavar="ORG/NAME", help="The repository; the manifest's publish.repo if left out.")
 @click.option("--public", is_flag=True, help="Everyone may see it; private if left out.")
-@click.option("--dry-run", is_flag=True, help="Check everything, show what would go, and send nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check everything, show what would go and what of real images would be seen, and send nothing.",
+)
 @click.option("--revision", default="main", show_default=True, metavar="BRANCH", help="The branch; made if need be.")
 @click.option("--tag", default="", help="Tag the commit, once every file was compared.")
 @click.option(
@@ -65,6 +69,8 @@ def _show(compared: Any, *, dry_run: bool, quiet: bool) -> None:
     changes = compared.changes
     for one in () if quiet else compared.identifying:
         click.echo(f"could name a person: {one}", err=not dry_run)
+    if dry_run and compared.source_rows and not quiet:
+        click.echo(compared.source_rows)
     if dry_run:
         rows = [("add", file) for file in changes.add]
         rows += [("delete", file) for file in changes.delete]

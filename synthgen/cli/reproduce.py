@@ -11,7 +11,11 @@ from synthgen.cli import _options
 @click.argument("directory", metavar="DIR", type=_options.FOLDER)
 @click.argument("key")
 @click.option("--out", required=True, type=_options.FILE, help="Where the new image goes; must not exist yet.")
-@click.option("--work", type=_options.FOLDER, help="The run whose adapter made it, where DIR is a packed dataset.")
+@click.option(
+    "--work",
+    type=_options.FOLDER,
+    help="The run that DIR, a packed dataset, is of: it has the adapter, and the names behind pseudonyms.",
+)
 @_options.trust
 @_options.verbosity
 def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: bool) -> int:

@@ -14,10 +14,18 @@ from pathlib import Path
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file through a scratch file beside it: written, fsynced, renamed, and the folder fsynced."""
+def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Write a file through a scratch file beside it: written, fsynced, renamed, and the folder fsynced.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        mode: Its permissions, which it has before it has content; the system's usual ones where left out.
+    """
     scratch = path.with_name(f".{path.name}.{owner()}")
     with scratch.open("wb") as file:
+        if mode is not None:
+            scratch.chmod(mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -21,7 +21,12 @@ _ATTENTION_PACKAGES = {"flash-3": "flash_attn_3", "xformers": "xformers"}
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PACKAGES = ("synthgen", "torch", "diffusers", "transformers", "numpy", "pillow")
 
-_LATER = ("variant", "fused", "parts")  # not written where it says nothing, as runs that began before have it
+_LATER = (
+    "variant",
+    "fused",
+    "parts",
+    "redo_batch_size",
+)  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
 _GPU_MAX_BATCH = 128
@@ -108,6 +113,8 @@ class Environment:
         variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
         fused: Whether a LoRA is added to the model's own weights once, and not computed beside them in every pass.
         parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``.
+        redo_batch_size: How many images that came out as NaN are made again together, each by itself in the first of
+            several precisions that gives finite values; 0 for a whole batch in fp32.
     """
 
     device: str
@@ -122,6 +129,7 @@ class Environment:
     variant: Literal["", "fp16"] = ""
     fused: bool = False
     parts: dict[str, str] = field(default_factory=dict)
+    redo_batch_size: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; what runs had before there was another choice is not written."""

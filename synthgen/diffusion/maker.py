@@ -25,16 +25,33 @@ class MadeImages:
         faults: Why an image can't be made at all, whatever the attempt, one word each; empty where it can.
         extremes: uint8, shape (batch, 2, 3): the lowest and the highest value of each channel, where they were found on
             the device; looked for in the pixels otherwise.
+        precisions: What each image was computed in, where that is not the run's dtype, as its record will say it;
+            empty where all are.
     """
 
     pixels: Pixels
     finite: npt.NDArray[np.bool_]
     faults: tuple[str, ...] = ()
     extremes: Pixels | None = None
+    precisions: tuple[str, ...] = ()
+
+
+def joined(parts: Sequence[MadeImages]) -> MadeImages:
+    """Batches of images of one size as one batch."""
+    import numpy as np
+
+    extremes = [part.extremes for part in parts if part.extremes is not None]
+    return MadeImages(
+        np.concatenate([part.pixels for part in parts]),
+        np.concatenate([part.finite for part in parts]),
+        tuple(fault for part in parts for fault in part.faults),
+        np.concatenate(extremes) if len(extremes) == len(parts) else None,
+        tuple(name for part in parts for name in part.precisions),
+    )
 
 
 class ImageMaker(Protocol):
     """Makes the images of a batch of samples, each independent of the others in its batch."""
 
     def __call__(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        """One image a sample; ``precise`` computes in fp32 whatever the dtype is otherwise."""
+        """One image a sample; ``precise`` makes those again that were not finite, in fp32 or as it takes."""

@@ -22,6 +22,7 @@ Scheduler = Literal[
     "pndm", "tcd", "unipc",
 ]  # fmt: skip
 Fit = Literal["crop", "stretch", "pad"]
+_REDO_BATCH = 1  # images that were NaN, made again together: each alone, so that the smallest card has room for it
 
 
 class SamplerSettings(StrategySettings):
@@ -160,7 +161,8 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
     )
     parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
     fused = recipe.accelerator is not None or (recipe.adapter is not None and recipe.adapter.loads_as == "lora")
-    return replace(decided, variant=variant, fused=fused, parts=parts)
+    redo = 0 if decided.dtype == "float32" else _REDO_BATCH
+    return replace(decided, variant=variant, fused=fused, parts=parts, redo_batch_size=redo)
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

@@ -129,7 +129,7 @@ def prepare(
     network = backbone.load(settings.learner, manifest.base, len(labels))
     root = _synthetic_root(manifest, settings, given, out)
     index, home = locate.find_index(manifest, images, root, out, partial(report, "indexing real images"))
-    found = _listed(root, settings, extensions, document.skin_tones.scale)
+    found = _listed(root, manifest, settings, extensions, index)
     pictures = ImageReader(indexing.open_images(images.source, images.settings, manifest.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
     report_near = partial(report, "looking for near-copies")
@@ -195,12 +195,16 @@ def _synthetic_root(manifest: Manifest, settings: Evaluate, given: Path | None, 
     return locate.find(settings.synthetic, given, name=name, base=manifest.base, out=out, run=run)
 
 
-def _listed(root: Path | None, settings: Evaluate, extensions: Extensions, scale: str) -> SyntheticListing:
+def _listed(
+    root: Path | None, manifest: Manifest, settings: Evaluate, extensions: Extensions, index: Index
+) -> SyntheticListing:
     if root is None:
         return SyntheticListing((), {})
+    names = synthetic.names_behind(root, extensions, manifest.document.name, index)
+    scale = manifest.document.skin_tones.scale
     pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
     return synthetic.list_synthetic(
-        root, extensions, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated
+        root, extensions, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated, names=names
     )
 
 

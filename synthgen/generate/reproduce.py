@@ -14,8 +14,8 @@ from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
-from synthgen.runs import run_folder
-from synthgen.runs.folders import Run, open_folder
+from synthgen.runs import pseudonyms, run_folder
+from synthgen.runs.folders import Dataset, Run, open_folder
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
@@ -55,28 +55,45 @@ def reproduce(root: Path, key: str, extensions: Extensions, work: Path | None = 
         root: A run, or a packed dataset.
         key: The image's key.
         extensions: The plug-ins there are.
-        work: For an image of a packed dataset that an adapter made, the run that holds the adapter; it is never packed.
+        work: For an image of a packed dataset, the run that holds what is never packed: the adapter that made it, or
+            the name of the real image that it was made from. That beside a dataset of pseudonyms is found by itself.
 
     Raises:
         IncompleteError: The adapter that made it is not there.
-        InputError: The folder holds no such image, or its manifest now plans another one under that key.
+        InputError: The folder holds no such image, or its manifest now plans another one under that key; or it was made
+            from a real image under a pseudonym, and nobody says which run has that.
         UnavailableError: Its model can't be had here.
     """
     folder = open_folder(root, extensions)
     stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
-    sample = _planned(folder.plan, record)
+    if isinstance(folder, Dataset) and pseudonyms.is_pseudonymous(folder) and (record.source_id or record.adapter):
+        return _from_run(folder, stored, record, pin, work)
+    sample = _planned(folder.plan, record.key, record)
     recipe = run_folder.located(sample.recipe, root if isinstance(folder, Run) else work)
     content = _make(folder.plan, replace(sample, recipe=recipe), pin, folder.start_images([sample]))
     return _compare(stored, record, content)
 
 
-def _planned(plan: Plan, record: Record) -> Sample:
-    first = plan.find(record.key)
+def _from_run(dataset: Dataset, stored: TarSample, record: Record, pin: Environment, work: Path | None) -> Reproduction:
+    """The image of a dataset of pseudonyms, from the run that has the names behind them, and adapters."""
+    found = pseudonyms.originals(dataset, work)
+    if found is None:
+        what = "from a real image, which goes by a pseudonym here" if record.source_id else "by an adapter"
+        raise InputError(f"{dataset.root}: `{record.key}` was made {what}; say which run has it: --work RUN")
+    run = found.run
+    sample = _planned(run.plan, found.key(record.key, record.source_id), record)
+    sample = replace(sample, recipe=run_folder.located(sample.recipe, run.root))
+    return _compare(stored, record, _make(run.plan, sample, pin, run.start_images([sample])))
+
+
+def _planned(plan: Plan, key: str, record: Record) -> Sample:
+    """The sample of a key that a record is of; a seed of 0 is one that the record does not tell."""
+    first = plan.find(key)
     if first is None:
         raise InputError(f"the manifest plans no image `{record.key}`")
     sample = plan.entries[first.recipe.entry].sample(first.index, record.attempt)
-    if (sample.seed, sample.prompt) != (record.seed, record.prompt):
+    if sample.prompt != record.prompt or record.seed not in (sample.seed, 0):
         raise InputError(f"the manifest plans another image as `{record.key}` than the one stored")
     return sample
 
@@ -91,7 +108,8 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
             sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
-    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused)
+    here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused,
+                   redo_batch_size=pin.redo_batch_size)  # fmt: skip
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])
@@ -99,7 +117,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
     batch = pad([sample], here.batch_size)
     painted = maker(batch)
     if not painted.finite[0]:
-        painted = maker(batch, precise=True)
+        painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
     origin = codec.COMPOSITE if sample.source else codec.GENERATED

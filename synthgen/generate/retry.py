@@ -1,16 +1,18 @@
 """Makes the images of samples in batches of one size, and those that came out wrong again, a bounded number of times.
 
-NaN or infinite output is made again with the same seed in fp32; black or flat output with the next attempt's seed. What
-still fails is a failed sample, never a hole.
+NaN or infinite output is made again with the same seed, more precisely; black or flat output with the next attempt's
+seed. What still fails is a failed sample, never a hole.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
 from synthgen.vision.images import codec
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 MAX_ATTEMPTS = 4
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +30,20 @@ class MadeSample:
     Attributes:
         sample: The sample, at the attempt that was kept.
         pixels: Its image; ``None`` where it could not be made.
-        outcomes: What came of each time that it was made: ``nonfinite``, ``black``, ``flat``, and at last ``made`` or
-            ``failed``. An attempt, which is a seed, can be made twice, the second time in fp32.
+        outcomes: What came of each time that it was made: ``nonfinite``, ``black``, ``flat``, ``out-of-memory``, and at
+            last ``made`` or ``failed``. An attempt, which is a seed, can be made twice, the second time precisely.
+        precision: What it was computed in, where that is not the run's dtype and the maker says so.
     """
 
     sample: Sample
     pixels: Pixels | None
     outcomes: tuple[str, ...]
+    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A sample that has to be made, with what came of it before, in fp32 where ``precise``."""
+    """A sample that has to be made, with what came of it before, again and precisely where ``precise``."""
 
     sample: Sample
     outcomes: tuple[str, ...] = ()
@@ -51,6 +56,8 @@ def make(
     batch_size: int,
     again: Callable[[Sample, int], Sample],
     max_attempts: int = MAX_ATTEMPTS,
+    *,
+    redo_batch_size: int = 0,
 ) -> Iterator[MadeSample]:
     """Every sample with its image, as it is settled, the repeated ones last.
 
@@ -60,15 +67,24 @@ def make(
         batch_size: The batch's fixed size; one that is short is padded with copies of its last sample.
         again: The same sample at another attempt.
         max_attempts: Attempts of one sample before it counts as failed.
+        redo_batch_size: The fixed size of batches that are made precisely; 0 for ``batch_size``. Where one of these
+            does not fit the device, its samples have failed, and no other batch is touched.
     """
     pending = [_Pending(sample) for sample in samples]
     while pending:
         later: list[_Pending] = []
         for precise in (False, True):
             alike = [one for one in pending if one.precise is precise]
-            for first in range(0, len(alike), batch_size):
-                batch = alike[first : first + batch_size]
-                made = maker(pad([one.sample for one in batch], batch_size), precise=precise)
+            size = (precise and redo_batch_size) or batch_size
+            for first in range(0, len(alike), size):
+                batch = alike[first : first + size]
+                try:
+                    made = maker(pad([one.sample for one in batch], size), precise=precise)
+                except OutOfMemoryError as error:
+                    if not (precise and redo_batch_size):
+                        raise
+                    yield from (_without_memory(one, error) for one in batch)
+                    continue
                 for place, one in enumerate(batch):
                     settled = _settle(one, made, place, again, max_attempts)
                     if isinstance(settled, MadeSample):
@@ -81,6 +97,12 @@ def make(
 def pad(samples: Sequence[Sample], size: int) -> list[Sample]:
     """A batch filled up with copies of its last sample, so that its shape, and so its bits, never change."""
     return [*samples, *[samples[-1]] * (size - len(samples))]
+
+
+def _without_memory(one: _Pending, error: OutOfMemoryError) -> MadeSample:
+    """The sample failed: it would be another image in a smaller batch or with another seed, on this device alone."""
+    _log.warning("%s: not finite, and to make it again more precisely: %s; it counts as failed", one.sample.key, error)
+    return MadeSample(one.sample, None, (*one.outcomes, "out-of-memory", "failed"))
 
 
 def _settle(
@@ -97,7 +119,8 @@ def _settle(
     extremes = None if made.extremes is None else made.extremes[place]
     fault = codec.blank(pixels, extremes) if made.finite[place] else "nonfinite"
     if not fault:
-        return MadeSample(one.sample, pixels, (*one.outcomes, "made"))
+        precision = made.precisions[place] if made.precisions else ""
+        return MadeSample(one.sample, pixels, (*one.outcomes, "made"), precision)
     outcomes = (*one.outcomes, fault)
     if fault == "nonfinite" and not one.precise:
         return _Pending(one.sample, outcomes, precise=True)

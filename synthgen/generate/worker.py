@@ -51,6 +51,8 @@ def check_made(made: object, samples: Sequence[Sample]) -> None:
             f"{strategy}: its maker gave {len(made.finite)} of `finite` and {len(made.faults)} of `faults` for "
             f"{len(samples)} samples; promised is one each"
         )
+    if len(made.precisions) not in (0, len(samples)):
+        raise InputError(f"{strategy}: its maker gave {len(made.precisions)} of `precisions`; promised is one a sample")
     if made.extremes is not None and getattr(made.extremes, "shape", None) != (len(samples), 2, 3):
         raise InputError(
             f"{strategy}: its maker gave `extremes` of {getattr(made.extremes, 'shape', None)}; promised is "
@@ -155,7 +157,13 @@ class ShardMaker:
         samples = entry.plan.shard(number)
         ready = [sample for sample in samples if self.start_images.has(sample)]
         maker = partial(self._make_batch, entry.maker)
-        made = retry.make(ready, maker, batch_size, lambda one, attempt: entry.plan.sample(one.index, attempt))
+        made = retry.make(
+            ready,
+            maker,
+            batch_size,
+            lambda one, attempt: entry.plan.sample(one.index, attempt),
+            redo_batch_size=entry.environment.redo_batch_size,
+        )
         without_start = (
             MadeSample(one, None, ("no-original", "failed")) for one in samples if not self.start_images.has(one)
         )

@@ -34,6 +34,7 @@ def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
         model_revision=entry.environment.model_revision,
         generator=f"synthgen {entry.environment.versions.get('synthgen', __version__)}",
         part_revisions=entry.environment.parts,
+        precision=made.precision,
     )
     outcome = SampleOutcome(sample.key, "made", sample.attempt, made.outcomes, sha256)
     files = {

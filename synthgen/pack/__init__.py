@@ -7,8 +7,9 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
@@ -16,11 +17,13 @@ from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle
 from synthgen.pack.card.results import add_report
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
+from synthgen.pack.published_manifest import published
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
 from synthgen.plan.manifest import Layout, Pack
-from synthgen.runs import dataset_folder
+from synthgen.plan.source_names import Pseudonyms
+from synthgen.runs import dataset_folder, pseudonyms
 from synthgen.runs.folders import Run
 
 # The sha256 of the template that shipped with the oldest release that makes the same bytes as this one.
@@ -54,6 +57,7 @@ def pack(
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
         PlanMismatchError: ``out`` holds another dataset, and ``replace`` was not asked for.
+        DamagedError: The provenance of the dataset there, or a work shard, is not what was written.
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
@@ -63,12 +67,19 @@ def pack(
     pack = pack.model_copy(update={"format": known.named(layout or pack.format)})
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
-    digest = _digest(found, pack, read.text if template else "")
-    dataset = DatasetFiles(found, pack, digest, read)
-    if _is_packed(out, digest, replace=replace) and not scratch.leftovers(out):
+    private = pack.identifiers == pseudonyms.PSEUDONYM
+    if private and dataset_folder.is_dataset(out):
+        pseudonyms.check_salt(run, out, replace=replace)
+    names = pseudonyms.of_run(run) if private else None
+    text = found.plan.manifest.text
+    manifest = published(text, private=private, renamed=names is not None)
+    withheld = manifest if manifest != published(text, private=False, renamed=False) else ""
+    digest = _digest(found, pack, read.text if template else "", withheld, names)
+    dataset = DatasetFiles(found, pack, digest, read, manifest=manifest, names=names)
+    if _is_packed(out, digest, names, replace=replace) and not scratch.leftovers(out):
         return
     with scratch.reserve(out, digest) as held:
-        if not _is_packed(out, digest, replace=replace):
+        if not _is_packed(out, digest, names, replace=replace):
             yield from _fill(held, dataset, workers)
             held.publish()
 
@@ -77,10 +88,10 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
     """Write every file of the dataset that is not there yet."""
     found, pack = dataset.found, dataset.pack
     if not held.order.exists():
-        shuffle.sort_samples(held.order, found, pack)
+        shuffle.sort_samples(held.order, found, pack, dataset.names)
     with Order(held.order, found.root) as sorted_samples:
         todo = shard_plan.plan_parts(sorted_samples, pack)
-        job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels))
+        job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels), dataset.names)
         shards = []
         for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)
@@ -88,7 +99,7 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
         dataset.finish(job, todo, shards, sorted_samples)
 
 
-def _digest(found: Inventory, pack: Pack, template: str) -> str:
+def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: Pseudonyms | None) -> str:
     """The sha256 that names a dataset: what is in it and how it is cut and described.
 
     It is the same whichever release packs it of those that make the same bytes, and whatever words such a release gives
@@ -98,11 +109,14 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         found: What the run holds.
         pack: How it is laid out, split and cut.
         template: The text of the card's template; empty for the one that ships.
+        manifest: The text of its manifest where some of it is withheld; empty otherwise.
+        names: What it calls real images; ``None`` for their own names.
     """
+    usual = {"identifiers"} if pack.identifiers == pseudonyms.PSEUDONYM else None  # no part of it where nobody asked
     content = {
         "plan": found.plan.digest,
         "shards": found.digest,
-        "pack": pack.model_dump(mode="json"),
+        "pack": pack.model_dump(mode="json", exclude=usual),
         "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
         "card": hashlib.sha256(template.encode()).hexdigest() if template else _SHIPPED_CARD,
         "generator": releases.generation(),
@@ -111,18 +125,32 @@ def _digest(found: Inventory, pack: Pack, template: str) -> str:
         content["format"] = code
     if found.judged:
         content["verdicts"] = found.judged.document()
+    if manifest:
+        content["manifest"] = hashlib.sha256(manifest.encode()).hexdigest()
+    if names is not None:
+        content["pseudonyms"] = names.mark
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _is_packed(out: Path, digest: str, *, replace: bool) -> bool:
+def _is_packed(out: Path, digest: str, names: Pseudonyms | None, *, replace: bool) -> bool:
     dataset_folder.check_ours(out)
     if not dataset_folder.is_dataset(out):
         return False
-    held = dataset_folder.read_provenance(out)["dataset_digest"]
+    said = dataset_folder.read_provenance(out)
+    held = said["dataset_digest"]
     if held != digest and replace:
         return False
     if held != digest:
         raise PlanMismatchError(
-            f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}); move it away, or use another --out"
+            f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}{_renamed(said, names)}); "
+            "move it away, or use another --out"
         )
+    dataset_folder.check_seal(out)
     return True
+
+
+def _renamed(said: Mapping[str, Any], names: Pseudonyms | None) -> str:
+    """What of two datasets differs in the names of real images; empty where nothing does."""
+    if names is None or said.get("pseudonyms") == names.mark:
+        return ""
+    return ": it has pseudonyms of another salt" if "pseudonyms" in said else ": it has the own names of real images"

@@ -1,17 +1,12 @@
 """Everything in a dataset's folder beside its shards: metadata, manifest, prompts, contact sheet, card, provenance."""
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from synthgen.core import adapter_folder, atomic, yaml_documents
+from synthgen.core import adapter_folder, atomic, seal
 from synthgen.core.releases import __version__
-from synthgen.errors import ManifestError
 from synthgen.pack import card, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
@@ -21,7 +16,9 @@ from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack, plugin_files
+from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import dataset_folder as layout
+from synthgen.runs import pseudonyms
 from synthgen.vision import contact_sheet
 from synthgen.vision.picture import Picture
 
@@ -37,15 +34,28 @@ class DatasetFiles:
         pack: How it is laid out, split and cut.
         digest: The dataset's digest.
         template: The card's template.
+        manifest: The text of its manifest.
+        names: What it calls real images and their groups; ``None`` for their own names.
 
     Raises:
         InputError: The template can't be filled.
     """
 
-    def __init__(self, found: Inventory, pack: Pack, digest: str, template: Template) -> None:
+    def __init__(
+        self,
+        found: Inventory,
+        pack: Pack,
+        digest: str,
+        template: Template,
+        *,
+        manifest: str,
+        names: Pseudonyms | None = None,
+    ) -> None:
         self.found = found
         self.pack = pack
+        self.names = names
         self._digest = digest
+        self._manifest = manifest
         self._template = template
         empty = CardFacts(
             found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged
@@ -56,7 +66,7 @@ class DatasetFiles:
         """Write all files beside the shards; provenance last."""
         folder, manifest, facts = job.scratch.dataset, self.found.plan.manifest, self._facts(parts, order)
         texts = {
-            layout.MANIFEST: _repoint_prompts(manifest.text),
+            layout.MANIFEST: self._manifest,
             layout.PROMPTS: manifest.prompts_text,
             layout.CARD: card.render(facts, self._template),
         }
@@ -82,7 +92,11 @@ class DatasetFiles:
         index = self.found.plan.index
         if index is None:
             return False
-        replace(index, sources=index.usable("train"), left_out={}).write(folder / layout.SOURCES)
+        kept = replace(index, sources=index.usable("train"), left_out={})
+        if self.names is not None:
+            sources = sorted(map(self.names.source, kept.sources), key=lambda source: source.id)
+            kept = replace(kept, sources=tuple(sources), recipe="")
+        kept.write(folder / layout.SOURCES, sealed=False)
         return True
 
     def _draw(self, job: PackJob, order: Order) -> None:
@@ -90,7 +104,8 @@ class DatasetFiles:
         path = job.scratch.dataset / layout.SHEET
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        read = (read_sample.read(stored, job.labels) for stored in order.first_of_each_cell(_PICTURES_A_CELL))
+        chosen = order.first_of_each_cell(_PICTURES_A_CELL)
+        read = (read_sample.read(stored, job.labels, self.names) for stored in chosen)
         pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
         contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
@@ -127,7 +142,16 @@ class DatasetFiles:
         for summary in self.found.entries.values():
             for name, sha256 in summary.environment.get("adapters", {}).items():
                 found[name]["weights_sha256"] = sha256
+        if (names := self.names) is not None:
+            for facts in found.values():
+                facts["pool"] = facts["pool"] and sorted(map(names.image, facts["pool"]))
         return found
+
+    def _identifiers(self) -> dict[str, str]:
+        """What the names of real images are; nothing where none of them could be a person's."""
+        if self.names is not None:
+            return {"identifiers": pseudonyms.PSEUDONYM, "pseudonyms": self.names.mark}
+        return {"identifiers": self.pack.identifiers} if self.pack.identifiers != pseudonyms.PSEUDONYM else {}
 
     def _parts(self) -> dict[str, dict[str, str]]:
         """What entries were made with beside model and adapter, by entry and key: name and commit, or sha256."""
@@ -164,21 +188,8 @@ class DatasetFiles:
             **({"top_up": top_ups.plain(plan.rounds)} if plan.rounds else {}),
             "real_images_digest": plan.index.digest if plan.index else "",
             "sources": [{"dataset": dataset, "license": licence} for dataset, licence in facts.sources],
+            **self._identifiers(),
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),
         }
-        return json.dumps(provenance, indent=1).encode()
-
-
-def _repoint_prompts(manifest: str) -> str:
-    """The manifest with its prompts taken from the dataset folder, so that it stands on its own."""
-    line = f"prompts: {layout.PROMPTS}"
-    text, found = re.subn(r"(?m)^prompts:.*$", line, manifest, count=1)
-    text = text if found else f"{manifest.rstrip()}\n{line}\n"
-    document = yaml_documents.parse(manifest, layout.MANIFEST) | {"prompts": layout.PROMPTS}
-    try:
-        if yaml_documents.parse(text, layout.MANIFEST) == document:
-            return text
-    except ManifestError:  # written in a way that a line can't replace: keep the content, lose the comments
-        pass
-    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        return seal.dumps(provenance)

@@ -1,4 +1,7 @@
-"""One sample on its way from the run to the dataset: read as raw blocks, checked, never decoded."""
+"""One sample on its way from the run to the dataset: read as raw blocks, checked, never decoded.
+
+Where real images go under pseudonyms, the blocks of what was made from one are written anew with its record.
+"""
 
 import hashlib
 import tarfile
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from synthgen.errors import DamagedError
 from synthgen.pack.shuffled_order import Stored
 from synthgen.plan.sample import Record
+from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import tar_samples
 
 
@@ -15,8 +19,8 @@ class PackedRecord:
     """One sample on its way into a dataset.
 
     Attributes:
-        record: Its record.
-        blocks: Its raw blocks of the run's tar.
+        record: Its record, as the dataset has it.
+        blocks: Its raw blocks of a tar.
         name: The name of its image's file.
         image: The bytes of that file.
     """
@@ -36,8 +40,13 @@ class Placed:
     offset: int
 
 
-def read(stored: Stored, labels: tuple[str, ...]) -> PackedRecord:
+def read(stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = None) -> PackedRecord:
     """One sample of a run, checked against its record.
+
+    Args:
+        stored: Where it lies, and its key in the dataset.
+        labels: The classes, in the order of their numbers.
+        names: What the dataset calls real images and their groups; ``None`` for their own names.
 
     Raises:
         DamagedError: It is not what the run wrote.
@@ -48,12 +57,16 @@ def read(stored: Stored, labels: tuple[str, ...]) -> PackedRecord:
             blocks = file.read(stored.size)
         files = tar_samples.unpack(blocks)
         record = Record.from_json(files.pop("json"))
-        sound = files.pop("cls") == str(record.label_id).encode() and labels[record.label_id] == record.label
+        number = files.pop("cls")
+        sound = number == str(record.label_id).encode() and labels[record.label_id] == record.label
         ((extension, image),) = files.items()
     except (ValueError, LookupError, tarfile.TarError):
         raise _damaged(stored) from None
-    if not sound or hashlib.sha256(image).hexdigest() != record.image_sha256 or record.key != stored.key:
+    shown = record if names is None else names.record(record)
+    if not sound or hashlib.sha256(image).hexdigest() != record.image_sha256 or shown.key != stored.key:
         raise _damaged(stored)
+    if shown != record:
+        record, blocks = shown, tar_samples.pack(shown.key, {extension: image, "json": shown.to_json(), "cls": number})
     return PackedRecord(record, blocks, f"{record.key}.{extension}", image)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from synthgen.core import atomic, locks
 from synthgen.errors import InputError
 from synthgen.plan.manifest import Layout
+from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import dataset_folder
 
 _DIGITS = 32
@@ -101,12 +102,14 @@ class PackJob:
         root: The run that its samples come from.
         layout: How it is laid out.
         labels: Its classes, in the order of their numbers.
+        names: What it calls real images and their groups; ``None`` for their own names.
     """
 
     scratch: Scratch
     root: Path
     layout: Layout
     labels: tuple[str, ...]
+    names: Pseudonyms | None = None
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Sorts the samples of a run on disk: split by split, each shuffled by a hash of the seed and the key.
 
+The key is the one that the dataset has, so that the order tells nothing of a name behind a pseudonym.
+
 SQLite sorts them in its file as they arrive, with a cache of a fixed size whatever their number.
 
 Not the shuffle of ``datasets`` or webdataset's buffer: the one wants the samples in Arrow tables first, the other mixes
@@ -23,9 +25,11 @@ from synthgen.pack.shuffled_order import CACHE_KIB, group_of
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
 from synthgen.plan.real_index import SPLITS, split_of
-from synthgen.plan.sample import FROM_REAL
+from synthgen.plan.sample import FROM_REAL, Record
+from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import receipts, tar_samples, verdicts
 from synthgen.runs.cell import Cell
+from synthgen.vision.images.codec import EXTENSIONS
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
 _TABLES = """
@@ -34,19 +38,25 @@ CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEX
 CREATE TABLE counts(split INTEGER, cell INTEGER, images INTEGER);
 CREATE TABLE sources(dataset TEXT, license TEXT, PRIMARY KEY(dataset, license)) WITHOUT ROWID;
 CREATE TABLE shuffled(split INTEGER, hash BLOB, key TEXT, tar INTEGER, start INTEGER, size INTEGER, cell INTEGER,
-                      PRIMARY KEY(split, hash, key)) WITHOUT ROWID;
+                      packed INTEGER, PRIMARY KEY(split, hash, key)) WITHOUT ROWID;
 CREATE TABLE samples(position INTEGER PRIMARY KEY, split INTEGER, key TEXT, tar INTEGER, start INTEGER, size INTEGER,
-                     cell INTEGER);
+                     cell INTEGER, packed INTEGER);
 """
 _SORT = """
-INSERT INTO samples(split, key, tar, start, size, cell)
-SELECT split, key, tar, start, size, cell FROM shuffled ORDER BY split, hash, key;
+INSERT INTO samples(split, key, tar, start, size, cell, packed)
+SELECT split, key, tar, start, size, cell, packed FROM shuffled ORDER BY split, hash, key;
 DROP TABLE shuffled;
 """
 
 
-def sort_samples(path: Path, found: Inventory, pack: Pack) -> None:
+def sort_samples(path: Path, found: Inventory, pack: Pack, names: Pseudonyms | None = None) -> None:
     """Sort the samples of a run into a file that is there whole or not at all.
+
+    Args:
+        path: The file.
+        found: What the run holds.
+        pack: How it is split.
+        names: What the dataset calls real images and their groups; ``None`` for their own names.
 
     Raises:
         DamagedError: A work shard can't be read.
@@ -57,7 +67,8 @@ def sort_samples(path: Path, found: Inventory, pack: Pack) -> None:
     with closing(_connect(scratch)) as connection:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
         with connection, _refuse_duplicate_keys(found.root):
-            connection.executemany("INSERT INTO shuffled VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(connection, found, pack))
+            rows = _rows(connection, found, pack, names)
+            connection.executemany("INSERT INTO shuffled VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         connection.executescript(_SORT)
         held = {SPLITS[number] for (number,) in connection.execute("SELECT DISTINCT split FROM counts")}
     _check_splits(held, pack)
@@ -90,16 +101,20 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Iterator[tuple[Any, ...]]:
-    """A row for each sample of the run, as it is stored there."""
+def _rows(
+    connection: sqlite3.Connection, found: Inventory, pack: Pack, names: Pseudonyms | None
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each sample of the run: its key in the dataset, where it is stored, and how much it takes up there."""
     sha256s, accepted = list[str](), verdicts.acceptance_in_order(found.root, found.judged)
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
-    seed = found.plan.manifest.document.seed
+    document = found.plan.manifest.document
+    seed, extension = document.seed, EXTENSIONS[document.output.image_format]
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
+        shard.check()
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
         for sample in tar_samples.read(path, only={"json"}):
             if not accepted(sample.key):
@@ -111,16 +126,30 @@ def _rows(connection: sqlite3.Connection, found: Inventory, pack: Pack) -> Itera
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
-            shuffled = stable_hash(seed, "pack", sample.key, size=16)
+            key, packed = _packed(path, sample, record, names, extension)
+            shuffled = stable_hash(seed, "pack", key, size=16)
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
-            yield place, shuffled, sample.key, tar, sample.offset, sample.size, number
+            yield place, shuffled, key, tar, sample.offset, sample.size, number, packed
     if receipts.shards_digest(sha256s) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
     rows = [(number, *cell) for cell, number in cells.items()]
     connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
+
+
+def _packed(
+    path: Path, sample: tar_samples.TarSample, record: dict[str, Any], names: Pseudonyms | None, extension: str
+) -> tuple[str, int]:
+    """The key that a sample has in the dataset, and the bytes that it takes up in a tar there."""
+    if names is None or not (record["source_id"] or record["source_group"]):
+        return sample.key, sample.size
+    try:
+        shown = names.record(Record.from_json(sample.files["json"]))
+    except ValueError:
+        raise _unreadable(path, sample) from None
+    return shown.key, tar_samples.packed_size(sample, extension, shown.key, shown.to_json())
 
 
 def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:
@@ -136,5 +165,9 @@ def _record(path: Path, sample: tar_samples.TarSample) -> dict[str, Any]:
         for name in _READ:
             record[name]
     except (ValueError, LookupError, TypeError):
-        raise DamagedError(f"{path}: {sample.key} has no readable record; run `synthgen verify`") from None
+        raise _unreadable(path, sample) from None
     return record
+
+
+def _unreadable(path: Path, sample: tar_samples.TarSample) -> DamagedError:
+    return DamagedError(f"{path}: {sample.key} has no readable record; run `synthgen verify`")

@@ -15,7 +15,7 @@ CACHE_KIB = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where one sample lies in the run: raw blocks of a work shard's tar."""
+    """Where one sample lies in the run: raw blocks of a work shard's tar; the key is the one that the dataset has."""
 
     key: str
     tar: str
@@ -35,6 +35,8 @@ class Order:
         self._root = root
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(samples)")}
+        self._size = "packed" if "packed" in columns else "size"  # an earlier version may have left it half packed
 
     def __enter__(self) -> Self:
         return self
@@ -54,9 +56,10 @@ class Order:
         return found
 
     def sizes(self, first: int, count: int) -> Iterator[int]:
-        """The bytes of so many samples from a position on."""
+        """The bytes that so many samples from a position on take up in a tar of the dataset."""
         rows = self._connection.execute(
-            "SELECT size FROM samples WHERE position >= ? AND position < ? ORDER BY position", (first, first + count)
+            f"SELECT {self._size} FROM samples WHERE position >= ? AND position < ? ORDER BY position",  # noqa: S608
+            (first, first + count),
         )
         return (size for (size,) in rows)
 

@@ -97,9 +97,11 @@ class Record:
         strategy: What made it.
         prompt: The prompt.
         negative_prompt: The negative prompt.
-        attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own, and
-            ``from``, the key of the generated image that it starts from.
-        seed: The seed of the attempt that was kept.
+        attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own,
+            ``from``, the key of the generated image that it starts from, and ``precision``, what it was computed in
+            where it was NaN in the run's dtype and made again.
+        seed: The seed of the attempt that was kept; 0 in a dataset where it follows from a name that is a pseudonym
+            there.
         attempt: The number of that attempt, from 0.
         model: The model.
         model_revision: Its commit on the Hub, or its fingerprint.
@@ -111,7 +113,7 @@ class Record:
         mask: The settings of what was painted anew of it, as JSON.
         width: In pixels.
         height: In pixels.
-        source_id: The id of the real image that it starts from in the end.
+        source_id: The id of the real image that it starts from in the end; a pseudonym in a dataset, as the group is.
         source_group: The group of that image.
         source_split: The split of that image.
         source_dataset: The dataset of that image.
@@ -193,6 +195,7 @@ def record(
     model_revision: str,
     generator: str,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
+    precision: str = "",
 ) -> Record:
     """The record of a sample once its image is made.
 
@@ -202,12 +205,14 @@ def record(
         model_revision: The commit or fingerprint of the model that made it.
         generator: The release that made it.
         part_revisions: The same of the recipe's parts, by the manifest's key.
+        precision: What it was computed in, where it was NaN in the run's dtype and made again.
     """
     settings, source = sample.recipe.settings, sample.source
     said: dict[str, Any] = _UNSAID | settings.record_fields()
     attributes = dict(sample.attributes) | ({"from": sample.parent} if sample.parent else {})
     attributes |= said.pop("attributes", {})
     attributes |= sample.recipe.named_parts(part_revisions)
+    attributes |= {"precision": precision} if precision else {}
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,

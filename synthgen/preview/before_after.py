@@ -6,13 +6,16 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from PIL import Image
 
 from synthgen.errors import DamagedError, InputError, one_line
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
+from synthgen.runs import dataset_folder, pseudonyms
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.pseudonyms import Originals
 from synthgen.vision.picture import THUMBNAIL, Picture
 
 _DRAWN = "phantom"  # the source whose images are no photographs
@@ -34,18 +37,23 @@ class Pairs:
     missing: bool = False
 
 
-def pair_with_start_images(pictures: Sequence[Picture], folder: Run | Dataset) -> Pairs:
+def pair_with_start_images(pictures: Sequence[Picture], folder: Run | Dataset, work: Path | None = None) -> Pairs:
     """Pictures, each with the image that it starts from; none of them where one can't be had, and ``missing`` says so.
 
     Args:
         pictures: What is shown.
         folder: The run or dataset that they are from; its plan is read only where a picture starts from an image.
+        work: The run that a dataset of pseudonyms is of; where left out the one beside it.
     """
-    if not any(map(_starts_from_image, pictures)):
+    started = list(filter(_starts_from_image, pictures))
+    if not started:
         return Pairs(pictures)
     try:
-        plan = folder.plan
-        contents = _contents(folder, [_sample_of(plan, picture) for picture in pictures if _starts_from_image(picture)])
+        names = _originals(folder, started, work)
+        home = folder if names is None else names.run
+        plan, samples = home.plan, {one.key: _sample_of(home.plan, one, names) for one in started}
+        found = _contents(home, list(samples.values()))
+        contents = {key: found[sample.key] for key, sample in samples.items() if sample.key in found}
     except (InputError, DamagedError, OSError) as error:
         _log.warning("the gallery lacks the images that its pictures start from: %s", one_line(error))
         return Pairs(pictures, missing=True)
@@ -58,10 +66,29 @@ def _starts_from_image(picture: Picture) -> bool:
     return bool(picture.record["source_id"]) or "from" in json.loads(picture.record["attributes"])
 
 
-def _sample_of(plan: Plan, picture: Picture) -> Sample:
-    sample = plan.find(picture.key)
+def _originals(folder: Run | Dataset, started: Sequence[Picture], work: Path | None) -> Originals | None:
+    """The way back to real images' own names; ``None`` where pictures are under these, or are made from none.
+
+    Raises:
+        InputError: Nobody says which run has them.
+    """
+    if not isinstance(folder, Dataset) or not pseudonyms.is_pseudonymous(folder):
+        return None
+    found, made_from = pseudonyms.originals(folder, work), {picture.record["source_id"] for picture in started} - {""}
+    if found is None and made_from:
+        raise InputError("real images go by pseudonyms here; say which run has them: --work RUN")
+    if made_from - {source.id for source in dataset_folder.read_index(folder.root).sources}:
+        raise InputError(f"{folder.root}: its manifest plans another image than the one stored under some key")
+    return found
+
+
+def _sample_of(plan: Plan, picture: Picture, names: Originals | None) -> Sample:
+    key, source_id = picture.key, picture.record["source_id"]
+    if names is not None:
+        key, source_id = names.key(key, source_id), names.image(source_id)
+    sample = plan.find(key)
     source = sample.source.id if sample and sample.source else ""
-    if sample is None or source != picture.record["source_id"]:
+    if sample is None or source != source_id:
         raise InputError(f"the manifest plans another image as `{picture.key}` than the one stored")
     return sample
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from synthgen.core.hub import REPO_ID
 from synthgen.core.releases import __version__
 from synthgen.errors import InputError, SynthgenError
-from synthgen.publish import hub_repo, persons
+from synthgen.publish import hub_repo, persons, source_rows
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
 from synthgen.publish.events import Begun, Checked, Committed, Compared, Event, Merged, Published, Sent
@@ -97,7 +97,8 @@ def publish(
             raise SynthgenError(*preflight.faults)
         changes = compare(preflight.files, remote.tree(_start(state, options)) if state else {})
         told = _describe(remote, state, options)
-        yield Compared(changes, _commits(changes, options), told, not_compared, tuple(seen))
+        rows = source_rows.seen(root)
+        yield Compared(changes, _commits(changes, options), told, not_compared, tuple(seen), rows)
         if not options.dry_run and state:
             yield from _push(preflight, remote, state, options, patience)
 

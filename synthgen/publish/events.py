@@ -34,6 +34,7 @@ class Compared:
         repository: In words: whether the repository exists, and who can see it.
         not_compared: Why the Hub's side is not known; empty where it is.
         identifying: What of the dataset could name a person, column by column.
+        source_rows: What of the real images' own rows would be seen; empty where it has none.
     """
 
     changes: Changes
@@ -41,6 +42,7 @@ class Compared:
     repository: str
     not_compared: str = ""
     identifying: tuple[Sighting, ...] = ()
+    source_rows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,18 @@ Not a tool such as Presidio, which finds names in prose by a language model: wha
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import yaml_documents
 from synthgen.errors import DamagedError, ManifestError
+from synthgen.plan.source_names import is_counted, is_pseudonym
 from synthgen.runs import dataset_folder as layout
+from synthgen.runs.pseudonyms import PSEUDONYM
 
 _DRAWN = "phantom"  # the source whose images are of nobody
-_COUNTED = re.compile(r"(?:[a-z]+-)*[1-6]-(\d{7})(?:-\d+)?")  # how drawn images are named: label, tone, number
 _NAMES = {layout.METADATA: ("source_id", "source_group"), layout.SOURCES: ("id", "group", "location", "mask")}
 _FREE = ("prompt", "negative_prompt", "attributes", "source_dataset", "dataset")
 _TEXTS = (layout.CARD, layout.MANIFEST, layout.PROMPTS, layout.PROVENANCE)
@@ -60,22 +61,21 @@ class Sighting:
 def find(root: Path) -> list[Sighting]:
     """What could name a person in a packed dataset: its tables, its texts and the names of its files.
 
-    Drawn images are of nobody, so their names don't count. Damage is left to the check of the files.
+    Drawn images are of nobody, so their names don't count, and neither do pseudonyms where it is known that they are.
+    Damage is left to the check of the files.
     """
     found = list[Sighting]()
-    drawn = _is_drawn(root)
+    provenance, document = layout.read_provenance(root), _manifest(root)
+    name_nobody = _Nobody(document, pseudonyms=provenance.get("identifiers") == PSEUDONYM)
     for file, names in _NAMES.items():
-        found += _in_table(root / file, names, drawn=drawn)
+        found += _in_table(root / file, names, name_nobody)
     for name in _TEXTS:
         if (root / name).is_file():
             text = (root / name).read_bytes().decode(errors="replace")
             found += _sightings(name, [text], _ANYWHERE)
-    provenance = layout.read_provenance(root)
     found += _sightings("file names", list(provenance["files"]), _ANYWHERE)
     pools = {one for facts in provenance.get("adapters", {}).values() for one in facts.get("pool") or ()}
-    if not drawn:
-        found += _of_names("adapters", sorted(map(str, pools)))
-    return found
+    return found + list(_of_names("adapters", sorted(map(str, pools)), name_nobody))
 
 
 def unknown_licences(root: Path) -> list[Sighting]:
@@ -89,21 +89,40 @@ def unknown_licences(root: Path) -> list[Sighting]:
     )
 
 
-def _is_drawn(root: Path) -> bool:
+def _manifest(root: Path) -> dict[str, Any]:
+    """The manifest as written; empty where it can't be read."""
     try:
-        document = yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST)
+        return dict(yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST))
     except ManifestError:
-        return False
-    real = document.get("real")
-    return isinstance(real, dict) and real.get("source") == _DRAWN
+        return {}
 
 
-def _in_table(path: Path, names: Iterable[str], *, drawn: bool) -> Iterator[Sighting]:
+class _Nobody:
+    """Tells whether a name is nobody's: a drawn image's, a running number, or a pseudonym.
+
+    Args:
+        document: The dataset's manifest.
+        pseudonyms: Whether the dataset says that names of real images are pseudonyms.
+    """
+
+    def __init__(self, document: dict[str, Any], *, pseudonyms: bool) -> None:
+        real, labels = document.get("real"), document.get("labels")
+        self._drawn = isinstance(real, dict) and real.get("source") == _DRAWN
+        self._labels: Collection[str] = labels if isinstance(labels, dict) else ()
+        self._pseudonyms = pseudonyms
+
+    def __call__(self, name: str, names: int) -> bool:
+        """Whether a name is, which is one of so many."""
+        renamed = self._pseudonyms and is_pseudonym(name)
+        return self._drawn or renamed or is_counted(name, names, self._labels)
+
+
+def _in_table(path: Path, names: Iterable[str], name_nobody: Callable[[str, int], bool]) -> Iterator[Sighting]:
     for column, values in _columns(path, (*names, *_FREE)):
         if column in _FREE:
             yield from _sightings(column, values, _ANYWHERE)
-        elif not drawn:
-            yield from _of_names(column, values)
+        else:
+            yield from _of_names(column, values, name_nobody)
 
 
 def _columns(path: Path, wanted: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
@@ -123,9 +142,9 @@ def _columns(path: Path, wanted: Iterable[str]) -> Iterator[tuple[str, list[str]
         raise DamagedError(f"{path}: can't be read ({error}); run `synthgen verify`") from None
 
 
-def _of_names(column: str, values: list[str]) -> Iterator[Sighting]:
+def _of_names(column: str, values: list[str], name_nobody: Callable[[str, int], bool]) -> Iterator[Sighting]:
     """The names of real images or groups: each counts, under the gravest thing that it looks like."""
-    named = [value for value in values if not _is_counted(value, len(values))]
+    named = [value for value in values if not name_nobody(value, len(values))]
     left = named
     for kind, pattern in (_ANYWHERE | _NUMBER).items():
         alike = [value for value in left if pattern.search(value)]
@@ -134,12 +153,6 @@ def _of_names(column: str, values: list[str]) -> Iterator[Sighting]:
             yield Sighting(column, kind, len(alike), _beginning(alike[0]))
     if left:
         yield Sighting(column, _OWN_NAME, len(left), _beginning(left[0]))
-
-
-def _is_counted(value: str, names: int) -> bool:
-    """Whether a name says a label, a tone and a running number alone, so that it is nobody's."""
-    match = _COUNTED.fullmatch(Path(value).stem)
-    return match is not None and int(match[1]) < max(names, 1)
 
 
 def _sightings(column: str, values: list[str], kinds: dict[str, re.Pattern[str]]) -> Iterator[Sighting]:

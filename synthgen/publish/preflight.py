@@ -7,7 +7,7 @@ from typing import Any
 
 from synthgen.core import yaml_documents
 from synthgen.core.hashing import sha256_file
-from synthgen.errors import DamagedError, InputError, ManifestError
+from synthgen.errors import DamagedError, InputError, ManifestError, one_line
 from synthgen.plan.sample import FROM_REAL
 from synthgen.publish import card_check, load_check, secrets
 from synthgen.publish.diff import LocalFile
@@ -62,6 +62,8 @@ class Preflight:
             yield Checked(name, size)
         self._check_unknown()
         self._check_card()
+        if not self.faults and (said := layout.changed(self._root)):
+            self._fault(layout.PROVENANCE, said)
         if not self.faults:
             splits = self.provenance.get("splits", {"train": 0})
             self.faults += [f"{self._root}: {fault}" for fault in load_check.faults(self._root, self._shards(), splits)]
@@ -125,9 +127,38 @@ class Preflight:
             self._fault(name, "its size or sha256 is not the one in provenance.json; run `synthgen verify`")
         elif "samples" in listed or path.suffix == ".tar":
             self._check_shard(name, path, _number(listed, "samples"))
+        elif path.suffix == ".parquet":
+            self._check_table(name, path)
         elif path.suffix not in _BINARY:
             self._check_secrets(name, path.read_bytes())
         return status.st_size
+
+    def _check_table(self, name: str, path: Path) -> None:
+        """No text of a table that lies beside the shards holds a secret."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:
+                texts = [
+                    field.name
+                    for field in file.schema_arrow
+                    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+                ]
+                found = {
+                    (column, kind)
+                    for batch in file.iter_batches(columns=texts)
+                    for column in texts
+                    for kind in self._secrets_of(batch.column(column))
+                }
+        except (pa.ArrowException, OSError) as error:
+            self._fault(name, f"can't be read as a table: {one_line(error)[:200]}")
+            return
+        for column, kind in sorted(found):
+            self._fault(name, f"column {column} holds what looks like {kind}; take it out and pack again")
+
+    def _secrets_of(self, values: Any) -> list[str]:
+        return list(secrets.find("\n".join(values.unique().drop_null().to_pylist()).encode(), self._token))
 
     def _check_secrets(self, name: str, content: bytes) -> None:
         for kind in secrets.find(content, self._token):

@@ -95,6 +95,35 @@ def read(path: Path, only: Container[str] | None = None) -> Iterator[TarSample]:
         yield TarSample(key, files, start, end - start)
 
 
+def pack(key: str, files: Mapping[str, bytes]) -> bytes:
+    """The raw blocks of one sample, from its key and its files by extension: what :func:`write` writes of it."""
+    from webdataset import TarWriter
+
+    buffer = io.BytesIO()
+    with TarWriter(buffer, user=_OWNER, group=_OWNER, encoder=False, mtime=0) as writer:
+        writer.write({"__key__": key, **files})
+        end = writer.tarstream.offset
+    return buffer.getvalue()[:end]
+
+
+def packed_size(before: TarSample, extension: str, key: str, content: bytes) -> int:
+    """The bytes that a sample takes up in a tar once it has another key and another ``json``.
+
+    Args:
+        before: The sample, of which no more than its ``json`` has been read.
+        extension: That of its image.
+        key: Its new key; the header of a long name takes more than one block.
+        content: Its new ``json``.
+    """
+    names = (*SIDECARS, extension)
+    headers = sum(_header(f"{key}.{name}") - _header(f"{before.key}.{name}") for name in names)
+    return before.size + headers + _padded(len(content)) - _padded(len(before.files["json"]))
+
+
+def _header(name: str) -> int:
+    return len(tarfile.TarInfo(name).tobuf())
+
+
 def unpack(blocks: bytes) -> dict[str, bytes]:
     """The files of one sample by extension, from its raw blocks."""
     files, offset = dict[str, bytes](), 0

@@ -399,7 +399,14 @@ def evaluate(
     )
 
 
-def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 5000, originals: bool = True) -> Path:
+def preview(
+    folder: FolderLike,
+    out: str | os.PathLike[str],
+    *,
+    limit: int = 5000,
+    originals: bool = True,
+    work: FolderLike | None = None,
+) -> Path:
     """Write a gallery of a run or dataset as one HTML file, and a contact sheet beside it, whose path it returns.
 
     Args:
@@ -407,6 +414,8 @@ def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 500
         out: The HTML file; the contact sheet goes beside it as ``.png``.
         limit: Pictures at the most, spread evenly.
         originals: Whether the page shows the images that pictures start from.
+        work: The run that a packed dataset is of, which has the names behind its pseudonyms; where left out the one in
+            ``work`` beside it.
 
     Raises:
         InputError: The folder is neither, holds no image yet, or ``out`` is no name of a page or not ours.
@@ -417,7 +426,7 @@ def preview(folder: FolderLike, out: str | os.PathLike[str], *, limit: int = 500
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
-    return show(open(folder), page, limit, starts=originals)
+    return show(open(folder), page, limit, starts=originals, work=None if work is None else path_of(work))
 
 
 def run(

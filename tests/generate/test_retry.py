@@ -1,12 +1,13 @@
 """Images that came out wrong get a bounded second chance, in batches that are always full."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from synthgen.diffusion.maker import MadeImages
+from synthgen.errors import OutOfMemoryError
 from synthgen.generate.retry import MadeSample, make, pad
 from synthgen.plan import Plan
 from synthgen.plan.sample import Sample
@@ -145,6 +146,47 @@ def test_precise_repeats_are_bounded_too(run: Run) -> None:
     """A sample that stays NaN fails after being made twice an attempt."""
     made = {one.sample.index: one for one in run(Script({0: ["nonfinite"] * 99}), max_attempts=3)}
     assert made[0].outcomes == ("nonfinite",) * 6 + ("failed",)
+
+
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_precise_repeats_have_a_batch_of_their_own(run: Run, batch_size: int) -> None:
+    """One image of a batch of whatever size is made again alone, and the next batches are as large as before."""
+    maker = Script({1: ["nonfinite"], 3: ["nonfinite", "flat"]})
+    made = run(maker, batch_size=batch_size, redo_batch_size=1)
+    assert [len(batch) for batch, precise in maker.batches if precise] == [1, 1]
+    assert {len(batch) for batch, precise in maker.batches if not precise} == {batch_size}
+    assert all(one.pixels is not None for one in made)
+
+
+def test_a_precise_repeat_that_does_not_fit_fails_its_sample_alone(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """The batch of all others is never halved for it; the log names the sample."""
+    maker = Script({1: ["nonfinite"]})
+
+    def full(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+        if precise:
+            raise OutOfMemoryError("no memory for a batch of 1")
+        return maker(samples, precise=precise)
+
+    made = {one.sample.index: one for one in run(full, redo_batch_size=1)}
+    assert made[1].outcomes == ("nonfinite", "out-of-memory", "failed")
+    assert made[1].pixels is None
+    assert {index for index, one in made.items() if one.outcomes == ("made",)} == {0, 2, 3, 4}
+    assert made[1].sample.key in caplog.text
+    maker.faults[1] = ["nonfinite"]
+    with pytest.raises(OutOfMemoryError):  # as runs that began before have it
+        run(full)
+
+
+def test_what_an_image_was_computed_in_is_told(run: Run) -> None:
+    """Where its maker says so, of that image alone."""
+    maker = Script({2: ["nonfinite"]})
+
+    def telling(samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
+        names = ("vae-float32",) * len(samples) if precise else ()
+        return replace(maker(samples, precise=precise), precisions=names)
+
+    made = run(telling, redo_batch_size=1)
+    assert {one.sample.index: one.precision for one in made if one.precision} == {2: "vae-float32"}
 
 
 def test_repeated_samples_come_last(run: Run) -> None:

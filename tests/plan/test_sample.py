@@ -150,3 +150,5 @@ def test_the_record_of_a_sample(make_plan: Any) -> None:
     assert (one.width, one.height, one.model, one.strategy) == (32, 32, "phantom", "fake")
     assert (one.image_sha256, one.model_revision, one.generator) == ("ab", "r1", "synthgen 0")
     assert json.loads(one.attributes) == dict(sample.attributes)
+    again = record(sample, image_sha256="ab", model_revision="r1", generator="synthgen 0", precision="vae-float32")
+    assert json.loads(again.attributes) == {**dict(sample.attributes), "precision": "vae-float32"}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from calls import TOKEN
 from conftest import REPO, Publish, expected, reseal
@@ -225,6 +227,18 @@ def test_a_secret_in_a_record_is_found(dataset: Path) -> None:
     assert len(found) == 8
     assert all(fault.startswith(f"{TAR}/fake-") for fault in found)
     assert not any(secret in fault for fault in found)
+
+
+@pytest.mark.parametrize("column", ["prompt", "source_license"])
+def test_a_secret_in_a_table_is_found(dataset: Path, column: str) -> None:
+    """A table beside the shards is text as well: its column and the kind are said, never the value."""
+    path = dataset / "metadata.parquet"
+    table = pq.read_table(path)
+    values = [*table[column].to_pylist()[:-1], f"https://example.org/?key={SECRETS['a GitHub token']}"]
+    pq.write_table(table.set_column(table.column_names.index(column), column, pa.array(values)), path)
+    reseal(dataset, path.name)
+    said = f"metadata.parquet: column {column} holds what looks like a GitHub token; take it out and pack again"
+    assert [fault for fault in faults(dataset) if "GitHub" in fault] == [said]
 
 
 @pytest.mark.parametrize(

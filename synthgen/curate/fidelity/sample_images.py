@@ -15,6 +15,7 @@ from synthgen.core.hashing import stable_hash
 from synthgen.curate.fidelity.subject import AcceptedKeys, Subject
 from synthgen.errors import InputError
 from synthgen.plan import skin_tones
+from synthgen.runs import pseudonyms
 from synthgen.runs.stored_images import ImageReader, Location
 from synthgen.vision.features import Backbone, user_cache
 
@@ -80,7 +81,8 @@ def describe(
     places = dict[str, Location]()
     reals, pictures = subject.reals, ImageReader(subject.reals.read, places)
     located = subject.folder.located(partial=True)
-    images = ((_generated(record, pictures, subject.judged), place) for record, place in located)
+    own_name = pseudonyms.image_names(subject.folder)
+    images = ((_generated(record, pictures, subject.judged, own_name), place) for record, place in located)
     chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
     if not found:
         raise InputError(f"{subject.folder.root}: no image here yet; run `synthgen generate`")
@@ -94,8 +96,9 @@ def describe(
     return made, real
 
 
-def _generated(record: Record, pictures: ImageReader, judged: AcceptedKeys) -> Image:
-    facts = record.key, record.entry, record.label, record.skin_tone, record.source_id, record.image_sha256
+def _generated(record: Record, pictures: ImageReader, judged: AcceptedKeys, own_name: Callable[[str], str]) -> Image:
+    source = own_name(record.source_id)
+    facts = record.key, record.entry, record.label, record.skin_tone, source, record.image_sha256
     return Image(*facts, partial(pictures.synthetic, record.key), judged.kept(record.key))
 
 

@@ -66,7 +66,7 @@ def _beside(dataset: Dataset) -> Run | None:
     if not run_folder.is_run(root):
         return None
     run = Run(root, dataset.extensions)
-    return run if run.plan.digest == dataset.plan.digest else None
+    return run if run.plan.digest == dataset.provenance["plan_digest"] else None
 
 
 def _none(plan: Plan, reason: str) -> RealImages:

@@ -45,7 +45,7 @@ class _Key:
 @dataclass(slots=True)
 class _Alive:
     key: _Key | None = None
-    pipelines: dict[Task, Pipeline] = field(default_factory=dict)
+    pipelines: dict[tuple[Task, bool], Pipeline] = field(default_factory=dict)  # by task, and how NaN is made again
 
 
 _alive = _Alive()
@@ -71,11 +71,12 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     if _alive.key != key:
         release()
     try:
-        if task not in _alive.pipelines:
+        wanted = task, environment.redo_batch_size > 0
+        if wanted not in _alive.pipelines:
             first = next(iter(_alive.pipelines.values()), None)
-            _alive.pipelines[task] = _another(task, key, first) if first else _read(task, key)
+            _alive.pipelines[wanted] = _another(*wanted, key, first) if first else _read(*wanted, key)
             _alive.key = key
-        return _alive.pipelines[task]
+        return _alive.pipelines[wanted]
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
         reason = one_line(error)[:300]
         what = f"model {recipe.made_with}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
@@ -101,7 +102,7 @@ def release_from_gpu() -> None:
         release()
 
 
-def _read(task: Task, key: _Key) -> Pipeline:
+def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     """The pipeline of a model that is not loaded yet."""
     import torch
 
@@ -114,10 +115,10 @@ def _read(task: Task, key: _Key) -> Pipeline:
         pipe.unet.to(memory_format=torch.channels_last)
     pipe.vae.to(memory_format=torch.channels_last)
     set_attention(pipe, key.attention)
-    return Pipeline(pipe, key.dtype)
+    return Pipeline(pipe, key.dtype, redo_alone=redo_alone)
 
 
-def _another(task: Task, key: _Key, loaded: Pipeline) -> Pipeline:
+def _another(task: Task, redo_alone: bool, key: _Key, loaded: Pipeline) -> Pipeline:
     """A pipeline for another task, of the same parts.
 
     diffusers' own ``from_pipe`` brings every part to one dtype, T5's fp32 layers too, so the class is called instead.
@@ -133,4 +134,4 @@ def _another(task: Task, key: _Key, loaded: Pipeline) -> Pipeline:
     pipe = kind(**{name: part for name, part in parts.items() if name in taken}, **config)
     loading.check_pipeline(task, pipe, key.model.name)
     pipe.set_progress_bar_config(disable=True)
-    return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings)
+    return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings, redo_alone=redo_alone)

@@ -15,12 +15,15 @@ What is done here and beside it, not left to the pipeline, and why:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from synthgen.diffusion.maker import MadeImages
-from synthgen.diffusion.pipelines import attention, guidance, latents, prompt_embeddings, schedulers
+from synthgen.diffusion.maker import MadeImages, joined
+from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
+from synthgen.diffusion.pipelines.precision import FP32, Precision, held, ladder, without_text_encoders
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
 
@@ -49,15 +52,25 @@ class Pipeline:
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
         embeddings: Embeddings by the same text encoders that another pipeline keeps already.
+        redo_alone: Whether an image that is asked for precisely is made alone, in the first precision of
+            :func:`synthgen.diffusion.pipelines.precision.ladder` that gives finite values; in fp32 beside the others of
+            its batch otherwise, as runs that began before have it.
 
     Attributes:
         pipe: The same diffusers pipeline.
         embeddings: The embeddings of prompts that it keeps.
     """
 
-    def __init__(self, pipe: Any, dtype: str, *, embeddings: prompt_embeddings.PromptEmbeddings | None = None) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        dtype: str,
+        *,
+        embeddings: prompt_embeddings.PromptEmbeddings | None = None,
+        redo_alone: bool = False,
+    ) -> None:
         self.pipe = pipe
-        self._dtype = dtype
+        self._dtype, self._redo_alone = dtype, redo_alone
         self.embeddings = embeddings or prompt_embeddings.PromptEmbeddings(pipe)
         self._finite: list[Tensor] = []
         self._own_scheduler = pipe.scheduler
@@ -75,18 +88,17 @@ class Pipeline:
 
         Args:
             samples: Samples of one recipe.
-            precise: Compute in fp32 whatever the pipeline's dtype.
+            precise: Make images again that were not finite, more precisely.
 
         Raises:
             OutOfMemoryError: The batch does not fit the device.
             InputError: A prompt is longer than the model reads.
         """
-        return self._call(
-            samples,
-            precise,
-            lambda settings, generators: latents.from_noise(self.pipe, self._noise(settings, generators)),
-            sized=True,
-        )
+
+        def begin(_rows: slice, settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            return latents.from_noise(self.pipe, self._noise(settings, generators))
+
+        return self._make(samples, precise, begin, sized=True)
 
     def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt and the image that it starts from.
@@ -94,19 +106,19 @@ class Pipeline:
         Args:
             samples: Samples of one recipe.
             originals: uint8 RGB, shape (samples, height, width, 3).
-            precise: Compute in fp32 whatever the pipeline's dtype.
+            precise: Make images again that were not finite, more precisely.
 
         Raises:
             OutOfMemoryError: The batch does not fit the device.
             InputError: A prompt is longer than the model reads.
         """
 
-        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
-            encoded = latents.of_images(self.pipe, originals, generators)
+        def begin(rows: slice, settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            encoded = latents.of_images(self.pipe, originals[rows], generators)
             arguments = latents.from_image(self.pipe, encoded, self._noise(settings, generators))
             return arguments | {"strength": settings.strength}
 
-        return self._call(samples, precise, begin, sized=family(self.pipe) in _SIZED)
+        return self._make(samples, precise, begin, sized=family(self.pipe) in _SIZED)
 
     def inpaint(
         self, samples: Sequence[Sample], originals: Pixels, masks: npt.NDArray[np.bool_], *, precise: bool = False
@@ -117,7 +129,7 @@ class Pipeline:
             samples: Samples of one recipe.
             originals: uint8 RGB, shape (samples, height, width, 3).
             masks: True where to paint, shape (samples, height, width).
-            precise: Compute in fp32 whatever the pipeline's dtype.
+            precise: Make images again that were not finite, more precisely.
 
         Raises:
             OutOfMemoryError: The batch does not fit the device.
@@ -126,31 +138,49 @@ class Pipeline:
         import numpy as np
         import torch
 
-        def begin(settings: Any, generators: list[Generator]) -> dict[str, Any]:
-            encoded = latents.of_images(self.pipe, originals, generators)
+        def begin(rows: slice, settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            pixels, painted = originals[rows], masks[rows]
+            encoded = latents.of_images(self.pipe, pixels, generators)
             noise = self._noise(settings, generators)
             reads = latents.reads_mask(self.pipe)
-            masked = latents.of_images(self.pipe, originals, generators, grey=masks) if reads else encoded
+            masked = latents.of_images(self.pipe, pixels, generators, grey=painted) if reads else encoded
             return latents.from_masked(self.pipe, encoded, noise) | {
                 "masked_image_latents": masked,
-                "mask_image": torch.from_numpy(masks[:, None].astype(np.float32)),
+                "mask_image": torch.from_numpy(painted[:, None].astype(np.float32)),
                 "strength": settings.strength,
             }
 
-        return self._call(samples, precise, begin, sized=True)
+        return self._make(samples, precise, begin, sized=True)
+
+    def _make(
+        self,
+        samples: Sequence[Sample],
+        precise: bool,
+        begin: Callable[[slice, Any, list[Generator]], dict[str, Any]],
+        *,
+        sized: bool,
+    ) -> MadeImages:
+        """Make a batch, with what ``begin`` says of where some rows of it begin."""
+
+        def make(rows: slice, precision: Precision | None) -> MadeImages:
+            return self._call(samples[rows], precision, partial(begin, rows), sized=sized)
+
+        return self._again(len(samples), make) if precise else make(slice(None), None)
 
     def _call(
         self,
         samples: Sequence[Sample],
-        precise: bool,
+        precision: Precision | None,
         begin: Callable[[Any, list[Generator]], dict[str, Any]],
         *,
-        sized: bool = False,
+        sized: bool,
     ) -> MadeImages:
         """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
         import torch
 
-        with _out_of_memory(len(samples)), self._precision(precise), torch.inference_mode():
+        other = precision is not None and self._dtype != "float32"
+        holding = held(self.pipe, precision) if precision and other else nullcontext()
+        with _out_of_memory(len(samples)), holding, torch.inference_mode():
             settings: Any = samples[0].recipe.settings
             self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
             self._set_slicing(len(samples) * settings.height * settings.width)
@@ -162,7 +192,7 @@ class Pipeline:
             prompts = self._prompts(samples, guided=settings.guidance_scale > 1)
             with (
                 self._noting_finite(),
-                self._without_text_encoders(precise),
+                without_text_encoders(self.pipe) if precision and precision.denoiser else nullcontext(),
                 guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
             ):
                 output = self.pipe(
@@ -225,48 +255,21 @@ class Pipeline:
         array = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return MadeImages(array, finite.cpu().numpy(), extremes=extremes.cpu().numpy())
 
-    @contextmanager
-    def _precision(self, precise: bool) -> Iterator[None]:
-        """Hold the denoiser and the autoencoder in fp32 where that is asked for; then each tensor is what it was.
+    def _again(self, count: int, make: Callable[[slice, Precision | None], MadeImages]) -> MadeImages:
+        """Images made again: each alone and in the first precision that gives finite values, or all in fp32 together.
 
-        Text encoders stay as they are: what they said is known by now, and T5 keeps layers in fp32 that a round trip of
-        the whole pipeline would leave in half.
+        So what an image is depends on its sample alone, and the batch of everything else stays as it is.
         """
-        import torch
-
-        if not precise or self._dtype == "float32":
-            yield
-            return
-        parts = (latents.denoiser(self.pipe), self.pipe.vae)
-        before = [{name: tensor.dtype for name, tensor in _tensors(part)} for part in parts]
-        try:
-            for part in parts:
-                part.to(torch.float32)
-            with attention.in_fp32(self.pipe):
-                yield
-        finally:
-            for part, dtypes in zip(parts, before, strict=True):
-                for name, tensor in _tensors(part):
-                    tensor.data = tensor.data.to(dtypes[name])
-
-    @contextmanager
-    def _without_text_encoders(self, precise: bool) -> Iterator[None]:
-        """Hide the text encoders: a pipeline that has one brings embeddings to its dtype, not to the denoiser's."""
-        names = [name for name in self.pipe.components if name.startswith("text_encoder")] if precise else []
-        hidden = {name: getattr(self.pipe, name) for name in names}
-        try:
-            for name in hidden:
-                setattr(self.pipe, name, None)
-            yield
-        finally:
-            for name, part in hidden.items():
-                setattr(self.pipe, name, part)
-
-
-def _tensors(part: Any) -> Iterator[tuple[str, Tensor]]:
-    """The parameters and buffers of a module, by name."""
-    yield from part.named_parameters()
-    yield from part.named_buffers()
+        if not self._redo_alone:
+            return make(slice(None), FP32)
+        found = list[MadeImages]()
+        for place in range(count):
+            for precision in ladder(self._dtype, self.pipe.device.type) or (FP32,):
+                made = make(slice(place, place + 1), precision)
+                if made.finite[0]:
+                    break
+            found.append(replace(made, precisions=(precision.name,)))
+        return joined(found)
 
 
 @contextmanager

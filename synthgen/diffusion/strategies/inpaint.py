@@ -47,7 +47,8 @@ def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage 
         faults = tuple("" if mask.any() else "empty-mask" for mask in masks)
         settings = samples[0].recipe.settings
         feather = settings.mask.feather if isinstance(settings, Settings) else 0.0
-        return MadeImages(blend(pixels, made.pixels, masks, feather), made.finite, faults)
+        painted = blend(pixels, made.pixels, masks, feather)
+        return MadeImages(painted, made.finite, faults, precisions=made.precisions)
 
     return make
 

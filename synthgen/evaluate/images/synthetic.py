@@ -1,6 +1,6 @@
 """The synthetic images of a run or a packed dataset: what a study's design knows of each, and where its bytes lie."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Record
-from synthgen.runs import verdicts
+from synthgen.runs import dataset_folder, pseudonyms, verdicts
 from synthgen.runs.folders import Dataset, Run, open_folder
+from synthgen.runs.pseudonyms import Originals
 from synthgen.runs.stored_images import Location
 
 Pools = Mapping[str, frozenset[str] | None]
@@ -24,7 +26,7 @@ class SyntheticListing:
 
     Attributes:
         images: What the design knows of them.
-        places: Where each lies, by the key of its record.
+        places: Where each lies, by the key of its record; of a dataset of pseudonyms by the key that the run has.
         curation: What verdicts say that they follow from, as in ``verdicts.parquet`` and ``provenance.json``, and
             which scorers learn from labels, where that is known; empty where nothing was judged.
     """
@@ -42,8 +44,11 @@ def list_synthetic(
     strategy_of: Mapping[str, str],
     pools: Pools,
     uncurated: bool = False,
+    names: Originals | None = None,
 ) -> SyntheticListing:
     """The images of a run or a packed dataset, by their records alone; those that a run rejects are left out.
+
+    Of a dataset of pseudonyms keys and sources are the run's own, so that a study of it is the study of its run.
 
     Args:
         root: The folder.
@@ -52,13 +57,16 @@ def list_synthetic(
         strategy_of: The name of the strategy of entries that don't stand for themselves.
         pools: The real images that each adapter was trained on, by the records' ``adapter``.
         uncurated: Whether all that a run planned is listed too, as images of uncurated strategies.
+        names: What real images are called in the run that a dataset of pseudonyms is of; ``None`` for as they are.
 
     Raises:
         InputError: The folder is neither, or holds no image that was rejected where ``uncurated`` needs them.
         IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
-        DamagedError: A shard can't be read.
+        DamagedError: A shard can't be read, or the run has no real image that a pseudonym stands for.
     """
     folder = open_folder(root, extensions)
+    if names is not None:
+        pools = {key: pool and frozenset(map(names.image, pool)) for key, pool in pools.items()}
     plan = folder.plan if isinstance(folder, Run) else None
     if uncurated:
         _check_rejected(root, plan)
@@ -68,7 +76,10 @@ def list_synthetic(
         tone = tones.get(record.skin_tone, 0) if record.skin_tone_scale == scale else 0
         strategy = Strategy(strategy_of.get(record.entry, record.entry))
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
-        return SyntheticImage(record.key, strategy, record.label, tone, record.source_id, record.image_sha256, pool)
+        key, source_id = record.key, record.source_id
+        if names is not None:
+            key, source_id = names.key(key, source_id), names.image(source_id)
+        return SyntheticImage(key, strategy, record.label, tone, source_id, record.image_sha256, pool)
 
     images, all_planned, places, judged = list[SyntheticImage](), list[SyntheticImage](), dict[str, Location](), None
     for record, place in folder.located():
@@ -76,11 +87,44 @@ def list_synthetic(
         image = design_of(record)
         if judged.accepted(record.key):
             images.append(image)
-            places[record.key] = place
+            places[image.record_key] = place
         if uncurated and plan and _planned(plan, record):
             all_planned.append(image.uncurated)
-            places[record.key] = place
+            places[image.record_key] = place
     return SyntheticListing((*images, *all_planned), places, judged.facts if judged else {})
+
+
+def names_behind(root: Path, extensions: Extensions, name: str, index: Index) -> Originals | None:
+    """The run's own names of real images, where a folder is a dataset of pseudonyms; ``None`` where none are needed.
+
+    Without them nobody could tell what was made from an image that a study tests on. A dataset of other real images
+    needs none: that its images are not in the index is what the study says of them.
+
+    Args:
+        root: The folder of a run or a packed dataset.
+        extensions: The plug-ins there are.
+        name: The study's name.
+        index: The study's real images.
+
+    Raises:
+        InputError: The dataset was made from the study's real images, and the run that has their names is not there.
+    """
+    folder = open_folder(root, extensions)
+    if not isinstance(folder, Dataset) or not pseudonyms.is_pseudonymous(folder):
+        return None
+    found = pseudonyms.originals(folder)
+    if found is None and _of_these(folder.provenance, name, {source.dataset for source in index.sources}):
+        raise InputError(
+            f"{root}: goes by pseudonyms of real images, so none can be told that the study tests on; give the run "
+            "that it was packed from, with --synthetic RUN or as `work` beside it"
+        )
+    return found
+
+
+def _of_these(provenance: Mapping[str, Any], name: str, datasets: Collection[str]) -> bool:
+    """Whether a dataset may be made from a study's own real images: it has the study's name, or one of theirs."""
+    made_from = {str(one.get("dataset")) for one in provenance.get("sources", ())}
+    return provenance.get("name") == name or not made_from.isdisjoint(datasets)
 
 
 def _planned(plan: Plan, record: Record) -> bool:
@@ -96,6 +140,7 @@ class _Judged:
     def __init__(self, folder: Run | Dataset) -> None:
         self.accepted: Callable[[str], bool] = lambda _: True
         if isinstance(folder, Dataset):
+            dataset_folder.check_seal(folder.root)
             self.facts: Mapping[str, Any] = folder.provenance.get("curation", {})
             return
         found = verdicts.check(folder.root, folder.digest, folder.plan.manifest.document.curate)

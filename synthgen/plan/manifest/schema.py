@@ -120,9 +120,10 @@ class Output(Strict):
 
 
 class Pack(Strict):
-    """How the packed dataset is laid out, split and cut."""
+    """How the packed dataset is laid out, split and cut, and what it calls real images and their groups."""
 
     format: Layout = "webdataset"
+    identifiers: Literal["pseudonym", "original"] = "pseudonym"
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 1.0}
     images_per_shard: Count = 5000
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000

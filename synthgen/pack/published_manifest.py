@@ -1,0 +1,95 @@
+"""The manifest as a dataset has it: it stands on its own, and says nothing of whose images it starts from, or where."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from synthgen.core import yaml_documents
+from synthgen.errors import ManifestError
+from synthgen.runs import dataset_folder as layout
+
+_DRAWN = "phantom"  # the source whose images are of nobody
+_WITHHELD = "withheld"
+# A path from the root, from a home, from a drive or a share, or out of the manifest's own folder.
+_ELSEWHERE = re.compile(r"(?i)/|~|file:|[a-z]:[\\/]|\\\\|(?:.*[\\/])?\.\.(?:[\\/]|$)")
+# What describes the data and names no place: columns and values, Hub ids, and addresses of what everyone can fetch.
+_DESCRIBING = frozenset(
+    (
+        "source",
+        "columns",
+        "labels",
+        "skin_tones",
+        "splits",
+        "license",
+        "dataset",
+        "name",
+        "revision",
+        "hub_split",
+        "fetch",
+    )
+)
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_PLAIN = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0"})  # answers, which name nobody
+
+
+def published(text: str, *, private: bool, renamed: bool) -> str:
+    """A manifest's text with its prompts in the dataset's folder; the same content wherever nothing is withheld.
+
+    Args:
+        text: The manifest.
+        private: Whether paths of real images and the values that rows were chosen by are withheld.
+        renamed: Whether names of real images are; so are comments then, in which they may stand, and places within the
+            manifest's own folder.
+    """
+    document = yaml_documents.parse(text, layout.MANIFEST) | {"prompts": layout.PROMPTS}
+    if private and (kept := _without_persons(document, renamed=renamed)) != document:
+        return _written(kept)
+    return _written(document) if renamed else _repointed(text, document)
+
+
+def _repointed(text: str, document: Mapping[str, Any]) -> str:
+    line = f"prompts: {layout.PROMPTS}"
+    new, found = re.subn(r"(?m)^prompts:.*$", line, text, count=1)
+    new = new if found else f"{text.rstrip()}\n{line}\n"
+    try:
+        if yaml_documents.parse(new, layout.MANIFEST) == document:
+            return new
+    except ManifestError:  # written in a way that a line can't replace: keep the content, lose the comments
+        pass
+    return _written(document)
+
+
+def _written(document: Mapping[str, Any]) -> str:
+    return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+
+
+def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str, Any]:
+    real = document.get("real")
+    if not isinstance(real, dict) or real.get("source") == _DRAWN:
+        return dict(document)
+    from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
+    described = _DESCRIBING | ({"path"} if from_hub else frozenset())
+    kept = {name: value if name in described else _without_paths(value, every=renamed) for name, value in real.items()}
+    if isinstance(real.get("where"), dict):
+        kept["where"] = {column: _answers(values) for column, values in real["where"].items()}
+    return {**document, "real": kept}
+
+
+def _answers(values: Any) -> Any:
+    plain = isinstance(values, list) and all(str(value).lower() in _PLAIN for value in values)
+    return values if plain else [_WITHHELD]
+
+
+def _without_paths(value: Any, *, every: bool) -> Any:
+    """A value without texts that are paths elsewhere, or, of ``every``, without any text but an address of the web."""
+    match value:
+        case str():
+            hidden = _ELSEWHERE.match(value) or (every and not value.startswith(("https://", "http://")))
+            return _WITHHELD if hidden else value
+        case list():
+            return [_without_paths(one, every=every) for one in value]
+        case dict():
+            return {name: _without_paths(one, every=every) for name, one in value.items()}
+    return value
