@@ -35,7 +35,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     monkeypatch.setattr(devices, "measures_batch", lambda _: True)
 
     def describe(count: int) -> None:
-        monkeypatch.setattr(devices, "describe", lambda asked="auto": replace(usual("cpu"), free_memory=count))
+        monkeypatch.setattr(devices, "describe", lambda *_: replace(usual("cpu"), free_memory=count))
 
     return describe
 
