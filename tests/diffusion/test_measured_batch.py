@@ -92,7 +92,7 @@ def test_a_device_that_holds_no_image_says_what_to_set(planned: Any) -> None:
 @pytest.mark.parametrize("strength", [0.07, 1 / 49, 0.3, 0.7, 1.0])
 def test_what_is_measured_does_a_step(strength: float) -> None:
     """Few, however little of the way strength leaves."""
-    settings = img2img.Settings(num_inference_steps=60, strength=strength, guidance_stop=0.9).shortest()
+    settings = img2img.Settings(num_inference_steps=60, strength=strength, guidance_start=0.5).shortest()
     assert 1 <= len(settings.steps) <= 2
     assert len(settings.guided_steps) == settings.num_inference_steps
 
