@@ -4,6 +4,9 @@
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
 # make model-report   judge it, and write docs/model.md
 #
+# make faults         damage files and kill commands for half an hour, and write docs/reliability.md;
+#                     FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5" for longer
+#
 # make gpu            try the GPU that is here: about ten minutes, no network; writes gpu-report.md and .json
 #                     (`make gpu DEVICE=cpu` runs the same with tiny networks)
 #
@@ -31,7 +34,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 # Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint coverage docs dist wheel-test bench gpu golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench faults gpu golden weights model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -76,6 +79,9 @@ gpu: .venv/installed
 
 golden: .venv/installed-dev
 	$(BIN)/python -m pytest tests/golden/test_golden.py tests/golden/test_readers.py --rewrite-golden
+
+faults: .venv/installed-dev
+	$(BIN)/python tests/faults --write $(FAULTS_ARGS)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

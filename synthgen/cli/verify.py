@@ -11,6 +11,7 @@ import click
 from synthgen.cli import _options
 
 if TYPE_CHECKING:
+    from synthgen.runs.foreign_code import ForeignCode
     from synthgen.runs.verify import Finding
 
 
@@ -27,13 +28,20 @@ def command(directory: Path, *, quiet: bool) -> int:
     Checks checksums, counts, keys, fields, that every image decodes, and the plan's digests. Damaged work shards are
     marked, and the next `synthgen generate` makes exactly those again.
 
+    Python files that the folder asks to run are listed first, and none of them is run unless you trust it.
+
     Exit code 1: something is damaged. 3: whole, but not complete.
 
     Example: synthgen verify runs/quickstart/work
     """
     from synthgen.extensions import EXTENSIONS
+    from synthgen.runs import foreign_code
+    from synthgen.runs.folders import is_either
     from synthgen.runs.verify import verify
 
+    for code in foreign_code.asked(directory) if is_either(directory) else ():
+        if not (quiet and code.trusted):
+            click.echo(_of_code(code))
     states: Counter[str] = Counter()
     images = failed = 0
     for place, found in itertools.groupby(verify(directory, EXTENSIONS), _place):
@@ -51,6 +59,13 @@ def command(directory: Path, *, quiet: bool) -> int:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
         click.echo(f"{what}; {images:,} images" + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
+
+
+def _of_code(code: "ForeignCode") -> str:
+    """The line of a Python file that the folder asks to run."""
+    said = f"sha256 {code.sha256[:12]}" if code.sha256 else "not there"
+    trusted = "you have named it, or trust it" if code.trusted else "not trusted; not run without --trust-plugins"
+    return f"asks to run: {code.what}: {code.path} ({said}): {trusted}"
 
 
 def _place(finding: "Finding") -> str:

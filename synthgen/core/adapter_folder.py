@@ -6,13 +6,13 @@ the real images that were shown, and the sha256 of the weights. Only safetensors
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from synthgen.core import atomic, model_folder
+from synthgen.core import atomic, model_folder, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError, ManifestError
 
@@ -87,6 +87,7 @@ class Adapter:
                 )
             if facts["weights_sha256"] != weights_sha256(folder):
                 raise DamagedError(f"{folder}: its weights have changed; move it away and run `synthgen finetune`")
+            _check_seal(folder)
         return replace(self, folder=folder)
 
 
@@ -106,6 +107,7 @@ def describe(folder: Path) -> Adapter:
         return Adapter(folder.name, digest, method, None, folder=folder)
     facts = read(folder)
     words = tuple(sorted(facts["words"].items()))
+    _check_seal(folder)
     return Adapter(facts["name"], digest, method, tuple(facts["pool"]["ids"]), words, folder)
 
 
@@ -117,7 +119,7 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / FACTS
     try:
-        facts = json.loads(path.read_bytes())
+        facts = seal.loads(path.read_bytes())
         if facts.pop("format") != _FORMAT or not {"name", "digest", "weights_sha256", "pool", "words"} <= set(facts):
             raise ValueError("written by another version of synthgen")
         return dict(facts)
@@ -127,8 +129,37 @@ def read(folder: Path) -> dict[str, Any]:
 
 def write(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write the facts beside an adapter's weights, as the last of its files."""
-    content = {"format": _FORMAT, **facts, "weights_sha256": weights_sha256(folder)}
-    atomic.write(folder / FACTS, json.dumps(content, indent=1).encode())
+    content = {"format": _FORMAT, **facts, "weights_sha256": weights_sha256(folder), "files": _files(folder)}
+    atomic.write(folder / FACTS, seal.dumps(content))
+
+
+def damage(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file of an adapter that is not what was written, and what is wrong with it; every byte is read.
+
+    Raises:
+        DamagedError: Its facts can't be read.
+    """
+    facts = read(folder)
+    if weights_sha256(folder) != facts["weights_sha256"]:
+        yield "", "its weights have changed; move it away and run `synthgen finetune`"
+    now = _files(folder)
+    for name, sha256 in facts.get("files", {}).items():
+        if now.get(name) != sha256:
+            said = "is gone" if name not in now else "has changed"
+            yield name, f"{said} since it was written; move the adapter away and run `synthgen finetune`"
+    _check_seal(folder)
+
+
+def _check_seal(folder: Path) -> None:
+    path = folder / FACTS
+    if path.is_file() and seal.has_changed(path.read_bytes()):
+        raise DamagedError(f"{path}: {seal.CHANGED}; put back a copy, or move the adapter away and train it again")
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The sha256, in hex, of every file of an adapter but its facts."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / FACTS)
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths if path.name[0] != "."}
 
 
 def weights_sha256(folder: Path) -> str:

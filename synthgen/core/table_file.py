@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, seal
 from synthgen.errors import DamagedError, one_line
 
 
-def write(path: Path, table: Any, metadata: Mapping[str, str], *, compression: str = "zstd") -> None:
+def write(
+    path: Path, table: Any, metadata: Mapping[str, str], *, compression: str = "zstd", sealed: bool = False
+) -> None:
     """Write an Arrow table, durably; equal tables and metadata give equal bytes.
 
     Args:
@@ -20,13 +22,16 @@ def write(path: Path, table: Any, metadata: Mapping[str, str], *, compression: s
         table: What; its schema's own metadata is dropped.
         metadata: The schema's metadata in its place.
         compression: As pyarrow names it.
+        sealed: Whether it holds its own sha256, in the metadata; else something beside it says what it is.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     sink = pa.BufferOutputStream()
+    metadata = {**metadata, seal.KEY: seal.OPEN} if sealed else metadata
     parquet.write_table(table.replace_schema_metadata(metadata), sink, compression=compression)
-    atomic.write(path, sink.getvalue().to_pybytes())
+    content = sink.getvalue().to_pybytes()
+    atomic.write(path, seal.close(content) if sealed else content)
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> tuple[Any, dict[str, str]]:
@@ -40,14 +45,21 @@ def read(path: Path, columns: Sequence[str] | None = None) -> tuple[Any, dict[st
         OSError: There is none.
         pyarrow.ArrowException: It is no whole Parquet file.
         KeyError: It lacks a column.
+        ValueError: It was sealed, and has changed since.
     """
+    import pyarrow as pa
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path) as file:
+    content = path.read_bytes()
+    if seal.is_sealed(content) and not seal.is_whole(content):
+        raise ValueError(seal.CHANGED)
+    with parquet.ParquetFile(pa.BufferReader(content)) as file:
         table = file.read(None if columns is None else list(columns))
     if missing := set(columns or ()) - set(table.column_names):
         raise KeyError(f"no column {', '.join(sorted(missing))}")
     found = {key.decode(): value.decode(errors="replace") for key, value in (table.schema.metadata or {}).items()}
+    if found.pop(seal.KEY, "") and not seal.is_sealed(content):
+        raise ValueError(seal.CHANGED)
     return table.replace_schema_metadata(None), found
 
 

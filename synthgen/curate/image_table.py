@@ -82,7 +82,7 @@ def _write(path: Path, images: ImageTable, held: str) -> None:
     table = pyarrow.table({"key": images.keys, "cell": images.cell})
     meta = json.dumps({"run": images.run, "receipts": held})
     path.parent.mkdir(exist_ok=True)
-    table_file.write(path, table, {_META: meta}, compression="snappy")
+    table_file.write(path, table, {_META: meta}, compression="snappy", sealed=True)
 
 
 def _fingerprint(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,12 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
 from synthgen.runs import run_folder, tar_samples
-from synthgen.runs.receipts import finished_shards
+from synthgen.runs.receipts import check_tar, finished_shards
 from synthgen.vision.images import codec
 
 FOLDER = "scores"
 _FACTS = "synthgen"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Shard:
         """
         import numpy as np
 
+        check_tar(self.path, self.sha256)
         records, pixels = list[Record](), []
         for sample in tar_samples.read(self.path):
             try:
@@ -97,6 +100,7 @@ class Scoring:
         self.digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self._facts = identity | {"digest": self.digest, "generator": run_folder.signature(root)}
         self._parts = root / FOLDER / ".parts" / f"{name}-{self.digest[:16]}"
+        self._whole = set[Path]()
 
     @property
     def path(self) -> Path:
@@ -104,8 +108,20 @@ class Scoring:
         return self._root / FOLDER / f"{self.name}.parquet"
 
     def unscored(self, shards: Sequence[Shard]) -> list[Shard]:
-        """The shards that it has not scored yet."""
-        return [shard for shard in shards if not self._part(shard).is_file()]
+        """The shards that it has not scored yet, or whose scores are damaged."""
+        return [shard for shard in shards if not self._is_scored(shard)]
+
+    def _is_scored(self, shard: Shard) -> bool:
+        """Whether the part of a shard is there and whole; each is read once."""
+        path = self._part(shard)
+        if path not in self._whole and path.is_file():
+            try:
+                _read(path)
+            except DamagedError as error:
+                _log.warning("scored again: %s", error)
+                return False
+            self._whole.add(path)
+        return path in self._whole
 
     def score(self, todo: Sequence[Shard], stop: Callable[[], bool]) -> Iterator[Scored]:
         """Score shards; yields each once its part is on disk.
@@ -204,7 +220,7 @@ def _other(scorer: str, what: str, given: object, promised: str) -> SynthgenErro
 
 
 def _write(path: Path, table: Any, facts: Mapping[str, Any]) -> None:
-    table_file.write(path, table, {_FACTS: json.dumps(facts, sort_keys=True)})
+    table_file.write(path, table, {_FACTS: json.dumps(facts, sort_keys=True)}, sealed=True)
 
 
 def _read(path: Path) -> tuple[Any, Mapping[str, Any]]:

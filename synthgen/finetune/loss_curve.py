@@ -28,7 +28,9 @@ class LossLog:
     def append(self, step: int, losses: Sequence[float]) -> None:
         """Keep the losses of the last steps, up to this one."""
         first = step - len(losses) + 1
+        half = self._path.is_file() and not self._path.read_bytes().endswith(b"\n")  # killed while it was written
         with self._path.open("a", encoding="utf-8") as file:
+            file.write("\n" if half else "")
             file.writelines(f"{json.dumps([first + place, loss])}\n" for place, loss in enumerate(losses))
 
     def read(self) -> list[tuple[int, float]]:

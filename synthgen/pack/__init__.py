@@ -57,6 +57,7 @@ def pack(
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
         PlanMismatchError: ``out`` holds another dataset, and ``replace`` was not asked for.
+        DamagedError: The provenance of the dataset there, or a work shard, is not what was written.
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
     """
@@ -67,8 +68,8 @@ def pack(
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     private = pack.identifiers == pseudonyms.PSEUDONYM
-    if private and replace and dataset_folder.is_dataset(out):
-        pseudonyms.warn_of_lost_salt(run, out)
+    if private and dataset_folder.is_dataset(out):
+        pseudonyms.check_salt(run, out, replace=replace)
     names = pseudonyms.of_run(run) if private else None
     text = found.plan.manifest.text
     manifest = published(text, private=private, renamed=names is not None)
@@ -144,6 +145,7 @@ def _is_packed(out: Path, digest: str, names: Pseudonyms | None, *, replace: boo
             f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}{_renamed(said, names)}); "
             "move it away, or use another --out"
         )
+    dataset_folder.check_seal(out)
     return True
 
 

@@ -1,12 +1,11 @@
 """Everything in a dataset's folder beside its shards: metadata, manifest, prompts, contact sheet, card, provenance."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder, atomic
+from synthgen.core import adapter_folder, atomic, seal
 from synthgen.core.releases import __version__
 from synthgen.pack import card, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
@@ -97,7 +96,7 @@ class DatasetFiles:
         if self.names is not None:
             sources = sorted(map(self.names.source, kept.sources), key=lambda source: source.id)
             kept = replace(kept, sources=tuple(sources), recipe="")
-        kept.write(folder / layout.SOURCES)
+        kept.write(folder / layout.SOURCES, sealed=False)
         return True
 
     def _draw(self, job: PackJob, order: Order) -> None:
@@ -193,4 +192,4 @@ class DatasetFiles:
             "environments": {name: summary.environment for name, summary in entries.items()},
             "files": dict(sorted(files.items())),
         }
-        return json.dumps(provenance, indent=1).encode()
+        return seal.dumps(provenance)

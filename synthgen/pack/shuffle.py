@@ -114,6 +114,7 @@ def _rows(
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
         sha256s.append(shard.receipt.sha256)
+        shard.check()
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
         for sample in tar_samples.read(path, only={"json"}):
             if not accepted(sample.key):

@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     """What is wrong with a real image, in words that name no image and no value."""
 
     NO_FILE = "no file"
+    OUTSIDE = "outside of its folder or dataset"
     SAME_FILE = "the same file as another"
     GROUP_IN_TWO_SPLITS = "the group is in another split too"
     SKIN_TONE = "skin tone is not on the scale"
@@ -35,6 +36,7 @@ SAME_FILE = FaultKind.SAME_FILE.value
 # An index keeps faults as sentences, so that people can read it: how those that name an image or a value begin.
 _BEGINNINGS = {
     "no file ": FaultKind.NO_FILE,
+    "outside of ": FaultKind.OUTSIDE,
     "same file as ": FaultKind.SAME_FILE,
     "group ": FaultKind.GROUP_IN_TWO_SPLITS,
     "skin tone ": FaultKind.SKIN_TONE,
@@ -144,15 +146,20 @@ class Index:
         usable: dict[str, int] = {split: len(self.usable(split)) for split in SPLITS}
         return {"usable": usable, "left_out": dict(self.left_out), "faults": self.faults}
 
-    def write(self, path: Path) -> None:
-        """Write the index as Parquet, whole or not at all; the same index gives the same bytes."""
+    def write(self, path: Path, *, sealed: bool = True) -> None:
+        """Write the index as Parquet, whole or not at all; the same index gives the same bytes.
+
+        Args:
+            path: Where.
+            sealed: Whether it holds its own sha256; that of a dataset is in its provenance.
+        """
         import pyarrow as pa
 
         left_out = json.dumps(dict(sorted(self.left_out.items())))
         schema = _schema()
         arrays = [pa.array([getattr(source, one.name) for source in self.sources], one.type) for one in schema]
         table = pa.Table.from_arrays(arrays, schema=schema)
-        table_file.write(path, table, {"left_out": left_out, "recipe": self.recipe})
+        table_file.write(path, table, {"left_out": left_out, "recipe": self.recipe}, sealed=sealed)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from synthgen.errors import InputError
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
 from synthgen.preview.before_after import Pairs, pair_with_start_images
-from synthgen.runs import dataset_folder
+from synthgen.runs import dataset_folder, receipts, stored_images
 from synthgen.runs.folders import Dataset, Run
 from synthgen.vision import contact_sheet
 from synthgen.vision.picture import Picture
@@ -29,7 +29,7 @@ class _Source:
     title: str
     facts: Mapping[str, str]
     cells: Mapping[Cell, int]
-    shards: Sequence[Path]
+    shards: Mapping[Path, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     without_model: frozenset[str] = frozenset()
 
@@ -87,8 +87,8 @@ def _of_run(run: Run) -> _Source:
     for name, entry in plan.entries.items():
         for cell in entry.cells:
             cells[name, cell.label, tone_name(document.skin_tones.scale, cell.tone)] += cell.count
-    finished = [(shard.tar, shard.receipt.count) for shard in run.finished_shards()]
-    made = sum(count for _, count in finished)
+    finished = list(run.finished_shards())
+    made = sum(shard.receipt.count for shard in finished)
     facts = {
         "manifest": document.name,
         "seed": str(document.seed),
@@ -100,12 +100,14 @@ def _of_run(run: Run) -> _Source:
     reasons = {verdict.key: "; ".join(verdict.reasons) for verdict in run.verdicts()}
     if reasons:
         facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
-    title, tars = document.publish.pretty_name or document.name, [tar for tar, _ in finished]
+    title = document.publish.pretty_name or document.name
+    tars = {shard.tar: shard.receipt.sha256 for shard in finished}
     return _Source(title, facts, cells, tars, reasons, frozenset(plan.without_model))
 
 
 def _of_dataset(dataset: Dataset) -> _Source:
     provenance = dataset.provenance
+    dataset_folder.check_seal(dataset.root)
     bare = frozenset(provenance.get("without_model", ()))
     facts = {
         "manifest": provenance["name"],
@@ -114,7 +116,7 @@ def _of_dataset(dataset: Dataset) -> _Source:
         **_models(provenance["models"] if bare < provenance["entry_digests"].keys() else ()),
     }
     cells = Counter(dataset_folder.read_cells(dataset.root))
-    return _Source(provenance["title"], facts, cells, dataset.shards, without_model=bare)
+    return _Source(provenance["title"], facts, cells, dataset.sha256s(), without_model=bare)
 
 
 def _models(names: Iterable[str]) -> dict[str, str]:
@@ -140,13 +142,17 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
     share = max(1, limit // max(1, len(source.cells)))
     wanted = sum(min(share, count) for count in source.cells.values())
     taken: Counter[Cell] = Counter()
-    for path in source.shards:
+    for path, sha256 in source.shards.items():
+        if sum(taken.values()) == wanted:
+            return
+        receipts.check_tar(path, sha256)
         for sample in dataset_folder.read_shard(path):
             if sum(taken.values()) == wanted:
                 return
+            image = stored_images.image_of(path, sample, stored_images.record_of(path, sample))
             record = json.loads(sample.files["json"])
             cell = (record["entry"], record["label"], record["skin_tone"])
             if taken[cell] < share:
                 taken[cell] += 1
                 said = _said(record, by_model=record["entry"] not in source.without_model)
-                yield Picture(said, sample.image, rejected=source.reasons.get(sample.key))
+                yield Picture(said, image, rejected=source.reasons.get(sample.key))

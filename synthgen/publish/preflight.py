@@ -62,6 +62,8 @@ class Preflight:
             yield Checked(name, size)
         self._check_unknown()
         self._check_card()
+        if not self.faults and (said := layout.changed(self._root)):
+            self._fault(layout.PROVENANCE, said)
         if not self.faults:
             splits = self.provenance.get("splits", {"train": 0})
             self.faults += [f"{self._root}: {fault}" for fault in load_check.faults(self._root, self._shards(), splits)]

@@ -1,18 +1,18 @@
 """A packed dataset folder: what lies where in it, and how its own files are read."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import table_file, yaml_documents
-from synthgen.errors import Fault, InputError, ManifestError
+from synthgen.core import seal, table_file, yaml_documents
+from synthgen.errors import DamagedError, Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import KeptPlugins, Layout
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.runs import parquet_samples, tar_samples
+from synthgen.runs.own_files import own_file
 from synthgen.runs.tar_samples import TarSample
 
 PROVENANCE = "provenance.json"
@@ -53,13 +53,31 @@ def read_provenance(root: Path) -> dict[str, Any]:
     """
     path = root / PROVENANCE
     try:
-        document = json.loads(path.read_bytes())
-        found = dict(document) | {"files": dict(document["files"])}
+        document = seal.loads(path.read_bytes())
+        found = document | {"files": dict(document["files"])}
         if found.setdefault("layout", LAYOUTS[0]) not in LAYOUTS and not found.get("layout_plugin"):
             raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
+        if strange := [name for name, facts in found["files"].items() if not isinstance(facts, dict)]:
+            raise TypeError(f"of `{strange[0]}` it says neither size nor sha256")
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
+
+
+def changed(root: Path) -> str:
+    """What to say of a provenance that is not what was written; empty where it is, or nothing tells."""
+    same = not seal.has_changed((root / PROVENANCE).read_bytes())
+    return "" if same else f"{seal.CHANGED}; put back a copy, or pack the run again"
+
+
+def check_seal(root: Path) -> None:
+    """Refuse a dataset whose provenance is not what was written.
+
+    Raises:
+        DamagedError: It is not.
+    """
+    if said := changed(root):
+        raise DamagedError(f"{root / PROVENANCE}: {said}")
 
 
 def read_plan(root: Path, extensions: Extensions) -> Plan:
@@ -132,7 +150,7 @@ def read_sample(root: Path, key: str) -> TarSample | None:
     if not rows:
         return None
     layout = layout_of(read_provenance(root))
-    shard = root / (listing(rows[0]["split"]) if layout == "imagefolder" else rows[0]["shard"])
+    shard = own_file(root, listing(rows[0]["split"]) if layout == "imagefolder" else rows[0]["shard"])
     return next(read_shard(shard, key), None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -16,11 +15,13 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample, field_types
 from synthgen.runs import dataset_folder, run_folder, start_images, stored_images, tar_samples, verdicts
-from synthgen.runs.receipts import FinishedShard, Ledger, finished_shards, shards_digest
+from synthgen.runs.own_files import own_file
+from synthgen.runs.receipts import FinishedShard, Ledger, check_tar, finished_shards, shards_digest
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.stored_images import Location
 from synthgen.runs.tar_samples import TarSample
 from synthgen.runs.verdicts import Verdict
+from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
     import pandas
@@ -56,10 +57,14 @@ class _Folder(ABC):
             InputError: Its manifest can't be read any more.
         """
 
-    @property
     @abstractmethod
+    def sha256s(self) -> Mapping[Path, str]:
+        """The sha256 of each file that holds its images, or lists them, as its receipt or provenance has it."""
+
+    @property
     def shards(self) -> Sequence[Path]:
-        """The files that hold its images, or list them."""
+        """The files that hold its images, or list them, in their order."""
+        return list(self.sha256s())
 
     @property
     def adapters(self) -> Mapping[str, frozenset[str] | None]:
@@ -82,10 +87,11 @@ class _Folder(ABC):
         """
         from PIL import Image
 
-        for shard in self.shards:
+        for shard, sha256 in self.sha256s().items():
+            check_tar(shard, sha256)
             for stored in dataset_folder.read_shard(shard):
-                with Image.open(io.BytesIO(stored.image)) as image:
-                    yield stored_images.record_of(shard, stored), image.convert("RGB")
+                record = stored_images.record_of(shard, stored)
+                yield record, Image.fromarray(codec.decode(stored_images.image_of(shard, stored, record)))
 
     def located(self, *, partial: bool = False) -> Iterator[tuple[Record, Location]]:
         """The record of every image and where it lies, none of them decoded; of tars the records alone are read.
@@ -97,10 +103,12 @@ class _Folder(ABC):
             IncompleteError: Work shards of a run are missing.
             DamagedError: A shard can't be read.
         """
-        shards = self.shards
+        shards = self.sha256s()
         if not partial:
             self._check_whole(len(shards))
-        yield from (found for shard in shards for found in stored_images.located(shard))
+        for shard, sha256 in shards.items():
+            check_tar(shard, sha256)
+            yield from stored_images.located(shard)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row an image: the fields of its record and, of a run, its verdict and its scores.
@@ -191,10 +199,9 @@ class Run(_Folder):
         """Each work shard that is finished, with its receipt, in the plan's order."""
         return finished_shards(self.plan, self.root)
 
-    @property
-    def shards(self) -> Sequence[Path]:
-        """The tars of its finished work shards, in the plan's order."""
-        return [shard.tar for shard in self.finished_shards()]
+    def sha256s(self) -> Mapping[Path, str]:
+        """The sha256 of the tar of each finished work shard, in the plan's order."""
+        return {shard.tar: shard.receipt.sha256 for shard in self.finished_shards()}
 
     @property
     def digest(self) -> str:
@@ -236,6 +243,7 @@ class Run(_Folder):
         receipt = ledger.trusted(number)
         if receipt is None:
             raise InputError(f"{self.root}: the shard of `{key}` is not made yet, or damaged")
+        check_tar(ledger.tar(number), receipt.sha256)
         for stored in tar_samples.read(ledger.tar(number)):
             if stored.key == key:
                 return stored, Environment(**receipt.environment)
@@ -282,10 +290,13 @@ class Dataset(_Folder):
         """
         return dataset_folder.read_plan(self.root, self.extensions)
 
-    @property
-    def shards(self) -> Sequence[Path]:
-        """The files under ``data/`` that hold its images or, of image files, list them."""
-        return [self.root / name for name in dataset_folder.shards(self.provenance)]
+    def sha256s(self) -> Mapping[Path, str]:
+        """The sha256 of each file under ``data/`` that holds its images or, of image files, lists them."""
+        files = self.provenance["files"]
+        return {
+            own_file(self.root, name): str(files[name].get("sha256", ""))
+            for name in dataset_folder.shards(self.provenance)
+        }
 
     def verdicts(self) -> Iterator[Verdict]:
         """Nothing: a dataset holds what was accepted alone, and its ``provenance`` what that followed from."""
@@ -304,7 +315,9 @@ class Dataset(_Folder):
         stored = dataset_folder.read_sample(self.root, key)
         if stored is None:
             raise InputError(f"{self.root}: no image `{key}` in its metadata")
-        entry = Record.from_json(stored.files["json"]).entry
+        record = stored_images.record_of(self.root, stored)
+        stored_images.image_of(self.root, stored, record)
+        entry = record.entry
         return stored, Environment(**self.provenance["environments"][entry])
 
     def start_images(self, samples: Iterable[Sample]) -> StartImages:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import PlanMismatchError
-from synthgen.plan import Plan, manifest, real_index, top_ups
+from synthgen.plan import Plan, manifest, real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
@@ -37,8 +37,9 @@ def read(path: Path, extensions: Extensions, root: Path | None = None, progress:
 
 def plan_manifest(read_manifest: Manifest, root: Path | None = None, progress: Progress | None = None) -> Plan:
     """The plan of a manifest that is read already; arguments and errors as of :func:`read`."""
-    rounds = top_ups.read(root) if root else ()
-    layouts = run_file.layouts(run_file.read(root)) if root and run_file.is_run(root) else {}
+    held = run_file.read(root) if root and run_file.is_run(root) else None
+    rounds = run_file.rounds(root, held) if root else ()
+    layouts = run_file.layouts(held) if held else {}
     if read_manifest.real is None or not read_manifest.starts_from_real:
         return Plan(read_manifest, None, rounds, layouts)
     return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress), rounds, layouts)

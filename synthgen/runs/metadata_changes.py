@@ -22,7 +22,8 @@ class MetadataChanges:
         new: Images that the index lacks.
         relabelled: With another label or skin tone.
         otherwise: With another group, split or licence.
-        not_allowed: Usable in the index, and now left out: no row, no label, or not among the values of ``where``.
+        not_allowed: Usable in the index, and now left out: no row, no label, no consent, or not among the values
+            of ``where``.
         no_file: Usable in the index, and their file is gone.
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from synthgen.core import table_file
 from synthgen.plan.sample import Record, field_types
+from synthgen.runs.own_files import own_file
 from synthgen.runs.tar_samples import TarSample
 
 ROWS = 100  # rows a row group with images in it, as `datasets` itself writes them
@@ -59,7 +60,7 @@ def read_listing(path: Path, key: str = "") -> Iterator[TarSample]:
     """
 
     def image(row: Row) -> tuple[str, bytes]:
-        return row["file_name"], (path.parent / row["file_name"]).read_bytes()
+        return row["file_name"], own_file(path.parent, row["file_name"]).read_bytes()
 
     yield from _read(path, key, _OTHERS, image)
 

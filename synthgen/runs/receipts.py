@@ -8,15 +8,16 @@ receipt is trusted while the size and time of its shard match; only a mismatch i
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from synthgen.core import atomic
+from synthgen.core import atomic, seal
 from synthgen.core.hashing import sha256_file
+from synthgen.errors import DamagedError
 from synthgen.plan import EntryPlan, Plan, ShardRef
 
 State = Literal["whole", "missing", "damaged"]
@@ -77,8 +78,8 @@ class Receipt:
         return len(self.samples) - self.count
 
     def to_json(self) -> bytes:
-        """The receipt as indented JSON."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, indent=1).encode()
+        """The receipt as indented JSON with its own sha256."""
+        return seal.dumps({"format": _FORMAT, **asdict(self)})
 
     @classmethod
     def from_json(cls, content: bytes) -> "Receipt":
@@ -88,12 +89,15 @@ class Receipt:
             ValueError: It is not a receipt of this format.
         """
         try:
-            document = json.loads(content)
+            document = seal.loads(content)
             if document.pop("format") != _FORMAT:
                 raise ValueError("written by another version of synthgen")
             samples = document.pop("samples")
             outcomes = (SampleOutcome(**sample | {"tries": tuple(sample["tries"])}) for sample in samples)
-            return cls(samples=tuple(outcomes), **document)
+            made = cls(samples=tuple(outcomes), **document)
+            if seal.has_changed(content):
+                raise ValueError(f"not a receipt: {seal.CHANGED}")
+            return made
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a receipt: {error}") from None
 
@@ -142,7 +146,7 @@ class Ledger:
             status = self.tar(number).stat()
         except FileNotFoundError:
             return None
-        if status.st_size != receipt.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != receipt.size:  # a pipe would be waited for
             return None
         if status.st_mtime_ns == receipt.mtime_ns:
             return receipt
@@ -163,7 +167,7 @@ class Ledger:
             return ("damaged", None, "its receipt is unreadable") if unreadable else ("missing", None, "")
         if receipt.digest != self.digest_of(number):
             return "damaged", receipt, "its receipt is of another plan"
-        if not self.tar(number).exists():
+        if not self.tar(number).is_file():
             return "damaged", receipt, "the tar is gone"
         if sha256_file(self.tar(number)) != receipt.sha256:
             return "damaged", receipt, "the tar's sha256 is not the receipt's"
@@ -235,7 +239,7 @@ class Ledger:
 
     def _receipt(self, path: Path) -> Receipt | None:
         try:
-            return Receipt.from_json(path.read_bytes())
+            return Receipt.from_json(path.read_bytes()) if path.is_file() else None
         except (FileNotFoundError, ValueError):
             return None
 
@@ -253,6 +257,14 @@ class FinishedShard:
     entry: EntryPlan
     tar: Path
     receipt: Receipt
+
+    def check(self) -> None:
+        """Read its tar, whose bytes are about to be used: size and time alone do not tell that none has changed.
+
+        Raises:
+            DamagedError: They are not what the receipt says.
+        """
+        check_tar(self.tar, self.receipt.sha256)
 
     @property
     def ref(self) -> ShardRef:
@@ -273,6 +285,23 @@ def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = No
         ledger = ledgers[ref.entry]
         if receipt := ledger.trusted(ref.number):
             yield FinishedShard(plan.entries[ref.entry], ledger.tar(ref.number), receipt)
+
+
+def check_tar(path: Path, sha256: str) -> None:
+    """Read a shard, whose bytes are about to be used.
+
+    Args:
+        path: The work shard's tar, or the shard of a dataset.
+        sha256: What its receipt, or the dataset's provenance, says; nothing is read where that is empty.
+
+    Raises:
+        DamagedError: It is not that.
+    """
+    if sha256 and (not path.is_file() or sha256_file(path) != sha256):
+        raise DamagedError(
+            f"{path}: not the bytes that were written; run `synthgen verify`, and then for a run `synthgen generate`, "
+            "which makes it again; of a dataset, put a copy back"
+        )
 
 
 def shards_digest(sha256s: Iterable[str]) -> str:

@@ -1,16 +1,20 @@
 """``run.json`` itself: read, written, and locked while it changes."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import atomic, locks
+from synthgen.core import atomic, locks, seal
 from synthgen.core.devices import Environment
 from synthgen.errors import InputError
+from synthgen.plan import top_ups
 from synthgen.plan.layout import Layout
 
+ROUNDS = "rounds"
+_RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
 FORMAT, GROWN = 1, 2  # a version that knows no growth refuses the second, and so writes over no shard
 
 
@@ -34,7 +38,7 @@ def read(root: Path) -> dict[str, Any]:
     """
     path = root / "run.json"
     try:
-        document = json.loads(path.read_bytes())
+        document = seal.loads(path.read_bytes())
         if document["format"] not in (FORMAT, GROWN):
             raise InputError(f"{path}: written by another version of synthgen")
         for entry in document["entries"].values():
@@ -47,6 +51,17 @@ def read(root: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run's file: {error}") from None
     return dict(document)
+
+
+def check_seal(root: Path) -> None:
+    """Refuse a file that is not what was written; asked once it is sure that nothing else is wrong with it.
+
+    Raises:
+        InputError: It is not.
+    """
+    path = root / "run.json"
+    if seal.has_changed(path.read_bytes()):
+        raise InputError(f"{path}: {seal.CHANGED}; {_RESTORE}")
 
 
 def text(root: Path, document: Mapping[str, Any], name: str) -> str:
@@ -69,4 +84,29 @@ def layouts(document: Mapping[str, Any]) -> dict[str, Layout]:
 
 def write(root: Path, document: dict[str, Any]) -> None:
     """Replace the file, so that it is whole whenever it is read."""
-    atomic.write(root / "run.json", json.dumps(document, indent=1).encode())
+    atomic.write(root / "run.json", seal.dumps(document))
+
+
+def is_sealed(root: Path) -> bool:
+    """Whether the file says its own sha256; that of an earlier version does not."""
+    return is_run(root) and seal.is_sealed((root / "run.json").read_bytes())
+
+
+def rounds(root: Path, document: Mapping[str, Any] | None) -> tuple[top_ups.Round, ...]:
+    """What the run was topped up by, once it is sure that it is what the file's content remembers.
+
+    A round that it does not remember yet was added by a process that died before it went on.
+
+    Raises:
+        InputError: A round is another, or gone.
+    """
+    found = top_ups.read(root)
+    remembered = list((document or {}).get(ROUNDS, ()))
+    if round_digests(found)[: len(remembered)] != remembered:
+        raise InputError(f"{root / top_ups.FILE}: {seal.CHANGED}; put back a copy, or make the run anew elsewhere")
+    return found
+
+
+def round_digests(found: Iterable[top_ups.Round]) -> list[str]:
+    """The sha256, in hex, of each round, as the file remembers it."""
+    return [hashlib.sha256(json.dumps(one).encode()).hexdigest() for one in top_ups.plain(found)]

@@ -1,20 +1,21 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder, atomic, releases
+from synthgen.core import adapter_folder, atomic, checksums, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index, top_ups
+from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index
 from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs import metadata_changes
+from synthgen.runs import metadata_changes, run_file, verdicts
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
 from synthgen.runs.run_file import FORMAT, GROWN, is_run, layouts, locked, read, text, write
 
@@ -90,6 +91,8 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
         laid_out |= _grow(root, _begun(root, old), plan, extensions)
         _check_strategies(root, _begun(root, old), plan)
         _check_methods(root, plan)
+        if held:
+            run_file.check_seal(root)
         plan = Plan(plan.manifest, plan.index, plan.rounds, laid_out) if laid_out else plan
         entries = {
             name: {
@@ -112,8 +115,12 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
             "adapters": adapter_folder.table(plan.adapters.values()),
             "entries": entries,
         }
+        if plan.rounds:
+            document[run_file.ROUNDS] = run_file.round_digests(plan.rounds)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
+        if is_run(root) and not run_file.is_sealed(root):
+            _seal(root)
         if not is_run(root) or read(root) != document:
             write(root, document)
         for file in plan.manifest.plugins:
@@ -123,6 +130,17 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
                 _keep_older(copy)
                 atomic.write(copy, content)
         return plan
+
+
+def _seal(root: Path) -> None:
+    """Take what an earlier version left as it is from now on; a run that can't be written to stays as it was."""
+    with suppress(OSError):
+        if not (root / checksums.FILE).exists() and (root / verdicts.FILE).exists():
+            checksums.write(root, verdicts.LISTED)
+        report = root / "fidelity"
+        if report.is_dir() and not (report / checksums.FILE).exists():
+            checksums.write(report, [one.name for one in report.iterdir()])
+        write(root, read(root))
 
 
 def signature(root: Path) -> str:
@@ -155,8 +173,9 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     if index:
         metadata_changes.warn(root, asked, index)
-    plan = Plan(asked, index, top_ups.read(root), layouts(document))
+    plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)
+    run_file.check_seal(root)
     return plan
 
 

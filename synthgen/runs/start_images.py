@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.errors import InputError
+from synthgen.errors import DamagedError, InputError
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.sample import Sample
 from synthgen.real import indexing
 from synthgen.runs import dataset_folder, tar_samples
-from synthgen.runs.receipts import Ledger
+from synthgen.runs.own_files import own_file
+from synthgen.runs.receipts import Ledger, check_tar
 from synthgen.vision.images import codec, untrusted
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ def of_run(plan: Plan, root: Path) -> StartImages:
         place = (parent.name, parent.shard_of(index))
         with lock:
             if place not in shards:
-                path = Ledger(root, parent.name, parent.digest_of).tar(place[1])
+                ledger = Ledger(root, parent.name, parent.digest_of)
+                path, receipt = ledger.tar(place[1]), ledger.trusted(place[1])
+                if receipt is None:
+                    raise DamagedError(f"{path}: not whole any more; run `synthgen generate` again, which makes it")
+                check_tar(path, receipt.sha256)
                 shards[place] = {one.key: one.image for one in tar_samples.read(path)}
             shards.move_to_end(place)
             while len(shards) > (1 if entry.places.sizes == parent.places.sizes else _SHARDS_HELD):
@@ -161,7 +166,7 @@ def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:
     if len(keys) == 1:
         found = dataset_folder.read_sample(root, *keys)
         return {found.key: found.image} if found else {}
-    paths = [root / name for name in dataset_folder.shards(dataset_folder.read_provenance(root))]
+    paths = [own_file(root, name) for name in dataset_folder.shards(dataset_folder.read_provenance(root))]
     samples = (sample for path in paths for sample in dataset_folder.read_shard(path))
     return {sample.key: sample.image for sample in samples if sample.key in keys}
 

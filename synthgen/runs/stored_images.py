@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from synthgen.runs.tar_samples import TarSample
 
 
+ADVICE = "run `synthgen verify`"
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a stored sample lies: its shard, its first byte and length in a tar, and the key that it has there."""
+    """Where a stored sample lies: its shard, its first byte and length in a tar, its key there, its image's sha256."""
 
     shard: Path
     offset: int
     size: int
     key: str
+    sha256: str = ""
 
 
 def located(shard: Path) -> Iterator[tuple[Record, Location]]:
@@ -37,7 +42,8 @@ def located(shard: Path) -> Iterator[tuple[Record, Location]]:
     """
     read = tar_samples.read(shard, only=("json",)) if shard.suffix == ".tar" else dataset_folder.read_shard(shard)
     for stored in read:
-        yield record_of(shard, stored), Location(shard, stored.offset, stored.size, stored.key)
+        record = record_of(shard, stored)
+        yield record, Location(shard, stored.offset, stored.size, stored.key, record.image_sha256)
 
 
 def record_of(shard: Path, stored: TarSample) -> Record:
@@ -49,7 +55,26 @@ def record_of(shard: Path, stored: TarSample) -> Record:
     try:
         return Record.from_json(stored.files["json"])
     except (KeyError, ValueError) as error:
-        raise DamagedError(f"{shard}: {stored.key}: {error}; run `synthgen verify`") from None
+        raise DamagedError(f"{shard}: {stored.key}: {error}; {ADVICE}") from None
+
+
+def image_of(shard: Path, stored: TarSample, record: Record) -> bytes:
+    """The bytes of a stored image, which are those that its record was written for.
+
+    Raises:
+        DamagedError: They are not.
+    """
+    try:
+        content = stored.image
+    except StopIteration:
+        raise DamagedError(f"{shard}: {stored.key} has no image; {ADVICE}") from None
+    _check(shard, stored.key, content, record.image_sha256)
+    return content
+
+
+def _check(shard: Path, key: str, content: bytes, sha256: str) -> None:
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise DamagedError(f"{shard}: {key}: the image is not the recorded one; {ADVICE}")
 
 
 class ImageReader:
@@ -85,10 +110,14 @@ class ImageReader:
             with place.shard.open("rb") as file:
                 file.seek(place.offset)
                 files = tar_samples.unpack(file.read(place.size))
-            return codec.decode(next(files[name] for name in files if name not in tar_samples.SIDECARS))
+            content = next((files[name] for name in files if name not in tar_samples.SIDECARS), b"")
+            _check(place.shard, key, content, place.sha256)
+            return codec.decode(content)
         if self._held[0] != place.shard:  # rows of Parquet are read a shard at a time, as they are asked for in order
             stored = dataset_folder.read_shard(place.shard)
             self._held = place.shard, {sample.key: sample.image for sample in stored}
         if place.key not in self._held[1]:
-            raise DamagedError(f"{place.shard}: {place.key} is gone; run `synthgen verify`")
-        return codec.decode(self._held[1][place.key])
+            raise DamagedError(f"{place.shard}: {place.key} is gone; {ADVICE}")
+        content = self._held[1][place.key]
+        _check(place.shard, place.key, content, place.sha256)
+        return codec.decode(content)

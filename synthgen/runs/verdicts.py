@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import table_file
+from synthgen.core import checksums, table_file
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError
 from synthgen.plan.manifest import Curate
 from synthgen.runs.audit import Audit
 
 FILE, SCORES = "verdicts.parquet", "scores"
+LISTED = (FILE, "survivors.csv", "survivors.png")  # in the run's list of checksums, which `curate` writes last
 _META = "synthgen"
 _FORMAT = 1
 
@@ -231,6 +232,7 @@ def acceptance_in_order(root: Path, facts: CurationSummary | None) -> Callable[[
 def _open(root: Path) -> Any:
     from pyarrow import parquet
 
+    checksums.check(root / FILE, f"run `synthgen curate {root}` again")
     with _reading(root):
         return parquet.ParquetFile(root / FILE)
 

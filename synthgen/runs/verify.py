@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,9 @@ from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, tar_samples
-from synthgen.runs.folders import Dataset, Run, open_folder
+from synthgen.runs import dataset_folder, tar_samples, verify_beside
+from synthgen.runs.folders import Dataset, Run, is_either, open_folder
+from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import Ledger
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
@@ -39,13 +40,17 @@ class Finding:
 
 
 def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
-    """Verify a run or a packed dataset; yields a finding for each shard and file.
+    """Verify a run, a packed dataset or a report; yields a finding for each shard and file.
 
-    A run's damaged shards are marked, so that the next ``generate`` makes them again; their bytes stay until then.
+    Of what lies beside a run's work shards, and of a report, only what is damaged is told. A run's damaged shards are
+    marked, so that the next ``generate`` makes them again; their bytes stay until then.
 
     Raises:
-        InputError: The folder is neither.
+        InputError: The folder is none of them.
     """
+    if (root / verify_beside.STUDY).is_file() and not is_either(root):
+        yield from (Finding(name, "damaged", message=said) for name, said in verify_beside.of_report(root))
+        return
     match open_folder(root, extensions):
         case Run() as run:
             yield from _verify_run(run)
@@ -58,9 +63,20 @@ def _verify_run(run: Run) -> Iterator[Finding]:
         ledger = Ledger(run.root, name, entry.digest_of)
         for number in entry.numbers:
             finding = _verify_shard(run.root, ledger, entry, number)
-            if finding.state == "damaged":
-                ledger.mark_rotten(number)
+            if finding.state == "damaged" and not _marked(ledger, number):
+                said = f"{finding.message}; can't be marked in a folder that can't be written, so generate won't see it"
+                finding = replace(finding, message=said)
             yield finding
+    yield from (Finding(name, "damaged", message=said) for name, said in verify_beside.of_run(run.root, run.plan))
+
+
+def _marked(ledger: Ledger, number: int) -> bool:
+    """Whether a damaged shard could be marked, so that the next ``generate`` makes it again."""
+    try:
+        ledger.mark_rotten(number)
+    except OSError:
+        return False
+    return True
 
 
 def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> Finding:
@@ -82,14 +98,28 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
 
 
 def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
+    """Every file, and where nothing is wrong with them, the provenance that says what they are."""
+    whole = True
+    for finding in _verify_files(dataset):
+        whole = whole and finding.state == "whole"
+        yield finding
+    if whole and (said := dataset_folder.changed(dataset.root)):
+        yield Finding(dataset_folder.PROVENANCE, "damaged", message=said)
+
+
+def _verify_files(dataset: Dataset) -> Iterator[Finding]:
     root, provenance = dataset.root, dataset.provenance
     shards = dataset_folder.shards(provenance)
     for name, promised in provenance["files"].items():
-        path = root / name
+        try:
+            path = own_file(root, name)
+        except DamagedError as error:
+            yield Finding(name, "damaged", message=str(error))
+            continue
         if not path.is_file():
             yield Finding(name, "missing", message="the file is gone")
             continue
-        if sha256_file(path) != promised["sha256"]:
+        if sha256_file(path) != promised.get("sha256"):
             message = "its sha256 is not the one in provenance.json"
             yield Finding(name, "damaged", message=message)
         elif name in shards and provenance["layout"] not in LAYOUTS:  # a plug-in's own bytes

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from synthgen.core import atomic, checksums
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import CurateJob, Scored, Survivors, draw, judge, next_round, score, write_table
 from synthgen.curate import check as check_scorers
@@ -21,7 +22,7 @@ from synthgen.pack import add_report, formats, pack
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.top_ups import Round
 from synthgen.preview import check_own, show
-from synthgen.runs import dataset_folder
+from synthgen.runs import dataset_folder, verdicts
 from synthgen.runs.folders import Run
 from synthgen.study.task import Stage
 
@@ -138,8 +139,12 @@ def curate(run: Run, job: CurateJob, stop: Stop) -> Generator[Scored | Survivors
         StoppedError: ``stop`` said so; what was scored is kept.
     """
     yield from score(job, stop)
+    atomic.sweep(run.root)
+    atomic.sweep(run.root / verdicts.SCORES)
+    checksums.clear(run.root)
     outcome = judge(run.root, run.plan)
     write_table(outcome, run.root)
     draw(outcome, run.root)
+    checksums.write(run.root, verdicts.LISTED)
     yield outcome
     return outcome

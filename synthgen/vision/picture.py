@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthgen.core import atomic
 from synthgen.errors import InputError
 
 THUMBNAIL = 128  # pixels of an image's longest side in the page
@@ -59,7 +60,8 @@ def replace_own(out: Path, data: bytes, is_own: Callable[[Path], bool]) -> None:
     """
     refuse_foreign(out, is_own)
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    atomic.sweep(out.parent, out.name)
+    scratch = out.with_name(f".{out.name}.{atomic.owner()}")
     try:
         scratch.write_bytes(data)
         scratch.replace(out)

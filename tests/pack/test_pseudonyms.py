@@ -17,6 +17,7 @@ from synthgen.core import adapter_folder
 from synthgen.errors import DamagedError, InputError, PlanMismatchError
 from synthgen.evaluate.images import synthetic
 from synthgen.generate.reproduce import reproduce
+from synthgen.pack.published_manifest import published
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.sample import Record
@@ -288,13 +289,17 @@ def test_a_salt_that_is_gone_or_another_is_said(
 
 
 def test_another_salt_is_another_dataset(copied: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What has other pseudonyms is refused with that reason, and said where it is replaced."""
+    """What has other pseudonyms is refused with that reason, and makes no salt; where it is replaced, that is said."""
     from synthgen import pack
 
-    (copied / "work/.pseudonyms").unlink()
+    salt = copied / "work/.pseudonyms"
+    salt.write_text("ab" * 32)
     with pytest.raises(PlanMismatchError, match="pseudonyms of another salt"):
         list(study.pack(copied / "work", copied / "dataset"))
-    (copied / "work/.pseudonyms").unlink()
+    salt.unlink()
+    with pytest.raises(PlanMismatchError, match=r"is gone; put the file back"):
+        list(study.pack(copied / "work", copied / "dataset"))
+    assert not salt.exists()
     list(pack.pack(study.open_run(copied / "work"), copied / "dataset", replace=True))
     assert "get other pseudonyms" in caplog.text
 
@@ -379,3 +384,53 @@ def test_a_record_whose_key_says_otherwise_is_damage() -> None:
     for wrong in ({"key": "first-x-psoriasis-20-000"}, {"attributes": '{"from": "zero-psoriasis-20-001"}'}):
         with pytest.raises(DamagedError):
             names.record(replace(RECORD, **wrong))
+
+
+W = "withheld"
+
+
+@pytest.mark.parametrize(
+    ("changes", "published_as"),
+    [
+        ({"path": "MRN7/photos", "metadata": ["mrn7.csv", "/a/b.csv"]}, {"path": W, "metadata": [W, W]}),
+        ({"source": "hub", "path": "org/name", "revision": "v1"}, {}),
+        ({"source": "hub", "path": "../org/name"}, {"path": W}),
+        ({"source": "webdataset", "path": ["https://a.org/b.tar", "MRN7.tar"]}, {"path": ["https://a.org/b.tar", W]}),
+        ({"source": "mine", "archive": {"file": "MRN7.zip", "level": 3}}, {"archive": {"file": W, "level": 3}}),
+        ({"where": {"mrn": ["MRN7"], "agreed": [True, "Yes"]}}, {"where": {"mrn": [W], "agreed": [True, "Yes"]}}),
+        ({"fetch": {"url": "address", "to": "{id}.jpg"}, "labels": {"a/b": "nevus"}}, {}),
+    ],
+)
+def test_a_manifest_says_nothing_of_whose_images_it_starts_from(
+    changes: dict[str, Any], published_as: dict[str, Any]
+) -> None:
+    """Whatever the source; what describes the data stays, comments don't, and the prompts are the dataset's own."""
+    real = {"source": "folder", "dataset": "clinic", "columns": {"image": "images/{file}"}} | changes
+    text = f"# Dr. Brown\n{yaml.safe_dump({'name': 'x', 'real': real, 'prompts': 'mine.yaml'})}"
+    found = published(text, private=True, renamed=True)
+    assert yaml.safe_load(found) == {"name": "x", "real": real | published_as, "prompts": "prompts/prompts.yaml"}
+    assert not any(name in found for name in ("MRN7", "mrn7", "Brown"))
+    assert published(text, private=False, renamed=False) == text.replace("mine.yaml", "prompts/prompts.yaml")
+
+
+@pytest.mark.parametrize(
+    ("path", "stays"),
+    [
+        ("photos", True),
+        ("data/photos", True),
+        ("a..b/photos", True),
+        ("/home/jane/photos", False),
+        ("~/photos", False),
+        ("../jane/photos", False),
+        ("data/../../jane", False),
+        (r"C:\Users\jane", False),
+        (r"\\server\jane", False),
+        ("file:///home/jane", False),
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_withheld_whosever_the_images_are(path: str, *, stays: bool) -> None:
+    """A place within the manifest's own folder stays as long as no name is a pseudonym, and the text as it was."""
+    text = yaml.safe_dump({"real": {"source": "folder", "path": path}, "prompts": "prompts/prompts.yaml"})
+    found = published(f"# mine\n{text}", private=True, renamed=False)
+    assert yaml.safe_load(found)["real"]["path"] == (path if stays else "withheld")
+    assert found.startswith("# mine") == stays

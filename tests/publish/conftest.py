@@ -24,6 +24,7 @@ from store import small
 from synthgen import publish as publishing
 from synthgen import study
 from synthgen.cli import call
+from synthgen.core import seal
 from synthgen.publish import Patience, Published, PublishOptions
 from synthgen.publish import retry as waiting
 
@@ -183,4 +184,4 @@ def reseal(root: Path, *names: str) -> None:
     for name in names:
         content = (root / name).read_bytes()
         provenance["files"][name] |= {"sha256": sha256(content).hexdigest(), "size": len(content)}
-    path.write_text(json.dumps(provenance))
+    path.write_bytes(seal.dumps({key: one for key, one in provenance.items() if key not in (seal.MARK, seal.KEY)}))

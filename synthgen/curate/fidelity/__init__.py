@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from synthgen.core import atomic, devices
+from synthgen.core import atomic, checksums, devices
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
 from synthgen.curate.fidelity.measure import Distances, Measurement
@@ -124,12 +124,14 @@ def _distances(made: ImageFeatures, real: Mapping[str, ImageFeatures]) -> Distan
 def _write(out: Path, plan: Plan, found: Sequence[Measurement], said: ReportFacts) -> None:
     title = f"{plan.manifest.document.name}: how like the real images are the generated ones?"
     content = list(page.blocks(found, said))
+    checksums.clear(out)
     atomic.write(out / TABLE, measure.to_csv(found))
     for name in page_content.PICTURES:
         (out / name).unlink(missing_ok=True)  # those of an earlier report, which this one may have none of
     for figure in said.figures:
         atomic.write(out / figure.file, figure.content)
     atomic.write(out / PAGE, synthgen_report.html(title, content, "synthgen curate --report").encode())
+    checksums.write(out, [TABLE, PAGE, *(figure.file for figure in said.figures)])
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

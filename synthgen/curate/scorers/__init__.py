@@ -142,22 +142,24 @@ class Context:
         """
         import hashlib
         import io
+        import zipfile
 
         import numpy as np
 
         if not batch.sha256:
             return backbone(batch.pixels)
         folder = self.cache / f"shards-{hashlib.sha256(backbone.digest.encode()).hexdigest()[:32]}"
-        path = folder / f"{batch.sha256}.npy"
+        path = folder / f"{batch.sha256}.npz"  # a ZIP, which has a checksum of each array
         try:
-            kept: Floats = np.load(path, allow_pickle=False)
+            with np.load(path, allow_pickle=False) as part:
+                kept: Floats = part["features"]
             if kept.shape == (len(batch.records), backbone.dim):
                 return kept
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             pass  # not there, or damaged: computed again
         found = backbone(batch.pixels)
         content = io.BytesIO()
-        np.save(content, found, allow_pickle=False)
+        np.savez(content, features=found)
         with contextlib.suppress(OSError):  # of a run that can't be written to, they are computed each time
             folder.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content.getvalue())

@@ -12,7 +12,7 @@ from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Record
-from synthgen.runs import pseudonyms, verdicts
+from synthgen.runs import dataset_folder, pseudonyms, verdicts
 from synthgen.runs.folders import Dataset, Run, open_folder
 from synthgen.runs.pseudonyms import Originals
 from synthgen.runs.stored_images import Location
@@ -140,6 +140,7 @@ class _Judged:
     def __init__(self, folder: Run | Dataset) -> None:
         self.accepted: Callable[[str], bool] = lambda _: True
         if isinstance(folder, Dataset):
+            dataset_folder.check_seal(folder.root)
             self.facts: Mapping[str, Any] = folder.provenance.get("curation", {})
             return
         found = verdicts.check(folder.root, folder.digest, folder.plan.manifest.document.curate)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from synthgen.core import atomic, report
+from synthgen.core import atomic, checksums, report
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis.comparisons import Analysis
@@ -31,6 +31,7 @@ _METHODS = (
 def write(predictions: Predictions, out: Path) -> Analysis:
     """The analysis of a study, with every file of its report written into the folder ``out``, the predictions first."""
     (out / PLOTS).mkdir(parents=True, exist_ok=True)
+    checksums.clear(out)
     predictions.write(out / FILE)
     return _write_rest(predictions, out)
 
@@ -44,6 +45,7 @@ def rescore(out: Path) -> Analysis:
     if not (out / FILE).is_file():
         raise DamagedError(f"{out / FILE}: there is none to score again; run classifier-eval without --rescore")
     (out / PLOTS).mkdir(exist_ok=True)
+    checksums.check(out / FILE, "run classifier-eval without --rescore")
     return _write_rest(Predictions.read(out / FILE), out)
 
 
@@ -56,6 +58,7 @@ def card(analysis: Analysis) -> str:
 
 
 def _write_rest(predictions: Predictions, out: Path) -> Analysis:
+    checksums.clear(out)
     analysis = Analysis(predictions)
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
@@ -67,6 +70,8 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
     for path, text in files.items():
         atomic.write(path, text)
+    written = [out / FILE, out / "study.json", out / "near-copies.json", *files, *out.glob("trials/*/*.safetensors")]
+    checksums.write(out, [path.relative_to(out).as_posix() for path in written])
     return analysis
 
 

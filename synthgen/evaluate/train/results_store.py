@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthgen.core import atomic
+from synthgen.core import atomic, seal
 from synthgen.vision.classifiers.fit_result import FitResult
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class ResultsStore:
         if not path.is_file():
             return None
         try:
+            content = path.read_bytes()
+            if seal.is_sealed(content) and not seal.is_whole(content):
+                raise ValueError(seal.CHANGED)
             with safe_open(path, "numpy") as file:
                 tensors = {split: file.get_tensor(split) for split in self._shapes}
                 said = json.loads(file.metadata()[_METADATA])
@@ -60,10 +63,11 @@ class ResultsStore:
         # safetensors takes an array's memory as it lies
         tensors = {split: np.ascontiguousarray(getattr(learned, split)) for split in self._shapes}
         said = {"digest": _digest(tensors), "optimizer_steps": learned.optimizer_steps, "chosen": learned.chosen}
+        said[seal.KEY] = seal.OPEN
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # one key alone: safetensors writes several in any order
-        atomic.write(path, save(tensors, {_METADATA: json.dumps(said, sort_keys=True)}))
+        atomic.write(path, seal.close(save(tensors, {_METADATA: json.dumps(said, sort_keys=True)})))
 
 
 def _digest(tensors: Mapping[str, Floats]) -> str:

@@ -1,4 +1,4 @@
-"""The dataset card: every number in it is counted from the receipts, and a placeholder without a value is an error."""
+"""The dataset card: its numbers come from records, receipts and verdicts; a placeholder without one is an error."""
 
 import re
 from pathlib import Path

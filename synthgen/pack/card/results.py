@@ -4,10 +4,9 @@ The images come first and the study of them after, so the card is filled in late
 """
 
 import hashlib
-import json
 from pathlib import Path
 
-from synthgen.core import atomic
+from synthgen.core import atomic, checksums, seal
 from synthgen.errors import InputError
 from synthgen.runs import dataset_folder
 
@@ -22,6 +21,7 @@ def add_report(dataset: Path, report: Path) -> bool:
 
     Raises:
         InputError: The folder is no packed dataset, or the report no report of `synthgen classifier-eval`.
+        DamagedError: The report's block is not what was written.
     """
     provenance = dataset_folder.read_provenance(dataset)
     block = _block(report)
@@ -35,7 +35,7 @@ def add_report(dataset: Path, report: Path) -> bool:
     if provenance["files"][dataset_folder.CARD] != facts or path.read_bytes() != content:
         provenance["files"][dataset_folder.CARD] = facts
         atomic.write(path, content)
-        atomic.write(dataset / dataset_folder.PROVENANCE, json.dumps(provenance, indent=1).encode())
+        atomic.write(dataset / dataset_folder.PROVENANCE, seal.dumps(provenance))
     return True
 
 
@@ -43,4 +43,5 @@ def _block(report: Path) -> str:
     path = report / _REPORT
     if not path.is_file():
         raise InputError(f"{report}: no report here (no {_REPORT}); give the folder that `classifier-eval` wrote")
+    checksums.check(path, "run `synthgen classifier-eval` again")
     return path.read_text(encoding="utf-8").strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFile, PluginFolder
@@ -103,7 +103,7 @@ class Columns(Strict):
 
     ``image`` and ``mask`` are a column or a pattern over columns, ``images/{md5hash}.jpg``, in which ``*`` stands for
     anything; a list of them means several images a row. Of a list for ``skin_tone`` or ``group`` the first value counts
-    that is known.
+    that is known. Of ``consent`` only rows that say yes are kept.
     """
 
     image: _Several | None = None
@@ -114,6 +114,13 @@ class Columns(Strict):
     split: _Text | None = None
     license: _Text | None = None
     mask: _Text | None = None
+    consent: _Text | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As plain values; indexes are named by them, also those made before there was a column of consent."""
+        found: dict[str, Any] = serialize(self)
+        return {name: value for name, value in found.items() if name != "consent" or value is not None}
 
 
 class SourceSettings(Strict):

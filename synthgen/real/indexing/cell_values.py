@@ -28,6 +28,7 @@ _SPLITS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
+_YES = frozenset({"yes", "y", "true", "on", "1", "1.0"})  # all that is known to say it; a blank cell does not
 
 
 def label(value: object) -> str:
@@ -95,3 +96,8 @@ def _literal(written: str) -> object:
         return ast.literal_eval(written.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return written
+
+
+def agreed(value: object) -> bool:
+    """Whether a value of a column of consent says yes, and nothing else."""
+    return str(value).strip().casefold() in _YES

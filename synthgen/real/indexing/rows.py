@@ -12,6 +12,7 @@ from synthgen.real.sources import SourceRow, known, text
 
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
+NO_CONSENT = "no consent"
 NO_LABEL = "no label of the manifest"
 NO_TONE = "no skin tone of the manifest"
 _TRUTH = (("true", "yes", "on"), ("false", "no", "off"))  # YAML 1.1: all of a line are one value
@@ -64,6 +65,8 @@ class Understanding:
         values, columns = row.values, self.settings.columns
         if not self._kept(values):
             return NOT_WHERE
+        if columns.consent and not cell_values.agreed(values.get(columns.consent)):
+            return NO_CONSENT
         label = self._label(values.get(self.label))
         if label is None:
             return NO_LABEL

@@ -1,5 +1,10 @@
-"""The files of a folder: found by name or by a pattern, each folder listed once; nothing outside is ever read."""
+"""The files of a folder: found by name or by a pattern, each folder listed once; nothing outside is ever read.
 
+A link that leads out of the folder is followed only where that was asked for: an archive from elsewhere may hold one to
+any file of this machine.
+"""
+
+import logging
 import os
 import re
 import unicodedata
@@ -21,12 +26,23 @@ OTHERS = {
 }  # fmt: skip
 
 
-class Files:
-    """The files under a folder, by their paths in it."""
+LARGEST = 1024**3  # bytes of an image's file: 100 megapixels of 16-bit RGBA are 800 MB
+OUTSIDE = "outside of the folder, by a link; put the file itself there, or say `real.follow_links: true`"
+_log = logging.getLogger(__name__)
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+
+class Files:
+    """The files under a folder, by their paths in it.
+
+    Args:
+        root: The folder.
+        follow_links: Whether links may lead out of it.
+    """
+
+    def __init__(self, root: Path, *, follow_links: bool = False) -> None:
+        self._root, self._follow_links = root, follow_links
         self._listing = cache(self._list)
+        self._is_outside = cache(self._resolves_outside)
 
     def find(self, name: str, starred: bool = False) -> str:
         """The path of a file, or the first that fits where ``*`` stands for anything within a name; empty for none."""
@@ -62,6 +78,9 @@ class Files:
             if not todo:
                 todo = [links.pop(0)]
             under = todo.pop()
+            if self.leads_out(under.rstrip("/")):
+                _log.warning("real.path: %s is %s", under.rstrip("/"), OUTSIDE)
+                continue
             status = (self._root / under).stat()
             if (status.st_dev, status.st_ino) in entered:
                 continue
@@ -73,8 +92,21 @@ class Files:
                 if name.endswith("/"):
                     (links if (self._root / path[:-1]).is_symlink() else todo).append(path)
                 elif name.lower().endswith((*EXTENSIONS, *OTHERS)):
-                    found.append(path)
+                    found.append(os.fsencode(path).decode("utf-8", "replace"))  # one that is not UTF-8 is not found
         yield from sorted(found)
+
+    def leads_out(self, path: str) -> bool:
+        """Whether a file or folder is, or lies behind, a link out of the folder that nobody said may be followed."""
+        if self._follow_links or not path:
+            return False
+        under = path.rpartition("/")[0]
+        return self._is_outside(under) or ((self._root / path).is_symlink() and self._resolves_outside(path))
+
+    def _resolves_outside(self, path: str) -> bool:
+        try:
+            return not (self._root / path).resolve().is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError):  # links in a circle
+            return True
 
     def read(self, path: str) -> bytes:
         """The bytes of a file.
@@ -85,9 +117,14 @@ class Files:
         """
         if ".." in PurePosixPath(path).parts or path.startswith("/"):
             raise DamagedError(f"{path} is outside of the folder")
+        if self.leads_out(path):
+            raise DamagedError(f"{path} is {OUTSIDE}")
         try:
             if not (self._root / path).is_file() and (self._root / path).exists():
                 raise DamagedError(f"{path} is no regular file")
+            size = (self._root / path).stat().st_size
+            if size > LARGEST:
+                raise DamagedError(f"{size:,} bytes, more than {LARGEST:,}")
             return (self._root / path).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise DamagedError(f"no file {path}") from None

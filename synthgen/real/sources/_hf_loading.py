@@ -7,22 +7,38 @@ from typing import Any
 
 from synthgen.core import hub
 from synthgen.errors import Fault, InputError, ManifestError, UnavailableError, one_line
+from synthgen.real.sources._hf_places import Places
 
 _SAVED = ("dataset_info.json", "dataset_dict.json")
 
 
 def load(
-    path: str, base: Path, *, name: str | None, revision: str | None, split: str | None, streaming: bool
+    path: str,
+    local: Path,
+    places: Places,
+    *,
+    name: str | None,
+    revision: str | None,
+    split: str | None,
+    streaming: bool,
 ) -> dict[str, Any]:
     """The splits of a dataset by name: of a folder or file here, or else of that id on the Hub.
 
+    Args:
+        path: As the manifest has it.
+        local: Where that is here.
+        places: Where its files may lie.
+        name: The configuration.
+        revision: The commit or tag on the Hub.
+        split: The only one to take; ``None`` for all.
+        streaming: Whether its rows are read one after another.
+
     Raises:
-        ManifestError: There is no such dataset, configuration or split, or it is a script.
+        ManifestError: There is no such dataset, configuration or split, it is a script, or it names files elsewhere.
         UnavailableError: The Hub can't be reached.
     """
     import datasets
 
-    local = base / Path(path).expanduser()
     if not local.exists() and (path.startswith((".", "/", "~")) or path.count("/") > 1):
         raise ManifestError(Fault.at("real.path", f"no file or folder `{path}`", "not_found"))
     if local.is_file() and local.suffix != ".parquet":
@@ -35,8 +51,21 @@ def load(
             what = {"path": "parquet", "data_files": str(local)}
         elif not local.exists():
             what["revision"] = revision
+        places.check_header()
+        places.check_files(_data_files(what))
         opened = datasets.load_dataset(**what, split=split, streaming=streaming)
         return {split: opened} if split else dict(opened)
+
+
+def _data_files(what: dict[str, Any]) -> Any:
+    """The files that a dataset would be read from, before any is; nothing where only loading it will say why not."""
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    try:
+        return datasets.load_dataset_builder(**what).config.data_files
+    except (hub.http_error(), OSError, ValueError, RuntimeError, DatasetsError):
+        return None
 
 
 @contextmanager

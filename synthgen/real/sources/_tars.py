@@ -146,6 +146,8 @@ def _opened(tar: str, base: Path) -> Iterator[BinaryIO]:
             with fsspec.open(tar, "rb") as file:
                 yield file
         else:
+            if (base / tar).exists() and not (base / tar).is_file():  # a pipe would be waited for
+                raise InputError(Fault.at(tar, "no regular file", "unreadable"))
             with (base / tar).open("rb") as file:
                 yield file
 

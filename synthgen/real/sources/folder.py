@@ -11,7 +11,7 @@ from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.real.sources import SourceRow, _patterns, _tables
-from synthgen.real.sources._files import OTHERS, Files
+from synthgen.real.sources._files import OTHERS, OUTSIDE, Files
 from synthgen.real.sources._tables import Table
 
 _Text = Annotated[str, Field(min_length=1)]
@@ -33,11 +33,13 @@ class Settings(SourceSettings):
         path: The folder.
         metadata: The files of metadata.
         fetch: Where the images are to be had, for ``synthgen fetch``; it changes nothing about how they are read.
+        follow_links: Whether links that lead out of the folder are followed.
     """
 
     path: _Text
     metadata: _Text | Annotated[list[_Text], Field(min_length=1)] | None = None
     fetch: Fetch | None = Field(default=None, exclude=True)
+    follow_links: bool = Field(default=False, exclude=True)
 
 
 def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: Collection[str] = ()) -> "FolderReader":
@@ -64,7 +66,7 @@ class FolderReader:
         self._root, self._base = folder_of(settings, base), base
         self.name = self._root.resolve().name
         self._settings = settings
-        self._files = Files(self._root)
+        self._files = Files(self._root, follow_links=settings.follow_links)
         self._held: Table | None = None
 
     @property
@@ -109,7 +111,7 @@ class FolderReader:
     def _found(self, patterns: Sequence[str], values: Mapping[str, object]) -> list[tuple[str, str]]:
         """The path and the fault of each file that a row names."""
         names = [(name, self._files.find(name, starred)) for name, starred in _patterns.filled(patterns, values)]
-        return [(path or name, _fault(path, name)) for name, path in names]
+        return [(path or name, OUTSIDE if self._files.leads_out(path) else _fault(path, name)) for name, path in names]
 
     def _table(self) -> Table:
         if self._held is None:
@@ -128,7 +130,7 @@ class FolderReader:
     def _metadata(self) -> list[str]:
         given = self._settings.metadata
         if given is None:
-            found = [name for name in _CONVENTIONAL if self._files.find(name)]
+            found = [name for name in _CONVENTIONAL if self._files.find(name) and not self._files.leads_out(name)]
             if len(found) > 1:
                 _log.warning("real.metadata: %s is read, and not %s beside it", found[0], ", ".join(found[1:]))
             return found[:1]
@@ -143,7 +145,7 @@ class FolderReader:
 def _fault(path: str, name: str) -> str:
     """Why a file can't be read, as far as its name shows."""
     if not path:
-        return f"no file {name}"
+        return f"no file {name}" + (", or its name is not UTF-8; rename it" if "\ufffd" in name else "")
     kind = OTHERS.get(PurePosixPath(path).suffix.lower())
     return f"{kind}; convert it to JPEG or PNG" if kind else ""
 

@@ -12,8 +12,9 @@ from synthgen.core import atomic
 from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, Fault, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
-from synthgen.real.sources import SourceRow, _hf_dataset, _hf_loading
+from synthgen.real.sources import SourceRow, _hf_loading
 from synthgen.real.sources._hf_dataset import Opened
+from synthgen.real.sources._hf_places import Places
 
 _Text = Annotated[str, Field(min_length=1)]
 _KEPT = "sha256:"
@@ -28,6 +29,7 @@ class Settings(SourceSettings):
         revision: The commit or tag on the Hub.
         hub_split: The only split to take; all where left out. A column ``hub_split`` says which one a row is from.
         streaming: Read the images one after another and keep only those that are used, instead of downloading all.
+        follow_links: Whether links that lead out of a folder are followed.
     """
 
     path: _Text
@@ -35,6 +37,7 @@ class Settings(SourceSettings):
     revision: _Text | None = None
     hub_split: _Text | None = None
     streaming: bool = False
+    follow_links: bool = Field(default=False, exclude=True)
 
 
 def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: Collection[str] = ()) -> "HubReader":
@@ -67,13 +70,14 @@ class HubReader:
         asked = self._settings.columns
         masks = self._asked("mask", [asked.mask] if asked.mask else [])
         images = self._asked("image", self._images(asked.image))
-        for split, number, paths, values in self._data.rows([*images, *masks]):
+        for split, number, paths, refused, values in self._data.rows([*images, *masks]):
             places = {name: f"{split}/{number}/{name}" for name in paths}
-            mask = next((places[name] for name in masks if name in places), "")
+            mask = next((places[name] for name in masks if name in places and not refused.get(name)), "")
             held = [name for name in images if name in places]
             stems = [PurePosixPath(paths[name]).stem or f"{split}-{number:07d}" for name in held]
             for name, stem in zip(held, stems, strict=True):
-                yield SourceRow(places[name], stem, {"hub_split": split} | values, f"{split}/{stems[0]}", mask)
+                said, origin = {"hub_split": split} | values, f"{split}/{stems[0]}"
+                yield SourceRow(places[name], stem, said, origin, mask, refused.get(name, ""))
             if not held:
                 yield SourceRow("", "", values, "")
 
@@ -104,7 +108,10 @@ class HubReader:
             InputError: The dataset can't be loaded.
         """
         if location.startswith(_KEPT):
-            return _hf_dataset.file(str(self._cache / location.removeprefix(_KEPT)))
+            try:
+                return (self._cache / location.removeprefix(_KEPT)).read_bytes()
+            except OSError as error:
+                raise DamagedError(f"no file {location.removeprefix(_KEPT)} ({error.strerror})") from None
         if self._settings.streaming:
             raise DamagedError(f"no image {location} in {self._settings.path}")
         split, number, name = location.split("/", 2)
@@ -113,15 +120,23 @@ class HubReader:
     @cached_property
     def _data(self) -> Opened:
         one = self._settings
+        local = self._base / Path(one.path).expanduser()
+        places = Places(one.path, local, follow_links=one.follow_links)
         splits = _hf_loading.load(
-            one.path, self._base, name=one.name, revision=one.revision, split=one.hub_split, streaming=one.streaming
+            one.path,
+            local,
+            places,
+            name=one.name,
+            revision=one.revision,
+            split=one.hub_split,
+            streaming=one.streaming,
         )
-        return Opened(one.path, splits, one.streaming)
+        return Opened(one.path, splits, one.streaming, places)
 
     def _kept(self, place: str, image: object) -> dict[str, str]:
         """From a place in the stream to the one in the cache; nothing for an image that can't be read."""
         try:
-            content = _hf_dataset.content(image)
+            content = self._data.content(image)
         except DamagedError:
             return {}
         digest = hashlib.sha256(content).hexdigest()

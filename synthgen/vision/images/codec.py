@@ -19,6 +19,8 @@ GENERATED = "trainedAlgorithmicMedia"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
+_FORMATS = tuple(name.upper() for name in EXTENSIONS)  # no other decoder of Pillow's runs; one starts Ghostscript
+
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" \
@@ -85,7 +87,7 @@ def decode(content: bytes) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return np.asarray(image.convert("RGB"))
     except faults as error:
         raise DamagedError(f"not a whole image: {error}") from None

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.core import yaml_documents
-from synthgen.errors import InputError
-from synthgen.plan.manifest.settings import SourceSettings
+from synthgen.errors import InputError, ManifestError
+from synthgen.plan.manifest.settings import Columns, SourceSettings
 from synthgen.plan.real_index import Source
 from synthgen.real.indexing import rows
 from synthgen.real.indexing import splits as synthgen_splits
@@ -80,6 +80,33 @@ def test_yes_of_the_manifest_is_yes_of_the_data(written: str, kept: list[str], g
     found = given_rows(rows, {"where": yaml_documents.parse(f"consent: {written}", "manifest")})
     assert [one.id for one in found.sources] == kept
     assert found.left_out == {"not among the values of `where`": 6 - len(kept)}
+
+
+@pytest.mark.parametrize("said", ["yes", " Yes", "Y", "TRUE", True, "on", 1, 1.0, "1"])
+def test_who_agreed_is_used(said: object, given_rows: Callable[..., Any]) -> None:
+    """A column of consent keeps rows that say yes, as people and programs write it."""
+    found = given_rows([row("a.png", agreed=said)], {"columns": {"consent": "agreed"}})
+    assert [one.id for one in found.sources] == ["a"]
+
+
+@pytest.mark.parametrize("said", ["no", "", None, float("nan"), "withdrawn", "yes?", "2", 0, False, "n/a", "not yes"])
+def test_who_did_not_agree_is_left_out(said: object, given_rows: Callable[..., Any]) -> None:
+    """Anything but yes leaves a row out, under its own reason; a blank cell is no yes."""
+    found = given_rows([row("a.png", agreed=said), row("b.png", agreed="yes")], {"columns": {"consent": "agreed"}})
+    assert [one.id for one in found.sources] == ["b"]
+    assert found.left_out == {"no consent": 1}
+
+
+def test_a_column_of_consent_that_is_not_there_is_a_fault(given_rows: Callable[..., Any]) -> None:
+    """Nobody's yes is guessed from a column that the data lack."""
+    with pytest.raises(ManifestError, match=r"^real\.columns\.consent: no column `agreed`"):
+        given_rows([row("a.png", consent="yes")], {"columns": {"consent": "agreed"}})
+
+
+def test_a_list_of_images_from_before_there_was_consent_is_the_same() -> None:
+    """Nothing enters the digest of an index where no column of consent is named."""
+    assert "consent" not in Columns(label="dx").model_dump(mode="json")
+    assert Columns(consent="agreed").model_dump(mode="json")["consent"] == "agreed"
 
 
 def test_a_strange_tone_is_a_fault_of_its_row(given_rows: Callable[..., Any]) -> None:

@@ -202,3 +202,42 @@ def test_every_image_of_a_tar_is_counted(tmp_path: Path, index: Callable[..., In
     found = index({"source": "webdataset", "path": "data"})
     assert len(found.sources) == 1
     assert sorted(found.left_out.values()) == [1, 1]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by a table", "by its folder"])
+def test_a_link_out_of_the_folder_is_followed_only_where_asked(
+    named: bool, tmp_path: Path, write: Callable[..., None], index: Callable[..., Index]
+) -> None:
+    """Its row says so; what lies behind a linked folder is not even listed."""
+    write(tmp_path, "private/me.png", "data/melanoma/a.png")
+    (tmp_path / "data/melanoma/link.png").symlink_to(tmp_path / "private/me.png")
+    (tmp_path / "data/basal-cell-carcinoma").symlink_to(tmp_path / "private")
+    if named:
+        names = ("melanoma/a.png", "melanoma/link.png", "basal-cell-carcinoma/me.png")
+        rows = [f"{name},{name.partition('/')[0]}\n" for name in names]
+        (tmp_path / "data/metadata.csv").write_text("".join(["file_name,label\n", *rows]))
+    found = {one.location: one.fault[:10] for one in index(REAL, root=tmp_path / "run").sources}
+    behind = {"basal-cell-carcinoma/me.png": "outside of"} if named else {}
+    assert found == {"melanoma/a.png": "", "melanoma/link.png": "outside of"} | behind
+    followed = index(REAL | {"follow_links": True}).sources
+    assert {one.location for one in followed if not one.fault} >= {"melanoma/link.png", "basal-cell-carcinoma/me.png"}
+
+
+def test_a_name_that_is_no_text_and_a_file_without_end_are_rows(
+    tmp_path: Path, write: Callable[..., None], index: Callable[..., Index]
+) -> None:
+    """Bytes that are not UTF-8 in a name, and 40 GB of nothing: refused with their row."""
+    write(tmp_path, "data/melanoma/a.png")
+    with (tmp_path / "data/melanoma/sparse.png").open("wb") as file:
+        file.truncate(40 * 2**30)
+    os.link(tmp_path / "data/melanoma/a.png", os.fsencode(tmp_path / "data/melanoma") + b"/\xff.png")
+    faults = sorted(one.fault[:8] for one in index(REAL, root=tmp_path / "run").sources)
+    assert faults == ["", "42,949,6", "no file "]
+
+
+def test_a_pipe_for_a_tar_is_refused(tmp_path: Path, index: Callable[..., Index]) -> None:
+    """And not waited for."""
+    (tmp_path / "data").mkdir()
+    os.mkfifo(tmp_path / "data/t.tar")
+    with pytest.raises(InputError, match="no regular file"):
+        index({"source": "webdataset", "path": "data"})

@@ -1,0 +1,47 @@
+"""A short form of the harness: of each kind of file and of damage one is seen, and a killed command ends the same."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, os.fspath(Path(__file__).parent))  # importlib mode finds no neighbours by itself
+
+import damages
+import kills
+import page
+import specimen
+
+CASES = 8 * len(specimen.KINDS)
+
+
+def test_every_damage_is_seen_or_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of each kind of damage to each kind of file that there is, and first of all that a whole study is whole."""
+    monkeypatch.setitem(sys.modules, "torch", None)  # nothing here needs it, and it takes seconds
+    targets = specimen.build(tmp_path)
+    assert {one.kind for one in targets} == {kind for kind, _ in specimen.KINDS}
+    assert [said for folder in dict.fromkeys(one.folder for one in targets) for said in damages.seen(folder)] == []
+    found = list(damages.cases(targets, 3, CASES))
+    assert [case.where for case in found if case.outcome == "missed"] == []
+    assert len({(case.kind, case.damage) for case in found}) > 0.9 * CASES * 0.9
+
+
+def test_a_killed_command_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is found to differ is named, and a command that was not killed differs in nothing."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(kills, "VERBS", {"generate": kills.VERBS["generate"], "curate": kills.VERBS["curate"]})
+    for one, _ in zip(kills.episodes(tmp_path, 1, 60), range(2), strict=False):
+        assert one.differs == ()
+
+
+def test_the_page_tells_what_was_missed() -> None:
+    """And of what kind."""
+    found = [
+        damages.Case("receipt", "flip", "missed", "work/a.json: flip"),
+        damages.Case("scores", "edit", "seen", "x"),
+    ]
+    text = page.text({"damages": page.damages(found, 1)})
+    assert "| receipt | 1 | 0 | 0 | 1 | 0/1 |" in text
+    assert "- work/a.json: flip" in text
+    assert "| **all** | 2 | 1 | 0 | 1 |" in text
