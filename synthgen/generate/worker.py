@@ -13,6 +13,7 @@ from pathlib import Path
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
 from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims
@@ -184,6 +185,7 @@ class ShardMaker:
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
         if self._loaded is None or (self._loaded.plan.name, self._loaded.recipe.adapter) != (ref.entry, recipe.adapter):
             self._loaded = None  # its model is let go of before the next is read
+            ready = (one for one in plan.shard(ref.number) if self.start_images.has(one))
             self._loaded = load_entry(
                 plan,
                 recipe,
@@ -191,13 +193,14 @@ class ShardMaker:
                 request=self.request,
                 output=self.plan.manifest.document.output,
                 start_images=self.start_images,
+                sample=next(ready, None),
             )
         return self._loaded
 
     def _with_half_the_batch(self, entry: LoadedEntry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
         if self.request.batch_size is not None or batch_size == 1:
-            raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")
+            raise OutOfMemoryError(f"{error}; {what_to_set(entry.recipe, entry.environment, batch_size)}")
         half = batch_size // 2
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)
