@@ -1,6 +1,6 @@
 """Where and how to compute: a device described, and pure decisions taken from the description.
 
-Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so every decision is tested on described devices.
+Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so decisions are tested on described devices.
 """
 
 import os
