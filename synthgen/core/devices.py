@@ -1,8 +1,10 @@
 """Where and how to compute: a device described, and pure decisions taken from the description.
 
-Only :func:`available` and :func:`describe` import torch, so every decision is tested on described devices.
+Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so decisions are tested on described devices.
 """
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -42,6 +44,7 @@ _LATER = (
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
 _GPU_MAX_BATCH = 128
+_DRIVERS = ("/dev/nvidiactl", "/dev/nvhost-ctrl", "/dev/dxg", "/dev/kfd")  # NVIDIA's, Jetson's, Windows', AMD's
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,27 @@ def available() -> list[str]:
     return [kind for kind, found in there.items() if found]
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` calls each GPU that this process may use; asks torch only where there is a driver.
+
+    Drivers' own files tell whether there is one, since nvidia-ml-py knows NVIDIA's alone, and torch takes seconds to
+    import.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [one.strip() for one in visible.split(",") if one.strip() not in ("", "-1", "NoDevFiles")]
+    if sys.platform == "darwin" or (os.name == "posix" and not any(map(os.path.exists, _DRIVERS))):
+        return []
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
 def describe(request: str = "auto") -> Device:
     """The device that was asked for, described, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
@@ -267,7 +291,6 @@ def describe(request: str = "auto") -> Device:
         UnavailableError: torch finds no such device.
     """
     import gc
-    import os
     from importlib.util import find_spec
 
     import psutil

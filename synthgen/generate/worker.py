@@ -16,18 +16,18 @@ from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
+from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
 from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
-from synthgen.runs.receipts import Receipt, finished_shards
+from synthgen.runs.receipts import finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
-_STOPPED = "stopped by a signal; run the same command again to go on"
 _log = logging.getLogger(__name__)
 
 
@@ -68,10 +68,10 @@ def never_stop() -> bool:
 
 @dataclass
 class ShardMaker:
-    """Makes shards: a stream of shard numbers in, a stream of receipts out.
+    """Makes shards: a stream of shard numbers in, a stream of what became of them out, in any order.
 
     While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
-    those that the next one starts from are read.
+    those that the next one starts from are read. A shard that another process is at is left for last, and waited for.
     """
 
     plan: Plan
@@ -80,24 +80,35 @@ class ShardMaker:
     stop: Callable[[], bool] = never_stop
     _loaded: LoadedEntry | None = field(default=None, init=False, repr=False)
 
-    def __call__(self, refs: Iterable[ShardRef]) -> Iterator[Receipt]:
-        """Make shards; yields each receipt once its shard is committed."""
-        waiting: deque[Future[Receipt]] = deque()
+    def __call__(self, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
+        """Make shards; yields each once it is committed."""
+        claims = ShardClaims(self.plan, self.root, self.stop)
+        try:
+            yield from self._make_all(claims, refs)
+            while claims.busy:  # only now that nobody waits for a shard of ours
+                yield from self._make_all(claims, claims.wait())
+        finally:
+            claims.release_all()
+
+    def _make_all(self, claims: ShardClaims, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
+        waiting: deque[Future[MadeShard]] = deque()
         with (
             ThreadPoolExecutor(1) as reader,
             ThreadPoolExecutor(_ENCODERS) as encoders,
             ThreadPoolExecutor(1) as committer,
         ):
             try:
-                for ref, fetched in self._ahead(refs, reader):
+                for ref, fetched in self._ahead(claims.take(refs), reader):
                     fetched.result()
-                    waiting.append(self._start(ref, encoders, committer))
+                    waiting.append(self._start(ref, encoders, committer, claims))
                     while len(waiting) >= _SHARDS_IN_FLIGHT or (waiting and waiting[0].done()):
                         yield waiting.popleft().result()
+                    yield from claims.made_elsewhere()
             except StoppedError:
                 yield from (future.result() for future in waiting)
                 raise
             yield from (future.result() for future in waiting)
+        yield from claims.made_elsewhere()
 
     def _ahead(self, refs: Iterable[ShardRef], reader: ThreadPoolExecutor) -> Iterator[tuple[ShardRef, Future[None]]]:
         """Each shard, and the reading of the images that it starts from, begun while the shard before is made."""
@@ -116,8 +127,10 @@ class ShardMaker:
         """Reads the images that samples start from."""
         return of_run(self.plan, self.root)
 
-    def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
-        """The receipt to come of one shard, whose images are made here; the rest is left to the threads."""
+    def _start(
+        self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor, claims: ShardClaims
+    ) -> Future[MadeShard]:
+        """What is to come of one shard, whose images are made here; the rest is left to the threads."""
         entry = self._entry(ref)
         batch_size = entry.ledger.batch_size(ref.number) or entry.environment.batch_size
         while True:
@@ -130,7 +143,14 @@ class ShardMaker:
         entry.started += 1
         environment = dataclasses.replace(entry.environment, batch_size=batch_size)
         seconds = time.perf_counter() - began
-        return committer.submit(commit, entry, ref.number, files, environment, seconds)
+
+        def finish() -> MadeShard:
+            try:
+                return MadeShard(ref, commit(entry, ref.number, files, environment, seconds))
+            finally:
+                claims.release(ref)
+
+        return committer.submit(finish)
 
     def _make_shard(
         self, entry: LoadedEntry, number: int, batch_size: int, encoders: ThreadPoolExecutor
@@ -154,7 +174,7 @@ class ShardMaker:
 
     def _make_batch(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         if self.stop():
-            raise StoppedError(_STOPPED)
+            raise StoppedError(STOPPED)
         made = maker(samples, precise=precise)
         check_made(made, samples)
         return made

@@ -8,7 +8,7 @@ task that fails for good; here the others are finished first.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from synthgen.errors import StoppedError, SynthgenError, UnavailableError, one_line
+from synthgen.errors import LostWorkError, StoppedError, SynthgenError, UnavailableError, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -98,7 +98,8 @@ def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool
             idle.append(actor)
     if deadly:
         named = ", ".join(map(str, deadly[:3])) + (", ..." if len(deadly) > 3 else "")
-        raise SynthgenError(
+        raise LostWorkError(
             f"{len(deadly)} work shards ended every worker that tried them, {_RETRIES + 1} times each ({named}); is "
-            "there memory enough? Everything else is done; run the same command again to try them once more"
+            "there memory enough? Everything else is done; run the same command again to try them once more",
+            items=tuple(deadly),
         )
