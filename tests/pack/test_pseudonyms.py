@@ -17,11 +17,9 @@ from synthgen.core import adapter_folder
 from synthgen.errors import DamagedError, InputError, PlanMismatchError
 from synthgen.evaluate.images import synthetic
 from synthgen.generate.reproduce import reproduce
-from synthgen.pack.published_manifest import published
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index, Source
-from synthgen.plan.sample import Record
-from synthgen.plan.source_names import Pseudonyms, SourceNames, is_pseudonym
+from synthgen.plan.source_names import is_pseudonym
 from synthgen.publish import persons, source_rows
 from synthgen.runs import dataset_folder, load_plan, pseudonyms, tar_samples
 from synthgen.runs.folders import Dataset, Run, open_folder
@@ -329,108 +327,3 @@ def test_an_image_that_the_run_has_no_more_is_damage(copied: Path, extensions: E
     assert {found.image(found._pseudonyms.image(one.id)) for one in index.sources} == {one.id for one in index.sources}
     with pytest.raises(DamagedError, match="source-0000000000000000"):
         found.image("source-0000000000000000")
-
-
-NAMES = SourceNames(frozenset({"psoriasis", "lichen-planus"}), images=20, groups=3)
-RECORD = Record(
-    key="first-psoriasis-20-000", entry="first", label="psoriasis", label_id=0, skin_tone="I",
-    skin_tone_scale="fitzpatrick", fitzpatrick=1, strategy="fake", prompt="", negative_prompt="",
-    attributes="{}", seed=5, attempt=0, model="", model_revision="", adapter="", scheduler="", num_inference_steps=0,
-    guidance_scale=0.0, strength=0.0, mask="", width=8, height=8, source_id="psoriasis-20", source_group="P. 7",
-    source_split="train", source_dataset="", source_license="", image_sha256="", generator="",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "stays"),
-    [
-        ("psoriasis-1-0000003", True),
-        ("images-lichen-planus-6-0000019", True),
-        ("psoriasis-1-0000003-2", True),
-        ("psoriasis-1-0000020", False),  # no running number of twenty
-        ("smith-1-0000003", False),  # no label
-        ("psoriasis-smith-1-0000003", False),
-        ("psoriasis-7-0000003", False),
-        ("psoriasis-1-0000003-19610304", False),
-        ("0000003", False),
-        ("1", False),
-        ("", True),
-    ],
-)
-def test_names_that_count_are_nobody_s(name: str, stays: bool) -> None:
-    """A label, a tone and a number below their count stay; whatever else is an image's or a group's goes."""
-    names = Pseudonyms("ab" * 32, NAMES)
-    assert (names.image(name) == name) == stays
-    assert is_pseudonym(names.image(name)) != stays
-
-
-def test_pseudonyms_follow_from_name_kind_and_salt() -> None:
-    """The known HMAC-SHA256 of RFC 2104, by the kind of the name; one salt's tell nothing of another's."""
-    import hashlib
-    import hmac
-
-    one, other = Pseudonyms("ab" * 32, NAMES), Pseudonyms("cd" * 32, NAMES)
-    assert one.image("x") == "source-" + hmac.new(b"\xab" * 32, b"source\0x", hashlib.sha256).hexdigest()[:16]
-    found = [one.image("x")[7:], one.group("x")[6:], one.mark, other.image("x")[7:], other.group("x")[6:], other.mark]
-    assert len(set(found)) == 6
-
-
-def test_a_record_whose_key_says_otherwise_is_damage() -> None:
-    """A name that stands in a key where no key has it would go out unseen."""
-    from dataclasses import replace
-
-    names = Pseudonyms("ab" * 32, NAMES)
-    assert names.record(RECORD).key == f"first-{names.image('psoriasis-20')}-000"
-    for wrong in ({"key": "first-x-psoriasis-20-000"}, {"attributes": '{"from": "zero-psoriasis-20-001"}'}):
-        with pytest.raises(DamagedError):
-            names.record(replace(RECORD, **wrong))
-
-
-W = "withheld"
-
-
-@pytest.mark.parametrize(
-    ("changes", "published_as"),
-    [
-        ({"path": "MRN7/photos", "metadata": ["mrn7.csv", "/a/b.csv"]}, {"path": W, "metadata": [W, W]}),
-        ({"source": "hub", "path": "org/name", "revision": "v1"}, {}),
-        ({"source": "hub", "path": "../org/name"}, {"path": W}),
-        ({"source": "webdataset", "path": ["https://a.org/b.tar", "MRN7.tar"]}, {"path": ["https://a.org/b.tar", W]}),
-        ({"source": "mine", "archive": {"file": "MRN7.zip", "level": 3}}, {"archive": {"file": W, "level": 3}}),
-        ({"where": {"mrn": ["MRN7"], "agreed": [True, "Yes"]}}, {"where": {"mrn": [W], "agreed": [True, "Yes"]}}),
-        ({"fetch": {"url": "address", "to": "{id}.jpg"}, "labels": {"a/b": "nevus"}}, {}),
-    ],
-)
-def test_a_manifest_says_nothing_of_whose_images_it_starts_from(
-    changes: dict[str, Any], published_as: dict[str, Any]
-) -> None:
-    """Whatever the source; what describes the data stays, comments don't, and the prompts are the dataset's own."""
-    real = {"source": "folder", "dataset": "clinic", "columns": {"image": "images/{file}"}} | changes
-    text = f"# Dr. Brown\n{yaml.safe_dump({'name': 'x', 'real': real, 'prompts': 'mine.yaml'})}"
-    found = published(text, private=True, renamed=True)
-    assert yaml.safe_load(found) == {"name": "x", "real": real | published_as, "prompts": "prompts/prompts.yaml"}
-    assert not any(name in found for name in ("MRN7", "mrn7", "Brown"))
-    assert published(text, private=False, renamed=False) == text.replace("mine.yaml", "prompts/prompts.yaml")
-
-
-@pytest.mark.parametrize(
-    ("path", "stays"),
-    [
-        ("photos", True),
-        ("data/photos", True),
-        ("a..b/photos", True),
-        ("/home/jane/photos", False),
-        ("~/photos", False),
-        ("../jane/photos", False),
-        ("data/../../jane", False),
-        (r"C:\Users\jane", False),
-        (r"\\server\jane", False),
-        ("file:///home/jane", False),
-    ],
-)
-def test_a_path_that_leads_elsewhere_is_withheld_whosever_the_images_are(path: str, *, stays: bool) -> None:
-    """A place within the manifest's own folder stays as long as no name is a pseudonym, and the text as it was."""
-    text = yaml.safe_dump({"real": {"source": "folder", "path": path}, "prompts": "prompts/prompts.yaml"})
-    found = published(f"# mine\n{text}", private=True, renamed=False)
-    assert yaml.safe_load(found)["real"]["path"] == (path if stays else "withheld")
-    assert found.startswith("# mine") == stays
