@@ -1,6 +1,6 @@
 """Workers on this machine: one in this process, or several in processes of their own, a GPU each where there are GPUs.
 
-Several need no GPU: on a CPU, processes of one thread are faster than one process of several threads.
+Several need no GPU: on a CPU each has its part of the cores; ``benchmarks/workers.py`` measures what that brings.
 """
 
 import logging
