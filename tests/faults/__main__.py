@@ -38,7 +38,7 @@ def main() -> int:
 
 def _damage(root: Path, seed: int, number: int, *, write: bool) -> int:
     targets, found, began = specimen.build(root), [], time.monotonic()
-    for case in damages.cases(targets, seed, number):
+    for case in damages.cases(targets, seed, range(number)):
         found.append(case)
         if case.outcome == "missed":
             print(f"missed: {case.where}", flush=True)

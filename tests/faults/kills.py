@@ -66,7 +66,7 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
-_IMPORTED = (
+IMPORTED = (
     "datasets", "huggingface_hub", "jinja2", "matplotlib.backends.backend_agg", "matplotlib.figure", "pyarrow.parquet",
     "synthgen.curate.fidelity", "synthgen.pack", "synthgen.preview", "webdataset",
 )  # fmt: skip
@@ -80,7 +80,7 @@ def episodes(root: Path, seed: int, seconds: float) -> Iterator[Episode]:
         seed: Decides when each is killed.
         seconds: When to begin no further one, from the first one on.
     """
-    for name in _IMPORTED:  # once, and not in each fork
+    for name in IMPORTED:  # once, and not in each fork
         import_module(name)
     at, kept = root / "study", root / "before"
     at.mkdir()
