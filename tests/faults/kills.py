@@ -47,7 +47,7 @@ class Episode:
 def _manifest(root: Path, more: int = 0) -> Path:
     entries = [dict(one) for one in specimen.MANIFEST["generate"]]
     entries[0] |= {"per_cell": 2 + more, "settings": _SLOWER}
-    return specimen.write_manifest(root, generate=entries)
+    return specimen.write_manifest(root, generate=entries, curate=specimen.MANIFEST["curate"] | {"quota": 4})
 
 
 def _pack(name: str) -> Verb:
@@ -57,10 +57,9 @@ def _pack(name: str) -> Verb:
 # In the order that a study uses them: each begins with what those before it leave.
 VERBS: Mapping[str, Verb] = {
     "generate": lambda root: study.generate(_manifest(root), root / "work").result(),
-    "curate": lambda root: study.curate(root / "work").result(),
-    "generate --top-up": lambda root: study.top_up(_manifest(root), root / "work").result(),
     "generate, grown": lambda root: study.generate(_manifest(root, 2), root / "work").result(),
-    "curate again": lambda root: study.curate(root / "work").result(),
+    "curate": lambda root: study.curate(root / "work").result(),
+    "generate --top-up": lambda root: study.top_up(_manifest(root, 2), root / "work").result(),
     **{f"pack {name}": _pack(name) for name in specimen.FORMATS},
     "preview": lambda root: study.preview(root / "work", root / "page.html"),
 }
