@@ -6,7 +6,6 @@ leaves no lock held.
 
 import faulthandler
 import gc
-import logging
 import os
 import pickle
 import queue
@@ -14,10 +13,10 @@ import signal
 import threading
 import traceback
 from collections.abc import Iterator
-from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from typing import Any
 
+from synthgen.core import worker_log
 from synthgen.errors import StoppedError, SynthgenError, one_line
 
 _asked = threading.Event()
@@ -43,10 +42,7 @@ def serve(connection: Connection, words: str, level: int) -> None:
     faulthandler.enable(file=2)
     gc.set_threshold(50_000, 10, 10)  # as the command line does, for the sake of imports
     channel = _Channel(connection)
-    root = logging.getLogger()
-    root.handlers[:] = [_Forward(channel)]
-    logging.getLogger("synthgen").setLevel(level)
-    logging.captureWarnings(True)
+    worker_log.forward(lambda record: channel.send("log", record), level)
     try:
         work = _first(connection)
         channel.listen()
@@ -120,18 +116,6 @@ class _Channel:
                 self.ended = what == "end"
                 return
             yield item
-
-
-class _Forward(QueueHandler):
-    """Sends what is logged; the message is put together here, since its arguments may not be picklable."""
-
-    def __init__(self, channel: _Channel) -> None:
-        super().__init__(queue.SimpleQueue())
-        self._channel = channel
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Send a record."""
-        self._channel.send("log", record)
 
 
 def _portable(error: Exception) -> Exception:

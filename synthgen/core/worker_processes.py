@@ -7,7 +7,6 @@ the next item while it is at one.
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,12 +19,12 @@ from typing import Any
 
 from synthgen.core import worker_main
 from synthgen.core.dealing import Deal
+from synthgen.core.worker_log import Once
 from synthgen.errors import StoppedError, SynthgenError
 
 _POLL_SECONDS = 0.5
 _END_SECONDS = 30.0  # that a worker which has said good-bye may take to end
 _TAIL = 20  # lines of what a worker said that its last words are looked for in
-_MOST_SEEN = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +85,7 @@ class _Crew:
         self._work, self._deal, self._folder = work, deal, folder
         self._workers: dict[Any, _Worker] = {}  # by connection
         self._idle: list[_Worker] = []
-        self._seen: set[tuple[Any, ...]] = set()
+        self._once = Once()
         self._started = 0
         self._ever_ready = False
         self._ending: BaseException | None = None  # what is raised once the workers have come to rest
@@ -135,7 +134,7 @@ class _Crew:
             worker.ready = self._ever_ready = True
             self._idle.append(worker)
         elif what == "log":
-            self._show(value)
+            self._once.record(value)
         elif what == "failed":
             self._leave(worker)
             self._rest(value)
@@ -191,12 +190,6 @@ class _Crew:
         if again:
             self.start(worker.place)
 
-    def _show(self, record: logging.LogRecord) -> None:
-        if self._new((record.name, record.levelno, record.getMessage())):
-            log = logging.getLogger(record.name)
-            if log.isEnabledFor(record.levelno):
-                log.handle(record)
-
     def _show_words(self, worker: _Worker) -> None:
         """Show whole lines that a worker has written to stderr since the last look."""
         try:
@@ -210,15 +203,8 @@ class _Crew:
         lines = [line for line in whole.decode(errors="replace").splitlines() if line.strip()]
         worker.tail = [*worker.tail, *lines][-_TAIL:]
         for line in lines:
-            if worker.ready and self._new((line,)):  # of one that can't start its last words say enough
-                sys.stderr.write(f"{line}\n")
-
-    def _new(self, said: tuple[Any, ...]) -> bool:
-        if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-        before = len(self._seen)
-        self._seen.add(said)
-        return len(self._seen) > before
+            if worker.ready:  # of one that can't start its last words say enough
+                self._once.line(line)
 
     def end(self) -> None:
         """End every worker: those that have nothing left to do by themselves, others at once."""

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Literal
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.core.worker_main import stop_asked
 from synthgen.diffusion import pipelines
 from synthgen.errors import LostWorkError
+from synthgen.generate.claims import marked
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import ShardMaker, never_stop
@@ -52,17 +54,18 @@ def generate(
     count = choose(job, request, workers) if local else None if workers == "auto" else workers
     alone = local and count == 1
     root = job.root if alone else job.root.resolve()  # workers elsewhere stand in other folders
-    work = ShardMaker(job.plan, root, request, stop if alone else stop_asked)
     run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     elsewhere, lost = list[Receipt](), list[LostWorkError]()
-    for todo in _in_turn(job):
-        try:
-            for made in run(work, _without(job.plan, todo, lost), count, stop):
-                (elsewhere if made.elsewhere else measured.setdefault(made.receipt.entry, [])).append(made.receipt)
-                yield made.receipt
-        except LostWorkError as error:
-            lost.append(error)
+    with nullcontext("") if local else marked(root) as mark:
+        work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark)
+        for todo in _in_turn(job):
+            try:
+                for made in run(work, _without(job.plan, todo, lost), count, stop):
+                    (elsewhere if made.elsewhere else measured.setdefault(made.receipt.entry, [])).append(made.receipt)
+                    yield made.receipt
+            except LostWorkError as error:
+                lost.append(error)
     pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process
     share = machine_share(count, request) if local else 1
     for name, receipts in measured.items():

@@ -1,17 +1,21 @@
 """Several processes on one run share its shards out: whoever begins one has claimed it, and the others leave it."""
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.errors import StoppedError
+from synthgen.core import atomic
+from synthgen.errors import InputError, StoppedError
 from synthgen.plan import Plan, ShardRef
 from synthgen.runs.receipts import Ledger, Receipt
 
 STOPPED = "stopped by a signal; run the same command again to go on"
 _POLL_SECONDS = 0.5
+_LATE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -28,6 +32,35 @@ class MadeShard:
     item: ShardRef
     receipt: Receipt
     elsewhere: bool = False
+
+
+@contextmanager
+def marked(root: Path) -> Iterator[str]:
+    """The name of a file in a run by which a process elsewhere tells that it sees the very same folder."""
+    scratch = root / ".scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    mark = scratch / f".mark.{atomic.owner()}"
+    mark.touch()
+    try:
+        yield mark.name
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def check_mark(root: Path, mark: str) -> None:
+    """Refuse to work where the run's folder is another one; a network folder may show a new file late.
+
+    Raises:
+        InputError: It is.
+    """
+    until = time.monotonic() + _LATE_SECONDS
+    while not (root / ".scratch" / mark).exists():
+        if time.monotonic() > until:
+            raise InputError(
+                f"{root}: on {socket.gethostname()} this is another folder than where the work was begun, or none; "
+                "the run must lie on a file system that all machines have under one path"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 class ShardClaims:

@@ -16,7 +16,7 @@ from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
-from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims
+from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
 from synthgen.generate.write_shard import EncodedSample, commit, encode
@@ -72,16 +72,26 @@ class ShardMaker:
 
     While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
     those that the next one starts from are read. A shard that another process is at is left for last, and waited for.
+
+    Attributes:
+        plan: The plan.
+        root: The run's folder.
+        request: What was asked of the device.
+        stop: Whether to stop, asked before each batch.
+        mark: What :func:`~synthgen.generate.claims.marked` gave, where this may work on another machine.
     """
 
     plan: Plan
     root: Path
     request: DeviceRequest
     stop: Callable[[], bool] = never_stop
+    mark: str = ""
     _loaded: LoadedEntry | None = field(default=None, init=False, repr=False)
 
     def __call__(self, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
         """Make shards; yields each once it is committed."""
+        if self.mark:
+            check_mark(self.root, self.mark)
         claims = ShardClaims(self.plan, self.root, self.stop)
         try:
             yield from self._make_all(claims, refs)

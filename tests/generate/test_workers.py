@@ -14,8 +14,11 @@ import pytest
 from synthgen import generate
 from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest
-from synthgen.generate import workers
+from synthgen.errors import InputError
+from synthgen.generate import claims, workers
 from synthgen.generate.runners import local
+from synthgen.generate.worker import ShardMaker
+from synthgen.plan import ShardRef
 from synthgen.runs.receipts import Ledger
 
 TarsIn = Callable[[Path], dict[str, bytes]]
@@ -116,3 +119,18 @@ def test_gpus_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> Non
     for said, found in (("0, 2", ["0", "2"]), ("GPU-8f,MIG-1", ["GPU-8f", "MIG-1"]), ("", []), ("-1", [])):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
         assert devices.gpus() == found
+
+
+def test_a_worker_that_sees_another_folder_is_refused(make_plan: Any, tmp_path: Path) -> None:
+    """A run must be one folder for all machines; a copy of it is another one, and nothing is made there."""
+    generate.prepare(make_plan(), tmp_path / "here")
+    with claims.marked(tmp_path / "here") as mark, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "_LATE_SECONDS", 0.0)
+        work = ShardMaker(make_plan(), tmp_path / "here", DeviceRequest(), mark=mark)
+        assert [made.item.number for made in work([ShardRef("fake", 0)])] == [0]
+        generate.prepare(make_plan(), tmp_path / "there")
+        elsewhere = ShardMaker(make_plan(), tmp_path / "there", DeviceRequest(), mark=mark)
+        with pytest.raises(InputError, match="all machines have under one path"):
+            list(elsewhere([ShardRef("fake", 1)]))
+    assert not list((tmp_path / "here/.scratch").iterdir())
+    assert not list((tmp_path / "there").rglob("*.tar"))
