@@ -10,6 +10,7 @@
     ├── DamagedError              exit 1   bytes on disk are not what was written
     ├── IncompleteError           exit 1   a part that is needed has not been made yet
     ├── OutOfMemoryError          exit 1   the device has no room for the batch
+    ├── LostWorkError             exit 1   a part of the work ended every worker that tried it
     └── StoppedError              exit 75  a signal asked to stop; the work can be resumed
 
 ``cli`` catches the root and prints one line a fault; anything else is a bug and shows its traceback.
@@ -112,6 +113,18 @@ class IncompleteError(SynthgenError):
 
 class OutOfMemoryError(SynthgenError):
     """The device has no room for a batch of this size."""
+
+
+class LostWorkError(SynthgenError):
+    """Parts of the work ended every worker that tried them.
+
+    Attributes:
+        items: These parts.
+    """
+
+    def __init__(self, *faults: str, items: tuple[Any, ...] = ()) -> None:
+        super().__init__(*faults)
+        self.items = items
 
 
 class StoppedError(SynthgenError):

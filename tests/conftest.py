@@ -103,6 +103,8 @@ def _isolated_user(monkeypatch: pytest.MonkeyPatch, _homes: Iterator[Path]) -> N
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for token in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(token, raising=False)
+    for name in [one for one in os.environ if one.startswith("SLURM_") or one in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]:
+        monkeypatch.delenv(name)  # tests run in a cluster's job are no part of one
 
 
 @pytest.fixture(scope="session")

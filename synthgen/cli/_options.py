@@ -103,6 +103,20 @@ class BatchSize(click.ParamType[int | None]):
         return int(value)
 
 
+class Count(click.ParamType[int | str]):
+    """``auto``, or a whole number from 1 on."""
+
+    name = "auto|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or ``auto``."""
+        if value == "auto":
+            return "auto"
+        if not str(value).isdigit() or int(value) < 1:
+            self.fail(f"`{value}` is neither `auto` nor a whole number from 1 on", param, ctx)
+        return int(value)
+
+
 _DEVICE_OPTIONS = (
     click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"])),
     click.option(
@@ -128,13 +142,17 @@ _DEVICE_OPTIONS = (
         help="Images denoised together; auto fits the device and halves when memory runs out.",
     ),
     click.option(
-        "--runner", default="local", show_default=True, metavar="NAME", help="local, ray for many GPUs, or a plug-in."
+        "--runner",
+        default="local",
+        show_default=True,
+        metavar="NAME",
+        help="local, ray for many machines, or a plug-in.",
     ),
     click.option(
         "--workers",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="How many the runner starts; of Ray, one a GPU if left out.",
+        type=Count(),
+        metavar="auto|N",
+        help="Processes on this machine, one if left out; auto: one a GPU, or a core. Of Ray, one a GPU if left out.",
     ),
 )
 

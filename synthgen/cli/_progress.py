@@ -52,7 +52,8 @@ class Progress:
         if self._bar is not None:
             self._bar.update(count)
         elif self._plain:
-            spent = self._spent or time.monotonic() - self._began
+            elapsed = time.monotonic() - self._began
+            spent = min(self._spent or elapsed, elapsed)  # several workers spend more than a second a second
             rate = (self._done - self._before) / spent if spent > 0 else 0.0
             left = f", {duration((self._total - self._done) / rate)} left" if rate and self._done < self._total else ""
             counted = f"{self._done:,} of {self._total:,} {self._unit}"

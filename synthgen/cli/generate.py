@@ -1,5 +1,6 @@
 """``synthgen generate``: makes the images."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,12 @@ class _Array(click.ParamType[tuple[int, int]]):
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or grown.")
 @_options.device
 @click.option("--shards", type=_Shards(), metavar="A:B", help="Only these work shards, counted over the whole plan.")
-@click.option("--array", type=_Array(), metavar="I/N", help="Only part I (from 0) of N, for job arrays.")
+@click.option(
+    "--array",
+    type=_Array(),
+    metavar="I/N",
+    help="Only part I (from 0) of N, for job arrays; as SLURM or torchrun say it if left out.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N images more, in whole shards.")
 @click.option("--top-up", is_flag=True, help="Then curate, and make more of the cells that lack accepted images.")
 @_options.verbosity
@@ -67,6 +73,8 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
     planned = _options.plan(manifest, out, quiet=quiet)
     if top_up:
         return _top_up(planned, out, quiet=quiet, **options)
+    if options["array"] is None:
+        options["array"] = _part_of_a_job(quiet=quiet)
     with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.generate(planned, out, stop=stop, **options)
         made, failed = before, _ = task.job.finished
@@ -77,6 +85,21 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
     if not quiet:
         click.echo(_summary(out, made, failed, before, planned))
     return 1 if failed else 0
+
+
+def _part_of_a_job(*, quiet: bool) -> tuple[int, int] | None:
+    """The part that a scheduler has given this process, which takes its own GPU of several."""
+    from synthgen.core import devices, job_array
+
+    found = job_array.of_environment(os.environ)
+    if found is None:
+        return None
+    if found.local_rank is not None and len(gpus := devices.gpus()) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[found.local_rank % len(gpus)]
+    if not quiet:
+        said = " and ".join(found.said_by)
+        click.echo(f"part {found.part} of {found.parts}, by {said}; --array 0/1 makes all", err=True)
+    return found.part, found.parts
 
 
 def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:

@@ -1,8 +1,11 @@
 """Where and how to compute: a device described, and pure decisions taken from the description.
 
-Only :func:`available` and :func:`describe` import torch, so every decision is tested on described devices.
+Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so decisions are tested on described devices.
 """
 
+import os
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
@@ -18,16 +21,30 @@ ATTENTION = ("auto", "sdpa", "cudnn", "flash-3", "xformers")
 _ATTENTION_PACKAGES = {"flash-3": "flash_attn_3", "xformers": "xformers"}
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PACKAGES = ("synthgen", "torch", "diffusers", "transformers", "numpy", "pillow")
+MODEL_PACKAGES = ("accelerate", "safetensors", "tokenizers")
+"""What reads a model's weights and a prompt's tokens beside them."""
+CUDA_FLAGS = {
+    "cudnn.benchmark": False,
+    "cudnn.deterministic": True,
+    "cudnn.allow_tf32": True,
+    "cuda.matmul.allow_tf32": False,
+    "cuda.matmul.allow_fp16_reduced_precision_reduction": True,
+    "cuda.matmul.allow_bf16_reduced_precision_reduction": True,
+}
+"""torch's switches that choose CUDA's kernels, below ``torch.backends``, as a new run sets and pins them."""
+_OLD_CUDA_FLAGS = CUDA_FLAGS | {"cudnn.deterministic": False}  # torch's own defaults, by which earlier runs began
 
 _LATER = (
     "variant",
     "fused",
     "parts",
     "redo_batch_size",
+    "flags",
 )  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
 _GPU_MAX_BATCH = 128
+_DRIVERS = ("/dev/nvidiactl", "/dev/nvhost-ctrl", "/dev/dxg", "/dev/kfd")  # NVIDIA's, Jetson's, Windows', AMD's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,7 @@ class Device:
         threads: Threads that torch uses on the CPU.
         xformers: Whether xformers is installed beside it.
         flash_3: Whether FlashAttention 3 is, the package ``flash_attn_3``.
+        libraries: The versions of ``cuda`` and ``cudnn`` that torch computes by there; empty elsewhere.
     """
 
     kind: str
@@ -51,6 +69,7 @@ class Device:
     threads: int
     xformers: bool
     flash_3: bool = False
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,7 @@ class Environment:
         parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``.
         redo_batch_size: How many images that came out as NaN are made again together, each by itself in the first of
             several precisions that gives finite values; 0 for a whole batch in fp32.
+        flags: torch's switches on CUDA, by their names below ``torch.backends``; empty for torch's defaults.
     """
 
     device: str
@@ -127,6 +147,7 @@ class Environment:
     fused: bool = False
     parts: dict[str, str] = field(default_factory=dict)
     redo_batch_size: int = 0
+    flags: dict[str, bool] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; what runs had before there was another choice is not written."""
@@ -141,6 +162,7 @@ def decide(
     shard_samples: int,
     model_revision: str,
     stored_dtype: str = "",
+    packages: tuple[str, ...] = (),
 ) -> Environment:
     """Choose dtype, attention backend and batch size for a device; pure.
 
@@ -155,13 +177,14 @@ def decide(
         shard_samples: Images in a work shard, which a batch that is left to us never exceeds.
         model_revision: The commit or fingerprint of the model.
         stored_dtype: What the denoiser's weights are stored in, as safetensors write it; empty where it is not known.
+        packages: Packages whose versions decide bytes beside those that always do.
 
     Raises:
         UnavailableError: A request can't be had on this device; it is never quietly replaced.
     """
     dtype = choose_dtype(device, request.dtype, stored_dtype)
     attention = _attention(device, request.attention, dtype)
-    package = _ATTENTION_PACKAGES.get(attention)
+    own = [package] if (package := _ATTENTION_PACKAGES.get(attention)) else []
     return Environment(
         device=device.kind,
         device_name=device.name,
@@ -170,7 +193,8 @@ def decide(
         batch_size=request.batch_size or auto_batch_size(device, pixels, shard_samples),
         threads=device.threads,
         model_revision=model_revision,
-        versions=versions() | ({package: _installed(package)} if package else {}),
+        versions=versions() | {name: _installed(name) for name in (*packages, *own)} | dict(device.libraries),
+        flags=dict(CUDA_FLAGS) if device.kind == "cuda" else {},
     )
 
 
@@ -198,6 +222,27 @@ def channels_last(device_kind: str) -> bool:
     return device_kind == "cuda"
 
 
+def measures_batch(device_kind: str) -> bool:
+    """Whether a batch that is left to us is decided by what a loaded model takes there, and not by rule."""
+    return device_kind == "cuda"
+
+
+def set_flags(flags: Mapping[str, bool]) -> None:
+    """Set torch's switches on CUDA as an environment pins them, whatever they were set to before.
+
+    Args:
+        flags: By their names below ``torch.backends``; empty for torch's own defaults.
+    """
+    import torch
+
+    for name, value in (flags or _OLD_CUDA_FLAGS).items():
+        *where, last = name.split(".")
+        holder: Any = torch.backends
+        for part in where:
+            holder = getattr(holder, part)
+        setattr(holder, last, value)
+
+
 def versions() -> dict[str, str]:
     """The versions of the packages that compute or encode images, of synthgen the one that runs."""
     return {package: __version__ if package == "synthgen" else _installed(package) for package in PACKAGES}
@@ -218,6 +263,27 @@ def available() -> list[str]:
     return [kind for kind, found in there.items() if found]
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` calls each GPU that this process may use; asks torch only where there is a driver.
+
+    Drivers' own files tell whether there is one, since nvidia-ml-py knows NVIDIA's alone, and torch takes seconds to
+    import.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [one.strip() for one in visible.split(",") if one.strip() not in ("", "-1", "NoDevFiles")]
+    if sys.platform == "darwin" or (os.name == "posix" and not any(map(os.path.exists, _DRIVERS))):
+        return []
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
 def describe(request: str = "auto") -> Device:
     """The device that was asked for, described, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
@@ -225,7 +291,6 @@ def describe(request: str = "auto") -> Device:
         UnavailableError: torch finds no such device.
     """
     import gc
-    import os
     from importlib.util import find_spec
 
     import psutil
@@ -247,7 +312,9 @@ def describe(request: str = "auto") -> Device:
         torch.cuda.empty_cache()  # what earlier work of this process left over is free as well
         free, _ = torch.cuda.mem_get_info()
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers, flash_3)
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        libraries = {"cuda": str(torch.version.cuda), "cudnn": str(cudnn)}
+        return Device(kind, torch.cuda.get_device_name(), free, bf16, threads, xformers, flash_3, libraries)
     free = psutil.virtual_memory().available
     capability = torch.backends.cpu.get_cpu_capability()
     flags = _cpu_flags() if os.name == "posix" else ""

@@ -5,8 +5,8 @@ daemon, SMB and FUSE mounts), it takes only one answer for that, and passes the 
 """
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synthgen.errors import Fault, InputError
@@ -48,3 +48,32 @@ def held(path: Path, busy: str = "") -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def claim(path: Path) -> Callable[[], None] | None:
+    """What lets go of a lock that nobody else holds, in whatever thread; ``None`` where another process holds it.
+
+    For sparing work alone: where the file system knows no locks it is as if nobody else were there, since a marker that
+    a dead machine has left would keep everybody away. The file is removed with the lock, so somebody who was just about
+    to take it may think that he has it beside another.
+
+    Args:
+        path: Its file; its folder must be there.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0.0, fallback_to_soft=False, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+    def release() -> None:
+        with suppress(PermissionError):  # Windows removes no file that is open
+            path.unlink(missing_ok=True)
+        lock.release()
+
+    return release

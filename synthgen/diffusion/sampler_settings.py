@@ -1,5 +1,7 @@
 """The settings of strategies that sample a diffusion model, and how such strategies load it."""
 
+import itertools
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +13,19 @@ from pydantic import Field, model_validator
 from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.model_folder import ModelFacts
-from synthgen.diffusion import pipelines
+from synthgen.diffusion import memory, pipelines
+from synthgen.diffusion.maker import ImageMaker
 from synthgen.diffusion.pipelines import Pipeline, Task
-from synthgen.errors import ManifestError, UnavailableError
+from synthgen.errors import ManifestError, OutOfMemoryError, UnavailableError
 from synthgen.plan.manifest.settings import StrategySettings
-from synthgen.plan.sample import Recipe
+from synthgen.plan.sample import Recipe, Sample
 
 Scheduler = Literal[
     "default", "ddim", "deis", "dpm++2m", "dpm++2m-karras", "euler", "euler-a", "heun", "lcm",
     "pndm", "tcd", "unipc",
 ]  # fmt: skip
 Fit = Literal["crop", "stretch", "pad"]
+_log = logging.getLogger(__name__)
 _REDO_BATCH = 1  # images that were NaN, made again together: each alone, so that the smallest card has room for it
 
 
@@ -58,6 +62,11 @@ class SamplerSettings(StrategySettings):
         """The steps with guidance, whether they are done or not; none where nothing is guided."""
         count = self.num_inference_steps if self.guidance_scale > 1 else 0
         return range(*(math.floor(round(share * count, 6)) for share in (self.guidance_start, self.guidance_stop)))
+
+    def shortest(self) -> Self:
+        """These settings with the fewest steps in which one is done, guided in all of them: for what a step takes."""
+        fewest = {"num_inference_steps": min(2, self.num_inference_steps), "guidance_start": 0.0, "guidance_stop": 1.0}
+        return self.model_copy(update=fewest)
 
     def record_fields(self) -> dict[str, Any]:
         """The sampler's settings; when guidance starts and stops among the attributes, where it says anything."""
@@ -118,6 +127,12 @@ class FromImageSettings(SamplerSettings):
         count = self.num_inference_steps
         return range(count - int(count * self.strength), count)
 
+    def shortest(self) -> Self:
+        """As above; of more steps where strength leaves some out."""
+        fewest = next(count for count in itertools.count(1) if int(count * self.strength) >= 1)
+        count = min(max(2, fewest), self.num_inference_steps)
+        return super().shortest().model_copy(update={"num_inference_steps": count})
+
     def record_fields(self) -> dict[str, Any]:
         """Strength as well."""
         return super().record_fields() | {"strength": self.strength}
@@ -151,6 +166,7 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
     half = devices.choose_dtype(device, request.dtype) != "float32"
     variant = pipelines.choose_variant(repository.files, half=half, model=model.name)
     asked = device.kind == "cuda" and request.dtype == "auto"
+    loads_lora = recipe.accelerator is not None or (recipe.adapter is not None and recipe.adapter.loads_as == "lora")
     decided = devices.decide(
         device,
         request,
@@ -158,11 +174,61 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
         shard_samples=shard_samples,
         model_revision=repository.revision,
         stored_dtype=pipelines.stored_dtype(model, repository, variant) if asked else "",
+        packages=(*devices.MODEL_PACKAGES, *(["peft"] if loads_lora else [])),
     )
     parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
-    fused = recipe.accelerator is not None or (recipe.adapter is not None and recipe.adapter.loads_as == "lora")
     redo = 0 if decided.dtype == "float32" else _REDO_BATCH
-    return replace(decided, variant=variant, fused=fused, parts=parts, redo_batch_size=redo)
+    return replace(decided, variant=variant, fused=loads_lora, parts=parts, redo_batch_size=redo)
+
+
+def measured_batch_size(
+    recipe: Recipe, environment: Environment, maker: ImageMaker, sample: Sample, shard_samples: int
+) -> int:
+    """The batch that fits what is free once the model is loaded, by what it takes for one image and for two.
+
+    Args:
+        recipe: What the images are made with.
+        environment: Where.
+        maker: Makes them, its model loaded.
+        sample: One of them, whose image is made in the fewest steps that the settings can do.
+        shard_samples: Images of a work shard.
+
+    Raises:
+        OutOfMemoryError: Not one image fits.
+    """
+    settings = recipe.settings
+    pipeline = pipelines.loaded(settings.task, environment) if isinstance(settings, SamplerSettings) else None
+    if pipeline is None or not isinstance(settings, SamplerSettings):
+        return environment.batch_size
+    quick = replace(sample, recipe=replace(sample.recipe, settings=settings.shortest()))
+    try:
+        needs = pipelines.measure(pipeline.pipe, lambda count: maker([quick] * count))
+    except OutOfMemoryError as error:
+        raise OutOfMemoryError(f"{error}; {what_to_set(recipe, environment, 1)}") from None
+    if not needs.decode:  # a strategy of one's own, whose maker does without this pipeline
+        return environment.batch_size
+    free = devices.describe(environment.device).free_memory
+    pixels = (settings.height or 0) * (settings.width or 0)
+    fits = memory.batch_that_fits(free - needs.fixed, needs.step, needs.decode, pixels, shard_samples)
+    chosen = max(1, min(fits, needs.most or fits))
+    _log.info(
+        "%s: %.2f GiB an image in a step, %.2f GiB to decode one, %.1f GiB free: %d at once",
+        recipe.entry, needs.step / memory.GIB, needs.decode / memory.GIB, free / memory.GIB, chosen,
+    )  # fmt: skip
+    return chosen
+
+
+def what_to_set(recipe: Recipe, environment: Environment, batch_size: int) -> str:
+    """What makes room where a batch of images did not fit, for people."""
+    if batch_size > 1:
+        return f"use --batch-size {batch_size // 2} or less with another --out, or leave it out"
+    settings = recipe.settings
+    half = ", --dtype bf16" if environment.dtype == "float32" else ""
+    return (
+        f"one image of {settings.width} x {settings.height} by {recipe.made_with} in {environment.dtype} is too much "
+        f"for {environment.device_name}: set a smaller height and width{half}, take a smaller model or another device, "
+        "or end what else is on it"
+    )
 
 
 def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:

@@ -1,16 +1,26 @@
 """Every planned image that is not made yet is made, shard by shard, and the receipts of the shards are yielded."""
 
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Literal
 
 from synthgen.core.devices import DeviceRequest
+from synthgen.core.worker_main import stop_asked
 from synthgen.diffusion import pipelines
+from synthgen.errors import LostWorkError
+from synthgen.generate.claims import marked
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import ShardMaker, never_stop
+from synthgen.generate.workers import choose, machine_share
 from synthgen.plan import Plan, ShardRef, throughput
 from synthgen.runs.receipts import Receipt
 
 __all__ = ["GenerateJob", "Selection", "generate", "prepare"]
+
+Workers = int | Literal["auto"] | None
+_log = logging.getLogger(__name__)
 
 
 def generate(
@@ -18,29 +28,53 @@ def generate(
     request: DeviceRequest | None = None,
     *,
     runner_name: str = "local",
-    workers: int | None = None,
+    workers: Workers = None,
     stop: Callable[[], bool] = never_stop,
 ) -> Iterator[Receipt]:
     """Make the shards of a job; yields each receipt once its shard is safely on disk.
 
+    Shards that another process on the same run is at are left to it, and waited for at the end.
+
+    Args:
+        job: The job.
+        request: What was asked of the device.
+        runner_name: How the work is spread.
+        workers: How many workers; ``auto`` leaves it to the runner, of the local one what is fastest here.
+        stop: Whether to stop.
+
     Raises:
         UnavailableError: What was asked for can't be had on this device.
+        LostWorkError: Shards ended every worker that tried them; what starts from none of them is made.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
     if not job.todo:
         return
+    request = request or DeviceRequest()
     local = runner_name == "local"
-    root = job.root if local else job.root.resolve()  # workers elsewhere stand in other folders
-    work = ShardMaker(job.plan, root, request or DeviceRequest(), stop if local else never_stop)
+    count = choose(job, request, workers) if local else None if workers == "auto" else workers
+    alone = local and count == 1
+    root = job.root if alone else job.root.resolve()  # workers elsewhere stand in other folders
     run = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
-    for todo in _in_turn(job):
-        for receipt in run(work, todo, workers, stop):
-            measured.setdefault(receipt.entry, []).append(receipt)
-            yield receipt
+    elsewhere, lost = list[Receipt](), list[LostWorkError]()
+    with nullcontext("") if local else marked(root) as mark:
+        work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark)
+        for todo in _in_turn(job):
+            try:
+                for made in run(work, _without(job.plan, todo, lost), count, stop):
+                    (elsewhere if made.elsewhere else measured.setdefault(made.receipt.entry, [])).append(made.receipt)
+                    yield made.receipt
+            except LostWorkError as error:
+                lost.append(error)
     pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process
+    share = machine_share(count, request) if local else 1
     for name, receipts in measured.items():
-        _note_rate(job.plan, name, receipts)
+        _note_rate(job.plan, name, receipts, share)
+    if elsewhere:
+        images = sum(receipt.count for receipt in elsewhere)
+        _log.warning("%d of the work shards, %d images, were made by other processes meanwhile", len(elsewhere), images)
+    if lost:
+        raise LostWorkError(*(fault for error in lost for fault in error.faults))
 
 
 def _in_turn(job: GenerateJob) -> Iterator[list[ShardRef]]:
@@ -54,13 +88,29 @@ def _in_turn(job: GenerateJob) -> Iterator[list[ShardRef]]:
             yield todo
 
 
-def _note_rate(plan: Plan, name: str, receipts: list[Receipt]) -> None:
+def _without(plan: Plan, todo: list[ShardRef], lost: list[LostWorkError]) -> list[ShardRef]:
+    """Shards that start from none that is lost; the others are lost with it."""
+    gone = {ref for error in lost for ref in error.items}
+    if not gone:
+        return todo
+    kept = list[ShardRef]()
+    for ref in todo:
+        entry = plan.entries[ref.entry]
+        parent = plan.entries[entry.parent] if entry.parent else None
+        if parent and any(ShardRef(parent.name, one) in gone for one in entry.starts_from(ref.number, parent)):
+            lost.append(LostWorkError(items=(ref,)))
+        else:
+            kept.append(ref)
+    return kept
+
+
+def _note_rate(plan: Plan, name: str, receipts: list[Receipt], share: int) -> None:
     made = sum(receipt.count for receipt in receipts)
     if made:
         throughput.note(
             plan.entries[name].recipe,
             plan.manifest.document.output.image_format,
             images=made,
-            seconds=sum(receipt.timing["seconds"] for receipt in receipts),
+            seconds=sum(receipt.timing["seconds"] for receipt in receipts) / share,
             stored=sum(receipt.size for receipt in receipts),
         )

@@ -1,15 +1,16 @@
 """An entry of a plan with its model loaded and its environment pinned."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.diffusion.maker import ImageMaker
+from synthgen.diffusion.sampler_settings import measured_batch_size
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest import Output
-from synthgen.plan.sample import Recipe
+from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs import run_folder
 from synthgen.runs.receipts import Ledger
 from synthgen.runs.start_images import StartImages
@@ -30,8 +31,9 @@ class LoadedEntry:
 
 
 def load_entry(
-    plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, start_images: StartImages
-) -> LoadedEntry:
+    plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, start_images: StartImages,
+    sample: Sample | None = None,
+) -> LoadedEntry:  # fmt: skip
     """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
     Args:
@@ -41,14 +43,24 @@ def load_entry(
         request: What the user asks of the environment.
         output: How images are stored.
         start_images: Reads the images that samples start from.
+        sample: One of the samples at hand, what it starts from read, by which the batch is measured where that is left
+            to us; ``None`` for a batch by rule.
 
     Raises:
         PlanMismatchError: The request is another than the run was begun with.
         UnavailableError: What was asked for can't be had on this device.
+        OutOfMemoryError: Not one image fits.
     """
-    wanted = run_folder.apply_pin(run_folder.pinned(root, plan.name), request)
+    begun = run_folder.pinned(root, plan.name)
+    wanted = run_folder.apply_pin(begun, request)
     environment = strategies.environment(recipe, wanted, plan.shard_samples)
-    environment = dataclasses.replace(environment, adapters=run_folder.weights_of(plan, root))
+    environment = replace(environment, adapters=run_folder.weights_of(plan, root))
+    strategy, located = strategies.strategy(recipe.strategy), run_folder.located(recipe, root)
+    if begun is None and wanted.batch_size is None and sample and devices.measures_batch(environment.device):
+        own = replace(sample, recipe=located)
+        maker = strategy.maker(located, environment, start_images)
+        batch_size = measured_batch_size(located, environment, maker, own, plan.shard_samples)
+        environment = replace(environment, batch_size=batch_size)
     environment = run_folder.pin(root, plan.name, environment)
     run_folder.apply_pin(environment, request)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest_of)
@@ -58,6 +70,6 @@ def load_entry(
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategies.strategy(recipe.strategy).maker(run_folder.located(recipe, root), environment, start_images),
+        maker=strategy.maker(located, environment, start_images),
         encoding=Encoding(output.image_format, output.quality or 95),
     )

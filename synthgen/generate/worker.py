@@ -13,20 +13,21 @@ from pathlib import Path
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
+from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
 from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
-from synthgen.runs.receipts import Receipt, finished_shards
+from synthgen.runs.receipts import finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
 _ENCODERS = 2
 _SHARDS_IN_FLIGHT = 2
-_STOPPED = "stopped by a signal; run the same command again to go on"
 _log = logging.getLogger(__name__)
 
 
@@ -67,36 +68,57 @@ def never_stop() -> bool:
 
 @dataclass
 class ShardMaker:
-    """Makes shards: a stream of shard numbers in, a stream of receipts out.
+    """Makes shards: a stream of shard numbers in, a stream of what became of them out, in any order.
 
     While a shard is being denoised, the images of the one before are encoded, hashed and written by a few threads, and
-    those that the next one starts from are read.
+    those that the next one starts from are read. A shard that another process is at is left for last, and waited for.
+
+    Attributes:
+        plan: The plan.
+        root: The run's folder.
+        request: What was asked of the device.
+        stop: Whether to stop, asked before each batch.
+        mark: What :func:`~synthgen.generate.claims.marked` gave, where this may work on another machine.
     """
 
     plan: Plan
     root: Path
     request: DeviceRequest
     stop: Callable[[], bool] = never_stop
+    mark: str = ""
     _loaded: LoadedEntry | None = field(default=None, init=False, repr=False)
 
-    def __call__(self, refs: Iterable[ShardRef]) -> Iterator[Receipt]:
-        """Make shards; yields each receipt once its shard is committed."""
-        waiting: deque[Future[Receipt]] = deque()
+    def __call__(self, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
+        """Make shards; yields each once it is committed."""
+        if self.mark:
+            check_mark(self.root, self.mark)
+        claims = ShardClaims(self.plan, self.root, self.stop)
+        try:
+            yield from self._make_all(claims, refs)
+            while claims.busy:  # only now that nobody waits for a shard of ours
+                yield from self._make_all(claims, claims.wait())
+        finally:
+            claims.release_all()
+
+    def _make_all(self, claims: ShardClaims, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
+        waiting: deque[Future[MadeShard]] = deque()
         with (
             ThreadPoolExecutor(1) as reader,
             ThreadPoolExecutor(_ENCODERS) as encoders,
             ThreadPoolExecutor(1) as committer,
         ):
             try:
-                for ref, fetched in self._ahead(refs, reader):
+                for ref, fetched in self._ahead(claims.take(refs), reader):
                     fetched.result()
-                    waiting.append(self._start(ref, encoders, committer))
+                    waiting.append(self._start(ref, encoders, committer, claims))
                     while len(waiting) >= _SHARDS_IN_FLIGHT or (waiting and waiting[0].done()):
                         yield waiting.popleft().result()
+                    yield from claims.made_elsewhere()
             except StoppedError:
                 yield from (future.result() for future in waiting)
                 raise
             yield from (future.result() for future in waiting)
+        yield from claims.made_elsewhere()
 
     def _ahead(self, refs: Iterable[ShardRef], reader: ThreadPoolExecutor) -> Iterator[tuple[ShardRef, Future[None]]]:
         """Each shard, and the reading of the images that it starts from, begun while the shard before is made."""
@@ -115,8 +137,10 @@ class ShardMaker:
         """Reads the images that samples start from."""
         return of_run(self.plan, self.root)
 
-    def _start(self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor) -> Future[Receipt]:
-        """The receipt to come of one shard, whose images are made here; the rest is left to the threads."""
+    def _start(
+        self, ref: ShardRef, encoders: ThreadPoolExecutor, committer: ThreadPoolExecutor, claims: ShardClaims
+    ) -> Future[MadeShard]:
+        """What is to come of one shard, whose images are made here; the rest is left to the threads."""
         entry = self._entry(ref)
         batch_size = entry.ledger.batch_size(ref.number) or entry.environment.batch_size
         while True:
@@ -129,7 +153,14 @@ class ShardMaker:
         entry.started += 1
         environment = dataclasses.replace(entry.environment, batch_size=batch_size)
         seconds = time.perf_counter() - began
-        return committer.submit(commit, entry, ref.number, files, environment, seconds)
+
+        def finish() -> MadeShard:
+            try:
+                return MadeShard(ref, commit(entry, ref.number, files, environment, seconds))
+            finally:
+                claims.release(ref)
+
+        return committer.submit(finish)
 
     def _make_shard(
         self, entry: LoadedEntry, number: int, batch_size: int, encoders: ThreadPoolExecutor
@@ -153,7 +184,7 @@ class ShardMaker:
 
     def _make_batch(self, maker: ImageMaker, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
         if self.stop():
-            raise StoppedError(_STOPPED)
+            raise StoppedError(STOPPED)
         made = maker(samples, precise=precise)
         check_made(made, samples)
         return made
@@ -164,6 +195,7 @@ class ShardMaker:
         recipe = plan.sample(plan.places_of(ref.number)[0]).recipe
         if self._loaded is None or (self._loaded.plan.name, self._loaded.recipe.adapter) != (ref.entry, recipe.adapter):
             self._loaded = None  # its model is let go of before the next is read
+            ready = (one for one in plan.shard(ref.number) if self.start_images.has(one))
             self._loaded = load_entry(
                 plan,
                 recipe,
@@ -171,13 +203,14 @@ class ShardMaker:
                 request=self.request,
                 output=self.plan.manifest.document.output,
                 start_images=self.start_images,
+                sample=next(ready, None),
             )
         return self._loaded
 
     def _with_half_the_batch(self, entry: LoadedEntry, batch_size: int, error: OutOfMemoryError) -> int:
         """Half the batch, where its size was left to us; said in the log and in the receipt."""
         if self.request.batch_size is not None or batch_size == 1:
-            raise OutOfMemoryError(f"{error}; use a smaller --batch-size or --batch-size auto")
+            raise OutOfMemoryError(f"{error}; {what_to_set(entry.recipe, entry.environment, batch_size)}")
         half = batch_size // 2
         _log.warning("no memory for a batch of %d, going on with %d", batch_size, half)
         smaller = min(half, entry.environment.batch_size)

@@ -68,8 +68,8 @@ def pack(
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     private = pack.identifiers == pseudonyms.PSEUDONYM
-    if private and replace and dataset_folder.is_dataset(out):
-        pseudonyms.warn_of_lost_salt(run, out)
+    if private and dataset_folder.is_dataset(out):
+        pseudonyms.check_salt(run, out, replace=replace)
     names = pseudonyms.of_run(run) if private else None
     text = found.plan.manifest.text
     manifest = published(text, private=private, renamed=names is not None)

@@ -14,6 +14,23 @@ _DRAWN = "phantom"  # the source whose images are of nobody
 _WITHHELD = "withheld"
 # A path from the root, from a home, from a drive or a share, or out of the manifest's own folder.
 _ELSEWHERE = re.compile(r"(?i)/|~|file:|[a-z]:[\\/]|\\\\|(?:.*[\\/])?\.\.(?:[\\/]|$)")
+# What describes the data and names no place: columns and values, Hub ids, and addresses of what everyone can fetch.
+_DESCRIBING = frozenset(
+    (
+        "source",
+        "columns",
+        "labels",
+        "skin_tones",
+        "splits",
+        "license",
+        "dataset",
+        "name",
+        "revision",
+        "hub_split",
+        "fetch",
+    )
+)
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _PLAIN = frozenset({"yes", "no", "true", "false", "on", "off", "1", "0"})  # answers, which name nobody
 
 
@@ -23,10 +40,11 @@ def published(text: str, *, private: bool, renamed: bool) -> str:
     Args:
         text: The manifest.
         private: Whether paths of real images and the values that rows were chosen by are withheld.
-        renamed: Whether names of real images are; so are comments then, in which they may stand.
+        renamed: Whether names of real images are; so are comments then, in which they may stand, and places within the
+            manifest's own folder.
     """
     document = yaml_documents.parse(text, layout.MANIFEST) | {"prompts": layout.PROMPTS}
-    if private and (kept := _without_persons(document)) != document:
+    if private and (kept := _without_persons(document, renamed=renamed)) != document:
         return _written(kept)
     return _written(document) if renamed else _repointed(text, document)
 
@@ -47,11 +65,13 @@ def _written(document: Mapping[str, Any]) -> str:
     return str(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
 
 
-def _without_persons(document: Mapping[str, Any]) -> dict[str, Any]:
+def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str, Any]:
     real = document.get("real")
     if not isinstance(real, dict) or real.get("source") == _DRAWN:
         return dict(document)
-    kept = {name: _without_paths(value) for name, value in real.items()}
+    from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
+    described = _DESCRIBING | ({"path"} if from_hub else frozenset())
+    kept = {name: value if name in described else _without_paths(value, every=renamed) for name, value in real.items()}
     if isinstance(real.get("where"), dict):
         kept["where"] = {column: _answers(values) for column, values in real["where"].items()}
     return {**document, "real": kept}
@@ -62,12 +82,14 @@ def _answers(values: Any) -> Any:
     return values if plain else [_WITHHELD]
 
 
-def _without_paths(value: Any) -> Any:
+def _without_paths(value: Any, *, every: bool) -> Any:
+    """A value without texts that are paths elsewhere, or, of ``every``, without any text but an address of the web."""
     match value:
         case str():
-            return _WITHHELD if _ELSEWHERE.match(value) else value
+            hidden = _ELSEWHERE.match(value) or (every and not value.startswith(("https://", "http://")))
+            return _WITHHELD if hidden else value
         case list():
-            return [_without_paths(one) for one in value]
+            return [_without_paths(one, every=every) for one in value]
         case dict():
-            return {name: _without_paths(one) for name, one in value.items()}
+            return {name: _without_paths(one, every=every) for name, one in value.items()}
     return value

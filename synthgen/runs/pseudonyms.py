@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from synthgen.core import atomic
-from synthgen.errors import DamagedError, Fault, InputError
+from synthgen.errors import DamagedError, Fault, InputError, PlanMismatchError
 from synthgen.plan import Plan
 from synthgen.plan.source_names import Pseudonyms, SourceNames, is_pseudonym, mark_of
 from synthgen.runs import run_file
@@ -123,13 +123,21 @@ def _beside(dataset: Dataset) -> Path | None:
     return work if own else None
 
 
-def warn_of_lost_salt(run: Run, dataset: Path) -> None:
-    """Say of a dataset that is about to be replaced that its pseudonyms are of a salt which the run has lost."""
+def check_salt(run: Run, dataset: Path, *, replace: bool) -> None:
+    """Refuse to make another salt for a run that has lost that of a dataset, or say so where it is to be replaced.
+
+    Raises:
+        PlanMismatchError: It has, and the dataset is not to be replaced.
+        DamagedError: The file of the salt holds something else.
+    """
     held = Dataset(dataset, run.extensions)
-    if is_pseudonymous(held) and _salt(run.root) is None:
-        _log.warning(
-            "%s: its salt is gone, so images and groups get other pseudonyms than %s has", run.root / FILE, dataset
-        )
+    if not is_pseudonymous(held) or _salt(run.root) is not None:
+        return
+    path = run.root / FILE
+    if not replace:
+        said = f"{path}: the salt of the pseudonyms in {dataset} is gone; put the file back, or use another --out"
+        raise PlanMismatchError(Fault(said, path=str(path), kind="not_found"))
+    _log.warning("%s: the salt is gone, so images and groups get other pseudonyms than %s has", path, dataset)
 
 
 def _salt(root: Path) -> str | None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from synthgen.core import atomic, seal
+from synthgen.core import atomic, locks, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError
 from synthgen.plan import EntryPlan, Plan, ShardRef
@@ -133,6 +133,17 @@ class Ledger:
         """Remove what processes of this host left half written when they died."""
         for folder in (self._scratch, self._folder, *self._folder.glob("[0-9]*/")):
             atomic.sweep(folder)
+        for path in self._scratch.glob(f"{self.entry}-*.lock"):
+            if release := locks.claim(path):
+                release()
+
+    def claim(self, number: int) -> Callable[[], None] | None:
+        """Let other processes leave a shard to this one; what lets go of it, or ``None`` where another has it.
+
+        It spares work and guards nothing: two that make one shard all the same write the same bytes.
+        """
+        _make(self._scratch)
+        return locks.claim(self._scratch / f"{self.entry}-{number:05d}.lock")
 
     def trusted(self, number: int) -> Receipt | None:
         """The receipt of a finished shard; ``None`` where the shard has to be made.
@@ -209,9 +220,7 @@ class Ledger:
         """
         path = self.tar(number)
         for folder in (path.parent, self._scratch):
-            if not folder.is_dir():
-                folder.mkdir(parents=True, exist_ok=True)
-                atomic.sync_folder(folder.parent)
+            _make(folder)
         scratch = self._scratch / f".{self.entry}-{number:05d}.tar.{atomic.owner()}"
         with scratch.open("wb") as file:
             write(file)
@@ -242,6 +251,12 @@ class Ledger:
             return Receipt.from_json(path.read_bytes()) if path.is_file() else None
         except (FileNotFoundError, ValueError):
             return None
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.sync_folder(folder.parent)
 
 
 @dataclass(frozen=True, slots=True)

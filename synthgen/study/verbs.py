@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
@@ -106,7 +106,7 @@ def generate(
     attention: str = "auto",
     batch_size: int | None = None,
     runner: str = "local",
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     shards: tuple[int | None, int | None] | None = None,
     array: tuple[int, int] | None = None,
     limit: int | None = None,
@@ -126,7 +126,9 @@ def generate(
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
         runner: ``local``, ``ray`` for many GPUs, or a plug-in.
-        workers: How many a runner starts; of Ray, one a GPU where left out.
+        workers: How many a runner starts: of ``local`` one where left out, and with ``auto`` what is fastest here, one
+            a GPU or core; of Ray, one a GPU. A script that asks for several runs what it does under
+            ``if __name__ == "__main__":``, since each of them imports it.
         shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
@@ -160,7 +162,7 @@ def top_up(
     attention: str = "auto",
     batch_size: int | None = None,
     runner: str = "local",
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -436,7 +438,7 @@ def run(
     attention: str = "auto",
     batch_size: int | None = None,
     runner: str = "local",
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -504,7 +506,9 @@ def _following(
     return Run(run.root, EXTENSIONS, run_folder.reserve(run.root, planned))
 
 
-def _runs_by(manifest: ManifestLike, base: str | os.PathLike[str] | None, runner: str, workers: int | None) -> Manifest:
+def _runs_by(
+    manifest: ManifestLike, base: str | os.PathLike[str] | None, runner: str, workers: int | str | None
+) -> Manifest:
     """The manifest, read, once it is sure that there is a runner of that name, among its own files too.
 
     Raises:
@@ -512,7 +516,8 @@ def _runs_by(manifest: ManifestLike, base: str | os.PathLike[str] | None, runner
     """
     from synthgen.generate import runners
 
-    counted("workers", workers)
+    if workers != "auto":
+        counted("workers", workers)
     read = _read(manifest, base)
     runners.runner(runner, read.plugins)
     return read

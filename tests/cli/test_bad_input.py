@@ -63,7 +63,7 @@ def test_bad_usage(arguments: list[str], fault: str, refused: Refused, tmp_path:
         (["--batch-size", "0"], "`0` is neither `auto` nor a whole number from 1 to 65536"),
         (["--batch-size", "2.5"], "`2.5` is neither `auto` nor a whole number from 1 to 65536"),
         (["--batch-size", "65537"], "`65537` is neither `auto` nor a whole number from 1 to 65536"),
-        (["--workers", "0"], "'--workers'"),
+        (["--workers", "0"], "`0` is neither `auto` nor a whole number from 1 on"),
         (["--device", "tpu"], "'tpu' is not one of"),
         (["--dtype", "int8"], "'int8' is not one of"),
         (["--attention", "flash"], "'flash' is not one of"),
@@ -93,7 +93,6 @@ def test_a_run_is_a_folder(refused: Refused, write_manifest: Any) -> None:
     [
         (["--runner", "nosuch"], "no runner `nosuch`; there are: local, ray"),
         (["--runner", "rey"], "no runner `rey`; did you mean `ray`?"),
-        (["--workers", "2"], "--workers 2: the local runner is one worker; use --runner ray"),
     ],
     ids=lambda value: "=".join(value) if isinstance(value, list) else "",
 )
@@ -128,7 +127,7 @@ def test_a_wish_that_was_refused_does_not_stick(
     refused: Refused, synthgen: Callable[..., Any], write_manifest: Any, tmp_path: Path
 ) -> None:
     """After a refused request the folder is still free for the next try, with another manifest too."""
-    refused("generate", write_manifest(), "--out", tmp_path / "run", "--workers", "2")
+    refused("generate", write_manifest(generate=TEXT2IMG), "--out", tmp_path / "run", "--dtype", "fp16")
     said = synthgen("generate", write_manifest(seed=8), "--out", tmp_path / "run")
     assert said.code == 0, said.err
 

@@ -162,6 +162,35 @@ def test_the_environment_names_what_computes() -> None:
     assert all(found.versions[name][0].isdigit() for name in ("synthgen", "numpy", "pillow"))
 
 
+def test_cuda_is_pinned_with_its_libraries_and_switches() -> None:
+    """Other kernels make other last bits; elsewhere there is nothing of the kind, and nothing is written of it."""
+    libraries = {"cuda": "12.8", "cudnn": "91002"}
+    found = decide(
+        replace(A100, libraries=libraries), DeviceRequest(), pixels=64, shard_samples=4, model_revision="r",
+        packages=devices.MODEL_PACKAGES,
+    )  # fmt: skip
+    assert set(found.versions) == {*devices.PACKAGES, *devices.MODEL_PACKAGES, *libraries}
+    assert found.versions["cudnn"] == "91002"
+    assert (found.flags["cudnn.deterministic"], found.flags["cuda.matmul.allow_tf32"]) == (True, False)
+    assert "flags" not in environment(CPU).to_dict()
+
+
+def test_torch_s_switches_are_what_a_run_pins() -> None:
+    """Whatever they were set to before; a run that pins none has torch's own defaults."""
+    import torch
+
+    devices.set_flags({name: not value for name, value in devices.CUDA_FLAGS.items()})
+    assert torch.backends.cudnn.benchmark
+    assert torch.backends.cuda.matmul.allow_tf32
+    devices.set_flags(devices.CUDA_FLAGS)
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cuda.matmul.allow_tf32
+    devices.set_flags({})
+    now = torch.backends.cudnn
+    assert (now.benchmark, now.deterministic, now.allow_tf32) == (False, False, True)
+    assert torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+
+
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is not installed is recorded as that."""
     monkeypatch.setattr(devices, "PACKAGES", ("numpy", "no-such-package-here"))

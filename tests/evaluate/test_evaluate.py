@@ -298,6 +298,18 @@ def test_planted_leaks_are_caught_end_to_end(drawn: ModuleType, prepared: Any) -
     assert job.design.excluded == {CHILD: 1, SEEN: 1}
 
 
+def test_a_dataset_of_pseudonyms_is_refused_without_its_run(
+    drawn: ModuleType, base: Path, extensions: Any, tmp_path: Path
+) -> None:
+    """Before anything is trained: nobody could tell what was made from a test image."""
+    given = drawn.write_dataset(tmp_path / "images", drawn.more_real(1))
+    said = json.loads((given / "provenance.json").read_text())
+    (given / "provenance.json").write_text(json.dumps(said | {"identifiers": "pseudonym"}))
+    read = manifest.read(drawn.write_manifest(base / f"{tmp_path.name}.yaml"), extensions)
+    with pytest.raises(InputError, match="--synthetic RUN"):
+        evaluate.prepare(read, tmp_path / "report", extensions, given=given)
+
+
 def test_shuffled_labels_are_not_said_to_help(drawn: ModuleType, prepared: Any) -> None:
     """Synthetic images whose labels were dealt round do harm, if anything."""
     images = drawn.more_real(12, says=("eczema", "nevus", "acne"))

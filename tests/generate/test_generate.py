@@ -436,12 +436,6 @@ def test_no_room_is_an_error_where_nothing_can_be_halved(
     assert not list(prepared.root.rglob("*.tar"))
 
 
-def test_more_workers_need_another_runner(make_plan: MakePlan, tmp_path: Path) -> None:
-    """The local runner refuses to be two."""
-    with pytest.raises(InputError, match="--runner ray"):
-        list(generate.generate(generate.prepare(make_plan(), tmp_path), workers=2))
-
-
 def test_what_reads_back_otherwise_is_not_committed(
     make_plan: MakePlan, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

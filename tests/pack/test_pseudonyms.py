@@ -19,8 +19,7 @@ from synthgen.evaluate.images import synthetic
 from synthgen.generate.reproduce import reproduce
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index, Source
-from synthgen.plan.sample import Record
-from synthgen.plan.source_names import Pseudonyms, SourceNames, is_pseudonym
+from synthgen.plan.source_names import is_pseudonym
 from synthgen.publish import persons, source_rows
 from synthgen.runs import dataset_folder, load_plan, pseudonyms, tar_samples
 from synthgen.runs.folders import Dataset, Run, open_folder
@@ -288,13 +287,17 @@ def test_a_salt_that_is_gone_or_another_is_said(
 
 
 def test_another_salt_is_another_dataset(copied: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What has other pseudonyms is refused with that reason, and said where it is replaced."""
+    """What has other pseudonyms is refused with that reason, and makes no salt; where it is replaced, that is said."""
     from synthgen import pack
 
-    (copied / "work/.pseudonyms").unlink()
+    salt = copied / "work/.pseudonyms"
+    salt.write_text("ab" * 32)
     with pytest.raises(PlanMismatchError, match="pseudonyms of another salt"):
         list(study.pack(copied / "work", copied / "dataset"))
-    (copied / "work/.pseudonyms").unlink()
+    salt.unlink()
+    with pytest.raises(PlanMismatchError, match=r"is gone; put the file back"):
+        list(study.pack(copied / "work", copied / "dataset"))
+    assert not salt.exists()
     list(pack.pack(study.open_run(copied / "work"), copied / "dataset", replace=True))
     assert "get other pseudonyms" in caplog.text
 
@@ -324,58 +327,3 @@ def test_an_image_that_the_run_has_no_more_is_damage(copied: Path, extensions: E
     assert {found.image(found._pseudonyms.image(one.id)) for one in index.sources} == {one.id for one in index.sources}
     with pytest.raises(DamagedError, match="source-0000000000000000"):
         found.image("source-0000000000000000")
-
-
-NAMES = SourceNames(frozenset({"psoriasis", "lichen-planus"}), images=20, groups=3)
-RECORD = Record(
-    key="first-psoriasis-20-000", entry="first", label="psoriasis", label_id=0, skin_tone="I",
-    skin_tone_scale="fitzpatrick", fitzpatrick=1, strategy="fake", prompt="", negative_prompt="",
-    attributes="{}", seed=5, attempt=0, model="", model_revision="", adapter="", scheduler="", num_inference_steps=0,
-    guidance_scale=0.0, strength=0.0, mask="", width=8, height=8, source_id="psoriasis-20", source_group="P. 7",
-    source_split="train", source_dataset="", source_license="", image_sha256="", generator="",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "stays"),
-    [
-        ("psoriasis-1-0000003", True),
-        ("images-lichen-planus-6-0000019", True),
-        ("psoriasis-1-0000003-2", True),
-        ("psoriasis-1-0000020", False),  # no running number of twenty
-        ("smith-1-0000003", False),  # no label
-        ("psoriasis-smith-1-0000003", False),
-        ("psoriasis-7-0000003", False),
-        ("psoriasis-1-0000003-19610304", False),
-        ("0000003", False),
-        ("1", False),
-        ("", True),
-    ],
-)
-def test_names_that_count_are_nobody_s(name: str, stays: bool) -> None:
-    """A label, a tone and a number below their count stay; whatever else is an image's or a group's goes."""
-    names = Pseudonyms("ab" * 32, NAMES)
-    assert (names.image(name) == name) == stays
-    assert is_pseudonym(names.image(name)) != stays
-
-
-def test_pseudonyms_follow_from_name_kind_and_salt() -> None:
-    """The known HMAC-SHA256 of RFC 2104, by the kind of the name; one salt's tell nothing of another's."""
-    import hashlib
-    import hmac
-
-    one, other = Pseudonyms("ab" * 32, NAMES), Pseudonyms("cd" * 32, NAMES)
-    assert one.image("x") == "source-" + hmac.new(b"\xab" * 32, b"source\0x", hashlib.sha256).hexdigest()[:16]
-    found = [one.image("x")[7:], one.group("x")[6:], one.mark, other.image("x")[7:], other.group("x")[6:], other.mark]
-    assert len(set(found)) == 6
-
-
-def test_a_record_whose_key_says_otherwise_is_damage() -> None:
-    """A name that stands in a key where no key has it would go out unseen."""
-    from dataclasses import replace
-
-    names = Pseudonyms("ab" * 32, NAMES)
-    assert names.record(RECORD).key == f"first-{names.image('psoriasis-20')}-000"
-    for wrong in ({"key": "first-x-psoriasis-20-000"}, {"attributes": '{"from": "zero-psoriasis-20-001"}'}):
-        with pytest.raises(DamagedError):
-            names.record(replace(RECORD, **wrong))

@@ -292,6 +292,15 @@ def test_an_environment_that_drifted_is_refused(run: Path, changes: dict[str, An
     assert tree(run) == before
 
 
+def test_what_earlier_runs_did_not_pin_is_no_drift(run: Path) -> None:
+    """A run goes on that was begun before packages, switches and a batch to make again were pinned."""
+    now = dataclasses.replace(
+        HERE, versions=HERE.versions | {"tokenizers": "1", "cudnn": "9"}, redo_batch_size=1,
+        flags={"cudnn.deterministic": True},
+    )  # fmt: skip
+    assert run_folder.pin(run, "fake", now) == HERE
+
+
 def test_every_drift_is_named(run: Path) -> None:
     """Three differences are three lines."""
     other = dataclasses.replace(HERE, device="cpu", model_revision="r2", versions=HERE.versions | {"numpy": "3"})

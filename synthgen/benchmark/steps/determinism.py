@@ -51,10 +51,12 @@ def _look(findings: Findings, asked: Asked, name: str, said: str) -> None:
     alone = pipeline.text2img(wanted[-1:]).pixels
     same = _same([alone[0]], [first[-1]])
     findings.figure(f"{said}: alone, in a batch of one", "same bytes" if same else "other last bits")
-    pipeline.text2img(wanted[:1], precise=True)
-    findings.check(f"{said}: after a batch in fp32", _same(pipeline.text2img(wanted).pixels, first))
+    with each(findings, f"{said}: after a batch in fp32"):
+        pipeline.text2img(wanted[:1], precise=True)
+        findings.check(f"{said}: after a batch in fp32", _same(pipeline.text2img(wanted).pixels, first))
     if asked.device == "cuda":
-        _beside_a_filler(findings, pipeline, wanted, first, said)
+        with each(findings, f"{said}: on a card that is nearly full"):
+            _beside_a_filler(findings, pipeline, wanted, first, said)
     del pipeline
     release(asked.device)
     if name in ("bundled", "sd15"):

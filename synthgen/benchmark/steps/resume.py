@@ -22,27 +22,33 @@ def run(findings: Findings, asked: Asked) -> None:
     whole, killed = asked.scratch / "whole", asked.scratch / "killed"
     with each(findings, "a run"):
         made = command("generate", manifest, "--out", whole, "--device", asked.device)
-        findings.check("a run ends well", made.returncode == 0, made.stderr[-200:])
+        findings.check("a run ends well", made.returncode == 0, fault(made))
         shards = _shards(killed, process := _begin("generate", manifest, "--out", killed, "--device", asked.device))
         findings.figure("work shards there when it was killed", shards)
         findings.check("it was killed", process.returncode == -signal.SIGKILL, f"exit {process.returncode}",
                        otherwise="warn")  # fmt: skip
         again = command("generate", manifest, "--out", killed, "--device", asked.device)
-        findings.check("it goes on", again.returncode == 0, again.stderr[-200:])
+        findings.check("it goes on", again.returncode == 0, fault(again))
         same = _tars(whole) == _tars(killed) != {}
         findings.check("its tars are those of the unbroken run", same, f"{len(_tars(killed))} tars")
         verified = command("verify", killed)
-        findings.check("verify", verified.returncode == 0, verified.stderr[-200:])
+        findings.check("verify", verified.returncode == 0, fault(verified))
         keys = _keys(killed)
         for key in (keys[0], keys[-1]):
-            done = command("reproduce", killed, key)
-            findings.check(f"reproduce {key}", done.returncode == 0 and "identical" in done.stdout, done.stdout[-200:])
+            done = command("reproduce", killed, key, "--out", asked.scratch / f"{key}.png")
+            same = done.returncode == 0 and "identical" in done.stdout
+            findings.check(f"reproduce {key}", same, "" if same else (done.stdout + done.stderr)[-200:])
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a command of synthgen's to its end."""
     words = [sys.executable, "-m", "synthgen", *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def fault(done: subprocess.CompletedProcess[str]) -> str:
+    """The end of what a command said, where it did not end well."""
+    return done.stderr[-200:] if done.returncode else ""
 
 
 def _begin(*arguments: object) -> subprocess.Popen[bytes]:

@@ -3,7 +3,7 @@
 from synthgen.diffusion.pipelines.families import Family, family, family_of, matches_flow
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
-from synthgen.diffusion.pipelines.loaded_model import load, release, release_from_gpu
+from synthgen.diffusion.pipelines.loaded_model import load, loaded, release, release_from_gpu
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
     Task,
@@ -15,6 +15,7 @@ from synthgen.diffusion.pipelines.loading import (
     pipeline_class,
     resolve,
 )
+from synthgen.diffusion.pipelines.measured_memory import MeasuredMemory, measure
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
@@ -25,6 +26,7 @@ __all__ = [
     "DISTILLED",
     "SCHEDULERS",
     "Family",
+    "MeasuredMemory",
     "Pipeline",
     "Task",
     "UnreachableError",
@@ -39,7 +41,9 @@ __all__ = [
     "load",
     "load_adapter",
     "load_diffusers",
+    "loaded",
     "matches_flow",
+    "measure",
     "part_revision",
     "pipeline_class",
     "reads_mask",

@@ -63,6 +63,8 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     import torch
 
     torch.set_num_threads(environment.threads)
+    if environment.device == "cuda":
+        devices.set_flags(environment.flags)
     key = _Key(
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
         environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
@@ -81,6 +83,11 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         reason = one_line(error)[:300]
         what = f"model {recipe.made_with}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
+
+
+def loaded(task: Task, environment: Environment) -> Pipeline | None:
+    """The pipeline that was loaded last for a task in an environment; ``None`` where none is alive."""
+    return _alive.pipelines.get((task, environment.redo_batch_size > 0))
 
 
 def release() -> None:

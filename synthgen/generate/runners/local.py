@@ -1,12 +1,19 @@
-"""One worker in this process, shard after shard."""
+"""Workers on this machine: one in this process, or several in processes of their own, a GPU each where there are GPUs.
 
+Several need no GPU: on a CPU, processes of one thread are faster than one process of several threads.
+"""
+
+import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from synthgen.errors import InputError, StoppedError
+from synthgen.core import devices, worker_processes
+from synthgen.errors import StoppedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -15,18 +22,25 @@ def run(
     workers: int | None,
     stop: Callable[[], bool],
 ) -> Iterator[Result]:
-    """Work through the items here.
+    """Work through the items here, or in so many processes, each with a copy of the work.
 
     Raises:
-        InputError: More than one worker was asked for.
+        LostWorkError: Items ended every process that tried them; all others are done by then.
         StoppedError: ``stop`` said so before the end.
     """
-    if workers not in (None, 1):
-        raise InputError(
-            f"--workers {workers}: the local runner is one worker; use --runner ray, "
-            "or start several processes with --array I/N"
-        )
-    yield from work(_until(items, stop))
+    count = min(workers or 1, len(items))
+    if (workers or 1) == 1:
+        yield from work(_until(items, stop))
+    elif count:
+        yield from worker_processes.run(work, items, places(count, devices.gpus()), stop)
+
+
+def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    """The environment variables of each worker: its GPU, in turns, and its part of the machine's cores."""
+    if gpus and workers > len(gpus):
+        _log.warning("%d workers take turns on %d GPUs; a --batch-size leaves room for each", workers, len(gpus))
+    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, devices.cores() // workers))}
+    return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}) for number in range(workers)]
 
 
 def _until(items: Sequence[Item], stop: Callable[[], bool]) -> Iterator[Item]:

@@ -5,10 +5,13 @@ Actors that die are restarted, and what they were at is tried again, by Ray itse
 task that fails for good; here the others are finished first.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from synthgen.errors import StoppedError, SynthgenError, UnavailableError, one_line
+from synthgen.core import worker_log
+from synthgen.core.worker_log import Once
+from synthgen.errors import LostWorkError, StoppedError, SynthgenError, UnavailableError, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,15 +22,18 @@ _RETRIES = 2  # so an item that ends three workers is given up
 class _Actor:
     """Holds one copy of the work, so that a model is loaded once an actor."""
 
-    def __init__(self, work: Callable[[Iterable[Any]], Iterator[Any]]) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Iterable[Any]], Iterator[Any]], level: int) -> None:
+        self._work, self._said = work, list[logging.LogRecord]()
+        worker_log.forward(self._said.append, level)
 
     def ready(self) -> None:
         """Answer: an actor that has no place in the cluster yet does not, and is given nothing to do."""
 
-    def do(self, items: Sequence[Any]) -> list[Any]:
-        """Work through a few items."""
-        return list(self._work(items))
+    def do(self, items: Sequence[Any]) -> tuple[list[Any], list[logging.LogRecord]]:
+        """Work through a few items; gives their results, and what was logged meanwhile."""
+        results = list(self._work(items))
+        said, self._said[:] = list(self._said), []
+        return results, said
 
 
 def run(
@@ -37,6 +43,8 @@ def run(
     stop: Callable[[], bool],
 ) -> Iterator[Result]:
     """Hand items to actors one at a time; images never travel, only items and what is said of them.
+
+    What actors log is shown here, each thing once, whatever machine it comes from.
 
     A cluster is found through ``RAY_ADDRESS``; without one, Ray starts on this machine. Without ``workers``, there is
     an actor for each GPU of the cluster, or a single one where it has none. More workers than GPUs share them.
@@ -57,8 +65,8 @@ def run(
         gpus = int(ray.cluster_resources().get("GPU", 0))
         count = min(workers or max(1, gpus), len(items))
         kind = ray.remote(num_gpus=gpu_share(count, gpus), max_restarts=-1, max_task_retries=_RETRIES)(_Actor)
-        handle = ray.put(work)
-        yield from _drive(ray, [kind.remote(handle) for _ in range(count)], list(reversed(items)), stop)
+        handle, level = ray.put(work), logging.getLogger("synthgen").getEffectiveLevel()
+        yield from _drive(ray, [kind.remote(handle, level) for _ in range(count)], list(reversed(items)), stop)
     finally:
         if started:
             ray.shutdown()
@@ -77,7 +85,7 @@ def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool
     from ray.exceptions import RayActorError
 
     busy: dict[Any, tuple[Any, Any]] = {actor.ready.remote(): (actor, None) for actor in actors}
-    idle, deadly = list[Any](), list[Any]()
+    idle, deadly, once = list[Any](), list[Any](), Once()
     while todo or any(item is not None for _, item in busy.values()):
         if stop():
             raise StoppedError("stopped by a signal; run the same command again to go on")
@@ -94,11 +102,15 @@ def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool
                     raise SynthgenError(f"a worker can't start: {one_line(error)}") from None
                 deadly.append(item)
             else:
-                yield from results or ()
+                if item is not None:
+                    for record in results[1]:
+                        once.record(record)
+                    yield from results[0]
             idle.append(actor)
     if deadly:
         named = ", ".join(map(str, deadly[:3])) + (", ..." if len(deadly) > 3 else "")
-        raise SynthgenError(
+        raise LostWorkError(
             f"{len(deadly)} work shards ended every worker that tried them, {_RETRIES + 1} times each ({named}); is "
-            "there memory enough? Everything else is done; run the same command again to try them once more"
+            "there memory enough? Everything else is done; run the same command again to try them once more",
+            items=tuple(deadly),
         )

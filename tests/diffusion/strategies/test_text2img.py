@@ -238,7 +238,7 @@ def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) ->
     pinned = Environment(**receipt.environment)
     assert (pinned.device, pinned.dtype, pinned.attention, pinned.batch_size) == ("cpu", "float32", "sdpa", 4)
     assert pinned.model_revision.startswith("sha256:")
-    assert set(devices.PACKAGES) == set(pinned.versions)
+    assert {*devices.PACKAGES, *devices.MODEL_PACKAGES} == set(pinned.versions)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The Ray runner hands out shards and gives back receipts, and its run is the one that a single process makes."""
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ class Double:
     def __call__(self, items: Iterable[int]) -> Iterator[int]:
         """Double each item."""
         for item in items:
+            logging.getLogger("synthgen.test").warning("careful")
             if item == 13:
                 raise InputError("13 is unlucky")
             yield 2 * item
@@ -52,9 +54,14 @@ def test_ray_makes_what_one_process_makes(
 
 
 @pytest.mark.slow
-def test_a_cluster_that_was_there_stays(cluster: Any) -> None:
-    """Who had Ray running before still has it afterwards; without `workers` and GPUs there is one actor."""
-    assert sorted(runner.run(Double(), [1, 2, 3], None, lambda: False)) == [2, 4, 6]
+def test_a_cluster_that_was_there_stays(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Who had Ray running before still has it afterwards; without `workers` and GPUs there is one actor.
+
+    What it logs at each item is seen here, once.
+    """
+    with caplog.at_level(logging.WARNING):
+        assert sorted(runner.run(Double(), [1, 2, 3], None, lambda: False)) == [2, 4, 6]
+    assert [record.getMessage() for record in caplog.records].count("careful") == 1
     assert cluster.is_initialized()
 
 
