@@ -38,8 +38,12 @@ def read(root: Path) -> tuple[Round, ...]:
 
 def add(root: Path, more: Round) -> None:
     """Add a round to a run, durably."""
-    rounds = [*read(root), more]
-    atomic.write(root / FILE, json.dumps({"format": _FORMAT, "rounds": plain(rounds)}, indent=1).encode())
+    atomic.write(root / FILE, to_json([*read(root), more]))
+
+
+def to_json(rounds: Iterable[Round]) -> bytes:
+    """The file of some rounds; the same rounds give the same bytes."""
+    return json.dumps({"format": _FORMAT, "rounds": plain(rounds)}, indent=1).encode()
 
 
 def plain(rounds: Iterable[Round]) -> list[dict[str, list[list[Any]]]]:

@@ -11,7 +11,7 @@ from synthgen.core import adapter_folder, checksums, seal, table_file
 from synthgen.core.hashing import sha256_file
 from synthgen.core.plugins import text_sha256
 from synthgen.errors import DamagedError
-from synthgen.plan import Plan, real_index
+from synthgen.plan import Plan, real_index, top_ups
 from synthgen.plan.manifest import plugin_files
 from synthgen.plan.real_index import Index
 from synthgen.runs import run_file, verdicts
@@ -28,6 +28,8 @@ def of_run(root: Path, plan: Plan) -> Iterator[Damage]:
     """What is damaged of a run beside its work shards."""
     again = f"run `synthgen curate {root}` again"
     yield from _index(root)
+    if plan.rounds and (root / top_ups.FILE).read_bytes() != top_ups.to_json(plan.rounds):
+        yield top_ups.FILE, f"{seal.CHANGED}; put back a copy: what it says is still read, and is right"
     yield from _listed(root, again)
     if run_file.is_sealed(root) and (root / verdicts.FILE).exists() and not (root / checksums.FILE).exists():
         yield checksums.FILE, f"is gone, or `curate` was stopped; {again}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthgen.benchmark.findings import Findings
-from synthgen.benchmark.steps import STEPS, memory
+from synthgen.benchmark.steps import STEPS, memory, out_of_memory
 from synthgen.benchmark.workload import Asked, each, loaded, samples, settings_of
 from synthgen.errors import OutOfMemoryError, UnavailableError
 
@@ -41,6 +41,16 @@ def test_a_step_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert figures["SD 1.5: a step, for each image"] > 0
     assert figures["SD 1.5: decoding an image"] > 0
     assert not [check for check in findings.checks if check["status"] == "failed"]
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_refused_is_halved_here(tmp_path: Path) -> None:
+    """In a scratch folder that holds what the benchmark itself keeps there."""
+    (tmp_path / ".stdout").write_text("noise")
+    findings = Findings("out_of_memory", lambda _: None)
+    out_of_memory.run(findings, Asked("cpu", True, tmp_path, 60.0))
+    found = {check["name"]: check["status"] for check in findings.checks}
+    assert (found["every image is made"], found["the batch is halved"]) == ("ok", "ok")
 
 
 @pytest.mark.slow

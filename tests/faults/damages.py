@@ -3,7 +3,7 @@
 import json
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,20 +118,20 @@ DAMAGES: Mapping[str, Callable[[bytes, random.Random, bytes], Bytes]] = {
 }
 
 
-def cases(targets: Sequence[Target], seed: int, number: int) -> Iterator[Case]:
-    """So many damages, every kind of file and of damage in turn; each is undone before the next.
+def cases(targets: Sequence[Target], seed: int, numbers: Iterable[int]) -> Iterator[Case]:
+    """Damages, every kind of file and of damage in turn; each is undone before the next.
 
     Args:
         targets: The files, of a study that is whole.
         seed: Decides which file of a kind, where, and how.
-        number: How many.
+        numbers: Which, from 0 on; the same number is the same damage.
     """
     kinds: dict[str, list[Target]] = {}
     for one in targets:
         kinds.setdefault(one.kind, []).append(one)
     kept = {folder: _Kept(folder) for folder in dict.fromkeys(one.folder for one in targets)}
     turns = [(kind, name) for kind in kinds for name in DAMAGES]
-    for place in range(number):
+    for place in numbers:
         kind, name = turns[place % len(turns)]
         rng = random.Random(f"{seed}-{place}")
         found = _one(kinds[kind], kind, name, rng, kept)

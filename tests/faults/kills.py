@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import specimen
@@ -45,8 +46,8 @@ class Episode:
 
 def _manifest(root: Path, more: int = 0) -> Path:
     entries = [dict(one) for one in specimen.MANIFEST["generate"]]
-    entries[0] |= {"per_cell": 4 + more, "settings": _SLOWER}
-    return specimen.write_manifest(root, generate=entries)
+    entries[0] |= {"per_cell": 2 + more, "settings": _SLOWER}
+    return specimen.write_manifest(root, generate=entries, curate=specimen.MANIFEST["curate"] | {"quota": 4})
 
 
 def _pack(name: str) -> Verb:
@@ -56,13 +57,18 @@ def _pack(name: str) -> Verb:
 # In the order that a study uses them: each begins with what those before it leave.
 VERBS: Mapping[str, Verb] = {
     "generate": lambda root: study.generate(_manifest(root), root / "work").result(),
-    "curate": lambda root: study.curate(root / "work").result(),
-    "generate --top-up": lambda root: study.top_up(_manifest(root), root / "work").result(),
     "generate, grown": lambda root: study.generate(_manifest(root, 2), root / "work").result(),
-    "curate again": lambda root: study.curate(root / "work").result(),
+    "curate": lambda root: study.curate(root / "work").result(),
+    "generate --top-up": lambda root: study.top_up(_manifest(root, 2), root / "work").result(),
     **{f"pack {name}": _pack(name) for name in specimen.FORMATS},
     "preview": lambda root: study.preview(root / "work", root / "page.html"),
 }
+
+
+IMPORTED = (
+    "datasets", "huggingface_hub", "jinja2", "matplotlib.backends.backend_agg", "matplotlib.figure", "pyarrow.parquet",
+    "synthgen.curate.fidelity", "synthgen.pack", "synthgen.preview", "webdataset",
+)  # fmt: skip
 
 
 def episodes(root: Path, seed: int, seconds: float) -> Iterator[Episode]:
@@ -71,9 +77,11 @@ def episodes(root: Path, seed: int, seconds: float) -> Iterator[Episode]:
     Args:
         root: An empty folder.
         seed: Decides when each is killed.
-        seconds: When to begin no further one.
+        seconds: When to begin no further one, from the first one on.
     """
-    end, at, kept = time.monotonic() + seconds, root / "study", root / "before"
+    for name in IMPORTED:  # once, and not in each fork
+        import_module(name)
+    at, kept = root / "study", root / "before"
     at.mkdir()
     before, took, whole = dict[str, Path](), dict[str, float](), dict[str, dict[str, bytes]]()
     for verb, call in VERBS.items():
@@ -83,7 +91,7 @@ def episodes(root: Path, seed: int, seconds: float) -> Iterator[Episode]:
         if (code := _wait(_start(call, at), _LONGEST)) != 0:
             raise RuntimeError(f"{verb}: exit {code} where nothing was killed")
         took[verb], whole[verb] = time.monotonic() - began, contents(at)
-    number = 0
+    end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         verb = list(VERBS)[number % len(VERBS)]
         shutil.rmtree(at)

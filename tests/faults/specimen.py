@@ -22,14 +22,14 @@ MANIFEST: dict[str, Any] = {
     "seed": 11,
     "labels": {"psoriasis": "psoriasis", "melanoma": "melanoma"},
     "skin_tones": {"scale": "fitzpatrick", "values": [1, 3, 5]},
-    "real": {"source": "phantom", "count": 18, "seed": 1, "site": "b"},
+    "real": {"source": "phantom", "count": 12, "seed": 1, "site": "b"},
     "plugins": {"scorers": {"bright": "bright.py"}},
     "generate": [
-        {"name": "text", "strategy": "fake", "per_cell": 4, "settings": {"height": 16, "width": 16}},
+        {"name": "text", "strategy": "fake", "per_cell": 2, "settings": {"height": 16, "width": 16}},
         {"name": "over", "strategy": "fake", "per_source": 1, "settings": {"height": 16, "width": 16}},
     ],
     "output": {"image_format": "png", "shard_samples": 8},
-    "curate": {"scorers": {"fake": {}, "bright": {}}, "keep": ["fake.chance < 0.6", "bright.mean >= 0"], "quota": 4},
+    "curate": {"scorers": {"fake": {}, "bright": {}}, "keep": ["fake.chance < 0.6", "bright.mean >= 0"], "quota": 2},
     "publish": {"license": "openrail"},
 }
 SCORER = '''"""How bright an image is."""

@@ -22,11 +22,11 @@ def run(findings: Findings, asked: Asked) -> None:
     content = document(2 if asked.reduced else 11, 12 if asked.reduced else 66, num_inference_steps=1, height=side,
                        width=side)  # fmt: skip
     with each(findings, "a batch too large"):
-        plan = plan_of(content)
-        job = prepare(plan, asked.scratch)
+        plan, root = plan_of(content), asked.scratch / "run"
+        job = prepare(plan, root)
         entry = plan.entries["text"]
         first = text2img.environment(entry.recipe, DeviceRequest(asked.device), entry.samples)
-        run_folder.pin(asked.scratch, "text", dataclasses.replace(first, batch_size=entry.samples))
+        run_folder.pin(root, "text", dataclasses.replace(first, batch_size=entry.samples))
         with _little_memory(asked, entry.recipe, first):
             receipts = list(generate(job, DeviceRequest(asked.device)))
         made = sum(receipt.count for receipt in receipts)

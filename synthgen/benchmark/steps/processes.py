@@ -13,7 +13,7 @@ from synthgen.benchmark.workload import Asked, document, each
 
 
 def run(findings: Findings, asked: Asked) -> None:
-    """Make one run by one process, by two parts of a job array at once, and by Ray where it is installed."""
+    """Make one run by one process, by two parts of a job array, by two workers, and by Ray where it is installed."""
     manifest = asked.scratch / "manifest.yaml"
     content = document(1 if asked.reduced else 8, 3 if asked.reduced else 12, num_inference_steps=4)
     manifest.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -35,6 +35,11 @@ def run(findings: Findings, asked: Asked) -> None:
         ended = all(process.returncode == 0 for process in parts)
         findings.check("two parts of a job array", ended, "" if ended else " ".join(said)[-200:])
         findings.check("their tars are those of one process", _tars(one) == _tars(both) != {})
+    with each(findings, "two workers"):
+        two = asked.scratch / "two"
+        done = command("generate", manifest, "--out", two, *device, "--workers", "2")
+        findings.check("two workers", done.returncode == 0, fault(done))
+        findings.check("two workers' tars are those of one process", _tars(one) == _tars(two) != {})
     if find_spec("ray") is None:
         findings.skip("ray", "not installed")
         return

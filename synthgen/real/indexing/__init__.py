@@ -105,11 +105,16 @@ def open_masks(source: str, settings: SourceSettings, base: Path, root: Path) ->
 
 
 def _read(reader: Reader, what: str, location: str, sha256: str) -> bytes:
+    """The bytes that were indexed: an index that does not say which, as a stranger's run may have, opens no file."""
+    if not sha256:
+        raise InputError(
+            f"real image {what} has no sha256 in the index, so it is not read; index again in another folder"
+        )
     try:
         content = reader.read(location)
     except DamagedError as error:
         raise InputError(f"real image {what} can't be read any more ({error}); put the file back") from None
-    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise InputError(
             f"real image {what} ({location}) has changed since it was indexed; "
             f"put the file back, or start anew in another folder"

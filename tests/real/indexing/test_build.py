@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,14 @@ def test_images_are_those_that_were_indexed(given_rows: Callable[..., Any], tmp_
     contents["a"] = picture(9)
     with pytest.raises(InputError, match=r"real image a \(a\) has changed since it was indexed; put the file back"):
         read(found.sources[0])
+
+
+def test_an_index_without_a_sha256_opens_no_file(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """A run of somebody else could name any file here, and show it in a gallery."""
+    found = given_rows([row("a")], root=tmp_path, contents={"a": picture(1)})
+    read = indexing.open_images("given", None, Path(), tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="real image a has no sha256 in the index"):
+        read(replace(found.sources[0], sha256=""))
 
 
 def test_an_image_that_is_gone_is_named(given_rows: Callable[..., Any], tmp_path: Path) -> None:
