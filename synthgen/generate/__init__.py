@@ -15,7 +15,7 @@ from synthgen.generate.runners import runner
 from synthgen.generate.worker import ShardMaker, never_stop
 from synthgen.generate.workers import choose, machine_share
 from synthgen.plan import Plan, ShardRef, throughput
-from synthgen.runs.receipts import Receipt
+from synthgen.runs.receipts import Ledger, Receipt
 
 __all__ = ["GenerateJob", "Selection", "generate", "prepare"]
 
@@ -66,6 +66,9 @@ def generate(
                     yield made.receipt
             except LostWorkError as error:
                 lost.append(error)
+    if not alone:  # a worker that died may have left a shard half written
+        for name in dict.fromkeys(ref.entry for ref in job.todo):
+            Ledger(job.root, name, job.plan.entries[name].digest_of).sweep()
     pipelines.release_from_gpu()  # scorers and classifiers come next, in the same process
     share = machine_share(count, request) if local else 1
     for name, receipts in measured.items():

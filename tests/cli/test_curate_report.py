@@ -25,7 +25,7 @@ def test_a_run_without_rules_is_reported_on_and_not_judged(run: Path, synthgen: 
     assert said.code == 0
     assert said.out.startswith("Vendi")
     assert "the manifest names no real images (`real:`)" in said.out
-    assert {path.name for path in (run / "fidelity").iterdir()} == {"fidelity.csv", "report.html"}
+    assert {path.name for path in (run / "fidelity").iterdir()} == {"SHA256SUMS", "fidelity.csv", "report.html"}
     assert not (run / "verdicts.parquet").exists()
 
 

@@ -209,12 +209,6 @@ def test_the_local_runner_stops_between_items() -> None:
     assert seen.done == [1]
 
 
-def test_the_local_runner_is_one_worker() -> None:
-    """More workers than one are refused with what to do instead."""
-    with pytest.raises(InputError, match=r"--runner ray.*--array I/N"):
-        list(local.run(lambda items: items, [1], 2, lambda: False))
-
-
 # plug-ins of one's own
 
 RUN = "def run(work, items, workers, stop):\n    yield from work(items)\n"

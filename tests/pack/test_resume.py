@@ -1,6 +1,5 @@
 """A pack killed at any moment goes on, and ends in the bytes of an unbroken one."""
 
-import json
 import re
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from synthgen import study
+from synthgen.core import seal
 from synthgen.errors import DamagedError, InputError
 
 PACK = """
@@ -158,11 +158,11 @@ def test_one_key_in_two_work_shards_is_damage(run_of: Callable[..., Path], tmp_p
     """A work shard that another took the place of, with a receipt to match, is found before anything is written."""
     run = run_of()
     content = (run / "fake" / "00001.tar").read_bytes()
-    receipt = json.loads((run / "fake" / "00001.json").read_bytes())
+    receipt = seal.loads((run / "fake" / "00001.json").read_bytes())
     (run / "fake" / "00000.tar").write_bytes(content)
     stat = (run / "fake" / "00000.tar").stat()
     receipt |= {"shard": 0, "mtime_ns": stat.st_mtime_ns}
-    (run / "fake" / "00000.json").write_text(json.dumps(receipt))
+    (run / "fake" / "00000.json").write_bytes(seal.dumps(receipt))
     with pytest.raises(DamagedError, match=f"^{re.escape(str(run))}: "):
         list(study.pack(run, tmp_path / "dataset"))
     assert list(tmp_path.iterdir()) == []

@@ -83,7 +83,7 @@ def test_damaged_features_are_computed_again(
     """What is kept is a cache."""
     context = context_of()
     first = context.features(backbone, batch)
-    (kept,) = tmp_path.rglob("*.npy")
+    (kept,) = tmp_path.rglob("*.npz")
     damage(kept)
     np.testing.assert_array_equal(context.features(backbone, batch), first)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -244,9 +245,13 @@ def test_a_run_pins_what_touches_its_bytes(unbroken: Path, plan_of_six: Plan) ->
 @pytest.mark.parametrize(
     "asked", [DeviceRequest(dtype="bf16"), DeviceRequest(batch_size=2)], ids=["dtype", "batch size"]
 )
-def test_another_wish_is_refused_to_a_run(asked: DeviceRequest, unbroken: Path, plan_of_six: Plan) -> None:
+def test_another_wish_is_refused_to_a_run(
+    asked: DeviceRequest, unbroken: Path, plan_of_six: Plan, tmp_path: Path
+) -> None:
     """What would change bytes within a run is refused once the run pins another."""
-    job = dataclasses.replace(generate.prepare(plan_of_six, unbroken), todo=tuple(plan_of_six.refs()))
+    root = shutil.copytree(unbroken, tmp_path / "run")
+    (root / "text" / "00003.json").unlink()
+    job = generate.prepare(plan_of_six, root)
     with pytest.raises(PlanMismatchError, match=r"^--(dtype|batch-size) "):
         next(generate.generate(job, asked))
 
