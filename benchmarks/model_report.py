@@ -232,8 +232,8 @@ class Model:
                 made.append(((back.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
         return np.concatenate(made)
 
-    def inpaint(self, images: Any, prompts: list[str]) -> Any:
-        """The middle quarter of images painted anew."""
+    def inpaint(self, images: Any, prompts: list[str], **changes: Any) -> Any:
+        """The middle quarter of images painted anew; with changes to the sampler's settings."""
         import torch
         from PIL import Image
 
@@ -241,7 +241,7 @@ class Model:
         mask[16:48, 16:48] = 255
         made = self._call(
             self.inpainting,
-            sampler(),
+            sampler(**changes),
             prompt=prompts,
             image=[Image.fromarray(image) for image in images],
             mask_image=[Image.fromarray(mask)] * len(images),
@@ -469,9 +469,7 @@ def main() -> None:
         "generated": made,
     }
     history = json.loads((arguments.weights / export.TRAINING).read_text(encoding="utf-8"))
-    recipe = Recipe(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in history["recipe"].items()}
-    )
+    recipe = export.recipe_of(arguments.weights)
     found["recipe"], found["ships"] = recipe, arguments.weights == WEIGHTS
     found["bytes"] = sum(path.stat().st_size for path in arguments.weights.rglob("*.safetensors"))
     learned = learned_from(judge, recipe, arguments.work)

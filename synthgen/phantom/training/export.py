@@ -83,6 +83,13 @@ def describe(out: Path, folder: Path, recipe: Recipe, machine: Machine, paramete
     (out / "README.md").write_text(card, encoding="utf-8")
 
 
+def recipe_of(model: Path) -> Recipe:
+    """The recipe that a model's folder says it was trained by."""
+    written = json.loads((model / TRAINING).read_text(encoding="utf-8"))["recipe"]
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}
+    return Recipe(**fields)
+
+
 def _numbers(line: dict[str, Any]) -> dict[str, float]:
     """A line of a log without what it says of time, which is another on every machine."""
     return {name: value for name, value in line.items() if name not in ("stage", "seconds")}

@@ -56,6 +56,7 @@ class TrainingStage:
 
     Attributes:
         done: Steps that are done, those of the newest checkpoint to begin with.
+        average: The moving average of every weight, by network and name.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class TrainingStage:
             for key, value in module.named_parameters()
         }
         self._optimizer = torch.optim.AdamW(self._parameters.values(), betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        self._average = {key: value.detach().clone() for key, value in self._parameters.items()}
+        self.average = {key: value.detach().clone() for key, value in self._parameters.items()}
         self.done = self._restore()
         if self._log.exists():  # steps behind the checkpoint are made, and logged, again
             kept = [line for line in curve(self._log) if line["step"] <= self.done]
@@ -114,7 +115,7 @@ class TrainingStage:
                 saved = time.perf_counter()
         with torch.no_grad():
             for key, value in self._parameters.items():
-                value.copy_(self._average[key])
+                value.copy_(self.average[key])
         for network in self.networks.values():
             network.eval().requires_grad_(requires_grad=False)
 
@@ -131,7 +132,7 @@ class TrainingStage:
         self._optimizer.step()
         decay = min(self._decay, (1 + step) / (10 + step)) if self._decay else 0.0
         with torch.no_grad():
-            torch._foreach_lerp_(list(self._average.values()), list(self._parameters.values()), 1 - decay)
+            torch._foreach_lerp_(list(self.average.values()), list(self._parameters.values()), 1 - decay)
 
     def _note(self, entry: dict[str, float], seconds: float) -> None:
         line = json.dumps({"stage": self.name, **entry, "seconds": round(seconds, 1)})
@@ -142,7 +143,7 @@ class TrainingStage:
         from safetensors.torch import save
 
         tensors = {f"weight/{key}": value.detach() for key, value in self._parameters.items()}
-        tensors |= {f"average/{key}": value for key, value in self._average.items()}
+        tensors |= {f"average/{key}": value for key, value in self.average.items()}
         for key, value in self._parameters.items():
             for moment in ("exp_avg", "exp_avg_sq"):
                 if value in self._optimizer.state:
@@ -165,7 +166,7 @@ class TrainingStage:
             with torch.no_grad():
                 for key, value in self._parameters.items():
                     value.copy_(file.get_tensor(f"weight/{key}"))
-                    self._average[key].copy_(file.get_tensor(f"average/{key}"))
+                    self.average[key].copy_(file.get_tensor(f"average/{key}"))
                     if f"exp_avg/{key}" in keys:
                         self._optimizer.state[value] = {
                             "step": torch.tensor(float(step), device=value.device),
