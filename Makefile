@@ -2,7 +2,8 @@
 # make test   install into .venv/ with the development tools, lint, and run every test
 #
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
-# make model-report   judge it, and write docs/model.md
+# make weights-lcm    distil it into the few-step adapter phantom-lcm, or go on; half an hour on 2 CPU cores
+# make model-report   judge both, and write docs/model.md and docs/few-step.md
 #
 # make faults         damage files and kill commands for half an hour, and write docs/reliability.md;
 #                     FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5" for longer
@@ -34,7 +35,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 # Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint coverage docs dist wheel-test bench faults gpu golden weights model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test bench faults gpu golden weights weights-lcm model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -109,8 +110,13 @@ faults: .venv/installed-dev
 weights: .venv/installed
 	$(BIN)/python -m synthgen.phantom.training --out synthgen/phantom/weights $(WEIGHTS_ARGS)
 
+weights-lcm: .venv/installed
+	$(BIN)/python -m synthgen.phantom.training.consistency --model synthgen/phantom/weights \
+		--out synthgen/phantom/adapters/phantom-lcm $(WEIGHTS_ARGS)
+
 model-report: .venv/installed-dev
 	$(BIN)/python benchmarks/model_report.py
+	$(BIN)/python benchmarks/few_step.py
 
 clean:
 	rm -rf .venv dist site htmlcov .coverage
