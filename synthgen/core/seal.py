@@ -60,7 +60,11 @@ def loads(content: bytes) -> dict[str, Any]:
 
 def has_changed(content: bytes) -> bool:
     """Whether JSON was sealed, and is not what was; never that of an earlier version, which has no seal."""
-    asked = any(f'"{name}":'.encode() in content for name in (MARK, KEY))
+    try:
+        document = json.loads(content)
+        asked = isinstance(document, dict) and bool({MARK, KEY} & document.keys())
+    except ValueError:
+        asked = any(f'"{name}":'.encode() in content for name in (MARK, KEY))
     return (asked or is_sealed(content)) and not is_whole(content)
 
 

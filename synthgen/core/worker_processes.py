@@ -175,7 +175,7 @@ class _Crew:
         self._show_words(worker)
         self._forget(worker)
         words = _last_words(worker)
-        if not self._ever_ready:
+        if self._ending is None and not self._ever_ready:
             raise SynthgenError(
                 f"a worker can't start; {words}; a script that asks for workers needs `if __name__ == '__main__':`"
             )

@@ -17,7 +17,7 @@ from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle
 from synthgen.pack.card.results import add_report
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.published_manifest import published
+from synthgen.pack.published_manifest import has_persons, published
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
@@ -72,7 +72,8 @@ def pack(
         pseudonyms.check_salt(run, out, replace=replace)
     names = pseudonyms.of_run(run) if private else None
     text = found.plan.manifest.text
-    manifest = published(text, private=private, renamed=names is not None)
+    unseen = private and found.plan.index is None and has_persons(text)  # real images that nothing starts from
+    manifest = published(text, private=private, renamed=names is not None or unseen)
     withheld = manifest if manifest != published(text, private=False, renamed=False) else ""
     digest = _digest(found, pack, read.text if template else "", withheld, names)
     dataset = DatasetFiles(found, pack, digest, read, manifest=manifest, names=names)

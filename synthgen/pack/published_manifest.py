@@ -67,14 +67,24 @@ def _written(document: Mapping[str, Any]) -> str:
 
 def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str, Any]:
     real = document.get("real")
-    if not isinstance(real, dict) or real.get("source") == _DRAWN:
+    if not isinstance(real, dict) or not _has_persons(document):
         return dict(document)
     from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
     described = _DESCRIBING | ({"path"} if from_hub else frozenset())
-    kept = {name: value if name in described else _without_paths(value, every=renamed) for name, value in real.items()}
+    kept = {name: _without_paths(value, every=renamed and name not in described) for name, value in real.items()}
     if isinstance(real.get("where"), dict):
         kept["where"] = {column: _answers(values) for column, values in real["where"].items()}
-    return {**document, "real": kept}
+    return {name: kept if name == "real" else _without_paths(value, every=False) for name, value in document.items()}
+
+
+def has_persons(text: str) -> bool:
+    """Whether a manifest names real images that may be of somebody."""
+    return _has_persons(yaml_documents.parse(text, layout.MANIFEST))
+
+
+def _has_persons(document: Mapping[str, Any]) -> bool:
+    real = document.get("real")
+    return isinstance(real, dict) and real.get("source") != _DRAWN
 
 
 def _answers(values: Any) -> Any:

@@ -1,7 +1,8 @@
 """Names of real images and of their groups: which of them are nobody's, and the pseudonyms that stand for the others.
 
 A pseudonym is the beginning of an HMAC-SHA256 (RFC 2104) of the name, keyed by a salt that a run keeps: the same name
-has the same one in all that is packed of that run, and without the salt no guess at a name can be tested.
+has the same one in all that is packed of that run, and without the salt no guess at a name
+can be tested by it.
 """
 
 import hashlib

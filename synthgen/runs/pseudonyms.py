@@ -116,7 +116,11 @@ def _beside(dataset: Dataset) -> Path | None:
     """The run beside a dataset that has its salt, or else a study's own run, which may have lost it."""
     parent = dataset.root.resolve().parent
     for path in sorted(parent.glob(f"*/{FILE}")):
-        if run_file.is_run(path.parent) and mark_of(_salt(path.parent) or "") == dataset.provenance.get("pseudonyms"):
+        try:
+            found = run_file.is_run(path.parent) and mark_of(_salt(path.parent) or "")
+        except (DamagedError, OSError):
+            continue  # another's run, which is none of this dataset's business
+        if found == dataset.provenance.get("pseudonyms"):
             return path.parent
     work = parent / "work"
     own = run_file.is_run(work) and run_file.read(work).get("plan") == dataset.provenance.get("plan_digest")

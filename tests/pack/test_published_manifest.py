@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.pack.published_manifest import published
+from synthgen.pack.published_manifest import has_persons, published
 
 W = "withheld"
 
@@ -55,3 +55,16 @@ def test_a_path_that_leads_elsewhere_is_withheld_whosever_the_images_are(path: s
     found = published(f"# mine\n{text}", private=True, renamed=False)
     assert yaml.safe_load(found)["real"]["path"] == (path if stays else "withheld")
     assert found.startswith("# mine") == stays
+
+
+def test_a_manifest_whose_real_images_nothing_starts_from_withholds_them_too() -> None:
+    """A study's own photographs are a patient's as well: paths and comments go, also outside of `real:`."""
+    text = (
+        "# Anna Smith, MRN 4711\nmodel: /home/anna/models/sd\nprompts: dermatology\n"
+        "real: {source: folder, path: wards/smith, columns: {image: /mnt/ward/smith, label: diagnosis}}\n"
+    )
+    assert has_persons(text)
+    found = published(text, private=True, renamed=True)
+    assert not [said for said in ("Anna", "anna", "4711", "smith", "/mnt") if said in found]
+    assert "diagnosis" in found
+    assert published(text, private=False, renamed=False).startswith("# Anna")
