@@ -2,7 +2,7 @@
 # make test   install into .venv/ with the development tools, lint, and run every test
 #
 # make weights        train the bundled model from nothing, or go on where it was stopped; hours on 2 CPU cores
-# make weights-lcm    distil it into the few-step adapter phantom-lcm, or go on; half an hour on 2 CPU cores
+# make weights-lcm    distil it into the few-step adapter phantom-lcm, or go on; a quarter of an hour on 2 CPU cores
 # make model-report   judge both, and write docs/model.md and docs/few-step.md
 #
 # make faults         damage files and kill commands for half an hour, and write docs/reliability.md;

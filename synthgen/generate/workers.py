@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 def choose(job: GenerateJob, request: DeviceRequest, workers: object) -> int:
     """How many local workers make a job; of ``auto``, one a GPU, or on a CPU what is fastest.
 
-    That is a process of one thread for each core, as ``benchmarks/workers.py`` measures. A run that pins more threads
-    has fewer, and so has a machine without the memory: 2 GiB each are allowed for.
+    That is taken to be a process of one thread for each core; ``benchmarks/workers.py`` measures it. A run that pins
+    more threads has fewer, and so has a machine without the memory: 2 GiB each are allowed for.
     """
     shards = max(1, len(job.todo))
     gpus = _gpus(request)

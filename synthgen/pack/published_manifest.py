@@ -66,8 +66,8 @@ def _written(document: Mapping[str, Any]) -> str:
 
 
 def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str, Any]:
-    real = document.get("real")
-    if not isinstance(real, dict) or not _has_persons(document):
+    real = _photographs(document)
+    if real is None:
         return dict(document)
     from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
     described = _DESCRIBING | ({"path"} if from_hub else frozenset())
@@ -79,12 +79,13 @@ def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str,
 
 def has_persons(text: str) -> bool:
     """Whether a manifest names real images that may be of somebody."""
-    return _has_persons(yaml_documents.parse(text, layout.MANIFEST))
+    return _photographs(yaml_documents.parse(text, layout.MANIFEST)) is not None
 
 
-def _has_persons(document: Mapping[str, Any]) -> bool:
+def _photographs(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a manifest says of real images; nothing of drawn ones."""
     real = document.get("real")
-    return isinstance(real, dict) and real.get("source") != _DRAWN
+    return real if isinstance(real, dict) and real.get("source") != _DRAWN else None
 
 
 def _answers(values: Any) -> Any:
