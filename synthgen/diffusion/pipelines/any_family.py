@@ -149,7 +149,7 @@ class AnyFamily(Pipeline):
         """What height and width in pixels must be multiples of."""
         pipe, config = self.pipe, denoiser(self.pipe).config
         factor = int(getattr(pipe, "vae_scale_factor", 8))
-        sides = getattr(config, "patch_size", None) or getattr(config, "all_patch_size", 1)
+        sides: Any = getattr(config, "patch_size", None) or getattr(config, "all_patch_size", 1)
         patch = max(sides) if isinstance(sides, tuple | list) else int(sides)
         return math.lcm(int(getattr(pipe.image_processor.config, "vae_scale_factor", 1)), factor * patch)
 
