@@ -27,6 +27,8 @@ class StudyFacts:
         labels: The classes, in the order of the probabilities' columns.
         scale: The skin-tone scale; empty where the dataset has no skin tones.
         generator_pool: ``n``, or ``all``: the generator may have seen more real images than the classifier.
+        source_pool: The same of what images were made from; empty in what an earlier version wrote, where it was as
+            ``generator_pool``.
         protocol: ``equal-steps`` or ``sagers2023``.
         mix: How real and synthetic images share a batch.
         learner: What learns, in words.
@@ -39,6 +41,7 @@ class StudyFacts:
     labels: tuple[str, ...]
     scale: str = ""
     generator_pool: str = "n"
+    source_pool: str = ""
     protocol: str = "equal-steps"
     mix: str = "union"
     learner: str = ""

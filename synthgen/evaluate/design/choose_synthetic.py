@@ -39,7 +39,19 @@ Candidates = dict[tuple[Strategy, str], list[Candidate]]  # by strategy and labe
 Chosen = dict[tuple[int, int], frozenset[str]]  # keys, by n and ratio
 
 
-def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str, seed: int) -> Candidates:
+class Pools(NamedTuple):
+    """What a trial's synthetic images may come from: ``n``, its own real images alone, or ``all``.
+
+    Attributes:
+        generator: The study's ``generator_pool``, of what their generators were trained on.
+        source: Its ``source_pool``, of what they were made from.
+    """
+
+    generator: str
+    source: str
+
+
+def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pools: Pools, seed: int) -> Candidates:
     """The candidates of each strategy and label, in the order that one seed takes them.
 
     Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
@@ -49,7 +61,7 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str,
     Args:
         images: Those that carry nothing of an image held out.
         drawn: The seed's draw of real images.
-        pool: ``n`` or ``all``: the study's ``generator_pool``.
+        pools: What they may come from.
         seed: The manifest's seed.
     """
     strata: dict[tuple[Strategy, str, str, int], list[tuple[bytes, SyntheticImage]]] = defaultdict(list)
@@ -57,7 +69,7 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str,
         place = stable_hash(seed, "synthetic", drawn.number, image.record_key)
         tone = 0 if image.source_id else image.tone
         strata[image.strategy, image.label, image.source_id, tone].append((place, image))
-    smallest_n = _smallest_n(drawn, pool)
+    smallest_n = _smallest_n(drawn, pools)
     turns: dict[tuple[Strategy, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (strategy, label, source, tone), members in strata.items():
         first = stable_hash(seed, "start", drawn.number, strategy.name, label, tone)
@@ -96,17 +108,16 @@ def choose_all(
     return {stratum: choose(in_turn, sizes, ratios) for stratum, in_turn in candidates.items()}
 
 
-def _smallest_n(drawn: Draw, pool: str) -> Callable[[SyntheticImage], int]:
+def _smallest_n(drawn: Draw, pools: Pools) -> Callable[[SyntheticImage], int]:
     """A function to the smallest n whose draw holds an image's source and all that its generator saw; 0 for any n."""
-    if pool == "all":
-        return lambda _: 0
 
     @cache  # a pool is shared by many images
     def of_pool(ids: frozenset[str]) -> int:
         return max((drawn.smallest_n.get(one, _NEVER) for one in ids), default=0)
 
     def of(image: SyntheticImage) -> int:
-        seen = of_pool(image.pool) if image.pool is not None else 0
-        return max(seen, drawn.smallest_n.get(image.source_id, _NEVER) if image.source_id else 0)
+        seen = of_pool(image.pool) if image.pool is not None and pools.generator == "n" else 0
+        own = drawn.smallest_n.get(image.source_id, _NEVER) if image.source_id and pools.source == "n" else 0
+        return max(seen, own)
 
     return of

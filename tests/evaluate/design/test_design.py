@@ -15,7 +15,7 @@ from synthgen.evaluate.design.design import OUTSIDE, Design, design
 from synthgen.evaluate.design.leakage import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_PER_SOURCE, TOO_FEW_REAL
 from synthgen.evaluate.design.trials import SyntheticImage, Trial
-from synthgen.evaluate.note import GENERATORS_SAW_ALL
+from synthgen.evaluate.note import GENERATORS_SAW_ALL, SOURCES_ALL
 from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
@@ -233,10 +233,47 @@ def test_all_lets_no_child_of_a_test_image_in(changes: dict[str, Any]) -> None:
     images = text(50)
     images[3] = replace(images[3], **changes)
     images[4] = replace(images[4], source_id="acne-00", pool=frozenset({"acne-01"}))
-    found = designed(images, generator_pool="all", n_real=[1], ratios=[49])
+    found = designed(images, generator_pool="all", source_pool="all", n_real=[1], ratios=[49])
     assert sum(found.excluded.values()) == 1
     assert images[4].key in found.synthetic
     assert found.notes[0] == GENERATORS_SAW_ALL
+
+
+def test_sources_nest_where_generators_do_not() -> None:
+    """With `generator_pool: all` what is painted into real images still starts from the trial's own alone."""
+    index = real()
+    images = [
+        replace(one, pool=frozenset(source.id for source in index if source.split == "train"))
+        for one in children(index)
+    ]
+    by_key = {one.key: one for one in images}
+    arms = ["real", "real+synthetic"]
+    found = designed(images, index, generator_pool="all", arms=arms)
+    trials = [one for one in found.trials if one.synthetic]
+    assert {one.ratio for one in trials} == {1, 4}
+    assert all({by_key[key].source_id for key in one.synthetic} <= set(one.real) for one in trials)
+    assert SOURCES_ALL not in found.notes
+
+
+def test_sources_of_all_kinds_are_in_bold() -> None:
+    """`source_pool: all` starts from any training image, which trains other bytes and is said."""
+    index, arms = real(), ["real", "real+synthetic"]
+    own, every = (
+        designed(children(index), index, source_pool=pool, n_real=[2], ratios=[4], arms=arms) for pool in ("n", "all")
+    )
+    assert SOURCES_ALL in every.notes
+    trials = zip(own.trials, every.trials, strict=True)
+    assert all((one.training == two.training) is not bool(one.synthetic) for one, two in trials)
+    by_key = {one.key: one for one in children(index)}
+    used = {by_key[key].source_id for one in every.trials for key in one.synthetic if one.seed == 0}
+    assert used - set(every.trials[0].real)
+
+
+def test_a_ratio_beyond_a_sources_children_is_left_out_where_generators_are_any() -> None:
+    """Four children of each of its own real images can't be ten, whatever the generator saw."""
+    arms = ["real", "real+synthetic"]
+    found = designed(children(real()), ratios=[4, 10], arms=arms, generator_pool="all")
+    assert found.left_out == {TOO_FEW_PER_SOURCE: 2 * 3}
 
 
 def test_a_child_of_a_test_images_copy_is_caught() -> None:
