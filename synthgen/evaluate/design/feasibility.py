@@ -51,7 +51,8 @@ def of_strategies(strategies: Iterable[Strategy], reasons: Mapping[Strategy, Cou
         why = "; ".join(f"{count} {reason}" for reason, count in reasons.get(strategy, Counter()).most_common())
         faults.append(
             f"evaluate.synthetic: no image of entry `{strategy}` may train any trial ({why}); "
-            "use a generator that saw no more than a trial's real images, or generator_pool: all, or source_pool: all, if that is why"
+            "use a generator that saw no more than a trial's real images and starts from no others, or generator_pool: "
+            "all, or source_pool: all, if that is why"
         )
     return faults
 
