@@ -61,7 +61,7 @@ class NearDuplicates:
         yield Note(
             f"Near-copies (similarity of at least {self.threshold:g}) were looked for before training: "
             f"{len(self.of_held)} synthetic images look like a validation or test image and train nothing; "
-            f"{self.of_training} look like a real training image that they are not made from."
+            f"{self.of_training} look like a real training image."
         )
         if self.of_training:
             yield Note(
