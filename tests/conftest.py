@@ -135,6 +135,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return build
 
 
+@pytest.fixture(scope="session")
+def without_torch() -> list[str]:
+    """The command in a process of its own in which torch can't be imported.
+
+    webdataset imports it where it is, which takes seconds that no test of the fake strategy needs.
+    """
+    code = "import sys; sys.modules['torch'] = None; from synthgen.cli import main; main()"
+    return [sys.executable, "-c", code]
+
+
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> Callable[..., Path]:
     """Writes the small manifest; keywords take the place of its top keys, and ``None`` takes one out."""

@@ -22,6 +22,7 @@ class Noise:
     group: float = 0.0
     seed_of_arm: float = 0.1
     image_of_arm: float = 0.4
+    group_of_arm: float = 0.0
 
     @property
     def total(self) -> float:
@@ -49,6 +50,8 @@ def hits(
     effect = effect + noise.image * rng.standard_normal((1, 1, images))
     effect = effect + noise.group * rng.standard_normal(groups.max() + 1)[groups]
     effect = effect + noise.image_of_arm * rng.standard_normal((arms, 1, images))
+    if noise.group_of_arm:
+        effect = effect + noise.group_of_arm * rng.standard_normal((arms, 1, groups.max() + 1))[..., groups]
     return np.asarray(rng.random((arms, seeds, images)) < ndtr(effect))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthgen.evaluate.analysis import dose_response, metrics, statistics
 from synthgen.evaluate.analysis.metrics import top_k
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
-from synthgen.evaluate.analysis.statistics import Estimate
+from synthgen.evaluate.analysis.statistics import Estimate, Part
 from synthgen.plan.manifest.evaluate import Strategy
 
 Kind = Literal["arms", "strategies", "curation"]
@@ -62,6 +62,7 @@ REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
 PRIMARY = "top1"
 ALL, GAP = "all", "light-dark gap"
+FEWEST_SEEDS = 3  # that a p value is given for
 
 Array = NDArray[np.float64]
 
@@ -79,6 +80,12 @@ class Analysis:
         self.predictions = predictions
         self.drawn = statistics.resampling(predictions.groups, draws, seed)
         self.tone_groups = metrics.members_by_group(predictions.study.scale, predictions.tones)
+
+    @cached_property
+    def groups(self) -> Mapping[str, int]:
+        """The number of groups (patients, lesions) that the test images are in: of all, and of each tone group."""
+        names = np.asarray(self.predictions.groups)
+        return {ALL: len(set(names))} | {name: len(set(names[members])) for name, members in self.tone_groups.items()}
 
     @cached_property
     def scores(self) -> Mapping[tuple[str, str], Array]:
@@ -100,14 +107,16 @@ class Analysis:
 
     def estimate(self, arm: ArmKey, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
-        return self._unless_too_few_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn))
+        parts = [Part(self._scores(arm, metric, one), groups) for one, groups in self._parts(subset)]
+        return self._with_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn, parts=parts))
 
     def estimate_on(self, arm: ArmKey, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
         rows = list(self.predictions.arms[arm].values())
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
-        scores = statistics.accuracy(self.drawn.images[:, members], right.astype(np.float64))
-        return self._unless_too_few_seeds(statistics.estimate(scores, self.drawn))
+        drawn = self.drawn.among(members)
+        scores = statistics.accuracy(drawn.images, right.astype(np.float64))
+        return self._with_seeds(statistics.estimate(scores, drawn))
 
     @property
     def plotted(self) -> tuple[ArmKey, ...]:
@@ -206,14 +215,26 @@ class Analysis:
         seeds = self._shared([arm, against])
         a, b = (self._scores(one, metric, subset, seeds) for one in (arm, against))
         means = float(a[0].mean()), float(b[0].mean())
-        difference = self._unless_too_few_seeds(statistics.compare(a, b, self.drawn))
+        parts = [
+            Part(self._scores(arm, metric, one, seeds) - self._scores(against, metric, one, seeds), groups)
+            for one, groups in self._parts(subset)
+        ]
+        difference = self._with_seeds(statistics.compare(a, b, self.drawn, parts=parts))
         return Comparison(arm, against, metric, subset, *means, difference)
 
-    def _unless_too_few_seeds(self, known: Estimate) -> Estimate:
-        """A figure without its interval where one seed of several is left: it tells nothing of other draws."""
-        if self._enough(known.seeds):
-            return known
-        return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
+    def _parts(self, subset: str) -> list[tuple[str, int]]:
+        """The sets of test images that a figure of a subset is of, and how many groups each is in."""
+        return [(one, self.groups[one]) for one in ((metrics.LIGHT, metrics.DARK) if subset == GAP else (subset,))]
+
+    def _with_seeds(self, known: Estimate) -> Estimate:
+        """A figure without what its number of seeds can't tell.
+
+        One seed of several tells nothing of other draws, so it has no interval. Below three seeds there is no p value:
+        how much seeds vary is then all but unknown.
+        """
+        if not self._enough(known.seeds):
+            return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
+        return known if known.seeds >= FEWEST_SEEDS else replace(known, p=math.nan)
 
     def _enough(self, seeds: int) -> bool:
         """Whether so many seeds tell anything of this study: one of several does not."""

@@ -12,7 +12,8 @@ Holm's correction, is a large package for its seven lines; tests hold these agai
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,22 @@ class Resampling:
 
     Attributes:
         images: How often each of N images is drawn, (1 + draws, N); groups are drawn as wholes.
-        groups: How many groups the images are in.
+        group_of: The number of the group that each image is in, (N,).
         seed: Decides the draws.
     """
 
     images: Array
-    groups: int
+    group_of: NDArray[np.int64]
     seed: int
+
+    @property
+    def groups(self) -> int:
+        """How many groups the images are in."""
+        return len(np.unique(self.group_of))
+
+    def among(self, members: NDArray[np.bool_]) -> Self:
+        """The same draws of some of the images, (N,), with the groups that these are in."""
+        return replace(self, images=self.images[:, members], group_of=self.group_of[members])
 
     def seeds(self, count: int) -> Array:
         """The share of each of ``count`` seeds in each draw, (1 + draws, count)."""
@@ -48,7 +58,7 @@ def resampling(groups: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Resa
     """Draw test images ``draws`` times, whole groups with replacement; ``groups`` names the group of each image."""
     names, place = np.unique(np.asarray(groups), return_inverse=True)
     drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-    return Resampling(np.vstack([np.ones(len(names)), drawn])[:, place], len(names), seed)
+    return Resampling(np.vstack([np.ones(len(names)), drawn])[:, place], place, seed)
 
 
 def accuracy(drawn: Array, hits: Array) -> Array:
@@ -103,19 +113,33 @@ class Estimate:
     seeds: int
 
 
-def estimate(scores: Array, drawn: Resampling, level: float = LEVEL) -> Estimate:
+class Part(NamedTuple):
+    """What a figure is the sum or difference of: the figure of one set of test images.
+
+    Attributes:
+        scores: It, of each seed under each draw of the images, (1 + draws, S).
+        groups: How many groups its images are in.
+    """
+
+    scores: Array
+    groups: int
+
+
+def estimate(scores: Array, drawn: Resampling, level: float = LEVEL, parts: Sequence[Part] = ()) -> Estimate:
     """A figure over seeds and test images.
 
     Args:
         scores: The figure of each seed under each draw of the images, (1 + draws, S); or a difference of two such.
         drawn: The draws.
         level: Of the interval.
+        parts: The sets of images that the figure is of, no image in two, where it is not of all that are drawn: their
+            own numbers of groups decide the degrees of freedom, as in B. L. Welch's test (Biometrika 1947, 34:28).
     """
     from scipy.special import stdtr, stdtrit
 
     seeds, value = scores.shape[1], float(scores[0].mean())
     value = value if abs(value) > 1e-12 else 0.0  # sums of equal parts differ in their last bits
-    error, freedom = _standard_error(scores, value, drawn)
+    error, freedom = _standard_error(scores, value, drawn, parts or [Part(scores, drawn.groups)])
     if not np.isfinite(error) or not np.isfinite(value):
         return Estimate(value, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
@@ -123,9 +147,9 @@ def estimate(scores: Array, drawn: Resampling, level: float = LEVEL) -> Estimate
     return Estimate(value, value - half, value + half, p, error, freedom, seeds)
 
 
-def compare(a: Array, b: Array, drawn: Resampling, level: float = LEVEL) -> Estimate:
+def compare(a: Array, b: Array, drawn: Resampling, level: float = LEVEL, parts: Sequence[Part] = ()) -> Estimate:
     """The paired difference a - b, of two arms' scores (1 + draws, S) for the same seeds under the same draws."""
-    return estimate(a - b, drawn, level)
+    return estimate(a - b, drawn, level, parts)
 
 
 def spread(scores: Array, drawn: Resampling) -> Array:
@@ -159,9 +183,10 @@ def interval(draws: Array, level: float = LEVEL) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def _standard_error(scores: Array, value: float, drawn: Resampling) -> tuple[float, float]:
-    """The standard error and its degrees of freedom; NaN for fewer than two groups of images."""
-    if drawn.groups < 2:
+def _standard_error(scores: Array, value: float, drawn: Resampling, parts: Sequence[Part]) -> tuple[float, float]:
+    """The standard error and its degrees of freedom; NaN where a part has fewer than two groups of images."""
+    fewest = min(part.groups for part in parts)
+    if fewest < 2:
         return np.nan, np.nan
     seeds = scores.shape[1]
     weights = drawn.seeds(seeds)
@@ -169,14 +194,26 @@ def _standard_error(scores: Array, value: float, drawn: Resampling) -> tuple[flo
     of_seeds = (weights @ scores[0] - value)[known]
     of_images = scores.mean(1)[known] - value
     together = (weights * scores).sum(1)[known] - value - of_seeds - of_images
-    images = of_images.var() * drawn.groups / (drawn.groups - 1)
+    images, of_freedom = _of_images(of_images, parts)
     if seeds == 1:
-        return _at_least(images, value, drawn.groups), float(drawn.groups - 1)
+        return _at_least(images, value, fewest), images**2 / of_freedom if of_freedom else float(fewest - 1)
     few = seeds / (seeds - 1)
     seeded = float(of_seeds.var()) * few
     total = max(seeded, images, seeded + images - together.var() * few)
-    freedom = total**2 / (seeded**2 / (seeds - 1) + images**2 / (drawn.groups - 1)) if total else np.inf
-    return _at_least(total, value, drawn.groups), float(max(freedom, seeds - 1))
+    freedom = total**2 / (seeded**2 / (seeds - 1) + of_freedom) if total else np.inf
+    return _at_least(total, value, fewest), float(max(freedom, min(seeds, fewest) - 1))
+
+
+def _of_images(together: Array, parts: Sequence[Part]) -> tuple[float, float]:
+    """The variance that test images bring, and the share of the squared variances in Satterthwaite's denominator.
+
+    Each part's variance is too small by (G - 1) / G of its G groups, and is known to G - 1 degrees of freedom.
+    """
+    raw = [float(np.nanvar(part.scores.mean(1))) for part in parts]
+    put_right = [known * part.groups / (part.groups - 1) for known, part in zip(raw, parts, strict=True)]
+    scale = float(together.var()) / sum(raw) if sum(raw) else 1.0
+    freedom = sum((scale * known) ** 2 / (part.groups - 1) for known, part in zip(put_right, parts, strict=True))
+    return scale * sum(put_right), freedom
 
 
 def _at_least(variance: float, value: float, groups: int) -> float:

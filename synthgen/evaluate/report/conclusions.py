@@ -74,6 +74,12 @@ def _studied(predictions: Predictions) -> Iterator[str]:
 
 def _helped(analysis: Analysis) -> Iterator[str]:
     family = [one for one in analysis.primary if not math.isnan(one.p_holm)]
+    if not family and any(math.isfinite(one.difference.low) for one in analysis.primary):
+        yield (
+            "Differences are of fewer than three seeds: they have intervals and no p value, and nothing about a gain "
+            "was shown."
+        )
+        return
     if not family:
         yield "No arm could be compared with real images alone, so nothing about a gain was shown."
         return

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from synthgen.evaluate.analysis.comparisons import Analysis
 from synthgen.evaluate.analysis.dose_response import Exchange, Saturation
 from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.analysis.statistics import Estimate
@@ -55,6 +56,12 @@ def exchange_rate(known: Exchange | None) -> str:
     if known is None:
         return NONE
     return f"{_end(known.rate)} ({_end(known.low)} to {_end(known.high)})"
+
+
+def images_of(analysis: Analysis, tone_group: str) -> str:
+    """The number of test images of a tone group: ``80``, or ``80 of 12 groups`` where several are of one group."""
+    images, groups = int(analysis.tone_groups[tone_group].sum()), analysis.groups[tone_group]
+    return f"{images:,}" if images == groups else f"{images:,} of {counted(groups, 'group')}"
 
 
 def counted(number_of: int, one: str, several: str = "") -> str:

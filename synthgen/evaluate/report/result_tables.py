@@ -42,7 +42,8 @@ def by_tone(analysis: Analysis) -> Table | None:
         return None
     scale = analysis.predictions.study.scale
     heads = [
-        f"{name} {metrics.tones_of_group(scale, name)}, n = {at.sum():,}" for name, at in analysis.tone_groups.items()
+        f"{name} {metrics.tones_of_group(scale, name)}, n = {formatting.images_of(analysis, name)}"
+        for name in analysis.tone_groups
     ]
     gaps = {one.arm: one for one in analysis.family(REAL, PRIMARY, GAP)}
     rows = []

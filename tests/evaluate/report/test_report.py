@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import json
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
@@ -231,6 +233,30 @@ def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds
     chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
     low, high = dose_response.axis_limits(chosen)
     assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_have_no_p(simulated: ModuleType, seeds: int, tmp_path: Path) -> None:
+    """However large a difference is, it has an interval and no p value, nothing is claimed, and the report says why."""
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.2, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.9}
+    analysis = write.write(simulated.study(cells, seeds=seeds), tmp_path)
+    for one in analysis.comparisons:
+        assert one.difference.low <= one.difference.value <= one.difference.high
+        assert math.isnan(one.difference.p)
+        assert not one.significant
+    assert "significantly" not in (tmp_path / "card.md").read_text()
+    assert "fewer than three seeds" in (tmp_path / "report.md").read_text()
+
+
+def test_it_says_how_many_patients_a_tone_group_has(simulated: ModuleType, tmp_path: Path) -> None:
+    """Images of few patients are named with the patients, whose number decides the degrees of freedom."""
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.5, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.6}
+    plain: Predictions = simulated.study(cells, images=60)
+    tones = np.where(np.arange(60) < 12, 6, 1)
+    names = tuple(f"patient {number // 4}" for number in range(60))
+    analysis = write.write(dataclasses.replace(plain, tones=tones, groups=names), tmp_path)
+    assert analysis.groups == {"all": 15, "light": 12, "dark": 3}
+    assert "dark V-VI, n = 12 of 3 groups" in (tmp_path / "report.md").read_text()
 
 
 def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType, tmp_path: Path) -> None:
