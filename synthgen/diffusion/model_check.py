@@ -137,7 +137,8 @@ def _inspect(
         _check_indices(name, repository, read, loaded_files(repository.files, variant))
     backbone = next((part for part in model_folder.DENOISERS if f"{part}/config.json" in repository.files), "")
     denoiser, vae = read(f"{backbone}/config.json") if backbone else {}, read("vae/config.json")
-    facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone)
+    scheduler = read(model_folder.SCHEDULER)
+    facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone, scheduler=scheduler)
     if settings is not None and task is not None:
         pipeline_class(task, facts.class_name, name)
         check_channels(task, facts.in_channels, facts.latent_channels, name)
@@ -152,7 +153,7 @@ def _inspect(
     report = replace(report, download=download)
     height, width = (getattr(settings, side, None) or facts.sample_size for side in ("height", "width"))
     pixels = (height or 0) * (width or 0)
-    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    factor = model_folder.pixels_per_latent(vae)
     guided = getattr(settings, "guidance_scale", 2.0) > 1 and not facts.distilled
     wide = facts.class_name.startswith("StableDiffusionXL") and vae.get("force_upcast", True)
     step = memory.step_bytes(denoiser, pixels, factor, 2, guided=guided)
