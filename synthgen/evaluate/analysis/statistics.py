@@ -18,8 +18,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.plan.manifest.primary import Hypothesis
+
 DRAWS = 2000
 LEVEL = 0.95
+POWER = 0.8  # that sample sizes are planned for
 
 Array = NDArray[np.float64]
 
@@ -150,6 +153,49 @@ def estimate(scores: Array, drawn: Resampling, level: float = LEVEL, parts: Sequ
 def compare(a: Array, b: Array, drawn: Resampling, level: float = LEVEL, parts: Sequence[Part] = ()) -> Estimate:
     """The paired difference a - b, of two arms' scores (1 + draws, S) for the same seeds under the same draws."""
     return estimate(a - b, drawn, level, parts)
+
+
+def p_of(known: Estimate, hypothesis: Hypothesis, margin: float = np.nan) -> float:
+    """The p value of what is to be shown of a difference; NaN where the difference has none.
+
+    Non-inferiority to a margin, that the difference is above -margin, is tested on one side at 2.5 %; equivalence,
+    that it is within the margin on either side, by two such tests (TOST; D. J. Schuirmann, J Pharmacokinet Biopharm
+    1987, 15:657). Their one-sided p is doubled, so that 5 % is the level of all three, and each is shown where the
+    95 % interval shows it.
+
+    Args:
+        known: The difference.
+        hypothesis: What is to be shown.
+        margin: Of non-inferiority or equivalence.
+    """
+    from scipy.special import stdtr
+
+    if hypothesis == "difference" or np.isnan(known.p):
+        return known.p
+    distances = [known.value + margin] + ([margin - known.value] if hypothesis == "equivalence" else [])
+    nearest = min(distances)
+    if not known.standard_error:
+        return 0.0 if nearest > 0 else 1.0
+    return min(1.0, 2 * float(stdtr(known.degrees_of_freedom, -nearest / known.standard_error)))
+
+
+def smallest_detectable(known: Estimate, tests: int = 1, power: float = POWER) -> float:
+    """The smallest true difference that is found with this power, of so many tests corrected; NaN where unknown.
+
+    It follows from the standard error alone, not from the difference that was seen: (t_(1 - a/2m) + t_power) times
+    the standard error, as in J. M. Bland, An Introduction to Medical Statistics (2015), chapter 18.
+
+    Args:
+        known: A difference.
+        tests: Among how many it is corrected, by the first step of Holm's method; 1 for none.
+        power: In how many of all studies it is found.
+    """
+    from scipy.special import stdtrit
+
+    if np.isnan(known.standard_error):
+        return float("nan")
+    ends = (1 - (1 - LEVEL) / (2 * max(tests, 1)), power)
+    return float(sum(stdtrit(known.degrees_of_freedom, end) for end in ends)) * known.standard_error
 
 
 def spread(scores: Array, drawn: Resampling) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from synthgen.core.report import Table
 from synthgen.evaluate.analysis import metrics
-from synthgen.evaluate.analysis.comparisons import ADDED, GAP, PRIMARY, REAL, Analysis
+from synthgen.evaluate.analysis.comparisons import ADDED, ALL, GAP, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.analysis.metrics import Metrics
 from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import formatting
@@ -16,23 +16,23 @@ _FIGURES = ("top3", "balanced_accuracy", "macro_f1", "macro_auroc")
 
 def arms(analysis: Analysis, scored: Sequence[Metrics]) -> Table:
     """The table of every arm: its figures over seeds, and its difference from ``real`` with Holm's p."""
-    compared = {one.arm: one for one in analysis.primary}
+    compared = {one.arm: one for one in analysis.comparisons if _with_real(one)}
     rows = []
     for arm in sorted(analysis.predictions.arms, key=lambda arm: (arm.n_real, arm)):
         means, known = _means(analysis, arm, scored), analysis.estimate(arm)
         one = compared.get(arm)
         against = (
-            (formatting.points(one.difference), formatting.p_value(one.p_holm))
+            (formatting.points(one.difference), formatting.p_value(one.p_report))
             if one
             else (formatting.NONE, formatting.NONE)
         )
         rows.append((*_named(arm), str(known.seeds), formatting.percent(known), *means, *against))
     caption = (
         "Every arm, percent: means over seeds, with 95 % intervals of top-1 and of its paired difference from real "
-        "images alone, each of one comparison; p after Holm's correction. Where one seed of several is left there is "
-        "neither."
+        "images alone, each of one comparison; p, corrected over all that is tested, of what is tested alone. Where "
+        "one seed of several is left there is neither."
     )
-    figures = ("top-1", "top-3", "balanced acc.", "macro F1", "macro AUROC", "ECE", "difference, points", "p (Holm)")
+    figures = ("top-1", "top-3", "balanced acc.", "macro F1", "macro AUROC", "ECE", "difference, points", "p")
     return Table(caption, ("arm", "strategy", "n", "ratio", "seeds", *figures), rows, names=2)
 
 
@@ -56,14 +56,17 @@ def by_tone(analysis: Analysis) -> Table | None:
             else formatting.NONE
         )
         change = (
-            (formatting.points(gaps[arm].difference), formatting.p_value(gaps[arm].p_holm)) if arm in gaps else ("", "")
+            (formatting.points(gaps[arm].difference), formatting.p_value(gaps[arm].p_report))
+            if arm in gaps
+            else ("", "")
         )
         rows.append((*_named(arm), *map(formatting.percent, figures), worst, gap, *change))
     caption = (
         "Tone groups: top-1, percent, with 95 % intervals; the gap is light less dark, and its change from real images "
-        "alone is in points. The lowest of several uncertain figures is likely to look worse than it is."
+        "alone is in points, with p where it is tested. The lowest of several uncertain figures is likely to look "
+        "worse than it is."
     )
-    header = ("arm", "strategy", "n", "ratio", *heads, "worst group", "gap", "change of gap", "p (Holm)")
+    header = ("arm", "strategy", "n", "ratio", *heads, "worst group", "gap", "change of gap", "p")
     return Table(caption, header, rows, names=2)
 
 
@@ -91,6 +94,10 @@ def worth(analysis: Analysis) -> Iterator[Table]:
             "does harm. Read off the curve of real and real-more, made monotone, linear in the logarithm of n."
         )
         yield Table(caption, ("strategy", "n", "ratio", "real images"), rows)
+
+
+def _with_real(one: Comparison) -> bool:
+    return (one.kind, one.against.name, one.metric, one.subset) == ("arms", REAL, PRIMARY, ALL)
 
 
 def excluded(counts: Mapping[str, int]) -> Table | None:
