@@ -9,7 +9,7 @@ from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.plan.manifest.primary import Hypothesis
 
-Kind = Literal["arms", "strategies", "curation"]
+Kind = Literal["arms", "strategies", "curation", "doses"]
 
 REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
@@ -62,9 +62,11 @@ class Comparison:
 
     @property
     def kind(self) -> Kind:
-        """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
+        """Whether two arms are compared, two strategies in one, one before and after curation, or one at two ratios."""
         if self.against.name != self.arm.name:
             return "arms"
+        if self.against.ratio != self.arm.ratio:
+            return "doses"
         return "strategies" if self.against.strategy.curated else "curation"
 
     @property

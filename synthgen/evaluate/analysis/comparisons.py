@@ -176,6 +176,20 @@ class Analysis:
                     continue
                 if self._shared([arm, against]):
                     yield arm, against
+            yield from self._last_step(arm)
+
+    def _last_step(self, arm: ArmKey) -> Iterator[tuple[ArmKey, ArmKey]]:
+        """The greatest ratio of a strategy with the one before it, at the same number of real images."""
+        if arm.name != ADDED:
+            return
+        doses = [one for one in self.predictions.arms if replace(one, ratio=arm.ratio) == arm]
+        if len(doses) > 1 and arm == doses[-1] and self._shared([arm, doses[-2]]):
+            yield arm, doses[-2]
+
+    def last_step(self, strategy: Strategy, n_real: int) -> Comparison | None:
+        """What the greatest ratio of a strategy adds to the one before it; ``None`` for fewer than two ratios."""
+        known = self.family(ADDED, kind="doses")
+        return next((one for one in known if (one.arm.strategy, one.arm.n_real) == (strategy, n_real)), None)
 
     def _strategies_to_compare(self, strategy: Strategy) -> Iterator[Strategy]:
         """The strategies that one is compared with in the same arm: itself without curation, and that asked for."""

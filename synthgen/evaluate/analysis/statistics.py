@@ -13,6 +13,7 @@ Holm's correction, is a large package for its seven lines; tests hold these agai
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -52,9 +53,15 @@ class Resampling:
 
     def seeds(self, count: int) -> Array:
         """The share of each of ``count`` seeds in each draw, (1 + draws, count)."""
-        rng = np.random.default_rng([self.seed, count])
-        drawn = rng.multinomial(count, np.full(count, 1 / count), len(self.images) - 1)
-        return np.vstack([np.ones(count), drawn]) / count
+        return _seed_shares(self.seed, count, len(self.images) - 1)
+
+
+@lru_cache(maxsize=64)  # every comparison of a study asks for the same
+def _seed_shares(seed: int, count: int, draws: int) -> Array:
+    drawn = np.random.default_rng([seed, count]).multinomial(count, np.full(count, 1 / count), draws)
+    shares: Array = np.vstack([np.ones(count), drawn]) / count
+    shares.setflags(write=False)
+    return shares
 
 
 def resampling(groups: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Resampling:

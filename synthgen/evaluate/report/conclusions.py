@@ -62,6 +62,7 @@ def findings(analysis: Analysis) -> list[str]:
         *_controls(analysis),
         *_curated(analysis),
         *_strategies(analysis),
+        *_saturates(analysis),
         *_worth(analysis),
         *_tones(analysis),
     ]
@@ -205,6 +206,14 @@ def _worth(analysis: Analysis) -> Iterator[str]:
             )
         else:
             yield f"In {formatting.arm_name(arm)} the study can't tell what a synthetic image is worth in real ones."
+
+
+def _saturates(analysis: Analysis) -> Iterator[str]:
+    """The sentences on whether the greatest ratio adds anything to the one before it."""
+    found = [one for one in analysis.family(ADDED, kind="doses") if one.arm.strategy.curated]
+    for strategy in sorted({one.arm.strategy for one in found}):
+        chosen = [one for one in found if one.arm.strategy == strategy]
+        yield from verdict(f"The greatest ratio of images of {strategy}", chosen, "the ratio before it")
 
 
 def _tones(analysis: Analysis) -> Iterator[str]:

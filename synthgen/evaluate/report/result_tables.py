@@ -7,9 +7,11 @@ import numpy as np
 from synthgen.core.report import Table
 from synthgen.evaluate.analysis import metrics
 from synthgen.evaluate.analysis.comparisons import ADDED, ALL, GAP, PRIMARY, REAL, Analysis, Comparison
+from synthgen.evaluate.analysis.dose_response import Saturation
 from synthgen.evaluate.analysis.metrics import Metrics
 from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import formatting
+from synthgen.plan.manifest.evaluate import Strategy
 
 _FIGURES = ("top3", "balanced_accuracy", "macro_f1", "macro_auroc")
 
@@ -78,14 +80,14 @@ def worth(analysis: Analysis) -> Iterator[Table]:
     known = [(strategy, n, one) for strategy, n, one in found if one is not None]
     if known:
         caption = (
-            "The ratio that reaches 90 % of the greatest gain measured, of draws with any gain. Where few draws gain, "
-            "there is nothing that could saturate."
+            "The ratio that reaches 90 % of what a curve a + g (1 - exp(-ratio / t)) ends at, fitted to real and every "
+            "ratio, where the interval of the mean gain lies above 0; else nothing could saturate. The last step is "
+            "from the last ratio but one to the last, in points; it is called rising only where the report tests and "
+            "claims that. Of draws without any gain in truth half have a mean gain above 0."
         )
-        rows = [
-            (str(strategy), str(n), formatting.saturation_ratio(one), f"{100 * one.with_gain:.0f} %")
-            for strategy, n, one in known
-        ]
-        yield Table(caption, ("strategy", "n", "saturation ratio", "draws with a gain"), rows)
+        curves_known = [(str(strategy), str(n), *_saturated(analysis, strategy, n, one)) for strategy, n, one in known]
+        header = ("strategy", "n", "saturation ratio", "last step", "draws with a mean gain (50 % by chance)")
+        yield Table(caption, header, curves_known)
     rates = [(arm, analysis.exchange(arm)) for arm in added]
     rows = [(*_named(arm)[1:], formatting.exchange_rate(one)) for arm, one in rates if one is not None]
     if rows:
@@ -94,6 +96,13 @@ def worth(analysis: Analysis) -> Iterator[Table]:
             "does harm. Read off the curve of real and real-more, made monotone, linear in the logarithm of n."
         )
         yield Table(caption, ("strategy", "n", "ratio", "real images"), rows)
+
+
+def _saturated(analysis: Analysis, strategy: Strategy, n: int, known: Saturation) -> tuple[str, str, str]:
+    step = analysis.last_step(strategy, n)
+    rising = "; still rising" if step and step.significant and step.difference.value > 0 else ""
+    added = formatting.points(step.difference) + rising if step else formatting.NONE
+    return formatting.saturation_ratio(known), added, f"{100 * known.with_gain:.0f} %"
 
 
 def _with_real(one: Comparison) -> bool:
