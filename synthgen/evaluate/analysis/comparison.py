@@ -32,7 +32,8 @@ class Comparison:
         primary: Whether it is in the primary family.
         hypothesis: What is to be shown.
         margin: What non-inferiority and equivalence are to; NaN where a difference is to be shown.
-        p_hypothesis: That of what is to be shown, uncorrected; NaN below three seeds. Of non-inferiority, which is
+        p_hypothesis: That of what is to be shown, as it is corrected (:func:`~statistics.p_of`); NaN below three seeds.
+            It is never below that of the difference, which goes with the interval. Of non-inferiority, which is
             tested on one side at 2.5 %, and of equivalence, which is so on both, it is twice the greatest one-sided p.
         p_holm: Corrected by Holm's method over its family.
         family: How many comparisons are in it that have a p value, those of one and the same training counted once.

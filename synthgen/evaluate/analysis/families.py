@@ -47,7 +47,7 @@ def gate(family: Sequence[Comparison]) -> float:
 def _named(one: Comparison, primary: Primary) -> Comparison:
     """A comparison with its hypothesis and the p value of that."""
     if not _is_primary(one, primary):
-        return replace(one, p_hypothesis=one.difference.p)
+        return replace(one, p_hypothesis=statistics.p_of(one.difference, "difference"))
     margin = math.nan if primary.margin is None else primary.margin
     p = statistics.p_of(one.difference, primary.hypothesis, margin)
     return replace(one, primary=True, hypothesis=primary.hypothesis, margin=margin, p_hypothesis=p)
