@@ -28,6 +28,7 @@ class StudyFacts:
         labels: The classes, in the order of the probabilities' columns.
         scale: The skin-tone scale; empty where the dataset has no skin tones.
         generator_pool: ``n``, or ``all``: the generator may have seen more real images than the classifier.
+        source_pool: The same of what images were made from; empty where it is as ``generator_pool``.
         protocol: ``equal-steps`` or ``sagers2023``.
         mix: How real and synthetic images share a batch.
         learner: What learns, in words.
@@ -41,6 +42,7 @@ class StudyFacts:
     labels: tuple[str, ...]
     scale: str = ""
     generator_pool: str = "n"
+    source_pool: str = ""
     protocol: str = "equal-steps"
     mix: str = "union"
     learner: str = ""
@@ -51,7 +53,11 @@ class StudyFacts:
 
     def to_json(self) -> str:
         """The text that ``predictions.parquet`` keeps."""
-        return json.dumps(asdict(self) | {"notes": [note.markdown for note in self.notes]})
+        said = asdict(self) | {"notes": [note.markdown for note in self.notes]}
+        for name in ("source_pool", "primary"):
+            if not said[name]:
+                del said[name]  # so that a report of an earlier version keeps its bytes
+        return json.dumps(said)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

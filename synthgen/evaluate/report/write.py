@@ -116,6 +116,7 @@ def _settings(predictions: Predictions) -> list[tuple[str, str]]:
         ),
         ("mix", study.mix),
         ("generator_pool", study.generator_pool),
+        ("source_pool", study.source_pool or study.generator_pool),
         ("classes", ", ".join(study.labels)),
         ("skin-tone scale", study.scale or "none"),
     ]

@@ -16,6 +16,7 @@ __all__ = [
     "SYNTHETIC",
     "Arm",
     "Evaluate",
+    "ModelSaw",
     "Primary",
     "Share",
     "Strategy",
@@ -23,6 +24,7 @@ __all__ = [
     "faults",
 ]
 
+ModelSaw = Literal["none", "train", "unknown"]
 _UNCURATED = "uncurated "
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
@@ -93,6 +95,11 @@ class Evaluate(Strict):
         seeds: How many times the study is repeated, each time on another draw of images.
         arms: What is compared; ``real`` is always one, for every other is compared with it.
         generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
+        source_pool: ``n``: no image that was made from a real image beyond the trial's own, as in the code of arXiv
+            2308.12453; or ``all``.
+        model_saw: What the models that images are made with, before any fine-tuning here, saw of the real images:
+            ``none``, ``train`` (of the training split) or ``unknown``; or that by the name of each. The model that
+            ships saw none.
         mix: How real and synthetic images meet in batches.
         protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
         learner: The classifier.
@@ -115,6 +122,8 @@ class Evaluate(Strict):
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
     arms: Annotated[list[Arm], Field(min_length=1)] = list(ARMS)
     generator_pool: Literal["n", "all"] = "n"
+    source_pool: Literal["n", "all"] = "n"
+    model_saw: ModelSaw | dict[_Text, ModelSaw] = "unknown"
     mix: Annotated[Literal["union", "pretrain-then-real"] | Share, BeforeValidator(_mix)] = "union"
     protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
     learner: Learner = Learner()
