@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
-from synthgen.errors import Fault, InputError, counted
+from synthgen.errors import Fault, IncompleteError, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import run_folder
+from synthgen.runs import run_folder, trained_adapters
 from synthgen.runs.receipts import Ledger, finished_shards
 
 _log = logging.getLogger(__name__)
@@ -102,11 +102,15 @@ def prepare(
     Raises:
         PlanMismatchError: Images that are made would be set aside, and that was not accepted.
         InputError: The folder is not a run, or the selection selects nothing there is.
-        IncompleteError: An adapter is not trained yet.
+        IncompleteError: An adapter is not trained yet, or is to be trained again.
     """
     selection = selection or Selection()
     if not list(plan.refs())[slice(*selection.shards)]:
         raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
+    if again := [one for one in trained_adapters.others(plan, root) if one.entries]:
+        raise IncompleteError(
+            *(f"{root}: {one}: run `synthgen finetune --accept-changes` with this manifest first" for one in again)
+        )
     plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
     refs = list(plan.refs())[slice(*selection.shards)]
     part, parts = selection.array

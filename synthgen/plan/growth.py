@@ -15,9 +15,9 @@ _MOST_NAMED = 4
 _COUNTS = ("per_cell", "total", "weights", "per_source", "source_pool")  # how many, and not what
 
 
-def same(old: Plan, before: EntryPlan, at: int, new: Plan, after: EntryPlan, index: int) -> bool:
-    """Whether a sample of an entry is, as one plan has it, the very image and record that it is as another has it."""
-    return _decisive(old, before, at, new) == _decisive(new, after, index, old)
+def same(old: Plan, at: int, new: Plan, index: int, name: str) -> bool:
+    """Whether sample ``at`` of an entry is in one plan the very image and record that ``index`` is in another."""
+    return _decisive(old, old.entries[name], at, new) == _decisive(new, new.entries[name], index, old)
 
 
 def content_digest(plan: Plan, entry: EntryPlan, index: int) -> str:
@@ -56,27 +56,9 @@ class Difference:
         return not (self.anew or self.gone)
 
 
-def differences(old: Plan, new: Plan) -> list[Difference]:
-    """The difference of each entry that one of two plans of a run has; compares every sample."""
-    found = list[Difference]()
-    for name in dict.fromkeys([*new.entries, *old.entries]):
-        if name not in old.entries:
-            found.append(Difference(name, 0, new.entries[name].samples, 0, 0, ()))
-        elif name not in new.entries:
-            found.append(Difference(name, 0, 0, 0, old.entries[name].samples, ("the manifest lacks it",)))
-        else:
-            before, after = old.entries[name], new.entries[name]
-            pairs = ((before.find(f"{name}-{after.places[index].name}"), index) for index in range(after.samples))
-            both = [(at, index) for at, index in pairs if at is not None]
-            equal = before.digest == after.digest
-            stays = sum(equal or same(old, before, at, new, after, index) for at, index in both)
-            found.append(
-                Difference(
-                    name, stays, after.samples - len(both), len(both) - stays, before.samples - len(both),
-                    () if equal else tuple(changes(old.manifest, new.manifest, name)),
-                )
-            )  # fmt: skip
-    return found
+def why(old: Plan, new: Plan, name: str) -> list[str]:
+    """What sets the images of an entry of two plans apart: keys of the manifest, or else its real images."""
+    return changes(old.manifest, new.manifest, name) or [_of_sources(old, new)]
 
 
 def changes(old: Manifest, new: Manifest, name: str, *, most: int | None = _MOST_NAMED) -> list[str]:
@@ -114,10 +96,21 @@ def reason(old: Plan, new: Plan, name: str, place: Slot, *, gone: bool) -> str:
         return f"labels.{place.label}: {_text(before.labels[place.label])} -> nothing"
     if place.tone and place.tone not in after.skin_tones.values:
         return f"skin_tones.values: {before.skin_tones.values} -> {after.skin_tones.values}"
+    excluded = (new.index.excluded if new.index else {}).get(place.source.id if place.source else "")
+    if excluded:
+        return f"real.exclude: {excluded}"
     said = changes(old.manifest, new.manifest, name, most=None)
     counts = [one for one in said if one.startswith(tuple(f"generate.{name}.{key}" for key in _COUNTS))]
     chosen = counts if gone and counts else [one for one in said if one not in counts]
-    return "; ".join(chosen or said) or "the real images are others"
+    return "; ".join(chosen or said) or _of_sources(old, new)
+
+
+def _of_sources(old: Plan, new: Plan) -> str:
+    """What has changed where the manifest says the same: the real images that its rules take out."""
+    before, after = (plan.index.excluded if plan.index else {} for plan in (old, new))
+    if before == after:
+        return "the real images are others"
+    return f"real.exclude: takes out {len(after):,} real images, {len(before):,} before"
 
 
 def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> list[Any]:
@@ -149,6 +142,8 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
     document = manifest.document
     plain: dict[str, Any] = document.model_dump(mode="json", include={"seed", "labels", "skin_tones", "output"})
     plain["finetune"] = {one.name: one.settings.model_dump(mode="json") for one in manifest.finetune}
+    if manifest.real and manifest.real.settings.exclude:
+        plain["real"] = {"exclude": manifest.real.settings.exclude.model_dump(mode="json", exclude_defaults=True)}
     plain["prompts"] = manifest.prompts.model_dump(mode="json")
     yield from _leaves("", plain)
     entry = next((one for one in manifest.entries if one.name == name), None)

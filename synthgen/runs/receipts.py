@@ -280,7 +280,9 @@ class FinishedShard:
     @property
     def samples(self) -> Sequence[SampleOutcome]:
         """What became of each sample that the plan has here."""
-        return [one for one in self.receipt.samples if one.key not in self.aside] if self.aside else self.receipt.samples
+        return (
+            [one for one in self.receipt.samples if one.key not in self.aside] if self.aside else self.receipt.samples
+        )
 
     @property
     def count(self) -> int:

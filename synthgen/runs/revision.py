@@ -50,7 +50,7 @@ def revise(root: Path, held: Plan, begun: Sequence[str], former: Mapping[str, La
     differences = list[Difference]()
     for name, after in plan.entries.items():
         before = held.entries[name] if name in begun else None
-        if before and before.digest == after.digest:
+        if name in held.entries and held.entries[name].digest == after.digest:
             differences.append(Difference(name, after.samples, 0, 0, 0, ()))
         elif history := _history(before) if before else former.get(name):
             differences.append(found.entry(name, before, after, history))
@@ -96,7 +96,7 @@ class Revising:
         for index in range(after.samples if after else 0):
             key = f"{name}-{after.places[index].name}" if after else ""
             at = before.find(key) if before else None
-            if before and after and at is not None and growth.same(self._held, before, at, self._plan, after, index):
+            if before and after and at is not None and growth.same(self._held, at, self._plan, index, name):
                 known.append(before.shard_of(at))
                 kept.add(at)
                 counts["stays"] += 1
@@ -112,7 +112,7 @@ class Revising:
         if counts["stays"]:
             self._environments.pop(name, None)
         gone = [at for at in range(before.samples) if at not in kept] if before else []
-        changes = growth.changes(self._held.manifest, self._plan.manifest, name) if after else []
+        changes = growth.why(self._held, self._plan, name) if after else []
         taken = [row for at in gone if before and (row := self._taken(name, before, at, after, shards))]
         self._rows.update((row.place, row) for row in taken)
         if after:
@@ -138,9 +138,7 @@ class Revising:
                 found[row.key].append(row)
         return found
 
-    def _again(
-        self, rows: Sequence[AsideImage], after: EntryPlan, index: int, shards: "_Shards"
-    ) -> AsideImage | None:
+    def _again(self, rows: Sequence[AsideImage], after: EntryPlan, index: int, shards: "_Shards") -> AsideImage | None:
         """What was set aside and is the very image that is planned, and still there."""
         if not rows:
             return None

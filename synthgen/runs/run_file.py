@@ -15,7 +15,7 @@ from synthgen.plan.layout import Layout
 
 ROUNDS = "rounds"
 _RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
-FORMER = "former"
+FORMER, EXCLUDED = "former", "excluded"
 # A version that knows no growth refuses the second and so writes over no shard; one that sets nothing aside refuses the
 # third, and so packs nothing that was.
 FORMAT, GROWN, PRUNED = 1, 2, 3
@@ -85,6 +85,12 @@ def layouts(document: Mapping[str, Any]) -> dict[str, Layout]:
     """Where the samples of its entries lie that have changed, by the entry's name."""
     entries = document["entries"].items()
     return {name: Layout.from_dict(entry["layout"]) for name, entry in entries if "layout" in entry}
+
+
+def excluded(document: Mapping[str, Any]) -> dict[str, str] | None:
+    """Why real images are taken out, by their ids; ``None`` where the run was never asked to."""
+    found = document.get(EXCLUDED)
+    return None if found is None else {str(image): str(why) for image, why in found.items()}
 
 
 def former(document: Mapping[str, Any]) -> dict[str, Layout]:

@@ -1,6 +1,7 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from synthgen.core import adapter_folder, atomic, checksums, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
 from synthgen.plan import EntryPlan, Plan, manifest, real_index
+from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
@@ -51,6 +53,7 @@ __all__ = [
     "apply_pin",
     "check_ours",
     "check_run",
+    "compared",
     "is_run",
     "located",
     "lower_batch_size",
@@ -125,6 +128,8 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             document[run_file.ROUNDS] = run_file.round_digests(plan.rounds)
         if former:
             document[run_file.FORMER] = {name: layout.to_dict() for name, layout in former.items()}
+        if plan.index and plan.manifest.real and plan.manifest.real.settings.exclude:
+            document[run_file.EXCLUDED] = dict(plan.index.excluded)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if is_run(root) and not run_file.is_sealed(root):
@@ -183,6 +188,7 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     if index:
+        index = index.without(run_file.excluded(document) or {})
         metadata_changes.warn(root, asked, index)
     plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)
@@ -253,6 +259,17 @@ def _revised(
     if faults and not accept:
         raise PlanMismatchError(*faults)
     return found
+
+
+def compared(root: Path, plan: Plan, extensions: Extensions) -> Sequence[Difference]:
+    """What of each entry a run has already, and what would be new, set aside or count again; nothing is written.
+
+    Raises:
+        InputError: The folder is no run, or its manifest can't be read any more.
+    """
+    held, document = read_plan(root, extensions), read(root)
+    begun = tuple(_begun(root, document["entries"]))
+    return revision.revise(root, held, begun, run_file.former(document), plan).differences
 
 
 def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
 from synthgen.plan import Plan, growth, manifest, top_ups
 from synthgen.plan.sample import Record
-from synthgen.runs import load_plan
+from synthgen.runs import load_plan, run_folder
 from synthgen.runs.folders import Run
 from synthgen.runs.receipts import Receipt
 from synthgen.runs.verify import verify
@@ -182,14 +182,20 @@ def test_a_run_of_an_earlier_version_grows(tmp_path: Path) -> None:
     assert job.samples == job.plan.samples - held
 
 
-def test_two_plans_of_a_run_are_told_apart_image_by_image(make_plan: MakePlan) -> None:
+def test_two_plans_of_a_run_are_told_apart_image_by_image(
+    make_plan: MakePlan, make_images: MakeImages, tmp_path: Path
+) -> None:
     """A tone more is only new images; another word makes that label's anew; a label less leaves its images out."""
-    old = make_plan()
-    [tone] = growth.differences(old, make_plan(**GROWN["tone"]))
-    assert (tone.new, tone.stays, tone.anew, tone.gone, tone.grows) == (8, 24, 0, 0, True)
-    [word] = growth.differences(old, make_plan(labels=LABELS | {"healthy": "bare skin"}))
-    assert (word.new, word.stays, word.anew, word.gone, word.grows) == (0, 12, 12, 0, False)
-    [label] = growth.differences(old, make_plan(labels={"psoriasis": "psoriasis"}))
-    assert (label.new, label.stays, label.anew, label.gone) == (0, 12, 0, 12)
+    make_images(make_plan(), tmp_path)
+
+    def differences(plan: Plan) -> Sequence[growth.Difference]:
+        return run_folder.compared(tmp_path, plan, EXTENSIONS)
+
+    [tone] = differences(make_plan(**GROWN["tone"]))
+    assert (tone.new, tone.stays, tone.anew, tone.gone, tone.aside, tone.grows) == (8, 24, 0, 0, 0, True)
+    [word] = differences(make_plan(labels=LABELS | {"healthy": "bare skin"}))
+    assert (word.new, word.stays, word.anew, word.gone, word.aside, word.grows) == (0, 12, 12, 0, 12, False)
+    [label] = differences(make_plan(labels={"psoriasis": "psoriasis"}))
+    assert (label.new, label.stays, label.anew, label.gone, label.aside) == (0, 12, 0, 12, 12)
     assert label.changes == ('labels.healthy: "healthy skin" -> nothing',)
-    assert [one.new for one in growth.differences(old, make_plan(**GROWN["entry"]))] == [0, 6]
+    assert [one.new for one in differences(make_plan(**GROWN["entry"]))] == [0, 6]
