@@ -70,13 +70,24 @@ def _pools(inputs: DesignInputs) -> Iterator[Note]:
                 "test images can't be told.",
                 serious=True,
             )
-    if inputs.settings.generator_pool == "all":
-        return
-    blind = sorted({image.strategy for image in inputs.synthetic if image.pool is None})
-    if blind:
+    yield from _unknown(inputs)
+
+
+def _unknown(inputs: DesignInputs) -> Iterator[Note]:
+    """The notes on generators of which nobody knows what they saw."""
+    images, nested = inputs.synthetic, inputs.settings.generator_pool == "n"
+    blind = sorted({image.strategy for image in images if image.pool is None})
+    if blind and nested:
         yield Note(
             f"generator_pool: all is assumed of {_list(blind)}: what real images its generator saw is unknown, and "
             "they may be test images.",
+            serious=True,
+        )
+    based = sorted({image.strategy for image in images if image.saw_more})
+    if based:
+        yield Note(
+            f"What real images the base model of {_list(based)} saw is unknown, and they may be test images: a model "
+            "that learned from the web may have seen public atlases. evaluate.model_saw says what is known.",
             serious=True,
         )
 

@@ -146,9 +146,10 @@ class SeedDesign:
                 yield condition.strategy, short.missing, fault
 
     def _tolerated(self, condition: Condition, short: Shortage) -> bool:
-        """Whether what is missing was set aside, or no real image has enough images of the strategy."""
-        aside = self._set_aside.get((condition.strategy, short.label), [])
-        there = sum(one.smallest_n <= condition.synthetic_n for one in aside)
+        """Whether what is missing was set aside or looks like others, or no real image has enough of the strategy."""
+        stratum, n = (condition.strategy, short.label), condition.synthetic_n
+        there = sum(one.smallest_n <= n for one in self._set_aside.get(stratum, []))
+        there += sum(one.unless_alike <= n < one.smallest_n for one in self._candidates.get(stratum, []))
         return condition.strategy in self._inputs.most_per_source or short.missing <= there
 
     def trial(self, condition: Condition) -> Trial:

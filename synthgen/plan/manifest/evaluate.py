@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from synthgen.core.yaml_documents import Strict, near
 from synthgen.plan.manifest.learner import Learner
 
+ModelSaw = Literal["none", "train", "unknown"]
 Arm = Literal[
     "real",
     "real+augment",
@@ -94,6 +95,9 @@ class Evaluate(Strict):
         generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
         source_pool: ``n``: no image that was made from a real image beyond the trial's own, as in the code of arXiv
             2308.12453; or ``all``.
+        model_saw: What the models that images are made with, before any fine-tuning here, saw of the real images:
+            ``none``, ``train`` (of the training split) or ``unknown``; or that by the name of each. The model that
+            ships saw none.
         mix: How real and synthetic images meet in batches.
         protocol: ``equal-steps``, or ``sagers2023``: steps in proportion to the images, as in arXiv 2308.12453.
         learner: The classifier.
@@ -115,6 +119,7 @@ class Evaluate(Strict):
     arms: Annotated[list[Arm], Field(min_length=1)] = list(ARMS)
     generator_pool: Literal["n", "all"] = "n"
     source_pool: Literal["n", "all"] = "n"
+    model_saw: ModelSaw | dict[_Text, ModelSaw] = "unknown"
     mix: Annotated[Literal["union", "pretrain-then-real"] | Share, BeforeValidator(_mix)] = "union"
     protocol: Literal["equal-steps", "sagers2023"] = "equal-steps"
     learner: Learner = Learner()
