@@ -115,14 +115,21 @@ def extensions() -> Extensions:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny model with random weights of a family: sd, sd-inpainting, sdxl, sd3 or flux."""
-    builders = _beside("tiny_models")
+    """The folder of a tiny model with random weights of a family: of ``tiny_models`` or of ``tiny_families``."""
+    parts = _beside("tiny_models")
+    others = _beside("tiny_families").FAMILIES
     found: dict[str, Path] = {}
 
     def build(family: str) -> Path:
         if family not in found:
             found[family] = tmp_path_factory.mktemp(family)
-            builders.FAMILIES[family](found[family])
+            if family in others:
+                import torch
+
+                torch.manual_seed(0)
+                others[family](found[family], parts)
+            else:
+                parts.FAMILIES[family](found[family])
         return found[family]
 
     return build
