@@ -100,6 +100,8 @@ class SamplerSettings(StrategySettings):
                 pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
             if self.timestep_spacing and pipelines.matches_flow(pipelines.family_of(facts.class_name)):
                 raise ManifestError(f"timestep_spacing: {facts.name} matches a flow, which has none; leave it out")
+        with fault_of("num_inference_steps"):
+            pipelines.check_steps(self.scheduler, self.num_inference_steps, facts.folder, facts.name)
         if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
             key = "guidance_start" if self.guidance_start else "guidance_stop"
             raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")
