@@ -44,10 +44,12 @@ def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
         labels=tuple(job.labels),
         scale=document.skin_tones.scale if has_tones else "",
         generator_pool=settings.generator_pool,
+        source_pool="" if settings.source_pool == settings.generator_pool else settings.source_pool,
         protocol=settings.protocol,
         mix=f"share {settings.mix.share:g}" if isinstance(settings.mix, Share) else settings.mix,
         learner=job.network.description,
         notes=job.notes,
         excluded=job.design.excluded,
         against=settings.against,
+        primary=settings.primary.model_dump(exclude_none=True) if settings.primary else {},
     )

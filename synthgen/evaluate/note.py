@@ -40,3 +40,9 @@ GENERATORS_SAW_ALL = Note(
     "may be those images, not synthesis.",
     serious=True,
 )
+
+SOURCES_ALL = Note(
+    "source_pool: all. Images that are made from real images may start from some that a trial's classifier did not "
+    "see; what a trial gains may be those images, not synthesis.",
+    serious=True,
+)

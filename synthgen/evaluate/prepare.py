@@ -135,8 +135,9 @@ def prepare(
     report_near = partial(report, "looking for near-copies")
     search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=report_near)
     alike = search(_of_labels(index, labels), found.images, pictures, out) if root else None
+    images_seen = alike.marked(found.images) if alike else found.images
     excluded = alike.of_held if alike else ()
-    designed = design(settings, index, found.images, seed=document.seed, labels=labels, near_copies=excluded)
+    designed = design(settings, index, images_seen, seed=document.seed, labels=labels, near_copies=excluded)
     side = network.frozen.size if network.frozen else None
     rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
     of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, extensions)))
@@ -202,9 +203,16 @@ def _listed(
         return SyntheticListing((), {})
     names = synthetic.names_behind(root, extensions, manifest.document.name, index)
     scale = manifest.document.skin_tones.scale
-    pools, strategy_of, uncurated = adapter_folder.pools(root), settings.strategy_of, settings.uncurated
     return synthetic.list_synthetic(
-        root, extensions, scale=scale, strategy_of=strategy_of, pools=pools, uncurated=uncurated, names=names
+        root,
+        extensions,
+        scale=scale,
+        strategy_of=settings.strategy_of,
+        pools=adapter_folder.pools(root),
+        uncurated=settings.uncurated,
+        names=names,
+        model_saw=settings.model_saw,
+        training=[source.id for source in index.usable("train")],
     )
 
 

@@ -20,7 +20,7 @@ SIDE = 16
 Pixels = NDArray[np.uint8]
 BLANK = Record(
     key="", entry="text", label="", label_id=0, skin_tone="I", skin_tone_scale="fitzpatrick", fitzpatrick=1,
-    strategy="text2img", prompt="p", negative_prompt="", attributes="{}", seed=1, attempt=0, model="m",
+    strategy="text2img", prompt="p", negative_prompt="", attributes="{}", seed=1, attempt=0, model="phantom",
     model_revision="", adapter="", scheduler="", num_inference_steps=1, guidance_scale=1.0, strength=0.0, mask="",
     width=SIDE, height=SIDE, source_id="", source_group="", source_split="", source_dataset="", source_license="",
     image_sha256="", generator="test",

@@ -223,6 +223,23 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
 
 
+def test_memorised_training_images_bring_only_what_the_trial_has(drawn: ModuleType, prepared: Any) -> None:
+    """Training images packed as synthetic, their source not named, train no trial without that image, and are bold."""
+    images = [
+        drawn.made(label, number, (drawn.picture(label, number).astype(int) + 3).clip(0, 255).astype("uint8"))
+        for label in drawn.LABELS
+        for number in range(20)
+    ]
+    job = prepared(images, arms=["real", "real+synthetic"], n_real=[4], ratios=[1], seeds=2)
+    assert job.design.trials
+    for trial in job.design.trials:
+        shown = {f"{label}-{int(number):03d}" for _, label, number in (key.split("-") for key in trial.synthetic)}
+        assert shown <= {Path(one).stem for one in trial.real}
+    assert any(note.serious and "look like a real training image" in note.text for note in job.notes)
+    kept = json.loads((job.out / near_duplicates.FILE).read_bytes())
+    assert [Path(one).stem for one in kept["training"]["text-acne-0007"]] == ["acne-007"]
+
+
 def test_an_uncurated_near_copy_is_found_with_the_curated_one(drawn: ModuleType, tmp_path: Path) -> None:
     """A file is looked at once, counted once, and kept from training as either."""
     index = Index((Source("t", "acne", 1, "g", "test", "", "d", "t", sha256="t"),))

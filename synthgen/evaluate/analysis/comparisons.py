@@ -2,66 +2,34 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.evaluate.analysis import dose_response, metrics, statistics
+from synthgen.evaluate.analysis import dose_response, families, metrics, statistics
+from synthgen.evaluate.analysis.comparison import (
+    ADDED,
+    ALL,
+    AUGMENT,
+    GAP,
+    MATCHED,
+    MORE,
+    PRIMARY,
+    REAL,
+    Comparison,
+    Kind,
+)
 from synthgen.evaluate.analysis.metrics import top_k
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
-from synthgen.evaluate.analysis.statistics import Estimate
+from synthgen.evaluate.analysis.statistics import Estimate, Part
 from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.plan.manifest.primary import Primary
 
-Kind = Literal["arms", "strategies", "curation"]
+__all__ = ["ADDED", "ALL", "AUGMENT", "GAP", "MATCHED", "MORE", "PRIMARY", "REAL", "Analysis", "Comparison"]
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One arm against another at the same number of real images.
-
-    Attributes:
-        arm: The arm that is compared.
-        against: The arm that it is compared with.
-        metric: Of :class:`~synthgen.evaluate.analysis.metrics.Scores`.
-        subset: ``all`` test images, those of one tone group, or the gap between light and dark.
-        mean: The arm's own figure.
-        mean_against: That of the arm that it is compared with.
-        difference: The first less the second.
-        p_holm: Corrected over the family: every comparison with the same arm in ``against``, as one of the same
-            :attr:`kind`, in the same metric and kind of subset; NaN where one seed of several is left.
-        family: How many comparisons are in it that have a p value.
-    """
-
-    arm: ArmKey
-    against: ArmKey
-    metric: str
-    subset: str
-    mean: float
-    mean_against: float
-    difference: Estimate
-    p_holm: float = float("nan")
-    family: int = 0
-
-    @property
-    def kind(self) -> Kind:
-        """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
-        if self.against.name != self.arm.name:
-            return "arms"
-        return "strategies" if self.against.strategy.curated else "curation"
-
-    @property
-    def significant(self) -> bool:
-        """Whether it is significant at 5 % after Holm's correction."""
-        return self.p_holm < 1 - statistics.LEVEL
-
-
-REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
-MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
-PRIMARY = "top1"
-ALL, GAP = "all", "light-dark gap"
+FEWEST_SEEDS = 3  # that a p value is given for
 
 Array = NDArray[np.float64]
 
@@ -79,6 +47,12 @@ class Analysis:
         self.predictions = predictions
         self.drawn = statistics.resampling(predictions.groups, draws, seed)
         self.tone_groups = metrics.members_by_group(predictions.study.scale, predictions.tones)
+
+    @cached_property
+    def groups(self) -> Mapping[str, int]:
+        """The number of groups (patients, lesions) that the test images are in: of all, and of each tone group."""
+        names = np.asarray(self.predictions.groups)
+        return {ALL: len(set(names))} | {name: len(set(names[members])) for name, members in self.tone_groups.items()}
 
     @cached_property
     def scores(self) -> Mapping[tuple[str, str], Array]:
@@ -100,14 +74,16 @@ class Analysis:
 
     def estimate(self, arm: ArmKey, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
-        return self._unless_too_few_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn))
+        parts = [Part(self._scores(arm, metric, one), groups) for one, groups in self._parts(subset)]
+        return self._with_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn, parts=parts))
 
     def estimate_on(self, arm: ArmKey, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
         rows = list(self.predictions.arms[arm].values())
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
-        scores = statistics.accuracy(self.drawn.images[:, members], right.astype(np.float64))
-        return self._unless_too_few_seeds(statistics.estimate(scores, self.drawn))
+        drawn = self.drawn.among(members)
+        scores = statistics.accuracy(drawn.images, right.astype(np.float64))
+        return self._with_seeds(statistics.estimate(scores, drawn))
 
     @property
     def plotted(self) -> tuple[ArmKey, ...]:
@@ -120,19 +96,31 @@ class Analysis:
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Every comparison, Holm-corrected within its family."""
-        families: dict[tuple[str, ...], list[Comparison]] = {}
-        for metric, subset in self.scores:
-            for arm, against in self._pairs():
-                subsets = "group" if subset in self.tone_groups else subset
-                one = self._compare(arm, against, metric, subset)
-                families.setdefault((against.name, one.kind, metric, subsets), []).append(one)
-        return tuple(one for family in families.values() for one in _corrected(family))
+        """Every comparison, the primary family first, p values corrected as :mod:`families` says."""
+        pairs = [*self._pairs()]
+        found = [self._compare(*pair, metric, subset) for metric, subset in self.scores for pair in pairs]
+        return families.corrected(found, self.primary_family, self._training)
+
+    @cached_property
+    def primary_family(self) -> Primary:
+        """What was named beforehand."""
+        return Primary.of(self.predictions.study.primary, {arm.name for arm in self.predictions.arms})
 
     @property
     def primary(self) -> tuple[Comparison, ...]:
-        """The family that the report's claims are made from: every arm against ``real``, top-1, all test images."""
-        return self.family(REAL)
+        """The primary family."""
+        return tuple(one for one in self.comparisons if one.primary)
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether all of the primary family is significant, so that the questions behind it are tested."""
+        return families.gate(self.primary) < 1 - statistics.LEVEL
+
+    def _training(self, one: Comparison) -> tuple[object, ...]:
+        """What two comparisons of the same trainings have in common: their predictions, to the bit."""
+        seeds = self._shared([one.arm, one.against])
+        known = self.predictions
+        return tuple(known.fingerprints[known.arms[arm][seed]] for arm in (one.arm, one.against) for seed in seeds)
 
     def family(
         self, against: str, metric: str = PRIMARY, subset: str = ALL, kind: Kind = "arms"
@@ -183,10 +171,25 @@ class Analysis:
                     yield arm, other
             for name in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._find(name, arm.n_real, arm.ratio)
-                if against is None or arm.name == name or (name != REAL and arm.name != ADDED):
+                asked = name == self.primary_family.against and arm.name in self.primary_family.arms
+                if against is None or arm.name == name or (name != REAL and arm.name != ADDED and not asked):
                     continue
                 if self._shared([arm, against]):
                     yield arm, against
+            yield from self._last_step(arm)
+
+    def _last_step(self, arm: ArmKey) -> Iterator[tuple[ArmKey, ArmKey]]:
+        """The greatest ratio of a strategy with the one before it, at the same number of real images."""
+        if arm.name != ADDED:
+            return
+        doses = [one for one in self.predictions.arms if replace(one, ratio=arm.ratio) == arm]
+        if len(doses) > 1 and arm == doses[-1] and self._shared([arm, doses[-2]]):
+            yield arm, doses[-2]
+
+    def last_step(self, strategy: Strategy, n_real: int) -> Comparison | None:
+        """What the greatest ratio of a strategy adds to the one before it; ``None`` for fewer than two ratios."""
+        known = self.family(ADDED, kind="doses")
+        return next((one for one in known if (one.arm.strategy, one.arm.n_real) == (strategy, n_real)), None)
 
     def _strategies_to_compare(self, strategy: Strategy) -> Iterator[Strategy]:
         """The strategies that one is compared with in the same arm: itself without curation, and that asked for."""
@@ -206,14 +209,26 @@ class Analysis:
         seeds = self._shared([arm, against])
         a, b = (self._scores(one, metric, subset, seeds) for one in (arm, against))
         means = float(a[0].mean()), float(b[0].mean())
-        difference = self._unless_too_few_seeds(statistics.compare(a, b, self.drawn))
+        parts = [
+            Part(self._scores(arm, metric, one, seeds) - self._scores(against, metric, one, seeds), groups)
+            for one, groups in self._parts(subset)
+        ]
+        difference = self._with_seeds(statistics.compare(a, b, self.drawn, parts=parts))
         return Comparison(arm, against, metric, subset, *means, difference)
 
-    def _unless_too_few_seeds(self, known: Estimate) -> Estimate:
-        """A figure without its interval where one seed of several is left: it tells nothing of other draws."""
-        if self._enough(known.seeds):
-            return known
-        return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
+    def _parts(self, subset: str) -> list[tuple[str, int]]:
+        """The sets of test images that a figure of a subset is of, and how many groups each is in."""
+        return [(one, self.groups[one]) for one in ((metrics.LIGHT, metrics.DARK) if subset == GAP else (subset,))]
+
+    def _with_seeds(self, known: Estimate) -> Estimate:
+        """A figure without what its number of seeds can't tell.
+
+        One seed of several tells nothing of other draws, so it has no interval. Below three seeds there is no p value:
+        how much seeds vary is then all but unknown.
+        """
+        if not self._enough(known.seeds):
+            return Estimate(known.value, math.nan, math.nan, math.nan, math.nan, math.nan, known.seeds)
+        return known if known.seeds >= FEWEST_SEEDS else replace(known, p=math.nan)
 
     def _enough(self, seeds: int) -> bool:
         """Whether so many seeds tell anything of this study: one of several does not."""
@@ -229,9 +244,3 @@ class Analysis:
     def _shared(self, arms: list[ArmKey]) -> tuple[int, ...]:
         """The seeds that all of some arms have."""
         return tuple(sorted(set.intersection(*(set(self.predictions.arms[arm]) for arm in arms))))
-
-
-def _corrected(family: list[Comparison]) -> list[Comparison]:
-    adjusted = statistics.holm([one.difference.p for one in family])
-    tested = sum(not math.isnan(p) for p in adjusted)
-    return [replace(one, p_holm=p, family=tested) for one, p in zip(family, adjusted, strict=True)]

@@ -1,5 +1,6 @@
 """Every prediction of a study, kept: all figures of the report are made from them and from nothing else."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -27,28 +28,36 @@ class StudyFacts:
         labels: The classes, in the order of the probabilities' columns.
         scale: The skin-tone scale; empty where the dataset has no skin tones.
         generator_pool: ``n``, or ``all``: the generator may have seen more real images than the classifier.
+        source_pool: The same of what images were made from; empty where it is as ``generator_pool``.
         protocol: ``equal-steps`` or ``sagers2023``.
         mix: How real and synthetic images share a batch.
         learner: What learns, in words.
         notes: What a reader has to know of the design.
         excluded: How many synthetic images no trial used, by reason.
         against: For the name of a strategy, that of another that it is compared with in pairs.
+        primary: What :class:`~synthgen.plan.manifest.evaluate.Primary` the manifest names; empty for the default.
     """
 
     name: str
     labels: tuple[str, ...]
     scale: str = ""
     generator_pool: str = "n"
+    source_pool: str = ""
     protocol: str = "equal-steps"
     mix: str = "union"
     learner: str = ""
     notes: tuple[Note, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     against: Mapping[str, str] = field(default_factory=dict)
+    primary: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text that ``predictions.parquet`` keeps."""
-        return json.dumps(asdict(self) | {"notes": [note.markdown for note in self.notes]})
+        said = asdict(self) | {"notes": [note.markdown for note in self.notes]}
+        for name in ("source_pool", "primary"):
+            if not said[name]:
+                del said[name]  # so that a report of an earlier version keeps its bytes
+        return json.dumps(said)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -145,6 +154,11 @@ class Predictions:
         for row, one in enumerate(self.trials):
             found.setdefault(ArmKey(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
         return {arm: dict(sorted(rows.items())) for arm, rows in sorted(found.items())}
+
+    @cached_property
+    def fingerprints(self) -> tuple[bytes, ...]:
+        """A digest of each trial's predictions: those of one training in two arms are the same to the bit."""
+        return tuple(hashlib.blake2b(one.tobytes(), digest_size=16).digest() for one in self.probabilities)
 
     def write(self, path: Path) -> None:
         """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, SLACK, TOO_FEW_PER_SOURCE, TOO_FEW_REAL, DesignInputs
-from synthgen.evaluate.note import GENERATORS_SAW_ALL, Note
+from synthgen.evaluate.note import GENERATORS_SAW_ALL, SOURCES_ALL, Note
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_pools import Draw, partial_groups
 
@@ -59,21 +59,35 @@ def of_curation(curation: Mapping[str, Any], learned: Sequence[str]) -> Iterator
 def _pools(inputs: DesignInputs) -> Iterator[Note]:
     """The notes on what generators may have seen."""
     if inputs.settings.generator_pool == "all":
+        yield GENERATORS_SAW_ALL
+    if inputs.settings.source_pool == "all" and any(image.source_id for image in inputs.synthetic):
         known = {source.id for source in inputs.index.sources}
         unknown = sum(bool(image.source_id) and image.source_id not in known for image in inputs.synthetic)
-        yield GENERATORS_SAW_ALL
+        yield SOURCES_ALL
         if unknown:
             yield Note(
                 f"{unknown} synthetic images are made from real images that are not in the index; whether these are "
                 "test images can't be told.",
                 serious=True,
             )
-        return
-    blind = sorted({image.strategy for image in inputs.synthetic if image.pool is None})
-    if blind:
+    yield from _unknown(inputs)
+
+
+def _unknown(inputs: DesignInputs) -> Iterator[Note]:
+    """The notes on generators of which nobody knows what they saw."""
+    images, nested = inputs.synthetic, inputs.settings.generator_pool == "n"
+    blind = sorted({image.strategy for image in images if image.pool is None})
+    if blind and nested:
         yield Note(
             f"generator_pool: all is assumed of {_list(blind)}: what real images its generator saw is unknown, and "
             "they may be test images.",
+            serious=True,
+        )
+    based = sorted({image.strategy for image in images if image.saw_more})
+    if based:
+        yield Note(
+            f"What real images the base model of {_list(based)} saw is unknown, and they may be test images: a model "
+            "that learned from the web may have seen public atlases. evaluate.model_saw says what is known.",
             serious=True,
         )
 
@@ -123,7 +137,7 @@ def _left_out(inputs: DesignInputs, left_out: Mapping[str, int]) -> Iterator[Not
     if NOT_ALLOWED in left_out:
         yield Note(
             f"{left_out[NOT_ALLOWED]} trials are left out: the generator of their entry saw, or starts from, real "
-            "images beyond the trial's own (generator_pool: n)."
+            f"images beyond the trial's own ({_nested(inputs)})."
         )
     if TOO_FEW_PER_SOURCE in left_out:
         most = sorted(inputs.most_per_source.items())
@@ -171,6 +185,13 @@ def _tested(inputs: DesignInputs) -> Iterator[Note]:
     elif unknown:
         known = f"{unknown} of {len(inputs.held('test'))} test images have no known skin tone"
         yield Note(f"{known}; tables by tone lack them.")
+
+
+def _nested(inputs: DesignInputs) -> str:
+    """The settings by which trials nest."""
+    settings = inputs.settings
+    pools = {"generator_pool": settings.generator_pool, "source_pool": settings.source_pool}
+    return ", ".join(f"{name}: n" for name, pool in pools.items() if pool == "n")
 
 
 def _list(names: Iterable[object]) -> str:

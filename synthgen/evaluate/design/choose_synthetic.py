@@ -29,17 +29,36 @@ _NEVER = 2**62  # no n is as large
 
 
 class Candidate(NamedTuple):
-    """A synthetic image, and the smallest n whose trials may have it."""
+    """A synthetic image, and the smallest n whose trials may have it.
+
+    Attributes:
+        key: Its key.
+        smallest_n: That n.
+        unless_alike: What it would be if the image looked like no training image.
+    """
 
     key: str
     smallest_n: int
+    unless_alike: int = 0
 
 
 Candidates = dict[tuple[Strategy, str], list[Candidate]]  # by strategy and label
 Chosen = dict[tuple[int, int], frozenset[str]]  # keys, by n and ratio
 
 
-def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str, seed: int) -> Candidates:
+class Pools(NamedTuple):
+    """What a trial's synthetic images may come from: ``n``, its own real images alone, or ``all``.
+
+    Attributes:
+        generator: The study's ``generator_pool``, of what their generators were trained on.
+        source: Its ``source_pool``, of what they were made from.
+    """
+
+    generator: str
+    source: str
+
+
+def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pools: Pools, seed: int) -> Candidates:
     """The candidates of each strategy and label, in the order that one seed takes them.
 
     Every seed takes them in another order, so that what is found holds for more than one set of synthetic images. An
@@ -49,7 +68,7 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str,
     Args:
         images: Those that carry nothing of an image held out.
         drawn: The seed's draw of real images.
-        pool: ``n`` or ``all``: the study's ``generator_pool``.
+        pools: What they may come from.
         seed: The manifest's seed.
     """
     strata: dict[tuple[Strategy, str, str, int], list[tuple[bytes, SyntheticImage]]] = defaultdict(list)
@@ -57,14 +76,14 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pool: str,
         place = stable_hash(seed, "synthetic", drawn.number, image.record_key)
         tone = 0 if image.source_id else image.tone
         strata[image.strategy, image.label, image.source_id, tone].append((place, image))
-    smallest_n = _smallest_n(drawn, pool)
+    smallest_n = _smallest_n(drawn, pools)
     turns: dict[tuple[Strategy, str], list[tuple[float, bytes, Candidate]]] = defaultdict(list)
     for (strategy, label, source, tone), members in strata.items():
         first = stable_hash(seed, "start", drawn.number, strategy.name, label, tone)
         start = int.from_bytes(first, "big") / 2**64
         for nth, (place, image) in enumerate(sorted(members, key=lambda member: (member[0], member[1].key))):
             turn = nth if source else (nth + start) / len(members)  # systematic sampling, from a random start
-            turns[strategy, label].append((turn, place, Candidate(image.key, smallest_n(image))))
+            turns[strategy, label].append((turn, place, Candidate(image.key, *smallest_n(image))))
     return {stratum: [candidate for *_, candidate in sorted(found)] for stratum, found in turns.items()}
 
 
@@ -96,17 +115,21 @@ def choose_all(
     return {stratum: choose(in_turn, sizes, ratios) for stratum, in_turn in candidates.items()}
 
 
-def _smallest_n(drawn: Draw, pool: str) -> Callable[[SyntheticImage], int]:
-    """A function to the smallest n whose draw holds an image's source and all that its generator saw; 0 for any n."""
-    if pool == "all":
-        return lambda _: 0
+def _smallest_n(drawn: Draw, pools: Pools) -> Callable[[SyntheticImage], tuple[int, int]]:
+    """A function to the smallest n whose draw holds all that an image comes from, and the same unless it is alike.
+
+    That is its source, all that its generator saw, and, as if it were made from it, each training image that it looks
+    like: such an image brings a trial what the real one would. It is 0 for any n.
+    """
 
     @cache  # a pool is shared by many images
     def of_pool(ids: frozenset[str]) -> int:
         return max((drawn.smallest_n.get(one, _NEVER) for one in ids), default=0)
 
-    def of(image: SyntheticImage) -> int:
-        seen = of_pool(image.pool) if image.pool is not None else 0
-        return max(seen, drawn.smallest_n.get(image.source_id, _NEVER) if image.source_id else 0)
+    def of(image: SyntheticImage) -> tuple[int, int]:
+        seen = of_pool(image.pool) if image.pool is not None and pools.generator == "n" else 0
+        own = drawn.smallest_n.get(image.source_id, _NEVER) if image.source_id and pools.source == "n" else 0
+        alike = of_pool(image.looks_like) if pools.source == "n" else 0
+        return max(seen, own, alike), max(seen, own)
 
     return of

@@ -16,6 +16,7 @@ from synthgen.plan.real_index import Index
 from synthgen.plan.real_pools import draw
 
 OUTSIDE = "made from real images, or by a generator that saw some, beyond those of every trial"
+ALIKE = "looks like a real training image beyond those of every trial"
 Excluded = dict[Strategy, Counter[str]]
 
 
@@ -94,7 +95,8 @@ def design(
     inputs = DesignInputs(settings, index, tuple(sound), seed, tuple(labels), tuple(strategies), aside)
     seeds = [SeedDesign(inputs, drawn) for drawn in draws]
     allowed = frozenset().union(*(seed.allowed for seed in seeds))
-    reasons |= {image.key: OUTSIDE for image in sound if image.key not in allowed}
+    outside = (image for image in sound if image.key not in allowed)
+    reasons |= {image.key: ALIKE if image.looks_like and not image.source_id else OUTSIDE for image in outside}
     refuse(_unusable(inputs, synthetic, seeds, _by_strategy(synthetic, reasons)))
     trials, left_out = _trials(inputs, seeds)
     record_keys = {image.key: image.record_key for image in synthetic}

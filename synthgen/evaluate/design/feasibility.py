@@ -51,7 +51,8 @@ def of_strategies(strategies: Iterable[Strategy], reasons: Mapping[Strategy, Cou
         why = "; ".join(f"{count} {reason}" for reason, count in reasons.get(strategy, Counter()).most_common())
         faults.append(
             f"evaluate.synthetic: no image of entry `{strategy}` may train any trial ({why}); "
-            "use a generator that saw no more than a trial's real images, or generator_pool: all if that is why"
+            "use a generator that saw no more than a trial's real images and starts from no others, or generator_pool: "
+            "all, or source_pool: all, if that is why"
         )
     return faults
 
@@ -66,7 +67,8 @@ def of_shortage(settings: Evaluate, condition: Condition, seed: int, label: str,
         label: The label that lacks images.
         found: How many of it there are.
     """
-    allowed = f" that seed {seed} may train on (generator_pool: n)" if settings.generator_pool == "n" else ""
+    nested = [name for name in ("generator_pool", "source_pool") if getattr(settings, name) == "n"]
+    allowed = f" that seed {seed} may train on ({nested[0]}: n)" if nested else ""
     return (
         f"evaluate.ratios: entry `{condition.strategy}` has {found} images of `{label}`{allowed}, n_real "
         f"{condition.synthetic_n} at ratio {condition.synthetic_ratio} needs {condition.synthetic_images}; make more, "

@@ -101,9 +101,8 @@ class SeedDesign:
     def __init__(self, inputs: DesignInputs, drawn: Draw) -> None:
         settings = inputs.settings
         self._inputs, self._drawn = inputs, drawn
-        in_turn = partial(
-            choose_synthetic.candidates_in_turn, drawn=drawn, pool=settings.generator_pool, seed=inputs.seed
-        )
+        pools = choose_synthetic.Pools(settings.generator_pool, settings.source_pool)
+        in_turn = partial(choose_synthetic.candidates_in_turn, drawn=drawn, pools=pools, seed=inputs.seed)
         self._candidates, self._set_aside = in_turn(inputs.synthetic), in_turn(inputs.set_aside)
         self._chosen = choose_synthetic.choose_all(self._candidates, *arms.synthetic_sizes(settings))
 
@@ -122,7 +121,7 @@ class SeedDesign:
         if not any(self._counts(condition).values()):
             return NOT_ALLOWED
         most = self._inputs.most_per_source.get(condition.strategy, condition.synthetic_ratio)
-        if most < condition.synthetic_ratio and self._inputs.settings.generator_pool == "n":
+        if most < condition.synthetic_ratio and self._inputs.settings.source_pool == "n":
             return TOO_FEW_PER_SOURCE
         short = self.shortage(condition)
         if short.missing <= SLACK * condition.synthetic_images or not self._tolerated(condition, short):
@@ -147,9 +146,10 @@ class SeedDesign:
                 yield condition.strategy, short.missing, fault
 
     def _tolerated(self, condition: Condition, short: Shortage) -> bool:
-        """Whether what is missing was set aside, or no real image has enough images of the strategy."""
-        aside = self._set_aside.get((condition.strategy, short.label), [])
-        there = sum(one.smallest_n <= condition.synthetic_n for one in aside)
+        """Whether what is missing was set aside or looks like others, or no real image has enough of the strategy."""
+        stratum, n = (condition.strategy, short.label), condition.synthetic_n
+        there = sum(one.smallest_n <= n for one in self._set_aside.get(stratum, []))
+        there += sum(one.unless_alike <= n < one.smallest_n for one in self._candidates.get(stratum, []))
         return condition.strategy in self._inputs.most_per_source or short.missing <= there
 
     def trial(self, condition: Condition) -> Trial:

@@ -22,6 +22,8 @@ class SyntheticImage:
         source_id: The real image that it was made from in the end; empty for none.
         sha256: Of the file's bytes, in hex.
         pool: The ids of the real images that its generator was trained on; ``None`` where that is unknown.
+        saw_more: Whether its generator may have seen more of them, nobody knows which.
+        looks_like: The ids of the real training images that it looks like without being made from them.
     """
 
     record_key: str
@@ -31,6 +33,8 @@ class SyntheticImage:
     source_id: str
     sha256: str
     pool: frozenset[str] | None
+    saw_more: bool = False
+    looks_like: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,7 @@ from synthgen.vision import near_duplicates
 from synthgen.vision.images import untrusted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from synthgen.core.types import Floats, Pixels
+    from synthgen.core.types import Floats, Pixels, Rows
 
 FILE = "near-copies.json"
 Progress = Callable[[int, int], None]
@@ -38,14 +35,26 @@ class NearDuplicates:
     Attributes:
         threshold: The similarity from which on an image counted.
         of_held: The record keys of synthetic images that look like a validation or test image.
-        of_training: How many files of synthetic images look like a real training image.
+        of_training: How many files of synthetic images look like a real training image that they are not made from.
         real: How many real training images look like a validation or test image.
+        training: The ids of these training images, by the record key of a synthetic one; empty in what an earlier
+            version found.
     """
 
     threshold: float
     of_held: frozenset[str]
     of_training: int
     real: int
+    training: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def marked(self, images: Iterable[SyntheticImage]) -> tuple[SyntheticImage, ...]:
+        """The same synthetic images, each with the training images that it looks like."""
+        return tuple(
+            replace(one, looks_like=frozenset(self.training[one.record_key]))
+            if one.record_key in self.training
+            else one
+            for one in images
+        )
 
     def notes(self) -> Iterator[Note]:
         """The notes on them."""
@@ -54,6 +63,14 @@ class NearDuplicates:
             f"{len(self.of_held)} synthetic images look like a validation or test image and train nothing; "
             f"{self.of_training} look like a real training image."
         )
+        if self.of_training:
+            yield Note(
+                f"{self.of_training} synthetic images look like a real training image that they are not made from, as "
+                "where a generator repeats what it learned from; each counts as made from that one, so with "
+                "source_pool: n it trains only trials that have it, and with source_pool: all what a trial gains may "
+                "be that real image.",
+                serious=True,
+            )
         if self.real:
             yield Note(
                 f"{self.real} real training images look like a validation or test image; every arm has them alike, so "
@@ -98,12 +115,18 @@ def find_near_duplicates(
     with one_thread():  # many small products: quicker so, and the same whatever else runs
         signed = _signatures(reads, counter)
         parts = np.split(signed, [len(held), len(held) + len(training)])
-        found = _compare(parts, files, limit, counter)
+        found = _compare(parts, files, [source.id for source in training], limit, counter)
     alike = {one.sha256 for one in files if one.record_key in found.of_held}
     alike_images = [one for one in images if one.sha256 in alike]
-    found = replace(found, of_held=frozenset(one.record_key for one in alike_images))
+    same = {one.sha256: found.training[one.record_key] for one in files if one.record_key in found.training}
+    found = replace(
+        found,
+        of_held=frozenset(one.record_key for one in alike_images),
+        training={one.record_key: same[one.sha256] for one in images if one.sha256 in same},
+    )
     keys = sorted({one.key for one in alike_images})
-    text = json.dumps({"digest": known, **asdict(found), "of_held": keys}, indent=1)
+    by_key = {one.key: same[one.sha256] for one in images if one.sha256 in same}
+    text = json.dumps({"digest": known, **asdict(found), "of_held": keys, "training": by_key}, indent=1)
     atomic.write(out / FILE, text.encode())
     return found
 
@@ -121,23 +144,29 @@ class _Counter:
 
 
 def _compare(
-    parts: Sequence[Floats], images: Sequence[SyntheticImage], limit: float, counter: _Counter
+    parts: Sequence[Floats], images: Sequence[SyntheticImage], training: Sequence[str], limit: float, counter: _Counter
 ) -> NearDuplicates:
     """The near-duplicates by signatures: of images held out, real training images and synthetic ones, in this order."""
     import numpy as np
 
     held_out, known, made = parts
 
-    def alike(queries: Floats, references: Floats) -> npt.NDArray[np.bool_]:
-        found, ready = [np.empty(0, np.bool_)], near_duplicates.References(references)
+    def alike(queries: Floats, references: Floats, own: Rows | None = None) -> Rows:
+        """The row of the reference that each query looks like, itself left out; -1 for none."""
+        found, ready = [np.empty(0, np.int64)], near_duplicates.References(references)
         for start in range(0, len(queries), _COMPARED):
-            part = queries[start : start + _COMPARED]
-            found.append(ready.nearest(part).similarity >= limit)
-            counter.add(len(part))
+            part = slice(start, start + _COMPARED)
+            nearest = ready.nearest(queries[part], exclude=None if own is None else own[part])
+            found.append(np.where(nearest.similarity >= limit, nearest.index, -1))
+            counter.add(len(nearest.index))
         return np.concatenate(found)
 
-    keys = frozenset(images[int(row)].record_key for row in np.flatnonzero(alike(made, held_out)))
-    return NearDuplicates(limit, keys, int(alike(made, known).sum()), int(alike(known, held_out).sum()))
+    places = {name: place for place, name in enumerate(training)}
+    own = np.array([places.get(image.source_id, -1) for image in images], np.int64)
+    keys = frozenset(images[int(row)].record_key for row in np.flatnonzero(alike(made, held_out) >= 0))
+    shown = alike(made, known, own)
+    like = {images[int(row)].record_key: (training[int(shown[row])],) for row in np.flatnonzero(shown >= 0)}
+    return NearDuplicates(limit, keys, len(like), int((alike(known, held_out) >= 0).sum()), like)
 
 
 def _signatures(reads: Sequence[Read], counter: _Counter) -> Floats:
@@ -157,7 +186,9 @@ def _kept(path: Path, known: str, images: Iterable[SyntheticImage]) -> NearDupli
         said = json.loads(path.read_bytes())
         if said.pop("digest") == known:
             record_keys = {image.key: image.record_key for image in images}
-            return NearDuplicates(**said | {"of_held": frozenset(record_keys[key] for key in said["of_held"])})
+            training = {record_keys[key]: tuple(ids) for key, ids in said.get("training", {}).items()}
+            of_held = frozenset(record_keys[key] for key in said["of_held"])
+            return NearDuplicates(**said | {"of_held": of_held, "training": training})
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None

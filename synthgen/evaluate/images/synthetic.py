@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthgen.core import model_folder
+from synthgen.core.yaml_documents import near
 from synthgen.errors import InputError
 from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan import Plan, skin_tones
-from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.plan.manifest.evaluate import ModelSaw, Strategy
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Record
@@ -45,6 +47,8 @@ def list_synthetic(
     pools: Pools,
     uncurated: bool = False,
     names: Originals | None = None,
+    model_saw: ModelSaw | Mapping[str, ModelSaw] = "unknown",
+    training: Collection[str] = (),
 ) -> SyntheticListing:
     """The images of a run or a packed dataset, by their records alone; those that a run rejects are left out.
 
@@ -58,13 +62,17 @@ def list_synthetic(
         pools: The real images that each adapter was trained on, by the records' ``adapter``.
         uncurated: Whether all that a run planned is listed too, as images of uncurated strategies.
         names: What real images are called in the run that a dataset of pseudonyms is of; ``None`` for as they are.
+        model_saw: What base models saw of the real images, or what each did by its name; of the model that ships, none.
+        training: The ids of the real training images.
 
     Raises:
-        InputError: The folder is neither, or holds no image that was rejected where ``uncurated`` needs them.
+        InputError: The folder is neither, a model is named that made no image, or there is no image that was rejected
+            where ``uncurated`` needs them.
         IncompleteError: Work shards of the run are missing, or it is not judged as its manifest asks.
         DamagedError: A shard can't be read, or the run has no real image that a pseudonym stands for.
     """
     folder = open_folder(root, extensions)
+    models, trained = set[str](), frozenset(training)
     if names is not None:
         pools = {key: pool and frozenset(map(names.image, pool)) for key, pool in pools.items()}
     plan = folder.plan if isinstance(folder, Run) else None
@@ -76,10 +84,14 @@ def list_synthetic(
         tone = tones.get(record.skin_tone, 0) if record.skin_tone_scale == scale else 0
         strategy = Strategy(strategy_of.get(record.entry, record.entry))
         pool = pools.get(record.adapter) if record.adapter else frozenset[str]()
+        models.add(record.model)
+        saw = _saw(record.model, model_saw)
+        if saw == "train" and pool is not None:
+            pool |= trained
         key, source_id = record.key, record.source_id
         if names is not None:
             key, source_id = names.key(key, source_id), names.image(source_id)
-        return SyntheticImage(key, strategy, record.label, tone, source_id, record.image_sha256, pool)
+        return SyntheticImage(key, strategy, record.label, tone, source_id, record.image_sha256, pool, saw == "unknown")
 
     images, all_planned, places, judged = list[SyntheticImage](), list[SyntheticImage](), dict[str, Location](), None
     for record, place in folder.located():
@@ -91,7 +103,22 @@ def list_synthetic(
         if uncurated and plan and _planned(plan, record):
             all_planned.append(image.uncurated)
             places[image.record_key] = place
+    if isinstance(model_saw, Mapping):
+        unknown = [
+            f"evaluate.model_saw: no image is of `{name}`; {near(name, models)}"
+            for name in model_saw
+            if name not in models
+        ]
+        if unknown:
+            raise InputError(*unknown)
     return SyntheticListing((*images, *all_planned), places, judged.facts if judged else {})
+
+
+def _saw(model: str, said: ModelSaw | Mapping[str, ModelSaw]) -> ModelSaw:
+    """What a base model saw of the real images: one that is not there, or ships, none of them."""
+    if isinstance(said, str):
+        return "none" if model in ("", model_folder.BUNDLED) else said
+    return said.get(model, "none" if model in ("", model_folder.BUNDLED) else "unknown")
 
 
 def names_behind(root: Path, extensions: Extensions, name: str, index: Index) -> Originals | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from synthgen.evaluate.analysis.comparisons import Analysis
 from synthgen.evaluate.analysis.dose_response import Exchange, Saturation
 from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.analysis.statistics import Estimate
@@ -43,11 +44,11 @@ def number(value: float, form: str = ".1f") -> str:
 
 
 def saturation_ratio(known: Saturation | None) -> str:
-    """A saturation ratio with its interval."""
-    if known is None or math.isnan(known.ratio):
+    """A saturation ratio with its interval; a dash where there is no gain that could saturate."""
+    if known is None or not known.gains or math.isnan(known.ratio):
         return NONE
-    rising = "; still rising" if known.still_rising else ""
-    return f"{known.ratio:.1f} ({known.low:.1f} to {known.high:.1f}){rising}"
+    ratio, low, high = ("beyond" if math.isinf(end) else f"{end:.1f}" for end in (known.ratio, known.low, known.high))
+    return f"{ratio} ({low} to {high})"
 
 
 def exchange_rate(known: Exchange | None) -> str:
@@ -55,6 +56,12 @@ def exchange_rate(known: Exchange | None) -> str:
     if known is None:
         return NONE
     return f"{_end(known.rate)} ({_end(known.low)} to {_end(known.high)})"
+
+
+def images_of(analysis: Analysis, tone_group: str) -> str:
+    """The number of test images of a tone group: ``80``, or ``80 of 12 groups`` where several are of one group."""
+    images, groups = int(analysis.tone_groups[tone_group].sum()), analysis.groups[tone_group]
+    return f"{images:,}" if images == groups else f"{images:,} of {counted(groups, 'group')}"
 
 
 def counted(number_of: int, one: str, several: str = "") -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from statsmodels.stats.multitest import multipletests
 
@@ -62,6 +63,45 @@ def test_groups_are_drawn_as_wholes() -> None:
         drawn = statistics.resampling([str(name) for name in names])
         errors.append(statistics.estimate(statistics.accuracy(drawn.images, hits), drawn).standard_error)
     assert errors[1] == pytest.approx(2 * errors[0], rel=0.1)
+
+
+@pytest.mark.parametrize("figure", ["tone group", "gap"])
+def test_a_tone_group_of_few_patients_proves_little(simulated: ModuleType, figure: str) -> None:
+    """Three patients among 219 groups have two degrees of freedom: without an effect 5 % at most have p below 0.05."""
+    noise = simulated.Noise(image=0.5, group=0.6, image_of_arm=0.2, group_of_arm=0.6)
+    groups = np.concatenate([np.arange(24) // 8, 3 + np.arange(216)])
+    few = groups < 3
+    whole = statistics.resampling([str(group) for group in groups], draws=200)
+    wrong = 0
+    for number in range(200):
+        hits = simulated.hits(np.random.default_rng(number), [0.1, 0.1], 5, groups, noise).astype(float)
+        parts = []
+        for members in (few, ~few):
+            drawn = whole.among(members)
+            a, b = (statistics.accuracy(drawn.images, one[:, members]) for one in (hits[1], hits[0]))
+            parts.append(statistics.Part(a - b, drawn.groups))
+        if figure == "gap":
+            found = statistics.estimate(parts[0].scores - parts[1].scores, whole, parts=parts)
+        else:
+            found = statistics.estimate(parts[0].scores, whole.among(few))
+        wrong += found.p < 0.05
+    assert wrong / 200 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_the_parts_of_a_gap_are_welchs() -> None:
+    """Of images alone, the gap of two sets has the standard error and degrees of freedom of Welch's unpaired test."""
+    rng = np.random.default_rng(2)
+    few, many = np.arange(200) < 12, np.arange(200) >= 12
+    hits = (rng.random((1, 200)) < 0.4).astype(float)
+    whole = statistics.resampling([str(number) for number in range(200)], draws=20_000)
+    parts = []
+    for members in (few, many):
+        drawn = whole.among(members)
+        parts.append(statistics.Part(statistics.accuracy(drawn.images, hits[:, members]), drawn.groups))
+    found = statistics.estimate(parts[0].scores - parts[1].scores, whole, parts=parts)
+    test = ttest_ind(hits[0, few], hits[0, many], equal_var=False)
+    assert found.degrees_of_freedom == pytest.approx(test.df, rel=0.15)
+    assert found.value / found.standard_error == pytest.approx(test.statistic, rel=0.12)
 
 
 def test_a_seed_alone_has_an_interval_of_images() -> None:

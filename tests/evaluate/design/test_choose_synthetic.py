@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.evaluate.design.choose_synthetic import Candidate, candidates_in_turn, choose
+from synthgen.evaluate.design.choose_synthetic import Candidate, Pools, candidates_in_turn, choose
 from synthgen.evaluate.design.trials import SyntheticImage
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_pools import Draw
@@ -40,7 +40,7 @@ def test_each_real_image_has_as_many_children_as_the_ratio(ratio: int, n: int, s
     """At ratio r, each of n real images has r children where every one has enough."""
     drawn = Draw(0, {"acne": tuple("abcdefgh")})
     in_turn = candidates_in_turn(
-        [of_source(source, nth) for source in "abcdefgh" for nth in range(4)], drawn, "n", seed
+        [of_source(source, nth) for source in "abcdefgh" for nth in range(4)], drawn, Pools("n", "n"), seed
     )
     keys = choose(in_turn[E, "acne"], {1, 2, n}, {1, ratio})[n, ratio]
     assert Counter(key.split("-")[1] for key in keys) == dict.fromkeys("abcdefgh"[:n], ratio)
@@ -55,7 +55,7 @@ def test_tones_are_taken_in_proportion(counts: list[int], seed: int, data: st.Da
         for nth in range(count)
     ]
     taken = data.draw(st.integers(1, len(images)))
-    in_turn = candidates_in_turn(images, Draw(0, {"acne": ()}), "n", seed)
+    in_turn = candidates_in_turn(images, Draw(0, {"acne": ()}), Pools("n", "n"), seed)
     keys = choose(in_turn[E, "acne"], {1}, {taken})[1, taken]
     found = Counter(int(key.split("-")[1]) for key in keys)
     for tone, count in enumerate(counts, start=1):
@@ -67,7 +67,9 @@ def test_an_uncurated_strategy_differs_by_what_was_rejected(rejected: set[int], 
     """Both take the images that they share in one order: what was kept, and the uncurated one has, both have."""
     images = [SyntheticImage(f"e-{nth}", E, "acne", 1, "", "", frozenset()) for nth in range(60)]
     kept = [image for nth, image in enumerate(images) if nth not in rejected]
-    in_turn = candidates_in_turn([*kept, *(image.uncurated for image in images)], Draw(0, {"acne": ()}), "n", seed)
+    in_turn = candidates_in_turn(
+        [*kept, *(image.uncurated for image in images)], Draw(0, {"acne": ()}), Pools("n", "n"), seed
+    )
     curated = choose(in_turn[E, "acne"], {4}, {5})[4, 5]
     uncurated = choose(in_turn[E.uncurated, "acne"], {4}, {5})[4, 5]
     shared = {key.removeprefix("uncurated ") for key in uncurated} & {image.key for image in kept}
@@ -90,7 +92,7 @@ def test_seeds_take_other_images() -> None:
     """Where there are more than enough, two seeds do not share all of their synthetic images."""
     images = [SyntheticImage(f"e-{nth}", E, "acne", 1, "", "", frozenset()) for nth in range(100)]
     first, second = (
-        choose(candidates_in_turn(images, Draw(number, {"acne": ()}), "n", 7)[E, "acne"], {10}, {1})[10, 1]
+        choose(candidates_in_turn(images, Draw(number, {"acne": ()}), Pools("n", "n"), 7)[E, "acne"], {10}, {1})[10, 1]
         for number in (0, 1)
     )
     assert first != second
@@ -101,7 +103,7 @@ def test_an_image_more_takes_the_place_of_few() -> None:
     images = [of_source(source, nth) for source in "abcdefgh" for nth in range(4)]
     drawn = Draw(0, {"acne": tuple("abcdefgh")})
     before, after = (
-        choose(candidates_in_turn(some, drawn, "n", 7)[E, "acne"], {8}, {2})[8, 2]
+        choose(candidates_in_turn(some, drawn, Pools("n", "n"), 7)[E, "acne"], {8}, {2})[8, 2]
         for some in (images, [*images, of_source("a", 9)])
     )
     assert len(before - after) <= 1

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.errors import InputError
-from synthgen.evaluate.design.design import OUTSIDE, Design, design
+from synthgen.evaluate.design.design import ALIKE, OUTSIDE, Design, design
 from synthgen.evaluate.design.leakage import CHILD, COPY, LABEL, NEAR, SEEN, SIBLING
 from synthgen.evaluate.design.seeds import NOT_ALLOWED, SET_ASIDE, TOO_FEW_PER_SOURCE, TOO_FEW_REAL
 from synthgen.evaluate.design.trials import SyntheticImage, Trial
-from synthgen.evaluate.note import GENERATORS_SAW_ALL
+from synthgen.evaluate.note import GENERATORS_SAW_ALL, SOURCES_ALL
 from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.real_pools import draw
@@ -233,10 +233,47 @@ def test_all_lets_no_child_of_a_test_image_in(changes: dict[str, Any]) -> None:
     images = text(50)
     images[3] = replace(images[3], **changes)
     images[4] = replace(images[4], source_id="acne-00", pool=frozenset({"acne-01"}))
-    found = designed(images, generator_pool="all", n_real=[1], ratios=[49])
+    found = designed(images, generator_pool="all", source_pool="all", n_real=[1], ratios=[49])
     assert sum(found.excluded.values()) == 1
     assert images[4].key in found.synthetic
     assert found.notes[0] == GENERATORS_SAW_ALL
+
+
+def test_sources_nest_where_generators_do_not() -> None:
+    """With `generator_pool: all` what is painted into real images still starts from the trial's own alone."""
+    index = real()
+    images = [
+        replace(one, pool=frozenset(source.id for source in index if source.split == "train"))
+        for one in children(index)
+    ]
+    by_key = {one.key: one for one in images}
+    arms = ["real", "real+synthetic"]
+    found = designed(images, index, generator_pool="all", arms=arms)
+    trials = [one for one in found.trials if one.synthetic]
+    assert {one.ratio for one in trials} == {1, 4}
+    assert all({by_key[key].source_id for key in one.synthetic} <= set(one.real) for one in trials)
+    assert SOURCES_ALL not in found.notes
+
+
+def test_sources_of_all_kinds_are_in_bold() -> None:
+    """`source_pool: all` starts from any training image, which trains other bytes and is said."""
+    index, arms = real(), ["real", "real+synthetic"]
+    own, every = (
+        designed(children(index), index, source_pool=pool, n_real=[2], ratios=[4], arms=arms) for pool in ("n", "all")
+    )
+    assert SOURCES_ALL in every.notes
+    trials = zip(own.trials, every.trials, strict=True)
+    assert all((one.training == two.training) is not bool(one.synthetic) for one, two in trials)
+    by_key = {one.key: one for one in children(index)}
+    used = {by_key[key].source_id for one in every.trials for key in one.synthetic if one.seed == 0}
+    assert used - set(every.trials[0].real)
+
+
+def test_a_ratio_beyond_a_sources_children_is_left_out_where_generators_are_any() -> None:
+    """Four children of each of its own real images can't be ten, whatever the generator saw."""
+    arms = ["real", "real+synthetic"]
+    found = designed(children(real()), ratios=[4, 10], arms=arms, generator_pool="all")
+    assert found.left_out == {TOO_FEW_PER_SOURCE: 2 * 3}
 
 
 def test_a_child_of_a_test_images_copy_is_caught() -> None:
@@ -260,6 +297,40 @@ def test_an_unknown_pool_is_taken_for_all() -> None:
     found = designed(text(pool=None))
     assert found.used == {Strategy("text"): len(found.synthetic)}
     assert any(note.serious and "`text`" in note.text for note in found.notes)
+
+
+@pytest.mark.parametrize("pool", ["n", "all"])
+def test_a_base_model_that_saw_nobody_knows_what_is_in_bold(pool: str) -> None:
+    """Its images enter, with what is known of its fine-tuning nested all the same, and the report says so."""
+    images = [replace(one, saw_more=True) for one in text()]
+    found = designed(images, generator_pool=pool)
+    assert found.trials == designed(generator_pool=pool).trials
+    assert any(note.serious and "`text`" in note.text and "model_saw" in note.text for note in found.notes)
+    outside = [replace(one, pool=frozenset({"acne-t0"})) for one in images]
+    assert refused(outside, generator_pool=pool)[0].startswith("evaluate.synthetic: no image of entry `text`")
+
+
+def test_a_look_alike_of_a_training_image_is_as_good_as_made_from_it() -> None:
+    """It trains only trials that have that image; `source_pool: all` lets it in anywhere."""
+    index = real()
+    order = draw(Index(tuple(index)).usable("train"), LABELS, 7, 0).order["acne"]
+    images = [replace(one, looks_like=frozenset({order[5]})) if one.label == "acne" else one for one in text(80)]
+    arms = ["real", "synthetic-only", "real+synthetic"]
+    found = designed([*images, *(one for one in text(80, "other"))], index, arms=arms, seeds=1)
+    used = {(one.n_real, one.arm) for one in found.trials if one.strategy == Strategy("text")}
+    assert used == {(8, "synthetic-only"), (8, "real+synthetic")}  # order[5] is the sixth that is drawn
+    assert {one.n_real for one in designed(images, index, arms=arms, seeds=1, source_pool="all").trials} == {2, 4, 8}
+
+
+def test_look_alikes_that_lack_are_no_fault() -> None:
+    """What may not train a trial since it looks like a real image is as good as set aside; the rest trains it."""
+    index = real()
+    last = draw(Index(tuple(index)).usable("train"), LABELS, 7, 0).order["acne"][-1]
+    images = text(32)
+    images[0] = replace(images[0], looks_like=frozenset({last}))
+    found = by_place(designed(images, index, arms=["real", "real+synthetic"], seeds=1))
+    assert found["real+synthetic", "text", 8, 4, 0].n_train == 3 * 40 - 1
+    assert designed(images, index, arms=["real", "real+synthetic"], seeds=1).excluded == {ALIKE: 1}
 
 
 def test_a_tuned_generator_serves_the_trials_that_hold_its_pool() -> None:

@@ -77,6 +77,26 @@ def test_the_pool_is_that_of_the_records_adapter(drawn: ModuleType, extensions: 
     assert [one.pool for one in found.images] == [frozenset({"x"}), None, frozenset()]
 
 
+def test_what_a_base_model_saw_is_unknown_unless_it_is_said(drawn: ModuleType, extensions: Any, tmp_path: Path) -> None:
+    """Of any model but the one that ships nobody knows, fine-tuned here or not; `model_saw` says it, by name too."""
+    pixels, models = drawn.picture("acne", 1), ("phantom", "org/sd", "org/sd", "mine")
+    pictures = [
+        drawn.made("acne", number, pixels, model=model, adapter="a@1" if number == 2 else "")
+        for number, model in enumerate(models)
+    ]
+    root = drawn.write_dataset(tmp_path / "d", pictures)
+
+    def saw(said: Any) -> list[tuple[Any, bool]]:
+        found = listing(root, extensions, pools={"a@1": frozenset({"x"})}, model_saw=said, training=["x", "y"])
+        return [(sorted(one.pool or ()), one.saw_more) for one in found.images]
+
+    assert saw("unknown") == [([], False), ([], True), (["x"], True), ([], True)]
+    assert saw("none") == [([], False), ([], False), (["x"], False), ([], False)]
+    assert saw({"org/sd": "train"}) == [([], False), (["x", "y"], False), (["x", "y"], False), ([], True)]
+    with pytest.raises(InputError, match=r"^evaluate\.model_saw: no image is of `org/ds`; did you mean `org/sd`\?$"):
+        saw({"org/ds": "none"})
+
+
 def test_a_run_that_lacks_images_is_refused(made: Path, extensions: Any, tmp_path: Path) -> None:
     """A study of half a run would be another study tomorrow."""
     run = shutil.copytree(made / "work", tmp_path / "run")

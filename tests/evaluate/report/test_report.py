@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import json
+import math
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
@@ -128,7 +130,7 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     pairs = [one for name in ("real+synthetic", "synthetic-only") for one in analysis.family(name, kind="curation")]
     named = [(one.arm.strategy, one.against.strategy, one.family) for one in pairs]
     assert named == [(Strategy("text"), Strategy("text", curated=False), 1)] * 2
-    assert len(analysis.primary) == 4
+    assert [(one.arm.name, str(one.arm.strategy)) for one in analysis.primary] == [("real+synthetic", "text")]
     said = (tmp_path / "report.md").read_text()
     kept = "images of text that curation kept, against all that were planned: significantly better in 1"
     assert said.count(kept) == 2
@@ -145,7 +147,10 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     cells |= {
         ArmKey("real+synthetic", strategy, 8, ratio): at for strategy, at in accuracies.items() for ratio in (1, 10)
     }
-    analysis = write.write(said(simulated.study(cells, images=400), against={"tuned": "plain"}), tmp_path)
+    named = {"strategies": ["tuned"]}
+    analysis = write.write(
+        said(simulated.study(cells, images=400), against={"tuned": "plain"}, primary=named), tmp_path
+    )
     pairs = analysis.family("real+synthetic", kind="strategies")
     named = [(one.arm.strategy, one.against.strategy, one.arm.ratio, one.against.ratio, one.family) for one in pairs]
     assert named == [(tuned, plain, 1, 1, 2), (tuned, plain, 10, 10, 2)]
@@ -231,6 +236,30 @@ def test_intervals_of_a_small_study_are_shown_whole(simulated: ModuleType, seeds
     chosen = Analysis(simulated.study(cells, seeds=seeds)).primary
     low, high = dose_response.axis_limits(chosen)
     assert all(low < 100 * end < high for one in chosen for end in (one.difference.low, one.difference.high))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_have_no_p(simulated: ModuleType, seeds: int, tmp_path: Path) -> None:
+    """However large a difference is, it has an interval and no p value, nothing is claimed, and the report says why."""
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.2, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.9}
+    analysis = write.write(simulated.study(cells, seeds=seeds), tmp_path)
+    for one in analysis.comparisons:
+        assert one.difference.low <= one.difference.value <= one.difference.high
+        assert math.isnan(one.difference.p)
+        assert not one.significant
+    assert "significantly" not in (tmp_path / "card.md").read_text()
+    assert "fewer than three seeds" in (tmp_path / "report.md").read_text()
+
+
+def test_it_says_how_many_patients_a_tone_group_has(simulated: ModuleType, tmp_path: Path) -> None:
+    """Images of few patients are named with the patients, whose number decides the degrees of freedom."""
+    cells = {ArmKey("real", Strategy(), 8, 0): 0.5, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.6}
+    plain: Predictions = simulated.study(cells, images=60)
+    tones = np.where(np.arange(60) < 12, 6, 1)
+    names = tuple(f"patient {number // 4}" for number in range(60))
+    analysis = write.write(dataclasses.replace(plain, tones=tones, groups=names), tmp_path)
+    assert analysis.groups == {"all": 15, "light": 12, "dark": 3}
+    assert "dark V-VI, n = 12 of 3 groups" in (tmp_path / "report.md").read_text()
 
 
 def test_one_seed_of_several_tells_nothing_of_other_draws(simulated: ModuleType, tmp_path: Path) -> None:
