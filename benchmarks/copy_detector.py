@@ -124,9 +124,7 @@ def main() -> None:
         print(f"| {name} | {shares[0]:.1%} | {shares[1]:.1%} | {before.mean():.1%} |", flush=True)
     light, dark = np.mean(total, 0)
     print(f"| all | {light:.1%} | {dark:.1%} | |")
-    print(
-        f"\nImages matched a second of CPU, among {options.real:,}: {speed[0]:.0f}, by the former search {speed[1]:.0f}."
-    )
+    print(f"\nMatched a second of CPU, among {options.real:,}: {speed[0]:.0f} images, by the former {speed[1]:.0f}.")
 
 
 if __name__ == "__main__":

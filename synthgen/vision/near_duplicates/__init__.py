@@ -17,7 +17,7 @@ two images of one disease may be alike to them because they show the same thing.
 """
 
 from synthgen.vision.near_duplicates.calibration import CHANCE, ENOUGH, Calibration
-from synthgen.vision.near_duplicates.matching import METHOD, Matcher, Matches
+from synthgen.vision.near_duplicates.matching import FOUND, METHOD, Matcher, Matches
 from synthgen.vision.near_duplicates.search import Nearest, References, method, nearest
 from synthgen.vision.near_duplicates.signature import signatures
 from synthgen.vision.near_duplicates.spectrum import VERSION
@@ -27,6 +27,7 @@ THRESHOLD: float = 0.86  # between what unrelated phantoms of one condition and 
 __all__ = [
     "CHANCE",
     "ENOUGH",
+    "FOUND",
     "METHOD",
     "THRESHOLD",
     "VERSION",

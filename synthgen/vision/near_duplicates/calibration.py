@@ -52,8 +52,8 @@ class Tail:
         return found
 
 
-UNFITTED = {"ratio": Tail(0.5, 0.25), "similarity": Tail(1.0, 0.6)}
-"""What is taken where there are too few real images to fit to: above what phantoms have, so that less is found."""
+UNFITTED = {"ratio": Tail(0.22, 0.17), "similarity": Tail(0.8, 0.4)}
+"""What is taken where there are too few real images to fit to: what phantoms have, and a little more."""
 
 
 @dataclass(frozen=True)

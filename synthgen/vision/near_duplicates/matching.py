@@ -52,7 +52,7 @@ class Matches:
 
 
 class Matcher:
-    """The images that queries may be made of, prepared once for any number of queries; 7 KB each.
+    """The images that queries may be made of, prepared once for any number of queries; 23 KB each.
 
     Args:
         rows: Signatures, shape (m, 1024).
