@@ -53,8 +53,8 @@ def _by_chance(judged: Verdicts, scores: Scores, known: int) -> Audit:
     said = " and ".join(f"{count:,} a {_BY_CHANCE[name]} image" for name, count in close.items())
     return Audit(
         f"each of {len(accepted):,} images was compared with {known:,} real images by scorer {BY_CHANCE}, leaving out "
-        f"the one that it was made from; of the {int(accepted.sum()):,} accepted, {said} resemble as closely as no more "
-        f"than {100 * limit:g} in 100 unrelated images do"
+        f"the one that it was made from; of the {int(accepted.sum()):,} accepted, {said} resemble as closely as no "
+        f"more than {100 * limit:g} in 100 unrelated images do"
     )
 
 

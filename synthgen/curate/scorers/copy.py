@@ -36,7 +36,7 @@ class Settings(ScorerSettings):
     """There are none: what counts as a copy is what the real images themselves show of chance."""
 
 
-def open_scorer(_settings: Settings, context: Context) -> Scorer:
+def open_scorer(settings: Settings, context: Context) -> Scorer:
     """The signatures of real images are made, and compared with each other, when it is loaded."""
     facts = {"method": near_duplicates.METHOD, "limit": near_duplicates.CHANCE, "real_images": digest(context.sources)}
     return Scorer(facts, lambda: _Copies(context).score)
