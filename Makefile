@@ -28,8 +28,9 @@ PYTEST_ARGS ?=
 DEVICE ?= auto
 
 BIN := .venv/bin
-# Each process takes its tests in their order, so that what a file of tests shares is seldom made in both.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Each process takes its tests in their order, so that what a file of tests shares is seldom made in both. A thread each:
+# tiny networks are no faster in two, and two processes of two threads wait for one another on two cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
 # Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.

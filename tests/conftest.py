@@ -115,17 +115,34 @@ def extensions() -> Extensions:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny model with random weights of a family: sd, sd-inpainting, sdxl, sd3 or flux."""
-    builders = _beside("tiny_models")
+    """The folder of a tiny model with random weights of a family: of ``tiny_models`` or of ``tiny_families``."""
+    parts = _beside("tiny_models")
+    others = _beside("tiny_families").FAMILIES
     found: dict[str, Path] = {}
 
     def build(family: str) -> Path:
         if family not in found:
             found[family] = tmp_path_factory.mktemp(family)
-            builders.FAMILIES[family](found[family])
+            if family in others:
+                import torch
+
+                torch.manual_seed(0)
+                others[family](found[family], parts)
+            else:
+                parts.FAMILIES[family](found[family])
         return found[family]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def without_torch() -> list[str]:
+    """The command in a process of its own in which torch can't be imported.
+
+    webdataset imports it where it is, which takes seconds that no test of the fake strategy needs.
+    """
+    code = "import sys; sys.modules['torch'] = None; from synthgen.cli import main; main()"
+    return [sys.executable, "-c", code]
 
 
 @pytest.fixture

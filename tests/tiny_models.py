@@ -1,5 +1,6 @@
 """Models of each family with random weights, as small as they get, for tests to build."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def stable_diffusion_xl(folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-def stable_diffusion_3(folder: Path) -> None:
+def stable_diffusion_3(folder: Path, **extra: Any) -> None:
     """Stable Diffusion 3, as small as it gets: a transformer that matches a flow, two CLIP encoders and T5."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
@@ -115,7 +116,7 @@ def stable_diffusion_3(folder: Path) -> None:
         transformer=SD3Transformer2DModel(
             sample_size=8, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
             num_attention_heads=2, joint_attention_dim=32, caption_projection_dim=16, pooled_projection_dim=32,
-            pos_embed_max_size=16,
+            pos_embed_max_size=16, **extra,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     ).save_pretrained(folder)  # fmt: skip
@@ -140,7 +141,7 @@ def flux(folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-FAMILIES = {
+FAMILIES: dict[str, Callable[[Path], None]] = {
     "sd": stable_diffusion,
     "sd-inpainting": stable_diffusion_inpainting,
     "sdxl": stable_diffusion_xl,

@@ -89,6 +89,15 @@ def device(function: Function) -> Function:
     return function
 
 
+def accept_changes(function: Function) -> Function:
+    """Give a command ``--accept-changes``."""
+    return click.option(
+        "--accept-changes",
+        is_flag=True,
+        help="Set aside what is made and the manifest plans no more, or otherwise; nothing is deleted.",
+    )(function)
+
+
 class BatchSize(click.ParamType[int | None]):
     """``auto``, which is None, or a count."""
 

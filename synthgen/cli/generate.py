@@ -42,7 +42,7 @@ class _Array(click.ParamType[tuple[int, int]]):
 
 @click.command("generate")
 @click.argument("manifest", type=_options.Manifest())
-@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or grown.")
+@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or changed.")
 @_options.device
 @click.option("--shards", type=_Shards(), metavar="A:B", help="Only these work shards, counted over the whole plan.")
 @click.option(
@@ -53,12 +53,13 @@ class _Array(click.ParamType[tuple[int, int]]):
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N images more, in whole shards.")
 @click.option("--top-up", is_flag=True, help="Then curate, and make more of the cells that lack accepted images.")
+@_options.accept_changes
 @_options.verbosity
 def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: Any) -> int:
     """Make every planned image that is not made yet. Kill it at any time; the same command goes on.
 
-    A run grows where the manifest has the same images as before and more: what is made stays, what is new is made.
-    A manifest that would change an image that the run holds is refused, with the key that says so.
+    Change the manifest and run again: what is made and planned stays, what is new is made. Where something made would
+    be planned no more, or otherwise, the line names the key; with --accept-changes it is set aside, never deleted.
 
     With --top-up, images are curated too, and where a cell lacks accepted ones of the manifest's quota, more of it are
     made, round after round, as often as `curate.top_up_rounds` allows.

@@ -12,11 +12,13 @@ from synthgen.cli import _options, _progress, _survivors
 @click.argument("manifest", type=_options.Manifest())
 @click.option("--out", type=_options.DIRECTORY, help="The study's folder; runs/NAME if left out.")
 @_options.device
+@_options.accept_changes
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
     """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
 
-    Change the manifest and run again: the run grows, and dataset and preview are replaced once the new ones are whole.
+    Change the manifest and run again: only what is new is made, and dataset and preview are replaced once the new ones
+    are whole. What is made and planned no more is set aside with --accept-changes, and never deleted.
 
     Exit code: the worst of its parts.
 

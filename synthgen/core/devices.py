@@ -40,6 +40,7 @@ _LATER = (
     "parts",
     "redo_batch_size",
     "flags",
+    "proof",
 )  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
@@ -132,6 +133,8 @@ class Environment:
         redo_batch_size: How many images that came out as NaN are made again together, each by itself in the first of
             several precisions that gives finite values; 0 for a whole batch in fp32.
         flags: torch's switches on CUDA, by their names below ``torch.backends``; empty for torch's defaults.
+        proof: What a pipeline class of no named family showed of itself when it was loaded first: its name, and how far
+            images are from themselves beside others. Empty for the families that are named.
     """
 
     device: str
@@ -148,6 +151,7 @@ class Environment:
     parts: dict[str, str] = field(default_factory=dict)
     redo_batch_size: int = 0
     flags: dict[str, bool] = field(default_factory=dict)
+    proof: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; what runs had before there was another choice is not written."""

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from synthgen.core import hub
@@ -21,6 +22,8 @@ LEARNED = (
 """The conditions that the bundled model has learned, in the words that name them."""
 DENOISERS = ("unet", "transformer")
 """The folders that a denoiser may lie in."""
+SCHEDULER = "scheduler/scheduler_config.json"
+_DISTILLED = ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline")
 _PATCHED = ("Flux", "StableDiffusion3")  # classes whose transformers read squares of two by two latents
 PICKLED = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 """Endings of weights that can run code when they are loaded, and are never read."""
@@ -42,6 +45,8 @@ class ModelFacts:
         latent_channels: Channels of its latents.
         distilled: Whether its denoiser reads guidance_scale as a number, as Flux's and those of latent consistency
             models do; false where that is not known.
+        flow: Whether its own scheduler matches a flow, and does not take noise off on a schedule of betas; false where
+            that is not known.
     """
 
     name: str
@@ -53,6 +58,7 @@ class ModelFacts:
     in_channels: int | None = None
     latent_channels: int = 4
     distilled: bool = False
+    flow: bool = False
 
 
 def bundled() -> Path:
@@ -117,11 +123,20 @@ def _describe_folder(name: str, kind: Literal["bundled", "folder"], folder: Path
     vae = _json(folder / "vae" / "config.json") if (folder / "vae").is_dir() else {}
     backbone = next((part for part in DENOISERS if (folder / part).is_dir()), "")
     config = _json(folder / backbone / "config.json") if backbone else {}
-    return facts_of(ModelFacts(name, kind, folder), index, vae, config, backbone)
+    path = folder / SCHEDULER
+    return facts_of(
+        ModelFacts(name, kind, folder), index, vae, config, backbone, scheduler=_json(path) if path.is_file() else {}
+    )
 
 
 def facts_of(
-    named: ModelFacts, index: dict[str, Any], vae: dict[str, Any], config: dict[str, Any], backbone: str
+    named: ModelFacts,
+    index: dict[str, Any],
+    vae: dict[str, Any],
+    config: dict[str, Any],
+    backbone: str,
+    *,
+    scheduler: Mapping[str, Any] = MappingProxyType({}),
 ) -> ModelFacts:
     """What a model's configurations say of it.
 
@@ -131,19 +146,47 @@ def facts_of(
         vae: Its autoencoder's ``config.json``.
         config: Its denoiser's.
         backbone: The denoiser's name, one of ``DENOISERS``.
+        scheduler: Its scheduler's.
     """
-    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    factor = pixels_per_latent(vae)
     side, channels = config.get("sample_size"), config.get("in_channels")
     class_name = str(index.get("_class_name", ""))
     return replace(
         named,
         class_name=class_name,
-        multiple=max(8, factor) * (2 if class_name.startswith(_PATCHED) else 1),
+        multiple=max(8, factor) * max(2 if class_name.startswith(_PATCHED) else 1, _patch(config, vae)),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
         latent_channels=int(vae.get("latent_channels", 4)),
-        distilled=class_name.startswith("Flux") or config.get("time_cond_proj_dim") is not None,
+        distilled=class_name in _DISTILLED
+        or bool(config.get("guidance_embeds"))
+        or config.get("time_cond_proj_dim") is not None,
+        flow=is_flow(scheduler),
     )
+
+
+def is_flow(scheduler: Mapping[str, Any]) -> bool:
+    """Whether a scheduler matches a flow, by its configuration."""
+    named = str(scheduler.get("_class_name", "")).startswith("FlowMatch")
+    return named or bool(scheduler.get("use_flow_sigmas")) or scheduler.get("prediction_type") == "flow_prediction"
+
+
+def pixels_per_latent(vae: Mapping[str, Any]) -> int:
+    """Pixels of a side to one of the latents', by the autoencoder's configuration; 8 where that does not say."""
+    for key in ("block_out_channels", "encoder_block_out_channels"):
+        if isinstance(widths := vae.get(key), list) and widths:
+            return int(2 ** (len(widths) - 1))
+    halved = vae.get("temperal_downsample")  # that is how it is spelled there
+    return int(2 ** len(halved)) if isinstance(halved, list) else 8
+
+
+def _patch(config: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    """The side of the square of latents that a transformer reads as one; 1 for a UNet, and where it is not known."""
+    channels = vae.get("latent_channels", vae.get("z_dim"))
+    packed = 2 if isinstance(channels, int) and config.get("in_channels") == 4 * channels else 1
+    sides = config.get("patch_size", config.get("all_patch_size"))
+    found = [one for one in (sides if isinstance(sides, list) else [sides]) if type(one) is int and one > 0]
+    return max([packed, *found])
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import hub, model_folder
-from synthgen.core.adapter_folder import EMBEDDINGS, LORA, Adapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.diffusion import memory
+from synthgen.diffusion import adapter_check, memory
+from synthgen.diffusion.adapter_check import Lora
 from synthgen.diffusion.memory import Footprint
 from synthgen.diffusion.pipelines import Task, UnreachableError, check_channels, choose_variant, pipeline_class, resolve
 from synthgen.diffusion.pipelines.loading import NamesModel
@@ -24,7 +24,6 @@ from synthgen.diffusion.pipelines.weight_files import (
     Repository,
     loaded_files,
     missing_shards,
-    shapes,
     stored_dtypes,
 )
 from synthgen.errors import Fault, InputError, UnavailableError
@@ -32,7 +31,6 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
 
 _ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
-_TO_K = re.compile(r"attn2[._]to_k[._](?:lora_A|lora_down|lora\.down)(?:\.[^.]+)?\.weight$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,11 @@ def check(plan: Plan) -> list[ModelReport]:
     """
     found: dict[tuple[str, str, int], ModelReport] = {}
     faults = list[Fault]()
-    for where, named, settings, task, adapters in _named(plan):
+    for where, named, settings, task, loras in _named(plan):
         if named.model.kind == "bundled":
             continue
         try:
-            report = _inspect(named, settings, task, adapters, plan.manifest.document.output.shard_samples)
+            report = _inspect(named, settings, task, loras, plan.manifest.document.output.shard_samples)
         except InputError as error:
             faults += [fault if fault.path else fault.within(where) for fault in error.faults]
             continue
@@ -96,13 +94,13 @@ def check(plan: Plan) -> list[ModelReport]:
 
 def _named(
     plan: Plan,
-) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None, Sequence[Adapter]]]:
-    """The places of a plan that name a model, with the settings, the task and the adapters it has there."""
+) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None, Sequence[Lora]]]:
+    """The places of a plan that name a model, with the settings, the task and the LoRAs it has there."""
     for entry in plan.entries.values():
         task = getattr(entry.recipe.settings, "task", None)
         if task is not None:
-            adapters = tuple(dict.fromkeys(one for one in entry.adapters.values() if one))
-            yield f"generate.{entry.name}", entry.recipe, entry.recipe.settings, task, adapters
+            loras = adapter_check.loras(entry.adapters.values(), entry.recipe.accelerator)
+            yield f"generate.{entry.name}", entry.recipe, entry.recipe.settings, task, loras
     for name, adapter in plan.adapter_plans.items():
         yield f"finetune.{name}", adapter.entry, None, None, ()
 
@@ -111,7 +109,7 @@ def _inspect(
     named: NamesModel,
     settings: StrategySettings | None,
     task: Task | None,
-    adapters: Sequence[Adapter],
+    loras: Sequence[Lora],
     shard_samples: int,
 ) -> ModelReport:
     """What is known of one model.
@@ -137,29 +135,32 @@ def _inspect(
         _check_indices(name, repository, read, loaded_files(repository.files, variant))
     backbone = next((part for part in model_folder.DENOISERS if f"{part}/config.json" in repository.files), "")
     denoiser, vae = read(f"{backbone}/config.json") if backbone else {}, read("vae/config.json")
-    facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone)
+    scheduler = read(model_folder.SCHEDULER)
+    facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone, scheduler=scheduler)
     if settings is not None and task is not None:
         pipeline_class(task, facts.class_name, name)
         check_channels(task, facts.in_channels, facts.latent_channels, name)
         settings.fitted(facts)
-    for adapter in adapters:
-        check_adapter(adapter, facts, denoiser, backbone)
+    weights = [repository.folder / path for path in loaded_files(repository.files, variants[True]).get(backbone, ())
+               if repository.folder is not None]  # fmt: skip
+    for lora in loras:
+        adapter_check.check(lora, facts.name, backbone, denoiser, [one for one in weights if one.is_file()])
     report = ModelReport(name, ())
-    weights = _weights(named.model, repository, variants[True])
-    if weights is None:
+    known = _weights(named.model, repository, variants[True])
+    if known is None:
         return report
-    download = sum(repository.sizes[path] for paths in weights[1].values() for path in paths)
+    download = sum(repository.sizes[path] for paths in known[1].values() for path in paths)
     report = replace(report, download=download)
     height, width = (getattr(settings, side, None) or facts.sample_size for side in ("height", "width"))
     pixels = (height or 0) * (width or 0)
-    factor = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    factor = model_folder.pixels_per_latent(vae)
     guided = getattr(settings, "guidance_scale", 2.0) > 1 and not facts.distilled
     wide = facts.class_name.startswith("StableDiffusionXL") and vae.get("force_upcast", True)
     step = memory.step_bytes(denoiser, pixels, factor, 2, guided=guided)
     decode = memory.decode_bytes(vae, pixels, 4 if wide else 2)
     if not (pixels and step and decode):
         return report
-    footprint = Footprint(weights[0], step, decode, pixels)
+    footprint = Footprint(known[0], step, decode, pixels)
     fits = {card: footprint.on_card(card, shard_samples) for card in memory.CARDS}
     return replace(report, footprint=footprint, batch_sizes=fits)
 
@@ -256,31 +257,6 @@ def _weights(model: ModelFacts, repository: Repository, variant: Any) -> tuple[i
         return None
     dtypes = stored_dtypes(model, repository, loaded)
     return sum(repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths), loaded
-
-
-def check_adapter(adapter: Adapter, facts: ModelFacts, denoiser: Mapping[str, Any], backbone: str) -> None:
-    """Refuse an adapter that was made for another kind of denoiser, as far as its file's header shows.
-
-    Raises:
-        UnavailableError: It was.
-    """
-    if adapter.folder is None or not backbone:
-        return
-    path = adapter.folder / LORA
-    if not path.is_file() or any(adapter.folder.glob(EMBEDDINGS)):
-        return
-    found = shapes(path)
-    other = next(part for part in model_folder.DENOISERS if part != backbone)
-    marks = {"unet": ("unet.", "lora_unet_"), "transformer": ("transformer.", "lora_transformer_")}
-    if any(key.startswith(marks[other]) for key in found) and not any(key.startswith(marks[backbone]) for key in found):
-        raise UnavailableError(f"adapter {adapter}: it is for a {other}, model {facts.name} has a {backbone}")
-    wanted = denoiser.get("cross_attention_dim")
-    widths = {shape[-1] for key, shape in found.items() if _TO_K.search(key) and shape}
-    if isinstance(wanted, int) and widths and widths != {wanted}:
-        raise UnavailableError(
-            f"adapter {adapter}: it reads embeddings {min(widths)} wide, model {facts.name} gives {wanted}; "
-            "it was trained on a model of another family"
-        )
 
 
 def _backbone(plan: Plan) -> list[Fault]:

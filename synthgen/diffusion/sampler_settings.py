@@ -97,9 +97,13 @@ class SamplerSettings(StrategySettings):
                 pipelines.pipeline_class(self.task, facts.class_name, facts.name)
                 pipelines.check_channels(self.task, facts.in_channels, facts.latent_channels, facts.name)
             with fault_of("scheduler"):
-                pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name)
-            if self.timestep_spacing and pipelines.matches_flow(pipelines.family_of(facts.class_name)):
+                pipelines.check_scheduler(self.scheduler, facts.class_name, facts.name, flow=facts.flow)
+            family = pipelines.family_of(facts.class_name)
+            if self.timestep_spacing and (facts.flow or pipelines.matches_flow(family)):
                 raise ManifestError(f"timestep_spacing: {facts.name} matches a flow, which has none; leave it out")
+            if family == "other" and 0 < len(self.guided_steps) < self.num_inference_steps:
+                key = "guidance_start" if self.guidance_start else "guidance_stop"
+                raise ManifestError(f"{key}: a {facts.class_name} guides in every step; leave it out")
         if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
             key = "guidance_start" if self.guidance_start else "guidance_stop"
             raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")
@@ -179,6 +183,22 @@ def environment(recipe: Recipe, request: DeviceRequest, shard_samples: int) -> E
     parts = {key: pipelines.part_revision(part) for key, part in recipe.parts.items()}
     redo = 0 if decided.dtype == "float32" else _REDO_BATCH
     return replace(decided, variant=variant, fused=loads_lora, parts=parts, redo_batch_size=redo)
+
+
+def proves_itself(recipe: Recipe, environment: Environment) -> bool:
+    """Whether a recipe's model is of a pipeline class that has to show what it does when it is loaded first."""
+    settings = recipe.settings
+    if not isinstance(settings, SamplerSettings):
+        return False
+    kind = pipelines.task_class(settings.task, recipe.model, environment.model_revision)
+    return pipelines.family_of(kind) == "other"
+
+
+def shown(recipe: Recipe, environment: Environment) -> dict[str, str]:
+    """What the class of the model that was just loaded showed of itself; empty where nothing was asked of it."""
+    settings = recipe.settings
+    pipeline = pipelines.loaded(settings.task, environment) if isinstance(settings, SamplerSettings) else None
+    return pipeline.proof if isinstance(pipeline, pipelines.AnyFamily) else {}
 
 
 def measured_batch_size(

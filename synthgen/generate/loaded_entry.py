@@ -7,7 +7,7 @@ from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.diffusion.maker import ImageMaker
-from synthgen.diffusion.sampler_settings import measured_batch_size
+from synthgen.diffusion.sampler_settings import measured_batch_size, proves_itself, shown
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest import Output
 from synthgen.plan.sample import Recipe, Sample
@@ -56,6 +56,9 @@ def load_entry(
     environment = strategies.environment(recipe, wanted, plan.shard_samples)
     environment = replace(environment, adapters=run_folder.weights_of(plan, root))
     strategy, located = strategies.strategy(recipe.strategy), run_folder.located(recipe, root)
+    if begun is None and proves_itself(located, environment):
+        strategy.maker(located, environment, start_images)
+        environment = replace(environment, proof=shown(located, environment))
     if begun is None and wanted.batch_size is None and sample and devices.measures_batch(environment.device):
         own = replace(sample, recipe=located)
         maker = strategy.maker(located, environment, start_images)

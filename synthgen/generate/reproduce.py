@@ -109,7 +109,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused,
-                   redo_batch_size=pin.redo_batch_size, flags=pin.flags)  # fmt: skip
+                   redo_batch_size=pin.redo_batch_size, flags=pin.flags, proof=pin.proof)  # fmt: skip
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     found.fetch([sample])

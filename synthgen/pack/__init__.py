@@ -118,7 +118,7 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
         "plan": found.plan.digest,
         "shards": found.digest,
         "pack": pack.model_dump(mode="json", exclude=usual),
-        "publish": found.plan.manifest.document.publish.model_dump(mode="json"),
+        "publish": found.plan.manifest.document.publish.content(),
         "card": hashlib.sha256(template.encode()).hexdigest() if template else _SHIPPED_CARD,
         "generator": releases.generation(),
     }

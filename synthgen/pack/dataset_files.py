@@ -1,5 +1,6 @@
 """Everything in a dataset's folder beside its shards: metadata, manifest, prompts, contact sheet, card, provenance."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from synthgen.core import adapter_folder, atomic, seal
 from synthgen.core.releases import __version__
-from synthgen.pack import card, formats, metadata, read_sample
+from synthgen.pack import card, croissant, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.scratch import PackJob
@@ -85,6 +86,9 @@ class DatasetFiles:
             files[name] = {"sha256": sha256, "size": size}
             if name in listings:
                 files[name]["samples"] = listings[name]
+        described = croissant.write(facts, files, identifiers=self._identifiers().get("identifiers", ""))
+        atomic.write(folder / layout.CROISSANT, described)
+        files[layout.CROISSANT] = {"sha256": hashlib.sha256(described).hexdigest(), "size": len(described)}
         atomic.write(folder / layout.PROVENANCE, self._provenance(facts, files))
 
     def _write_index(self, folder: Path) -> bool:

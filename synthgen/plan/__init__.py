@@ -83,6 +83,8 @@ class Plan:
             layout = (layouts or {}).get(entry.name)
             self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans, layout)
         _check_keys(self.entries)
+        if index and index.excluded:
+            _check_seen(self.entries, index.excluded)
 
     def _parts(self, entry: GenerateEntry) -> list[Ordering]:
         """The ordering of an entry that the manifest asks for, and one for each round beyond it."""
@@ -180,6 +182,19 @@ def _why_not(index: Index | None) -> str:
     """What has become of the real images instead, as far as there are any."""
     counts = {**index.left_out, **index.faults} if index else {}
     return f" ({', '.join(f'{count:,} {reason}' for reason, count in counts.items())})" if counts else ""
+
+
+def _check_seen(entries: Mapping[str, EntryPlan], excluded: Mapping[str, str]) -> None:
+    """Refuse an adapter from elsewhere that was trained on a real image that is taken out: nobody can undo it here."""
+    for name, entry in entries.items():
+        for one in dict.fromkeys(one for one in entry.adapters.values() if one and one.folder):
+            seen = sorted(excluded.keys() & set(one.pool or ()))
+            if seen:
+                raise InputError(
+                    f"entry `{name}`: adapter {one.folder} has seen {len(seen):,} real images that `real.exclude` "
+                    f"takes out (`{seen[0]}`{' ...' if seen[1:] else ''}): train it again without them, or take the "
+                    "entry out"
+                )
 
 
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:

@@ -41,7 +41,7 @@ class EntryPlan:
         entry: The entry.
         places: In which order its samples come.
         adapter_plans: The adapters that the manifest trains, by name.
-        layout: Where its samples lie in a run that has grown; what is of another plan does not count.
+        layout: Where its samples lie in a run that has changed; what is of another plan does not count.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class EntryPlan:
 
     @property
     def next_shard(self) -> int:
-        """The first number that no work shard has."""
-        return max(self.numbers, default=-1) + 1
+        """The first number that no work shard has, or had before the entry changed."""
+        return max(max(self.numbers, default=-1) + 1, self.layout.next_shard if self.layout else 0)
 
     def digest_of(self, number: int) -> str:
         """The digest that the receipt of a work shard names: that of the plan which laid it out."""
@@ -95,14 +95,14 @@ class EntryPlan:
 
     @cached_property
     def _shard_of(self) -> tuple[int, ...]:
-        """The shard of each sample of a grown entry; what was topped up since follows in shards of its own."""
+        """The shard of each sample of a changed entry; what was topped up since follows in shards of its own."""
         held = self.layout.shards if self.layout else ()
         known = (held[index] if index < len(held) else None for index in range(self.samples))
-        return lay_out(known, self.places.sizes, self.shard_samples, max(held, default=-1) + 1)
+        return lay_out(known, self.places.sizes, self.shard_samples, self.layout.next_shard if self.layout else 0)
 
     @cached_property
     def _laid_out(self) -> dict[int, list[int]]:
-        """The samples of each shard of a grown entry, both in order."""
+        """The samples of each shard of a changed entry, both in order."""
         found: dict[int, list[int]] = {}
         for index, shard in enumerate(self._shard_of):
             found.setdefault(shard, []).append(index)
@@ -147,6 +147,10 @@ class EntryPlan:
         run = bisect.bisect_right(self._cuts, number) - 1
         first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
         return range(first, min(first + self.shard_samples, self._starts[run + 1]))
+
+    def keys_of(self, number: int) -> list[str]:
+        """The keys of the samples of one work shard."""
+        return [f"{self.name}-{self.places[index].name}" for index in self.places_of(number)]
 
     def shard_of(self, index: int) -> int:
         """The number of the work shard that holds a sample."""

@@ -19,7 +19,7 @@ from synthgen.runs.pseudonyms import PSEUDONYM
 _DRAWN = "phantom"  # the source whose images are of nobody
 _NAMES = {layout.METADATA: ("source_id", "source_group"), layout.SOURCES: ("id", "group", "location", "mask")}
 _FREE = ("prompt", "negative_prompt", "attributes", "source_dataset", "dataset")
-_TEXTS = (layout.CARD, layout.MANIFEST, layout.PROMPTS, layout.PROVENANCE)
+_TEXTS = (layout.CARD, layout.MANIFEST, layout.PROMPTS, layout.PROVENANCE, layout.CROISSANT)
 _NUMBER = {
     "what looks like dates": re.compile(
         r"(?<!\d)(?:19|20)\d\d([-_./]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"

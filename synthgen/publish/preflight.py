@@ -9,7 +9,7 @@ from synthgen.core import yaml_documents
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, InputError, ManifestError, one_line
 from synthgen.plan.sample import FROM_REAL
-from synthgen.publish import card_check, load_check, secrets
+from synthgen.publish import card_check, croissant_check, load_check, secrets
 from synthgen.publish.diff import LocalFile
 from synthgen.publish.events import Begun, Checked
 from synthgen.runs import dataset_folder as layout
@@ -62,6 +62,7 @@ class Preflight:
             yield Checked(name, size)
         self._check_unknown()
         self._check_card()
+        self._check_croissant()
         if not self.faults and (said := layout.changed(self._root)):
             self._fault(layout.PROVENANCE, said)
         if not self.faults:
@@ -196,6 +197,13 @@ class Preflight:
         for extension in sorted(SIDECARS & extensions):
             self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
         return True
+
+    def _check_croissant(self) -> None:
+        """Datasets of earlier versions have none."""
+        path = self._root / layout.CROISSANT
+        if layout.CROISSANT in self.provenance["files"] and path.is_file():
+            for fault in croissant_check.faults(path.read_bytes(), self.provenance):
+                self._fault(layout.CROISSANT, fault)
 
     def _check_card(self) -> None:
         if not (self._root / layout.CARD).is_file():

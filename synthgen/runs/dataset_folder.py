@@ -21,6 +21,7 @@ METADATA = "metadata.parquet"
 PROMPTS = "prompts/prompts.yaml"
 SOURCES = real_index.FILE
 CARD = "README.md"
+CROISSANT = "croissant.json"
 SHEET = "assets/contact_sheet.png"
 
 

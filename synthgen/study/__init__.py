@@ -13,6 +13,7 @@ from synthgen.study.inputs import (
     open_run,
     plan,
     read_manifest,
+    retrained,
     study_folder,
 )
 from synthgen.study.inputs import open as open_folder
@@ -57,6 +58,7 @@ __all__ = [
     "publish",
     "read_manifest",
     "rescore",
+    "retrained",
     "run",
     "study_folder",
     "top_up",

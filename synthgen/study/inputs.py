@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.extensions import EXTENSIONS
-from synthgen.plan import Plan, growth
+from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
-from synthgen.runs import folders, load_plan
+from synthgen.runs import folders, load_plan, run_folder, trained_adapters
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.trained_adapters import OtherAdapter
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
     "read_manifest",
@@ -97,7 +98,7 @@ def plan(
 
 
 def differences(planned: Plan, run: FolderLike) -> list[Difference]:
-    """What a plan has that a run does not, entry by entry: images that are new, changed or gone, and by which keys.
+    """What a plan has that a run does not, entry by entry: images new, set aside or made again, and by which keys.
 
     Args:
         planned: The plan, made with the run's folder as ``out``.
@@ -106,7 +107,20 @@ def differences(planned: Plan, run: FolderLike) -> list[Difference]:
     Raises:
         InputError: The folder is no run, or its manifest can't be read any more.
     """
-    return growth.differences(open_run(run).plan, planned)
+    return list(run_folder.compared(open_run(run).root, planned, EXTENSIONS))
+
+
+def retrained(planned: Plan, run: FolderLike) -> list[OtherAdapter]:
+    """The adapters of a run that a plan wants trained again, and the entries that wait for it.
+
+    Args:
+        planned: The plan, made with the run's folder as ``out``.
+        run: The run.
+
+    Raises:
+        DamagedError: The facts of one can't be read.
+    """
+    return list(trained_adapters.others(planned, path_of(run)))
 
 
 def study_folder(manifest: Manifest) -> Path:

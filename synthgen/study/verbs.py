@@ -70,6 +70,7 @@ def finetune(
     out: str | os.PathLike[str],
     *,
     device: str = "auto",
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -80,6 +81,7 @@ def finetune(
         manifest: The manifest.
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -92,7 +94,7 @@ def finetune(
 
     DeviceRequest(device)  # refused before anything is written, if there is none
     planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out), EXTENSIONS)
+    job = prepare(planned, Path(out), EXTENSIONS, accept_changes=accept_changes)
     steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
@@ -110,13 +112,15 @@ def generate(
     shards: tuple[int | None, int | None] | None = None,
     array: tuple[int, int] | None = None,
     limit: int | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
 ) -> Task[Receipt, Run]:
     """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
 
-    A run whose images the manifest has too, and more, grows: what is made stays, and what is new is made.
+    A run of another manifest follows this one from now on: what both have stays, what is new is made, and what is
+    planned no more is set aside, if ``accept_changes`` allows it.
 
     Args:
         manifest: The manifest.
@@ -132,6 +136,7 @@ def generate(
         shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
+        accept_changes: Whether images that are made and planned no more may be set aside; none is deleted.
         base: The folder that relative paths of a dict start from.
         stop: Asked between batches; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -146,7 +151,7 @@ def generate(
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection, EXTENSIONS)
+    job = prepare(planned, Path(out), selection, EXTENSIONS, accept_changes=accept_changes)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
     steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
@@ -163,6 +168,7 @@ def top_up(
     batch_size: int | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -180,6 +186,7 @@ def top_up(
         batch_size: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
+        accept_changes: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -192,7 +199,8 @@ def top_up(
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
     planned = plan(read, out, progress=progress)
-    steps = whole.fill(planned, Path(out), request, stop=stop, runner_name=runner, workers=workers)
+    options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
+    steps = whole.fill(planned, Path(out), request, stop=stop, **options)
     return Task(Stage("generate", planned.samples), steps)
 
 
@@ -439,6 +447,7 @@ def run(
     batch_size: int | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -456,6 +465,7 @@ def run(
         batch_size: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
+        accept_changes: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -468,7 +478,8 @@ def run(
     folder = Path(out) if out is not None else study_folder(read)
     planned = plan(read, folder / "work", progress=progress)
     whole.check(planned, folder, runner)
-    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
+    options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
+    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, **options))
 
 
 def _following(
@@ -498,7 +509,7 @@ def _following(
             *(
                 f"{run.root}: the manifest plans other images of entry `{one.entry}` "
                 f"({'; '.join(one.changes) or 'the run lacks it'}); "
-                + ("run `synthgen generate` with it first" if one.grows else "undo the change, or use another --out")
+                + f"run `synthgen generate{' --accept-changes' if one.aside else ''}` with it first, or undo the change"
                 for one in differences(planned, run)
                 if one.changes or not one.grows or one.new
             )

@@ -47,7 +47,7 @@ def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
 
 
 def run(
-    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, accept_changes: bool = False, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Do all that a manifest asks for, into ``out``; yields each stage as it begins and its receipts, returns the run.
 
@@ -56,6 +56,7 @@ def run(
         out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
+        accept_changes: Whether what is made and planned no more may be set aside.
         options: As :func:`synthgen.generate.generate` takes them.
 
     Raises:
@@ -63,10 +64,10 @@ def run(
     """
     check(plan, out, options.get("runner_name", "local"))
     if plan.adapter_plans:
-        job = prepare_finetune(plan, out / "work", EXTENSIONS)
+        job = prepare_finetune(plan, out / "work", EXTENSIONS, accept_changes=accept_changes)
         yield Stage("finetune", job.steps, unit="steps")
         yield from finetune(job, request.device, stop=stop)
-    made = yield from fill(plan, out / "work", request, stop=stop, **options)
+    made = yield from fill(plan, out / "work", request, stop=stop, accept_changes=accept_changes, **options)
     yield Stage("pack", made.plan.samples)
     yield from pack(made, out / "dataset", replace=True)
     if plan.manifest.document.evaluate:
@@ -93,7 +94,7 @@ def _evaluate(plan: Plan, out: Path, stop: Stop) -> Generator[Stage | object, No
 
 
 def fill(
-    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, accept_changes: bool = False, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
 
@@ -105,6 +106,7 @@ def fill(
         root: The run's folder.
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
+        accept_changes: Whether what is made and planned no more may be set aside.
         options: As :func:`synthgen.generate.generate` takes them.
 
     Raises:
@@ -112,7 +114,7 @@ def fill(
     """
     check_scorers(plan, root)
     while True:
-        job = prepare_generate(plan, root, Selection(), EXTENSIONS)
+        job = prepare_generate(plan, root, Selection(), EXTENSIONS, accept_changes=accept_changes)
         plan = job.plan
         yield Stage("generate", plan.samples, sum(job.finished))
         yield from generate(job, request, stop=stop, **options)

@@ -4,6 +4,7 @@ Everything goes through the installed command, as a user's shell does, so no tes
 says how the folder was made; it was moved since, so no path that a run recorded is right.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -27,6 +28,11 @@ DATASETS = {
 }
 PLANS = json.loads((OLD / "plans.json").read_bytes())
 CARD, SHEET, PROVENANCE = "README.md", "assets/contact_sheet.png", "provenance.json"
+COMPARED = (
+    "arm", "strategy", "n_real", "ratio", "against", "against_strategy", "against_ratio", "metric", "subset", "mean",
+    "mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom", "seeds",
+)  # fmt: skip
+CROISSANT = "croissant.json"  # that later versions write beside
 
 
 class Said(NamedTuple):
@@ -177,16 +183,31 @@ def test_run_again_repeats_nothing(synthgen: Synthgen) -> None:
     """A whole study, reported and previewed: the same command changes no image, no dataset and no number."""
     need_pins("text", STUDY)
     study = STUDY.parent
-    before = contents(study)
+    before, compared = contents(study), comparisons(study)
+    sealed = json.loads((study / "dataset/provenance.json").read_bytes())
     said = synthgen("run", "study.yaml", "--out", study)
     assert (said.code, re.findall("(?m)^(?:text|over|again|near_copy|data).*", said.err)) == (0, [])
     after = contents(study)
     rewritten = re.compile(
-        r".*(html|svg|png|md|run\.json|\d{5}\.json|/\.samples\.parquet)"
-    )  # and when tars were written
+        r".*(html|svg|png|md|run\.json|\d{5}\.json|/\.samples\.parquet|comparisons\.csv|provenance\.json)"
+    )  # and when tars were written, and the checksum of the card
     names = [name for name in before if not rewritten.fullmatch(name)]
     assert len(names) > 60
     assert [name for name in names if after[name] != before[name]] == []
+    assert comparisons(study) == compared
+    again = json.loads((study / "dataset/provenance.json").read_bytes())
+    changed = [name for name, one in sealed["files"].items() if again["files"][name] != one]
+    assert changed == ["README.md"]
+
+
+def comparisons(study: Path) -> list[tuple[str, ...]]:
+    """Every difference of a study's report, with its interval where it is of all test images, in any order."""
+    with (study / "report/comparisons.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # the step to the greatest ratio was not compared in earlier versions
+    same = [row for row in rows if row["arm"] != row["against"] or row["ratio"] == row["against_ratio"]]
+    ends = {"low", "high", "standard_error", "degrees_of_freedom"}
+    return sorted(tuple(row[name] for name in COMPARED if row["subset"] == "all" or name not in ends) for row in same)
 
 
 # reproduce
@@ -284,7 +305,7 @@ def test_packing_an_old_run_gives_the_old_dataset(name: str, synthgen: Synthgen,
     assert synthgen("pack", run, "--out", new, "--format", DATASETS[name]).code == 0
     drawn = {SHEET} if drift("text", run) else set()  # by another Pillow
     files = set(contents(old)) - {CARD, PROVENANCE} - drawn
-    assert set(contents(new)) - {CARD, PROVENANCE} - drawn == files
+    assert set(contents(new)) - {CARD, PROVENANCE, CROISSANT} - drawn == files
     assert [file for file in sorted(files) if not same(old / file, new / file)] == []
     before, after = provenance(old, drawn), provenance(new, drawn)
     assert {key: after[key] for key in before} == before
@@ -293,7 +314,9 @@ def test_packing_an_old_run_gives_the_old_dataset(name: str, synthgen: Synthgen,
 def provenance(root: Path, left_out: set[str]) -> dict[str, Any]:
     """What a dataset says of itself, but for its version, card and digest, and the bytes of its tables."""
     found = json.loads((root / PROVENANCE).read_bytes())
-    names = [name for name in found["files"] if name not in left_out | {CARD} and not name.endswith(".parquet")]
+    names = [
+        name for name in found["files"] if name not in left_out | {CARD, CROISSANT} and not name.endswith(".parquet")
+    ]
     found["files"] = {name: found["files"][name] for name in names}
     return {key: value for key, value in found.items() if key not in ("generator", "dataset_digest")}
 

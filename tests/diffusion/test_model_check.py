@@ -77,12 +77,14 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     return held
 
 
-def planned(write_manifest: Any, model: str, adapter: Path | None = None, **more: Any) -> Any:
+def planned(
+    write_manifest: Any, model: str, adapter: Path | None = None, accelerate: Path | None = None, **more: Any
+) -> Any:
     """The plan of the small manifest with a model, for inpainting where it was made for that."""
     strategy = "inpaint" if "inpainting" in model else "text2img"
     entry = {"strategy": strategy, "settings": {"height": 512, "width": 512}}
     many = {"per_source": 1} if strategy == "inpaint" else {"per_cell": 1}
-    on_top = {"adapter": str(adapter)} if adapter else {}
+    on_top = {key: str(one) for key, one in (("adapter", adapter), ("accelerate", accelerate)) if one}
     real = {"source": "phantom", "count": 6, "splits": {"train": 1.0}}
     return study.plan(write_manifest(model=model, generate=[entry | many | on_top], real=real, **more))
 
@@ -235,6 +237,25 @@ def test_an_adapter_of_another_family_is_refused(
     hub["lab/sd"] = listed("StableDiffusionPipeline", PLAIN, HALF, cross_attention_dim=768)
     with pytest.raises(UnavailableError, match=named):
         check(planned(write_manifest, "lab/sd", _saved(tmp_path / "lora", *layer)))
+
+
+@pytest.mark.parametrize("key", ["adapter", "accelerate"])
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        ("unet.mid_block.attentions.7.proj_in.lora_A.weight", "none of its layers, such as mid_block.attentions.7"),
+        ("unet.conv_in.lora_A.weight", "its conv_in is 3 wide, that of model .* 4"),
+    ],
+    ids=["other layers", "another width"],
+)
+def test_each_lora_of_an_entry_is_held_against_the_layers_of_a_model_that_is_here(
+    tiny_model: Callable[[str], Path], write_manifest: Any, tmp_path: Path, key: str, *, layer: str, named: str
+) -> None:
+    """Whether a label's own or for few steps, the one that does not go with the others is named."""
+    good = _saved(tmp_path / "good", "unet.conv_in.lora_A.weight", 4)
+    loras = {"adapter": good, "accelerate": good} | {key: _saved(tmp_path / "bad", layer, 3)}
+    with pytest.raises(UnavailableError, match=rf"{key}\S* \S*bad.*: .*{named}"):
+        check(planned(write_manifest, str(tiny_model("sd")), **loras))
 
 
 def test_an_adapter_of_the_family_is_not(hub: Any, write_manifest: Any, tmp_path: Path) -> None:

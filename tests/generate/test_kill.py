@@ -16,7 +16,7 @@ from synthgen.runs.verify import verify
 
 pytestmark = pytest.mark.slow
 
-KILLS = 12
+KILLS = 8
 RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -87,7 +87,7 @@ def short(write_manifest: Callable[..., Path]) -> Path:
 
 
 def test_killed_at_random_moments(manifest: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
-    """After a dozen kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
+    """After eight kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
     unbroken = start(manifest, tmp_path / "unbroken")
     moments, killed = random.Random(0), 0
     for _ in range(KILLS):

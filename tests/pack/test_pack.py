@@ -375,10 +375,11 @@ def test_provenance_says_what_each_entry_was_made_with(big: tuple[Path, Path]) -
 
 
 def test_files_are_those_promised(big: tuple[Path, Path]) -> None:
-    """A dataset is its tars, its card, its metadata, its manifest with its prompts, its provenance and a picture."""
+    """A dataset is its tars, its card for people and for machines, its metadata, its manifest and a picture."""
     assert {name for name in tree(big[1]) if not name.startswith("data/")} == {
         "README.md",
         "assets/contact_sheet.png",
+        "croissant.json",
         "manifest.yaml",
         "metadata.parquet",
         "prompts/prompts.yaml",

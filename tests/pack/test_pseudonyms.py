@@ -113,6 +113,15 @@ def records(root: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_croissant_says_that_names_are_pseudonyms(layout: str, packed: dict[str, Path]) -> None:
+    """How real images are named, and how many an adapter was tuned on, is said; whose they are is not."""
+    document = json.loads((packed[layout] / "croissant.json").read_bytes())
+    assert "named by salted pseudonyms" in " ".join(document["rai:personalSensitiveInformation"])
+    labels = [one["prov:label"] for one in document["prov:wasDerivedFrom"]]
+    assert [label for label in labels if label.endswith("tuned on 2 real images")]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_nothing_in_a_dataset_names_a_patient(clinic: Path, packed: dict[str, Path], layout: str) -> None:
     """Neither numbers nor names, of files or images, nor where they lie, nor the salt; `publish` finds nobody."""
     salt = (clinic / "work/.pseudonyms").read_bytes().strip()

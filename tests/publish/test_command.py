@@ -15,7 +15,7 @@ def test_a_first_and_a_second_run(hub: Hub, synthgen: Synthgen, dataset: Path) -
     first = synthgen("publish", dataset, "--repo", REPO)
     assert (first.code, first.out.partition(";")[0]) == (0, "published in 1 commit")
     assert f"{hub.endpoint}/datasets/{REPO} at {hub[REPO].references['main'][:12]}" in first.out
-    assert f"{REPO} (to be created, private): 9 files to add" in first.err
+    assert f"{REPO} (to be created, private): 10 files to add" in first.err
     second = synthgen("publish", dataset, "--repo", REPO)
     assert (second.code, second.out.partition(";")[0]) == (0, "nothing to do, 0 commits")
     assert "every hash equal" in second.out
@@ -51,7 +51,7 @@ def test_a_dry_run_without_the_hub_says_so(hub: Hub, synthgen: Synthgen, dataset
     said = synthgen("publish", dataset, "--repo", REPO, "--dry-run")
     assert said.code == 0
     assert "what is on the Hub was not compared: could not look at org/name" in said.out
-    assert "9 files to add" in said.out
+    assert "10 files to add" in said.out
 
 
 def test_a_repository_is_asked_for(hub: Hub, synthgen: Synthgen, dataset: Path) -> None:

@@ -16,6 +16,7 @@ from conftest import REPO, Publish, expected, reseal
 from hub import Hub
 from store import Repository
 
+from synthgen.core import seal
 from synthgen.errors import InputError, SynthgenError
 from synthgen.publish import card_check, secrets
 from synthgen.publish.preflight import Preflight
@@ -286,3 +287,44 @@ def test_a_member_out_of_place_is_found(dataset: Path) -> None:
             tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     reseal(dataset, TAR)
     assert len(faults(dataset)) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("rai:dataBiases", "rai:dataBias", "rai:dataBiases"),
+        ('"rai:hasSyntheticData": true', '"rai:hasSyntheticData": null', "rai:hasSyntheticData"),
+        ("croissant/1.1", "croissant/0.8", "croissant/1.1"),
+        ('"@id": "data/train-00001', '"@id": "data/trian-00001', "data/train-00001"),
+        ('"recordSet"', '"recordSets"', "recordSet"),
+        ("{", "", "not Croissant"),
+    ],
+)
+def test_what_a_venue_would_refuse_is_a_fault(old: str, new: str, fault: str, dataset: Path) -> None:
+    """A field for responsible AI, the version, a shard or the records missing from `croissant.json`: each is named."""
+    path = dataset / "croissant.json"
+    path.write_text(path.read_text().replace(old, new, 1) if old == "{" else path.read_text().replace(old, new))
+    reseal(dataset, "croissant.json")
+    found = faults(dataset)
+    assert found
+    assert all(one.startswith("croissant.json: ") for one in found)
+    assert fault in found[0]
+
+
+def test_another_sha256_in_croissant_is_a_fault(dataset: Path) -> None:
+    """Whoever reads the dataset by `croissant.json` would be refused by the sha256 that it gives."""
+    path = dataset / "croissant.json"
+    held = json.loads((dataset / "provenance.json").read_bytes())["files"][TAR]["sha256"]
+    path.write_text(path.read_text().replace(held, "0" * 64))
+    reseal(dataset, "croissant.json")
+    assert faults(dataset) == [f"croissant.json: says another sha256 of {TAR} than provenance.json; pack again"]
+
+
+def test_a_dataset_of_an_earlier_version_has_no_croissant(dataset: Path) -> None:
+    """It is published as it is."""
+    path = dataset / "provenance.json"
+    provenance = json.loads(path.read_text())
+    del provenance["files"]["croissant.json"]
+    (dataset / "croissant.json").unlink()
+    path.write_bytes(seal.dumps({key: one for key, one in provenance.items() if key not in (seal.MARK, seal.KEY)}))
+    assert faults(dataset) == []

@@ -203,7 +203,7 @@ def test_a_large_set_goes_through_a_pull_request(hub: Hub, publish: Publish, dat
     """More files than one commit may hold fill a pull request, and main changes once, by its merge."""
     events = publish(dataset, files_a_commit=3)
     committed = [event for event in events if isinstance(event, Committed)]
-    assert [event.operations for event in committed] == [3, 3, 3]
+    assert [event.operations for event in committed] == [3, 3, 3, 1]
     assert {event.reference for event in committed} == {"refs/pr/1"}
     assert hub[REPO].seen == [{}, expected(dataset)]
     assert hub[REPO].requests[1].status == "merged"
@@ -225,7 +225,7 @@ def test_a_half_filled_pull_request_is_taken_up(hub: Hub, publish: Publish, data
     hub.behave()
     assert hub[REPO].seen == [{}]
     committed = [event for event in publish(dataset, files_a_commit=3) if isinstance(event, Committed)]
-    assert [event.operations for event in committed] == [3, 3]
+    assert [event.operations for event in committed] == [3, 3, 1]
     assert hub[REPO].seen == [{}, expected(dataset)]
     assert list(hub[REPO].requests) == [1]
 

@@ -97,7 +97,7 @@ def test_the_command_publishes_from_a_shell(
     hub.misbehave("PUT", "/storage/", status=503, message="Service Unavailable")
     done = outside("-m", "synthgen", "publish", dataset, "--repo", REPO, "--tag", "v1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith("published in 1 commit; 9 files (")
+    assert done.stdout.splitlines()[0].startswith("published in 1 commit; 10 files (")
     assert done.stdout.splitlines()[1].endswith(f"at {hub[REPO].references['main'][:12]}, tag v1")
     assert TOKEN not in done.stdout + done.stderr
     assert "X-Amz" not in done.stderr

@@ -62,10 +62,10 @@ def written(write_manifest: Callable[..., Path], marker: Path) -> Path:
 
 
 @pytest.fixture
-def strangers(written: Path, tmp_path: Path, marker: Path) -> Path:
+def strangers(written: Path, tmp_path: Path, marker: Path, without_torch: list[str]) -> Path:
     """A run that somebody else made."""
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "elsewhere")}
-    command = [sys.executable, "-m", "synthgen", "generate", str(written), "--out", str(tmp_path / "run"), "-q"]
+    command = [*without_torch, "generate", str(written), "--out", str(tmp_path / "run"), "-q"]
     subprocess.run(command, check=True, env=environment)
     marker.unlink()
     return tmp_path / "run"

@@ -1,12 +1,12 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
+from synthgen.diffusion.pipelines.any_family import AnyFamily
 from synthgen.diffusion.pipelines.families import Family, family, family_of, matches_flow
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
 from synthgen.diffusion.pipelines.loaded_model import load, loaded, release, release_from_gpu
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
-    Task,
     UnreachableError,
     check_channels,
     load_adapter,
@@ -14,17 +14,20 @@ from synthgen.diffusion.pipelines.loading import (
     part_revision,
     pipeline_class,
     resolve,
+    task_class,
 )
 from synthgen.diffusion.pipelines.measured_memory import MeasuredMemory, measure
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
+from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import choose_variant, stored_dtype
 
 __all__ = [
     "CLASSES",
     "DISTILLED",
     "SCHEDULERS",
+    "AnyFamily",
     "Family",
     "MeasuredMemory",
     "Pipeline",
@@ -51,4 +54,5 @@ __all__ = [
     "release_from_gpu",
     "resolve",
     "stored_dtype",
+    "task_class",
 ]

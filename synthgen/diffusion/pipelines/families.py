@@ -1,17 +1,21 @@
-"""The families of models that are supported, by the names of diffusers' pipeline classes."""
+"""The families whose batches are made by hand, by the names of diffusers' classes; all others prove themselves.
+
+The bytes of their images are promised to runs that began long ago. A class of no family here goes by
+:class:`synthgen.diffusion.pipelines.any_family.AnyFamily`.
+"""
 
 from typing import Any, Literal
 
-Family = Literal["StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux"]
+Family = Literal["StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux", "other"]
+_KNOWN: tuple[Family, ...] = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
+_CLASSES: dict[str, Family] = {
+    f"{family}{task}Pipeline": family for family in _KNOWN for task in ("", "Img2Img", "Inpaint")
+}
 
 
 def family_of(class_name: str) -> Family:
-    """The family of a pipeline class, as of ``StableDiffusionXLImg2ImgPipeline``."""
-    if class_name.startswith("StableDiffusionXL"):
-        return "StableDiffusionXL"
-    if class_name.startswith("StableDiffusion3"):
-        return "StableDiffusion3"
-    return "Flux" if class_name.startswith("Flux") else "StableDiffusion"
+    """The family of a pipeline class, as of ``StableDiffusionXLImg2ImgPipeline``; ``other`` for any not named here."""
+    return _CLASSES.get(class_name, "other")
 
 
 def family(pipe: Any) -> Family:
@@ -20,5 +24,5 @@ def family(pipe: Any) -> Family:
 
 
 def matches_flow(of: Family) -> bool:
-    """Whether a family's models match a flow, and do not take noise off on a schedule of betas."""
+    """Whether a named family's models match a flow, and do not take noise off on a schedule of betas."""
     return of in ("StableDiffusion3", "Flux")

@@ -16,10 +16,12 @@ from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.model_parts import Accelerator, Autoencoder
-from synthgen.diffusion.pipelines import loading
+from synthgen.diffusion.pipelines import loading, proof
+from synthgen.diffusion.pipelines.any_family import AnyFamily
 from synthgen.diffusion.pipelines.attention import set_attention
-from synthgen.diffusion.pipelines.loading import Task
+from synthgen.diffusion.pipelines.families import family
 from synthgen.diffusion.pipelines.pipeline import Pipeline
+from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import Variant
 from synthgen.errors import UnavailableError, one_line
 from synthgen.plan.sample import Recipe
@@ -76,7 +78,10 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         wanted = task, environment.redo_batch_size > 0
         if wanted not in _alive.pipelines:
             first = next(iter(_alive.pipelines.values()), None)
-            _alive.pipelines[wanted] = _another(*wanted, key, first) if first else _read(*wanted, key)
+            pipeline = _another(*wanted, key, first) if first else _read(*wanted, key)
+            if isinstance(pipeline, AnyFamily) and not environment.proof:
+                pipeline.proof = proof.prove(pipeline, task, recipe)
+            _alive.pipelines[wanted] = pipeline
             _alive.key = key
         return _alive.pipelines[wanted]
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
@@ -120,8 +125,10 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     pipe.to(key.device)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
-    pipe.vae.to(memory_format=torch.channels_last)
     set_attention(pipe, key.attention)
+    if family(pipe) == "other":
+        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone)
+    pipe.vae.to(memory_format=torch.channels_last)
     return Pipeline(pipe, key.dtype, redo_alone=redo_alone)
 
 
@@ -141,4 +148,6 @@ def _another(task: Task, redo_alone: bool, key: _Key, loaded: Pipeline) -> Pipel
     pipe = kind(**{name: part for name, part in parts.items() if name in taken}, **config)
     loading.check_pipeline(task, pipe, key.model.name)
     pipe.set_progress_bar_config(disable=True)
+    if family(pipe) == "other":
+        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone)
     return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings, redo_alone=redo_alone)

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_parts import Accelerator, Autoencoder, choose_weights
 from synthgen.diffusion.pipelines import model_parts
 from synthgen.diffusion.pipelines.families import family_of
+from synthgen.diffusion.pipelines.task_classes import Task, other_class
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
 from synthgen.errors import ManifestError, UnavailableError, one_line
 
 if TYPE_CHECKING:
     import torch
 
-Task = Literal["text2img", "img2img", "inpaint"]
-
-# The pipeline class of a model's own class for each task. Named here rather than through diffusers' Auto classes: their
-# import loads every family there is, which takes seconds, and a family that nobody tried is refused, not guessed at.
+# The pipeline class of a model's own class for each task, of the families whose bytes are promised; named here, so that
+# diffusers, whose import takes seconds, is asked of others alone.
 _FAMILIES = {
     "StableDiffusionPipeline": "StableDiffusion{}Pipeline",
     "StableDiffusionInpaintPipeline": "StableDiffusion{}Pipeline",
@@ -212,7 +212,10 @@ def load_diffusers(
         if autoencoder.model.folder is None:
             inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
         options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
-    pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
+    with warnings.catch_warnings():
+        # diffusers' own Chroma is built of what it calls deprecated itself
+        warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)
+        pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
     check_pipeline(task, pipe, model.name)
     if autoencoder:
         own = pipe.vae.load_config(name, subfolder="vae", **where)
@@ -272,7 +275,7 @@ def task_class(task: Task, model: model_folder.ModelFacts, revision: str) -> str
     """The diffusers class that does a task with a model.
 
     Raises:
-        UnavailableError: It is of a family that is not supported.
+        UnavailableError: diffusers has none.
     """
     return pipeline_class(task, _class_name(model, revision), model.name)
 
@@ -281,12 +284,9 @@ def pipeline_class(task: Task, class_name: str, model: str) -> str:
     """The diffusers class that does a task with a model of a class.
 
     Raises:
-        UnavailableError: It is a family that is not supported.
+        UnavailableError: diffusers has none. One that it has for a class of no named family is tried once it is loaded.
     """
-    if (task, class_name) not in CLASSES:
-        known = ", ".join(sorted(name for for_task, name in CLASSES if for_task == task))
-        raise UnavailableError(f"model {model} is a {class_name}; {task} is supported for: {known}")
-    return CLASSES[task, class_name]
+    return CLASSES.get((task, class_name)) or other_class(task, class_name, model)
 
 
 def check_channels(task: Task, in_channels: int | None, latent_channels: int, model: str) -> None:

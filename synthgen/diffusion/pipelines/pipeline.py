@@ -180,7 +180,7 @@ class Pipeline:
 
         other = precision is not None and self._dtype != "float32"
         holding = held(self.pipe, precision) if precision and other else nullcontext()
-        with _out_of_memory(len(samples)), holding, torch.inference_mode():
+        with out_of_memory(len(samples)), holding, torch.inference_mode():
             settings: Any = samples[0].recipe.settings
             self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
             self._set_slicing(len(samples) * settings.height * settings.width)
@@ -273,7 +273,7 @@ class Pipeline:
 
 
 @contextmanager
-def _out_of_memory(batch_size: int) -> Iterator[None]:
+def out_of_memory(batch_size: int) -> Iterator[None]:
     """Turn torch's out-of-memory faults into ours; on a CPU, and in CUDA's libraries, they are plain RuntimeErrors."""
     import torch
 

@@ -41,11 +41,11 @@ def fresh(name: str, own: Any, timestep_spacing: str | None = None) -> Any:
     return getattr(diffusers, class_name).from_config(own.config, **options, **spacing)
 
 
-def check_scheduler(scheduler: str, class_name: str, model: str) -> None:
-    """Refuse a scheduler that can't sample a model of a class.
+def check_scheduler(scheduler: str, class_name: str, model: str, *, flow: bool = False) -> None:
+    """Refuse a scheduler that can't sample a model of a class, or one whose own scheduler matches a flow.
 
     Raises:
         UnavailableError: It matches a flow, and the scheduler takes noise off on a schedule of betas.
     """
-    if matches_flow(family_of(class_name)) and scheduler != "default":
+    if (flow or matches_flow(family_of(class_name))) and scheduler != "default":
         raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")

@@ -32,7 +32,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
         | {
             "name": document.name,
             "title": escape(document.publish.pretty_name or document.name),
-            "citation_title": _without_markup(document.publish.pretty_name or document.name),
+            "citation_title": without_markup(document.publish.pretty_name or document.name),
             "repo": document.publish.repo or "path/to/this/folder",
             "published": bool(document.publish.repo),
             "images": facts.images,
@@ -62,7 +62,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
     )
 
 
-def _without_markup(text: str) -> str:
+def without_markup(text: str) -> str:
     """Text with nothing in it that BibTeX, or Markdown, would read as its own."""
     return " ".join(re.sub(r"[^\w\s,.:;()-]|_", " ", text).split())
 

@@ -1,5 +1,6 @@
 """The manifest as a person writes it: every key and its type."""
 
+import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -158,14 +159,35 @@ class Gate(Strict):
         return fields
 
 
+class ResponsibleAi(Strict):
+    """What the maker of a dataset knows of its risks beyond what is counted, as ``croissant.json`` says it."""
+
+    limitations: list[_Text] = []
+    biases: list[_Text] = []
+    sensitive_information: list[_Text] = []
+    uses: list[_Text] = []
+    social_impact: list[_Text] = []
+
+
 class Publish(Strict):
-    """Where the dataset goes, and what its card says of it."""
+    """Where the dataset goes, and what its card and its ``croissant.json`` say of it."""
 
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     license: Annotated[str, Field(min_length=1)] | None = None
     pretty_name: Annotated[str, Field(min_length=1)] | None = None
     tags: list[str] = []
     gated: Gate | None = None
+    creators: list[_Text] = []
+    date_published: datetime.date | None = None
+    license_link: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    responsible_ai: ResponsibleAi = ResponsibleAi()
+
+    def content(self) -> dict[str, Any]:
+        """What of it names a dataset: keys that earlier versions do not know count where they are used."""
+        new = {"creators", "date_published", "license_link", "responsible_ai"}
+        return self.model_dump(mode="json", exclude=new) | self.model_dump(
+            mode="json", include=new, exclude_defaults=True
+        )
 
 
 class Document(Strict):

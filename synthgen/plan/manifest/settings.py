@@ -11,6 +11,7 @@ from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFile, PluginFolder
 from synthgen.core.yaml_documents import Strict
 from synthgen.errors import Fault, ManifestError
+from synthgen.plan.manifest.exclude import Exclude
 
 Split = Literal["train", "validation", "test"]
 
@@ -135,6 +136,7 @@ class SourceSettings(Strict):
         splits: Shares of the splits, where no column says them; a whole group is always in one.
         license: The licence of the images, where no column says it.
         dataset: What records call the dataset; the source's own name otherwise.
+        exclude: Images that are taken out, also of a run that has begun.
     """
 
     columns: Columns = Columns()
@@ -144,6 +146,7 @@ class SourceSettings(Strict):
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
     license: str = ""
     dataset: str = ""
+    exclude: Annotated[Exclude | None, Field(exclude=True)] = None  # no part of what names an index
 
     @property
     def has_masks(self) -> bool:

@@ -1,0 +1,163 @@
+"""`croissant.json` is read by Croissant's own library, says what venues ask for, and names nobody."""
+
+import datetime
+import io
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthgen.plan.manifest.schema import Publish
+from synthgen.runs import croissant as standard
+from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs.verify import check
+
+LAYOUTS = ["webdataset", "parquet", "imagefolder"]
+PATIENT = {"source_id": "anna-1", "source_group": "MRN100164", "source_dataset": "clinic", "source_license": "CC0-1.0"}
+
+
+@pytest.fixture
+def mlc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Croissant's own library, with a cache of its own, since it takes tars of one name for one tar."""
+    found = pytest.importorskip("mlcroissant")
+    monkeypatch.setattr("mlcroissant._src.operation_graph.operations.extract.EXTRACT_PATH", _path(tmp_path / "tars"))
+    return found
+
+
+def _path(path: Path) -> Any:
+    from etils import epath
+
+    return epath.Path(path)
+
+
+def read(dataset: Path) -> dict[str, Any]:
+    """The file as plain values."""
+    found: dict[str, Any] = json.loads((dataset / "croissant.json").read_bytes())
+    return found
+
+
+def keep_bytes(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of mlcroissant with text as text, by plain names."""
+    plain = {name.removeprefix("images/"): value for name, value in record.items()}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in plain.items()}
+
+
+def pixels(image: Any) -> bytes:
+    """What an image shows."""
+    found: bytes = image.convert("RGB").tobytes()
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_its_own_library_reads_every_record(layout: str, two_splits: Path, pack: Any, mlc: Any) -> None:
+    """No error in the schema, and each record has its image, class, split and the other fields of the metadata."""
+    from PIL import Image
+
+    dataset = pack(two_splits, format=layout)
+    found = mlc.Dataset(str(dataset / "croissant.json"))
+    assert not found.metadata.ctx.issues.errors
+    assert found.metadata.ctx.conforms_to.value == standard.VERSION
+    records = {record["key"]: record for record in map(keep_bytes, found.records("images"))}
+    rows = dataset_folder.read_metadata(dataset, ["key", "label", "label_id", "split", "seed", "prompt"])
+    label = "label_id" if layout == "parquet" else "label"
+    said = {key: (one["label"], one["split"], one["seed"], one["prompt"]) for key, one in records.items()}
+    assert said == {row["key"]: (row[label], row["split"], row["seed"], row["prompt"]) for row in rows}
+    for name in dataset_folder.shards(dataset_folder.read_provenance(dataset)):
+        for sample in dataset_folder.read_shard(dataset / name):
+            (extension,) = sample.files.keys() - tar_samples.SIDECARS
+            with Image.open(io.BytesIO(sample.files[extension])) as image:
+                assert pixels(records[check(sample).key]["image"]) == pixels(image)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("layout", ["webdataset", "parquet"])
+def test_with_a_repository_every_file_has_its_address(
+    layout: str, run_of: Callable[..., Path], pack: Any, mlc: Any
+) -> None:
+    """What is on the Hub is read from there; the same file serves a copy here where it is told where that lies."""
+    dataset = pack(run_of(publish={"repo": "org/skin", "license": "mit"}), format=layout)
+    objects = [one for one in read(dataset)["distribution"] if one["@type"] == "cr:FileObject"]
+    page = "https://huggingface.co/datasets/org/skin"
+    files = {one["@id"]: one["contentUrl"] for one in objects if one["@id"] != "repo"}
+    assert files == {name: f"{page}/resolve/main/{name}" for name in files}
+    mapping = {name: str(dataset / name) for name in files} | {"repo": str(dataset)}
+    held = {one["@id"] for one in objects}
+    found = mlc.Dataset(
+        str(dataset / "croissant.json"), mapping={name: mapping[name] for name in mapping if name in held}
+    )
+    assert len(list(found.records("images"))) == 24
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_that_venues_ask_for_is_there(layout: str, small: Path, pack: Any) -> None:
+    """The eight fields are filled, and the numbers in them are those of the receipts."""
+    document = read(pack(small, format=layout))
+    assert [name for name in standard.RESPONSIBLE_AI if not document.get(name)] == []
+    assert document["rai:hasSyntheticData"] is True
+    assert "Of 24 planned images 24 are here and 0 could not be made." in document["rai:dataLimitations"]
+    assert document["rai:dataBiases"][0].startswith("Images by skin tone (fitzpatrick): ")
+    activities = {one["prov:label"]: one for one in document["prov:wasGeneratedBy"]}
+    assert "24 planned, 24 made, 0 failed" in activities["generate: fake"]["description"]
+    assert list(activities) == ["generate: fake", "pack"]
+
+
+def test_each_file_is_listed_with_its_sha256(two_splits: Path, pack: Any) -> None:
+    """Metadata and every shard, as they are on disk."""
+    dataset = pack(two_splits)
+    objects = {one["@id"]: one for one in read(dataset)["distribution"] if one["@type"] == "cr:FileObject"}
+    assert set(objects) == {"metadata.parquet", *dataset_folder.shards(dataset_folder.read_provenance(dataset))}
+    for name, one in objects.items():
+        content = (dataset / name).read_bytes()
+        assert (one["sha256"], one["contentSize"]) == (sha256(content).hexdigest(), f"{len(content)} B")
+
+
+def test_the_same_dataset_has_the_same_file(small: Path, pack: Any) -> None:
+    """Nothing of the time or of the folder is in it."""
+    one, other = pack(small), pack(small, "other")
+    assert (one / "croissant.json").read_bytes() == (other / "croissant.json").read_bytes()
+
+
+def test_no_real_image_and_no_group_is_named(from_real: Callable[..., Path], pack: Any) -> None:
+    """Datasets of real images stand in it with their licence; names of images do not, even where they are asked for."""
+    text = (pack(from_real(lambda _: PATIENT, pack={"identifiers": "original"})) / "croissant.json").read_text()
+    assert "MRN100164" not in text
+    assert "anna-1" not in text
+    document = json.loads(text)
+    assert "real images: clinic, licence CC0-1.0" in [one["prov:label"] for one in document["prov:wasDerivedFrom"]]
+    assert "Real images and their groups are named as in" in " ".join(document["rai:personalSensitiveInformation"])
+
+
+def test_what_the_maker_knows_is_added(run_of: Callable[..., Path], pack: Any) -> None:
+    """Names, date and own words stand beside what is counted."""
+    own = {
+        "license": "other",
+        "license_link": "https://example.org/terms",
+        "creators": ["Ann Example", "Example Lab"],
+        "date_published": datetime.date(2026, 11, 27),
+        "responsible_ai": {"limitations": ["One clinic."], "social_impact": ["Ask first."]},
+    }
+    document = read(pack(run_of(publish=own)))
+    assert document["license"] == "https://example.org/terms"
+    assert [one["name"] for one in document["creator"]] == ["Ann Example", "Example Lab"]
+    assert document["datePublished"] == "2026-11-27"
+    assert document["rai:dataLimitations"][-1] == "One clinic."
+    assert len(document["rai:dataLimitations"]) > 1
+    assert document["rai:dataSocialImpact"].endswith("Ask first.")
+
+
+def test_keys_that_nobody_uses_change_no_digest() -> None:
+    """What names a dataset says nothing of keys that earlier versions do not know, until they are used."""
+    old = {"repo": None, "license": "mit", "pretty_name": None, "tags": [], "gated": None}
+    assert Publish(license="mit").content() == old
+    assert Publish(license="mit", creators=["Ann"]).content() == old | {"creators": ["Ann"]}
+
+
+def test_text_ends_no_script(run_of: Callable[..., Path], pack: Any) -> None:
+    """The file may stand in a web page as it is."""
+    dataset = pack(run_of(publish={"pretty_name": "</script><b>"}))
+    assert "<" not in (dataset / "croissant.json").read_text()
+    assert read(dataset)["name"] == "</script><b>"
