@@ -72,7 +72,9 @@ def test_one_that_begins_later_says_so_itself() -> None:
         ("euler", {"num_train_timesteps": 100}, 1000),
     ],
 )
-def test_more_steps_than_a_scheduler_does_are_refused(name: Any, said: dict[str, Any], most: int, tmp_path: Any) -> None:
+def test_more_steps_than_a_scheduler_does_are_refused(
+    name: Any, said: dict[str, Any], most: int, tmp_path: Any
+) -> None:
     """With the key and the most that it does, by what the model itself says of its schedule; so many are taken."""
     (tmp_path / "scheduler").mkdir()
     (tmp_path / "scheduler" / "scheduler_config.json").write_text(json.dumps(said))
