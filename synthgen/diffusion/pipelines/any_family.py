@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 # Left to itself a pipeline may bring an image to another size, or rewrite a prompt.
-_PLAIN = {"use_resolution_binning": False, "clean_caption": False}
+_PLAIN = {"use_resolution_binning": False, "clean_caption": False, "_auto_resize": False}
 _DISTRIBUTIONS = "diffusers.models.autoencoders.vae"
 
 
@@ -111,6 +111,8 @@ class AnyFamily(Pipeline):
             arguments = begin(settings, generators) | {name: on for name, on in _PLAIN.items() if name in self._takes}
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
+            if "max_area" in self._takes:
+                arguments |= {"max_area": settings.height * settings.width}
             self._finite.clear()
             arguments |= self._guided(samples, settings.guidance_scale)
             with self._noting_finite(), noise_in_fp32(self.pipe):
@@ -125,7 +127,8 @@ class AnyFamily(Pipeline):
 
     def _guided(self, samples: Sequence[Sample], scale: float) -> dict[str, Any]:
         """How the pipeline takes guidance: as a number, or by a second pass, with or without a prompt of its own."""
-        if getattr(denoiser(self.pipe).config, "guidance_embeds", False):
+        config = denoiser(self.pipe).config
+        if getattr(config, "guidance_embeds", False) or getattr(config, "time_cond_proj_dim", None) is not None:
             return {"guidance_scale": scale}
         own = self._takes.get("guidance_scale")
         true = "true_cfg_scale" in self._takes and (own is None or own.default is None)

@@ -17,8 +17,7 @@ from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_parts import Accelerator, Autoencoder, choose_weights
 from synthgen.diffusion.pipelines import model_parts
-from synthgen.diffusion.pipelines.families import family_of
-from synthgen.diffusion.pipelines.task_classes import Task, other_class
+from synthgen.diffusion.pipelines.task_classes import Task, other_class, parameters
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
 from synthgen.errors import ManifestError, UnavailableError, one_line
 
@@ -200,10 +199,10 @@ def load_diffusers(
     where = {"revision": revision} if folder is None else {}
     name = model.name if folder is None else str(folder)
     kind = task_class(task, model, revision)
-    checker = {"safety_checker": None, "requires_safety_checker": False}
-    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
-    if family_of(kind) == "StableDiffusionXL":
-        options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    left_out = {"safety_checker": None, "requires_safety_checker": False}
+    left_out |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    made = parameters(getattr(diffusers, kind).__init__)
+    options = where | {name: value for name, value in left_out.items() if name in made}
     if variant and whole_model is None:
         options |= {"variant": variant}
     chosen = getattr(torch, dtype)
