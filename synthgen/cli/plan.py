@@ -61,6 +61,7 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     from rich.console import Console
 
     from synthgen.cli import _real_images
+    from synthgen.plan import packed_layout
 
     console = Console(highlight=False, soft_wrap=True)
     for name, adapter in planned.adapter_plans.items():
@@ -78,6 +79,8 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
     console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time {time}")
+    if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):
+        console.print(told, markup=False)
     console.print(f"plan {planned.digest[:16]}")
 
 
