@@ -29,6 +29,7 @@ class FaultKind(StrEnum):
     SKIN_TONE = "skin tone is not on the scale"
     SPLIT = "split is none of train, validation and test"
     MASK = "the mask can't be read"
+    LOOK_ALIKE = "it looks like a validation or test image"
     EXCLUDED = "excluded"
 
 
@@ -43,6 +44,7 @@ _BEGINNINGS = {
     "skin tone ": FaultKind.SKIN_TONE,
     "split ": FaultKind.SPLIT,
     "mask: ": FaultKind.MASK,
+    "looks like ": FaultKind.LOOK_ALIKE,
     "excluded: ": FaultKind.EXCLUDED,
 }
 _VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
