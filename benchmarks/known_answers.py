@@ -155,6 +155,8 @@ def page(studies: int) -> Iterator[str]:
         held, wrong = coverage(simulated, studies, what, 0.2)[0], coverage(simulated, studies, what, 0.0)[1]
         yield f"| {name} | {what[1]} | {100 * held:.1f} % | {100 * wrong:.1f} % |"
     yield ""
+    yield "Below three seeds a report gives intervals and no p value."
+    yield ""
     yield "Whole studies: three sizes, five seeds, Holm's correction over the family, and the sentences of the report."
     yield ""
     yield "| simulated, and what is counted | should be | was |"
@@ -172,5 +174,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000)
     lines = list(page(parser.parse_args().studies))
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _, below, rest = PAGE.read_text(encoding="utf-8").partition("\n## Whole reports")  # by whole_reports.py
+    PAGE.write_text("\n".join(lines) + "\n" + below + rest, encoding="utf-8")
     print(PAGE.read_text(encoding="utf-8"))

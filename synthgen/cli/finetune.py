@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,8 +13,9 @@ from synthgen.cli import _options, _progress
 @click.argument("manifest", type=_options.Manifest())
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; resumed if it is this plan's.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@_options.accept_changes
 @_options.verbosity
-def command(manifest: Path, *, out: Path, device: str, quiet: bool) -> int:
+def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     """Train every adapter of a manifest that is not there yet. Kill it at any time; the same command goes on.
 
     Adapters lie in DIR/adapters/NAME, as plain diffusers loads them. On several GPUs: accelerate launch -m synthgen
@@ -27,9 +29,10 @@ def command(manifest: Path, *, out: Path, device: str, quiet: bool) -> int:
     from synthgen.finetune import Trained
 
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
+    out = study.run_folder_of(out)
     planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
     with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.finetune(planned, out, device=device, stop=stop)
+        task = study.finetune(planned, out, stop=stop, **options)
         events.begin(task.stage)
         for made in task:
             events.show(made)

@@ -42,7 +42,7 @@ class _Array(click.ParamType[tuple[int, int]]):
 
 @click.command("generate")
 @click.argument("manifest", type=_options.Manifest())
-@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or grown.")
+@click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; gone on with, or changed.")
 @_options.device
 @click.option("--shards", type=_Shards(), metavar="A:B", help="Only these work shards, counted over the whole plan.")
 @click.option(
@@ -53,12 +53,13 @@ class _Array(click.ParamType[tuple[int, int]]):
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N images more, in whole shards.")
 @click.option("--top-up", is_flag=True, help="Then curate, and make more of the cells that lack accepted images.")
+@_options.accept_changes
 @_options.verbosity
 def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: Any) -> int:
     """Make every planned image that is not made yet. Kill it at any time; the same command goes on.
 
-    A run grows where the manifest has the same images as before and more: what is made stays, what is new is made.
-    A manifest that would change an image that the run holds is refused, with the key that says so.
+    Change the manifest and run again: what is made and planned stays, what is new is made. Where something made would
+    be planned no more, or otherwise, the line names the key; with --accept-changes it is set aside, never deleted.
 
     With --top-up, images are curated too, and where a cell lacks accepted ones of the manifest's quota, more of it are
     made, round after round, as often as `curate.top_up_rounds` allows.
@@ -70,6 +71,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
     """
     from synthgen import study
 
+    out = study.run_folder_of(out)
     planned = _options.plan(manifest, out, quiet=quiet)
     if top_up:
         return _top_up(planned, out, quiet=quiet, **options)
@@ -84,6 +86,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
             events.show(receipt)
     if not quiet:
         click.echo(_summary(out, made, failed, before, planned))
+        _options.withdrawn(out)
     return 1 if failed else 0
 
 
@@ -137,4 +140,4 @@ def _summary(out: Path, made: int, failed: int, before: int, plan: "Plan") -> st
         return f"{said}; {plan.samples - made - failed:,} of the plan's {plan.samples:,} are still to be made"
     if not made:
         return said
-    return f"{said}; next: synthgen " + (f"curate {out}" if plan.manifest.curation else f"pack {out} --out DATASET")
+    return f"{said}; next: synthgen " + (f"curate {out}" if plan.manifest.curation else _options.pack_next(out))

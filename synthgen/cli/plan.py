@@ -24,7 +24,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
 
     MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read, of models the
     list of files and what they say of themselves: which can't be loaded, and on which cards how many images fit.
-    With --out, how many images a run has already, how many are new, and which keys would change some that it has.
+    With --out, how many images a run would gain, set aside and make again, and by which keys of the manifest.
 
     Example: synthgen plan quickstart
     """
@@ -33,7 +33,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     from synthgen.plan import estimate
 
     if out:
-        study.open_run(out)  # nothing is written to a folder that is none
+        out = study.open_run(out).root  # nothing is written to a folder that is none
     planned = study.plan(manifest, out)
     models = model_check.check(planned)
     forecast = estimate.forecast(planned)
@@ -44,17 +44,22 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
         click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
         _show(planned, forecast, models)
+        for line in [*map(str, study.retrained(planned, out))] if out else []:
+            click.echo(line)
         for one in found:
             click.echo(_against(one))
+        if out:
+            _options.withdrawn(out, will=any(one.aside for one in found))
 
 
 def _against(one: "Difference") -> str:
     """What an entry has beyond a run, and what of the run it would change."""
-    said = f"{one.entry}: +{one.new:,} images, {one.stays:,} stay"
-    if one.grows:
-        return said
-    changed = f"{one.anew:,} would be made anew, {one.gone:,} are planned no more ({'; '.join(one.changes)})"
-    return f"{said}, {changed}; `generate` refuses that: use another --out, or undo the change"
+    said = f"{one.entry}: +{one.new:,} images, {one.aside:,} set aside, {one.anew:,} to make again, {one.stays:,} stay"
+    if one.restored:
+        said += f", {one.restored:,} that were set aside count again"
+    if one.changes:
+        said += f" ({'; '.join(one.changes)})"
+    return f"{said}; `generate` does that with --accept-changes" if one.aside else said
 
 
 def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:

@@ -71,8 +71,8 @@ class Adapter:
             root: The folder of the run that trains it.
 
         Raises:
-            IncompleteError: It is not trained yet.
-            DamagedError: What lies there is another adapter, or its weights are not those that were written.
+            IncompleteError: It is not trained yet, or what lies there is of another recipe.
+            DamagedError: Its weights are not those that were written.
         """
         folder = self.folder or root / FOLDER / self.name
         if not folder.is_dir():
@@ -82,8 +82,9 @@ class Adapter:
         if self.folder is None:
             facts = read(folder)
             if facts["digest"] != self.digest:
-                raise DamagedError(
-                    f"{folder} is an adapter of another recipe; move it away and run `synthgen finetune`"
+                raise IncompleteError(
+                    f"adapter `{self.name}` is to be trained again ({folder} is of another recipe or of other images); "
+                    "run `synthgen finetune --accept-changes`, which sets that one aside"
                 )
             if facts["weights_sha256"] != weights_sha256(folder):
                 raise DamagedError(f"{folder}: its weights have changed; move it away and run `synthgen finetune`")
@@ -125,6 +126,25 @@ def read(folder: Path) -> dict[str, Any]:
         return dict(facts)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedError(f"{path}: not an adapter's file ({error}); train it again") from None
+
+
+def set_aside(root: Path, name: str, digest: str) -> None:
+    """Move an adapter of a run out of the way of another of its name; none of its bytes changes."""
+    kept = _kept(root, name, digest)
+    kept.parent.mkdir(exist_ok=True)
+    atomic.publish(root / FOLDER / name, kept)
+
+
+def restore(root: Path, name: str, digest: str) -> bool:
+    """Whether a run has an adapter, once one that was set aside, and is the one asked for, is back in its place."""
+    folder, kept = root / FOLDER / name, _kept(root, name, digest)
+    if not folder.exists() and kept.is_dir() and read(kept)["digest"] == digest:
+        atomic.publish(kept, folder)
+    return folder.exists()
+
+
+def _kept(root: Path, name: str, digest: str) -> Path:
+    return root / FOLDER / ".aside" / f"{name}-{digest[:12]}"
 
 
 def write(folder: Path, facts: Mapping[str, Any]) -> None:

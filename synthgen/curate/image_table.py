@@ -62,17 +62,18 @@ def _from_receipts(root: Path, plan: Plan, cells: tuple[Cell[int], ...]) -> Imag
     import pyarrow
 
     numbers = {cell: number for number, cell in enumerate(cells)}
-    keys, cell, sha256s = list[str](), list[int](), list[str]()
+    keys, cell, digests = list[str](), list[int](), list[str]()
     for shard in receipts.finished_shards(plan, root):
-        sha256s.append(shard.receipt.sha256)
+        digests.append(shard.digest)
         name, places = shard.entry.name, shard.entry.places
-        for index, outcome in zip(shard.entry.places_of(shard.receipt.shard), shard.receipt.samples, strict=True):
-            if outcome.status == "made":
+        for outcome in shard.samples:
+            index = shard.entry.find(outcome.key)
+            if index is not None and outcome.status == "made":
                 place = places[index]
                 keys.append(outcome.key)
                 cell.append(numbers[Cell(name, place.label, place.tone)])
     return ImageTable(
-        receipts.shards_digest(sha256s), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
+        receipts.shards_digest(digests), cells, pyarrow.array(keys, pyarrow.string()), np.array(cell, np.int64)
     )
 
 

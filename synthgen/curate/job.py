@@ -109,7 +109,7 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
         sources=tuple(usable),
         read=read,
         batches=lambda: (shard.batch() for shard in shards),
-        run_digest=receipts.shards_digest(shard.sha256 for shard in shards),
+        run_digest=receipts.shards_digest(shard.digest for shard in shards),
         cache=root / "scores" / ".features",
         base=plan.manifest.base,
         images=sum(shard.images for shard in shards),

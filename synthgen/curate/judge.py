@@ -34,9 +34,7 @@ def judge(root: Path, plan: Plan) -> Survivors:
     curation, images = curation_of(plan), image_table.read(root, plan)
     if not len(images.cell):
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    columns = curation.columns | (
-        near_duplicate_audit.COLUMNS if near_duplicate_audit.SCORER in curation.scorers else frozenset()
-    )
+    columns = curation.columns | near_duplicate_audit.columns(curation.scorers)
     scores = score_columns.read(root, images, columns)
     judged = rules.judge(curation, images, scores)
     summary = CurationSummary(

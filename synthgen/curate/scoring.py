@@ -21,8 +21,8 @@ from synthgen.errors import DamagedError, StoppedError, SynthgenError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
-from synthgen.runs import run_folder, tar_samples
-from synthgen.runs.receipts import check_tar, finished_shards
+from synthgen.runs import run_folder
+from synthgen.runs.receipts import FinishedShard, finished_shards
 from synthgen.vision.images import codec
 
 FOLDER = "scores"
@@ -32,13 +32,33 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A finished work shard: its entry, its number there, its tar, the tar's sha256, and how many images it holds."""
+    """A finished work shard as scorers see it, without what is set aside.
 
-    entry: str
-    number: int
-    path: Path
-    sha256: str
-    images: int
+    Attributes:
+        finished: The shard.
+    """
+
+    finished: FinishedShard
+
+    @property
+    def entry(self) -> str:
+        """The entry that it is of."""
+        return self.finished.entry.name
+
+    @property
+    def number(self) -> int:
+        """Its number there."""
+        return self.finished.receipt.shard
+
+    @property
+    def digest(self) -> str:
+        """What names its images."""
+        return self.finished.digest
+
+    @property
+    def images(self) -> int:
+        """How many images it holds."""
+        return self.finished.count
 
     def batch(self) -> Batch:
         """The shard's records and pixels.
@@ -48,23 +68,21 @@ class Shard:
         """
         import numpy as np
 
-        check_tar(self.path, self.sha256)
+        self.finished.check()
         records, pixels = list[Record](), []
-        for sample in tar_samples.read(self.path):
+        for sample in self.finished.read():
             try:
                 records.append(Record.from_json(sample.files["json"]))
                 pixels.append(codec.decode(sample.image))
             except (ValueError, LookupError, StopIteration, DamagedError) as error:
-                raise DamagedError(f"{self.path}: {sample.key}: {error}; run `synthgen verify`") from None
+                raise DamagedError(f"{self.finished.tar}: {sample.key}: {error}; run `synthgen verify`") from None
         shape = pixels[0].shape if pixels else (1, 1, 3)
-        return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8), self.sha256)
+        return Batch(tuple(records), np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8), self.digest)
 
 
 def work_shards(root: Path, plan: Plan) -> Iterator[Shard]:
     """Every finished shard, in the plan's order."""
-    for shard in finished_shards(plan, root):
-        receipt = shard.receipt
-        yield Shard(receipt.entry, receipt.shard, shard.tar, receipt.sha256, receipt.count)
+    yield from map(Shard, finished_shards(plan, root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +170,7 @@ class Scoring:
         """Put the parts of all shards together, write them where that is not done yet, and return the table."""
         import pyarrow as pa
 
-        images = hashlib.sha256("".join(shard.sha256 for shard in shards).encode()).hexdigest()
+        images = hashlib.sha256("".join(shard.digest for shard in shards).encode()).hexdigest()
         facts = self._facts | {"images": images}
         if (held := self._held()) is not None and held[1] == facts:
             return held[0]
@@ -167,7 +185,7 @@ class Scoring:
             return None  # it is written anew from its parts
 
     def _part(self, shard: Shard) -> Path:
-        return self._parts / f"{shard.entry}-{shard.number:05d}-{shard.sha256[:16]}.parquet"
+        return self._parts / f"{shard.entry}-{shard.number:05d}-{shard.digest[:16]}.parquet"
 
     def _table(self, batch: Batch, columns: Mapping[str, Any]) -> Any:
         import pyarrow as pa

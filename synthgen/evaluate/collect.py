@@ -51,4 +51,5 @@ def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
         notes=job.notes,
         excluded=job.design.excluded,
         against=settings.against,
+        primary=settings.primary.model_dump(exclude_none=True) if settings.primary else {},
     )

@@ -132,12 +132,23 @@ def prepare(
     found = _listed(root, manifest, settings, extensions, index)
     pictures = ImageReader(indexing.open_images(images.source, images.settings, manifest.base, home), found.places)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
+    scale = document.skin_tones.scale
     report_near = partial(report, "looking for near-copies")
-    search = partial(near_duplicates.find_near_duplicates, threshold=settings.near_copies, progress=report_near)
+    search = partial(
+        near_duplicates.find_near_duplicates, threshold=settings.near_copies, scale=scale, progress=report_near
+    )
     alike = search(_of_labels(index, labels), found.images, pictures, out) if root else None
     images_seen = alike.marked(found.images) if alike else found.images
     excluded = alike.of_held if alike else ()
-    designed = design(settings, index, images_seen, seed=document.seed, labels=labels, near_copies=excluded)
+    designed = design(
+        settings,
+        index,
+        images_seen,
+        seed=document.seed,
+        labels=labels,
+        near_copies=excluded,
+        look_alikes=alike.real_ids if alike else (),
+    )
     side = network.frozen.size if network.frozen else None
     rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
     of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, extensions)))

@@ -11,7 +11,7 @@ from synthgen.finetune.training import STOPPED, Step
 from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import run_folder
+from synthgen.runs import run_folder, trained_adapters
 
 __all__ = ["FinetuneJob", "Step", "Trained", "finetune", "prepare"]
 
@@ -52,29 +52,35 @@ class FinetuneJob:
         return sum(training_settings(one.entry).steps(len(one.pool)) for one in self.todo)
 
 
-def prepare(plan: Plan, root: Path, extensions: Extensions | None = None) -> FinetuneJob:
+def prepare(
+    plan: Plan, root: Path, extensions: Extensions | None = None, *, accept_changes: bool = False
+) -> FinetuneJob:
     """The adapters of a plan, and those of them that its folder, reserved for it here, does not have.
 
+    Args:
+        plan: The plan.
+        root: The run's folder.
+        extensions: The plug-ins there are, by which the plan that a run has is read.
+        accept_changes: Whether an adapter of another recipe is set aside, and trained anew, with the images made by it.
+
     Raises:
-        PlanMismatchError: The folder holds another plan, or an adapter of another recipe.
+        PlanMismatchError: The folder holds an adapter of another recipe, or images would be set aside, and that was not
+            accepted.
         InputError: The folder is not a run.
     """
-    plan = run_folder.reserve(root, plan, extensions)
-    todo, finished, faults = list[AdapterPlan](), list[str](), list[str]()
+    others = list(trained_adapters.others(plan, root))
+    if others and not accept_changes:
+        advice = "--accept-changes sets that one aside and trains it again, or undo the change"
+        raise PlanMismatchError(*(f"{one.folder}: {one}: {advice}" for one in others))
+    plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
+    for one in others:
+        adapter_folder.set_aside(root, one.name, one.digest)
+    todo, finished = list[AdapterPlan](), list[str]()
     for name, adapter_plan in plan.adapter_plans.items():
-        folder = root / adapter_folder.FOLDER / name
-        if not folder.exists():
+        if adapter_folder.restore(root, name, adapter_plan.adapter.digest):
+            finished.append(name)
+        else:
             todo.append(adapter_plan)
-            continue
-        found = adapter_folder.read(folder)["digest"]
-        finished.append(name)
-        if found != adapter_plan.adapter.digest:
-            faults.append(
-                f"{folder} is an adapter of another recipe or of other images (there {found[:12]}, asked "
-                f"{adapter_plan.adapter.digest[:12]}): use another --out, rename the entry, or undo the change"
-            )
-    if faults:
-        raise PlanMismatchError(*faults)
     return FinetuneJob(plan, root, tuple(todo), tuple(finished))
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
-from synthgen.errors import Fault, InputError, counted
+from synthgen.errors import Fault, IncompleteError, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import run_folder
+from synthgen.runs import run_folder, trained_adapters
 from synthgen.runs.receipts import Ledger, finished_shards
 
 _log = logging.getLogger(__name__)
@@ -83,30 +83,40 @@ class GenerateJob:
 
 
 def prepare(
-    plan: Plan, root: Path, selection: Selection | None = None, extensions: Extensions | None = None
+    plan: Plan,
+    root: Path,
+    selection: Selection | None = None,
+    extensions: Extensions | None = None,
+    *,
+    accept_changes: bool = False,
 ) -> GenerateJob:
     """The shards of a plan that are not finished in a folder, which is the plan's from now on.
 
     Args:
         plan: The plan.
-        root: The folder; a run whose images the plan has too, and more, grows.
+        root: The folder; a run of another plan follows this one from now on.
         selection: Which shards to look at.
-        extensions: The plug-ins there are, by which the plan that a run has is read; no run grows without.
+        extensions: The plug-ins there are, by which the plan that a run has is read; no run changes without.
+        accept_changes: Whether images that are made may be set aside.
 
     Raises:
-        PlanMismatchError: The folder holds another plan.
+        PlanMismatchError: Images that are made would be set aside, and that was not accepted.
         InputError: The folder is not a run, or the selection selects nothing there is.
-        IncompleteError: An adapter is not trained yet.
+        IncompleteError: An adapter is not trained yet, or is to be trained again.
     """
     selection = selection or Selection()
     if not list(plan.refs())[slice(*selection.shards)]:
         raise InputError(f"--shards selects none of the plan's {plan.shards} work shards")
-    plan = run_folder.reserve(root, plan, extensions)
+    if again := [one for one in trained_adapters.others(plan, root) if one.entries]:
+        raise IncompleteError(
+            *(f"{root}: {one}: run `synthgen finetune --accept-changes` with this manifest first" for one in again)
+        )
+    plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
     refs = list(plan.refs())[slice(*selection.shards)]
     part, parts = selection.array
     ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
     finished = finished_shards(plan, root, refs[part::parts])
-    counts = {shard.ref: (shard.receipt.count, shard.receipt.failed) for shard in finished}
+    counts = {shard.ref: (shard.count, shard.failed) for shard in finished}
     todo, made, failed, planned = list[ShardRef](), 0, 0, 0
     begun, waiting = set[ShardRef](), 0
     for ref in refs[part::parts]:

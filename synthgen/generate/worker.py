@@ -26,7 +26,7 @@ from synthgen.runs import run_folder
 from synthgen.runs.receipts import finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
-_ENCODERS = 2
+ENCODERS = 2  # threads that encode and hash images
 _SHARDS_IN_FLIGHT = 2
 _log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class ShardMaker:
         waiting: deque[Future[MadeShard]] = deque()
         with (
             ThreadPoolExecutor(1) as reader,
-            ThreadPoolExecutor(_ENCODERS) as encoders,
+            ThreadPoolExecutor(ENCODERS) as encoders,
             ThreadPoolExecutor(1) as committer,
         ):
             try:

@@ -8,7 +8,7 @@ from synthgen.pack.card import Summary
 from synthgen.plan import Plan
 from synthgen.runs import receipts, verdicts
 from synthgen.runs.folders import Run
-from synthgen.runs.receipts import Receipt
+from synthgen.runs.receipts import FinishedShard
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,19 @@ def collect(run: Run, *, partial: bool) -> Inventory:
     """
     root, plan = run.root, run.plan
     entries: dict[str, Summary] = {}
-    sha256s, size = list[str](), 0
+    digests, size = list[str](), 0
     for shard in run.finished_shards():
-        sha256s.append(shard.receipt.sha256)
-        size += shard.receipt.size
-        _add(entries.setdefault(shard.entry.name, Summary()), shard.receipt)
-    if len(sha256s) < plan.shards and not partial:
+        digests.append(shard.digest)
+        size += shard.receipt.size * shard.count // max(shard.receipt.count, 1)
+        _add(entries.setdefault(shard.entry.name, Summary()), shard)
+    if len(digests) < plan.shards and not partial:
         raise IncompleteError(
-            f"{root}: {plan.shards - len(sha256s)} of {plan.shards} work shards are missing or damaged; "
+            f"{root}: {plan.shards - len(digests)} of {plan.shards} work shards are missing or damaged; "
             "run `synthgen generate` again, or pack what is there with --partial"
         )
     if not any(summary.images for summary in entries.values()):
         raise InputError(f"{root}: the run holds no image yet; run `synthgen generate` first")
-    digest = receipts.shards_digest(sha256s)
+    digest = receipts.shards_digest(digests)
     judged = verdicts.check(root, digest, plan.manifest.document.curate)
     if judged and not judged.accepted:
         raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")
@@ -63,8 +63,8 @@ def collect(run: Run, *, partial: bool) -> Inventory:
     return Inventory(root, plan, entries, size, digest, judged)
 
 
-def _add(summary: Summary, receipt: Receipt) -> None:
-    summary.images += receipt.count
-    summary.failed += receipt.failed
-    summary.repeated += sum(len(one.tries) > 1 for one in receipt.samples)
-    summary.environment = summary.environment or receipt.environment
+def _add(summary: Summary, shard: FinishedShard) -> None:
+    summary.images += shard.count
+    summary.failed += shard.failed
+    summary.repeated += sum(len(one.tries) > 1 for one in shard.samples)
+    summary.environment = summary.environment or shard.receipt.environment

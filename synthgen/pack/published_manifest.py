@@ -44,6 +44,10 @@ def published(text: str, *, private: bool, renamed: bool) -> str:
             manifest's own folder.
     """
     document = yaml_documents.parse(text, layout.MANIFEST) | {"prompts": layout.PROMPTS}
+    if isinstance(real := document.get("real"), dict) and "exclude" in real:  # names who is not in the dataset
+        document["real"] = {name: value for name, value in real.items() if name != "exclude"}
+        renamed = renamed or private
+        return _written(_without_persons(document, renamed=renamed) if private else document)
     if private and (kept := _without_persons(document, renamed=renamed)) != document:
         return _written(kept)
     return _written(document) if renamed else _repointed(text, document)

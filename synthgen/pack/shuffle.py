@@ -105,7 +105,7 @@ def _rows(
     connection: sqlite3.Connection, found: Inventory, pack: Pack, names: Pseudonyms | None
 ) -> Iterator[tuple[Any, ...]]:
     """A row for each sample of the run: its key in the dataset, where it is stored, and how much it takes up there."""
-    sha256s, accepted = list[str](), verdicts.acceptance_in_order(found.root, found.judged)
+    digests, accepted = list[str](), verdicts.acceptance_in_order(found.root, found.judged)
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
@@ -113,10 +113,10 @@ def _rows(
     seed, extension = document.seed, EXTENSIONS[document.output.image_format]
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
-        sha256s.append(shard.receipt.sha256)
+        digests.append(shard.digest)
         shard.check()
         connection.execute("INSERT INTO tars VALUES (?, ?)", (tar, path.relative_to(found.root).as_posix()))
-        for sample in tar_samples.read(path, only={"json"}):
+        for sample in shard.read(only={"json"}):
             if not accepted(sample.key):
                 continue
             record = _record(path, sample)
@@ -131,7 +131,7 @@ def _rows(
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
             yield place, shuffled, key, tar, sample.offset, sample.size, number, packed
-    if receipts.shards_digest(sha256s) != found.digest:
+    if receipts.shards_digest(digests) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
     rows = [(number, *cell) for cell, number in cells.items()]
     connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)

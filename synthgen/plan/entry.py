@@ -14,7 +14,9 @@ from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.layout import Layout, lay_out
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
+from synthgen.plan.mask_pool import MaskPool
 from synthgen.plan.ordering import Ordering, Slot
+from synthgen.plan.real_index import Source
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
 
@@ -41,7 +43,8 @@ class EntryPlan:
         entry: The entry.
         places: In which order its samples come.
         adapter_plans: The adapters that the manifest trains, by name.
-        layout: Where its samples lie in a run that has grown; what is of another plan does not count.
+        layout: Where its samples lie in a run that has changed; what is of another plan does not count.
+        masks: The real images whose masks its samples are painted in; ``None`` where each has its own, or a drawn one.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class EntryPlan:
         places: Ordering,
         adapter_plans: Mapping[str, AdapterPlan] = _NONE,
         layout: Layout | None = None,
+        *,
+        masks: MaskPool | None = None,
     ) -> None:
-        self._manifest = manifest
+        self._manifest, self._masks = manifest, masks
         self._prompts: PromptSet = manifest.prompts
         self._scale: skin_tones.Scale = manifest.document.skin_tones.scale
         self._labels = list(manifest.document.labels)
@@ -86,8 +91,8 @@ class EntryPlan:
 
     @property
     def next_shard(self) -> int:
-        """The first number that no work shard has."""
-        return max(self.numbers, default=-1) + 1
+        """The first number that no work shard has, or had before the entry changed."""
+        return max(max(self.numbers, default=-1) + 1, self.layout.next_shard if self.layout else 0)
 
     def digest_of(self, number: int) -> str:
         """The digest that the receipt of a work shard names: that of the plan which laid it out."""
@@ -95,14 +100,14 @@ class EntryPlan:
 
     @cached_property
     def _shard_of(self) -> tuple[int, ...]:
-        """The shard of each sample of a grown entry; what was topped up since follows in shards of its own."""
+        """The shard of each sample of a changed entry; what was topped up since follows in shards of its own."""
         held = self.layout.shards if self.layout else ()
         known = (held[index] if index < len(held) else None for index in range(self.samples))
-        return lay_out(known, self.places.sizes, self.shard_samples, max(held, default=-1) + 1)
+        return lay_out(known, self.places.sizes, self.shard_samples, self.layout.next_shard if self.layout else 0)
 
     @cached_property
     def _laid_out(self) -> dict[int, list[int]]:
-        """The samples of each shard of a grown entry, both in order."""
+        """The samples of each shard of a changed entry, both in order."""
         found: dict[int, list[int]] = {}
         for index, shard in enumerate(self._shard_of):
             found.setdefault(shard, []).append(index)
@@ -148,6 +153,10 @@ class EntryPlan:
         first = self._starts[run] + (number - self._cuts[run]) * self.shard_samples
         return range(first, min(first + self.shard_samples, self._starts[run + 1]))
 
+    def keys_of(self, number: int) -> list[str]:
+        """The keys of the samples of one work shard."""
+        return [f"{self.name}-{self.places[index].name}" for index in self.places_of(number)]
+
     def shard_of(self, index: int) -> int:
         """The number of the work shard that holds a sample."""
         if self.layout is not None:
@@ -192,6 +201,7 @@ class EntryPlan:
             "output": document.output.model_dump(mode="json"),
             **self.places.content(),
             **{key: part.content for key, part in self.recipe.parts.items()},
+            **({"masks": self._masks.content(cell.label for cell in self.cells)} if self._masks else {}),
         }
         return sha256(content)
 
@@ -199,6 +209,11 @@ class EntryPlan:
         """What is loaded on top of the model for each label; empty where nothing is."""
         found = {label: [one.name, one.digest] for label, one in self.adapters.items() if one}
         return found or ""
+
+    def _mask_source(self, key: str, place: Slot) -> Source | None:
+        """The real image whose mask a sample is painted in, the same at every attempt."""
+        seed = seed_of(self._manifest.document.seed, key, 0)
+        return self._masks.draw(place.label, seed, place.source) if self._masks else None
 
     def _make(self, index: int, place: Slot, attempt: int) -> Sample:
         key = f"{self.name}-{place.name}"
@@ -224,6 +239,7 @@ class EntryPlan:
             attempt=attempt,
             source=place.source,
             parent=place.parent,
+            mask_source=self._mask_source(key, place),
         )
 
 

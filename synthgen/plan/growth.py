@@ -1,42 +1,29 @@
-"""Compares two plans of one run: whether the newer keeps every sample that the older has, and what sets them apart."""
+"""Compares two plans of one run: which samples both have, the same, and which keys of the manifest set them apart."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from synthgen.plan import EntryPlan, Plan
-from synthgen.plan.layout import Layout, lay_out
 from synthgen.plan.manifest import Manifest
+from synthgen.plan.ordering import Slot
 
 _ATTEMPTS = 4  # of which each may render other templates otherwise
 _MOST_NAMED = 4
+_COUNTS = ("per_cell", "total", "weights", "per_source", "source_pool")  # how many, and not what
 
 
-def grown(old: Plan, new: Plan, name: str) -> Layout | None:
-    """The layout of an entry that has all of its old samples in their old shards, and new ones in shards of their own.
+def same(old: Plan, at: int, new: Plan, index: int, name: str) -> bool:
+    """Whether sample ``at`` of an entry is in one plan the very image and record that ``index`` is in another."""
+    return _decisive(old, old.entries[name], at, new) == _decisive(new, new.entries[name], index, old)
 
-    ``None`` where a sample that the old plan has is another in the new one, lies in another order, or is not in it.
-    """
-    before, after = old.entries[name], new.entries[name]
-    known: list[int | None] = [None] * after.samples
-    last, kept = dict[int, int](), 0
-    for index in range(after.samples):
-        at = before.find(f"{name}-{after.places[index].name}")
-        if at is None:
-            continue
-        if _decisive(old, before, at, new) != _decisive(new, after, index, old):
-            return None
-        shard = before.shard_of(at)
-        if last.get(shard, -1) > at:
-            return None
-        last[shard], known[index], kept = at, shard, kept + 1
-    if kept < before.samples:
-        return None
-    first = before.next_shard
-    revisions = before.layout.revisions if before.layout else ((0, before.digest),)
-    shards = lay_out(known, after.places.sizes, after.shard_samples, first)
-    return Layout(shards, (*revisions, (first, after.digest)))
+
+def content_digest(plan: Plan, entry: EntryPlan, index: int) -> str:
+    """The sha256, in hex, over all that decides a sample's image and record."""
+    text = json.dumps(_decisive(plan, entry, index, None), sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +37,8 @@ class Difference:
         anew: Images of one key that the two plan differently.
         gone: Images that only the older plans.
         changes: What the manifests say differently, as of :func:`changes`.
+        aside: Images that are made, and that the run would set aside.
+        restored: Images that were set aside and count again, so are not to be made; not among the new ones.
     """
 
     entry: str
@@ -58,6 +47,8 @@ class Difference:
     anew: int
     gone: int
     changes: tuple[str, ...]
+    aside: int = 0
+    restored: int = 0
 
     @property
     def grows(self) -> bool:
@@ -65,48 +56,70 @@ class Difference:
         return not (self.anew or self.gone)
 
 
-def differences(old: Plan, new: Plan) -> list[Difference]:
-    """The difference of each entry that one of two plans of a run has; compares every sample."""
-    found = list[Difference]()
-    for name in dict.fromkeys([*new.entries, *old.entries]):
-        if name not in old.entries:
-            found.append(Difference(name, 0, new.entries[name].samples, 0, 0, ()))
-        elif name not in new.entries:
-            found.append(Difference(name, 0, 0, 0, old.entries[name].samples, ("the manifest lacks it",)))
-        else:
-            before, after = old.entries[name], new.entries[name]
-            pairs = ((before.find(f"{name}-{after.places[index].name}"), index) for index in range(after.samples))
-            both = [(at, index) for at, index in pairs if at is not None]
-            same = before.digest == after.digest
-            stays = sum(
-                same or _decisive(old, before, at, new) == _decisive(new, after, index, old) for at, index in both
-            )
-            found.append(
-                Difference(
-                    name, stays, after.samples - len(both), len(both) - stays, before.samples - len(both),
-                    () if same else tuple(changes(old.manifest, new.manifest, name)),
-                )
-            )  # fmt: skip
-    return found
+def why(old: Plan, new: Plan, name: str) -> list[str]:
+    """What sets the images of an entry of two plans apart: keys of the manifest, or else its real images."""
+    return changes(old.manifest, new.manifest, name) or [_of_sources(old, new)]
 
 
-def changes(old: Manifest, new: Manifest, name: str) -> list[str]:
-    """What an entry's images depend on and two manifests say differently: the key, its old value and its new one."""
+def changes(old: Manifest, new: Manifest, name: str, *, most: int | None = _MOST_NAMED) -> list[str]:
+    """What an entry's images depend on and two manifests say differently: the key, its old value and its new one.
+
+    Args:
+        old: The older manifest.
+        new: The newer one.
+        name: The entry.
+        most: How many are named; ``None`` for all.
+    """
     before, after = dict(_said(old, name)), dict(_said(new, name))
     found = [
         f"{path}: {_text(before.get(path))} -> {_text(after.get(path))}"
         for path in dict.fromkeys([*before, *after])
         if before.get(path) != after.get(path)
     ]
-    return found if len(found) <= _MOST_NAMED else [*found[:_MOST_NAMED], f"{len(found) - _MOST_NAMED} more"]
+    return found if most is None or len(found) <= most else [*found[:most], f"{len(found) - most} more"]
 
 
-def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan) -> list[Any]:
-    """All that decides a sample's image and record."""
+def reason(old: Plan, new: Plan, name: str, place: Slot, *, gone: bool) -> str:
+    """Why a plan has a sample of an older one no more, or another in its place, by the key of the manifest.
+
+    Args:
+        old: The older plan.
+        new: The newer one.
+        name: The entry.
+        place: The sample's place in the older one.
+        gone: Whether the newer plan has no sample of that key.
+    """
+    before, after = old.manifest.document, new.manifest.document
+    if name not in new.entries:
+        return f"generate.{name}: taken out"
+    if place.label not in after.labels:
+        return f"labels.{place.label}: {_text(before.labels[place.label])} -> nothing"
+    if place.tone and place.tone not in after.skin_tones.values:
+        return f"skin_tones.values: {before.skin_tones.values} -> {after.skin_tones.values}"
+    excluded = (new.index.excluded if new.index else {}).get(place.source.id if place.source else "")
+    if excluded:
+        return f"real.exclude: {excluded}"
+    said = changes(old.manifest, new.manifest, name, most=None)
+    counts = [one for one in said if one.startswith(tuple(f"generate.{name}.{key}" for key in _COUNTS))]
+    chosen = counts if gone and counts else [one for one in said if one not in counts]
+    return "; ".join(chosen or said) or _of_sources(old, new)
+
+
+def _of_sources(old: Plan, new: Plan) -> str:
+    """What has changed where the manifest says the same: the real images that its rules take out."""
+    before, after = (plan.index.excluded if plan.index else {} for plan in (old, new))
+    if before == after:
+        return "the real images are others"
+    return f"real.exclude: takes out {len(after):,} real images, {len(before):,} before"
+
+
+def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> list[Any]:
+    """All that decides a sample's image and record; where they have the same prompts one attempt stands for all."""
     output = plan.manifest.document.output
     sample = entry.sample(index)
     recipe, found = sample.recipe, list[Any]()
-    for attempt in range(1 if plan.manifest.prompts == other.manifest.prompts else _ATTEMPTS):
+    equal = other is not None and plan.manifest.prompts == other.manifest.prompts
+    for attempt in range(1 if equal else _ATTEMPTS):
         one = entry.sample(index, attempt)
         found.append((one.seed, one.prompt, one.negative_prompt, one.attributes))
     if sample.parent and entry.parent:
@@ -120,6 +133,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan) -> list[Any
         recipe.adapter.digest if recipe.adapter else "",
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
+        *([sample.mask_source.facts] if sample.mask_source else []),
         (output.image_format, output.quality),
     ]
 
@@ -129,6 +143,8 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
     document = manifest.document
     plain: dict[str, Any] = document.model_dump(mode="json", include={"seed", "labels", "skin_tones", "output"})
     plain["finetune"] = {one.name: one.settings.model_dump(mode="json") for one in manifest.finetune}
+    if manifest.real and manifest.real.settings.exclude:
+        plain["real"] = {"exclude": manifest.real.settings.exclude.model_dump(mode="json", exclude_defaults=True)}
     plain["prompts"] = manifest.prompts.model_dump(mode="json")
     yield from _leaves("", plain)
     entry = next((one for one in manifest.entries if one.name == name), None)
@@ -143,8 +159,11 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
         "per_cell": entry.per_cell,
         "total": entry.total,
         "per_source": entry.per_source,
+        "source_pool": entry.source_pool.model_dump(mode="json") if entry.source_pool else None,
+        "adapter": entry.adapter.name if entry.adapter else None,
         "parent": entry.parent,
         "target_label": entry.target_label,
+        "source_label": entry.source_label,
         "weights": entry.weights.model_dump(mode="json"),
         "settings": entry.settings.model_dump(mode="json"),
     }
@@ -162,3 +181,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _text(value: Any) -> str:
     said = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
     return said if len(said) <= 60 else f"{said[:57]}..."
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)

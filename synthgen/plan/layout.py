@@ -1,4 +1,8 @@
-"""In which work shard each sample of an entry lies, where its run has grown and shards do not follow from the plan."""
+"""In which work shard each sample of an entry lies, where its run has changed and shards do not follow from the plan.
+
+A plan says which samples there are, a layout where they lie. A stored image that no layout points to any more is set
+aside: it counts no more, and its bytes stay.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +11,23 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The work shards of a grown entry.
+    """The work shards of an entry that has changed since it was begun.
 
     Attributes:
         shards: The number of the shard that each sample lies in, in the plan's order.
         revisions: For each plan that the entry has had, the first of the shards it laid out, and the plan's digest,
             which the receipts of these shards name.
+        end: The first number that none of its shards ever had, where that is beyond those that samples lie in.
     """
 
     shards: tuple[int, ...]
     revisions: tuple[tuple[int, str], ...]
+    end: int = 0
+
+    @property
+    def next_shard(self) -> int:
+        """The first number that no work shard ever had."""
+        return max(self.end, max(self.shards, default=-1) + 1)
 
     @property
     def digest(self) -> str:
@@ -35,7 +46,8 @@ class Layout:
                 runs[-1][1] += 1
             else:
                 runs.append([shard, 1])
-        return {"shards": runs, "revisions": [list(one) for one in self.revisions]}
+        end = {"end": self.end} if self.end > max(self.shards, default=-1) + 1 else {}
+        return {"shards": runs, "revisions": [list(one) for one in self.revisions], **end}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -47,11 +59,12 @@ class Layout:
         try:
             shards = tuple(int(shard) for shard, count in content["shards"] for _ in range(count))
             revisions = tuple((int(first), str(digest)) for first, digest in content["revisions"])
-        except (KeyError, TypeError) as error:
+            end = int(content.get("end", 0))
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not a layout: {error}") from None
         if not revisions or revisions[0][0] != 0:
             raise ValueError("not a layout: it has no plan for its first shard")
-        return cls(shards, revisions)
+        return cls(shards, revisions, end)
 
 
 def lay_out(known: Iterable[int | None], sizes: Sequence[int], shard_samples: int, first: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,8 @@ class FaultKind(StrEnum):
     SKIN_TONE = "skin tone is not on the scale"
     SPLIT = "split is none of train, validation and test"
     MASK = "the mask can't be read"
+    LOOK_ALIKE = "it looks like a validation or test image"
+    EXCLUDED = "excluded"
 
 
 SAME_FILE = FaultKind.SAME_FILE.value
@@ -42,6 +44,8 @@ _BEGINNINGS = {
     "skin tone ": FaultKind.SKIN_TONE,
     "split ": FaultKind.SPLIT,
     "mask: ": FaultKind.MASK,
+    "looks like ": FaultKind.LOOK_ALIKE,
+    "excluded: ": FaultKind.EXCLUDED,
 }
 _VALUES = re.compile(r"^[0-9,]+( x [0-9,]+)?(?= (megapixels|pixels))")
 
@@ -113,11 +117,23 @@ class Index:
         sources: Every image that a label and a tone of the manifest are known of, sorted by id, bad ones included.
         left_out: How many rows are not in it, by reason.
         recipe: The digest of the settings that it was made by; empty for one that is not kept.
+        excluded: Why images are taken out by ``real.exclude``, by their ids; no part of the file.
     """
 
     sources: tuple[Source, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     recipe: str = ""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, excluded: Mapping[str, str]) -> Self:
+        """The index in which some images can't be used: why, by their ids."""
+        if not excluded:
+            return self
+        sources = tuple(
+            replace(one, fault=f"excluded: {excluded[one.id]}") if one.id in excluded and not one.fault else one
+            for one in self.sources
+        )
+        return replace(self, sources=sources, excluded=dict(excluded))
 
     @cached_property
     def digest(self) -> str:

@@ -23,7 +23,8 @@ class _Source:
     """What there is to show of a run or a dataset: its title, facts about it, and how many images each cell has.
 
     ``reasons`` says of each image that was judged why it is rejected, and nothing of one that is accepted;
-    ``without_model`` are the entries whose strategy has no use for a model.
+    ``without_model`` are the entries whose strategy has no use for a model, ``aside`` the keys in each shard that count
+    no more.
     """
 
     title: str
@@ -32,6 +33,7 @@ class _Source:
     shards: Mapping[Path, str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     without_model: frozenset[str] = frozenset()
+    aside: Mapping[Path, frozenset[str]] = field(default_factory=dict)
 
 
 def show(folder: Run | Dataset, out: Path, limit: int = 5000, *, starts: bool = True, work: Path | None = None) -> Path:
@@ -88,7 +90,7 @@ def _of_run(run: Run) -> _Source:
         for cell in entry.cells:
             cells[name, cell.label, tone_name(document.skin_tones.scale, cell.tone)] += cell.count
     finished = list(run.finished_shards())
-    made = sum(shard.receipt.count for shard in finished)
+    made = sum(shard.count for shard in finished)
     facts = {
         "manifest": document.name,
         "seed": str(document.seed),
@@ -102,7 +104,7 @@ def _of_run(run: Run) -> _Source:
         facts["accepted"] = f"{sum(not reason for reason in reasons.values()):,} of {len(reasons):,} judged images"
     title = document.publish.pretty_name or document.name
     tars = {shard.tar: shard.receipt.sha256 for shard in finished}
-    return _Source(title, facts, cells, tars, reasons, frozenset(plan.without_model))
+    return _Source(title, facts, cells, tars, reasons, frozenset(plan.without_model), run.set_aside())
 
 
 def _of_dataset(dataset: Dataset) -> _Source:
@@ -146,7 +148,7 @@ def _pick(source: _Source, limit: int) -> Iterator[Picture]:
         if sum(taken.values()) == wanted:
             return
         receipts.check_tar(path, sha256)
-        for sample in dataset_folder.read_shard(path):
+        for sample in receipts.kept(dataset_folder.read_shard(path), source.aside.get(path, ())):
             if sum(taken.values()) == wanted:
                 return
             image = stored_images.image_of(path, sample, stored_images.record_of(path, sample))

@@ -16,7 +16,7 @@ from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample, field_types
 from synthgen.runs import dataset_folder, run_folder, start_images, stored_images, tar_samples, verdicts
 from synthgen.runs.own_files import own_file
-from synthgen.runs.receipts import FinishedShard, Ledger, check_tar, finished_shards, shards_digest
+from synthgen.runs.receipts import FinishedShard, Ledger, check_tar, finished_shards, kept, shards_digest
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.stored_images import Location
 from synthgen.runs.tar_samples import TarSample
@@ -61,6 +61,10 @@ class _Folder(ABC):
     def sha256s(self) -> Mapping[Path, str]:
         """The sha256 of each file that holds its images, or lists them, as its receipt or provenance has it."""
 
+    def set_aside(self) -> Mapping[Path, frozenset[str]]:
+        """The keys of the samples in each file that count no more, where there are any."""
+        return {}
+
     @property
     def shards(self) -> Sequence[Path]:
         """The files that hold its images, or list them, in their order."""
@@ -87,9 +91,10 @@ class _Folder(ABC):
         """
         from PIL import Image
 
+        aside = self.set_aside()
         for shard, sha256 in self.sha256s().items():
             check_tar(shard, sha256)
-            for stored in dataset_folder.read_shard(shard):
+            for stored in kept(dataset_folder.read_shard(shard), aside.get(shard, ())):
                 record = stored_images.record_of(shard, stored)
                 yield record, Image.fromarray(codec.decode(stored_images.image_of(shard, stored, record)))
 
@@ -103,12 +108,13 @@ class _Folder(ABC):
             IncompleteError: Work shards of a run are missing.
             DamagedError: A shard can't be read.
         """
-        shards = self.sha256s()
+        shards, aside = self.sha256s(), self.set_aside()
         if not partial:
             self._check_whole(len(shards))
         for shard, sha256 in shards.items():
             check_tar(shard, sha256)
-            yield from stored_images.located(shard)
+            gone = aside.get(shard, ())
+            yield from ((record, place) for record, place in stored_images.located(shard) if place.key not in gone)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row an image: the fields of its record and, of a run, its verdict and its scores.
@@ -203,15 +209,19 @@ class Run(_Folder):
         """The sha256 of the tar of each finished work shard, in the plan's order."""
         return {shard.tar: shard.receipt.sha256 for shard in self.finished_shards()}
 
+    def set_aside(self) -> Mapping[Path, frozenset[str]]:
+        """The keys of the samples in each work shard that its plan has no more, where there are any."""
+        return {shard.tar: shard.aside for shard in self.finished_shards() if shard.aside}
+
     @property
     def digest(self) -> str:
         """The sha256, in hex, over its finished work shards, as verdicts name the run that they are of."""
-        return shards_digest(shard.receipt.sha256 for shard in self.finished_shards())
+        return shards_digest(shard.digest for shard in self.finished_shards())
 
     @property
     def failed(self) -> int:
         """How many images could not be made, as receipts say."""
-        return sum(shard.receipt.failed for shard in self.finished_shards())
+        return sum(shard.failed for shard in self.finished_shards())
 
     def verdicts(self) -> Iterator[Verdict]:
         """What was decided on each image by the last ``curate``, in the plan's order; nothing before the first.

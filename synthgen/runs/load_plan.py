@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import PlanMismatchError
+from synthgen.errors import PlanMismatchError, SynthgenError, one_line
 from synthgen.plan import Plan, manifest, real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
+from synthgen.real.indexing import exclusion
 from synthgen.runs import metadata_changes, run_file, run_folder
 
 Progress = Callable[[int, int], None]
+_log = logging.getLogger(__name__)
 
 
 def read(path: Path, extensions: Extensions, root: Path | None = None, progress: Progress | None = None) -> Plan:
@@ -58,20 +61,48 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
         "seed": document.seed,
     }
     if root is None:
-        return indexing.scan(name, images.settings, base=read.base, **arguments)
+        listed = indexing.scan(name, images.settings, base=read.base, **arguments)
+        return listed.without(excluded(listed, read, images))
     described = json.dumps([name, images.settings.model_dump(mode="json"), arguments], sort_keys=True)
     recipe = hashlib.sha256(described.encode()).hexdigest()
     run_folder.check_ours(root)
     path = root / real_index.FILE
     kept = Index.read(path) if path.exists() else None
     if kept is None or not kept.usable("train"):
-        return indexing.build(
+        built = indexing.build(
             name, images.settings, base=read.base, root=root, recipe=recipe, progress=progress, **arguments
         )
+        return built.without(excluded(built, read, images, root))
     if kept.recipe != recipe:
         raise PlanMismatchError(
             f"{path} was made from another `real:` block, other labels, tones or another seed (there "
             f"{kept.recipe[:12]}, asked {recipe[:12]}): use another --out, or undo the change"
         )
+    kept = kept.without(excluded(kept, read, images, root))
     metadata_changes.warn(root, read, kept)
     return kept
+
+
+def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None = None) -> dict[str, str]:
+    """The images of an index that the manifest takes out: why, by their ids.
+
+    Rules on metadata are asked of the metadata as they are now, so whoever withdraws later is out of the next command.
+    Where these can't be reached, as where a run was moved, it is who was out when they last could be.
+
+    Raises:
+        InputError: The file of ids or the metadata can't be read, and no run remembers.
+    """
+    exclude = images.settings.exclude
+    if exclude is None:
+        return {}
+    found = exclusion.named(index, exclude)
+    try:
+        found |= exclusion.listed(index, exclude, read.base)
+        found |= exclusion.ruled(index, exclude, images.source, images.settings, read.base)
+    except (SynthgenError, OSError) as error:
+        held = run_file.excluded(run_file.read(root)) if root and run_file.is_run(root) else None
+        if held is None:
+            raise
+        _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
+        found |= held
+    return dict(sorted(found.items()))

@@ -91,8 +91,8 @@ def warn(root: Path, read: Manifest, frozen: Index) -> None:
     said = str(compare(frozen, now))
     if said and _told.get(root) != said:
         _log.warning(
-            "%s: the metadata of real images have changed since it was begun: %s; it goes on with those it froze. For "
-            "the new state begin another run, with another --out",
+            "%s: the metadata of real images have changed since it was begun: %s; it goes on with those it froze. Take "
+            "images out with `real.exclude`; for all of the new state begin another run, with another --out",
             root,
             said,
         )

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -19,6 +19,8 @@ from synthgen.core import atomic, locks, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError
 from synthgen.plan import EntryPlan, Plan, ShardRef
+from synthgen.runs import tar_samples
+from synthgen.runs.tar_samples import TarSample
 
 State = Literal["whole", "missing", "damaged"]
 _FORMAT = 1
@@ -261,17 +263,54 @@ def _make(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FinishedShard:
-    """A work shard whose receipt is trusted.
+    """A work shard whose receipt is trusted; what of it is set aside counts nowhere, though its tar holds it.
 
     Attributes:
         entry: The entry that it is of.
         tar: Where it lies.
         receipt: Its receipt.
+        aside: The keys of the samples that the run's plan has no more, or has elsewhere.
     """
 
     entry: EntryPlan
     tar: Path
     receipt: Receipt
+    aside: frozenset[str] = frozenset()
+
+    @property
+    def samples(self) -> Sequence[SampleOutcome]:
+        """What became of each sample that the plan has here."""
+        return (
+            [one for one in self.receipt.samples if one.key not in self.aside] if self.aside else self.receipt.samples
+        )
+
+    @property
+    def count(self) -> int:
+        """How many images of the plan it holds."""
+        return sum(one.status == "made" for one in self.samples) if self.aside else self.receipt.count
+
+    @property
+    def failed(self) -> int:
+        """How many of the plan's samples could not be made."""
+        return len(self.samples) - self.count
+
+    @property
+    def digest(self) -> str:
+        """What names its images: the sha256 of its tar, and of what is set aside where something is."""
+        if not self.aside:
+            return self.receipt.sha256
+        return hashlib.sha256("\n".join([self.receipt.sha256, *sorted(self.aside)]).encode()).hexdigest()
+
+    def read(self, only: Container[str] | None = None) -> Iterator[TarSample]:
+        """The stored samples of the plan, in the tar's order.
+
+        Args:
+            only: Keep only the members of these extensions; all where left out.
+
+        Raises:
+            DamagedError: The tar is not whole.
+        """
+        return kept(tar_samples.read(self.tar, only), self.aside)
 
     def check(self) -> None:
         """Read its tar, whose bytes are about to be used: size and time alone do not tell that none has changed.
@@ -299,7 +338,20 @@ def finished_shards(plan: Plan, root: Path, refs: Iterable[ShardRef] | None = No
     for ref in plan.refs() if refs is None else refs:
         ledger = ledgers[ref.entry]
         if receipt := ledger.trusted(ref.number):
-            yield FinishedShard(plan.entries[ref.entry], ledger.tar(ref.number), receipt)
+            entry = plan.entries[ref.entry]
+            yield FinishedShard(entry, ledger.tar(ref.number), receipt, _aside(entry, receipt))
+
+
+def kept(samples: Iterable[TarSample], aside: Container[str]) -> Iterator[TarSample]:
+    """The stored samples of a shard without those that are set aside."""
+    return (sample for sample in samples if sample.key not in aside)
+
+
+def _aside(entry: EntryPlan, receipt: Receipt) -> frozenset[str]:
+    """The samples of a finished shard that an entry does not have there; a shard holds all that it does have there."""
+    if entry.layout is None or len(receipt.samples) == len(entry.places_of(receipt.shard)):
+        return frozenset()
+    return frozenset(one.key for one in receipt.samples) - frozenset(entry.keys_of(receipt.shard))
 
 
 def check_tar(path: Path, sha256: str) -> None:
@@ -320,7 +372,7 @@ def check_tar(path: Path, sha256: str) -> None:
 
 
 def shards_digest(sha256s: Iterable[str]) -> str:
-    """The sha256, in hex, over the sha256 of finished work shards: another one wherever an image is another."""
+    """The sha256, in hex, over the digests of finished work shards: another one wherever an image is another."""
     found = hashlib.sha256()
     for sha256 in sha256s:
         found.update(sha256.encode())

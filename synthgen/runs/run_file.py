@@ -15,7 +15,10 @@ from synthgen.plan.layout import Layout
 
 ROUNDS = "rounds"
 _RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
-FORMAT, GROWN = 1, 2  # a version that knows no growth refuses the second, and so writes over no shard
+FORMER, EXCLUDED = "former", "excluded"
+# A version that knows no growth refuses the second and so writes over no shard; one that sets nothing aside refuses the
+# third, and so packs nothing that was.
+FORMAT, GROWN, PRUNED = 1, 2, 3
 
 
 def is_run(root: Path) -> bool:
@@ -39,7 +42,7 @@ def read(root: Path) -> dict[str, Any]:
     path = root / "run.json"
     try:
         document = seal.loads(path.read_bytes())
-        if document["format"] not in (FORMAT, GROWN):
+        if document["format"] not in (FORMAT, GROWN, PRUNED):
             raise InputError(f"{path}: written by another version of synthgen")
         for entry in document["entries"].values():
             if not isinstance(entry["digest"], str):
@@ -48,6 +51,8 @@ def read(root: Path) -> dict[str, Any]:
                 Environment(**entry["environment"])
             if "layout" in entry:
                 Layout.from_dict(entry["layout"])
+        for layout in document.get(FORMER, {}).values():
+            Layout.from_dict(layout)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a run's file: {error}") from None
     return dict(document)
@@ -77,9 +82,20 @@ def text(root: Path, document: Mapping[str, Any], name: str) -> str:
 
 
 def layouts(document: Mapping[str, Any]) -> dict[str, Layout]:
-    """Where the samples of its entries lie that have grown, by the entry's name."""
+    """Where the samples of its entries lie that have changed, by the entry's name."""
     entries = document["entries"].items()
     return {name: Layout.from_dict(entry["layout"]) for name, entry in entries if "layout" in entry}
+
+
+def excluded(document: Mapping[str, Any]) -> dict[str, str] | None:
+    """Why real images are taken out, by their ids; ``None`` where the run was never asked to."""
+    found = document.get(EXCLUDED)
+    return None if found is None else {str(image): str(why) for image, why in found.items()}
+
+
+def former(document: Mapping[str, Any]) -> dict[str, Layout]:
+    """The shards of entries that the run has begun and its manifest has no more, by the entry's name."""
+    return {name: Layout.from_dict(layout) for name, layout in document.get(FORMER, {}).items()}
 
 
 def write(root: Path, document: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any
 from synthgen.core import adapter_folder, atomic, checksums, releases
 from synthgen.core.plugins import FilePlugin
 from synthgen.errors import Fault, IncompleteError, InputError, ManifestError, PlanMismatchError, UnavailableError
-from synthgen.plan import EntryPlan, Plan, growth, manifest, real_index
-from synthgen.plan.layout import Layout
+from synthgen.plan import EntryPlan, Plan, manifest, real_index
+from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
-from synthgen.runs import metadata_changes, run_file, verdicts
+from synthgen.runs import metadata_changes, revision, run_file, set_aside, verdicts
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
-from synthgen.runs.run_file import FORMAT, GROWN, is_run, layouts, locked, read, text, write
+from synthgen.runs.revision import Revision
+from synthgen.runs.run_file import FORMAT, GROWN, PRUNED, is_run, layouts, locked, read, text, write
 
 
 def located(recipe: Recipe, root: Path | None) -> Recipe:
@@ -51,6 +53,7 @@ __all__ = [
     "apply_pin",
     "check_ours",
     "check_run",
+    "compared",
     "is_run",
     "located",
     "lower_batch_size",
@@ -63,19 +66,20 @@ __all__ = [
 ]
 
 
-def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Plan:
+def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, accept_changes: bool = False) -> Plan:
     """Make a folder this plan's, or check that it is; returns the plan with its work shards as they lie there.
 
-    Entries that are new to it, or of which nothing is made, are set; one that has more samples than before and all of
-    those before unchanged grows: what is there stays in its shards, what is new is laid out in shards of its own.
+    Entries that are new to it, or of which nothing is made, are set. Of one that has changed, the images that the plan
+    has too stay in their shards, what is new is laid out in shards of its own, and the others are set aside.
 
     Args:
         root: The folder.
         plan: The plan.
-        extensions: The plug-ins there are, by which the plan that the folder has is read; nothing grows without.
+        extensions: The plug-ins there are, by which the plan that the folder has is read; nothing changes without.
+        accept_changes: Whether images that are made may be set aside.
 
     Raises:
-        PlanMismatchError: It holds another plan of an entry, or an entry that this plan lacks.
+        PlanMismatchError: Images that are made would be set aside, and that was not accepted.
         UnavailableError: The file of a strategy or a method is not the one that images or an adapter were made by.
         InputError: It is not empty and no run, so nothing is written to it.
     """
@@ -88,24 +92,29 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
         held = read(root) if is_run(root) else {}
         old = held.get("entries", {})
         laid_out = layouts(held) if held else {}
-        laid_out |= _grow(root, _begun(root, old), plan, extensions)
+        revised = _revised(root, held, plan, extensions, accept=accept_changes)
+        laid_out |= revised.layouts if revised else {}
+        former = revised.former if revised else run_file.former(held)
+        aside = revised.aside if revised else set_aside.read(root)
+        environments = revised.environments if revised else {}
         _check_strategies(root, _begun(root, old), plan)
         _check_methods(root, plan)
         if held:
             run_file.check_seal(root)
         plan = Plan(plan.manifest, plan.index, plan.rounds, laid_out) if laid_out else plan
+        planned = plan.entries.values()
         entries = {
             name: {
                 "digest": entry.digest,
                 "samples": entry.samples,
                 "shards": entry.shards,
-                "environment": _kept(old.get(name, {}), entry.digest, grown=name in laid_out),
+                "environment": environments.get(name) or _kept(old.get(name, {}), entry, stays=_stays(revised, name)),
             }
             | ({"layout": entry.layout.to_dict()} if entry.layout else {})
             for name, entry in plan.entries.items()
         }
         document = {
-            "format": GROWN if any(entry.layout for entry in plan.entries.values()) else FORMAT,
+            "format": PRUNED if aside or former else GROWN if any(one.layout for one in planned) else FORMAT,
             "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,
@@ -117,12 +126,19 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None) -> Pla
         }
         if plan.rounds:
             document[run_file.ROUNDS] = run_file.round_digests(plan.rounds)
+        if former:
+            document[run_file.FORMER] = {name: layout.to_dict() for name, layout in former.items()}
+        if plan.index and plan.manifest.real and plan.manifest.real.settings.exclude:
+            document[run_file.EXCLUDED] = dict(plan.index.excluded)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if is_run(root) and not run_file.is_sealed(root):
             _seal(root)
+        set_aside.write(root, (*aside, *(revised.restored if revised else ())))
         if not is_run(root) or read(root) != document:
             write(root, document)
+        gone = set(revision.stale(aside, plan))  # of who died before this
+        set_aside.write(root, (one for one in aside if one not in gone))
         for file in plan.manifest.plugins:
             copy, content = root / plugin_files.place(file), file.text.encode()
             if not copy.is_file() or copy.read_bytes() != content:
@@ -172,6 +188,7 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     path = root / real_index.FILE
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     if index:
+        index = index.without(run_file.excluded(document) or {})
         metadata_changes.warn(root, asked, index)
     plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)
@@ -215,38 +232,52 @@ def _check_same(root: Path, old: dict[str, Any], plan: Plan) -> None:
         raise PlanMismatchError(*faults)
 
 
-def _grow(root: Path, begun: dict[str, Any], plan: Plan, extensions: Extensions | None) -> dict[str, Layout]:
-    """The layout of each begun entry that has grown.
+def _revised(
+    root: Path, held: dict[str, Any], plan: Plan, extensions: Extensions | None, *, accept: bool
+) -> Revision | None:
+    """What becomes of what is made, where the plan is another than the run's; ``None`` where nothing does.
 
     Raises:
-        PlanMismatchError: The folder holds an entry that the plan lacks, or one of whose samples some would change.
+        PlanMismatchError: Images that are made would be set aside, and that was not accepted.
     """
-    other = [
-        name for name, entry in begun.items() if name in plan.entries and plan.entries[name].digest != entry["digest"]
-    ]
-    if not other or extensions is None or any(name not in plan.entries for name in begun):
+    old = held.get("entries", {})
+    begun, former = _begun(root, old), run_file.former(held)
+    other = any(name not in plan.entries or plan.entries[name].digest != one["digest"] for name, one in begun.items())
+    if not other and not former.keys() & plan.entries.keys():
+        return None
+    if extensions is None:
         _check_same(root, begun, plan)
-        return {}
-    held, found, faults = read_plan(root, extensions), dict[str, Layout](), list[str]()
-    for name in other:
-        layout = growth.grown(held, plan, name)
-        if layout:
-            found[name] = layout
-            continue
-        said = "; ".join(growth.changes(held.manifest, plan.manifest, name)) or "its real images are others"
-        faults.append(
-            f"{root}: entry `{name}` would change images that the run holds ({said}): use another --out, "
-            "or undo the change"
-        )
-    if faults:
+        return None
+    found = revision.revise(root, read_plan(root, extensions), tuple(begun), former, plan)
+    faults = [
+        f"{root}: {one.aside:,} images of entry `{one.entry}` that are made would be set aside "
+        f"({'; '.join(one.changes) or 'its real images are others'}); --accept-changes does that and deletes none, "
+        "or undo the change, or use another --out"
+        for one in found.differences
+        if one.aside
+    ]
+    if faults and not accept:
         raise PlanMismatchError(*faults)
     return found
+
+
+def compared(root: Path, plan: Plan, extensions: Extensions) -> Sequence[Difference]:
+    """What of each entry a run has already, and what would be new, set aside or count again; nothing is written.
+
+    Raises:
+        InputError: The folder is no run, or its manifest can't be read any more.
+    """
+    held, document = read_plan(root, extensions), read(root)
+    begun = tuple(_begun(root, document["entries"]))
+    return revision.revise(root, held, begun, run_file.former(document), plan).differences
 
 
 def _check_strategies(root: Path, begun: dict[str, Any], plan: Plan) -> None:
     """Refuse the file of a strategy that is another than images were made by, before its copy here is replaced."""
     faults = list[str]()
     for name, entry in begun.items():
+        if name not in plan.entries:
+            continue
         strategy, versions = plan.entries[name].recipe.strategy, (entry["environment"] or {}).get("versions", {})
         if isinstance(strategy, FilePlugin):
             now = strategy.file.version
@@ -281,9 +312,21 @@ def _keep_older(copy: Path) -> None:
         atomic.write(copy.with_name(f"{copy.stem}.{hashlib.sha256(older).hexdigest()}.py"), older)
 
 
-def _kept(old: dict[str, Any], digest: str, *, grown: bool) -> dict[str, Any] | None:
-    """What an entry pins, as long as it is the same entry or has only grown."""
-    return old.get("environment") if grown or old.get("digest") == digest else None
+def _kept(old: dict[str, Any], entry: EntryPlan, *, stays: bool) -> dict[str, Any] | None:
+    """What an entry pins, as long as it is the same entry, or some of its images stay."""
+    if old.get("digest") == entry.digest:
+        return old.get("environment")
+    environment: dict[str, Any] | None = old.get("environment") if stays else None
+    if not environment:
+        return None
+    used = {str(one) for one in entry.adapters.values() if one}
+    adapters = {name: sha256 for name, sha256 in environment.get("adapters", {}).items() if name in used}
+    return environment | ({"adapters": adapters} if "adapters" in environment else {})
+
+
+def _stays(revised: Revision | None, name: str) -> bool:
+    """Whether images of an entry that were planned are planned unchanged."""
+    return any(one.stays for one in (revised.differences if revised else ()) if one.entry == name)
 
 
 def _begun_by(document: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from synthgen.errors import DamagedError
 from synthgen.plan import Plan, real_index, top_ups
 from synthgen.plan.manifest import plugin_files
 from synthgen.plan.real_index import Index
-from synthgen.runs import run_file, verdicts
+from synthgen.runs import run_file, set_aside, verdicts
 
 FIDELITY = "fidelity"  # the folder in a run
 STUDY = "study.json"  # what only a report has
@@ -30,6 +30,7 @@ def of_run(root: Path, plan: Plan) -> Iterator[Damage]:
     yield from _index(root)
     if plan.rounds and (root / top_ups.FILE).read_bytes() != top_ups.to_json(plan.rounds):
         yield top_ups.FILE, f"{seal.CHANGED}; put back a copy: what it says is still read, and is right"
+    yield from _aside(root)
     yield from _listed(root, again)
     if run_file.is_sealed(root) and (root / verdicts.FILE).exists() and not (root / checksums.FILE).exists():
         yield checksums.FILE, f"is gone, or `curate` was stopped; {again}"
@@ -70,6 +71,13 @@ def _index(root: Path) -> Iterator[Damage]:
             Index.read(root / real_index.FILE)
         except DamagedError as error:
             yield real_index.FILE, str(error)
+
+
+def _aside(root: Path) -> Iterator[Damage]:
+    try:
+        set_aside.read(root)
+    except DamagedError as error:
+        yield set_aside.FILE, str(error)
 
 
 def _listed(folder: Path, advice: str) -> Iterator[Damage]:

@@ -13,7 +13,10 @@ from synthgen.study.inputs import (
     open_run,
     plan,
     read_manifest,
+    retrained,
+    run_folder_of,
     study_folder,
+    withdrawn_images,
 )
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
@@ -57,7 +60,10 @@ __all__ = [
     "publish",
     "read_manifest",
     "rescore",
+    "retrained",
     "run",
+    "run_folder_of",
     "study_folder",
     "top_up",
+    "withdrawn_images",
 ]

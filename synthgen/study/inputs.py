@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.extensions import EXTENSIONS
-from synthgen.plan import Plan, growth
+from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
-from synthgen.runs import folders, load_plan
+from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.trained_adapters import OtherAdapter
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
     "read_manifest",
@@ -97,7 +98,7 @@ def plan(
 
 
 def differences(planned: Plan, run: FolderLike) -> list[Difference]:
-    """What a plan has that a run does not, entry by entry: images that are new, changed or gone, and by which keys.
+    """What a plan has that a run does not, entry by entry: images new, set aside or made again, and by which keys.
 
     Args:
         planned: The plan, made with the run's folder as ``out``.
@@ -106,7 +107,31 @@ def differences(planned: Plan, run: FolderLike) -> list[Difference]:
     Raises:
         InputError: The folder is no run, or its manifest can't be read any more.
     """
-    return growth.differences(open_run(run).plan, planned)
+    return list(run_folder.compared(open_run(run).root, planned, EXTENSIONS))
+
+
+def retrained(planned: Plan, run: FolderLike) -> list[OtherAdapter]:
+    """The adapters of a run that a plan wants trained again, and the entries that wait for it.
+
+    Args:
+        planned: The plan, made with the run's folder as ``out``.
+        run: The run.
+
+    Raises:
+        DamagedError: The facts of one can't be read.
+    """
+    return list(trained_adapters.others(planned, open_run(run).root))
+
+
+def withdrawn_images(run: FolderLike) -> tuple[Path, int] | None:
+    """The packed dataset of a run's study, and how many images it holds that are set aside; ``None`` without any.
+
+    Args:
+        run: The run.
+    """
+    dataset = study_layout.dataset_in(study_layout.home_of(open_run(run).root))
+    held = withdrawn.count(dataset, EXTENSIONS) if dataset else 0
+    return (dataset, held) if dataset and held else None
 
 
 def study_folder(manifest: Manifest) -> Path:
@@ -118,21 +143,28 @@ def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.ope
     """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
 
     Args:
-        folder: The folder.
+        folder: The folder; of a study's own folder its run is meant.
 
     Raises:
         InputError: The folder is neither.
     """
-    return folder if isinstance(folder, Run | Dataset) else folders.open_folder(Path(folder), EXTENSIONS)
+    if isinstance(folder, Run | Dataset):
+        return folder
+    return folders.open_folder(study_layout.either_of(Path(folder)), EXTENSIONS)
 
 
 def open_run(folder: FolderLike) -> Run:
-    """A run, by its folder.
+    """A run, by its folder, or by that of its study or its study's dataset.
 
     Raises:
         InputError: The folder is no run.
     """
-    return folder if isinstance(folder, Run) else folders.open_run(path_of(folder), EXTENSIONS)
+    return folder if isinstance(folder, Run) else folders.open_run(study_layout.run_of(path_of(folder)), EXTENSIONS)
+
+
+def run_folder_of(out: str | os.PathLike[str]) -> Path:
+    """The folder of a run that is gone on with, where a study's folder is named; else the folder as it is named."""
+    return study_layout.run_in(Path(out)) or Path(out)
 
 
 def path_of(folder: FolderLike) -> Path:

@@ -20,7 +20,7 @@ from synthgen.errors import InputError, PlanMismatchError, counted
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
-from synthgen.runs import dataset_folder, run_folder, verdicts
+from synthgen.runs import dataset_folder, run_folder, study_layout, verdicts, withdrawn
 from synthgen.runs.folders import Dataset, Run
 from synthgen.study import whole
 from synthgen.study.inputs import (
@@ -35,6 +35,7 @@ from synthgen.study.inputs import (
     path_of,
     plan,
     read_manifest,
+    run_folder_of,
     study_folder,
 )
 from synthgen.study.task import Stage, Task
@@ -70,6 +71,7 @@ def finetune(
     out: str | os.PathLike[str],
     *,
     device: str = "auto",
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -80,6 +82,7 @@ def finetune(
         manifest: The manifest.
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -91,9 +94,10 @@ def finetune(
     from synthgen.finetune import prepare
 
     DeviceRequest(device)  # refused before anything is written, if there is none
-    planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out), EXTENSIONS)
-    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
+    root = run_folder_of(out)
+    planned = plan(manifest, root, base=base, progress=progress)
+    job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
+    steps = _returning(train(job, device, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -110,13 +114,15 @@ def generate(
     shards: tuple[int | None, int | None] | None = None,
     array: tuple[int, int] | None = None,
     limit: int | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
 ) -> Task[Receipt, Run]:
     """Make every planned image that is not made yet; gives the receipt of each work shard once it is on disk.
 
-    A run whose images the manifest has too, and more, grows: what is made stays, and what is new is made.
+    A run of another manifest follows this one from now on: what both have stays, what is new is made, and what is
+    planned no more is set aside, if ``accept_changes`` allows it.
 
     Args:
         manifest: The manifest.
@@ -132,6 +138,7 @@ def generate(
         shards: Only these work shards, first and stop as in a slice, counted over the whole plan.
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
+        accept_changes: Whether images that are made and planned no more may be set aside; none is deleted.
         base: The folder that relative paths of a dict start from.
         stop: Asked between batches; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -145,11 +152,12 @@ def generate(
     request = DeviceRequest(device, dtype, attention, batch_size)
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
-    planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection, EXTENSIONS)
+    root = run_folder_of(out)
+    planned = plan(read, root, progress=progress)
+    job = prepare(planned, root, selection, EXTENSIONS, accept_changes=accept_changes)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
+    steps = _returning(receipts, lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
@@ -163,6 +171,7 @@ def top_up(
     batch_size: int | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -180,6 +189,7 @@ def top_up(
         batch_size: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
+        accept_changes: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -191,8 +201,10 @@ def top_up(
     read = _runs_by(manifest, base, runner, workers)
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
-    planned = plan(read, out, progress=progress)
-    steps = whole.fill(planned, Path(out), request, stop=stop, runner_name=runner, workers=workers)
+    root = run_folder_of(out)
+    planned = plan(read, root, progress=progress)
+    options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
+    steps = whole.fill(planned, root, request, stop=stop, **options)
     return Task(Stage("generate", planned.samples), steps)
 
 
@@ -328,6 +340,8 @@ def publish(
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
+    What the repository holds of an earlier one, and this dataset does not, is deleted in the same commit.
+
     Args:
         dataset: The dataset folder.
         repo: ``ORG/NAME``; the manifest's ``publish.repo`` where left out.
@@ -340,6 +354,7 @@ def publish(
 
     Raises:
         InputError: The folder is no packed dataset.
+        IncompleteError: It holds images that its run has set aside since.
         SynthgenError: Not published, and why.
     """
     from synthgen.publish import PublishOptions
@@ -350,8 +365,9 @@ def publish(
     )
 
     def events() -> Generator[Event, None, Event | None]:
-        last = None
-        for last in send(path_of(dataset), request):
+        last, folder = None, study_layout.dataset_of(path_of(dataset))
+        withdrawn.check(folder, EXTENSIONS)
+        for last in send(folder, request):
             yield last
         return last
 
@@ -427,7 +443,9 @@ def preview(
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
-    return show(open(folder), page, limit, starts=originals, work=None if work is None else path_of(work))
+    return show(
+        open(folder), page, limit, starts=originals, work=None if work is None else study_layout.run_of(path_of(work))
+    )
 
 
 def run(
@@ -440,6 +458,7 @@ def run(
     batch_size: int | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
+    accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -457,6 +476,7 @@ def run(
         batch_size: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
+        accept_changes: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -466,10 +486,11 @@ def run(
     """
     request = DeviceRequest(device, dtype, attention, batch_size)
     read = _runs_by(manifest, base, runner, workers)
-    folder = Path(out) if out is not None else study_folder(read)
-    planned = plan(read, folder / "work", progress=progress)
+    folder = study_layout.home_of(Path(out) if out is not None else study_folder(read))
+    planned = plan(read, study_layout.work_of(folder), progress=progress)
     whole.check(planned, folder, runner)
-    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, runner_name=runner, workers=workers))
+    options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
+    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, **options))
 
 
 def _following(
@@ -499,7 +520,7 @@ def _following(
             *(
                 f"{run.root}: the manifest plans other images of entry `{one.entry}` "
                 f"({'; '.join(one.changes) or 'the run lacks it'}); "
-                + ("run `synthgen generate` with it first" if one.grows else "undo the change, or use another --out")
+                + f"run `synthgen generate{' --accept-changes' if one.aside else ''}` with it first, or undo the change"
                 for one in differences(planned, run)
                 if one.changes or not one.grows or one.new
             )

@@ -22,7 +22,7 @@ from synthgen.pack import add_report, formats, pack
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.top_ups import Round
 from synthgen.preview import check_own, show
-from synthgen.runs import dataset_folder, verdicts
+from synthgen.runs import dataset_folder, study_layout, verdicts
 from synthgen.runs.folders import Run
 from synthgen.study.task import Stage
 
@@ -38,24 +38,26 @@ def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
     """
     runners.runner(runner_name, plan.manifest.plugins)
     formats.check(plan.manifest.document.pack.format, plan.manifest.plugins)
-    dataset_folder.check_ours(out / "dataset")
+    dataset_folder.check_ours(out / study_layout.DATASET)
     check_own(out / "preview.html")
     if plan.adapter_plans:
-        check_scorers(plan, out / "work")  # before trainings; `fill` does before images
+        check_scorers(plan, study_layout.work_of(out))  # before trainings; `fill` does before images
     if plan.manifest.document.evaluate:
-        check_evaluate(plan.manifest, out / "report", plan.index)
+        check_evaluate(plan.manifest, out / study_layout.REPORT, plan.index)
 
 
 def run(
-    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, accept_changes: bool = False, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Do all that a manifest asks for, into ``out``; yields each stage as it begins and its receipts, returns the run.
 
     Args:
         plan: The plan.
-        out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
+        out: The study's folder: ``work/`` (or the run itself, where ``generate`` made it there), ``dataset/``,
+            ``report/``, ``preview.html`` and ``preview.png``.
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
+        accept_changes: Whether what is made and planned no more may be set aside.
         options: As :func:`synthgen.generate.generate` takes them.
 
     Raises:
@@ -63,12 +65,14 @@ def run(
     """
     check(plan, out, options.get("runner_name", "local"))
     if plan.adapter_plans:
-        job = prepare_finetune(plan, out / "work", EXTENSIONS)
+        job = prepare_finetune(plan, study_layout.work_of(out), EXTENSIONS, accept_changes=accept_changes)
         yield Stage("finetune", job.steps, unit="steps")
         yield from finetune(job, request.device, stop=stop)
-    made = yield from fill(plan, out / "work", request, stop=stop, **options)
+    made = yield from fill(
+        plan, study_layout.work_of(out), request, stop=stop, accept_changes=accept_changes, **options
+    )
     yield Stage("pack", made.plan.samples)
-    yield from pack(made, out / "dataset", replace=True)
+    yield from pack(made, out / study_layout.DATASET, replace=True)
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
     yield Stage("preview")
@@ -86,14 +90,14 @@ def _evaluate(plan: Plan, out: Path, stop: Stop) -> Generator[Stage | object, No
     yield Stage("classifier-eval")
     settings = plan.manifest.document.evaluate
     given = out if settings is not None and settings.synthetic == "this" else None
-    job = prepare_evaluate(plan.manifest, out / "report", EXTENSIONS, given=given, progress=check_stop)
+    job = prepare_evaluate(plan.manifest, out / study_layout.REPORT, EXTENSIONS, given=given, progress=check_stop)
     yield Stage("classifier-eval", len(job.names), finished(job), "trainings")
     yield from evaluate(job, stop=stop, progress=check_stop)
-    add_report(out / "dataset", out / "report")
+    add_report(out / study_layout.DATASET, out / study_layout.REPORT)
 
 
 def fill(
-    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, **options: Any
+    plan: Plan, root: Path, request: DeviceRequest, *, stop: Stop, accept_changes: bool = False, **options: Any
 ) -> Generator[Stage | object, None, Run]:
     """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
 
@@ -105,6 +109,7 @@ def fill(
         root: The run's folder.
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
+        accept_changes: Whether what is made and planned no more may be set aside.
         options: As :func:`synthgen.generate.generate` takes them.
 
     Raises:
@@ -112,7 +117,7 @@ def fill(
     """
     check_scorers(plan, root)
     while True:
-        job = prepare_generate(plan, root, Selection(), EXTENSIONS)
+        job = prepare_generate(plan, root, Selection(), EXTENSIONS, accept_changes=accept_changes)
         plan = job.plan
         yield Stage("generate", plan.samples, sum(job.finished))
         yield from generate(job, request, stop=stop, **options)

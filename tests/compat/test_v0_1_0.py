@@ -4,6 +4,7 @@ Everything goes through the installed command, as a user's shell does, so no tes
 says how the folder was made; it was moved since, so no path that a run recorded is right.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -27,6 +28,10 @@ DATASETS = {
 }
 PLANS = json.loads((OLD / "plans.json").read_bytes())
 CARD, SHEET, PROVENANCE = "README.md", "assets/contact_sheet.png", "provenance.json"
+COMPARED = (
+    "arm", "strategy", "n_real", "ratio", "against", "against_strategy", "against_ratio", "metric", "subset", "mean",
+    "mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom", "seeds",
+)  # fmt: skip
 CROISSANT = "croissant.json"  # that later versions write beside
 
 
@@ -178,16 +183,31 @@ def test_run_again_repeats_nothing(synthgen: Synthgen) -> None:
     """A whole study, reported and previewed: the same command changes no image, no dataset and no number."""
     need_pins("text", STUDY)
     study = STUDY.parent
-    before = contents(study)
+    before, compared = contents(study), comparisons(study)
+    sealed = json.loads((study / "dataset/provenance.json").read_bytes())
     said = synthgen("run", "study.yaml", "--out", study)
     assert (said.code, re.findall("(?m)^(?:text|over|again|near_copy|data).*", said.err)) == (0, [])
     after = contents(study)
     rewritten = re.compile(
-        r".*(html|svg|png|md|run\.json|\d{5}\.json|/\.samples\.parquet)"
-    )  # and when tars were written
+        r".*(html|svg|png|md|run\.json|\d{5}\.json|/\.samples\.parquet|comparisons\.csv|provenance\.json)"
+    )  # and when tars were written, and the checksum of the card
     names = [name for name in before if not rewritten.fullmatch(name)]
     assert len(names) > 60
     assert [name for name in names if after[name] != before[name]] == []
+    assert comparisons(study) == compared
+    again = json.loads((study / "dataset/provenance.json").read_bytes())
+    changed = [name for name, one in sealed["files"].items() if again["files"][name] != one]
+    assert changed == ["README.md"]
+
+
+def comparisons(study: Path) -> list[tuple[str, ...]]:
+    """Every difference of a study's report, with its interval where it is of all test images, in any order."""
+    with (study / "report/comparisons.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # the step to the greatest ratio was not compared in earlier versions
+    same = [row for row in rows if row["arm"] != row["against"] or row["ratio"] == row["against_ratio"]]
+    ends = {"low", "high", "standard_error", "degrees_of_freedom"}
+    return sorted(tuple(row[name] for name in COMPARED if row["subset"] == "all" or name not in ends) for row in same)
 
 
 # reproduce

@@ -46,6 +46,18 @@ def test_what_is_accepted_is_counted(judged: Verdicts, tmp_path: Path) -> None:
     assert numbers == pytest.approx(expected, abs=0.001)
 
 
+def test_a_chance_is_counted_in_place_of_a_similarity(judged: Verdicts, tmp_path: Path) -> None:
+    """Where both scorers measured, that of chance is audited: low ones are copies."""
+    index(tmp_path, ["train", "validation", "test"])
+    few = {"copy.train_chance": np.array([1e-5, 0.002, 0.9, 1e-9]), "copy.test_chance": np.array([0.3, 0.4, 1e-4, 1])}
+    audit = near_duplicate_audit.audit(tmp_path, judged, similarities([0.99] * 4, [0.99] * 4) | few)
+    assert audit is not None
+    assert "2 a training image and 1 a held-out image" in audit.found
+    assert near_duplicate_audit.columns(["near_copy", "copy"]) == set(few)
+    assert near_duplicate_audit.columns(["near_copy"]) == near_duplicate_audit.COLUMNS
+    assert near_duplicate_audit.columns(["quality"]) == frozenset()
+
+
 def test_without_real_images_there_is_no_audit(judged: Verdicts, tmp_path: Path) -> None:
     """Nothing to compare with, or nothing measured, is no result."""
     assert near_duplicate_audit.audit(tmp_path, judged, similarities([0.0] * 4, [0.0] * 4)) is None

@@ -64,11 +64,27 @@ def study(
     scale: str = "fitzpatrick",
     seed: int = 0,
     about: Mapping[str, object] | None = None,
+    groups: NDArray[np.int64] | None = None,
+    tones: NDArray[np.int64] | None = None,
 ) -> Predictions:
-    """The predictions of a study whose arms have these true accuracies; ``about`` changes what is said of it."""
+    """The predictions of a study whose arms have these true accuracies.
+
+    Args:
+        arms: The true accuracy of each.
+        seeds: How many.
+        images: How many test images, unless ``groups`` says.
+        noise: The random effects.
+        scale: Of the skin tones; empty for none.
+        seed: Decides all draws.
+        about: Changes what is said of the study.
+        groups: The group of each image; one for each image where left out.
+        tones: The skin tone of each image; drawn where left out.
+    """
+    of_group = np.arange(images) if groups is None else groups
+    images = len(of_group)
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(images) % len(LABELS))
-    right = hits(rng, [noise.level(value) for value in arms.values()], seeds, np.arange(images), noise)
+    right = hits(rng, [noise.level(value) for value in arms.values()], seeds, of_group, noise)
     right = right.reshape(-1, images)
     taken = np.where(right, labels, (labels + rng.integers(1, len(LABELS), right.shape)) % len(LABELS))
     logits = rng.standard_normal((*right.shape, len(LABELS)))
@@ -84,8 +100,8 @@ def study(
         trials,
         tuple(f"image-{number:04}" for number in range(images)),
         labels,
-        rng.integers(1, 7, images) if scale else np.zeros(images, np.int64),
-        tuple(f"patient-{number:04}" for number in range(images)),
+        (rng.integers(1, 7, images) if tones is None else tones) if scale else np.zeros(images, np.int64),
+        tuple(f"patient-{number:04}" for number in of_group),
         (exponentials / exponentials.sum(-1, keepdims=True)).astype(np.float32),
     )
 

@@ -223,6 +223,32 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
 
 
+def test_a_second_pool_of_real_images_is_left_alone(drawn: ModuleType, prepared: Any) -> None:
+    """Images that are alike by nature, stripes in noise, are no copies by the measure of their own kind."""
+    job = prepared(arms=["real", "real+synthetic"], n_real=[4], ratios=[2], seeds=2)
+    assert sum(job.design.excluded.values()) <= 1
+    assert not any(note.serious and "look" in note.text for note in job.notes)
+
+
+def test_real_copies_of_test_images_train_nothing(
+    drawn: ModuleType, tmp_path: Path, extensions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A patient photographed once and filed twice, in training and test, is out of every arm; many are bold."""
+    drawn.write_real(tmp_path / "real")
+    for number in range(5):  # test images 30 to 34, made darker, in place of training images
+        darker = (drawn.picture("acne", 30 + number) * 0.6).astype("uint8")
+        (tmp_path / f"real/acne-{number:03d}.png").write_bytes(drawn.png(darker))
+    drawn.write_dataset(tmp_path / "images", drawn.more_real(12))
+    path = drawn.write_manifest(tmp_path / "study.yaml", n_real=[4], ratios=[1], seeds=3)
+    job = evaluate.prepare(manifest.read(path, extensions), tmp_path / "report", extensions, given=tmp_path / "images")
+    trained = {Path(one).stem for one in job.design.real}
+    assert trained
+    assert not trained & {f"acne-{number:03d}" for number in range(5)}
+    strong = [note.text for note in job.notes if note.serious]
+    assert any("real training images look like a validation or test image, more than 5 %" in text for text in strong)
+    assert any("real by label: `acne` 5 of 20" in note.text for note in job.notes)
+
+
 def test_memorised_training_images_bring_only_what_the_trial_has(drawn: ModuleType, prepared: Any) -> None:
     """Training images packed as synthetic, their source not named, train no trial without that image, and are bold."""
     images = [

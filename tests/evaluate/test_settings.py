@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.core.yaml_documents import validate
-from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Share, Strategy
+from synthgen.plan.manifest.evaluate import ARMS, Evaluate, Primary, Share, Strategy
 
 
 def read(**written: Any) -> Evaluate:
@@ -48,6 +48,15 @@ def test_images_are_as_large_as_the_network_reads_them() -> None:
 def test_strategies_name_each_entry_once() -> None:
     """Pooled entries are looked up by their own name."""
     assert read(strategies={"tuned": ["a", "b"]}).strategy_of == {"a": "tuned", "b": "tuned"}
+
+
+def test_a_primary_family_is_read_and_kept() -> None:
+    """What is left out of it is all there is; what a report keeps of it is read again as it was."""
+    named = read(primary={"arms": ["substitute"], "ratios": [1], "hypothesis": "non-inferiority", "margin": 0.05})
+    assert named.primary is not None
+    assert (named.primary.against, named.primary.metric, named.primary.n_real) == ("real", "top1", None)
+    assert Primary.of(named.primary.model_dump(exclude_none=True), ["real"]) == named.primary
+    assert read().primary is None
 
 
 @given(st.builds(Strategy, st.text("abc -", max_size=4), st.booleans()))
@@ -98,6 +107,20 @@ def test_a_mix_is_a_name_or_a_share() -> None:
         ({"against": {"a": "uncurated a"}}, "evaluate.against: what curation does is compared by `uncurated: true`"),
         ({"against": {"a": "b"}, "arms": ["real"]}, "evaluate: against: compares synthetic images, and no arm has any"),
         ({"against": {"a": "a"}}, "evaluate.against: `a` can't be compared with itself"),
+        ({"primary": {"margin": 5}}, "evaluate.primary.margin: is a share above 0 and below 1; five points are 0.05"),
+        ({"primary": {"margin": 0.05}}, "evaluate.primary: margin: is of non-inferiority and of equivalence"),
+        ({"primary": {"hypothesis": "equivalence"}}, "evaluate.primary: hypothesis: equivalence is to a margin; give"),
+        ({"primary": {"arms": ["real"]}}, "evaluate.primary: `real` can't be compared with itself"),
+        ({"primary": {"n_real": [9]}}, "evaluate: primary.n_real: 9 is not in the study's `n_real`; add it there"),
+        ({"primary": {"ratios": [0.5]}}, "evaluate: primary.ratios: 0.5 is not in the study's `ratios`"),
+        ({"primary": {"against": "uncurated"}}, "evaluate: primary.against: uncurated images are not in the study"),
+        ({"primary": {"against": "reel"}}, "evaluate: primary.against: `reel` is neither real, "),
+        ({"primary": {"against": "real-step-matched"}}, "evaluate: primary: in protocol equal-steps"),
+        ({"primary": {"subset": "dark", "metric": "top3"}}, "evaluate.primary: subset: groups of skin tones are"),
+        (
+            {"primary": {"arms": ["substitute"]}, "arms": ["real"]},
+            "evaluate: primary: `substitute` is not among `arms`",
+        ),
         ({"seed": 5}, "evaluate.seed: unknown key; did you mean `seeds`?"),
     ],
 )

@@ -82,7 +82,7 @@ def test_another_recipe_is_refused(tune: Callable[..., Any], tuned: Path) -> Non
     """An adapter of other settings under the same name is never mixed in or written over."""
     manifest = tuned.with_suffix(".yaml")
     text = manifest.read_text(encoding="utf-8")
-    with pytest.raises(PlanMismatchError, match="adapters/full "):
+    with pytest.raises(PlanMismatchError, match="adapters/full"):
         tune(tuned, "sd", LORA, {**FULL, "settings": FULL["settings"] | {"learning_rate": 0.02}}, WORD)
     manifest.write_text(text, encoding="utf-8")
 

@@ -2,66 +2,33 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.evaluate.analysis import dose_response, metrics, statistics
+from synthgen.evaluate.analysis import dose_response, families, metrics, statistics
+from synthgen.evaluate.analysis.comparison import (
+    ADDED,
+    ALL,
+    AUGMENT,
+    GAP,
+    MATCHED,
+    MORE,
+    PRIMARY,
+    REAL,
+    Comparison,
+    Kind,
+)
 from synthgen.evaluate.analysis.metrics import top_k
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.analysis.statistics import Estimate, Part
 from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.plan.manifest.primary import Primary
 
-Kind = Literal["arms", "strategies", "curation"]
+__all__ = ["ADDED", "ALL", "AUGMENT", "GAP", "MATCHED", "MORE", "PRIMARY", "REAL", "Analysis", "Comparison"]
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One arm against another at the same number of real images.
-
-    Attributes:
-        arm: The arm that is compared.
-        against: The arm that it is compared with.
-        metric: Of :class:`~synthgen.evaluate.analysis.metrics.Scores`.
-        subset: ``all`` test images, those of one tone group, or the gap between light and dark.
-        mean: The arm's own figure.
-        mean_against: That of the arm that it is compared with.
-        difference: The first less the second.
-        p_holm: Corrected over the family: every comparison with the same arm in ``against``, as one of the same
-            :attr:`kind`, in the same metric and kind of subset; NaN where one seed of several is left.
-        family: How many comparisons are in it that have a p value.
-    """
-
-    arm: ArmKey
-    against: ArmKey
-    metric: str
-    subset: str
-    mean: float
-    mean_against: float
-    difference: Estimate
-    p_holm: float = float("nan")
-    family: int = 0
-
-    @property
-    def kind(self) -> Kind:
-        """Whether two arms are compared, two strategies in one arm, or the images of one before and after curation."""
-        if self.against.name != self.arm.name:
-            return "arms"
-        return "strategies" if self.against.strategy.curated else "curation"
-
-    @property
-    def significant(self) -> bool:
-        """Whether it is significant at 5 % after Holm's correction."""
-        return self.p_holm < 1 - statistics.LEVEL
-
-
-REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
-MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
-PRIMARY = "top1"
-ALL, GAP = "all", "light-dark gap"
 FEWEST_SEEDS = 3  # that a p value is given for
 
 Array = NDArray[np.float64]
@@ -129,19 +96,31 @@ class Analysis:
 
     @cached_property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """Every comparison, Holm-corrected within its family."""
-        families: dict[tuple[str, ...], list[Comparison]] = {}
-        for metric, subset in self.scores:
-            for arm, against in self._pairs():
-                subsets = "group" if subset in self.tone_groups else subset
-                one = self._compare(arm, against, metric, subset)
-                families.setdefault((against.name, one.kind, metric, subsets), []).append(one)
-        return tuple(one for family in families.values() for one in _corrected(family))
+        """Every comparison, the primary family first, p values corrected as :mod:`families` says."""
+        pairs = [*self._pairs()]
+        found = [self._compare(*pair, metric, subset) for metric, subset in self.scores for pair in pairs]
+        return families.corrected(found, self.primary_family, self._training)
+
+    @cached_property
+    def primary_family(self) -> Primary:
+        """What was named beforehand."""
+        return Primary.of(self.predictions.study.primary, {arm.name for arm in self.predictions.arms})
 
     @property
     def primary(self) -> tuple[Comparison, ...]:
-        """The family that the report's claims are made from: every arm against ``real``, top-1, all test images."""
-        return self.family(REAL)
+        """The primary family."""
+        return tuple(one for one in self.comparisons if one.primary)
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether all of the primary family is significant, so that the questions behind it are tested."""
+        return families.gate(self.primary) < 1 - statistics.LEVEL
+
+    def _training(self, one: Comparison) -> tuple[object, ...]:
+        """What two comparisons of the same trainings have in common: their predictions, to the bit."""
+        seeds = self._shared([one.arm, one.against])
+        known = self.predictions
+        return tuple(known.fingerprints[known.arms[arm][seed]] for arm in (one.arm, one.against) for seed in seeds)
 
     def family(
         self, against: str, metric: str = PRIMARY, subset: str = ALL, kind: Kind = "arms"
@@ -192,10 +171,25 @@ class Analysis:
                     yield arm, other
             for name in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._find(name, arm.n_real, arm.ratio)
-                if against is None or arm.name == name or (name != REAL and arm.name != ADDED):
+                asked = name == self.primary_family.against and arm.name in self.primary_family.arms
+                if against is None or arm.name == name or (name != REAL and arm.name != ADDED and not asked):
                     continue
                 if self._shared([arm, against]):
                     yield arm, against
+            yield from self._last_step(arm)
+
+    def _last_step(self, arm: ArmKey) -> Iterator[tuple[ArmKey, ArmKey]]:
+        """The greatest ratio of a strategy with the one before it, at the same number of real images."""
+        if arm.name != ADDED:
+            return
+        doses = [one for one in self.predictions.arms if replace(one, ratio=arm.ratio) == arm]
+        if len(doses) > 1 and arm == doses[-1] and self._shared([arm, doses[-2]]):
+            yield arm, doses[-2]
+
+    def last_step(self, strategy: Strategy, n_real: int) -> Comparison | None:
+        """What the greatest ratio of a strategy adds to the one before it; ``None`` for fewer than two ratios."""
+        known = self.family(ADDED, kind="doses")
+        return next((one for one in known if (one.arm.strategy, one.arm.n_real) == (strategy, n_real)), None)
 
     def _strategies_to_compare(self, strategy: Strategy) -> Iterator[Strategy]:
         """The strategies that one is compared with in the same arm: itself without curation, and that asked for."""
@@ -250,9 +244,3 @@ class Analysis:
     def _shared(self, arms: list[ArmKey]) -> tuple[int, ...]:
         """The seeds that all of some arms have."""
         return tuple(sorted(set.intersection(*(set(self.predictions.arms[arm]) for arm in arms))))
-
-
-def _corrected(family: list[Comparison]) -> list[Comparison]:
-    adjusted = statistics.holm([one.difference.p for one in family])
-    tested = sum(not math.isnan(p) for p in adjusted)
-    return [replace(one, p_holm=p, family=tested) for one, p in zip(family, adjusted, strict=True)]

@@ -1,5 +1,6 @@
 """Every prediction of a study, kept: all figures of the report are made from them and from nothing else."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -34,6 +35,7 @@ class StudyFacts:
         notes: What a reader has to know of the design.
         excluded: How many synthetic images no trial used, by reason.
         against: For the name of a strategy, that of another that it is compared with in pairs.
+        primary: What :class:`~synthgen.plan.manifest.evaluate.Primary` the manifest names; empty for the default.
     """
 
     name: str
@@ -47,12 +49,14 @@ class StudyFacts:
     notes: tuple[Note, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     against: Mapping[str, str] = field(default_factory=dict)
+    primary: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text that ``predictions.parquet`` keeps."""
         said = asdict(self) | {"notes": [note.markdown for note in self.notes]}
-        if not self.source_pool:
-            del said["source_pool"]  # so that a report of an earlier version keeps its bytes
+        for name in ("source_pool", "primary"):
+            if not said[name]:
+                del said[name]  # so that a report of an earlier version keeps its bytes
         return json.dumps(said)
 
     @classmethod
@@ -150,6 +154,11 @@ class Predictions:
         for row, one in enumerate(self.trials):
             found.setdefault(ArmKey(one.arm, one.strategy, one.n_real, one.ratio), {})[one.seed] = row
         return {arm: dict(sorted(rows.items())) for arm, rows in sorted(found.items())}
+
+    @cached_property
+    def fingerprints(self) -> tuple[bytes, ...]:
+        """A digest of each trial's predictions: those of one training in two arms are the same to the bit."""
+        return tuple(hashlib.blake2b(one.tobytes(), digest_size=16).digest() for one in self.probabilities)
 
     def write(self, path: Path) -> None:
         """Write them as Parquet, a row for each trial and test image; the same predictions give the same bytes."""

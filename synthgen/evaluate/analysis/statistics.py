@@ -13,13 +13,17 @@ Holm's correction, is a large package for its seven lines; tests hold these agai
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.plan.manifest.primary import Hypothesis
+
 DRAWS = 2000
 LEVEL = 0.95
+POWER = 0.8  # that sample sizes are planned for
 
 Array = NDArray[np.float64]
 
@@ -49,9 +53,15 @@ class Resampling:
 
     def seeds(self, count: int) -> Array:
         """The share of each of ``count`` seeds in each draw, (1 + draws, count)."""
-        rng = np.random.default_rng([self.seed, count])
-        drawn = rng.multinomial(count, np.full(count, 1 / count), len(self.images) - 1)
-        return np.vstack([np.ones(count), drawn]) / count
+        return _seed_shares(self.seed, count, len(self.images) - 1)
+
+
+@lru_cache(maxsize=64)  # every comparison of a study asks for the same
+def _seed_shares(seed: int, count: int, draws: int) -> Array:
+    drawn = np.random.default_rng([seed, count]).multinomial(count, np.full(count, 1 / count), draws)
+    shares: Array = np.vstack([np.ones(count), drawn]) / count
+    shares.setflags(write=False)
+    return shares
 
 
 def resampling(groups: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Resampling:
@@ -102,6 +112,8 @@ class Estimate:
         standard_error: Over seeds and test images; over images alone where there is one seed.
         degrees_of_freedom: Satterthwaite's.
         seeds: How many.
+        fewest_freedom: Satterthwaite's where seeds vary as much as they well may (:func:`p_of` says what for); NaN
+            where that is :attr:`degrees_of_freedom`.
     """
 
     value: float
@@ -111,6 +123,12 @@ class Estimate:
     standard_error: float
     degrees_of_freedom: float
     seeds: int
+    fewest_freedom: float = np.nan
+
+    @property
+    def cautious_freedom(self) -> float:
+        """The degrees of freedom that a p value is safe with far out in its tail."""
+        return self.degrees_of_freedom if np.isnan(self.fewest_freedom) else self.fewest_freedom
 
 
 class Part(NamedTuple):
@@ -139,17 +157,67 @@ def estimate(scores: Array, drawn: Resampling, level: float = LEVEL, parts: Sequ
 
     seeds, value = scores.shape[1], float(scores[0].mean())
     value = value if abs(value) > 1e-12 else 0.0  # sums of equal parts differ in their last bits
-    error, freedom = _standard_error(scores, value, drawn, parts or [Part(scores, drawn.groups)])
+    error, freedom, fewest = _standard_error(scores, value, drawn, parts or [Part(scores, drawn.groups)])
     if not np.isfinite(error) or not np.isfinite(value):
         return Estimate(value, np.nan, np.nan, np.nan, np.nan, np.nan, seeds)
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error)) if error else 1.0
-    return Estimate(value, value - half, value + half, p, error, freedom, seeds)
+    return Estimate(value, value - half, value + half, p, error, freedom, seeds, fewest)
 
 
 def compare(a: Array, b: Array, drawn: Resampling, level: float = LEVEL, parts: Sequence[Part] = ()) -> Estimate:
     """The paired difference a - b, of two arms' scores (1 + draws, S) for the same seeds under the same draws."""
     return estimate(a - b, drawn, level, parts)
+
+
+def p_of(known: Estimate, hypothesis: Hypothesis, margin: float = np.nan) -> float:
+    """The p value of what is to be shown of a difference, for a family to be corrected; NaN where there is none.
+
+    Corrected p values are read far out in their tail. There Satterthwaite's degrees of freedom, which are too many
+    where few seeds happen to differ little, give p values several times too small: with three seeds that matter most,
+    and eight comparisons, one family in five claims a difference that is none. So the degrees of freedom are those of
+    seeds that vary as much as the 95 % bound of their variance says.
+
+    Non-inferiority to a margin, that the difference is above -margin, is tested on one side at 2.5 %; equivalence,
+    that it is within the margin on either side, by two such tests (TOST; D. J. Schuirmann, J Pharmacokinet Biopharm
+    1987, 15:657). Their one-sided p is doubled, so that 5 % is the level of all three, and each is shown where the
+    95 % interval shows it.
+
+    Args:
+        known: The difference.
+        hypothesis: What is to be shown.
+        margin: Of non-inferiority or equivalence.
+    """
+    from scipy.special import stdtr
+
+    if np.isnan(known.p) or (hypothesis == "difference" and not known.standard_error):
+        return known.p
+    if hypothesis == "difference":
+        return 2 * float(stdtr(known.cautious_freedom, -abs(known.value) / known.standard_error))
+    distances = [known.value + margin] + ([margin - known.value] if hypothesis == "equivalence" else [])
+    nearest = min(distances)
+    if not known.standard_error:
+        return 0.0 if nearest > 0 else 1.0
+    return min(1.0, 2 * float(stdtr(known.cautious_freedom, -nearest / known.standard_error)))
+
+
+def smallest_detectable(known: Estimate, tests: int = 1, power: float = POWER) -> float:
+    """The smallest true difference that is found with this power, of so many tests corrected; NaN where unknown.
+
+    It follows from the standard error alone, not from the difference that was seen: (t_(1 - a/2m) + t_power) times
+    the standard error, as in J. M. Bland, An Introduction to Medical Statistics (2015), chapter 18.
+
+    Args:
+        known: A difference.
+        tests: Among how many it is corrected, by the first step of Holm's method; 1 for none.
+        power: In how many of all studies it is found.
+    """
+    from scipy.special import stdtrit
+
+    if np.isnan(known.standard_error):
+        return float("nan")
+    ends = (1 - (1 - LEVEL) / (2 * max(tests, 1)), power)
+    return float(sum(stdtrit(known.cautious_freedom, end) for end in ends)) * known.standard_error
 
 
 def spread(scores: Array, drawn: Resampling) -> Array:
@@ -183,11 +251,15 @@ def interval(draws: Array, level: float = LEVEL) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def _standard_error(scores: Array, value: float, drawn: Resampling, parts: Sequence[Part]) -> tuple[float, float]:
-    """The standard error and its degrees of freedom; NaN where a part has fewer than two groups of images."""
+def _standard_error(
+    scores: Array, value: float, drawn: Resampling, parts: Sequence[Part]
+) -> tuple[float, float, float]:
+    """The standard error, its degrees of freedom and the cautious ones; NaN where a part has fewer than two groups."""
+    from scipy.special import chdtri
+
     fewest = min(part.groups for part in parts)
     if fewest < 2:
-        return np.nan, np.nan
+        return np.nan, np.nan, np.nan
     seeds = scores.shape[1]
     weights = drawn.seeds(seeds)
     known = ~np.isnan(scores).any(1)
@@ -196,12 +268,17 @@ def _standard_error(scores: Array, value: float, drawn: Resampling, parts: Seque
     together = (weights * scores).sum(1)[known] - value - of_seeds - of_images
     images, of_freedom = _of_images(of_images, parts)
     if seeds == 1:
-        return _at_least(images, value, fewest), images**2 / of_freedom if of_freedom else float(fewest - 1)
+        return _at_least(images, value, fewest), images**2 / of_freedom if of_freedom else float(fewest - 1), np.nan
     few = seeds / (seeds - 1)
     seeded = float(of_seeds.var()) * few
     total = max(seeded, images, seeded + images - together.var() * few)
-    freedom = total**2 / (seeded**2 / (seeds - 1) + of_freedom) if total else np.inf
-    return _at_least(total, value, fewest), float(max(freedom, min(seeds, fewest) - 1))
+    at_most = seeded * (seeds - 1) / float(chdtri(seeds - 1, LEVEL))  # where the interval of what seeds do ends
+    least = min(seeds, fewest) - 1
+    freedom, cautious = (
+        float(max(whole**2 / (part**2 / (seeds - 1) + of_freedom), least)) if whole else np.inf
+        for whole, part in ((total, seeded), (at_most + images, at_most))
+    )
+    return _at_least(total, value, fewest), freedom, min(freedom, cautious)
 
 
 def _of_images(together: Array, parts: Sequence[Part]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from synthgen.errors import InputError
@@ -68,6 +68,7 @@ def design(
     seed: int,
     labels: Sequence[str],
     near_copies: Collection[str] = (),
+    look_alikes: Collection[str] = (),
 ) -> Design:
     """The design of a study.
 
@@ -78,11 +79,13 @@ def design(
         seed: The manifest's seed.
         labels: The study's labels, in the manifest's order.
         near_copies: The record keys of synthetic images that look like a validation or test image.
+        look_alikes: The ids of real training images that look like one; they train nothing, in any arm.
 
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
     """
     synthetic = synthetic if arms.uses_synthetic(settings) else ()
+    index = _without(index, look_alikes)
     found = feasibility.of_real(settings, index, labels)
     if arms.uses_synthetic(settings):
         found += feasibility.of_synthetic(settings, synthetic)
@@ -108,6 +111,14 @@ def design(
         tuple(one.id for one in inputs.held("validation")),
         tuple(one.id for one in inputs.held("test")),
     )
+
+
+def _without(index: Index, look_alikes: Collection[str]) -> Index:
+    """The index with real training images at fault that look like a validation or test image."""
+    if not look_alikes:
+        return index
+    fault, gone = "looks like a validation or test image", frozenset(look_alikes)
+    return Index(tuple(replace(one, fault=fault) if one.id in gone else one for one in index.sources))
 
 
 def refuse(found: Sequence[str]) -> None:

@@ -21,7 +21,11 @@ def of_real(settings: Evaluate, index: Index, labels: Sequence[str]) -> list[str
             continue
         if train < largest:
             advice = f"add images, or take n above {train} out of evaluate.n_real" if train else "see real.splits"
-            faults.append(f"real: label `{label}` has {train} training images, fewer than n_real {largest}; {advice}")
+            gone = sum(one.label == label and one.fault_kind is FaultKind.LOOK_ALIKE for one in index.sources)
+            but = f" ({gone} more look like a validation or test image)" if gone else ""
+            faults.append(
+                f"real: label `{label}` has {train} training images{but}, fewer than n_real {largest}; {advice}"
+            )
         if not counts["test"][label]:
             faults.append(f"real: label `{label}` has no test image; see real.splits, or add images")
     if not any(counts["validation"][label] for label in labels):

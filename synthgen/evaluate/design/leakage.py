@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import cache
 
 from synthgen.evaluate.design.trials import SyntheticImage
-from synthgen.plan.real_index import Index
+from synthgen.plan.real_index import FaultKind, Index
 
 HELD_OUT = ("validation", "test")
 CHILD = "made from a validation or test image"
@@ -32,7 +32,9 @@ class LeakCheck:
         self._files = frozenset(source.sha256 for source in tested) - {""}
         groups = {source.group for source in tested} - {""}
         self._siblings = self._ids | {
-            source.id for source in index.sources if source.group in groups or source.sha256 in self._files
+            source.id
+            for source in index.sources
+            if source.group in groups or source.sha256 in self._files or source.fault_kind is FaultKind.LOOK_ALIKE
         }
         self._seen = cache(lambda pool: not self._siblings.isdisjoint(pool))  # a pool is shared by many images
 

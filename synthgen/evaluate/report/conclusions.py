@@ -15,10 +15,20 @@ from synthgen.evaluate.analysis.comparisons import (
     Analysis,
     Comparison,
 )
+from synthgen.evaluate.analysis.families import has_control
 from synthgen.evaluate.analysis.predictions import Predictions
 from synthgen.evaluate.note import GENERATORS_SAW_ALL, Note
 from synthgen.evaluate.report import formatting
+from synthgen.evaluate.report.verdicts import detectable, verdict
 from synthgen.plan.manifest.evaluate import SYNTHETIC
+from synthgen.plan.manifest.primary import UNCURATED, Primary
+
+_CONTROLS = {
+    REAL: "real images alone",
+    AUGMENT: "real images with classic augmentation",
+    MATCHED: "real images trained for as many steps",
+    MORE: "as many more real images",
+}
 
 
 def warnings(predictions: Predictions) -> Iterator[Paragraph]:
@@ -47,9 +57,12 @@ def findings(analysis: Analysis) -> list[str]:
     return [
         *_studied(analysis.predictions),
         *_helped(analysis),
+        *_gate(analysis),
+        *_others(analysis),
         *_controls(analysis),
         *_curated(analysis),
         *_strategies(analysis),
+        *_saturates(analysis),
         *_worth(analysis),
         *_tones(analysis),
     ]
@@ -73,55 +86,46 @@ def _studied(predictions: Predictions) -> Iterator[str]:
 
 
 def _helped(analysis: Analysis) -> Iterator[str]:
-    family = [one for one in analysis.primary if not math.isnan(one.p_holm)]
-    if not family and any(math.isfinite(one.difference.low) for one in analysis.primary):
+    """The sentences on the primary family, and on what stands behind it."""
+    named, family = analysis.primary_family, analysis.primary
+    tested = [one for one in family if one.tested]
+    if not tested and any(math.isfinite(one.difference.low) for one in family):
         yield (
             "Differences are of fewer than three seeds: they have intervals and no p value, and nothing about a gain "
             "was shown."
         )
-        return
-    if not family:
-        yield "No arm could be compared with real images alone, so nothing about a gain was shown."
-        return
-    tested = f"{formatting.counted(len(family), 'comparison')} with real images alone (top-1)"
-    if not any(one.significant for one in family):
+    elif not tested:
         yield (
-            f"No comparison was significant after Holm's correction over {tested}: that any arm differs from real "
-            "images alone was not shown."
+            f"No arm could be compared with {_control(named)} as the primary family asks, so nothing about a "
+            "gain was shown."
         )
     else:
-        yield f"Holm's correction is over {tested}."
-        for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
-            added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
-            yield from _verdict(f"Adding images of {strategy} to real ones", added)
-        for name in sorted({one.arm.name for one in family} - {ADDED}):
-            yield from _verdict(name, [one for one in family if one.arm.name == name])
-    yield from _power(family)
+        distinct = tested[0].family
+        same = f", {distinct} of them distinct trainings" if distinct < len(tested) else ""
+        yield (
+            f"The primary family, which claims are made from, is {formatting.enumerated(named.arms)} against "
+            f"{named.against} in {_figure(named)}: {formatting.counted(len(tested), 'comparison')}{same}, corrected by "
+            "Holm's method."
+        )
+    for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
+        added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
+        yield from verdict(f"Adding images of {strategy} to real ones", added, _control(named))
+    for name in sorted({one.arm.name for one in family} - {ADDED}):
+        yield from verdict(name, [one for one in family if one.arm.name == name], _control(named))
+    yield from _power(tested)
 
 
-def _verdict(
-    what: str,
-    found: Sequence[Comparison],
-    with_what: str = "real images alone",
-    adjectives: tuple[str, str] = ("better", "worse"),
-) -> Iterator[str]:
-    found = [one for one in found if not math.isnan(one.p_holm)]
-    if not found:
-        return
-    higher = [one for one in found if one.significant and one.difference.value > 0]
-    lower = [one for one in found if one.significant and one.difference.value < 0]
-    of = formatting.counted(len(found), "comparison")
-    if not higher and not lower:
-        yield f"{what}: no difference from {with_what} was shown in {of}."
-        return
-    parts = [(f"significantly {adjectives[0]}", len(higher)), (f"significantly {adjectives[1]}", len(lower))]
-    counted = [*parts, ("undecided", len(found) - len(higher) - len(lower))]
-    shares = formatting.enumerated([f"{word} in {count}" for word, count in counted if count])
-    extreme = max([*higher, *lower], key=lambda one: abs(one.difference.value))
-    yield (
-        f"{what}, against {with_what}: {shares} of {of}; the greatest significant difference, which chance favours, "
-        f"was {formatting.points(extreme.difference)} points, in {formatting.arm_name(extreme.arm)}."
-    )
+def _control(named: Primary) -> str:
+    """What the primary family is compared with, in words."""
+    uncurated = "all that were planned" if named.against == UNCURATED else f"as many of {named.against}"
+    return _CONTROLS.get(named.against, uncurated)
+
+
+def _figure(named: Primary) -> str:
+    """The figure of the primary family in words."""
+    metric = {"top1": "top-1", "top3": "top-3"}.get(named.metric, named.metric.replace("_", " "))
+    subsets = {"all": "", "gap": ", as the gap between light and dark skin"}
+    return metric + subsets.get(named.subset, f" on {named.subset} skin")
 
 
 def _power(family: Sequence[Comparison]) -> Iterator[str]:
@@ -134,35 +138,60 @@ def _power(family: Sequence[Comparison]) -> Iterator[str]:
         )
 
 
+def _gate(analysis: Analysis) -> Iterator[str]:
+    """The sentence on whether what stands behind the primary family is tested."""
+    behind = [one for one in analysis.comparisons if not one.primary]
+    if not behind:
+        return
+    if analysis.gate_open:
+        count = sum(one.tested for one in behind)
+        yield (
+            f"All of the primary family is significant, so the {count} questions behind it are tested too, corrected "
+            "together."
+        )
+    else:
+        yield (
+            "All else is described and not tested: the questions behind the primary family are tested only where all "
+            "of it is significant."
+        )
+
+
+def _others(analysis: Analysis) -> Iterator[str]:
+    """The sentences on arms beside the primary family, each with real images alone."""
+    family = [one for one in analysis.family(REAL) if not one.primary and one.arm.strategy.curated]
+    for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
+        added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
+        yield from verdict(f"Adding images of {strategy} to real ones", added)
+    for name in sorted({one.arm.name for one in family} - {ADDED}):
+        yield from verdict(name, [one for one in family if one.arm.name == name])
+
+
 def _controls(analysis: Analysis) -> Iterator[str]:
-    names = {
-        AUGMENT: "real images with classic augmentation",
-        MATCHED: "real images trained for as many steps",
-        MORE: "as many more real images",
-    }
-    for control, name in names.items():
-        found = analysis.family(control)
+    for control, name in _CONTROLS.items():
+        if control == REAL:
+            continue
+        found = [one for one in analysis.family(control) if not one.primary and one.arm.strategy.curated]
         for strategy in sorted({one.arm.strategy for one in found}):
             chosen = [one for one in found if one.arm.strategy == strategy]
-            yield from _verdict(f"Adding images of {strategy} to real ones", chosen, name)
+            yield from verdict(f"Adding images of {strategy} to real ones", chosen, name)
 
 
 def _curated(analysis: Analysis) -> Iterator[str]:
     """The sentences on leaving out rejected images, for every arm that has synthetic ones."""
     for arm in SYNTHETIC:
-        found = analysis.family(arm, kind="curation")
+        found = [one for one in analysis.family(arm, kind="curation") if not one.primary]
         for strategy in sorted({one.arm.strategy for one in found}):
             chosen = [one for one in found if one.arm.strategy == strategy]
-            yield from _verdict(f"{arm}: images of {strategy} that curation kept", chosen, "all that were planned")
+            yield from verdict(f"{arm}: images of {strategy} that curation kept", chosen, "all that were planned")
 
 
 def _strategies(analysis: Analysis) -> Iterator[str]:
     """The sentences on one strategy beside another, for every arm that has synthetic images."""
     for arm in SYNTHETIC:
-        found = analysis.family(arm, kind="strategies")
+        found = [one for one in analysis.family(arm, kind="strategies") if not one.primary]
         for strategy, other in sorted({(one.arm.strategy, one.against.strategy) for one in found}):
             chosen = [one for one in found if one.arm.strategy == strategy]
-            yield from _verdict(f"{arm}: images of {strategy}", chosen, f"as many of {other}")
+            yield from verdict(f"{arm}: images of {strategy}", chosen, f"as many of {other}")
 
 
 def _worth(analysis: Analysis) -> Iterator[str]:
@@ -172,28 +201,53 @@ def _worth(analysis: Analysis) -> Iterator[str]:
             continue
         if math.isfinite(known.rate) and math.isfinite(known.low) and math.isfinite(known.high):
             yield (
-                f"In {formatting.arm_name(arm)} a synthetic image was worth {known.rate:.2f} real images (95 % "
-                f"interval {known.low:.2f} to {known.high:.2f}){_same(known.low, known.high)}."
+                f"Estimated, not tested: in {formatting.arm_name(arm)} a synthetic image was worth {known.rate:.2f} "
+                f"real images (95 % interval {known.low:.2f} to {known.high:.2f})."
             )
         else:
             yield f"In {formatting.arm_name(arm)} the study can't tell what a synthetic image is worth in real ones."
 
 
-def _same(low: float, high: float) -> str:
-    if low <= 0 <= high:
-        return ": not shown to be worth anything" + ("" if high < 1 else ", nor to be worth less than a real one")
-    return ": not shown to be worth less or more than a real one" if low <= 1 <= high else ""
+def _saturates(analysis: Analysis) -> Iterator[str]:
+    """The sentences on whether the greatest ratio adds anything to the one before it."""
+    found = [one for one in analysis.family(ADDED, kind="doses") if one.arm.strategy.curated]
+    for strategy in sorted({one.arm.strategy for one in found}):
+        chosen = [one for one in found if one.arm.strategy == strategy]
+        yield from verdict(f"The greatest ratio of images of {strategy}", chosen, "the ratio before it")
 
 
 def _tones(analysis: Analysis) -> Iterator[str]:
     if not analysis.tone_groups:
         yield "The dataset has no skin tones, so whether a gain is the same for all of them can't be told."
         return
-    gaps = analysis.family(REAL, PRIMARY, GAP)
-    if not gaps:
+    named = analysis.primary_family
+    gaps = [one for one in analysis.comparisons if (one.metric, one.subset) == (PRIMARY, GAP)]
+    gaps = [one for one in gaps if one.arm.name in named.arms and has_control(one, named.against)]
+    gaps = [one for one in gaps if one.arm.strategy.curated]
+    if (PRIMARY, GAP) not in analysis.scores:
         yield "Light or dark skin has no test image, so the gap between them can't be told."
         return
-    yield from _verdict("The gap between light and dark skin", gaps, "that of real images alone", ("wider", "narrower"))
-    groups = [one for one in analysis.comparisons if one.against.name == REAL and one.subset in analysis.tone_groups]
+    for one in gaps:
+        if one.arm in analysis.plotted:
+            yield _of_groups(analysis, one)
+    yield from verdict(
+        "For whom, which the change of the gap between light and dark skin alone can tell: the gap",
+        gaps,
+        f"that of {_control(named)}",
+        ("wider", "narrower"),
+    )
+
+
+def _of_groups(analysis: Analysis, gap: Comparison) -> str:
+    """What a comparison is on each group of skin tones, together, and the smallest change of the gap it could find."""
+    parts = []
     for name in analysis.tone_groups:
-        yield from _verdict(f"On {name} skin, all arms", [one for one in groups if one.subset == name])
+        same = (
+            one for one in analysis.comparisons if (one.arm, one.against, one.subset) == (gap.arm, gap.against, name)
+        )
+        parts += [f"{formatting.points(one.difference)} on {name}" for one in same if one.metric == PRIMARY]
+    return (
+        f"By skin, {formatting.arm_name(gap.arm)} against {gap.against.name}: {formatting.enumerated(parts)}; the gap "
+        f"changes by {formatting.points(gap.difference)} points, where {detectable([gap])} is the smallest change that "
+        "could have been found (80 % power, uncorrected)."
+    )

@@ -17,6 +17,7 @@ _ESTIMATED = (
     "metric", "subset", "mean", "mean_against", "difference", "low", "high", "standard_error", "degrees_of_freedom",
     "seeds", "p",
 )  # fmt: skip
+_TESTED = ("p_holm", "family", "primary", "hypothesis", "p_hypothesis", "p_report", "smallest_detectable")
 
 
 def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
@@ -34,7 +35,7 @@ def csv_contents(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, byt
         "by_label.csv": _csv(
             (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by_class(trials, scored, labels)
         ),
-        "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, "p_holm", "family"), map(_compared, analysis.comparisons)),
+        "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, *_TESTED), map(_compared, analysis.comparisons)),
     }
 
 
@@ -63,7 +64,9 @@ def _compared(one: Comparison) -> list[object]:
     named = [arm.name, arm.strategy, arm.n_real, arm.ratio, against.name, against.strategy, against.ratio]
     of_seeds = [known.standard_error, known.degrees_of_freedom, known.seeds]
     difference = [known.value, known.low, known.high, *of_seeds, known.p]
-    return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, one.p_holm, one.family]
+    tested = [one.p_holm, one.family, "yes" if one.primary else "no", one.hypothesis, one.p_hypothesis, one.p_report]
+    tested.append(one.smallest_detectable)
+    return [*named, one.metric, one.subset, one.mean, one.mean_against, *difference, *tested]
 
 
 def _head(trial: TrainedTrial) -> list[object]:

@@ -44,11 +44,11 @@ def number(value: float, form: str = ".1f") -> str:
 
 
 def saturation_ratio(known: Saturation | None) -> str:
-    """A saturation ratio with its interval."""
-    if known is None or math.isnan(known.ratio):
+    """A saturation ratio with its interval; a dash where there is no gain that could saturate."""
+    if known is None or not known.gains or math.isnan(known.ratio):
         return NONE
-    rising = "; still rising" if known.still_rising else ""
-    return f"{known.ratio:.1f} ({known.low:.1f} to {known.high:.1f}){rising}"
+    ratio, low, high = ("beyond" if math.isinf(end) else f"{end:.1f}" for end in (known.ratio, known.low, known.high))
+    return f"{ratio} ({low} to {high})"
 
 
 def exchange_rate(known: Exchange | None) -> str:

@@ -3,26 +3,28 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import total_ordering
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from synthgen.core.yaml_documents import Strict, near
 from synthgen.plan.manifest.learner import Learner
+from synthgen.plan.manifest.primary import ARMS, CONTROLS, SYNTHETIC, UNCURATED, Arm, Primary
+
+__all__ = [
+    "ARMS",
+    "SYNTHETIC",
+    "Arm",
+    "Evaluate",
+    "ModelSaw",
+    "Primary",
+    "Share",
+    "Strategy",
+    "against_faults",
+    "faults",
+]
 
 ModelSaw = Literal["none", "train", "unknown"]
-Arm = Literal[
-    "real",
-    "real+augment",
-    "real-duplicated",
-    "real-step-matched",
-    "real-more",
-    "real+synthetic",
-    "synthetic-only",
-    "substitute",
-]
-ARMS: tuple[Arm, ...] = get_args(Arm)
-SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
 _UNCURATED = "uncurated "
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
@@ -110,6 +112,8 @@ class Evaluate(Strict):
             ``curate`` rejects among them, as a strategy whose name has ``uncurated`` before it.
         against: For a strategy, another that it is compared with in pairs too, arm by arm: for images of a tuned
             model, those of the model that was tuned.
+        primary: The family of comparisons that claims are made from; ``real+synthetic`` against ``real`` in top-1,
+            where left out.
     """
 
     synthetic: _Text = "this"
@@ -128,6 +132,7 @@ class Evaluate(Strict):
     strategies: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = {}
     uncurated: bool = False
     against: dict[_Text, _Text] = {}
+    primary: Primary | None = None
 
     @field_validator("n_real", "ratios", "arms", "labels")
     @classmethod
@@ -176,6 +181,32 @@ class Evaluate(Strict):
             raise ValueError(f"against: compares synthetic images, and no arm has any; add {' or '.join(SYNTHETIC)}")
         return self
 
+    @model_validator(mode="after")
+    def _has_primary(self) -> Self:
+        primary = self.primary
+        if primary is None:
+            return self
+        named = [primary.against] if primary.against in CONTROLS else []
+        missing = [arm for arm in (*primary.arms, *named) if arm not in self.arms]
+        if missing:
+            raise ValueError(f"primary: `{missing[0]}` is not among `arms`; add it there, or name another")
+        if primary.against == UNCURATED and not self.uncurated:
+            raise ValueError("primary.against: uncurated images are not in the study; set `uncurated: true`")
+        others = self.against.values() if self.against else ()
+        if not named and primary.against != UNCURATED and primary.against not in others:
+            can_be = ", ".join([*CONTROLS, UNCURATED])
+            raise ValueError(
+                f"primary.against: `{primary.against}` is neither {can_be}, nor a strategy that `against` compares with"
+            )
+        if self.protocol == "equal-steps" and "real-step-matched" in (*primary.arms, primary.against):
+            raise ValueError("primary: in protocol equal-steps `real-step-matched` is `real` itself; name that")
+        shares = [0.5, 1.0] if "substitute" in primary.arms else []
+        for key, known in (("n_real", self.n_real), ("ratios", [*self.ratios, *shares])):
+            beyond = [one for one in getattr(primary, key) or [] if one not in known]
+            if beyond:
+                raise ValueError(f"primary.{key}: {beyond[0]:g} is not in the study's `{key}`; add it there")
+        return self
+
     @property
     def strategy_of(self) -> Mapping[str, str]:
         """The strategy of each entry that ``strategies`` names."""
@@ -205,6 +236,12 @@ def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str]
     known = {settings.strategy_of.get(entry, entry) for entry in entries}
     if settings.synthetic == "this":
         found += against_faults(settings, known)
+        named = settings.primary.strategies or [] if settings.primary else []
+        found += [
+            f"evaluate.primary.strategies: no strategy `{one}`; {near(one, sorted(known))}"
+            for one in named
+            if one not in known
+        ]
     return found
 
 

@@ -11,6 +11,7 @@ from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFile, PluginFolder
 from synthgen.core.yaml_documents import Strict
 from synthgen.errors import Fault, ManifestError
+from synthgen.plan.manifest.exclude import Exclude
 
 Split = Literal["train", "validation", "test"]
 
@@ -37,6 +38,11 @@ class StrategySettings(Strict):
     @property
     def reads_mask(self) -> bool:
         """Whether these settings need a mask that comes with the real image."""
+        return False
+
+    @property
+    def draws_mask(self) -> bool:
+        """Whether these settings need a mask that comes with another real image, drawn by the sample's seed."""
         return False
 
     @property
@@ -135,6 +141,7 @@ class SourceSettings(Strict):
         splits: Shares of the splits, where no column says them; a whole group is always in one.
         license: The licence of the images, where no column says it.
         dataset: What records call the dataset; the source's own name otherwise.
+        exclude: Images that are taken out, also of a run that has begun.
     """
 
     columns: Columns = Columns()
@@ -144,6 +151,7 @@ class SourceSettings(Strict):
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
     license: str = ""
     dataset: str = ""
+    exclude: Annotated[Exclude | None, Field(exclude=True)] = None  # no part of what names an index
 
     @property
     def has_masks(self) -> bool:

@@ -137,14 +137,14 @@ def understand(
         label=label,
         tones=_several(named.skin_tone) or tuple(name for name in _conventional_tones(scale) if name in columns)[:1],
         groups=_several(named.group),
-        where={name: _meant(among) for name, among in settings.where.items()},
+        where={name: meant(among) for name, among in settings.where.items()},
         labels=known,
         scale=scale,
         wanted=frozenset(tones),
     )
 
 
-def _meant(among: Sequence[str]) -> frozenset[str]:
+def meant(among: Sequence[str]) -> frozenset[str]:
     """The values that `where` keeps, in lower case: `[yes]` is true to YAML, and means `yes`, `on` and `true` alike."""
     values = frozenset(value.casefold() for value in among)
     return values.union(*(words for words in _TRUTH if words[0] in values))

@@ -21,7 +21,7 @@ def sources(drafts: Sequence[Draft], seed: int, fractions: Mapping[Split, float]
     found = []
     for draft, name in zip(drafts, _ids(drafts), strict=True):
         # never the id, whose number depends on what other rows there are
-        group = draft.group or _slug(draft.name if draft.named else draft.row.origin)
+        group = draft.group or slug(draft.name if draft.named else draft.row.origin)
         found.append(
             Source(
                 id=name,
@@ -46,7 +46,7 @@ def _ids(drafts: Sequence[Draft]) -> list[str]:
     """
     rivals = defaultdict[str, list[int]](list)
     for number, draft in enumerate(drafts):
-        rivals[_slug(draft.name)].append(number)
+        rivals[slug(draft.name)].append(number)
     ids = [""] * len(drafts)
     for name, numbers in rivals.items():
         if len(numbers) > 1:
@@ -66,7 +66,7 @@ def _order(draft: Draft) -> tuple[str, str, list[tuple[str, str]], str]:
     return draft.name, draft.row.stem, values, draft.row.location
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     """A name in ``[a-z0-9-]``; one that loses all its letters, or is long, is told apart by a hash."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")

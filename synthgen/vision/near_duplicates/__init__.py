@@ -16,10 +16,27 @@ two images of one disease may be alike to them because they show the same thing.
 (True, 0)
 """
 
+from synthgen.vision.near_duplicates.calibration import CHANCE, ENOUGH, Calibration
+from synthgen.vision.near_duplicates.matching import FOUND, METHOD, Matcher, Matches
 from synthgen.vision.near_duplicates.search import Nearest, References, method, nearest
 from synthgen.vision.near_duplicates.signature import signatures
 from synthgen.vision.near_duplicates.spectrum import VERSION
 
 THRESHOLD: float = 0.86  # between what unrelated phantoms of one condition and type reach and what copies keep
 
-__all__ = ["THRESHOLD", "VERSION", "Nearest", "References", "method", "nearest", "signatures"]
+__all__ = [
+    "CHANCE",
+    "ENOUGH",
+    "FOUND",
+    "METHOD",
+    "THRESHOLD",
+    "VERSION",
+    "Calibration",
+    "Matcher",
+    "Matches",
+    "Nearest",
+    "References",
+    "method",
+    "nearest",
+    "signatures",
+]

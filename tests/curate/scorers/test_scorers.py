@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from synthgen.curate.scorers import Batch, Context, module, skin_tone
 from synthgen.errors import UnavailableError
 from synthgen.phantom.render import Phantoms, render
-from synthgen.vision.near_duplicates import THRESHOLD
+from synthgen.vision.near_duplicates import CHANCE, THRESHOLD
 
 Scores = Callable[..., dict[str, Any]]
 Batches = Callable[..., Batch]
@@ -47,6 +47,20 @@ def test_the_own_source_is_told_apart(batch_of: Batches, context_of: Contexts, s
     assert found["source_similarity"][0] == pytest.approx(1, abs=1e-4)
     assert found["train_similarity"][0] < THRESHOLD
     assert found["train_similarity"][2] == pytest.approx(1, abs=1e-4)
+
+
+def test_copies_are_less_likely_than_chance(batch_of: Batches, context_of: Contexts, scores: Scores) -> None:
+    """Turned copies name their original; what was drawn apart is as likely as not; the own source does not count."""
+    real = phantoms(18, 1)
+    context, turned = context_of(real), replace(phantoms(18, 2), images=np.rot90(real.images, axes=(1, 2)).copy())
+    found = scores("copy", batch_of(turned), context)
+    assert (np.asarray(found["chance"]) <= CHANCE).all()
+    assert found["id"] == [f"real-{n}" for n in range(18)]
+    assert found["train_chance"][4] > CHANCE >= found["test_chance"][4]
+    assert (np.asarray(scores("copy", batch_of(phantoms(18, 3)), context)["chance"]) > CHANCE).sum() >= 17
+    own = scores("copy", batch_of(real, source_id="real-0"), context)
+    assert (own["train_chance"][0] > CHANCE, own["train_chance"][2] > CHANCE) == (True, False)
+    assert scores("copy", batch_of(real), context_of())["id"] == [""] * 18
 
 
 def test_twins_within_a_run_are_found(batch_of: Batches, context_of: Contexts, scores: Scores) -> None:

@@ -34,8 +34,38 @@ def test_no_gain_has_no_saturation() -> None:
 
 
 def test_a_growing_gain_is_still_rising() -> None:
-    """The greatest gain at the greatest ratio says that there may be more beyond."""
-    assert dose_response.saturation(np.array([1.0, 10.0]), np.tile([0.01, 0.05], (3, 1))).still_rising
+    """A last step that every draw has says that there may be more beyond, and so does a curve without a bend."""
+    found = dose_response.saturation(np.array([1.0, 2.0, 3.0]), np.tile([0.01, 0.02, 0.03], (3, 1)))
+    assert found.still_rising
+    assert found.ratio == np.inf
+
+
+def drawn_curves(truth: list[float], studies: int) -> list[np.ndarray]:
+    """The gains of simulated curves at four ratios, each with 200 draws, ``real`` as uncertain as each of them."""
+    rng = np.random.default_rng(0)
+
+    def noise(rows: int) -> np.ndarray:
+        return np.asarray(rng.normal(0, 0.012, (rows, 4)) - rng.normal(0, 0.012, (rows, 1)))
+
+    observed = [truth + noise(1) for _ in range(studies)]
+    return [np.vstack([one, one + noise(200)]) for one in observed]
+
+
+RATIOS = np.array([1.0, 10.0, 25.0, 75.0])
+
+
+def test_a_curve_that_is_flat_is_rarely_said_to_rise() -> None:
+    """Flat from 10 on: 5 % at most, and their error, have a last step above 0, and the ratio's interval holds."""
+    found = [dose_response.saturation(RATIOS, one) for one in drawn_curves([0.02, 0.05, 0.05, 0.05], 100)]
+    assert np.mean([one.still_rising for one in found]) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean([one.low <= 6.2 <= one.high for one in found if one.gains]) >= 0.9
+
+
+def test_without_a_gain_half_of_the_draws_gain() -> None:
+    """So the share of draws with a gain has a null to be held against, and a curve without a gain has no ratio."""
+    found = [dose_response.saturation(RATIOS, one) for one in drawn_curves([0.0] * 4, 100)]
+    assert np.mean([one.with_gain for one in found]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([one.gains for one in found]) <= 0.025 + 2 * np.sqrt(0.025 * 0.975 / 100)
 
 
 @pytest.mark.parametrize("worth", [0.0, 0.1, 1.0, -0.25])

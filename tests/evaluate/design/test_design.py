@@ -292,6 +292,21 @@ def test_near_copies_are_left_out_and_counted() -> None:
     assert images[9].key not in found.synthetic
 
 
+def test_real_images_that_look_like_a_test_image_leave_every_arm() -> None:
+    """They train nothing, nor does what is made from them, and a fault says why a label has too few."""
+    index = real()
+    made = [*text(), *children(index)]
+    gone = {"acne-03", "nevus-20"}
+    found = design(study(source_pool="all"), Index(tuple(index)), made, seed=7, labels=LABELS, look_alikes=gone)
+    assert not found.real & gone
+    assert not {key for key in found.synthetic if any(f"inpaint-{one}-" in key for one in gone)}
+    assert found.excluded == {SIBLING: 8}
+    few = design(study(), Index(tuple(index)), text(), seed=7, labels=LABELS, look_alikes=gone)
+    assert {one.arm for one in few.trials} == {one.arm for one in designed().trials}
+    with pytest.raises(InputError, match=r"7 training images \(1 more look like a validation or test image\), fewer"):
+        design(study(), Index(tuple(real(8))), text(), seed=7, labels=LABELS, look_alikes={"acne-03"})
+
+
 def test_an_unknown_pool_is_taken_for_all() -> None:
     """What a generator saw is not known: its images enter, and the report says so in bold."""
     found = designed(text(pool=None))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthgen.evaluate.analysis.comparisons import ADDED, AUGMENT, MORE, REAL, Analysis, Comparison
+from synthgen.evaluate.analysis.comparisons import ADDED, ALL, AUGMENT, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report.plots import style
 from synthgen.evaluate.report.plots.style import Plot
@@ -42,7 +42,7 @@ def dose_response(analysis: Analysis) -> Plot | None:
 
 def gain(analysis: Analysis) -> Plot | None:
     """The plot of the gain in top-1 over ``real`` by the number of real images, a panel for each ratio."""
-    chosen = [one for one in analysis.primary if one.arm.name in (ADDED, AUGMENT, MORE)]
+    chosen = [one for one in analysis.comparisons if _is_gain(one)]
     ratios = sorted({one.arm.ratio for one in chosen if one.arm.name != AUGMENT})
     if not ratios:
         return None
@@ -62,13 +62,18 @@ def gain(analysis: Analysis) -> Plot | None:
     panels[0].set_ylabel("gain over real, points of top-1")
     panels[0].set_ylim(*axis_limits(chosen))
     caption = (
-        "Gain over real images alone. Bars are 95 % intervals of one comparison; a filled marker is significant after "
-        "Holm's correction, a hollow one is not."
+        "Gain over real images alone. Bars are 95 % intervals of one comparison; a filled marker is claimed by the "
+        "report, a hollow one is not."
     )
     low, high = panels[0].get_ylim()
     if any(100 * one.difference.low < low or 100 * one.difference.high > high for one in chosen):
         caption += " Bars of two seeds are long, and may end beyond the picture."
     return style.finish(figure, panels, "gain", caption)
+
+
+def _is_gain(one: Comparison) -> bool:
+    known = (one.kind, one.against.name, one.metric, one.subset) == ("arms", REAL, PRIMARY, ALL)
+    return known and one.arm.name in (ADDED, AUGMENT, MORE)
 
 
 def axis_limits(found: Sequence[Comparison]) -> tuple[float, float]:

@@ -1,0 +1,118 @@
+"""Finds the images of an index that ``real.exclude`` takes out; none is opened."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from synthgen.core.yaml_documents import near
+from synthgen.errors import Fault, InputError
+from synthgen.plan.manifest.exclude import Exclude
+from synthgen.plan.manifest.settings import SourceSettings
+from synthgen.plan.real_index import Index, Source
+from synthgen.real.indexing.rows import meant
+from synthgen.real.indexing.splits import slug
+from synthgen.real.sources import SourceRow, known, text
+from synthgen.real.sources._promised import open_source
+
+_WHERE = "real.exclude"
+_log = logging.getLogger(__name__)
+
+
+def named(index: Index, exclude: Exclude) -> dict[str, str]:
+    """The images that ids and groups name: why each is taken out, by id. What names none is said in the log."""
+    by_name, by_group = _by_name(index), _by_group(index)
+    found = _said("ids", exclude.ids, by_name) | _said("groups", exclude.groups, by_group)
+    return dict(sorted(found.items()))
+
+
+def listed(index: Index, exclude: Exclude, base: Path) -> dict[str, str]:
+    """The images that the file of ids and groups names, as of :func:`named`.
+
+    Raises:
+        InputError: It can't be read.
+    """
+    if exclude.file is None:
+        return {}
+    path = base / Path(exclude.file).expanduser()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a text in UTF-8"
+        raise InputError(Fault.at(f"{_WHERE}.file", f"{path}: can't be read: {reason}", "unreadable")) from None
+    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    images, groups = _by_name(index), _by_group(index)
+    by_name = {name: [*images.get(name, ()), *groups.get(name, ())] for name in {*images, *groups}}
+    return dict(sorted(_said("file", names, by_name).items()))
+
+
+def ruled(index: Index, exclude: Exclude, source: str, settings: SourceSettings, base: Path) -> dict[str, str]:
+    """The images of rows that the rules on metadata columns name, as of :func:`named`; reads the metadata.
+
+    Where an index says no place of a row's image, all images of that row's name are taken out.
+
+    Raises:
+        InputError: The metadata can't be read, or lack a column.
+    """
+    if not exclude.where:
+        return {}
+    reader = open_source(source, settings, base, None)
+    faults = [
+        Fault.at(f"{_WHERE}.where.{name}", f"no column `{name}`; {near(name, reader.columns)}", "not_found")
+        for name in exclude.where
+        if name not in reader.columns
+    ]
+    if faults:
+        raise InputError(*faults)
+    rules = {column: meant(values) for column, values in exclude.where.items()}
+    by_place = {one.location: one for one in index.sources}
+    by_name = defaultdict[str, list[Source]](list)
+    for one in index.sources:
+        by_name[one.id].append(one)
+        head, hyphen, number = one.id.rpartition("-")
+        if hyphen and number.isdigit():
+            by_name[head].append(one)
+    found = dict[str, str]()
+    for row in reader.rows():
+        why = next((f"{column}: {text(row.values.get(column))}" for column in rules if _has(row, column, rules)), "")
+        if why:
+            there = by_place.get(row.location)
+            name = slug((known(row.values.get(settings.columns.id)) if settings.columns.id else "") or row.stem)
+            found |= dict.fromkeys([one.id for one in ([there] if there else by_name[name])], f"where {why}")
+    return dict(sorted(found.items()))
+
+
+def _has(row: SourceRow, column: str, rules: Mapping[str, Iterable[str]]) -> bool:
+    value = row.values.get(column)
+    return text(value).casefold() in rules[column] or str(value).strip().casefold() in rules[column]
+
+
+def _said(key: str, names: Iterable[str], by_name: Mapping[str, Iterable[Source]]) -> dict[str, str]:
+    """The images of some names; a line in the log for names that no image has."""
+    found, strange = dict[str, str](), list[str]()
+    for name in names:
+        images = [*by_name.get(name, ()), *by_name.get(slug(name), ())]
+        if not images:
+            strange.append(name)
+        found |= dict.fromkeys([one.id for one in images], f"{key} {name}")
+    if strange:
+        shown = ", ".join(f"`{name}`" for name in strange[:3]) + (" ..." if len(strange) > 3 else "")
+        _log.warning("%s.%s: %d of its names are of no real image here: %s", _WHERE, key, len(strange), shown)
+    return found
+
+
+def _by_name(index: Index) -> dict[str, list[Source]]:
+    """Images by id, and by the file that they lie in, with and without its ending."""
+    found = defaultdict[str, list[Source]](list)
+    for one in index.sources:
+        file = PurePosixPath(one.location)
+        for name in dict.fromkeys((one.id, one.location, file.name, file.stem)):
+            found[name].append(one)
+    return dict(found)
+
+
+def _by_group(index: Index) -> dict[str, list[Source]]:
+    found = defaultdict[str, list[Source]](list)
+    for one in index.sources:
+        found[one.group].append(one)
+    return dict(found)
