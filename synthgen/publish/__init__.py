@@ -109,7 +109,8 @@ def _identifying(root: Path) -> list[Sighting]:
 
 
 def _repo(root: Path, options: PublishOptions) -> str:
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
 
     repo = options.repo or repo_of(root)
     if not repo:
