@@ -33,7 +33,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     from synthgen.plan import estimate
 
     if out:
-        study.open_run(out)  # nothing is written to a folder that is none
+        out = study.open_run(out).root  # nothing is written to a folder that is none
     planned = study.plan(manifest, out)
     models = model_check.check(planned)
     forecast = estimate.forecast(planned)
@@ -48,6 +48,8 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
             click.echo(line)
         for one in found:
             click.echo(_against(one))
+        if out:
+            _options.withdrawn(out, will=any(one.aside for one in found))
 
 
 def _against(one: "Difference") -> str:

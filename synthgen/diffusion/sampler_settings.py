@@ -104,6 +104,8 @@ class SamplerSettings(StrategySettings):
             if family == "other" and 0 < len(self.guided_steps) < self.num_inference_steps:
                 key = "guidance_start" if self.guidance_start else "guidance_stop"
                 raise ManifestError(f"{key}: a {facts.class_name} guides in every step; leave it out")
+        with fault_of("num_inference_steps"):
+            pipelines.check_steps(self.scheduler, self.num_inference_steps, facts.folder, facts.name)
         if facts.distilled and 0 < len(self.guided_steps) < self.num_inference_steps:
             key = "guidance_start" if self.guidance_start else "guidance_stop"
             raise ManifestError(f"{key}: {facts.name} {pipelines.DISTILLED}")

@@ -19,7 +19,7 @@ from synthgen.diffusion.pipelines.loading import (
 from synthgen.diffusion.pipelines.measured_memory import MeasuredMemory, measure
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
-from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler
+from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler, check_steps
 from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import choose_variant, stored_dtype
 
@@ -36,6 +36,7 @@ __all__ = [
     "check_channels",
     "check_lengths",
     "check_scheduler",
+    "check_steps",
     "choose_variant",
     "denoiser",
     "encode",

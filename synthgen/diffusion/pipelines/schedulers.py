@@ -1,5 +1,9 @@
 """diffusers' schedulers, by the names that a manifest gives them."""
 
+import json
+from collections.abc import Mapping
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from synthgen.diffusion.pipelines.families import family_of, matches_flow
@@ -36,9 +40,28 @@ def fresh(name: str, own: Any, timestep_spacing: str | None = None) -> Any:
 
     spacing = {"timestep_spacing": timestep_spacing} if timestep_spacing else {}
     if name == "default":
-        return type(own).from_config(own.config, **spacing)
+        return _counting_steps(type(own).from_config(own.config, **spacing))
     class_name, options = SCHEDULERS[name]
-    return getattr(diffusers, class_name).from_config(own.config, **options, **spacing)
+    return _counting_steps(getattr(diffusers, class_name).from_config(own.config, **options, **spacing))
+
+
+def _counting_steps(scheduler: Any) -> Any:
+    """A scheduler that counts its steps from the first, instead of looking for where it is by the timestep.
+
+    Karras' sigmas give several steps the same timestep, and diffusers then begins at the second of them and runs out of
+    sigmas at the end. Pipelines that begin later, as img2img does, say so after the timesteps are set.
+    """
+    if not hasattr(scheduler, "set_begin_index"):
+        return scheduler
+    set_timesteps = scheduler.set_timesteps
+
+    @wraps(set_timesteps)  # pipelines look at its signature
+    def from_the_first(*args: Any, **kwargs: Any) -> None:
+        set_timesteps(*args, **kwargs)
+        scheduler.set_begin_index(0)
+
+    scheduler.set_timesteps = from_the_first
+    return scheduler
 
 
 def check_scheduler(scheduler: str, class_name: str, model: str, *, flow: bool = False) -> None:
@@ -49,3 +72,42 @@ def check_scheduler(scheduler: str, class_name: str, model: str, *, flow: bool =
     """
     if (flow or matches_flow(family_of(class_name))) and scheduler != "default":
         raise UnavailableError(f"`{scheduler}` is no scheduler for {model}, which matches a flow; use `default`")
+
+
+def check_steps(scheduler: str, steps: int, folder: Path | None, model: str) -> None:
+    """Refuse more steps than a scheduler can do.
+
+    Latent consistency and TCD take their steps from those that they were distilled on,
+    ``original_inference_steps``, and they and DDIM do no more than ``num_train_timesteps``.
+
+    Args:
+        scheduler: One of ``SCHEDULERS``, or ``default`` for the model's own.
+        steps: num_inference_steps.
+        folder: Where the model lies; ``None`` where it is not here, and diffusers' own numbers are taken for its.
+        model: What the line calls it.
+
+    Raises:
+        UnavailableError: There are too many.
+    """
+    config = _config(folder)
+    class_name = SCHEDULERS[scheduler][0] if scheduler in SCHEDULERS else str(config.get("_class_name", ""))
+    counts = [config.get(key, usual) for key, usual in _LIMITS.items() if class_name in _LIMITED[key]]
+    most = min((count for count in counts if isinstance(count, int)), default=steps)
+    if steps > most:
+        raise UnavailableError(f"`{scheduler}` does at most {most} steps with {model}, found {steps}")
+
+
+_LIMITS = {"original_inference_steps": 50, "num_train_timesteps": 1000}  # diffusers' defaults
+_LIMITED = {
+    "original_inference_steps": ("LCMScheduler", "TCDScheduler"),
+    "num_train_timesteps": ("DDIMScheduler", "LCMScheduler", "TCDScheduler"),
+}
+
+
+def _config(folder: Path | None) -> Mapping[str, Any]:
+    """What a model says of its scheduler; nothing where it is not here, or can't be read, which loading it says."""
+    try:
+        found = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -104,6 +104,7 @@ class Entry(Strict):
     weights: Weights | None = None
     per_source: Annotated[int, Field(ge=1, le=1000)] | None = None
     source_pool: SourcePool | None = None
+    source_label: str | None = None
     parent: Annotated[str | None, Field(alias="from")] = None
     target_label: str | None = None
     adapter: str | None = None

@@ -41,6 +41,11 @@ class StrategySettings(Strict):
         return False
 
     @property
+    def draws_mask(self) -> bool:
+        """Whether these settings need a mask that comes with another real image, drawn by the sample's seed."""
+        return False
+
+    @property
     def passes(self) -> int:
         """How often a model is asked for one image, which the time that it takes is in proportion to."""
         return 1
