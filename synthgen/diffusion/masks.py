@@ -1,7 +1,7 @@
 """Inpainting masks: which part of an image is made anew, a pure function of settings, size and the sample's seed."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ class Mask(Strict):
         shape: ``centre``, a rectangle of the image's own proportions in its middle; ``ellipse``, the same as an
             ellipse; ``random``, a rectangle or ellipse whose place and proportions the sample's seed draws;
             ``complement``, everything but ``centre``; ``source``, the mask that comes with the real image.
+        from_: ``pool``, in place of a shape: the mask of another real image that has the label which is painted, drawn
+            by the sample's seed; written ``from``.
         fraction: The share of the image's area that shape has; for ``complement`` the share that is left out.
         border: Pixels at the image's edge that are never painted; for ``complement`` only.
         feather: Deviation, in pixels, of the Gaussian that blends the painted part in; 0 keeps every pixel outside the
@@ -28,16 +30,24 @@ class Mask(Strict):
 
     shape: Literal["centre", "ellipse", "random", "complement", "source"] = "centre"
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    from_: Annotated[Literal["pool"] | None, Field(alias="from", exclude_if=lambda origin: origin is None)] = None
     border: Annotated[int, Field(ge=0, le=4096)] = 0
     feather: Annotated[float, Field(ge=0, le=256)] = 0.0
 
     @model_validator(mode="after")
     def _fits_its_shape(self) -> Self:
+        if self.from_ and (beside := self.model_fields_set & {"shape", "fraction", "border"}):
+            raise ValueError(f"`{min(beside)}` is not for `from: {self.from_}`, whose mask comes with a real image")
         if self.shape == "source" and self.fraction is not None:
             raise ValueError("`fraction` is not for `source`, whose mask comes with the real image")
         if self.border and self.shape != "complement":
             raise ValueError(f"`border` is for `complement`, not for `{self.shape}`")
         return self
+
+    def said(self) -> dict[str, Any]:
+        """What says where it lies, as plain values."""
+        unsaid = {"shape", "border"} if self.from_ else set()
+        return self.model_dump(exclude_none=True, by_alias=True, exclude=unsaid)
 
     @property
     def share(self) -> float:

@@ -17,6 +17,7 @@ from synthgen.plan import adapters, real_account
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
+from synthgen.plan.mask_pool import MaskPool
 from synthgen.plan.ordering import (
     ByCell,
     ByParent,
@@ -81,7 +82,8 @@ class Plan:
             parts: list[Ordering] = [GroupedByLabel(part) if by_label else part for part in self._parts(entry)]
             places = extended(parts[0], parts[1:])
             layout = (layouts or {}).get(entry.name)
-            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans, layout)
+            masks = self._masks(entry, places) if entry.settings.draws_mask else None
+            self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans, layout, masks=masks)
         _check_keys(self.entries)
         if index and index.excluded:
             _check_seen(self.entries, index.excluded)
@@ -97,16 +99,34 @@ class Plan:
     def _places(self, entry: GenerateEntry) -> ExtendableOrdering:
         document = self.manifest.document
         if entry.per_source is not None:
-            sources = self._sources(entry.source_pool)
+            pool, label = self._sources(entry.source_pool), entry.source_label
+            sources = [one for one in pool if label in (None, one.label)]
             if not sources:
+                of = f" of `{label}`" if label and pool else ""
                 raise InputError(
-                    f"entry `{entry.name}`: `real:` gives no usable image in the training split{_why_not(self.index)}"
+                    f"entry `{entry.name}`: `real:` gives no usable image{of} in the training split"
+                    f"{_why_not(self.index)}"
                 )
             return BySource(sources, entry.per_source, entry.target_label, document.seed)
         labels, tones = document.labels, document.skin_tones.values
         if entry.total is None:
             return ByCell(dict.fromkeys(itertools.product(labels, tones), entry.per_cell or 0))
         return ByCell(weigh(labels, tones, entry.total, entry.weights))
+
+    def _masks(self, entry: GenerateEntry, places: Ordering) -> MaskPool:
+        """The real images whose masks an entry's samples are painted in: of those that it may start from."""
+        root = entry
+        while root.parent is not None:
+            root = next(one for one in self.manifest.entries if one.name == root.parent)
+        sources = self._sources(root.source_pool)
+        found, starts = MaskPool(sources), sources if root.per_source is not None else ()
+        for label in sorted({label for (label, _), count in places.cells.items() if count}):
+            if found.lacks(label, starts):
+                raise InputError(
+                    f"entry `{entry.name}`: settings.mask.from: `real:` gives no mask of another image of `{label}` in "
+                    f"the training split{_why_not(self.index)}"
+                )
+        return found
 
     def _sources(self, pool: SourcePool | None) -> Sequence[Source]:
         """The real training images, or those of them that some draws of a study have."""

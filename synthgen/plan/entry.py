@@ -14,7 +14,9 @@ from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.layout import Layout, lay_out
 from synthgen.plan.manifest import GenerateEntry, Manifest
 from synthgen.plan.manifest.prompts import PromptSet
+from synthgen.plan.mask_pool import MaskPool
 from synthgen.plan.ordering import Ordering, Slot
+from synthgen.plan.real_index import Source
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.plan.seeding import seed_of
 
@@ -42,6 +44,7 @@ class EntryPlan:
         places: In which order its samples come.
         adapter_plans: The adapters that the manifest trains, by name.
         layout: Where its samples lie in a run that has changed; what is of another plan does not count.
+        masks: The real images whose masks its samples are painted in; ``None`` where each has its own, or a drawn one.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class EntryPlan:
         places: Ordering,
         adapter_plans: Mapping[str, AdapterPlan] = _NONE,
         layout: Layout | None = None,
+        *,
+        masks: MaskPool | None = None,
     ) -> None:
-        self._manifest = manifest
+        self._manifest, self._masks = manifest, masks
         self._prompts: PromptSet = manifest.prompts
         self._scale: skin_tones.Scale = manifest.document.skin_tones.scale
         self._labels = list(manifest.document.labels)
@@ -196,6 +201,7 @@ class EntryPlan:
             "output": document.output.model_dump(mode="json"),
             **self.places.content(),
             **{key: part.content for key, part in self.recipe.parts.items()},
+            **({"masks": self._masks.content(cell.label for cell in self.cells)} if self._masks else {}),
         }
         return sha256(content)
 
@@ -203,6 +209,11 @@ class EntryPlan:
         """What is loaded on top of the model for each label; empty where nothing is."""
         found = {label: [one.name, one.digest] for label, one in self.adapters.items() if one}
         return found or ""
+
+    def _mask_source(self, key: str, place: Slot) -> Source | None:
+        """The real image whose mask a sample is painted in, the same at every attempt."""
+        seed = seed_of(self._manifest.document.seed, key, 0)
+        return self._masks.draw(place.label, seed, place.source) if self._masks else None
 
     def _make(self, index: int, place: Slot, attempt: int) -> Sample:
         key = f"{self.name}-{place.name}"
@@ -228,6 +239,7 @@ class EntryPlan:
             attempt=attempt,
             source=place.source,
             parent=place.parent,
+            mask_source=self._mask_source(key, place),
         )
 
 

@@ -133,6 +133,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> l
         recipe.adapter.digest if recipe.adapter else "",
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
+        *([sample.mask_source.facts] if sample.mask_source else []),
         (output.image_format, output.quality),
     ]
 
@@ -162,6 +163,7 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
         "adapter": entry.adapter.name if entry.adapter else None,
         "parent": entry.parent,
         "target_label": entry.target_label,
+        "source_label": entry.source_label,
         "weights": entry.weights.model_dump(mode="json"),
         "settings": entry.settings.model_dump(mode="json"),
     }

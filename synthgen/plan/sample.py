@@ -60,7 +60,8 @@ class Sample:
     """One image to make: a pure function of the manifest, the index of real images and the attempt's number.
 
     ``source`` is the real image that it starts from in the end, ``parent`` the key of the generated image that it
-    starts from; ``None`` and empty where it starts from none.
+    starts from; ``None`` and empty where it starts from none. ``mask_source`` is the real image whose mask it is
+    painted in, where that is another one.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Sample:
     attempt: int
     source: Source | None = None
     parent: str = ""
+    mask_source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

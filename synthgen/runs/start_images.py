@@ -88,8 +88,12 @@ class StartImages:
             pixels = untrusted.open_photograph(self._read_photograph(sample.source))
         else:
             raise LookupError(f"{sample.key} starts from no image")
+        fitted = untrusted.fit(pixels, *_size(entry))
+        if sample.mask_source:
+            mask = untrusted.open_mask(self._read_mask(sample.mask_source))
+            return StartImage(fitted, untrusted.fit_mask(mask, *_size(entry)))
         masked = sample.source if sample.recipe.settings.reads_mask else None
-        return StartImage(untrusted.fit(pixels, *_size(entry)), self._mask(entry, masked) if masked else None)
+        return StartImage(fitted, self._mask(entry, masked) if masked else None)
 
     def _mask(self, entry: EntryPlan, source: Source) -> untrusted.Mask | None:
         """A real image's mask, brought to an entry's size by the way that its image went there."""
@@ -187,7 +191,8 @@ class StartImage:
 
     Attributes:
         pixels: uint8 RGB, shape (height, width, 3).
-        mask: True where its own mask is set, shape (height, width); ``None`` where it has none.
+        mask: True where its own mask is set, or another image's that it is painted in, shape (height, width); ``None``
+            where it has none.
     """
 
     pixels: Pixels

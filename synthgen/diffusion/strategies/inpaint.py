@@ -27,11 +27,16 @@ class Settings(FromImageSettings):
     @property
     def reads_mask(self) -> bool:
         """Whether the mask is the one that comes with the real image."""
-        return self.mask.shape == "source"
+        return self.mask.shape == "source" and not self.draws_mask
+
+    @property
+    def draws_mask(self) -> bool:
+        """Whether it is one that comes with another real image."""
+        return self.mask.from_ is not None
 
     def record_fields(self) -> dict[str, Any]:
         """The mask as well, as JSON."""
-        mask = json.dumps(self.mask.model_dump(exclude_none=True), sort_keys=True)
+        mask = json.dumps(self.mask.said(), sort_keys=True)
         return super().record_fields() | {"mask": mask}
 
 
@@ -54,11 +59,11 @@ def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage 
 
 
 def _mask(sample: Sample, start: StartImage) -> Bools:
-    """The mask of a sample, of its start image's size; empty where it comes with a real image that has none."""
+    """The mask of a sample, of its start image's size; empty where it comes with a real image and holds nothing."""
     settings = sample.recipe.settings
     if not isinstance(settings, Settings):
         raise TypeError("samples of another strategy")
-    if settings.mask.shape != "source":
+    if not (settings.reads_mask or settings.draws_mask):
         height, width = start.pixels.shape[:2]
         return settings.mask.draw(height, width, sample.seed)
     if start.mask is None:

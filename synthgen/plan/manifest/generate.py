@@ -34,6 +34,7 @@ class GenerateEntry:
         parent: The entry whose images it starts from, one for one.
         weights: Relative counts of cells.
         target_label: The label to turn every source image into; ``None`` for the source's own.
+        source_label: The label of the real images that it starts from; ``None`` for any.
         adapter: The adapter that is loaded on top of the model; ``None`` for none.
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
@@ -54,6 +55,7 @@ class GenerateEntry:
     adapter: AdapterChoice | None = None
     accelerator: Accelerator | None = None
     autoencoder: Autoencoder | None = None
+    source_label: str | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -109,6 +111,9 @@ class EntryCheck:
             shape = "settings.mask.shape"
             said = "`source` needs real images with masks; name their column in `real.columns.mask`"
             self._fault(shape, said, "missing")
+        if settings is not None and settings.draws_mask and not self._real_has_masks:
+            said = "`pool` needs real images with masks; name their column in `real.columns.mask`"
+            self._fault("settings.mask.from", said, "missing")
         self.entry = self._made(facts, revision, settings)
 
     def _made(self, facts: ModelFacts | None, revision: str, settings: StrategySettings | None) -> GenerateEntry | None:
@@ -118,7 +123,7 @@ class EntryCheck:
         parts = {"adapter": self._adapter, "accelerate": self._accelerator, "vae": self._autoencoder}
         if any(self._written.get(key) is not None and part is None for key, part in parts.items()):
             return None
-        keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label")
+        keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label", "source_label")
         counts = {key: self._written.get(key) for key in keys}
         weights = self._written.get("weights") or Weights()
         return GenerateEntry(
@@ -257,9 +262,14 @@ class EntryCheck:
             self._fault("per_source", "needs real images; say under `real:` where they are", "missing")
         if self._written.get("source_pool") is not None and "per_source" not in given:
             self._fault("source_pool", "is for entries with `per_source`", "conflict")
+        if self._written.get("source_label") is not None and "per_source" not in given:
+            self._fault("source_label", "is for entries with `per_source`", "conflict")
 
     def _check_target(self) -> None:
         target, labels = self._written.get("target_label"), self._document.get("labels")
+        source = self._written.get("source_label")
+        if source is not None and labels is not None and source not in labels:
+            self._fault("source_label", f"no such label; {near(source, labels)}", "not_found")
         if target is None:
             return
         if self._written.get("per_source", 0) is None and self._written.get("parent", 0) is None:

@@ -12,7 +12,7 @@ from synthgen.errors import DamagedError, InputError
 from synthgen.plan import real_account, real_index
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
-from synthgen.real.indexing import rows, splits
+from synthgen.real.indexing import look_alikes, rows, splits
 from synthgen.real.indexing.unused_columns import UnusedColumns
 from synthgen.real.sources import Reader
 from synthgen.real.sources._promised import open_source
@@ -84,6 +84,11 @@ def build(
     reader = open_source(source, settings, base, root / _CACHE, labels=labels)
     listed = _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
     images = splits.marked(_opened(reader, _kept(reader, listed.sources), progress))
+    if settings.near_duplicates:
+        alike = look_alikes.grouped(images, lambda image: reader.read(image.location), scale, progress)
+        # Splits that the data say stay, so that a group in two of them is left with one.
+        shares = None if settings.columns.split else settings.splits
+        images = splits.regrouped(images, alike, seed, shares)
     index = replace(listed, sources=tuple(images), recipe=recipe)
     root.mkdir(parents=True, exist_ok=True)
     index.write(root / real_index.FILE)
