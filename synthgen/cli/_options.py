@@ -166,6 +166,29 @@ _DEVICE_OPTIONS = (
 )
 
 
+def withdrawn(run: Path, *, will: bool = False) -> None:
+    """Say that the dataset of a run's study holds images that are set aside, or would be, and may be published."""
+    from synthgen import study
+    from synthgen.runs import study_layout
+
+    held, dataset = study.withdrawn_images(run), study_layout.dataset_in(study_layout.home_of(run))
+    if not held and not (will and dataset):
+        return
+    what = f"{held[1]:,} images that are set aside" if held else "images that would be set aside"
+    click.echo(
+        f"{dataset} holds {what}: pack it again, and where it is published publish it again, which deletes there what "
+        "is of it no more",
+        err=True,
+    )
+
+
+def pack_next(run: Path) -> str:
+    """The command that packs a run next, into the place that its study has for the dataset."""
+    from synthgen.runs import study_layout
+
+    return f"pack {run} --out {study_layout.home_of(run) / study_layout.DATASET}"
+
+
 def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     """The plan of a manifest.
 
@@ -184,7 +207,7 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
 
         planned = study.plan(manifest, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
-        click.echo("\n".join(_real_images.lines(planned.index.account(), opened=True)), err=True)
+        click.echo("\n".join(_real_images.lines(planned, opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

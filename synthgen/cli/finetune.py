@@ -29,6 +29,7 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     from synthgen.finetune import Trained
 
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
+    out = study.run_folder_of(out)
     planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
     with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.finetune(planned, out, stop=stop, **options)

@@ -71,6 +71,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
     """
     from synthgen import study
 
+    out = study.run_folder_of(out)
     planned = _options.plan(manifest, out, quiet=quiet)
     if top_up:
         return _top_up(planned, out, quiet=quiet, **options)
@@ -85,6 +86,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
             events.show(receipt)
     if not quiet:
         click.echo(_summary(out, made, failed, before, planned))
+        _options.withdrawn(out)
     return 1 if failed else 0
 
 
@@ -138,4 +140,4 @@ def _summary(out: Path, made: int, failed: int, before: int, plan: "Plan") -> st
         return f"{said}; {plan.samples - made - failed:,} of the plan's {plan.samples:,} are still to be made"
     if not made:
         return said
-    return f"{said}; next: synthgen " + (f"curate {out}" if plan.manifest.curation else f"pack {out} --out DATASET")
+    return f"{said}; next: synthgen " + (f"curate {out}" if plan.manifest.curation else _options.pack_next(out))

@@ -33,7 +33,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     from synthgen.plan import estimate
 
     if out:
-        study.open_run(out)  # nothing is written to a folder that is none
+        out = study.open_run(out).root  # nothing is written to a folder that is none
     planned = study.plan(manifest, out)
     models = model_check.check(planned)
     forecast = estimate.forecast(planned)
@@ -48,6 +48,8 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
             click.echo(line)
         for one in found:
             click.echo(_against(one))
+        if out:
+            _options.withdrawn(out, will=any(one.aside for one in found))
 
 
 def _against(one: "Difference") -> str:
@@ -64,6 +66,7 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     from rich.console import Console
 
     from synthgen.cli import _real_images
+    from synthgen.plan import packed_layout
 
     console = Console(highlight=False, soft_wrap=True)
     for name, adapter in planned.adapter_plans.items():
@@ -75,12 +78,16 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
         console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
-    if forecast.real:
-        console.print("\n".join(_real_images.lines(forecast.real, opened=False)), markup=False)
+    if (table := _real_images.table(planned)) is not None:
+        console.print(table)
+    if planned.index:
+        console.print("\n".join(_real_images.lines(planned, opened=False)), markup=False)
     seconds = forecast.seconds
     time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
-    console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time {time}")
+    console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}")
+    if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):
+        console.print(told, markup=False)
     console.print(f"plan {planned.digest[:16]}")
 
 

@@ -29,10 +29,11 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: b
     from synthgen.errors import InputError
     from synthgen.extensions import EXTENSIONS
     from synthgen.generate.reproduce import TOLERANCE, reproduce
+    from synthgen.runs import study_layout
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")
-    made = reproduce(directory, key, EXTENSIONS, work)
+    made = reproduce(study_layout.either_of(directory), key, EXTENSIONS, work and study_layout.run_of(work))
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(out, made.content)
     if not quiet:

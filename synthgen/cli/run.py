@@ -26,10 +26,11 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     """
     from synthgen import study
     from synthgen.curate import Survivors
+    from synthgen.runs import study_layout
 
     read = study.read_manifest(manifest)
-    out, outcome = out or study.study_folder(read), None
-    planned = _options.plan(read, out / "work", quiet=quiet)
+    out, outcome = study_layout.home_of(out or study.study_folder(read)), None
+    planned = _options.plan(read, study_layout.work_of(out), quiet=quiet)
     with _progress.stoppable() as stop, _progress.Events(quiet=quiet, named=True) as events:
         task = study.run(planned, out, stop=stop, **options)
         for event in task:
@@ -38,20 +39,20 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     made = task.result()
     failed = made.failed
     if not quiet:
-        click.echo(_summary(out, made.plan.samples, failed))
+        click.echo(_summary(out, made.root, made.plan.samples, failed))
     missed = _survivors.complain(outcome) if outcome else 0
     return 1 if failed else missed
 
 
-def _summary(out: Path, planned: int, failed: int) -> str:
+def _summary(out: Path, root: Path, planned: int, failed: int) -> str:
     lines = [f"{planned - failed:,} images" + (f" ({failed:,} could not be made)" if failed else "")]
-    for name, what in (
-        ("work", "verified work shards with their receipts"),
-        ("dataset", "packed dataset: datasets.load_dataset opens this folder"),
-        ("report", "what the images do for a classifier: report.html"),
-        ("preview.html", "gallery, open it in a browser"),
-        ("preview.png", "contact sheet"),
+    for path, what in (
+        (root, "verified work shards with their receipts"),
+        (out / "dataset", "packed dataset: datasets.load_dataset opens this folder"),
+        (out / "report", "what the images do for a classifier: report.html"),
+        (out / "preview.html", "gallery, open it in a browser"),
+        (out / "preview.png", "contact sheet"),
     ):
-        if (out / name).exists():
-            lines.append(f"  {out / name}  {what}")
+        if path.exists():
+            lines.append(f"  {path}  {what}")
     return "\n".join(lines)

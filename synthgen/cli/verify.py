@@ -28,17 +28,19 @@ def command(directory: Path, *, quiet: bool) -> int:
     Checks checksums, counts, keys, fields, that every image decodes, and the plan's digests. Damaged work shards are
     marked, and the next `synthgen generate` makes exactly those again.
 
-    Python files that the folder asks to run are listed first, and none of them is run unless you trust it.
+    Of a study's folder its run is verified. Python files that the folder asks to run are listed first, and none of them
+    is run unless you trust it.
 
     Exit code 1: something is damaged. 3: whole, but not complete.
 
     Example: synthgen verify runs/quickstart/work
     """
     from synthgen.extensions import EXTENSIONS
-    from synthgen.runs import foreign_code
+    from synthgen.runs import foreign_code, study_layout
     from synthgen.runs.folders import is_either
     from synthgen.runs.verify import verify
 
+    directory = study_layout.either_of(directory)
     for code in foreign_code.asked(directory) if is_either(directory) else ():
         if not (quiet and code.trusted):
             click.echo(_of_code(code))

@@ -11,7 +11,7 @@ from synthgen.core import atomic
 from synthgen.errors import DamagedError, Fault, InputError, PlanMismatchError
 from synthgen.plan import Plan
 from synthgen.plan.source_names import Pseudonyms, SourceNames, is_pseudonym, mark_of
-from synthgen.runs import run_file
+from synthgen.runs import run_file, study_layout
 from synthgen.runs.folders import Dataset, Run
 
 FILE = ".pseudonyms"
@@ -115,15 +115,15 @@ def image_names(folder: Run | Dataset) -> Callable[[str], str]:
 def _beside(dataset: Dataset) -> Path | None:
     """The run beside a dataset that has its salt, or else a study's own run, which may have lost it."""
     parent = dataset.root.resolve().parent
-    for path in sorted(parent.glob(f"*/{FILE}")):
+    for path in sorted((*parent.glob(FILE), *parent.glob(f"*/{FILE}"))):
         try:
             found = run_file.is_run(path.parent) and mark_of(_salt(path.parent) or "")
         except (DamagedError, OSError):
             continue  # another's run, which is none of this dataset's business
         if found == dataset.provenance.get("pseudonyms"):
             return path.parent
-    work = parent / "work"
-    own = run_file.is_run(work) and run_file.read(work).get("plan") == dataset.provenance.get("plan_digest")
+    work = study_layout.run_in(parent)
+    own = work and run_file.read(work).get("plan") == dataset.provenance.get("plan_digest")
     return work if own else None
 
 

@@ -252,7 +252,7 @@ def _revised(
     faults = [
         f"{root}: {one.aside:,} images of entry `{one.entry}` that are made would be set aside "
         f"({'; '.join(one.changes) or 'its real images are others'}); --accept-changes does that and deletes none, "
-        "or undo the change"
+        "or undo the change, or use another --out"
         for one in found.differences
         if one.aside
     ]

@@ -14,7 +14,9 @@ from synthgen.study.inputs import (
     plan,
     read_manifest,
     retrained,
+    run_folder_of,
     study_folder,
+    withdrawn_images,
 )
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
@@ -60,6 +62,8 @@ __all__ = [
     "rescore",
     "retrained",
     "run",
+    "run_folder_of",
     "study_folder",
     "top_up",
+    "withdrawn_images",
 ]

@@ -15,7 +15,7 @@ from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
-from synthgen.runs import folders, load_plan, run_folder, trained_adapters
+from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
 from synthgen.runs.folders import Dataset, Run
 from synthgen.runs.trained_adapters import OtherAdapter
 
@@ -120,7 +120,18 @@ def retrained(planned: Plan, run: FolderLike) -> list[OtherAdapter]:
     Raises:
         DamagedError: The facts of one can't be read.
     """
-    return list(trained_adapters.others(planned, path_of(run)))
+    return list(trained_adapters.others(planned, open_run(run).root))
+
+
+def withdrawn_images(run: FolderLike) -> tuple[Path, int] | None:
+    """The packed dataset of a run's study, and how many images it holds that are set aside; ``None`` without any.
+
+    Args:
+        run: The run.
+    """
+    dataset = study_layout.dataset_in(study_layout.home_of(open_run(run).root))
+    held = withdrawn.count(dataset, EXTENSIONS) if dataset else 0
+    return (dataset, held) if dataset and held else None
 
 
 def study_folder(manifest: Manifest) -> Path:
@@ -132,21 +143,28 @@ def open(folder: FolderLike) -> Run | Dataset:  # noqa: A001 - as `PIL.Image.ope
     """A run or a packed dataset, by its folder: its records, images, verdicts and scores, or all of them as a table.
 
     Args:
-        folder: The folder.
+        folder: The folder; of a study's own folder its run is meant.
 
     Raises:
         InputError: The folder is neither.
     """
-    return folder if isinstance(folder, Run | Dataset) else folders.open_folder(Path(folder), EXTENSIONS)
+    if isinstance(folder, Run | Dataset):
+        return folder
+    return folders.open_folder(study_layout.either_of(Path(folder)), EXTENSIONS)
 
 
 def open_run(folder: FolderLike) -> Run:
-    """A run, by its folder.
+    """A run, by its folder, or by that of its study or its study's dataset.
 
     Raises:
         InputError: The folder is no run.
     """
-    return folder if isinstance(folder, Run) else folders.open_run(path_of(folder), EXTENSIONS)
+    return folder if isinstance(folder, Run) else folders.open_run(study_layout.run_of(path_of(folder)), EXTENSIONS)
+
+
+def run_folder_of(out: str | os.PathLike[str]) -> Path:
+    """The folder of a run that is gone on with, where a study's folder is named; else the folder as it is named."""
+    return study_layout.run_in(Path(out)) or Path(out)
 
 
 def path_of(folder: FolderLike) -> Path:

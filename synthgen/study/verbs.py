@@ -20,7 +20,7 @@ from synthgen.errors import InputError, PlanMismatchError, counted
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
-from synthgen.runs import dataset_folder, run_folder, verdicts
+from synthgen.runs import dataset_folder, run_folder, study_layout, verdicts, withdrawn
 from synthgen.runs.folders import Dataset, Run
 from synthgen.study import whole
 from synthgen.study.inputs import (
@@ -35,6 +35,7 @@ from synthgen.study.inputs import (
     path_of,
     plan,
     read_manifest,
+    run_folder_of,
     study_folder,
 )
 from synthgen.study.task import Stage, Task
@@ -93,9 +94,10 @@ def finetune(
     from synthgen.finetune import prepare
 
     DeviceRequest(device)  # refused before anything is written, if there is none
-    planned = plan(manifest, out, base=base, progress=progress)
-    job = prepare(planned, Path(out), EXTENSIONS, accept_changes=accept_changes)
-    steps = _returning(train(job, device, stop=stop), lambda: Run(Path(out), EXTENSIONS, job.plan))
+    root = run_folder_of(out)
+    planned = plan(manifest, root, base=base, progress=progress)
+    job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
+    steps = _returning(train(job, device, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -150,11 +152,12 @@ def generate(
     request = DeviceRequest(device, dtype, attention, batch_size)
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
-    planned = plan(read, out, progress=progress)
-    job = prepare(planned, Path(out), selection, EXTENSIONS, accept_changes=accept_changes)
+    root = run_folder_of(out)
+    planned = plan(read, root, progress=progress)
+    job = prepare(planned, root, selection, EXTENSIONS, accept_changes=accept_changes)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(Path(out), EXTENSIONS, job.plan))
+    steps = _returning(receipts, lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
@@ -198,9 +201,10 @@ def top_up(
     read = _runs_by(manifest, base, runner, workers)
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
-    planned = plan(read, out, progress=progress)
+    root = run_folder_of(out)
+    planned = plan(read, root, progress=progress)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
-    steps = whole.fill(planned, Path(out), request, stop=stop, **options)
+    steps = whole.fill(planned, root, request, stop=stop, **options)
     return Task(Stage("generate", planned.samples), steps)
 
 
@@ -289,7 +293,8 @@ def pack(
         manifest: A manifest of the same images, by whose ``pack`` and ``publish`` it is packed, and which the run then
             keeps; the run's own where left out.
         partial: Pack what is there of a run that is not finished.
-        format: ``webdataset``, ``parquet``, ``imagefolder`` or a plug-in; ``pack.format`` where left out.
+        format: ``webdataset``, ``parquet``, ``imagefolder``, a plug-in, or ``auto`` for Parquet where tars would be
+            more than the Hub's viewer shows; ``pack.format`` where left out.
         card: A Jinja template for the card; the one that ships where left out.
         report: A report of :func:`evaluate`, whose findings go into the card.
         workers: Processes that write shards; the bytes are the same. A script that asks for more than one runs what it
@@ -308,7 +313,7 @@ def pack(
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
-    formats.plugins.with_files(asked.plugins).module(format or asked.document.pack.format)
+    formats.check(format or asked.document.pack.format, asked.plugins)
     dataset_folder.check_ours(Path(out))
     template = Path(card) if card is not None else None
     shards = write(run, Path(out), partial=partial, workers=workers, layout=format, template=template)
@@ -335,6 +340,8 @@ def publish(
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
+    What the repository holds of an earlier one, and this dataset does not, is deleted in the same commit.
+
     Args:
         dataset: The dataset folder.
         repo: ``ORG/NAME``; the manifest's ``publish.repo`` where left out.
@@ -347,6 +354,7 @@ def publish(
 
     Raises:
         InputError: The folder is no packed dataset.
+        IncompleteError: It holds images that its run has set aside since.
         SynthgenError: Not published, and why.
     """
     from synthgen.publish import PublishOptions
@@ -357,8 +365,9 @@ def publish(
     )
 
     def events() -> Generator[Event, None, Event | None]:
-        last = None
-        for last in send(path_of(dataset), request):
+        last, folder = None, study_layout.dataset_of(path_of(dataset))
+        withdrawn.check(folder, EXTENSIONS)
+        for last in send(folder, request):
             yield last
         return last
 
@@ -434,7 +443,9 @@ def preview(
     page = Path(out)
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {page}: the gallery is an HTML file; name it {page.stem}.html")
-    return show(open(folder), page, limit, starts=originals, work=None if work is None else path_of(work))
+    return show(
+        open(folder), page, limit, starts=originals, work=None if work is None else study_layout.run_of(path_of(work))
+    )
 
 
 def run(
@@ -475,8 +486,8 @@ def run(
     """
     request = DeviceRequest(device, dtype, attention, batch_size)
     read = _runs_by(manifest, base, runner, workers)
-    folder = Path(out) if out is not None else study_folder(read)
-    planned = plan(read, folder / "work", progress=progress)
+    folder = study_layout.home_of(Path(out) if out is not None else study_folder(read))
+    planned = plan(read, study_layout.work_of(folder), progress=progress)
     whole.check(planned, folder, runner)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
     return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, **options))

@@ -22,7 +22,7 @@ from synthgen.pack import add_report, formats, pack
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.top_ups import Round
 from synthgen.preview import check_own, show
-from synthgen.runs import dataset_folder, verdicts
+from synthgen.runs import dataset_folder, study_layout, verdicts
 from synthgen.runs.folders import Run
 from synthgen.study.task import Stage
 
@@ -37,13 +37,13 @@ def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
             format, a scorer or the study of a classifier can't be had as asked.
     """
     runners.runner(runner_name, plan.manifest.plugins)
-    formats.plugins.with_files(plan.manifest.plugins).module(plan.manifest.document.pack.format)
-    dataset_folder.check_ours(out / "dataset")
+    formats.check(plan.manifest.document.pack.format, plan.manifest.plugins)
+    dataset_folder.check_ours(out / study_layout.DATASET)
     check_own(out / "preview.html")
     if plan.adapter_plans:
-        check_scorers(plan, out / "work")  # before trainings; `fill` does before images
+        check_scorers(plan, study_layout.work_of(out))  # before trainings; `fill` does before images
     if plan.manifest.document.evaluate:
-        check_evaluate(plan.manifest, out / "report", plan.index)
+        check_evaluate(plan.manifest, out / study_layout.REPORT, plan.index)
 
 
 def run(
@@ -53,7 +53,8 @@ def run(
 
     Args:
         plan: The plan.
-        out: The study's folder: ``work/``, ``dataset/``, ``report/``, ``preview.html`` and ``preview.png``.
+        out: The study's folder: ``work/`` (or the run itself, where ``generate`` made it there), ``dataset/``,
+            ``report/``, ``preview.html`` and ``preview.png``.
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
         accept_changes: Whether what is made and planned no more may be set aside.
@@ -64,12 +65,14 @@ def run(
     """
     check(plan, out, options.get("runner_name", "local"))
     if plan.adapter_plans:
-        job = prepare_finetune(plan, out / "work", EXTENSIONS, accept_changes=accept_changes)
+        job = prepare_finetune(plan, study_layout.work_of(out), EXTENSIONS, accept_changes=accept_changes)
         yield Stage("finetune", job.steps, unit="steps")
         yield from finetune(job, request.device, stop=stop)
-    made = yield from fill(plan, out / "work", request, stop=stop, accept_changes=accept_changes, **options)
+    made = yield from fill(
+        plan, study_layout.work_of(out), request, stop=stop, accept_changes=accept_changes, **options
+    )
     yield Stage("pack", made.plan.samples)
-    yield from pack(made, out / "dataset", replace=True)
+    yield from pack(made, out / study_layout.DATASET, replace=True)
     if plan.manifest.document.evaluate:
         yield from _evaluate(plan, out, stop)
     yield Stage("preview")
@@ -87,10 +90,10 @@ def _evaluate(plan: Plan, out: Path, stop: Stop) -> Generator[Stage | object, No
     yield Stage("classifier-eval")
     settings = plan.manifest.document.evaluate
     given = out if settings is not None and settings.synthetic == "this" else None
-    job = prepare_evaluate(plan.manifest, out / "report", EXTENSIONS, given=given, progress=check_stop)
+    job = prepare_evaluate(plan.manifest, out / study_layout.REPORT, EXTENSIONS, given=given, progress=check_stop)
     yield Stage("classifier-eval", len(job.names), finished(job), "trainings")
     yield from evaluate(job, stop=stop, progress=check_stop)
-    add_report(out / "dataset", out / "report")
+    add_report(out / study_layout.DATASET, out / study_layout.REPORT)
 
 
 def fill(

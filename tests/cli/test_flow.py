@@ -104,7 +104,7 @@ def test_generate_says_what_it_made(synthgen: Synthgen, write_manifest: Any, tmp
     run = tmp_path / "run"
     said = synthgen("generate", write_manifest(), "--out", run)
     assert said.code == 0
-    assert said.out == f"24 images in {run}; next: synthgen pack {run} --out DATASET\n"
+    assert said.out == f"24 images in {run}; next: synthgen pack {run} --out {run / 'dataset'}\n"
     assert len(tars(run)) == 5
 
 

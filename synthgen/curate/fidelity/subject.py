@@ -9,7 +9,7 @@ from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Index, Source
 from synthgen.real import indexing
-from synthgen.runs import load_plan, run_folder, verdicts
+from synthgen.runs import load_plan, study_layout, verdicts
 from synthgen.runs.folders import Dataset, Run
 
 _DRAWN = "phantom"  # the source whose images are no photographs
@@ -62,8 +62,8 @@ def find_real_images(folder: Run | Dataset, progress: Callable[[int, int], None]
 
 def _beside(dataset: Dataset) -> Run | None:
     """The run that a dataset was packed from, where it lies beside it."""
-    root = dataset.root.resolve().parent / "work"
-    if not run_folder.is_run(root):
+    root = study_layout.run_in(dataset.root.resolve().parent)
+    if root is None:
         return None
     run = Run(root, dataset.extensions)
     return run if run.plan.digest == dataset.provenance["plan_digest"] else None

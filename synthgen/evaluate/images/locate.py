@@ -9,7 +9,7 @@ from synthgen.errors import InputError, PlanMismatchError, UnavailableError, one
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.real_index import Index
-from synthgen.runs import dataset_folder, folders, load_plan, run_folder
+from synthgen.runs import dataset_folder, folders, load_plan, run_folder, study_layout
 
 
 def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path, run: bool = False) -> Path:
@@ -41,7 +41,7 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
 
 def holds_run(folder: Path) -> bool:
     """Whether a folder is a run, or a study's own with a run in it."""
-    return run_folder.is_run(folder) or run_folder.is_run(folder / "work")
+    return study_layout.run_in(folder) is not None
 
 
 def _this(name: str, out: Path, run: bool) -> Path:
@@ -58,15 +58,15 @@ def _this(name: str, out: Path, run: bool) -> Path:
 
 
 def _inside(folder: Path, where: str, run: bool) -> Path:
-    found = folder if folders.is_either(folder) else _of_study(folder, run)
+    found = _of_study(folder, run)
     if found is None:
         raise InputError(f"{where}: {folder} is {folders.NEITHER}")
     return found
 
 
 def _of_study(folder: Path, run: bool) -> Path | None:
-    names = ("work", "dataset") if run else ("dataset", "work")
-    return next((folder / name for name in names if folders.is_either(folder / name)), None)
+    there = study_layout.run_in(folder), study_layout.dataset_in(folder)
+    return next((one for one in (there if run else reversed(there)) if one), None)
 
 
 def name_of(folder: Path) -> str:
@@ -122,5 +122,5 @@ def find_index(
 
 def _homes(root: Path | None) -> Sequence[Path]:
     """The folders of runs that may have indexed the same real images: the run itself, or the one beside a dataset."""
-    found = [] if root is None else [root, root.parent / "work"]
+    found = [] if root is None else [root, study_layout.run_of(root)]
     return [home for home in found if (home / "run.json").is_file() and (home / real_index.FILE).is_file()]

@@ -1,8 +1,8 @@
 """How like real images generated ones are: measures of two sets of image features, each in a file of its own.
 
-Every measure takes features, shape (n, dim), of any vision model, and computes in float64, a block at a time. Those
-that cut a set into disjoint parts (KID, and the draws of :func:`compare`) take its images in the order given, which
-must therefore say nothing of them; no other measure changes with the order.
+Every measure takes features, shape (n, dim), of any vision model, and computes in float64, a block at a time. The draws
+of :func:`compare` take a set's images in the order given, which must therefore say nothing of them; no measure changes
+with the order.
 
 Not torchmetrics, torch-fidelity or clean-fid: they bring Inception and the reading of images along, where these take
 features of any model. Nor prdc (last of 2020), which holds every distance at once.

@@ -5,6 +5,9 @@ hypothesis of Meehan, Chaudhuri and Dasgupta 2020 (arXiv 2004.05675), whose test
 distances. Here they are compared in their lowest part, where copies are. The threshold is the k-th smallest distance
 of n held-out real images, k = ⌊(n + 1) / 20⌋, so that another real image is below it with probability k / (n + 1), at
 most 5 %, whatever the distances' distribution (the rank of a new one among exchangeable ones is uniform).
+
+The threshold is itself drawn: of m images that copy nothing, the number below it is beta-binomial with k and n + 1 - k,
+which is wider than binomial by as much as m is large beside n. So the rate's error has both parts.
 """
 
 import math
@@ -24,15 +27,19 @@ class Memorisation:
     """A memorisation rate, and what it is held against.
 
     Attributes:
-        rate: The share of generated images below the threshold; its standard error is the binomial one of Agresti and
-            Coull 1998, which adds two images on either side of the threshold, so it is not 0 where none is found.
-        expected: The share that real images would have.
+        rate: The share of generated images below the threshold. Its standard error has the binomial part of Agresti and
+            Coull 1998, which adds two images on either side of the threshold, so it is not 0 where none is found; and
+            the threshold's: half of what the rate is at a rank higher and lower by one standard deviation of k.
+        expected: The share that real images would have; its standard error is the spread of sets of as many images.
         threshold: The distance in feature space below which an image counts; NaN where there is none.
+        by_chance: Between which rates 95 % of sets of as many images lie that copy nothing (beta-binomial); NaN where
+            there is no threshold.
     """
 
     rate: Measured
     expected: Measured
     threshold: float
+    by_chance: tuple[float, float] = (math.nan, math.nan)
 
 
 def memorisation(generated: NDArray[np.float64], held_out: NDArray[np.float64]) -> Memorisation:
@@ -46,8 +53,22 @@ def memorisation(generated: NDArray[np.float64], held_out: NDArray[np.float64]) 
         few = f"needs {FEWEST} held-out real images, has {len(held_out)}" if len(generated) else "no generated image"
         return Memorisation(Measured.absent(few), Measured.absent(few), math.nan)
     rank = math.floor((len(held_out) + 1) * EXPECTED + 1e-9)
-    threshold = float(np.sort(held_out)[rank - 1])
+    from scipy.stats import betabinom
+
+    count, known = len(generated), np.sort(held_out)
+    threshold = float(known[rank - 1])
     rate = float((generated < threshold).mean())
-    added = (rate * len(generated) + 2) / (len(generated) + 4)
-    error = math.sqrt(added * (1 - added) / (len(generated) + 4))
-    return Memorisation(Measured(rate, error), Measured(rank / (len(held_out) + 1)), threshold)
+    added = (rate * count + 2) / (count + 4)
+    error = math.hypot(math.sqrt(added * (1 - added) / (count + 4)), _of_threshold(generated, known, rank))
+    chance = betabinom(count, rank, len(known) + 1 - rank)
+    low, high = (float(end) / count for end in chance.ppf((0.025, 0.975)))
+    expected = Measured(rank / (len(known) + 1), float(chance.std()) / count)
+    return Memorisation(Measured(rate, error), expected, threshold, (low, high))
+
+
+def _of_threshold(generated: NDArray[np.float64], known: NDArray[np.float64], rank: int) -> float:
+    """The standard error that the threshold brings: its rank varies as a binomial count of ``rank`` among n."""
+    spread = max(1, round(math.sqrt(rank * (1 - rank / (len(known) + 1)))))
+    low = (generated < known[rank - 1 - spread]).mean() if rank > spread else 0.0
+    high = (generated < known[min(rank - 1 + spread, len(known) - 1)]).mean()
+    return float(high - low) / 2

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from synthgen.vision.metrics.frechet import Gaussian, frechet
-from synthgen.vision.metrics.kid import kid
+from synthgen.vision.metrics.kid import kid, within
 from synthgen.vision.metrics.manifold import density_coverage, precision_recall
 from synthgen.vision.metrics.neighbours import Cloud
 from synthgen.vision.metrics.value import MINIMUM, Measured
@@ -68,6 +72,10 @@ class _Known:
         self._features, self._cloud = references, Cloud(references)
         self._gaussian = Gaussian.of(references) if len(references) > 1 else None
 
+    @cached_property
+    def _within(self) -> NDArray[np.float64] | None:
+        return within(self._features) if len(self._features) > 1 else None
+
     def profile(self, draws: Sequence[AnyFloats]) -> Profile:
         """The mean of every measure over draws."""
         found = [self._measures(draw) for draw in draws]
@@ -81,12 +89,12 @@ class _Known:
         density, coverage = density_coverage(cloud, self._cloud)
         return {
             "frechet": self._frechet(draw),
-            "kid": kid(draw, self._features),
+            "kid": kid(draw, self._features, self._within),
             "precision": precision,
             "recall": recall,
             "density": density,
             "coverage": coverage,
-            "vendi": vendi_score(draw),
+            "vendi": vendi_score(draw, self._features),
         }
 
     def _frechet(self, draw: AnyFloats) -> Measured:

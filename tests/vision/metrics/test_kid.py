@@ -27,14 +27,37 @@ def test_sets_of_one_distribution_are_at_zero_in_the_mean() -> None:
 
 
 def test_a_shifted_set_is_many_standard_errors_away() -> None:
-    """The error of blocks is small beside a real difference."""
+    """The error is small beside a real difference."""
     found = kid(RNG.normal(1, 1, (300, 4)), RNG.normal(0, 1, (300, 4)))
     assert found.value > 5 * found.standard_error > 0
 
 
-def test_blocks_stay_small_beside_a_set_many_times_larger() -> None:
-    """A kernel never has more than 1,000 rows, however unlike the sets are in size."""
-    found = kid(RNG.normal(size=(20, 2)), RNG.normal(size=(50_000, 2)))
+def test_the_error_is_the_spread_of_repetitions_and_that_is_less_than_of_blocks() -> None:
+    """Over repeated sets, the jackknife's error is the spread, not less; the mean over ten blocks spreads more."""
+    found, blocks = [], []
+    for _ in range(100):
+        first, second = RNG.normal(0.1, 1, (100, 16)), RNG.normal(0, 1, (100, 16))
+        found.append(kid(first, second))
+        parts = zip(np.split(first, 10), np.split(second, 10), strict=True)
+        blocks.append(np.mean([discrepancy(one, other) for one, other in parts]))
+    spread = np.std([one.value for one in found])
+    assert spread == pytest.approx(np.mean([one.standard_error for one in found]), rel=0.4)
+    assert np.mean([one.standard_error for one in found]) > 0.9 * spread
+    assert np.std(blocks) > 1.5 * spread
+
+
+def test_order_says_nothing() -> None:
+    """Sets in the same order give what they give in any."""
+    first, second = RNG.normal(size=(60, 4)), RNG.normal(size=(40, 4))
+    shuffled = kid(RNG.permutation(first), RNG.permutation(second))
+    assert (shuffled.value, shuffled.standard_error) == pytest.approx(
+        (kid(first, second).value, kid(first, second).standard_error)
+    )
+
+
+def test_a_set_many_times_larger_is_sampled() -> None:
+    """However unlike the sets are in size, no more than 10,000 of one are taken."""
+    found = kid(RNG.normal(size=(20, 2)), RNG.normal(size=(11_000, 2)))
     assert np.isfinite(found.value)
 
 

@@ -38,6 +38,14 @@ def test_equal_sets_have_all_of_one_another() -> None:
     assert [*found, density_coverage(shuffled, Cloud(references))[1].value] == [1, 1, 1]
 
 
+def test_a_set_against_itself_has_a_density_of_one() -> None:
+    """Each ball holds its own image and the four that are nearer than its surface, as in the paper's code."""
+    references = RNG.normal(size=(60, 4))
+    for generated in (references, RNG.permutation(references)):
+        density, coverage = density_coverage(Cloud(generated), Cloud(references))
+        assert (density.value, coverage.value) == (pytest.approx(1), 1)
+
+
 def test_disjoint_sets_have_nothing_of_one_another() -> None:
     """Sets far apart have 0 of everything."""
     near, far = Cloud(RNG.normal(size=(40, 4))), Cloud(RNG.normal(100, 1, (40, 4)))

@@ -19,6 +19,16 @@ def test_no_copy_found_is_no_certainty() -> None:
     assert memorisation(np.full(100, 99.0), np.arange(1.0, 40)).rate.standard_error == pytest.approx(0.0135, abs=1e-3)
 
 
+def test_the_interval_knows_that_the_threshold_is_drawn() -> None:
+    """Of sets that copy nothing 95 % lie in the range of chance, and the error is wider than the binomial one."""
+    found = [memorisation(RNG.gamma(2, 1, 500), RNG.gamma(2, 1, 100)) for _ in range(300)]
+    held = [one.by_chance[0] <= one.rate.value <= one.by_chance[1] for one in found]
+    assert np.mean(held) >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / 300)
+    near = [abs(one.rate.value - one.expected.value) <= 1.96 * one.rate.standard_error for one in found]
+    binomial = [abs(one.rate.value - one.expected.value) <= 1.96 * np.sqrt(0.05 * 0.95 / 500) for one in found]
+    assert np.mean(near) > 0.8 > np.mean(binomial)
+
+
 def test_images_of_the_real_distribution_are_at_the_expected_rate() -> None:
     """Over many calibrations of 50 images, real ones are below the threshold as often as is said."""
     rates = [memorisation(RNG.gamma(2, 1, 50), RNG.gamma(2, 1, 50)) for _ in range(400)]
