@@ -118,12 +118,14 @@ class Index:
         left_out: How many rows are not in it, by reason.
         recipe: The digest of the settings that it was made by; empty for one that is not kept.
         excluded: Why images are taken out by ``real.exclude``, by their ids; no part of the file.
+        file: Its file's name in a run, which keeps an index for each way that it has had of reading its real images.
     """
 
     sources: tuple[Source, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     recipe: str = ""
     excluded: Mapping[str, str] = field(default_factory=dict)
+    file: str = FILE
 
     def without(self, excluded: Mapping[str, str]) -> Self:
         """The index in which some images can't be used: why, by their ids."""

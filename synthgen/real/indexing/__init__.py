@@ -61,6 +61,7 @@ def build(
     base: Path,
     root: Path,
     recipe: str = "",
+    file: str = real_index.FILE,
     progress: Progress | None = None,
 ) -> Index:
     """The whole index: every image is opened once, and ``ROOT/sources.parquet`` written.
@@ -75,6 +76,7 @@ def build(
         base: The folder that relative paths start from.
         root: The run's folder.
         recipe: The digest of the settings, which the index keeps.
+        file: The name of its file.
         progress: Told how many images were opened, of how many; may raise to stop.
 
     Raises:
@@ -83,9 +85,9 @@ def build(
     reader = open_source(source, settings, base, root / _CACHE, labels=labels)
     listed = _listed(reader, settings, labels=labels, scale=scale, tones=tones, seed=seed)
     images = splits.marked(_opened(reader, _kept(reader, listed.sources), progress))
-    index = Index(tuple(images), listed.left_out, recipe)
+    index = Index(tuple(images), listed.left_out, recipe, file=file)
     root.mkdir(parents=True, exist_ok=True)
-    index.write(root / real_index.FILE)
+    index.write(root / file)
     return index
 
 
