@@ -362,7 +362,7 @@ def _attention(device: Device, request: str, dtype: DType) -> Attention:
         )
     if attention == "xformers" and not device.xformers:
         raise UnavailableError(
-            "--attention xformers: xformers is not installed; pip install 'synthgen[cuda]' or use sdpa"
+            "--attention xformers: xformers is not installed; pip install 'synthgen-images[cuda]' or use sdpa"
         )
     if attention == "flash-3" and not device.flash_3:
         raise UnavailableError(

@@ -142,6 +142,8 @@ class SourceSettings(Strict):
         license: The licence of the images, where no column says it.
         dataset: What records call the dataset; the source's own name otherwise.
         exclude: Images that are taken out, also of a run that has begun.
+        near_duplicates: ``group`` puts images that look alike into one group, with their groups, before splits are
+            drawn; every image is opened and compared with all others for it.
     """
 
     columns: Columns = Columns()
@@ -151,6 +153,7 @@ class SourceSettings(Strict):
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
     license: str = ""
     dataset: str = ""
+    near_duplicates: Annotated[Literal["group"] | None, Field(exclude_if=lambda asked: asked is None)] = None
     exclude: Annotated[Exclude | None, Field(exclude=True)] = None  # no part of what names an index
 
     @property

@@ -92,6 +92,24 @@ def _apart(found: Iterable[Source]) -> list[Source]:
     ]
 
 
+def regrouped(
+    before: Iterable[Source], images: Iterable[Source], seed: int, fractions: Mapping[Split, float] | None
+) -> list[Source]:
+    """Images whose groups have grown, each group in one split.
+
+    Args:
+        before: The same images as they were grouped before.
+        images: Them.
+        seed: The manifest's seed.
+        fractions: The shares by which a group that has grown is drawn again; ``None`` where the data say the splits.
+    """
+    found = [
+        one if fractions is None or one.group == old.group else replace(one, split=split_of(seed, one.group, fractions))
+        for old, one in zip(before, images, strict=True)
+    ]
+    return _apart(found)
+
+
 def marked(sources: Iterable[Source]) -> list[Source]:
     """The same images, where of those with equal bytes only one is without a fault.
 

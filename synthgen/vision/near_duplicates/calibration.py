@@ -37,12 +37,12 @@ class Tail:
     scale: float
 
     @classmethod
-    def fit(cls, scores: AnyFloats) -> Self:
-        """The tail of scores, shape (n,)."""
+    def fit(cls, scores: AnyFloats, quantile: float = 0.9) -> Self:
+        """The tail of scores, shape (n,), by their median and a higher quantile."""
         import numpy as np
 
-        median, high = np.quantile(_stretched(scores), [0.5, 0.9])
-        return cls(float(median), max(float(high - median) / math.log(5), _CLOSEST))
+        median, high = np.quantile(_stretched(scores), [0.5, quantile])
+        return cls(float(median), max(float(high - median) / math.log(0.5 / (1 - quantile)), _CLOSEST))
 
     def chance(self, scores: AnyFloats) -> Doubles:
         """The probability that an unrelated image scores as high or higher, from 0 to 1; below the median, about."""
@@ -68,12 +68,13 @@ class Calibration:
     together: dict[str, Tail]
 
     @classmethod
-    def fit(cls, unrelated: Matches, groups: Sequence[str]) -> Self:
+    def fit(cls, unrelated: Matches, groups: Sequence[str], *, quantile: float = 0.9) -> Self:
         """The tails of images that are no copies of what they were compared with.
 
         Args:
             unrelated: What they are most like.
             groups: The group of each; a group of fewer than 40 has the tails of all together.
+            quantile: Where tails are met, beside the median; copies above it move nothing.
         """
         import numpy as np
 
@@ -81,7 +82,7 @@ class Calibration:
         scores = {"ratio": unrelated.ratio[:, 0], "similarity": unrelated.similarity[:, 0]}
 
         def tails(chosen: Bools) -> dict[str, Tail]:
-            return {kind: Tail.fit(values[chosen]) for kind, values in scores.items()}
+            return {kind: Tail.fit(values[chosen], quantile) for kind, values in scores.items()}
 
         counts = {name: int((names == name).sum()) for name in sorted(set(groups))}
         found = {name: tails(names == name) for name, count in counts.items() if count >= ENOUGH}

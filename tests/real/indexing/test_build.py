@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from synthgen.errors import InputError, StoppedError
+from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
 from synthgen.real.sources import SourceRow
@@ -53,6 +54,43 @@ def test_the_same_data_give_the_same_file(given_rows: Callable[..., Any], tmp_pa
     given_rows(rows, root=tmp_path / "one", contents=contents)
     given_rows(rows[::-1], root=tmp_path / "two", contents=contents)
     assert (tmp_path / "one/sources.parquet").read_bytes() == (tmp_path / "two/sources.parquet").read_bytes()
+
+
+def test_look_alikes_are_one_group_before_splits(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """A photograph filed again, smaller and mirrored, for another patient is in that patient's split."""
+    rng = np.random.default_rng(5)
+    drawn = [np.kron(rng.integers(0, 256, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(90)]
+
+    def stored(pixels: Any) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, format="png")
+        return file.getvalue()
+
+    contents = {f"p{number:02d}": stored(pixels) for number, pixels in enumerate(drawn)}
+    for number in range(0, 30, 6):
+        contents[f"z{number:02d}"] = stored(drawn[number][::2, ::-2])
+    rows = [row(location) for location in contents]
+    settings = {"columns": {"group": "patient"}, "near_duplicates": "group"}
+    found = {one.id: one for one in given_rows(rows, settings, root=tmp_path / "run", contents=contents).sources}
+    twins = [(found[f"p{number:02d}"], found[f"z{number:02d}"]) for number in range(0, 30, 6)]
+    assert all((one.group, one.split) == (two.group, two.split) for one, two in twins)
+    assert len({one.group for one in found.values()}) == 90
+    plain = given_rows(rows, {"columns": {"group": "patient"}}, root=tmp_path / "plain", contents=contents).sources
+    assert any(one.split != two.split for one, two in zip(plain, found.values(), strict=True))
+    assert {one.id: one.split for one in plain if one.id[0] == "p"} == {
+        name: one.split for name, one in found.items() if name[0] == "p"
+    }
+    given = settings | {"columns": {"group": "patient", "split": "fold"}}
+    rows = [row(location, fold="test" if location[0] == "z" else "train") for location in contents]
+    images = given_rows(rows, given, root=tmp_path / "given", contents=contents).sources
+    faults = {one.id for one in images if one.fault.startswith("group `")}
+    assert faults == {f"p{number:02d}" for number in range(0, 30, 6)}
+
+
+def test_an_index_without_the_option_is_named_as_before() -> None:
+    """What names an index has the option only where it is asked."""
+    assert "near_duplicates" not in SourceSettings().model_dump(mode="json")
+    assert SourceSettings(near_duplicates="group").model_dump(mode="json")["near_duplicates"] == "group"
 
 
 def test_bad_images_are_rows_with_a_reason(given_rows: Callable[..., Any], tmp_path: Path) -> None:
