@@ -143,14 +143,18 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
     exclude = images.settings.exclude
     if exclude is None:
         return {}
-    found = exclusion.named(index, exclude)
+    settings, groups, found = images.settings, exclusion.groups_of(index), dict[str, str]()
     try:
-        found |= exclusion.listed(index, exclude, read.base)
-        found |= exclusion.ruled(index, exclude, images.source, images.settings, read.base)
+        if settings.near_duplicates and (exclude.groups or exclude.file):
+            filed = exclusion.groups_as_filed(index, images.source, settings, read.base)
+            groups = {name: [*groups.get(name, ()), *filed.get(name, ())] for name in {*groups, *filed}}
+        found |= exclusion.named(index, exclude, groups)
+        found |= exclusion.listed(index, exclude, read.base, groups)
+        found |= exclusion.ruled(index, exclude, images.source, settings, read.base)
     except (SynthgenError, OSError) as error:
         held = run_file.excluded(run_file.read(root)) if root and run_file.is_run(root) else None
         if held is None:
             raise
         _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
-        found |= held
+        found |= held | exclusion.named(index, exclude, groups)
     return dict(sorted(found.items()))
