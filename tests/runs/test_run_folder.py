@@ -334,11 +334,9 @@ def test_a_changed_file_is_not_sealed_anew(write: str, make_plan: MakePlan, tmp_
     path = tmp_path / "run.json"
     path.write_bytes(path.read_bytes().replace(b'"manifest": "', b'"manifest": "# another\\n', 1))
     before = path.read_bytes()
+    given: Any = HERE if write == "pin" else 1
     with pytest.raises(InputError, match="changed since it was written"):
-        if write == "pin":
-            run_folder.pin(tmp_path, "fake", HERE)
-        else:
-            run_folder.lower_batch_size(tmp_path, "fake", 1)
+        getattr(run_folder, write)(tmp_path, "fake", given)
     assert path.read_bytes() == before
 
 
