@@ -44,7 +44,7 @@ class Footprint:
     denoiser: int = 0
 
     def held(self, memory: str) -> "Footprint":
-        """The same with ``--memory``: ``fp8`` halves the denoiser, ``offload`` leaves it outside, ``fit`` changes nothing."""
+        """The same with ``--memory``: ``fp8`` halves the denoiser, ``offload`` leaves it outside."""
         saved = {"fp8": self.denoiser // 2, "offload": self.denoiser}.get(memory, 0)
         return replace(self, weights=self.weights - saved)
 

@@ -75,7 +75,8 @@ class ModelReport:
         size = f"{self.download / 1e9:.1f} GB of weights to read, " if self.download else ""
         text = self.footprint.text / memory.GIB
         before = f", after {text:.1f} GiB of text encoders" if text >= 0.05 else ""
-        yield f"model {self.name}: {size}{self.footprint.weights / memory.GIB:.1f} GiB on a GPU in half precision{before}"
+        stays = self.footprint.weights / memory.GIB
+        yield f"model {self.name}: {size}{stays:.1f} GiB on a GPU in half precision{before}"
         yield f"  images that fit a card of {fits}"
 
     def _said(self, card: int, size: int) -> str:
