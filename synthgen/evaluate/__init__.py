@@ -14,10 +14,20 @@ from functools import partial
 from pathlib import Path
 
 from synthgen.core import atomic, devices
-from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
+from synthgen.evaluate.prepare import EvaluateJob, Progress, check, check_real, prepare
 from synthgen.evaluate.train.train import ClassifierTraining, Setup
 
-__all__ = ["ClassifierTraining", "EvaluateJob", "check", "evaluate", "finished", "freeze", "prepare", "rescore"]
+__all__ = [
+    "ClassifierTraining",
+    "EvaluateJob",
+    "check",
+    "check_real",
+    "evaluate",
+    "finished",
+    "freeze",
+    "prepare",
+    "rescore",
+]
 
 TRIALS = "trials"
 
