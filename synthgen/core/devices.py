@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
+from synthgen.core import control_groups
 from synthgen.core.releases import __version__
 from synthgen.errors import Fault, InputError, UnavailableError, counted
 
@@ -278,8 +279,10 @@ def available() -> list[str]:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use: those that it is bound to, or its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = control_groups.cpus()
+    return bound if share is None else max(1, min(bound, int(share + 0.01)))
 
 
 def gpus() -> list[str]:
@@ -384,7 +387,7 @@ def _attention(device: Device, request: str, dtype: DType) -> Attention:
         )
     if attention == "xformers" and not device.xformers:
         raise UnavailableError(
-            "--attention xformers: xformers is not installed; pip install 'synthgen[cuda]' or use sdpa"
+            "--attention xformers: xformers is not installed; pip install 'synthgen-images[cuda]' or use sdpa"
         )
     if attention == "flash-3" and not device.flash_3:
         raise UnavailableError(

@@ -15,7 +15,7 @@ from typing import Any
 
 from synthgen.core import hub, model_folder
 from synthgen.core.model_folder import ModelFacts
-from synthgen.diffusion import adapter_check, memory
+from synthgen.diffusion import adapter_check, learned_words, memory
 from synthgen.diffusion.adapter_check import Lora
 from synthgen.diffusion.memory import Footprint
 from synthgen.diffusion.pipelines import (
@@ -108,6 +108,11 @@ def check(plan: Plan) -> list[ModelReport]:
         pixels = report.footprint.pixels if report.footprint else 0
         before = found.get(key := (report.name, named.revision, pixels))
         found[key] = replace(before or report, used_by=(*(before.used_by if before else ()), where))
+    for entry in plan.entries.values():
+        try:
+            learned_words.check(entry)
+        except UnavailableError as error:
+            faults += error.faults
     faults += _backbone(plan)
     if faults:
         raise UnavailableError(*faults)

@@ -10,6 +10,7 @@ from synthgen.core import adapter_folder, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, UnavailableError
+from synthgen.generate import stated_origin
 from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
@@ -122,8 +123,8 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
         painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
-    origin = codec.COMPOSITE if sample.source else codec.GENERATED
-    return codec.encode(painted.pixels[0], encoding, origin)
+    made_by = stated_origin.made_by(sample, output, pin.model_revision)
+    return codec.encode(painted.pixels[0], encoding, stated_origin.source_type(sample), made_by)
 
 
 def _weights(sample: Sample, pin: Environment) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from synthgen.core import releases
 from synthgen.core.devices import DTYPES, DeviceRequest, Environment
 from synthgen.errors import PlanMismatchError, UnavailableError
-from synthgen.runs.run_file import locked, read, write
+from synthgen.runs.run_file import check_seal, locked, read, write
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +59,13 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
 
     Raises:
         UnavailableError: Versions, device or model are not those that the run was begun with.
+        InputError: The run's file is not what was written, so it is not sealed anew.
     """
     with locked(root):
         document = read(root)
         begun = document["entries"][entry]["environment"]
         if begun is None:
+            check_seal(root)
             version = str(document.get("generator", "")).removeprefix("synthgen ")
             if releases.same_bytes(version, environment.versions.get("synthgen", "")):
                 environment = replace(environment, versions=environment.versions | {"synthgen": version})
@@ -83,9 +85,14 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
 
 
 def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
-    """Pin a smaller batch, where the first one did not fit and nothing has been made with it."""
+    """Pin a smaller batch, where the first one did not fit and nothing has been made with it.
+
+    Raises:
+        InputError: The run's file is not what was written, so it is not sealed anew.
+    """
     with locked(root):
         document = read(root)
+        check_seal(root)
         document["entries"][entry]["environment"]["batch_size"] = batch_size
         write(root, document)
 

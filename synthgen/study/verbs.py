@@ -420,6 +420,34 @@ def evaluate(
     )
 
 
+def freeze(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    synthetic: FolderLike | None = None,
+    base: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the analysis plan of the manifest's study before any result is there; gives the path of it.
+
+    Args:
+        manifest: The manifest.
+        out: The report's folder.
+        synthetic: The run or dataset of synthetic images; as ``evaluate.synthetic`` says where left out.
+        base: The folder that relative paths of a dict start from.
+        progress: Told what is prepared, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The study can't be done as asked, has results already, or another plan is frozen.
+    """
+    from synthgen.evaluate import freeze as write_plan
+    from synthgen.evaluate import prepare
+
+    read = _read(manifest, base)
+    given = path_of(synthetic) if synthetic is not None else None
+    return write_plan(prepare(read, Path(out), EXTENSIONS, given=given, progress=progress))
+
+
 def preview(
     folder: FolderLike,
     out: str | os.PathLike[str],
