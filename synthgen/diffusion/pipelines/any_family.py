@@ -18,6 +18,7 @@ from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.pipelines.latents import denoiser
 from synthgen.diffusion.pipelines.pipeline import Pipeline, out_of_memory
+from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import Precision, held
 from synthgen.diffusion.pipelines.prompt_rows import PromptRows
 from synthgen.diffusion.pipelines.task_classes import parameters
@@ -44,13 +45,14 @@ class AnyFamily(Pipeline):
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
         redo_alone: As of :class:`Pipeline`.
+        memory: As of :class:`Pipeline`.
 
     Attributes:
         proof: What the class showed of itself when it was loaded; empty where that was remembered.
     """
 
-    def __init__(self, pipe: Any, dtype: str, *, redo_alone: bool = False) -> None:
-        super().__init__(pipe, dtype, redo_alone=redo_alone)
+    def __init__(self, pipe: Any, dtype: str, *, redo_alone: bool = False, memory: Memory = "") -> None:
+        super().__init__(pipe, dtype, redo_alone=redo_alone, memory=memory)
         self._takes = parameters(type(pipe).__call__)
         self._rows = pipe.encode_prompt = PromptRows(pipe)
         self.proof: dict[str, str] = {}

@@ -336,7 +336,7 @@ def load_adapter(pipe: Any, adapter: Adapter, name: str | None = None) -> None:
     if adapter.loads_as == "lora":
         model_parts.load_lora(pipe, adapter.folder / adapter_folder.LORA, str(adapter), name)
         return
-    for path in sorted(adapter.folder.glob(adapter_folder.EMBEDDINGS)):
+    for path in adapter_folder.embedding_files(adapter.folder):
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)
 
 
