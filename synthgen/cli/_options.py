@@ -207,7 +207,7 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
 
         planned = study.plan(manifest, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
-        click.echo("\n".join(_real_images.lines(planned.index.account(), opened=True)), err=True)
+        click.echo("\n".join(_real_images.lines(planned, opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

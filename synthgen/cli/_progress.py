@@ -15,6 +15,8 @@ from synthgen.errors import StoppedError
 if TYPE_CHECKING:
     from synthgen.study import Stage
 
+_MEASURABLE = 0.5  # seconds below which no rate is said
+
 
 class Progress:
     """Counts images as they are made.
@@ -54,10 +56,12 @@ class Progress:
         elif self._plain:
             elapsed = time.monotonic() - self._began
             spent = min(self._spent or elapsed, elapsed)  # several workers spend more than a second a second
-            rate = (self._done - self._before) / spent if spent > 0 else 0.0
-            left = f", {duration((self._total - self._done) / rate)} left" if rate and self._done < self._total else ""
+            done = self._done - self._before
             counted = f"{self._done:,} of {self._total:,} {self._unit}"
-            click.echo(f"{what}: {counted}, {rate:.1f} a second{left}", err=True)
+            if spent >= _MEASURABLE and done:  # what takes no time has no rate that says anything
+                remaining = duration((self._total - self._done) * spent / done)
+                counted += f", {rate(done / spent)}" + (f", {remaining} left" if self._done < self._total else "")
+            click.echo(f"{what}: {counted}", err=True)
 
 
 class Events:
@@ -119,6 +123,27 @@ class Events:
                 self.step(event.samples, event.path)
             case ClassifierTraining():
                 self.step(1, "training")
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that reads best: ``340 kB``, ``1.2 MB``, ``946.3 GB``."""
+    units = ("bytes", "kB", "MB", "GB", "TB")
+    place = 0
+    while count >= 999.95 and place < len(units) - 1:
+        count, place = count / 1000, place + 1
+    return f"{count:,.0f} {units[place]}" if place < 2 else f"{count:,.1f} {units[place]}"
+
+
+def rate(a_second: float) -> str:
+    """How fast something goes, by the second, or by the minute or hour where that is less than one."""
+    for seconds, unit in ((1, "second"), (60, "minute")):
+        if a_second * seconds >= 1:
+            return (
+                f"{a_second * seconds:,.0f} a {unit}"
+                if a_second * seconds >= 100
+                else f"{a_second * seconds:,.1f} a {unit}"
+            )
+    return f"{a_second * 3600:,.1f} an hour"
 
 
 def duration(seconds: float) -> str:

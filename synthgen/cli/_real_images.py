@@ -1,30 +1,69 @@
 """Says in a few plain lines what has become of the real images that a plan starts from."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from synthgen.core.model_folder import LEARNED
-from synthgen.plan.real_index import SAME_FILE
 
-Account = Mapping[str, Mapping[str, int]]
+if TYPE_CHECKING:
+    from synthgen.plan import Plan
 
 
-def lines(account: Account, *, opened: bool) -> list[str]:
-    """The lines of an account, as of :meth:`synthgen.plan.real_index.Index.account`.
+def lines(planned: "Plan", *, opened: bool) -> list[str]:
+    """The lines on a plan's real images; none where it starts from none.
 
     Args:
-        account: What is usable, left out and at fault.
+        planned: The plan.
         opened: Whether the images have been opened, or counted from metadata alone.
     """
+    from synthgen.plan import real_account
+    from synthgen.plan.real_index import SAME_FILE
+
+    index, labels = planned.index, planned.manifest.document.labels
+    if index is None:
+        return []
+    account, met = index.account(), real_account.examples(index)
     faults = dict(account["faults"])
     same = faults.pop(SAME_FILE, 0)
     said = [f"real images: {_counted(account['usable'])}{'' if opened else '; counted from metadata, none was opened'}"]
     if account["left_out"]:
-        said.append(f"  rows left out: {_counted(account['left_out'])}")
+        said.append(f"  rows left out: {_with_examples(account['left_out'], met)}")
     if faults:
-        said.append(f"  images that can't be used: {_counted(faults)}")
+        said.append(f"  images that can't be used: {_with_examples(faults, met)}")
     if same:
-        said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}")
+        example = next(iter(met[SAME_FILE]), "")
+        said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}, as `{example}`")
+    said += [f"  {line}" for line in (*index.notes, *real_account.warnings(index, labels))]
+    if block := real_account.labels_block(index, labels):
+        said += ["  to use rows without a label, say what they are:", *(f"    {line}" for line in block)]
     return said
+
+
+def table(planned: "Plan") -> Any:
+    """Usable real images by label and skin tone, in each of the three splits; ``None`` where there are none."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from synthgen.plan import real_account
+    from synthgen.plan.real_index import SPLITS
+
+    found = real_account.table(planned.index) if planned.index else {}
+    if not found:
+        return None
+    tones = sorted({tone for by_tone in found.values() for tone in by_tone}, key=lambda tone: (not tone, tone))
+    drawn = Table(title=f"real images: {' / '.join(SPLITS)}", box=SIMPLE)
+    drawn.title_justify = "left"
+    drawn.add_column("label \\ skin tone")
+    for column in [*(tone or "unknown" for tone in tones), "all"]:
+        drawn.add_column(str(column), justify="right")
+    labels = planned.manifest.document.labels
+    rows = {label: found.get(label, {}) for label in labels}
+    for label, by_tone in rows.items():
+        cells = [by_tone.get(tone, {}) for tone in tones]
+        drawn.add_row(label, *map(_by_split, [*cells, _sum(cells)]))
+    columns = [_sum([by_tone.get(tone, {}) for by_tone in rows.values()]) for tone in tones]
+    drawn.add_row("all", *map(_by_split, [*columns, _sum(columns)]))
+    return drawn
 
 
 def of_words(strange: Sequence[str]) -> list[str]:
@@ -42,6 +81,23 @@ def of_words(strange: Sequence[str]) -> list[str]:
     ]
 
 
+def _sum(cells: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    from synthgen.plan.real_index import SPLITS
+
+    return {split: sum(cell.get(split, 0) for cell in cells) for split in SPLITS}
+
+
+def _by_split(cell: Mapping[str, int]) -> str:
+    """Counts of the three splits, ``12 / 3 / 2``; ``-`` where all are 0."""
+    return " / ".join(f"{count:,}" for count in cell.values()) if any(cell.values()) else "-"
+
+
 def _counted(counts: Mapping[str, int]) -> str:
     """Counts with what they are of, those of nothing left out: ``7 train, 2 test``."""
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "none"
+
+
+def _with_examples(counts: Mapping[str, int], met: Mapping[str, Mapping[str, int]]) -> str:
+    from synthgen.plan import real_account
+
+    return ", ".join(real_account.shown(reason, count, met) for reason, count in counts.items() if count)

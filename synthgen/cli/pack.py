@@ -19,9 +19,9 @@ from synthgen.cli import _options, _progress
 @click.option("--partial", is_flag=True, help="Pack what is there of a run that is not finished.")
 @click.option(
     "--format",
-    metavar="[webdataset|parquet|imagefolder|NAME]",
-    help="Tars, Parquet files with the images in them, image files, or a plug-in's; the manifest's pack.format if left "
-    "out.",
+    metavar="[webdataset|parquet|imagefolder|auto|NAME]",
+    help="Tars, Parquet files with the images in them, image files, or a plug-in's; auto is Parquet from 5 GB on, of "
+    "which the Hub's viewer shows all; the manifest's pack.format if left out.",
 )
 @click.option("--card", type=_options.FILE, help="A Jinja template for the card; the one that ships else.")
 @click.option(
@@ -63,8 +63,28 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
         named = options["manifest"] or f"the manifest that {directory} keeps; --manifest names another"
         click.echo(f"packed by {named}", err=True)
     if not quiet:
+        if told := _layout_said(out, options["format"]):
+            click.echo(told, err=True)
         click.echo(
             f"{shards} shard{'' if shards == 1 else 's'} in {out}"
             if shards
             else f"{out}: packed already, nothing to do"
         )
+
+
+def _layout_said(dataset: Path, asked: str | None) -> str:
+    """What is to be said of the layout that a dataset has been packed in; empty where nothing is.
+
+    Args:
+        dataset: The dataset.
+        asked: The layout that was asked for; its manifest's where left out.
+    """
+    from synthgen.core import yaml_documents
+    from synthgen.plan import packed_layout
+    from synthgen.runs import dataset_folder
+
+    provenance = dataset_folder.read_provenance(dataset)
+    path = dataset / dataset_folder.MANIFEST
+    pack = yaml_documents.parse(yaml_documents.read_text(path), path.name).get("pack") or {}
+    size = sum(facts.get("size", 0) for name, facts in provenance["files"].items() if name.startswith("data/"))
+    return packed_layout.said(asked or pack.get("format", ""), size, provenance["layout"])

@@ -66,6 +66,7 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
     from rich.console import Console
 
     from synthgen.cli import _real_images
+    from synthgen.plan import packed_layout
 
     console = Console(highlight=False, soft_wrap=True)
     for name, adapter in planned.adapter_plans.items():
@@ -77,12 +78,16 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
         console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
-    if forecast.real:
-        console.print("\n".join(_real_images.lines(forecast.real, opened=False)), markup=False)
+    if (table := _real_images.table(planned)) is not None:
+        console.print(table)
+    if planned.index:
+        console.print("\n".join(_real_images.lines(planned, opened=False)), markup=False)
     seconds = forecast.seconds
     time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
-    console.print(f"disk about {forecast.bytes / 1e6:,.1f} MB, time {time}")
+    console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}")
+    if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):
+        console.print(told, markup=False)
     console.print(f"plan {planned.digest[:16]}")
 
 

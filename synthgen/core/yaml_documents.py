@@ -37,9 +37,20 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, Hashable) and key in seen:
                 said = f"`{key}` is given twice (first in line {seen[key]})"
                 raise ManifestError(Fault.at(f"line {line}", said, "duplicate"))
+            if isinstance(key, int) and not isinstance(key, bool) and not _is_decimal(key_node.value, key):
+                said = f"`{key_node.value}` is the number {key} to YAML; put it in quotes"
+                raise ManifestError(Fault.at(f"line {line}", said, "wrong_type"))
             if isinstance(key, Hashable):
                 seen[key] = line
         return super().construct_mapping(node, deep=deep)
+
+
+def _is_decimal(written: str, number: int) -> bool:
+    """Whether a number is what its digits say to people: not for ``010``, which is 8 to YAML, and ``1:30``."""
+    try:
+        return int(written) == number
+    except ValueError:
+        return False
 
 
 def parse(text: str, where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.diffusion.maker import ImageMaker
+from synthgen.diffusion.pipelines import RunPrompts, prompts_of
 from synthgen.diffusion.sampler_settings import measured_batch_size, proves_itself, shown
 from synthgen.plan import EntryPlan
 from synthgen.plan.manifest import Output
@@ -32,7 +33,7 @@ class LoadedEntry:
 
 def load_entry(
     plan: EntryPlan, recipe: Recipe, *, root: Path, request: DeviceRequest, output: Output, start_images: StartImages,
-    sample: Sample | None = None,
+    sample: Sample | None = None, prompts: RunPrompts | None = None,
 ) -> LoadedEntry:  # fmt: skip
     """An entry, its model loaded in the environment that its run pins or, where it pins none yet, that is pinned now.
 
@@ -45,6 +46,7 @@ def load_entry(
         start_images: Reads the images that samples start from.
         sample: One of the samples at hand, what it starts from read, by which the batch is measured where that is left
             to us; ``None`` for a batch by rule.
+        prompts: The prompts of the run, whose embeddings are kept in it; ``None`` to encode them as they come.
 
     Raises:
         PlanMismatchError: The request is another than the run was begun with.
@@ -61,18 +63,21 @@ def load_entry(
         environment = replace(environment, proof=shown(located, environment))
     if begun is None and wanted.batch_size is None and sample and devices.measures_batch(environment.device):
         own = replace(sample, recipe=located)
-        maker = strategy.maker(located, environment, start_images)
+        with prompts_of(prompts):
+            maker = strategy.maker(located, environment, start_images)
         batch_size = measured_batch_size(located, environment, maker, own, plan.shard_samples)
         environment = replace(environment, batch_size=batch_size)
     environment = run_folder.pin(root, plan.name, environment)
     run_folder.apply_pin(environment, request)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest_of)
     ledger.sweep()
+    with prompts_of(prompts):
+        maker = strategy.maker(located, environment, start_images)
     return LoadedEntry(
         plan=plan,
         recipe=recipe,
         ledger=ledger,
         environment=environment,
-        maker=strategy.maker(located, environment, start_images),
+        maker=maker,
         encoding=Encoding(output.image_format, output.quality or 95),
     )

@@ -19,6 +19,7 @@ from synthgen.generate import retry
 from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
+from synthgen.generate.run_prompts import run_prompts
 from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
@@ -204,6 +205,7 @@ class ShardMaker:
                 output=self.plan.manifest.document.output,
                 start_images=self.start_images,
                 sample=next(ready, None),
+                prompts=run_prompts(self.plan, self.root, recipe),
             )
         return self._loaded
 

@@ -21,6 +21,7 @@ from synthgen.pack.published_manifest import has_persons, published
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
+from synthgen.plan import packed_layout
 from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import dataset_folder, pseudonyms
@@ -64,7 +65,8 @@ def pack(
     found = inventory.collect(run, partial=partial)
     pack = found.plan.manifest.document.pack
     known = formats.plugins.with_files(found.plan.manifest.plugins)
-    pack = pack.model_copy(update={"format": known.named(layout or pack.format)})
+    chosen = packed_layout.chosen(layout or pack.format, found.size)
+    pack = pack.model_copy(update={"format": known.named(chosen)})
     known.module(pack.format)  # refused before anything is written, if there is none
     read = card.Template(template)
     private = pack.identifiers == pseudonyms.PSEUDONYM
@@ -92,7 +94,8 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
         shuffle.sort_samples(held.order, found, pack, dataset.names)
     with Order(held.order, found.root) as sorted_samples:
         todo = shard_plan.plan_parts(sorted_samples, pack)
-        job = PackJob(held, found.root, pack.format, tuple(found.plan.manifest.document.labels), dataset.names)
+        labels = tuple(found.plan.manifest.document.labels)
+        job = PackJob(held, found.root, pack.format, labels, dataset.names, pack.content_defined_chunking)
         shards = []
         for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)
@@ -113,7 +116,9 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
         manifest: The text of its manifest where some of it is withheld; empty otherwise.
         names: What it calls real images; ``None`` for their own names.
     """
-    usual = {"identifiers"} if pack.identifiers == pseudonyms.PSEUDONYM else None  # no part of it where nobody asked
+    usual = {"identifiers"} if pack.identifiers == pseudonyms.PSEUDONYM else set[str]()  # no part where nobody asked
+    if not pack.content_defined_chunking or pack.format != "parquet":
+        usual |= {"content_defined_chunking"}
     content = {
         "plan": found.plan.digest,
         "shards": found.digest,

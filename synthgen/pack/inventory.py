@@ -19,6 +19,7 @@ class Inventory:
         root: The run.
         plan: Its plan.
         entries: What the receipts of each entry add up to.
+        size: Bytes of the work shards; of those that verdicts accept their share of it.
         digest: The sha256 over the sha256 of every work shard, in the plan's order.
         judged: What its verdicts follow from; ``None`` where it has none, so that every image is packed.
     """
@@ -26,6 +27,7 @@ class Inventory:
     root: Path
     plan: Plan
     entries: dict[str, Summary]
+    size: int
     digest: str
     judged: verdicts.CurationSummary | None = None
 
@@ -40,9 +42,10 @@ def collect(run: Run, *, partial: bool) -> Inventory:
     """
     root, plan = run.root, run.plan
     entries: dict[str, Summary] = {}
-    digests = list[str]()
+    digests, size = list[str](), 0
     for shard in run.finished_shards():
         digests.append(shard.digest)
+        size += shard.receipt.size * shard.count // max(shard.receipt.count, 1)
         _add(entries.setdefault(shard.entry.name, Summary()), shard)
     if len(digests) < plan.shards and not partial:
         raise IncompleteError(
@@ -55,7 +58,9 @@ def collect(run: Run, *, partial: bool) -> Inventory:
     judged = verdicts.check(root, digest, plan.manifest.document.curate)
     if judged and not judged.accepted:
         raise InputError(f"{root}: no image was accepted; see `synthgen curate {root}`, and change `curate.keep`")
-    return Inventory(root, plan, entries, digest, judged)
+    if judged:
+        size = size * judged.accepted // judged.judged
+    return Inventory(root, plan, entries, size, digest, judged)
 
 
 def _add(summary: Summary, shard: FinishedShard) -> None:

@@ -103,6 +103,7 @@ class PackJob:
         layout: How it is laid out.
         labels: Its classes, in the order of their numbers.
         names: What it calls real images and their groups; ``None`` for their own names.
+        content_defined_chunking: Whether the chunks of Parquet follow the content.
     """
 
     scratch: Scratch
@@ -110,6 +111,7 @@ class PackJob:
     layout: Layout
     labels: tuple[str, ...]
     names: Pseudonyms | None = None
+    content_defined_chunking: bool = False
 
 
 @contextmanager

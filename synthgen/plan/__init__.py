@@ -13,7 +13,7 @@ from functools import cached_property
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import LEARNED, ModelFacts
 from synthgen.errors import InputError
-from synthgen.plan import adapters
+from synthgen.plan import adapters, real_account
 from synthgen.plan.entry import Cell, EntryPlan, sha256
 from synthgen.plan.layout import Layout
 from synthgen.plan.manifest import GenerateEntry, Manifest, SourcePool
@@ -200,8 +200,11 @@ class Plan:
 
 def _why_not(index: Index | None) -> str:
     """What has become of the real images instead, as far as there are any."""
-    counts = {**index.left_out, **index.faults} if index else {}
-    return f" ({', '.join(f'{count:,} {reason}' for reason, count in counts.items())})" if counts else ""
+    if not index or not (counts := {**index.left_out, **index.faults}):
+        return ""
+    met = real_account.examples(index)
+    notes = "".join(f"; {note}" for note in index.notes)
+    return f" ({', '.join(real_account.shown(reason, count, met) for reason, count in counts.items())}){notes}"
 
 
 def _check_seen(entries: Mapping[str, EntryPlan], excluded: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from synthgen.plan import Plan, skin_tones, throughput
+from synthgen.plan import Plan, real_account, skin_tones, throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Forecast:
         cells: Images of each entry, label and skin tone.
         real: The account of the real images that it starts from, as of
             :meth:`synthgen.plan.real_index.Index.account`; ``None`` where it starts from none.
+        real_images: More of them: ``cells`` with the images of each label, skin tone and split, ``examples`` of each
+            reason for which some are left out, and ``warnings`` of what is missing.
     """
 
     samples: int
@@ -26,10 +28,11 @@ class Forecast:
     seconds: float | None
     cells: list[dict[str, Any]]
     real: dict[str, dict[str, int]] | None
+    real_images: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON; without ``real`` where there is none."""
-        return {key: value for key, value in asdict(self).items() if key != "real" or value is not None}
+        """As plain values, for JSON; without ``real`` and ``real_images`` where there are none."""
+        return {key: value for key, value in asdict(self).items() if not key.startswith("real") or value is not None}
 
 
 def forecast(plan: Plan) -> Forecast:
@@ -52,4 +55,12 @@ def forecast(plan: Plan) -> Forecast:
             for cell in entry.cells
         ]
     account = plan.index.account() if plan.index else None
-    return Forecast(plan.samples, plan.shards, stored, round(seconds, 1) if known else None, cells, account)
+    real_images = None
+    if plan.index:
+        real_images = {
+            "cells": real_account.cells(plan.index, document.skin_tones.scale),
+            "examples": real_account.examples(plan.index),
+            "warnings": [*plan.index.notes, *real_account.warnings(plan.index, document.labels)],
+        }
+    expected = round(seconds, 1) if known else None
+    return Forecast(plan.samples, plan.shards, stored, expected, cells, account, real_images)

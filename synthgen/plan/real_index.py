@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     NO_FILE = "no file"
     OUTSIDE = "outside of its folder or dataset"
     SAME_FILE = "the same file as another"
+    ANOTHER_LABEL = "the same file as another, with another label"
     GROUP_IN_TWO_SPLITS = "the group is in another split too"
     SKIN_TONE = "skin tone is not on the scale"
     SPLIT = "split is none of train, validation and test"
@@ -100,7 +101,8 @@ class Source:
     @property
     def fault_kind(self) -> FaultKind | None:
         """The kind of its fault; ``None`` where it has none, or one of its own."""
-        return next((kind for begin, kind in _BEGINNINGS.items() if self.fault.startswith(begin)), None)
+        kind = next((kind for begin, kind in _BEGINNINGS.items() if self.fault.startswith(begin)), None)
+        return FaultKind.ANOTHER_LABEL if kind is FaultKind.SAME_FILE and ", with another label" in self.fault else kind
 
     @property
     def facts(self) -> list[str | int]:
@@ -118,12 +120,16 @@ class Index:
         left_out: How many rows are not in it, by reason.
         recipe: The digest of the settings that it was made by; empty for one that is not kept.
         excluded: Why images are taken out by ``real.exclude``, by their ids; no part of the file.
+        left_out_values: What rows were left out for, by reason, and how often; no part of the file.
+        notes: What the data have that the settings make no use of, a line each; no part of the file.
     """
 
     sources: tuple[Source, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
     recipe: str = ""
     excluded: Mapping[str, str] = field(default_factory=dict)
+    left_out_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def without(self, excluded: Mapping[str, str]) -> Self:
         """The index in which some images can't be used: why, by their ids."""
@@ -155,7 +161,7 @@ class Index:
     @cached_property
     def faults(self) -> dict[str, int]:
         """How many images can't be used, by reason, the most frequent first; a reason names no image."""
-        return dict(Counter(_reason(source) for source in self.sources if source.fault).most_common())
+        return dict(Counter(reason_of(source) for source in self.sources if source.fault).most_common())
 
     def account(self) -> dict[str, dict[str, int]]:
         """How many images are usable, by split; and how many rows are left out and images at fault, by reason."""
@@ -198,7 +204,7 @@ class Index:
         return {split: tuple(source for source in sound if source.split == split) for split in SPLITS}
 
 
-def _reason(source: Source) -> str:
+def reason_of(source: Source) -> str:
     """A fault without what it says of one image alone: names, values and sizes."""
     return str(source.fault_kind or _VALUES.sub("...", source.fault))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthgen.core.hub import REPO_ID
 from synthgen.core.releases import __version__
-from synthgen.errors import InputError, SynthgenError
+from synthgen.errors import InputError, SynthgenError, one_line
 from synthgen.publish import hub_repo, persons, source_rows
 from synthgen.publish.diff import Changes, compare
 from synthgen.publish.errors import NO_LOGIN
@@ -109,11 +109,18 @@ def _identifying(root: Path) -> list[Sighting]:
 
 
 def _repo(root: Path, options: PublishOptions) -> str:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
+
     repo = options.repo or repo_of(root)
     if not repo:
         raise InputError("--repo: missing; give ORG/NAME, or set `publish.repo` in the manifest before packing")
     if not REPO_ID.fullmatch(repo):
         raise InputError(f"--repo: `{repo}` is not of the form ORG/NAME")
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise InputError(f"--repo: `{repo}` is no name that the Hub takes: {one_line(error)}") from None
     if options.branch.startswith("refs/") or not _REFERENCE.fullmatch(options.branch):
         raise InputError(f"--revision: `{options.branch}` can't name a branch")
     if options.tag and not _REFERENCE.fullmatch(options.tag):

@@ -40,3 +40,8 @@ def _header_faults(header: str) -> Iterator[str]:
     names = licence if isinstance(licence, list) else [licence]
     if not names or any(not isinstance(name, str) or name.strip().lower() in ("", "unknown") for name in names):
         yield ("no licence; set `publish.license` in the manifest, and pack into a new folder with `--manifest` of it")
+    elif "other" in names and not (document.get("license_link") and document.get("license_name")):
+        yield (
+            "the licence is `other`, of which the Hub wants a name and an address; set `publish.license_name` and "
+            "`publish.license_link` in the manifest, and pack again with `--manifest` of it"
+        )

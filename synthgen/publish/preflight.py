@@ -1,8 +1,9 @@
 """Reads a dataset folder from end to end before anything of it leaves, and lists every fault at once."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synthgen.core import yaml_documents
@@ -18,6 +19,8 @@ from synthgen.runs.tar_samples import SIDECARS, TarSample
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
 MOST_IMAGE_FILES = 10_000  # that the Hub takes well
+LARGEST_FILE = 50_000_000_000  # that the Hub takes, https://huggingface.co/docs/hub/storage-limits
+MOST_IN_A_FOLDER = 10_000
 Schema = tuple[tuple[str, str], ...]
 
 
@@ -61,6 +64,7 @@ class Preflight:
             size = self._check_file(name, promised.get(name))
             yield Checked(name, size)
         self._check_unknown()
+        self.faults += [f"{self._root / name}: {fault}" for name, fault in _too_large(self.files)]
         self._check_card()
         self._check_croissant()
         if not self.faults and (said := layout.changed(self._root)):
@@ -215,6 +219,18 @@ class Preflight:
             return
         for fault in card_check.faults(text, self.provenance, real_sources=self._real_sources):
             self._fault(layout.CARD, fault)
+
+
+def _too_large(files: list[LocalFile]) -> Iterator[tuple[str, str]]:
+    """The files and folders that are larger than the Hub takes."""
+    for file in files:
+        if file.size > LARGEST_FILE:
+            said = f"{file.size / 1e9:,.0f} GB are more than the Hub takes in a file ({LARGEST_FILE / 1e9:.0f} GB)"
+            yield file.name, f"{said}; set a smaller `pack.max_shard_bytes`, and pack again"
+    for folder, held in Counter(PurePosixPath(file.name).parent.as_posix() for file in files).items():
+        if held > MOST_IN_A_FOLDER:
+            said = f"{held:,} files are more than the Hub takes in a folder ({MOST_IN_A_FOLDER:,})"
+            yield folder, f"{said}; set a larger `pack.images_per_shard` and `pack.max_shard_bytes`, and pack again"
 
 
 def repo_of(root: Path) -> str | None:

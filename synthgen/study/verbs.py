@@ -293,7 +293,8 @@ def pack(
         manifest: A manifest of the same images, by whose ``pack`` and ``publish`` it is packed, and which the run then
             keeps; the run's own where left out.
         partial: Pack what is there of a run that is not finished.
-        format: ``webdataset``, ``parquet``, ``imagefolder`` or a plug-in; ``pack.format`` where left out.
+        format: ``webdataset``, ``parquet``, ``imagefolder``, a plug-in, or ``auto`` for Parquet where tars would be
+            more than the Hub's viewer shows; ``pack.format`` where left out.
         card: A Jinja template for the card; the one that ships where left out.
         report: A report of :func:`evaluate`, whose findings go into the card.
         workers: Processes that write shards; the bytes are the same. A script that asks for more than one runs what it
@@ -312,7 +313,7 @@ def pack(
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
-    formats.plugins.with_files(asked.plugins).module(format or asked.document.pack.format)
+    formats.check(format or asked.document.pack.format, asked.plugins)
     dataset_folder.check_ours(Path(out))
     template = Path(card) if card is not None else None
     shards = write(run, Path(out), partial=partial, workers=workers, layout=format, template=template)

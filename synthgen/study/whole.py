@@ -37,7 +37,7 @@ def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
             format, a scorer or the study of a classifier can't be had as asked.
     """
     runners.runner(runner_name, plan.manifest.plugins)
-    formats.plugins.with_files(plan.manifest.plugins).module(plan.manifest.document.pack.format)
+    formats.check(plan.manifest.document.pack.format, plan.manifest.plugins)
     dataset_folder.check_ours(out / study_layout.DATASET)
     check_own(out / "preview.html")
     if plan.adapter_plans:

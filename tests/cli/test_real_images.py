@@ -60,9 +60,21 @@ def test_plan_accounts_for_every_row(synthgen: Synthgen, study: Path) -> None:
     lines = synthgen("plan", study).out.splitlines()
     first = lines.index("real images: 9 train, 2 test; counted from metadata, none was opened")
     assert lines[first + 1 : first + 3] == [
-        "  rows left out: 1 no label of the manifest",
-        "  images that can't be used: 2 no file",
+        "  rows left out: 1 no label of the manifest, as `warts`",
+        "  images that can't be used: 2 no file, as `13.png`",
     ]
+    block = lines.index("  to use rows without a label, say what they are:")
+    assert lines[block + 1 : block + 4] == ["    real:", "      labels:", '        "warts": LABEL  # 1 row']
+    assert "  no real image is in the validation split; give `validation` a larger share in `real.splits`" in lines
+
+
+def test_plan_shows_real_images_by_label_tone_and_split(synthgen: Synthgen, study: Path) -> None:
+    """Each cell has its images of the three splits, and the sums stand beside and below."""
+    lines = [line.split() for line in synthgen("plan", study).out.splitlines()]
+    shown = lines[lines.index(["real", "images:", "train", "/", "validation", "/", "test"]) :]
+    found = {line[0]: " ".join(line[1:]) for line in shown if line and line[0] in ("psoriasis", "all")}
+    assert len(set(found.values())) == 1, found
+    assert found["all"].endswith("9 / 0 / 2")
 
 
 def test_plan_json_has_the_account(synthgen: Synthgen, study: Path) -> None:
@@ -74,15 +86,17 @@ def test_plan_json_has_the_account(synthgen: Synthgen, study: Path) -> None:
         "faults": {"no file": 2},
     }
     assert planned["samples"] == 9 * 2 * 2
+    assert planned["real_images"]["examples"]["no label of the manifest"] == {"warts": 1}
+    assert sum(cell["images"] for cell in planned["real_images"]["cells"]) == 11
 
 
 def test_generate_says_it_once_after_opening(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:
     """What opening has shown is said on stderr where images are indexed, and not again on resume."""
     lines = synthgen("generate", study, "--out", tmp_path / "run").err.splitlines()
     first = lines.index("real images: 7 train, 2 test")
-    assert lines[first + 1] == "  rows left out: 1 no label of the manifest"
-    assert lines[first + 2].startswith("  images that can't be used: 2 no file, 1 ")
-    assert lines[first + 3] == "  1 image is the same file as another"
+    assert lines[first + 1] == "  rows left out: 1 no label of the manifest, as `warts`"
+    assert lines[first + 2].startswith("  images that can't be used: 2 no file, as `13.png`, 1 ")
+    assert lines[first + 3].startswith("  1 image is the same file as another, as `")
     assert "real images" not in synthgen("generate", study, "--out", tmp_path / "run").err
 
 
@@ -130,7 +144,8 @@ def test_no_image_to_start_from_is_said_with_reasons(
         path.unlink()
     [fault] = refused("plan", study)
     assert fault == (
-        "entry `first`: `real:` gives no usable image in the training split (1 no label of the manifest, 13 no file)"
+        "entry `first`: `real:` gives no usable image in the training split (1 no label of the manifest, as "
+        "`warts`, 13 no file, as `0.png`)"
     )
 
 

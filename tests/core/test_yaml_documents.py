@@ -73,6 +73,9 @@ def test_parse_of_any_text_gives_a_mapping_or_a_fault(text: str) -> None:
         ("a: 2024-13-45\n", "x.yaml: not valid YAML"),
         ("a: " + "9" * 5000 + "\n", "x.yaml: not valid YAML"),
         ("a: " + "[" * 5000 + "\n", "x.yaml: not valid YAML"),
+        ("labels:\n  010: a\n", "x.yaml: line 2: `010` is the number 8 to YAML; put it in quotes"),
+        ("0x1f: a\n", "x.yaml: line 1: `0x1f` is the number 31 to YAML; put it in quotes"),
+        ("1:30: a\n", "x.yaml: line 1: `1:30` is the number 90 to YAML; put it in quotes"),
         ("? [a, b]\n: 1\n", "x.yaml: line 1: not valid YAML: found unhashable key"),
     ],
 )

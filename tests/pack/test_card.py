@@ -79,6 +79,15 @@ def test_gating_is_in_the_header_when_asked(run_of: Callable[..., Path], pack: A
     assert head["extra_gated_fields"] == fields | {"Use": {"type": "select", "options": ["research", "teaching"]}}
 
 
+def test_a_licence_of_one_s_own_has_its_name_and_address(run_of: Callable[..., Path], pack: Any) -> None:
+    """`license: other` goes with the Hub's keys for what it is, and passes the check."""
+    own = {"license": "other", "license_name": "clinic-terms", "license_link": "https://example.org/terms"}
+    dataset = pack(run_of(publish=own))
+    head, _ = parts_of(dataset)
+    assert {key: head[key] for key in own} == own
+    assert list(card_check.faults((dataset / "README.md").read_text(), {}, real_sources=False)) == []
+
+
 def test_no_gate_when_not_asked(small: Path, pack: Any) -> None:
     """Without `publish.gated` the header says nothing of it."""
     assert not [key for key in parts_of(pack(small))[0] if "gated" in key]

@@ -6,13 +6,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from synthgen import preview, study
-from synthgen.errors import PlanMismatchError
+from synthgen.errors import InputError, PlanMismatchError
 from synthgen.generate.reproduce import reproduce
 from synthgen.pack import inventory, shard_plan, shuffle
 from synthgen.pack.shuffled_order import Order
+from synthgen.plan import packed_layout
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
 from synthgen.publish.preflight import Preflight
@@ -181,3 +183,40 @@ def test_the_flag_wins_and_makes_another_dataset(run_of: Callable[..., Path], pa
     assert [path.name for path in (dataset / "data").iterdir()] == ["train-00000-of-00001.tar"]
     with pytest.raises(PlanMismatchError, match="/dataset "):
         pack(run)
+
+
+def test_auto_is_parquet_where_the_viewer_shows_a_part_of_tars(
+    small: Path, pack: Any, provenance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is decided by the bytes of the run, and is the dataset that the layout gives by its name."""
+    assert provenance(pack(small, "tars", format="auto"))["layout"] == "webdataset"
+    monkeypatch.setattr(packed_layout, "SHOWN_OF_TARS", 1000)
+    chosen, asked = pack(small, "auto", format="auto"), pack(small, "asked", format="parquet")
+    assert provenance(chosen)["layout"] == "parquet"
+    assert provenance(chosen)["dataset_digest"] == provenance(asked)["dataset_digest"]
+
+
+def test_chunks_of_parquet_follow_the_content_where_asked(
+    run_of: Callable[..., Path], pack: Any, provenance: Any
+) -> None:
+    """The same rows either way; only where it was asked for is the dataset another."""
+    plain, said = pack(run_of(), "plain", format="parquet"), pack(run_of(), "said", format="parquet")
+    chunked = pack(run_of(pack={"content_defined_chunking": True}), "chunked", format="parquet")
+    names = [sorted(path.name for path in one.glob("data/*")) for one in (plain, said, chunked)]
+    assert names[0] == names[1] == names[2]
+    digests = [provenance(one)["dataset_digest"] for one in (plain, said, chunked)]
+    assert digests[0] == digests[1] != digests[2]
+    for name in names[0]:
+        assert (plain / "data" / name).read_bytes() == (said / "data" / name).read_bytes()
+        assert pq.read_table(plain / "data" / name).equals(pq.read_table(chunked / "data" / name))
+
+
+def test_chunking_without_a_pyarrow_that_can_is_refused(
+    run_of: Callable[..., Path], pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line with the key and the version that it needs."""
+    monkeypatch.setattr("pyarrow.__version__", "18.1.0")
+    with pytest.raises(
+        InputError, match=r"pack\.content_defined_chunking: needs pyarrow 21 or later, here is 18\.1\.0"
+    ):
+        pack(run_of(pack={"content_defined_chunking": True}), format="parquet")

@@ -86,7 +86,8 @@ def test_what_is_usable_has_no_fault() -> None:
     ("faults", "reasons"),
     [
         (["no file a.jpg", "no file b.jpg; skin tone `9` is not on the scale monk"], {"no file": 2}),
-        (["same file as x", "same file as y, with another label"], {real_index.SAME_FILE: 2}),
+        (["same file as x", "same file as y, with another group"], {real_index.SAME_FILE: 2}),
+        (["same file as x, with another label and tone"], {"the same file as another, with another label": 1}),
         (["group `p` is in test too", "group `q` is in validation too"], {"the group is in another split too": 2}),
         (["skin tone `9` is not on the scale monk"], {"skin tone is not on the scale": 1}),
         (["split `a` is none of train, validation and test"], {"split is none of train, validation and test": 1}),

@@ -146,6 +146,8 @@ def test_a_tar_that_is_none_is_found(dataset: Path) -> None:
         ("license: openrail\n", "", "no licence"),
         ("license: openrail", "license: unknown", "no licence"),
         ("license: openrail", "license: []", "no licence"),
+        ("license: openrail", "license: other", "publish.license_link"),
+        ("license: openrail", "license: other\nlicense_link: https://example.org", "publish.license_name"),
         ("---\n", "", "no YAML header"),
         ("license: openrail", "license: [", "not valid YAML"),
     ],
@@ -328,3 +330,18 @@ def test_a_dataset_of_an_earlier_version_has_no_croissant(dataset: Path) -> None
     (dataset / "croissant.json").unlink()
     path.write_bytes(seal.dumps({key: one for key, one in provenance.items() if key not in (seal.MARK, seal.KEY)}))
     assert faults(dataset) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        ("LARGEST_FILE", r"data/train-00000-of-00003\.tar: .*pack\.max_shard_bytes"),
+        ("MOST_IN_A_FOLDER", r"data: .*pack\."),
+    ],
+)
+def test_what_the_hub_would_not_take_is_a_fault(
+    limit: str, fault: str, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file, or a folder, larger than the Hub takes is named with the key that makes it smaller."""
+    monkeypatch.setattr(f"synthgen.publish.preflight.{limit}", 2)
+    assert [one for one in faults(dataset) if re.match(fault, one)]

@@ -1,6 +1,7 @@
 """The diffusers pipelines: loaded once, called in batches."""
 
 from synthgen.diffusion.pipelines.any_family import AnyFamily
+from synthgen.diffusion.pipelines.embedding_file import RunPrompts, prompts_of
 from synthgen.diffusion.pipelines.families import Family, family, family_of, matches_flow
 from synthgen.diffusion.pipelines.guidance import DISTILLED
 from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
@@ -31,6 +32,7 @@ __all__ = [
     "Family",
     "MeasuredMemory",
     "Pipeline",
+    "RunPrompts",
     "Task",
     "UnreachableError",
     "check_channels",
@@ -50,6 +52,7 @@ __all__ = [
     "measure",
     "part_revision",
     "pipeline_class",
+    "prompts_of",
     "reads_mask",
     "release",
     "release_from_gpu",

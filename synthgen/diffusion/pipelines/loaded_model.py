@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import inspect
+import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from synthgen.core import devices
@@ -16,15 +18,20 @@ from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.model_parts import Accelerator, Autoencoder
-from synthgen.diffusion.pipelines import loading, proof
+from synthgen.diffusion.pipelines import embedding_file, loading, proof
 from synthgen.diffusion.pipelines.any_family import AnyFamily
 from synthgen.diffusion.pipelines.attention import set_attention
-from synthgen.diffusion.pipelines.families import family
+from synthgen.diffusion.pipelines.embedding_file import RunPrompts
+from synthgen.diffusion.pipelines.families import family, family_of
 from synthgen.diffusion.pipelines.pipeline import Pipeline
+from synthgen.diffusion.pipelines.prompt_embeddings import PromptEmbeddings, TextEncodersApart
 from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import Variant
 from synthgen.errors import UnavailableError, one_line
 from synthgen.plan.sample import Recipe
+
+_ENCODE = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "peft", "cuda", "cudnn")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,10 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
                 pipeline.proof = proof.prove(pipeline, task, recipe)
             _alive.pipelines[wanted] = pipeline
             _alive.key = key
-        return _alive.pipelines[wanted]
+        found = _alive.pipelines[wanted]
+        if (run := embedding_file.current()) is not None:
+            _fill(found, run, key, environment)
+        return found
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
         reason = one_line(error)[:300]
         what = f"model {recipe.made_with}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
@@ -118,10 +128,13 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     """The pipeline of a model that is not loaded yet."""
     import torch
 
-    pipe = loading.load_diffusers(
-        task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused,
-        accelerator=key.accelerator, autoencoder=key.autoencoder, part_revisions=dict(key.part_revisions),
-    )  # fmt: skip
+    known = family_of(loading.task_class(task, key.model, key.revision)) != "other"
+    together = not known or _reads_text(key)
+    pipe = _read_parts(task, key, text_encoders=together)
+    encoders = TextEncodersApart(partial(_read_encoders, task, key, together=together), key.device) if known else None
+    if known:
+        for name in [name for name in pipe.components if name.startswith("text_encoder")]:
+            setattr(pipe, name, None)
     pipe.to(key.device)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
@@ -129,7 +142,44 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     if family(pipe) == "other":
         return AnyFamily(pipe, key.dtype, redo_alone=redo_alone)
     pipe.vae.to(memory_format=torch.channels_last)
-    return Pipeline(pipe, key.dtype, redo_alone=redo_alone)
+    return Pipeline(pipe, key.dtype, embeddings=PromptEmbeddings(pipe, encoders), redo_alone=redo_alone)
+
+
+def _read_parts(task: Task, key: _Key, *, text_encoders: bool) -> Any:
+    return loading.load_diffusers(
+        task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused,
+        accelerator=key.accelerator, autoencoder=key.autoencoder, part_revisions=dict(key.part_revisions),
+        text_encoders=text_encoders,
+    )  # fmt: skip
+
+
+def _reads_text(key: _Key) -> bool:
+    return loading.reads_text(key.adapter, key.accelerator, dict(key.part_revisions).get("accelerate", ""))
+
+
+def _read_encoders(task: Task, key: _Key, *, together: bool) -> Any:
+    """A pipeline of the model's text encoders alone; where a LoRA is on them, of all of it, whose other parts go."""
+    if not together:
+        return loading.load_text_encoders(task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant)
+    pipe = _read_parts(task, key, text_encoders=True)
+    for name in [name for name in pipe.components if name in ("unet", "transformer", "vae")]:
+        setattr(pipe, name, None)
+    return pipe
+
+
+def _fill(pipeline: Pipeline, run: RunPrompts, key: _Key, environment: Environment) -> None:
+    """Give a pipeline the embeddings of a run's prompts, where its family is one whose prompts are encoded apart."""
+    if isinstance(pipeline, AnyFamily):
+        _log.info("%s: its prompts are encoded as they come, its text encoders stay loaded", key.model.name)
+        return
+    adapter, versions = key.adapter, environment.versions
+    run.fill(pipeline.embeddings, {
+        "model": key.model.name, "revision": key.revision, "variant": key.variant, "dtype": key.dtype,
+        "device": key.device, "flags": environment.flags, "threads": environment.threads if key.device == "cpu" else 0,
+        "adapter": [adapter.name, environment.adapters.get(str(adapter), adapter.digest)] if adapter else [],
+        "accelerate": [*key.accelerator.content, dict(key.part_revisions)] if key.accelerator else [],
+        "versions": {name: versions[name] for name in _ENCODE if name in versions},
+    })  # fmt: skip
 
 
 def _another(task: Task, redo_alone: bool, key: _Key, loaded: Pipeline) -> Pipeline:

@@ -6,6 +6,7 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
 import warnings
 from collections.abc import Mapping
@@ -168,6 +169,7 @@ def load_diffusers(
     accelerator: Accelerator | None = None,
     autoencoder: Autoencoder | None = None,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
+    text_encoders: bool = True,
 ) -> Any:
     """The diffusers pipeline that does a task with a model, on the CPU, an adapter on top of it where there is one.
 
@@ -182,11 +184,97 @@ def load_diffusers(
         accelerator: A few-step adapter that is loaded on top of it all, always fused.
         autoencoder: What takes the place of its own.
         part_revisions: The commits of these two, by the manifest's key.
+        text_encoders: Whether its text encoders and tokenizers are read too, and what an adapter has learned of words.
 
     Raises:
         UnavailableError: Something does not go with the model.
     """
     import torch
+
+    kind = task_class(task, model, revision)
+    name, where, options = _options(kind, model, revision, adapter, variant)
+    whole_model = adapter is not None and adapter.loads_as == "full"
+    chosen = getattr(torch, dtype)
+    if not text_encoders:
+        options |= dict.fromkeys(_text_parts(kind))
+    if autoencoder:
+        commit, inside = part_revisions.get("vae", ""), ""
+        if autoencoder.model.folder is None:
+            inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
+        options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
+    pipe = _from_pretrained(kind, name, dtype=chosen, **options)
+    check_pipeline(task, pipe, model.name)
+    if autoencoder:
+        own = pipe.vae.load_config(name, subfolder="vae", **where)
+        model_parts.check_autoencoder(pipe, autoencoder, own, model.name)
+    pipe.set_progress_bar_config(disable=True)
+    added = None if whole_model or (adapter and not text_encoders and adapter.loads_as != "lora") else adapter
+    if added or accelerator:
+        _put_on(pipe, added, accelerator, part_revisions.get("accelerate", ""))
+        _cast_added(pipe, chosen)
+    if accelerator or (fused and added and added.loads_as == "lora"):
+        pipe.fuse_lora(safe_fusing=True)
+        pipe.unload_lora_weights()
+    return pipe
+
+
+def load_text_encoders(
+    task: Task, model: model_folder.ModelFacts, revision: str, dtype: str, adapter: Adapter | None = None,
+    *, variant: Variant = "",
+) -> Any:  # fmt: skip
+    """A pipeline of a model's text encoders and tokenizers alone, on the CPU, with the words that an adapter taught.
+
+    Args:
+        task: What the model is for.
+        model: Which model.
+        revision: The commit of a Hub id.
+        dtype: The dtype's name in torch.
+        adapter: What is loaded on top of the model; none whose LoRA is on a text encoder (:func:`reads_text`).
+        variant: Which of its weights are read.
+    """
+    import torch
+
+    kind = task_class(task, model, revision)
+    name, _, options = _options(kind, model, revision, adapter, variant)
+    options |= dict.fromkeys(_image_parts(kind))
+    pipe = _from_pretrained(kind, name, dtype=getattr(torch, dtype), **options)
+    pipe.set_progress_bar_config(disable=True)
+    if adapter and adapter.loads_as not in ("full", "lora"):
+        load_adapter(pipe, adapter)
+    return pipe
+
+
+def reads_text(adapter: Adapter | None, accelerator: Accelerator | None, revision: str) -> bool:
+    """Whether a LoRA of these has layers on a text encoder, which then can't be read without the rest of the model.
+
+    Args:
+        adapter: An adapter.
+        accelerator: A few-step adapter.
+        revision: Its commit.
+    """
+    files = [adapter.folder / adapter_folder.LORA] if adapter and adapter.folder and adapter.loads_as == "lora" else []
+    files += [_accelerator_file(accelerator, revision)] if accelerator else []
+    return any(model_parts.reads_text(file) for file in files)
+
+
+def _options(
+    kind: str, model: model_folder.ModelFacts, revision: str, adapter: Adapter | None, variant: Variant
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The folder or id that a pipeline is read from, its revision, and that with all else by which its class is."""
+    whole_model = adapter.folder if adapter and adapter.loads_as == "full" else None
+    folder = whole_model or model.folder
+    where: dict[str, Any] = {"revision": revision} if folder is None else {}
+    checker = {"safety_checker": None, "requires_safety_checker": False}
+    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
+    if family_of(kind) == "StableDiffusionXL":
+        options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    if variant and whole_model is None:
+        options |= {"variant": variant}
+    return model.name if folder is None else str(folder), where, options
+
+
+def _from_pretrained(kind: str, name: str, **options: Any) -> Any:
+    """The pipeline of a class, read from safetensors without a word."""
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
@@ -195,40 +283,25 @@ def load_diffusers(
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    whole_model = adapter.folder if adapter and adapter.loads_as == "full" else None
-    folder = whole_model or model.folder
-    where = {"revision": revision} if folder is None else {}
-    name = model.name if folder is None else str(folder)
-    kind = task_class(task, model, revision)
-    checker = {"safety_checker": None, "requires_safety_checker": False}
-    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
-    if family_of(kind) == "StableDiffusionXL":
-        options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
-    if variant and whole_model is None:
-        options |= {"variant": variant}
-    chosen = getattr(torch, dtype)
-    if autoencoder:
-        commit, inside = part_revisions.get("vae", ""), ""
-        if autoencoder.model.folder is None:
-            inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
-        options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
     with warnings.catch_warnings():
         # diffusers' own Chroma is built of what it calls deprecated itself
         warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)
-        pipe = getattr(diffusers, kind).from_pretrained(name, dtype=chosen, use_safetensors=True, **options)
-    check_pipeline(task, pipe, model.name)
-    if autoencoder:
-        own = pipe.vae.load_config(name, subfolder="vae", **where)
-        model_parts.check_autoencoder(pipe, autoencoder, own, model.name)
-    pipe.set_progress_bar_config(disable=True)
-    added = None if whole_model else adapter
-    if added or accelerator:
-        _put_on(pipe, added, accelerator, part_revisions.get("accelerate", ""))
-        _cast_added(pipe, chosen)
-    if accelerator or (fused and added and added.loads_as == "lora"):
-        pipe.fuse_lora(safe_fusing=True)
-        pipe.unload_lora_weights()
-    return pipe
+        return getattr(diffusers, kind).from_pretrained(name, use_safetensors=True, **options)
+
+
+def _text_parts(kind: str) -> list[str]:
+    return [name for name in _parts(kind) if name.startswith(("text_encoder", "tokenizer"))]
+
+
+def _image_parts(kind: str) -> list[str]:
+    named = ("unet", "transformer", "vae", "image_encoder", "feature_extractor")
+    return [name for name in _parts(kind) if name in named]
+
+
+def _parts(kind: str) -> list[str]:
+    import diffusers
+
+    return list(inspect.signature(getattr(diffusers, kind).__init__).parameters)
 
 
 def _put_on(pipe: Any, adapter: Adapter | None, accelerator: Accelerator | None, revision: str) -> None:

@@ -60,6 +60,17 @@ def load_lora(pipe: Any, file: Path, called: str, name: str | None = None) -> No
         )
 
 
+def reads_text(file: Path) -> bool:
+    """Whether a LoRA has layers on a text encoder, as diffusers, peft and kohya name them; none where unreadable."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as tensors:
+            return any(key.startswith(("text_encoder", "lora_te")) for key in tensors.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False  # said by whoever loads it
+
+
 def load_accelerator(pipe: Any, accelerator: Accelerator, file: Path) -> None:
     """Load a few-step adapter on top of a pipeline, under the name ``accelerate``.
 

@@ -210,7 +210,6 @@ class Pipeline:
         texts = [sample.prompt for sample in samples]
         reads_negative = guided and not guidance.distilled(self.pipe)
         negative = [sample.negative_prompt for sample in samples] if reads_negative else []
-        prompt_embeddings.check_lengths(self.pipe, {*texts, *negative})
         arguments = self.embeddings(texts)
         if negative:
             arguments |= {f"negative_{name}": value for name, value in self.embeddings(negative).items()}

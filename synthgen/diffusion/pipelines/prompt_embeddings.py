@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from synthgen.diffusion.pipelines.families import family
 from synthgen.errors import InputError
@@ -13,37 +15,138 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _BATCH = 16
-_CACHED = 2048  # texts
+_CACHED_BYTES = 2**30
+_SMALL_BYTES = 2**30
+
+Row = Mapping[str, "Tensor"]
+"""The embeddings of one text on the CPU, as of :func:`encode`, without the dimension of texts."""
+
+
+class TextEncoders(Protocol):
+    """A pipeline whose text encoders are ready, as long as a ``with`` lasts."""
+
+    def __call__(self) -> Any:
+        """A context manager that gives the pipeline."""
+
+
+class TextEncodersApart:
+    """Text encoders that are read when a text is first asked for, and take a GPU's memory while they encode alone.
+
+    Then they wait in the computer's memory where they are small or were asked for twice, and are let go of otherwise.
+
+    Args:
+        read: Reads a pipeline that has them, onto the CPU.
+        device: torch's device that they encode on.
+
+    Attributes:
+        stays: Whether they stay on the device.
+    """
+
+    def __init__(self, read: Callable[[], Any], device: str) -> None:
+        self._read, self._device = read, device
+        self._pipe: Any = None
+        self._times = 0
+        self.stays = False
+
+    @contextmanager
+    def __call__(self) -> Iterator[Any]:
+        """The pipeline on its device."""
+        import torch
+
+        with torch.inference_mode(mode=False):
+            self._pipe = (self._pipe or self._read()).to(self._device)
+        self._times += 1
+        try:
+            yield self._pipe
+        finally:
+            if not self.stays:
+                keeps = self._times > 1 or _weights(self._pipe) <= _SMALL_BYTES
+                self._pipe = self._pipe.to("cpu") if keeps else None
+                if self._device == "cuda":
+                    gc.collect()
+                    torch.cuda.empty_cache()
+
+
+def _weights(pipe: Any) -> int:
+    """Bytes of all parameters of a pipeline."""
+    parts = [part for part in pipe.components.values() if hasattr(part, "parameters")]
+    return sum(one.nbytes for part in parts for one in part.parameters())
 
 
 class PromptEmbeddings:
     """Embeddings of texts for one pipeline: each distinct text is encoded once, in batches of one fixed shape.
 
-    An embedding then depends on its text alone.
+    An embedding then depends on its text alone. They are kept on the CPU, at most a GiB of them.
 
     Args:
-        pipe: A diffusers pipeline.
+        pipe: A diffusers pipeline, which is where they are wanted.
+        encoders: Its text encoders, where it has none itself.
+
+    Attributes:
+        encoded: What is encoded already, by text.
+        encoders: The text encoders.
+        filled_from: Where ``encoded`` was read; empty for nowhere.
     """
 
-    def __init__(self, pipe: Any) -> None:
+    def __init__(self, pipe: Any, encoders: TextEncoders | None = None) -> None:
         self._pipe = pipe
-        self._cache: OrderedDict[str, dict[str, Tensor]] = OrderedDict()
+        self.encoders: TextEncoders = encoders or _own(pipe)
+        self.encoded: Mapping[str, Row] = {}
+        self.filled_from = ""
+        self._cache: OrderedDict[str, Row] = OrderedDict()
 
     def __call__(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """The embeddings of texts in the text encoders' dtype, as of :func:`encode`."""
+        """The embeddings of texts in the text encoders' dtype, as of :func:`encode`.
+
+        Raises:
+            InputError: A text is longer than the model reads.
+        """
         import torch
 
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
-        for first in range(0, len(new), _BATCH):
-            batch = new[first : first + _BATCH]
-            encoded = encode(self._pipe, [*batch, *[batch[-1]] * (_BATCH - len(batch))])
-            for place, text in enumerate(batch):
-                # a copy, since a view of a row would keep the whole batch in memory
-                self._cache[text] = {name: value[place].clone() for name, value in encoded.items()}
-        found = [self._cache[text] for text in texts]
-        while len(self._cache) > _CACHED:
+        new = [text for text in dict.fromkeys(texts) if text not in self.encoded and text not in self._cache]
+        if new:
+            self._cache.update(self.encode(new))
+        found = [self.encoded[text] if text in self.encoded else self._cache[text] for text in texts]
+        while sum(map(_bytes, self._cache.values())) > _CACHED_BYTES:
             self._cache.popitem(last=False)
-        return {name: torch.stack([one[name] for one in found]) for name in found[0]}
+        return {name: torch.stack([one[name] for one in found]).to(self._pipe.device) for name in found[0]}
+
+    def encode(self, texts: Sequence[str]) -> Iterator[tuple[str, Row]]:
+        """Each text with its embeddings, encoded now.
+
+        Raises:
+            InputError: A text is longer than the model reads.
+        """
+        with self.encoders() as pipe:
+            check_lengths(pipe, texts)
+            yield from encode_rows(pipe, texts)
+
+
+def encode_rows(pipe: Any, texts: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    """Each text with its embeddings on the CPU, by a pipeline that has text encoders, in batches of one fixed shape."""
+    import torch
+
+    for first in range(0, len(texts), _BATCH):
+        batch = texts[first : first + _BATCH]
+        with torch.inference_mode():
+            encoded = encode(pipe, [*batch, *[batch[-1]] * (_BATCH - len(batch))])
+        for place, text in enumerate(batch):
+            # a copy, since a view of a row would keep the whole batch in memory
+            yield text, {name: value[place].cpu().clone() for name, value in encoded.items()}
+
+
+def _bytes(row: Row) -> int:
+    return sum(value.nbytes for value in row.values())
+
+
+def _own(pipe: Any) -> TextEncoders:
+    """The text encoders that a pipeline has itself."""
+
+    @contextmanager
+    def ready() -> Iterator[Any]:
+        yield pipe
+
+    return ready
 
 
 def encode(pipe: Any, texts: Sequence[str]) -> dict[str, Tensor]:

@@ -21,6 +21,8 @@ def header(facts: CardFacts) -> dict[str, Any]:
     tags = (_TAGS[0], str(facts.layout), *own, *publish.tags)
     found = {
         "license": publish.license or "unknown",
+        **({"license_name": publish.license_name} if publish.license_name else {}),
+        **({"license_link": publish.license_link} if publish.license_link else {}),
         "pretty_name": publish.pretty_name or facts.plan.manifest.document.name,
         "task_categories": ["image-classification"],
         "size_categories": [next((name for name, below in _SIZES if facts.images < below), "10M<n<100M")],

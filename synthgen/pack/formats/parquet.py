@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgen.core import atomic
+from synthgen.errors import InputError
 from synthgen.pack.read_sample import PackedRecord, Placed
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.runs import parquet_samples
 
 _IMAGE = ("image.bytes", "image.path")
+_FIRST_THAT_CHUNKS = 21
 
 
 def shard(part: Part) -> str:
@@ -36,7 +38,7 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
     scratch = job.scratch.state / f".{part.name}"
     with scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(
-            file, schema, compression=compression, use_dictionary=columns, write_page_index=True
+            file, schema, compression=compression, use_dictionary=columns, write_page_index=True, **_chunking(job)
         ) as writer:
             while rows := list(itertools.islice(samples, parquet_samples.ROWS)):
                 writer.write_table(_table(rows, schema))
@@ -46,6 +48,24 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
         file.flush()
         os.fsync(file.fileno())
     atomic.publish(scratch, job.scratch.dataset / name)
+
+
+def _chunking(job: PackJob) -> dict[str, bool]:
+    """What asks the writer for pages that end where the content says, so that what is the same is sent once.
+
+    Raises:
+        InputError: This pyarrow can't.
+    """
+    if not job.content_defined_chunking:
+        return {}
+    import pyarrow
+
+    if int(pyarrow.__version__.partition(".")[0]) < _FIRST_THAT_CHUNKS:
+        raise InputError(
+            f"pack.content_defined_chunking: needs pyarrow {_FIRST_THAT_CHUNKS} or later, here is {pyarrow.__version__}"
+            "; install it, or set content_defined_chunking: false"
+        )
+    return {"use_content_defined_chunking": True}
 
 
 def _table(samples: Sequence[PackedRecord], schema: Any) -> Any:

@@ -14,7 +14,7 @@ from synthgen.plan.manifest.finetune import AdapterChoice, FinetuneEntry
 from synthgen.plan.manifest.generate import GenerateEntry
 from synthgen.plan.manifest.plugin_files import KeptPlugins
 from synthgen.plan.manifest.prompts import PromptSet
-from synthgen.plan.manifest.schema import Document, Layout, Output, Pack, SourcePool, Weights
+from synthgen.plan.manifest.schema import AUTO, Document, Layout, Output, Pack, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.manifest.validation import RealImages
 
@@ -161,7 +161,7 @@ def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str
 def _format_faults(document: Document | None, extensions: Extensions) -> list[Fault]:
     """That there is no such format; not asked of a manifest that a run keeps, of which packing is only one use."""
     name = document.pack.format if document else ""
-    if not name or name in extensions.formats.names():
+    if not name or name in (AUTO, *extensions.formats.names()):
         return []
     return [Fault.at("pack.format", f"no format `{name}`; {near(name, extensions.formats.names())}", "not_found")]
 

@@ -17,6 +17,7 @@ _Weight = Annotated[float, Field(ge=0)]
 _Text = Annotated[str, Field(min_length=1)]
 _GATE_FIELDS = ("text", "checkbox", "date_picker", "country")
 Layout = str
+AUTO = "auto"  # whichever of the first two the Hub's viewer shows all of
 LAYOUTS = ("webdataset", "parquet", "imagefolder")  # that are built in; a plug-in may be another
 
 
@@ -127,6 +128,7 @@ class Pack(Strict):
     format: Layout = "webdataset"
     identifiers: Literal["pseudonym", "original"] = "pseudonym"
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 1.0}
+    content_defined_chunking: bool = False
     images_per_shard: Count = 5000
     max_shard_bytes: Annotated[int, Field(ge=10_000)] = 1_000_000_000
 
@@ -180,12 +182,13 @@ class Publish(Strict):
     gated: Gate | None = None
     creators: list[_Text] = []
     date_published: datetime.date | None = None
+    license_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")] | None = None
     license_link: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     responsible_ai: ResponsibleAi = ResponsibleAi()
 
     def content(self) -> dict[str, Any]:
         """What of it names a dataset: keys that earlier versions do not know count where they are used."""
-        new = {"creators", "date_published", "license_link", "responsible_ai"}
+        new = {"creators", "date_published", "license_name", "license_link", "responsible_ai"}
         return self.model_dump(mode="json", exclude=new) | self.model_dump(
             mode="json", include=new, exclude_defaults=True
         )

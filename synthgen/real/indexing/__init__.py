@@ -2,17 +2,18 @@
 
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from synthgen.errors import DamagedError, InputError
-from synthgen.plan import real_index
+from synthgen.plan import real_account, real_index
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
 from synthgen.real.indexing import look_alikes, rows, splits
+from synthgen.real.indexing.unused_columns import UnusedColumns
 from synthgen.real.sources import Reader
 from synthgen.real.sources._promised import open_source
 
@@ -88,7 +89,7 @@ def build(
         # Splits that the data say stay, so that a group in two of them is left with one.
         shares = None if settings.columns.split else settings.splits
         images = splits.regrouped(images, alike, seed, shares)
-    index = Index(tuple(images), listed.left_out, recipe)
+    index = replace(listed, sources=tuple(images), recipe=recipe)
     root.mkdir(parents=True, exist_ok=True)
     index.write(root / real_index.FILE)
     return index
@@ -138,15 +139,19 @@ def _listed(
 ) -> Index:
     """The index by the metadata alone."""
     understanding = rows.understand(reader.columns, settings, labels, scale, tones)
-    left_out, drafts = Counter[str](), list[rows.Draft]()
+    left_out, drafts = defaultdict[str, Counter[str]](Counter), list[rows.Draft]()
+    unused = UnusedColumns(reader.columns, settings, labels)
     for row in reader.rows():
         draft = understanding.draft(row)
-        if isinstance(draft, str):
-            left_out[draft] += 1
+        unused.look(row.values, is_image=bool(row.location))
+        if isinstance(draft, rows.LeftOut):
+            left_out[draft.reason][real_account.value_of(draft.value)] += 1
         else:
             drafts.append(draft)
     images = splits.sources(drafts, seed, settings.splits, settings.dataset or reader.name)
-    return Index(tuple(images), dict(sorted(left_out.items())))
+    counts = {reason: values.total() for reason, values in sorted(left_out.items())}
+    notes = unused.notes(has_images=bool(drafts))
+    return Index(tuple(images), counts, left_out_values=dict(left_out), notes=notes)
 
 
 def _kept(reader: Reader, images: Sequence[Source]) -> list[Source]:

@@ -64,6 +64,11 @@ def split(value: object) -> Split | None:
     return _SPLITS.get(text(value).casefold())
 
 
+def number(written: str) -> str:
+    """A whole number as it is written shortest, ``1`` of ``01`` and ``1.0``; empty for any other text."""
+    return str(int(float(written))) if _NUMBER.fullmatch(written) else ""
+
+
 def mapped(mapping: Mapping[str, int], value: object) -> int | None:
     """What a mapping from texts says of a cell; ``None`` where it says nothing."""
     return mapping.get(text(value), mapping.get(str(value).strip()))

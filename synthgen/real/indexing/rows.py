@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, ManifestError
-from synthgen.plan import skin_tones
+from synthgen.plan import real_account, skin_tones
 from synthgen.plan.manifest.settings import Columns, SourceSettings, Split
 from synthgen.real.indexing import cell_values
 from synthgen.real.sources import SourceRow, known, text
@@ -13,7 +13,7 @@ from synthgen.real.sources import SourceRow, known, text
 NO_IMAGE = "no image"
 NOT_WHERE = "not among the values of `where`"
 NO_CONSENT = "no consent"
-NO_LABEL = "no label of the manifest"
+NO_LABEL = real_account.NO_LABEL
 NO_TONE = "no skin tone of the manifest"
 _TRUTH = (("true", "yes", "on"), ("false", "no", "off"))  # YAML 1.1: all of a line are one value
 
@@ -46,6 +46,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that is no image of the manifest: why, and the value or name that shows it."""
+
+    reason: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """How the rows of one dataset are understood: its columns resolved, and what their values mean."""
 
@@ -58,21 +66,23 @@ class Understanding:
     scale: str
     wanted: Collection[int]
 
-    def draft(self, row: SourceRow) -> Draft | str:
+    def draft(self, row: SourceRow) -> Draft | LeftOut:
         """The image of a row, or why it is left out."""
-        if not row.location:
-            return row.fault or NO_IMAGE
         values, columns = row.values, self.settings.columns
-        if not self._kept(values):
-            return NOT_WHERE
+        if not row.location:
+            named = row.stem or next(filter(None, map(text, values.values())), "")
+            return LeftOut(row.fault or NO_IMAGE, named)
+        unkept = self._unkept(values)
+        if unkept:
+            return LeftOut(NOT_WHERE, f"{unkept}: {text(values.get(unkept))}")
         if columns.consent and not cell_values.agreed(values.get(columns.consent)):
-            return NO_CONSENT
+            return LeftOut(NO_CONSENT, text(values.get(columns.consent)))
         label = self._label(values.get(self.label))
         if label is None:
-            return NO_LABEL
+            return LeftOut(NO_LABEL, cell_values.label(values.get(self.label)))
         tone, strange = self._tone(values)
         if tone and tone not in self.wanted:
-            return NO_TONE
+            return LeftOut(NO_TONE, skin_tones.name(self.scale, tone))
         identity = known(values.get(columns.id)) if columns.id else ""
         split = cell_values.split(values.get(columns.split)) if columns.split else None
         faults = [row.fault, strange]
@@ -92,14 +102,17 @@ class Understanding:
 
     def _label(self, value: object) -> str | None:
         one = cell_values.label(value)
-        spellings = (text(value), str(value).strip(), one, one.casefold())
+        spellings = (text(value), str(value).strip(), one, one.casefold(), cell_values.number(one))
         return next((self.labels[spelling] for spelling in spellings if spelling in self.labels), None)
 
-    def _kept(self, values: Mapping[str, object]) -> bool:
-        return all(
-            text(values.get(name)).casefold() in among or str(values.get(name)).strip().casefold() in among
-            for name, among in self.where.items()
-        )
+    def _unkept(self, values: Mapping[str, object]) -> str:
+        """The first column whose value is not among those that `where` keeps; empty where there is none."""
+        for name, among in self.where.items():
+            written = text(values.get(name)).casefold()
+            spellings = {written, str(values.get(name)).strip().casefold()}
+            if spellings.isdisjoint(among) and (cell_values.number(written) or None) not in among:
+                return name
+        return ""
 
     def _tone(self, values: Mapping[str, object]) -> tuple[int, str]:
         """The first known value of the columns, and what is wrong where none is known and one is strange."""
@@ -132,6 +145,7 @@ def understand(
         raise ManifestError(*faults)
     known = {words.casefold(): slug for slug, words in labels.items()} | {slug.casefold(): slug for slug in labels}
     known |= {value.casefold(): label for value, label in settings.labels.items()} | dict(settings.labels)
+    known = _as_yaml_reads(settings.labels) | known
     return Understanding(
         settings=settings,
         label=label,
@@ -142,6 +156,18 @@ def understand(
         scale=scale,
         wanted=frozenset(tones),
     )
+
+
+def _as_yaml_reads(labels: Mapping[str, str]) -> dict[str, str]:
+    """What unquoted keys of `labels` mean that YAML reads as truth values and numbers: ``NO``, ``yes``, ``01``.
+
+    A truth value means each word for it, and a number every way to write it, where no other key says otherwise.
+    """
+    found = {cell_values.number(value): label for value, label in labels.items() if cell_values.number(value)}
+    for words in _TRUTH:
+        said = labels.get(words[0].capitalize())
+        found |= dict.fromkeys(words, said) if said is not None else {}
+    return found
 
 
 def meant(among: Sequence[str]) -> frozenset[str]:

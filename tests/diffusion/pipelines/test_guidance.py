@@ -12,7 +12,7 @@ import pytest
 from synthgen import generate
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion import pipelines
-from synthgen.diffusion.pipelines import denoiser, guidance
+from synthgen.diffusion.pipelines import denoiser, guidance, schedulers
 from synthgen.diffusion.strategies import img2img, text2img
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.extensions import EXTENSIONS
@@ -97,10 +97,12 @@ def test_what_comes_out_is_what_diffusers_makes(after: int, make_plan: MakePlan)
 
     plan = make_plan(**entry(num_inference_steps=4, guidance_scale=3.0, guidance_stop=after / 4))
     sample = plan.entries["text"].sample(0)
-    maker, pipe = maker_of(plan, 1)
+    maker, _ = maker_of(plan, 1)
     found = maker([sample]).pixels[0]
     import torch
 
+    pipe = pipelines.load_diffusers("text2img", sample.recipe.model, "", "float32")
+    pipe.scheduler = schedulers.fresh(sample.recipe.settings.scheduler, pipe.scheduler)
     plain = pipe(
         [sample.prompt],
         negative_prompt=[sample.negative_prompt],

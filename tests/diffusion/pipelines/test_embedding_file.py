@@ -1,0 +1,244 @@
+"""Distinct prompts are encoded once for a run, and its images are those of a pipeline with text encoders."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synthgen.core.devices import DeviceRequest
+from synthgen.diffusion import pipelines
+from synthgen.diffusion.pipelines import Pipeline, embedding_file, loading
+from synthgen.diffusion.pipelines.embedding_file import FOLDER, EmbeddingFile
+from synthgen.diffusion.pipelines.prompt_embeddings import encode
+from synthgen.errors import InputError
+from synthgen.generate.loaded_entry import load_entry
+from synthgen.generate.run_prompts import run_prompts
+from synthgen.runs import run_folder
+from synthgen.runs.start_images import of_run
+
+pytestmark = pytest.mark.slow
+
+CPU = DeviceRequest("cpu", "fp32", batch_size=2)
+Load = Callable[[Any], Any]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_loaded() -> None:
+    pipelines.release()
+
+
+@pytest.fixture
+def planned(tiny_model: Callable[[str], Path], make_plan: Callable[..., Any]) -> Callable[..., Any]:
+    """Plans a few images of a tiny model of a family."""
+
+    def plan(family: str, per_cell: int = 1, **settings: Any) -> Any:
+        own = {"scheduler": "default"} if family in ("sd3", "flux") else {}
+        size = {"num_inference_steps": 1, "guidance_scale": 3.0, "height": 32, "width": 32}
+        entry = {"name": "a", "strategy": "text2img", "per_cell": per_cell, "settings": size | own | settings}
+        return make_plan(model=str(tiny_model(family)), labels={"melanoma": "melanoma"}, generate=[entry])
+
+    return plan
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads the entry of a plan as a worker does, from nothing."""
+
+    def loaded(plan: Any) -> Any:
+        pipelines.release()
+        run_folder.reserve(tmp_path, plan)
+        entry = plan.entries["a"]
+        return load_entry(
+            entry, entry.recipe, root=tmp_path, request=CPU, output=plan.manifest.document.output,
+            start_images=of_run(plan, tmp_path), prompts=run_prompts(plan, tmp_path, entry.recipe),
+        )  # fmt: skip
+
+    return loaded
+
+
+@pytest.fixture
+def encoders_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A line each time that text encoders are read."""
+    seen, read = list[str](), loading.load_text_encoders
+    monkeypatch.setattr(loading, "load_text_encoders", lambda *a, **k: seen.append("read") or read(*a, **k))
+    return seen
+
+
+def _file(root: Path) -> Path:
+    (path,) = (root / FOLDER).glob("*.safetensors")
+    return path
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl", "sd3", "flux"])
+def test_images_are_those_of_a_pipeline_with_text_encoders(
+    family: str, planned: Callable[..., Any], load: Load, encoders_read: list[str], tmp_path: Path
+) -> None:
+    """Whoever makes the file, and whoever finds it, which reads no text encoder."""
+    plan = planned(family)
+    entry = plan.entries["a"]
+    samples = [entry.sample(0), entry.sample(1)]
+    whole = pipelines.load_diffusers("text2img", entry.recipe.model, "", "float32")
+    expected = Pipeline(whole, "float32").text2img(samples).pixels
+    for reads in (1, 1):
+        loaded = load(plan)
+        assert len(encoders_read) == reads
+        pipe = pipelines.loaded("text2img", loaded.environment).pipe  # type: ignore[union-attr]
+        assert not [name for name, part in pipe.components.items() if name.startswith("text_enc") and part is not None]
+        assert np.array_equal(loaded.maker(samples).pixels, expected)
+    rows = EmbeddingFile(_file(tmp_path))
+    asked = {sample.prompt for sample in entry} | ({samples[0].negative_prompt} if family != "flux" else set())
+    assert asked <= set(rows)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "receipt"])
+def test_what_is_damaged_is_made_again(
+    damage: str, planned: Callable[..., Any], load: Load, encoders_read: list[str], tmp_path: Path
+) -> None:
+    """The same bytes lie there again."""
+    plan = planned("sd")
+    load(plan)
+    path = _file(tmp_path)
+    before = path.read_bytes()
+    if damage == "flip":
+        path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    elif damage == "cut":
+        path.write_bytes(before[:-100])
+    else:
+        (path if damage == "remove" else path.with_suffix(".json")).unlink()
+    load(plan)
+    assert encoders_read == ["read", "read"]
+    assert path.read_bytes() == before
+
+
+def test_a_plan_that_has_grown_encodes_what_is_new_alone(
+    planned: Callable[..., Any], load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The rows that there were stay to the bit."""
+    load(planned("sd"))
+    before = {text: dict(row) for text, row in EmbeddingFile(_file(tmp_path)).items()}
+    seen = list[str]()
+    from synthgen.diffusion.pipelines import prompt_embeddings
+
+    def counted(pipe: Any, texts: list[str]) -> Any:
+        seen.extend(texts)
+        return encode(pipe, texts)
+
+    monkeypatch.setattr(prompt_embeddings, "encode", counted)
+    load(planned("sd", per_cell=6))
+    after = EmbeddingFile(_file(tmp_path))
+    assert len(after) > len(before)
+    assert not set(seen) & set(before)
+    assert all(row[name].equal(after[text][name]) for text, row in before.items() for name in row)
+
+
+def test_a_prompt_that_no_plan_foresaw_is_encoded_when_it_comes(
+    planned: Callable[..., Any], load: Load, encoders_read: list[str]
+) -> None:
+    """As of a retry, or of a strategy of one's own; once, on a CPU and for small encoders."""
+    from dataclasses import replace
+
+    plan = planned("sd")
+    loaded = load(plan)
+    sample = replace(plan.entries["a"].sample(0), prompt="a photo of nothing of the kind")
+    assert not np.array_equal(loaded.maker([sample] * 2).pixels, loaded.maker([plan.entries["a"].sample(0)] * 2).pixels)
+    long = replace(sample, prompt="skin " * 200)
+    with pytest.raises(InputError, match="and would drop the rest"):
+        loaded.maker([long] * 2)
+    assert encoders_read == ["read"]
+
+
+def test_too_many_prompts_are_encoded_as_they_come(
+    planned: Callable[..., Any], load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """It is said, and no file is written."""
+    plan = planned("sd")
+    samples = [plan.entries["a"].sample(0), plan.entries["a"].sample(1)]
+    expected = load(plan).maker(samples).pixels
+    for path in (tmp_path / FOLDER).iterdir():
+        path.unlink()
+    monkeypatch.setattr(embedding_file, "MOST_BYTES", 1000)
+    with caplog.at_level("WARNING"):
+        loaded = load(plan)
+    assert "text encoders stay loaded" in caplog.text
+    assert not list((tmp_path / FOLDER).glob("*.safetensors"))
+    assert np.array_equal(loaded.maker(samples).pixels, expected)
+
+
+def test_text_encoders_wait_outside_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones that were asked for once are let go of; who asks again finds them kept."""
+    moves, reads = list[str](), list[int]()
+
+    class Encoders:
+        def to(self, device: str) -> "Encoders":
+            moves.append(device)
+            return self
+
+    def read() -> Any:
+        reads.append(1)
+        return Encoders()
+
+    from synthgen.diffusion.pipelines import prompt_embeddings
+
+    apart = prompt_embeddings.TextEncodersApart(read, "meta")
+    weights = prompt_embeddings._SMALL_BYTES + 1
+    monkeypatch.setattr(prompt_embeddings, "_weights", lambda _: weights)
+    for _ in range(3):
+        with apart():
+            assert moves[-1] == "meta"
+    assert len(reads) == 2
+    assert moves == ["meta", "meta", "cpu", "meta", "cpu"]
+
+
+def _text_lora(pipe: Any, folder: Path) -> None:
+    """A LoRA on the UNet and on the text encoder."""
+    import torch
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    weights = {}
+    for name in ("unet", "text_encoder"):
+        part = getattr(pipe, name)
+        part.add_adapter(LoraConfig(r=2, target_modules=["to_q"] if name == "unet" else ["q_proj"]))
+        for key, value in part.named_parameters():
+            value.data = torch.ones_like(value) * 0.1 if "lora_" in key else value.data
+        weights[f"{name}_lora_layers"] = get_peft_model_state_dict(part)
+    type(pipe).save_lora_weights(folder, **weights)
+
+
+def _word(pipe: Any, folder: Path) -> None:
+    """Learned embeddings of a word."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    save_file(
+        {"<m>": torch.ones(2, pipe.text_encoder.config.hidden_size)}, folder / "learned_embeds-melanoma.safetensors"
+    )
+
+
+@pytest.mark.parametrize(("method", "write"), [("lora", _text_lora), ("textual-inversion", _word)])
+def test_what_an_adapter_does_to_words_is_in_the_file(
+    method: str, write: Callable[..., None], planned: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A LoRA on a text encoder, and words that are learned: images are those of the whole pipeline with it."""
+    from dataclasses import replace
+
+    from synthgen.core.adapter_folder import Adapter
+    from synthgen.diffusion import strategies
+    from synthgen.diffusion.pipelines import RunPrompts, prompts_of
+
+    plan = planned("sd")
+    recipe, sample = plan.entries["a"].recipe, plan.entries["a"].sample(0)
+    write(pipelines.load_diffusers("text2img", recipe.model, "", "float32"), tmp_path / "adapter")
+    adapter = Adapter("x", "0" * 64, method, None, folder=tmp_path / "adapter")
+    recipe = replace(recipe, adapter=adapter)
+    samples = [replace(sample, recipe=recipe, prompt="a photo of <m>")] * 2
+    whole = pipelines.load_diffusers("text2img", recipe.model, "", "float32", adapter, fused=method == "lora")
+    environment = strategies.environment(recipe, CPU, 48)
+    texts = [samples[0].prompt, samples[0].negative_prompt]
+    with prompts_of(RunPrompts(tmp_path, "digest", lambda: texts)):
+        found = pipelines.load("text2img", recipe, environment)
+    assert set(found.embeddings.encoded) == set(texts)
+    assert np.array_equal(found.text2img(samples).pixels, Pipeline(whole, "float32").text2img(samples).pixels)
