@@ -33,7 +33,8 @@ NAMES = {
     "sd": "Stable Diffusion 1 and 2", "sd-inpainting": "the same, for inpainting", "sdxl": "Stable Diffusion XL",
     "sd3": "Stable Diffusion 3", "sd3.5": "Stable Diffusion 3.5", "flux": "FLUX.1", "pixart-sigma": "PixArt-Sigma",
     "chroma": "Chroma", "auraflow": "AuraFlow", "sana": "Sana", "flux2-klein": "FLUX.2 klein",
-    "qwen-image": "Qwen-Image", "z-image": "Z-Image",
+    "qwen-image": "Qwen-Image", "z-image": "Z-Image", "lumina2": "Lumina 2", "cogview4": "CogView 4",
+    "lcm": "latent consistency models", "flux-kontext": "FLUX.1 Kontext",
 }  # fmt: skip
 TEXT = """# Families of models
 

@@ -101,12 +101,14 @@ def _planned(plan: Plan, key: str, record: Record) -> Sample:
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     shard_samples = plan.manifest.document.output.shard_samples
-    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pinned=True)
+    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pin.memory or None, pinned=True)
     try:
         here = strategies.environment(sample.recipe, request, shard_samples)
     except UnavailableError as error:
         here = strategies.environment(
-            sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
+            sample.recipe,
+            DeviceRequest(batch_size=pin.batch_size, memory="fp8" if pin.memory == "fp8" else None, pinned=True),
+            shard_samples,
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused,

@@ -32,6 +32,7 @@ def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
         "--dtype": (DTYPES.get(request.dtype, request.dtype), pin.dtype, "auto"),
         "--attention": (request.attention, pin.attention, "auto"),
         "--batch-size": (request.batch_size, pin.batch_size, None),
+        "--memory": (request.memory and _held_as(request.memory), _held_as(pin.memory), None),
     }
     faults = [
         f"{option} {value}: this run was begun with {begun}; leave it out, or use another --out"
@@ -41,8 +42,14 @@ def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
     if faults:
         raise PlanMismatchError(*faults)
     return DeviceRequest(
-        device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size, pinned=True
-    )
+        device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size,
+        memory="fp8" if pin.memory == "fp8" else request.memory or pin.memory or None, pinned=True,
+    )  # fmt: skip
+
+
+def _held_as(memory: str) -> str:
+    """What of ``--memory`` decides bytes: whether weights are in fp8, and not where they lie."""
+    return "fp8" if memory == "fp8" else "fit"
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:
@@ -74,7 +81,7 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
             "run was begun on %s, this is %s: images will be equal within a PSNR tolerance, not to the byte",
             begun.device_name, environment.device_name,
         )  # fmt: skip
-    return begun
+    return replace(begun, memory=environment.memory)
 
 
 def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:

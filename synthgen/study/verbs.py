@@ -109,6 +109,7 @@ def generate(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     shards: tuple[int | None, int | None] | None = None,
@@ -131,6 +132,7 @@ def generate(
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
+        memory: ``fit`` (all on the device, where left out), ``offload`` or ``fp8``.
         runner: ``local``, ``ray`` for many GPUs, or a plug-in.
         workers: How many a runner starts: of ``local`` one where left out, and with ``auto`` what is fastest here, one
             a GPU or core; of Ray, one a GPU. A script that asks for several runs what it does under
@@ -149,7 +151,7 @@ def generate(
     from synthgen.generate import generate as make
     from synthgen.generate import prepare
 
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     root = run_folder_of(out)
@@ -169,6 +171,7 @@ def top_up(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
@@ -187,6 +190,7 @@ def top_up(
         dtype: As of :func:`generate`.
         attention: As of :func:`generate`.
         batch_size: As of :func:`generate`.
+        memory: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
@@ -197,7 +201,7 @@ def top_up(
     Raises:
         InputError: The manifest has no quota, or it or the folder is at fault.
     """
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     read = _runs_by(manifest, base, runner, workers)
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
@@ -484,6 +488,7 @@ def run(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
@@ -502,6 +507,7 @@ def run(
         dtype: As of :func:`generate`.
         attention: As of :func:`generate`.
         batch_size: As of :func:`generate`.
+        memory: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
@@ -512,7 +518,7 @@ def run(
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
     """
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     read = _runs_by(manifest, base, runner, workers)
     folder = study_layout.home_of(Path(out) if out is not None else study_folder(read))
     planned = plan(read, study_layout.work_of(folder), progress=progress)
