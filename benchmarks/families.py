@@ -33,7 +33,8 @@ NAMES = {
     "sd": "Stable Diffusion 1 and 2", "sd-inpainting": "the same, for inpainting", "sdxl": "Stable Diffusion XL",
     "sd3": "Stable Diffusion 3", "sd3.5": "Stable Diffusion 3.5", "flux": "FLUX.1", "pixart-sigma": "PixArt-Sigma",
     "chroma": "Chroma", "auraflow": "AuraFlow", "sana": "Sana", "flux2-klein": "FLUX.2 klein",
-    "qwen-image": "Qwen-Image", "z-image": "Z-Image",
+    "qwen-image": "Qwen-Image", "z-image": "Z-Image", "lumina2": "Lumina 2", "cogview4": "CogView 4",
+    "lcm": "latent consistency models", "flux-kontext": "FLUX.1 Kontext",
 }  # fmt: skip
 TEXT = """# Families of models
 
@@ -152,7 +153,8 @@ def tried(family: str) -> Iterator[tuple[str, Cell]]:
 
 def run(cell: Cell, strategy: Any, task: str, facts: model_folder.ModelFacts, dtype: str) -> None:
     """Make an image alone, beside another, and at another place, and note how far these are apart."""
-    scheduler = "default" if facts.flow or pipelines.matches_flow(pipelines.family_of(facts.class_name)) else "ddim"
+    of = pipelines.family_of(facts.class_name)
+    scheduler = "default" if of == "other" or facts.flow or pipelines.matches_flow(of) else "ddim"
     settings = strategy.Settings(num_inference_steps=2, height=SIDE, width=SIDE, scheduler=scheduler).fitted(facts)
     recipe = Recipe(task, task, settings, facts)
     environment = strategy.environment(recipe, DeviceRequest("cpu", dtype, batch_size=2), 2)

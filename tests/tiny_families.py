@@ -3,6 +3,7 @@
 ``parts`` is always the module ``tiny_models``, whose text encoders and autoencoders some of them have too.
 """
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,20 @@ def qwen3(layers: int, kind: str) -> Any:
             bos_token_id=0, eos_token_id=0, pad_token_id=0,
         )
     )  # fmt: skip
+
+
+def gemma(layers: int) -> tuple[Any, Any]:
+    """Gemma's tokenizer, which knows letters alone, and a tiny Gemma 2."""
+    from transformers import Gemma2Config, Gemma2Model, GemmaTokenizer
+
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    encoder = Gemma2Model(
+        Gemma2Config(
+            vocab_size=64, hidden_size=8, intermediate_size=8, num_hidden_layers=layers, num_attention_heads=1,
+            num_key_value_heads=1, head_dim=8, max_position_embeddings=4096,
+        )
+    )  # fmt: skip
+    return GemmaTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=[]), encoder
 
 
 def flow_vae(parts: Any) -> Any:
@@ -103,18 +118,11 @@ def aura_flow(folder: Path, parts: Any) -> None:
 def sana(folder: Path, parts: Any) -> None:
     """Sana: Gemma, an autoencoder without a distribution, linear attention."""
     from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
-    from transformers import Gemma2Config, Gemma2Model, GemmaTokenizer
 
-    words = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    words, encoder = gemma(layers=1)
     blocks, widths = ("ResBlock", "EfficientViTBlock"), (8, 8)
     SanaPipeline(
-        tokenizer=GemmaTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=[]),
-        text_encoder=Gemma2Model(
-            Gemma2Config(
-                vocab_size=64, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
-                num_key_value_heads=1, head_dim=8, max_position_embeddings=4096,
-            )
-        ),
+        tokenizer=words, text_encoder=encoder,
         vae=AutoencoderDC(
             latent_channels=4, attention_head_dim=2, encoder_block_types=blocks, decoder_block_types=blocks,
             encoder_block_out_channels=widths, decoder_block_out_channels=widths,
@@ -198,6 +206,59 @@ def z_image(folder: Path, parts: Any) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
+def latent_consistency(folder: Path, parts: Any) -> None:
+    """A latent consistency model: its UNet reads guidance as a number."""
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+
+    LatentConsistencyModelPipeline(
+        vae=parts.vae(), text_encoder=parts.text_encoder(16), tokenizer=parts.tokenizer(), scheduler=LCMScheduler(),
+        unet=parts.unet(16, time_cond_proj_dim=8), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def lumina_2(folder: Path, parts: Any) -> None:
+    """Lumina 2: Gemma and one stream of text and image."""
+    from diffusers import Lumina2Pipeline, Lumina2Transformer2DModel
+
+    words, encoder = gemma(layers=2)
+    Lumina2Pipeline(
+        tokenizer=words, text_encoder=encoder, vae=flow_vae(parts), scheduler=_flow(),
+        transformer=Lumina2Transformer2DModel(
+            sample_size=8, patch_size=2, in_channels=16, hidden_size=24, num_layers=1, num_refiner_layers=1,
+            num_attention_heads=1, num_kv_heads=1, multiple_of=16, ffn_dim_multiplier=1.0, scaling_factor=1.0,
+            axes_dim_rope=(8, 8, 8), axes_lens=(300, 512, 512), cap_feat_dim=8,
+        ),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def cogview_4(folder: Path, parts: Any) -> None:
+    """CogView 4: GLM, and sizes of image and crop as inputs."""
+    from diffusers import CogView4Pipeline, CogView4Transformer2DModel
+    from transformers import GlmConfig, GlmModel
+
+    encoder = GlmModel(
+        GlmConfig(
+            hidden_size=32, intermediate_size=8, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
+            head_dim=8, vocab_size=259, pad_token_id=0,
+        )
+    )  # fmt: skip
+    CogView4Pipeline(
+        tokenizer=qwen_tokenizer(), text_encoder=encoder, vae=flow_vae(parts), scheduler=_flow(),
+        transformer=CogView4Transformer2DModel(
+            patch_size=2, in_channels=16, num_layers=1, attention_head_dim=4, num_attention_heads=4, out_channels=16,
+            text_embed_dim=32, time_embed_dim=8, condition_dim=4,
+        ),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def flux_kontext(folder: Path, parts: Any) -> None:
+    """FLUX.1 Kontext: the parts of FLUX.1 under another class, which paints images of a size of its own choosing."""
+    parts.flux(folder)
+    index = json.loads((folder / "model_index.json").read_text()) | {"_class_name": "FluxKontextPipeline"}
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
 def stable_diffusion_3_5(folder: Path, parts: Any) -> None:
     """Stable Diffusion 3.5: normalized queries and keys, and layers of two attentions."""
     parts.stable_diffusion_3(folder, qk_norm="rms_norm", dual_attention_layers=(0,))
@@ -213,4 +274,8 @@ FAMILIES = {
     "flux2-klein-distilled": flux_2_klein_distilled,
     "qwen-image": qwen_image,
     "z-image": z_image,
+    "lcm": latent_consistency,
+    "lumina2": lumina_2,
+    "cogview4": cogview_4,
+    "flux-kontext": flux_kontext,
 }

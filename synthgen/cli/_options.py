@@ -151,6 +151,12 @@ _DEVICE_OPTIONS = (
         help="Images denoised together; auto fits the device and halves when memory runs out.",
     ),
     click.option(
+        "--memory",
+        show_default="fit",
+        type=click.Choice(["fit", "offload", "fp8"]),
+        help="fit: all on the GPU; offload: the denoiser layer by layer, slower; fp8: its weights halved, other bytes.",
+    ),
+    click.option(
         "--runner",
         default="local",
         show_default=True,

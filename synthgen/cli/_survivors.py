@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from synthgen.curate import Survivors
+    from synthgen.curate.parity import LabelParity
     from synthgen.runs.verdicts import Ratio
 
 _MOST_NAMED, _PIPED = 8, 240
@@ -82,10 +83,11 @@ def _filters(outcome: "Survivors") -> Any:
 
 def _parity(outcome: "Survivors") -> Iterator[str]:
     """A line for each rule: how often it rejects dark skin beside light skin."""
+    told_apart = {one.reason: _by_label(one) for one in outcome.by_label}
     for ratio in outcome.facts.parity:
         rates = f"dark {ratio.dark_rejected:,} of {ratio.dark:,}, light {ratio.light_rejected:,} of {ratio.light:,}"
         warning = "; REJECTS DARK SKIN MORE OFTEN" if ratio in outcome.uneven else ""
-        yield f"{_named(ratio)}: {rates}, ratio {_said(ratio)}{warning}"
+        yield f"{_named(ratio)}: {rates}, ratio {_said(ratio)}{told_apart.get(ratio.reason, '')}{warning}"
 
 
 def _table(title: str, texts: list[str], numbers: list[str]) -> Any:
@@ -109,3 +111,16 @@ def _said(ratio: "Ratio") -> str:
     """The ratio with its interval: ``1.8 (1.2 to 2.7)``."""
     value = "-" if ratio.ratio is None else f"{ratio.ratio:.2f}"
     return f"{value} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _by_label(known: "LabelParity") -> str:
+    """The ratio pooled over labels, the worst of them, and whether they differ."""
+    pooled, worst = (
+        f"{'-' if value is None else f'{value:.2f}'} ({low:.2f} to {high:.2f})"
+        for value, low, high in (
+            (known.ratio, known.low, known.high),
+            (known.worst, known.worst_low, known.worst_high),
+        )
+    )
+    differ = "; labels differ" if known.labels_differ else ""
+    return f"; by label {pooled}, worst {known.worst_label} {worst}{differ}"

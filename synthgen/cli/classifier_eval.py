@@ -16,6 +16,7 @@ from synthgen.cli import _options, _progress
     help="The run or dataset of synthetic images; as evaluate.synthetic says if left out.",
 )
 @click.option("--rescore", is_flag=True, help="Train nothing; write the report again from its predictions alone.")
+@click.option("--freeze", is_flag=True, help="Train nothing; write the analysis plan and its digest before any result.")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -25,7 +26,7 @@ from synthgen.cli import _options, _progress
 @_options.trust
 @_options.verbosity
 def command(
-    manifest: Path, *, out: Path, synthetic: Path | None, rescore: bool, workers: int | None, quiet: bool
+    manifest: Path, *, out: Path, synthetic: Path | None, rescore: bool, freeze: bool, workers: int | None, quiet: bool
 ) -> None:
     """Train the manifest's study: classifiers on real images with and without synthetic ones, tested on real images.
 
@@ -37,6 +38,14 @@ def command(
     """
     from synthgen import study
 
+    if freeze and rescore:
+        raise click.UsageError("--freeze comes before there are predictions, --rescore after; give one of them")
+    if freeze:
+        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            written = study.freeze(manifest, out, synthetic=synthetic, progress=stages)
+        if not quiet:
+            click.echo(f"{written}  the analysis plan; the report will say whether it follows it")
+        return
     if rescore:
         study.rescore(out)
     else:

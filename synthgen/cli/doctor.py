@@ -88,7 +88,7 @@ def _say_what_is_here(*, quiet: bool) -> None:
         "dtype": choice.dtype,
         "attention": f"{choice.attention}; xformers: {_xformers(device)}",
         "batch size at 512 x 512": str(choice.batch_size),
-        "ray": "installed" if find_spec("ray") else "not installed (pip install 'synthgen[ray]')",
+        "ray": "installed" if find_spec("ray") else "not installed (pip install 'synthgen-images[ray]')",
         "python": platform.python_version(),
         **choice.versions,
         "plug-ins": _plugins(),
@@ -117,7 +117,7 @@ def _plugins() -> list[str]:
 
 def _xformers(device: object) -> str:
     if not getattr(device, "xformers", False):
-        return "not installed (pip install 'synthgen[cuda]')"
+        return "not installed (pip install 'synthgen-images[cuda]')"
     return "usable" if getattr(device, "kind", "") == "cuda" else "installed, but needs a CUDA device"
 
 

@@ -96,6 +96,12 @@ def _part_of_a_job(*, quiet: bool) -> tuple[int, int] | None:
 
     found = job_array.of_environment(os.environ)
     if found is None:
+        if job_array.has_gaps(os.environ):
+            click.echo(
+                "warning: SLURM_ARRAY_TASK_ID: an array whose numbers have gaps does not say which part this task is; "
+                "it looks at all, unless --array I/N says which",
+                err=True,
+            )
         return None
     if found.local_rank is not None and len(gpus := devices.gpus()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[found.local_rank % len(gpus)]

@@ -24,6 +24,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
 
     MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read, of models the
     list of files and what they say of themselves: which can't be loaded, and on which cards how many images fit.
+    An `evaluate:` that the real images make impossible is refused.
     With --out, how many images a run would gain, set aside and make again, and by which keys of the manifest.
 
     Example: synthgen plan quickstart
@@ -36,6 +37,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
         out = study.open_run(out).root  # nothing is written to a folder that is none
     planned = study.plan(manifest, out)
     models = model_check.check(planned)
+    unchecked = study.check_study(planned)
     forecast = estimate.forecast(planned)
     found = study.differences(planned, out) if out else []
     if as_json:
@@ -44,6 +46,8 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
         click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
         _show(planned, forecast, models)
+        if unchecked:
+            click.echo(unchecked)
         for line in [*map(str, study.retrained(planned, out))] if out else []:
             click.echo(line)
         for one in found:

@@ -6,6 +6,7 @@ the real images that were shown, and the sha256 of the weights. Only safetensors
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -190,6 +191,20 @@ def weights_sha256(folder: Path) -> str:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(_sha256(path, status.st_size, status.st_mtime_ns))
     return digest.hexdigest()
+
+
+def embedding_files(folder: Path) -> list[Path]:
+    """The files of learned embeddings that are loaded, sorted.
+
+    Of what diffusers' own script leaves, ``learned_embeds.safetensors`` goes before those of its steps, and of these
+    alone the last counts: all of them stand for the same word.
+    """
+    found: dict[str, tuple[float, Path]] = {}
+    for path in folder.glob(EMBEDDINGS):
+        name, at, steps = path.stem.rpartition("-steps-")
+        key, rank = (name, float(steps)) if at and steps.isdigit() else (path.stem, math.inf)
+        found[key] = max(found.get(key, (-1.0, path)), (rank, path))
+    return sorted(path for _, path in found.values())
 
 
 def pools(root: Path) -> dict[str, frozenset[str] | None]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
 
+from synthgen.core import control_groups
 from synthgen.core.releases import __version__
 from synthgen.errors import Fault, InputError, UnavailableError, counted
 
@@ -17,6 +18,7 @@ DType = Literal["float32", "bfloat16", "float16"]
 Attention = Literal["sdpa", "cudnn", "flash-3", "xformers", "none"]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MEMORY = ("fit", "offload", "fp8")
 ATTENTION = ("auto", "sdpa", "cudnn", "flash-3", "xformers")
 _ATTENTION_PACKAGES = {"flash-3": "flash_attn_3", "xformers": "xformers"}
 DTYPES: dict[str, DType] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -41,6 +43,7 @@ _LATER = (
     "redo_batch_size",
     "flags",
     "proof",
+    "memory",
 )  # not written where it says nothing, as runs that began before have it
 _CPU_BATCH_PIXELS = 48 * 64 * 64
 _GPU_BYTES_PER_PIXEL = 2048
@@ -82,6 +85,7 @@ class DeviceRequest:
         dtype: ``auto``, ``fp16``, ``bf16`` or ``fp32``, or torch's own names of these.
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together.
+        memory: ``fit``, ``offload`` or ``fp8``; ``None`` for what a run pins, else ``fit``.
         pinned: Whether it repeats what a run pins, which is what a strategy of one's own may call anything.
 
     Raises:
@@ -92,12 +96,15 @@ class DeviceRequest:
     dtype: str = "auto"
     attention: str = "auto"
     batch_size: int | None = None
+    memory: str | None = None
     pinned: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.pinned:
             return
         known = {"device": DEVICES, "dtype": ("auto", *DTYPES), "attention": ATTENTION}
+        if self.memory is not None:
+            known["memory"] = MEMORY
         faults = [
             Fault(f"{name} {value!r}: there is none of that name; there are: {', '.join(names)}", path=name)
             for name, names in known.items()
@@ -133,6 +140,8 @@ class Environment:
         redo_batch_size: How many images that came out as NaN are made again together, each by itself in the first of
             several precisions that gives finite values; 0 for a whole batch in fp32.
         flags: torch's switches on CUDA, by their names below ``torch.backends``; empty for torch's defaults.
+        memory: How the denoiser is held: ``offload`` in the computer's memory, ``fp8`` with its weights in
+            float8_e4m3fn, which makes other bytes; empty for all of it on the device.
         proof: What a pipeline class of no named family showed of itself when it was loaded first: its name, and how far
             images are from themselves beside others. Empty for the families that are named.
     """
@@ -151,6 +160,7 @@ class Environment:
     parts: dict[str, str] = field(default_factory=dict)
     redo_batch_size: int = 0
     flags: dict[str, bool] = field(default_factory=dict)
+    memory: Literal["", "offload", "fp8"] = ""
     proof: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -199,6 +209,7 @@ def decide(
         model_revision=model_revision,
         versions=versions() | {name: _installed(name) for name in (*packages, *own)} | dict(device.libraries),
         flags=dict(CUDA_FLAGS) if device.kind == "cuda" else {},
+        memory=_memory(device, request.memory),
     )
 
 
@@ -268,8 +279,10 @@ def available() -> list[str]:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use: those that it is bound to, or its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = control_groups.cpus()
+    return bound if share is None else max(1, min(bound, int(share + 0.01)))
 
 
 def gpus() -> list[str]:
@@ -352,6 +365,18 @@ def choose_dtype(device: Device, request: str, stored_dtype: str = "") -> DType:
     return dtype
 
 
+def _memory(device: Device, request: str | None) -> Literal["", "offload", "fp8"]:
+    if request in (None, "fit"):
+        return ""
+    if request == "offload" and device.kind != "cuda":
+        raise UnavailableError(
+            f"--memory offload: keeps weights beside a CUDA device's memory, this is {device.kind}; leave it out"
+        )
+    if request == "fp8" and device.kind == "mps":
+        raise UnavailableError("--memory fp8: torch has no float8 on mps; leave it out")
+    return cast(Literal["offload", "fp8"], request)
+
+
 def _attention(device: Device, request: str, dtype: DType) -> Attention:
     if request in ("auto", "sdpa"):
         return "sdpa"
@@ -362,7 +387,7 @@ def _attention(device: Device, request: str, dtype: DType) -> Attention:
         )
     if attention == "xformers" and not device.xformers:
         raise UnavailableError(
-            "--attention xformers: xformers is not installed; pip install 'synthgen[cuda]' or use sdpa"
+            "--attention xformers: xformers is not installed; pip install 'synthgen-images[cuda]' or use sdpa"
         )
     if attention == "flash-3" and not device.flash_3:
         raise UnavailableError(

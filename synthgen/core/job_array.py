@@ -43,6 +43,11 @@ def of_environment(environment: Mapping[str, str]) -> JobPart | None:
     return JobPart(part, parts, tuple(said), _number(environment, "LOCAL_RANK") if torchrun else None)
 
 
+def has_gaps(environment: Mapping[str, str]) -> bool:
+    """Whether this is a task of a SLURM array whose numbers have gaps, as of ``--array=1,5,7``, and so is no part."""
+    return _number(environment, "SLURM_ARRAY_TASK_ID") is not None and _slurm_array(environment) is None
+
+
 def _slurm_array(environment: Mapping[str, str]) -> tuple[int, int, str] | None:
     names = ("ID", "MIN", "MAX", "COUNT")
     task, first, last, count = (_number(environment, f"SLURM_ARRAY_TASK_{name}") for name in names)

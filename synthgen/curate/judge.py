@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthgen.curate import image_table, near_duplicate_audit, rules, score_columns, survivors
+from synthgen.curate import image_table, near_duplicate_audit, parity, rules, score_columns, survivors
 from synthgen.curate.survivors import Survivors
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
@@ -44,7 +44,7 @@ def judge(root: Path, plan: Plan) -> Survivors:
         judged=len(images.cell),
         accepted=int(judged.accepted.sum()),
         filters=judged.filters,
-        parity=rules.ratios(judged, plan.manifest.document.skin_tones.scale),
+        parity=parity.ratios(judged, plan.manifest.document.skin_tones.scale),
         audit=near_duplicate_audit.audit(root, judged, scores),
     )
     verdicts.write(root, images.keys, pyarrow.array(judged.accepted), judged.reasons(), summary)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from synthgen.curate.rules import Scores, Verdicts
-from synthgen.plan import real_index
 from synthgen.plan.real_index import Index
+from synthgen.runs import run_file
 from synthgen.runs.audit import Audit
 from synthgen.vision import near_duplicates
 
@@ -60,5 +60,8 @@ def _by_chance(judged: Verdicts, scores: Scores, known: int) -> Audit:
 
 def _real_images(root: Path) -> int:
     """How many real images the run knows, of all splits: what the scorer had to compare with."""
-    path = root / real_index.FILE
-    return sum(Index.read(path).account()["usable"].values()) if path.exists() else 0
+    held = run_file.read(root) if run_file.is_run(root) else {}
+    path = root / run_file.index_file(held)
+    if not path.exists():
+        return 0
+    return sum(Index.read(path).without(run_file.excluded(held) or {}).account()["usable"].values())

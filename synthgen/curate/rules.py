@@ -1,9 +1,8 @@
-"""The rules of a manifest, applied to scores: who is kept, every reason why not, and whether dark skin fares worse.
+"""The rules of a manifest, applied to scores: who is kept, and every reason why not.
 
 All of it is pure: arrays in, arrays out; no file is read and no image is looked at.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.curate.image_table import ImageTable
-from synthgen.plan import skin_tones
 from synthgen.plan.manifest import Curation
-from synthgen.runs.verdicts import Filter, Ratio
+from synthgen.runs.verdicts import Filter
 
 Mask = NDArray[np.bool_]
 Scores = Mapping[str, NDArray[np.float64]]
-_Z = 1.959963984540054  # the normal distribution's 97.5 % point
 BALANCE = "more than the skin tone that has the fewest"
 
 
@@ -132,43 +129,3 @@ def _any(masks: Any, length: int) -> Mask:
     for mask in masks:
         found |= mask
     return found
-
-
-def ratios(verdicts: Verdicts, scale: str) -> list[Ratio]:
-    """How often each rule, and all rules together where there are several, reject dark skin beside light skin.
-
-    None where a group has no image.
-
-    Reasons that count images (``best``, ``balance_skin_tones``) are left out: they cut what the rules left too many of.
-    """
-    groups, images = skin_tones.GROUPS.get(scale, {}), verdicts.images
-    tones = np.array([tone for _, _, tone in images.cells], np.int64)[images.cell]
-    light, dark = np.isin(tones, groups.get("light", ())), np.isin(tones, groups.get("dark", ()))
-    if not light.any() or not dark.any():
-        return []
-    masks = {reason: mask for reason, mask in verdicts.rejected.items() if reason in verdicts.by_rule}
-    if len(masks) > 1:
-        masks[""] = np.logical_or.reduce(list(masks.values()))
-    return [_ratio(reason, mask, light, dark) for reason, mask in masks.items()]
-
-
-def _ratio(reason: str, mask: Mask, light: Mask, dark: Mask) -> Ratio:
-    def count(one: NDArray[np.bool_]) -> int:
-        return int(one.sum())
-
-    counts = count(light), count(mask & light), count(dark), count(mask & dark)
-    ratio = None if not counts[1] else (counts[3] / counts[2]) / (counts[1] / counts[0])
-    return Ratio(reason, *counts, ratio, *interval(counts[3], counts[2], counts[1], counts[0]))
-
-
-def interval(cases: int, total: int, control_cases: int, control_total: int) -> tuple[float, float]:
-    """The 95 % interval of a ratio of two rates, lower and upper end, by the adjusted log method.
-
-    Half a case is added to each count (S. D. Walter, Biometrika 1975, 62:371), so that it exists where a count is 0;
-    else it is the log method of D. Katz et al. (Biometrics 1978, 34:469). That is what
-    ``scipy.stats.contingency.relative_risk`` has, without the half case.
-    """
-    a, n, b, m = cases + 0.5, total + 0.5, control_cases + 0.5, control_total + 0.5
-    centre = math.log(a / n) - math.log(b / m)
-    half = _Z * math.sqrt(1 / a - 1 / n + 1 / b - 1 / m)
-    return math.exp(centre - half), math.exp(centre + half)

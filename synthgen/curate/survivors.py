@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from synthgen.curate import parity
+from synthgen.curate.parity import LabelParity
 from synthgen.curate.rules import Verdicts
 from synthgen.plan import Plan, skin_tones
 from synthgen.plan.manifest import Curation
@@ -53,6 +55,7 @@ class Survivors:
     cells: Sequence[CellSurvivors]
     max_ratio: float
     requires_parity: bool
+    by_label: Sequence[LabelParity] = ()
 
     @property
     def lacking(self) -> list[CellSurvivors]:
@@ -61,8 +64,9 @@ class Survivors:
 
     @property
     def uneven(self) -> list[Ratio]:
-        """The filters that are known to reject dark skin more often than light skin."""
-        return [ratio for ratio in self.facts.parity if ratio.low > self.max_ratio]
+        """The filters that are known to reject dark skin more often than light skin, in all labels or in one."""
+        told_apart = {one.reason: one.uneven(self.max_ratio) for one in self.by_label}
+        return [one for one in self.facts.parity if told_apart.get(one.reason, one.low > self.max_ratio)]
 
 
 def count_survivors(plan: Plan, curation: Curation, verdicts: Verdicts, summary: CurationSummary) -> Survivors:
@@ -87,5 +91,5 @@ def count_survivors(plan: Plan, curation: Curation, verdicts: Verdicts, summary:
         )
         for number, (entry, label, tone) in enumerate(images.cells)
     ]
-    parity = curation.written.parity
-    return Survivors(summary, cells, parity.max_ratio, parity.required)
+    wanted = curation.written.parity
+    return Survivors(summary, cells, wanted.max_ratio, wanted.required, parity.by_label(verdicts, scale))

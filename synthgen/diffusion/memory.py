@@ -7,7 +7,7 @@ attention hold more than convolutions), a transformer's tokens in its widest lay
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 GIB = 2**30
@@ -28,19 +28,30 @@ class Footprint:
     """What a model takes, in bytes.
 
     Attributes:
-        weights: Of everything that is loaded, text encoders among it.
+        weights: Of everything that stays loaded while images are made.
         step: Activations of the denoiser, an image.
         decode: Activations of the autoencoder, an image.
         pixels: Height times width of an image.
+        text: Of the text encoders that encode a run's prompts before all else is loaded; 0 where they stay loaded.
+        denoiser: Of the denoiser, which is among the weights.
     """
 
     weights: int
     step: int
     decode: int
     pixels: int
+    text: int = 0
+    denoiser: int = 0
+
+    def held(self, memory: str) -> "Footprint":
+        """The same with ``--memory``: ``fp8`` halves the denoiser, ``offload`` leaves it outside."""
+        saved = {"fp8": self.denoiser // 2, "offload": self.denoiser}.get(memory, 0)
+        return replace(self, weights=self.weights - saved)
 
     def batch_size(self, free: int, shard_samples: int) -> int:
         """The images that fit beside the weights into free memory at once; 0 where not one does."""
+        if self.text > int(free * (1 - KEPT)):
+            return 0
         return batch_that_fits(free - self.weights, self.step, self.decode, self.pixels, shard_samples)
 
     def on_card(self, gigabytes: int, shard_samples: int) -> int:

@@ -9,16 +9,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import hub, model_folder
 from synthgen.core.model_folder import ModelFacts
-from synthgen.diffusion import adapter_check, memory
+from synthgen.diffusion import adapter_check, learned_words, memory
 from synthgen.diffusion.adapter_check import Lora
 from synthgen.diffusion.memory import Footprint
-from synthgen.diffusion.pipelines import Task, UnreachableError, check_channels, choose_variant, pipeline_class, resolve
+from synthgen.diffusion.pipelines import (
+    Task,
+    UnreachableError,
+    check_channels,
+    choose_variant,
+    family_of,
+    pipeline_class,
+    resolve,
+)
 from synthgen.diffusion.pipelines.loading import NamesModel
 from synthgen.diffusion.pipelines.weight_files import (
     Repository,
@@ -44,6 +52,7 @@ class ModelReport:
         download: Bytes of weights that half precision reads; ``None`` where sizes are not known.
         footprint: What it takes in half precision; ``None`` where its configuration says too little.
         batch_sizes: By a card's size in GB the images that fit at once, 0 where not one does.
+        by_memory: The same with ``--memory fp8`` and with ``--memory offload``.
     """
 
     name: str
@@ -52,6 +61,7 @@ class ModelReport:
     download: int | None = None
     footprint: Footprint | None = None
     batch_sizes: Mapping[int, int] | None = None
+    by_memory: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
         """What is known of it, a line each, for people."""
@@ -61,10 +71,22 @@ class ModelReport:
         if self.footprint is None or self.batch_sizes is None:
             yield f"model {self.name}: its files are there; whether it fits a card can't be told from its configuration"
             return
-        fits = ", ".join(f"{card} GB {f'{size} at once' if size else 'no'}" for card, size in self.batch_sizes.items())
+        fits = ", ".join(self._said(card, size) for card, size in self.batch_sizes.items())
         size = f"{self.download / 1e9:.1f} GB of weights to read, " if self.download else ""
-        yield f"model {self.name}: {size}{self.footprint.weights / memory.GIB:.1f} GiB on a GPU in half precision"
+        text = self.footprint.text / memory.GIB
+        before = f", after {text:.1f} GiB of text encoders" if text >= 0.05 else ""
+        stays = self.footprint.weights / memory.GIB
+        yield f"model {self.name}: {size}{stays:.1f} GiB on a GPU in half precision{before}"
         yield f"  images that fit a card of {fits}"
+
+    def _said(self, card: int, size: int) -> str:
+        """How many images fit a card, and by which ``--memory`` where none do otherwise."""
+        if size:
+            return f"{card} GB {size} at once"
+        for how, batch_sizes in self.by_memory.items():
+            if fits := batch_sizes.get(card):
+                return f"{card} GB {fits} at once with --memory {how}"
+        return f"{card} GB no"
 
 
 def check(plan: Plan) -> list[ModelReport]:
@@ -86,6 +108,11 @@ def check(plan: Plan) -> list[ModelReport]:
         pixels = report.footprint.pixels if report.footprint else 0
         before = found.get(key := (report.name, named.revision, pixels))
         found[key] = replace(before or report, used_by=(*(before.used_by if before else ()), where))
+    for entry in plan.entries.values():
+        try:
+            learned_words.check(entry)
+        except UnavailableError as error:
+            faults += error.faults
     faults += _backbone(plan)
     if faults:
         raise UnavailableError(*faults)
@@ -160,9 +187,14 @@ def _inspect(
     decode = memory.decode_bytes(vae, pixels, 4 if wide else 2)
     if not (pixels and step and decode):
         return report
-    footprint = Footprint(known[0], step, decode, pixels)
-    fits = {card: footprint.on_card(card, shard_samples) for card in memory.CARDS}
-    return replace(report, footprint=footprint, batch_sizes=fits)
+    apart = family_of(facts.class_name) != "other"  # families whose text encoders are left out once they have encoded
+    text = sum(size for part, size in known[0].items() if part.startswith("text_encoder")) if apart else 0
+    footprint = Footprint(sum(known[0].values()) - text, step, decode, pixels, text, known[0].get(backbone, 0))
+    fits, fp8, offload = (
+        {card: footprint.held(how).on_card(card, shard_samples) for card in memory.CARDS}
+        for how in ("fit", "fp8", "offload")
+    )
+    return replace(report, footprint=footprint, batch_sizes=fits, by_memory={"fp8": fp8, "offload": offload})
 
 
 class _Configurations:
@@ -249,14 +281,17 @@ def _check_indices(
             raise UnavailableError(f"model {name}: {indices[0]} tells of {lacking[0]}, which is not there")
 
 
-def _weights(model: ModelFacts, repository: Repository, variant: Any) -> tuple[int, dict[str, tuple[str, ...]]] | None:
-    """Bytes of all weights in half precision, and the files they are read from; ``None`` where sizes are not known."""
+def _weights(
+    model: ModelFacts, repository: Repository, variant: Any
+) -> tuple[dict[str, int], dict[str, tuple[str, ...]]] | None:
+    """Bytes of each part's weights in half precision, and its files; ``None`` where sizes are not known."""
     loaded = loaded_files(repository.files, variant)
     paths = [path for each in loaded.values() for path in each]
     if any(path not in repository.sizes for path in paths):
         return None
     dtypes = stored_dtypes(model, repository, loaded)
-    return sum(repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths), loaded
+    halved = {path: repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths}
+    return {part: sum(halved[path] for path in each) for part, each in loaded.items()}, loaded
 
 
 def _backbone(plan: Plan) -> list[Fault]:

@@ -246,6 +246,7 @@ def what_to_set(recipe: Recipe, environment: Environment, batch_size: int) -> st
         return f"use --batch-size {batch_size // 2} or less with another --out, or leave it out"
     settings = recipe.settings
     half = ", --dtype bf16" if environment.dtype == "float32" else ""
+    half += ", --memory offload or fp8" if environment.device == "cuda" and not environment.memory else ""
     return (
         f"one image of {settings.width} x {settings.height} by {recipe.made_with} in {environment.dtype} is too much "
         f"for {environment.device_name}: set a smaller height and width{half}, take a smaller model or another device, "

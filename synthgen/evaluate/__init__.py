@@ -14,10 +14,20 @@ from functools import partial
 from pathlib import Path
 
 from synthgen.core import atomic, devices
-from synthgen.evaluate.prepare import EvaluateJob, Progress, check, prepare
+from synthgen.evaluate.prepare import EvaluateJob, Progress, check, check_real, prepare
 from synthgen.evaluate.train.train import ClassifierTraining, Setup
 
-__all__ = ["ClassifierTraining", "EvaluateJob", "check", "evaluate", "finished", "prepare", "rescore"]
+__all__ = [
+    "ClassifierTraining",
+    "EvaluateJob",
+    "check",
+    "check_real",
+    "evaluate",
+    "finished",
+    "freeze",
+    "prepare",
+    "rescore",
+]
 
 TRIALS = "trials"
 
@@ -63,6 +73,18 @@ def finished(job: EvaluateJob) -> int:
     job = _as_trained(job)
     results = _setup(job).results
     return sum(results.read(name) is not None for name in job.names)
+
+
+def freeze(job: EvaluateJob) -> Path:
+    """Write the study's analysis plan beside where its results will be; the report says whether it follows it.
+
+    Raises:
+        InputError: There are results already, or another plan is frozen.
+    """
+    from synthgen.evaluate import collect
+    from synthgen.evaluate.analysis import frozen_plan
+
+    return frozen_plan.freeze(job.out, collect.analysis_plan(job))
 
 
 def rescore(out: Path) -> None:

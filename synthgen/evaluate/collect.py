@@ -3,6 +3,7 @@
 import numpy as np
 
 from synthgen.errors import IncompleteError
+from synthgen.evaluate.analysis.frozen_plan import AnalysisPlan
 from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.prepare import EvaluateJob
 from synthgen.evaluate.train.results_store import ResultsStore
@@ -35,6 +36,12 @@ def predictions(job: EvaluateJob, results: ResultsStore) -> Predictions:
         tuple(by_id[one].group or one for one in job.design.test),
         np.stack(probabilities),
     )
+
+
+def analysis_plan(job: EvaluateJob) -> AnalysisPlan:
+    """What a study will compare, test and claim, before anything is trained."""
+    facts = _study(job, any(source.tone for source in job.index.sources if source.id in set(job.design.test)))
+    return AnalysisPlan.of(facts, ((one.key, one.arm, one.seed) for one in job.design.trials), job.design.test)
 
 
 def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:

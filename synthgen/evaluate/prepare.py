@@ -182,6 +182,17 @@ def check(manifest: Manifest, out: Path, index: Index | None) -> None:
     refuse(feasibility.of_real(settings, index, labels) if index else [])
 
 
+def check_real(manifest: Manifest, index: Index) -> None:
+    """Refuse a study that its real images make impossible, by an index of their metadata alone too.
+
+    Raises:
+        InputError: Labels lack images, or splits do; one line for each fault.
+    """
+    settings = manifest.document.evaluate
+    if settings is not None:
+        refuse(feasibility.of_real(settings, index, labels_of(manifest)))
+
+
 def labels_of(manifest: Manifest) -> list[str]:
     """The labels that a study tells apart, in the manifest's order."""
     known, asked = list(manifest.document.labels), manifest.document.evaluate

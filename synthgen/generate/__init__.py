@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Literal
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.core.worker_main import stop_asked
 from synthgen.diffusion import pipelines
 from synthgen.errors import LostWorkError
-from synthgen.generate.claims import marked
+from synthgen.generate.claims import MadeShard, marked
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
 from synthgen.generate.worker import ShardMaker, never_stop
@@ -54,9 +55,11 @@ def generate(
     count = choose(job, request, workers) if local else None if workers == "auto" else workers
     alone = local and count == 1
     root = job.root if alone else job.root.resolve()  # workers elsewhere stand in other folders
-    run = runner(runner_name, job.plan.manifest.plugins).run
+    run: Callable[..., Iterator[MadeShard]] = runner(runner_name, job.plan.manifest.plugins).run
     measured: dict[str, list[Receipt]] = {}
     elsewhere, lost = list[Receipt](), list[LostWorkError]()
+    if local and request.device == "cpu":
+        run = partial(run, gpus=())
     with nullcontext("") if local else marked(root) as mark:
         work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark)
         for todo in _in_turn(job):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
+from synthgen.diffusion import learned_words
 from synthgen.errors import Fault, IncompleteError, InputError, counted
 from synthgen.plan import EntryPlan, Plan, ShardRef
 from synthgen.plan.manifest.settings import Extensions
@@ -133,6 +134,8 @@ def prepare(
             planned += _size(entry, ref.number)
     for name in dict.fromkeys(ref.entry for ref in todo):
         run_folder.weights_of(plan.entries[name], root)  # so that a missing one is said before anything is made
+        if all(ref.entry != name for ref in counts):  # one that was begun goes on as it is
+            learned_words.check(plan.entries[name])
     if waiting:
         _log.warning("%d work shards wait for those that they start from; run again once these are made", waiting)
     return GenerateJob(plan, root, tuple(todo), (made, failed), waiting)

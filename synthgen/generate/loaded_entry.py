@@ -28,6 +28,7 @@ class LoadedEntry:
     environment: Environment
     maker: ImageMaker
     encoding: Encoding
+    output: Output
     started: int = 0
 
 
@@ -80,4 +81,5 @@ def load_entry(
         environment=environment,
         maker=maker,
         encoding=Encoding(output.image_format, output.quality or 95),
+        output=output,
     )

@@ -10,6 +10,7 @@ from synthgen.core import adapter_folder, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
 from synthgen.errors import InputError, UnavailableError
+from synthgen.generate import stated_origin
 from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
@@ -100,12 +101,14 @@ def _planned(plan: Plan, key: str, record: Record) -> Sample:
 
 def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
     shard_samples = plan.manifest.document.output.shard_samples
-    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pinned=True)
+    request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pin.memory or None, pinned=True)
     try:
         here = strategies.environment(sample.recipe, request, shard_samples)
     except UnavailableError as error:
         here = strategies.environment(
-            sample.recipe, DeviceRequest(batch_size=pin.batch_size, pinned=True), shard_samples
+            sample.recipe,
+            DeviceRequest(batch_size=pin.batch_size, memory="fp8" if pin.memory == "fp8" else None, pinned=True),
+            shard_samples,
         )
         _log.warning("%s; made with %s on %s instead", error, here.dtype, here.device_name)
     here = replace(here, threads=pin.threads, adapters=_weights(sample, pin), variant=pin.variant, fused=pin.fused,
@@ -120,8 +123,8 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
         painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
-    origin = codec.COMPOSITE if sample.source else codec.GENERATED
-    return codec.encode(painted.pixels[0], encoding, origin)
+    made_by = stated_origin.made_by(sample, output, pin.model_revision)
+    return codec.encode(painted.pixels[0], encoding, stated_origin.source_type(sample), made_by)
 
 
 def _weights(sample: Sample, pin: Environment) -> dict[str, str]:

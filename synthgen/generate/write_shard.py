@@ -10,6 +10,7 @@ from typing import BinaryIO
 from synthgen.core.devices import Environment
 from synthgen.core.releases import __version__
 from synthgen.errors import DamagedError
+from synthgen.generate import stated_origin
 from synthgen.generate.loaded_entry import LoadedEntry
 from synthgen.generate.retry import MadeSample
 from synthgen.plan.sample import record
@@ -25,8 +26,8 @@ def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
     sample = made.sample
     if made.pixels is None:
         return SampleOutcome(sample.key, "failed", sample.attempt, made.outcomes, ""), {}
-    origin = codec.COMPOSITE if sample.source else codec.GENERATED
-    content = codec.encode(made.pixels, entry.encoding, origin)
+    made_by = stated_origin.made_by(sample, entry.output, entry.environment.model_revision)
+    content = codec.encode(made.pixels, entry.encoding, stated_origin.source_type(sample), made_by)
     sha256 = hashlib.sha256(content).hexdigest()
     metadata = record(
         sample,

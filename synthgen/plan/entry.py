@@ -198,7 +198,7 @@ class EntryPlan:
             "skin_tone_scale": self._scale,
             "cells": [[c.label, c.words, c.label_id, c.tone, c.count] for c in self._cells(self.base)],
             "prompts": self._prompts.model_dump(mode="json"),
-            "output": document.output.model_dump(mode="json"),
+            "output": document.output.content(),
             **self.places.content(),
             **{key: part.content for key, part in self.recipe.parts.items()},
             **({"masks": self._masks.content(cell.label for cell in self.cells)} if self._masks else {}),

@@ -134,7 +134,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> l
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
         *([sample.mask_source.facts] if sample.mask_source else []),
-        (output.image_format, output.quality),
+        (output.image_format, output.quality, output.iptc),
     ]
 
 
@@ -143,8 +143,10 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
     document = manifest.document
     plain: dict[str, Any] = document.model_dump(mode="json", include={"seed", "labels", "skin_tones", "output"})
     plain["finetune"] = {one.name: one.settings.model_dump(mode="json") for one in manifest.finetune}
-    if manifest.real and manifest.real.settings.exclude:
-        plain["real"] = {"exclude": manifest.real.settings.exclude.model_dump(mode="json", exclude_defaults=True)}
+    if manifest.real:
+        exclude = manifest.real.settings.exclude
+        plain["real"] = {"source": str(manifest.real.source), **manifest.real.settings.model_dump(mode="json")}
+        plain["real"] |= {"exclude": exclude.model_dump(mode="json", exclude_defaults=True)} if exclude else {}
     plain["prompts"] = manifest.prompts.model_dump(mode="json")
     yield from _leaves("", plain)
     entry = next((one for one in manifest.entries if one.name == name), None)

@@ -120,6 +120,7 @@ class Index:
         left_out: How many rows are not in it, by reason.
         recipe: The digest of the settings that it was made by; empty for one that is not kept.
         excluded: Why images are taken out by ``real.exclude``, by their ids; no part of the file.
+        file: Its file's name in a run, which keeps an index for each way that it has had of reading its real images.
         left_out_values: What rows were left out for, by reason, and how often; no part of the file.
         notes: What the data have that the settings make no use of, a line each; no part of the file.
     """
@@ -128,6 +129,7 @@ class Index:
     left_out: Mapping[str, int] = field(default_factory=dict)
     recipe: str = ""
     excluded: Mapping[str, str] = field(default_factory=dict)
+    file: str = FILE
     left_out_values: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 

@@ -14,7 +14,7 @@ from synthgen.errors import IncompleteError, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample, field_types
-from synthgen.runs import dataset_folder, run_folder, start_images, stored_images, tar_samples, verdicts
+from synthgen.runs import dataset_folder, run_folder, set_aside, start_images, stored_images, tar_samples, verdicts
 from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import FinishedShard, Ledger, check_tar, finished_shards, kept, shards_digest
 from synthgen.runs.start_images import StartImages
@@ -226,18 +226,36 @@ class Run(_Folder):
     def verdicts(self) -> Iterator[Verdict]:
         """What was decided on each image by the last ``curate``, in the plan's order; nothing before the first.
 
+        Nothing of an image that was set aside since, or that took the place of such a one.
+
         Raises:
             DamagedError: They can't be read.
         """
-        return verdicts.read(self.root)
+        judged_before = self._judged_before
+        return (verdict for verdict in verdicts.read(self.root) if verdict.key not in judged_before)
 
     def scores(self) -> Mapping[str, pyarrow.Table]:
         """The scores of each scorer that has finished, by its name: a row an image, with its ``key``.
 
+        Nothing of an image that was set aside since, or that took the place of such a one.
+
         Raises:
             DamagedError: They can't be read.
         """
-        return verdicts.read_scores(self.root)
+        found = verdicts.read_scores(self.root)
+        if not (judged_before := self._judged_before):
+            return found
+        return {
+            name: table.filter([key not in judged_before for key in table["key"].to_pylist()])
+            for name, table in found.items()
+        }
+
+    @property
+    def _judged_before(self) -> frozenset[str]:
+        """The keys of images that are set aside, where the run was last judged with them in it."""
+        aside = frozenset(row.key for row in set_aside.read(self.root))
+        judged = verdicts.read_summary(self.root) if aside else None
+        return aside if judged and judged.run != self.digest else frozenset()
 
     def stored(self, key: str) -> tuple[TarSample, Environment]:
         """The stored image of that key, and the environment that it was made in.

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from synthgen.core import yaml_documents
 from synthgen.errors import PlanMismatchError, SynthgenError, one_line
 from synthgen.plan import Plan, manifest, real_index
 from synthgen.plan.manifest import Manifest, RealImages
@@ -45,13 +47,31 @@ def plan_manifest(read_manifest: Manifest, root: Path | None = None, progress: P
     layouts = run_file.layouts(held) if held else {}
     if read_manifest.real is None or not read_manifest.starts_from_real:
         return Plan(read_manifest, None, rounds, layouts)
-    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress), rounds, layouts)
+    return Plan(read_manifest, index(read_manifest, read_manifest.real, root, progress, other=True), rounds, layouts)
 
 
-def index(read: Manifest, images: RealImages, root: Path | None, progress: Progress | None = None) -> Index:
+def index(
+    read: Manifest,
+    images: RealImages,
+    root: Path | None,
+    progress: Progress | None = None,
+    *,
+    other: bool = False,
+) -> Index:
     """The index of a manifest's real images: the one that a run keeps, or else a new one, which it then keeps.
 
     One without an image to start from has made nothing, so it is made anew: the images may have come since.
+
+    Args:
+        read: The manifest.
+        images: Where its real images come from.
+        root: The run's folder; ``None`` for a dry run, which reads the metadata alone.
+        progress: Told how many real images have been opened, and of how many.
+        other: Whether the run may get another index beside the one that it has, which it follows once it is reserved.
+
+    Raises:
+        PlanMismatchError: The run has another index, and is to have no other.
+        InputError: The real images can't be had.
     """
     document, name = read.document, images.source
     arguments: dict[str, Any] = {
@@ -66,21 +86,49 @@ def index(read: Manifest, images: RealImages, root: Path | None, progress: Progr
     described = json.dumps([name, images.settings.model_dump(mode="json"), arguments], sort_keys=True)
     recipe = hashlib.sha256(described.encode()).hexdigest()
     run_folder.check_ours(root)
-    path = root / real_index.FILE
+    held = run_file.read(root) if run_file.is_run(root) else None
+    path = root / run_file.index_file(held)
     kept = Index.read(path) if path.exists() else None
+    if kept and kept.recipe != recipe and kept.usable("train"):
+        if not other:
+            raise PlanMismatchError(
+                f"{path} {_otherwise(held, read)}: run `synthgen generate` with this manifest first"
+            )
+        path = next((one for one in _indexes(root, recipe) if one.exists()), root / f"sources.{recipe[:12]}.parquet")
+        kept = Index.read(path) if path.exists() else None
     if kept is None or not kept.usable("train"):
         built = indexing.build(
-            name, images.settings, base=read.base, root=root, recipe=recipe, progress=progress, **arguments
+            name,
+            images.settings,
+            base=read.base,
+            root=root,
+            recipe=recipe,
+            file=path.name,
+            progress=progress,
+            **arguments,
         )
         return built.without(excluded(built, read, images, root))
-    if kept.recipe != recipe:
-        raise PlanMismatchError(
-            f"{path} was made from another `real:` block, other labels, tones or another seed (there "
-            f"{kept.recipe[:12]}, asked {recipe[:12]}): use another --out, or undo the change"
-        )
+    kept = replace(kept, file=path.name)
     kept = kept.without(excluded(kept, read, images, root))
     metadata_changes.warn(root, read, kept)
     return kept
+
+
+def _indexes(root: Path, recipe: str) -> Iterator[Path]:
+    """Where the index of a recipe lies, if a run has one."""
+    first = root / real_index.FILE
+    if first.exists() and Index.read(first).recipe == recipe:
+        yield first
+    yield root / f"sources.{recipe[:12]}.parquet"
+
+
+def _otherwise(held: Mapping[str, Any] | None, read: Manifest) -> str:
+    """By which keys a run's real images were read otherwise than a manifest asks."""
+    before = yaml_documents.parse(str(held.get("manifest", "")), "run.json") if held else {}
+    after = yaml_documents.parse(read.text, "manifest")
+    keys = [key for key in ("real", "labels", "skin_tones", "seed") if before.get(key) != after.get(key)]
+    listed = ", ".join(f"`{key}`" for key in keys) or "another `real:` block, other labels, tones or another seed"
+    return f"is of another manifest, which says otherwise of {listed}"
 
 
 def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None = None) -> dict[str, str]:
@@ -95,14 +143,18 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
     exclude = images.settings.exclude
     if exclude is None:
         return {}
-    found = exclusion.named(index, exclude)
+    settings, groups, found = images.settings, exclusion.groups_of(index), dict[str, str]()
     try:
-        found |= exclusion.listed(index, exclude, read.base)
-        found |= exclusion.ruled(index, exclude, images.source, images.settings, read.base)
+        if settings.near_duplicates and (exclude.groups or exclude.file):
+            filed = exclusion.groups_as_filed(index, images.source, settings, read.base)
+            groups = {name: [*groups.get(name, ()), *filed.get(name, ())] for name in {*groups, *filed}}
+        found |= exclusion.named(index, exclude, groups)
+        found |= exclusion.listed(index, exclude, read.base, groups)
+        found |= exclusion.ruled(index, exclude, images.source, settings, read.base)
     except (SynthgenError, OSError) as error:
         held = run_file.excluded(run_file.read(root)) if root and run_file.is_run(root) else None
         if held is None:
             raise
         _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
-        found |= held
+        found |= held | exclusion.named(index, exclude, groups)
     return dict(sorted(found.items()))

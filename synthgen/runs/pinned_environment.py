@@ -8,7 +8,7 @@ from pathlib import Path
 from synthgen.core import releases
 from synthgen.core.devices import DTYPES, DeviceRequest, Environment
 from synthgen.errors import PlanMismatchError, UnavailableError
-from synthgen.runs.run_file import locked, read, write
+from synthgen.runs.run_file import check_seal, locked, read, write
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
         "--dtype": (DTYPES.get(request.dtype, request.dtype), pin.dtype, "auto"),
         "--attention": (request.attention, pin.attention, "auto"),
         "--batch-size": (request.batch_size, pin.batch_size, None),
+        "--memory": (request.memory and _held_as(request.memory), _held_as(pin.memory), None),
     }
     faults = [
         f"{option} {value}: this run was begun with {begun}; leave it out, or use another --out"
@@ -41,8 +42,14 @@ def apply_pin(pin: Environment | None, request: DeviceRequest) -> DeviceRequest:
     if faults:
         raise PlanMismatchError(*faults)
     return DeviceRequest(
-        device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size, pinned=True
-    )
+        device=pin.device, dtype=pin.dtype, attention=pin.attention, batch_size=pin.batch_size,
+        memory="fp8" if pin.memory == "fp8" else request.memory or pin.memory or None, pinned=True,
+    )  # fmt: skip
+
+
+def _held_as(memory: str) -> str:
+    """What of ``--memory`` decides bytes: whether weights are in fp8, and not where they lie."""
+    return "fp8" if memory == "fp8" else "fit"
 
 
 def pin(root: Path, entry: str, environment: Environment) -> Environment:
@@ -52,11 +59,13 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
 
     Raises:
         UnavailableError: Versions, device or model are not those that the run was begun with.
+        InputError: The run's file is not what was written, so it is not sealed anew.
     """
     with locked(root):
         document = read(root)
         begun = document["entries"][entry]["environment"]
         if begun is None:
+            check_seal(root)
             version = str(document.get("generator", "")).removeprefix("synthgen ")
             if releases.same_bytes(version, environment.versions.get("synthgen", "")):
                 environment = replace(environment, versions=environment.versions | {"synthgen": version})
@@ -72,13 +81,18 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
             "run was begun on %s, this is %s: images will be equal within a PSNR tolerance, not to the byte",
             begun.device_name, environment.device_name,
         )  # fmt: skip
-    return begun
+    return replace(begun, memory=environment.memory)
 
 
 def lower_batch_size(root: Path, entry: str, batch_size: int) -> None:
-    """Pin a smaller batch, where the first one did not fit and nothing has been made with it."""
+    """Pin a smaller batch, where the first one did not fit and nothing has been made with it.
+
+    Raises:
+        InputError: The run's file is not what was written, so it is not sealed anew.
+    """
     with locked(root):
         document = read(root)
+        check_seal(root)
         document["entries"][entry]["environment"]["batch_size"] = batch_size
         write(root, document)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 from synthgen.core import atomic, locks, seal
 from synthgen.core.devices import Environment
 from synthgen.errors import InputError
-from synthgen.plan import top_ups
+from synthgen.plan import real_index, top_ups
 from synthgen.plan.layout import Layout
 
 ROUNDS = "rounds"
 _RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
-FORMER, EXCLUDED = "former", "excluded"
+FORMER, EXCLUDED, INDEX = "former", "excluded", "index"
+_INDEX = re.compile(r"sources(\.[0-9a-f]{12})?\.parquet")
 # A version that knows no growth refuses the second and so writes over no shard; one that sets nothing aside refuses the
 # third, and so packs nothing that was.
 FORMAT, GROWN, PRUNED = 1, 2, 3
@@ -85,6 +87,18 @@ def layouts(document: Mapping[str, Any]) -> dict[str, Layout]:
     """Where the samples of its entries lie that have changed, by the entry's name."""
     entries = document["entries"].items()
     return {name: Layout.from_dict(entry["layout"]) for name, entry in entries if "layout" in entry}
+
+
+def index_file(document: Mapping[str, Any] | None) -> str:
+    """The name of the file of the index of real images that the run follows.
+
+    Raises:
+        InputError: It is no name of one.
+    """
+    found = str((document or {}).get(INDEX, real_index.FILE))
+    if not _INDEX.fullmatch(found):
+        raise InputError(f"run.json: its `{INDEX}` is no name of an index of real images")
+    return found
 
 
 def excluded(document: Mapping[str, Any]) -> dict[str, str] | None:

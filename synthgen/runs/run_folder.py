@@ -130,6 +130,8 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             document[run_file.FORMER] = {name: layout.to_dict() for name, layout in former.items()}
         if plan.index and plan.manifest.real and plan.manifest.real.settings.exclude:
             document[run_file.EXCLUDED] = dict(plan.index.excluded)
+        if plan.index and plan.index.file != real_index.FILE:
+            document |= {run_file.INDEX: plan.index.file, "format": PRUNED}
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if is_run(root) and not run_file.is_sealed(root):
@@ -185,10 +187,10 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     except ManifestError as error:
         faults = (_with_package(fault, document["entries"]) for fault in error.faults)
         raise InputError(*(fault.in_file(f"{root}/run.json") for fault in faults)) from None
-    path = root / real_index.FILE
+    path = root / run_file.index_file(document)
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
     if index:
-        index = index.without(run_file.excluded(document) or {})
+        index = replace(index, file=path.name).without(run_file.excluded(document) or {})
         metadata_changes.warn(root, asked, index)
     plan = Plan(asked, index, run_file.rounds(root, document), layouts(document))
     _check_same(root, document["entries"], plan)

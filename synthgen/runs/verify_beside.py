@@ -66,11 +66,11 @@ def of_report(root: Path) -> Iterator[Damage]:
 
 
 def _index(root: Path) -> Iterator[Damage]:
-    if (root / real_index.FILE).exists():
+    for path in sorted((*root.glob(real_index.FILE), *root.glob("sources.*.parquet"))):
         try:
-            Index.read(root / real_index.FILE)
+            Index.read(path)
         except DamagedError as error:
-            yield real_index.FILE, str(error)
+            yield path.name, str(error)
 
 
 def _aside(root: Path) -> Iterator[Damage]:

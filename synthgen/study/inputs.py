@@ -9,12 +9,14 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from synthgen.errors import Fault, ManifestError, one_line
+from synthgen.errors import Fault, InputError, ManifestError, one_line
+from synthgen.evaluate import check_real
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
+from synthgen.real import indexing
 from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
 from synthgen.runs.folders import Dataset, Run
 from synthgen.runs.trained_adapters import OtherAdapter
@@ -95,6 +97,36 @@ def plan(
         manifest = manifest.manifest  # planned anew for the folder, whose real images and rounds it may lack
     told = partial(progress, "indexing real images") if progress else None
     return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
+
+
+def check_study(planned: Plan) -> str:
+    """Refuse an `evaluate:` that its real images make impossible, as far as their metadata show.
+
+    Returns:
+        Why that can't be told, where the images are not here yet; empty otherwise.
+
+    Raises:
+        InputError: The study can't be done as asked; one line for each fault.
+    """
+    read = planned.manifest
+    document, index = read.document, planned.index
+    if document.evaluate is None or read.real is None:
+        return ""
+    if index is None:
+        try:
+            index = indexing.scan(
+                read.real.source,
+                read.real.settings,
+                labels=document.labels,
+                scale=document.skin_tones.scale,
+                tones=document.skin_tones.values,
+                seed=document.seed,
+                base=read.base,
+            )
+        except InputError as error:
+            return f"evaluate: not checked against real images: {one_line(error)}"
+    check_real(read, index)
+    return ""
 
 
 def differences(planned: Plan, run: FolderLike) -> list[Difference]:

@@ -109,6 +109,7 @@ def generate(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     shards: tuple[int | None, int | None] | None = None,
@@ -131,6 +132,7 @@ def generate(
         dtype: ``auto`` (fp16 on CUDA, bf16 on a CPU that has it, else fp32), ``fp16``, ``bf16`` or ``fp32``.
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together; what fits the device where left out.
+        memory: ``fit`` (all on the device, where left out), ``offload`` or ``fp8``.
         runner: ``local``, ``ray`` for many GPUs, or a plug-in.
         workers: How many a runner starts: of ``local`` one where left out, and with ``auto`` what is fastest here, one
             a GPU or core; of Ray, one a GPU. A script that asks for several runs what it does under
@@ -149,7 +151,7 @@ def generate(
     from synthgen.generate import generate as make
     from synthgen.generate import prepare
 
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     root = run_folder_of(out)
@@ -169,6 +171,7 @@ def top_up(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
@@ -187,6 +190,7 @@ def top_up(
         dtype: As of :func:`generate`.
         attention: As of :func:`generate`.
         batch_size: As of :func:`generate`.
+        memory: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
@@ -197,7 +201,7 @@ def top_up(
     Raises:
         InputError: The manifest has no quota, or it or the folder is at fault.
     """
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     read = _runs_by(manifest, base, runner, workers)
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
@@ -416,6 +420,34 @@ def evaluate(
     )
 
 
+def freeze(
+    manifest: ManifestLike,
+    out: str | os.PathLike[str],
+    *,
+    synthetic: FolderLike | None = None,
+    base: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the analysis plan of the manifest's study before any result is there; gives the path of it.
+
+    Args:
+        manifest: The manifest.
+        out: The report's folder.
+        synthetic: The run or dataset of synthetic images; as ``evaluate.synthetic`` says where left out.
+        base: The folder that relative paths of a dict start from.
+        progress: Told what is prepared, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The study can't be done as asked, has results already, or another plan is frozen.
+    """
+    from synthgen.evaluate import freeze as write_plan
+    from synthgen.evaluate import prepare
+
+    read = _read(manifest, base)
+    given = path_of(synthetic) if synthetic is not None else None
+    return write_plan(prepare(read, Path(out), EXTENSIONS, given=given, progress=progress))
+
+
 def preview(
     folder: FolderLike,
     out: str | os.PathLike[str],
@@ -456,6 +488,7 @@ def run(
     dtype: str = "auto",
     attention: str = "auto",
     batch_size: int | None = None,
+    memory: str | None = None,
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
@@ -474,6 +507,7 @@ def run(
         dtype: As of :func:`generate`.
         attention: As of :func:`generate`.
         batch_size: As of :func:`generate`.
+        memory: As of :func:`generate`.
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
@@ -484,7 +518,7 @@ def run(
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
     """
-    request = DeviceRequest(device, dtype, attention, batch_size)
+    request = DeviceRequest(device, dtype, attention, batch_size, memory)
     read = _runs_by(manifest, base, runner, workers)
     folder = study_layout.home_of(Path(out) if out is not None else study_folder(read))
     planned = plan(read, study_layout.work_of(folder), progress=progress)

@@ -1,6 +1,7 @@
 """``synthgen classifier-eval`` does the study that a manifest asks for, or says in a line a fault why it can't."""
 
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -64,6 +65,26 @@ def test_a_study_is_done_told_and_done_again(synthgen: Callable[..., Any], pictu
     shutil.rmtree(here / "report/trials")
     assert synthgen("classifier-eval", manifest, "--out", "report", "--rescore").code == 0
     assert (here / "report/report.md").read_bytes() == before
+
+
+def test_a_plan_is_frozen_before_results_and_followed(
+    synthgen: Callable[..., Any], pictures: ModuleType, here: Path
+) -> None:
+    """The report says that it follows the plan, or in bold in what it does not; after results none is frozen."""
+    manifest = pictures.write_manifest(here / "study.yaml", **QUICK)
+    said = synthgen("classifier-eval", manifest, "--out", "report", "--freeze")
+    assert (said.code, "report/analysis-plan.json" in said.out) == (0, True)
+    frozen = (here / "report/analysis-plan.json").read_bytes()
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--freeze").code == 0
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1).code == 0
+    assert json.loads(frozen)["sha256"] in (here / "report/report.md").read_text()
+    assert (here / "report/analysis-plan.json").read_bytes() == frozen
+    late = synthgen("classifier-eval", manifest, "--out", "other", "--workers", 1)
+    assert late.code == 0
+    refused = synthgen("classifier-eval", manifest, "--out", "other", "--freeze")
+    assert (refused.code, "there are results already" in refused.err) == (2, True)
+    both = synthgen("classifier-eval", manifest, "--out", "report", "--freeze", "--rescore")
+    assert both.code == 2
 
 
 def test_the_card_of_a_dataset_takes_what_the_study_found(

@@ -90,6 +90,20 @@ def test_plan_json_has_the_account(synthgen: Synthgen, study: Path) -> None:
     assert sum(cell["images"] for cell in planned["real_images"]["cells"]) == 11
 
 
+def test_plan_refuses_a_study_that_cannot_be(
+    refused: Callable[..., list[str]], synthgen: Synthgen, write_manifest: Callable[..., Path], photographs: Path
+) -> None:
+    """A line a fault, also where no image is made from the real ones; images that are not here yet are only said."""
+    real = {"source": "folder", "path": photographs.name, "columns": {"split": "split"}}
+    evaluate = {"synthetic": "this", "n_real": [5], "seeds": 1}
+    faults = refused("plan", write_manifest(real=real, evaluate=evaluate))
+    assert any(fault.startswith("real: no validation image of any label") for fault in faults)
+    photographs.rename(photographs.with_name("elsewhere"))
+    planned = synthgen("plan", write_manifest(real=real, evaluate=evaluate))
+    assert planned.code == 0
+    assert "evaluate: not checked against real images: real.path: no folder `photographs`" in planned.out
+
+
 def test_generate_says_it_once_after_opening(synthgen: Synthgen, study: Path, tmp_path: Path) -> None:
     """What opening has shown is said on stderr where images are indexed, and not again on resume."""
     lines = synthgen("generate", study, "--out", tmp_path / "run").err.splitlines()

@@ -84,7 +84,7 @@ def test_a_gpu_takes_the_half_precision_that_the_weights_are_stored_in(
         (CPU_BF16, DeviceRequest(dtype="float16"), "--dtype fp16"),
         (CPU, DeviceRequest(attention="xformers"), "--attention xformers: needs a CUDA device, this is cpu"),
         (MPS, DeviceRequest(attention="xformers"), "--attention xformers: needs a CUDA device, this is mps"),
-        (T4, DeviceRequest(attention="xformers"), r"xformers is not installed; pip install 'synthgen\[cuda\]'"),
+        (T4, DeviceRequest(attention="xformers"), r"xformers is not installed; pip install 'synthgen-images\[cuda\]'"),
         (CPU, DeviceRequest(dtype="fp16", attention="xformers"), "--dtype fp16"),
         (CPU, DeviceRequest(attention="cudnn"), "--attention cudnn: needs a CUDA device, this is cpu"),
         (A100, DeviceRequest(attention="flash-3"), "--attention flash-3: .*flash_attn_3. is not installed"),

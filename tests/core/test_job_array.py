@@ -15,6 +15,13 @@ STEP = {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4"}
 TORCHRUN = {"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1"}
 
 
+def test_an_array_with_gaps_is_told_from_none() -> None:
+    """Only a task of one is said to have no part; its number alone has none either."""
+    gaps = ARRAY | {"SLURM_ARRAY_TASK_COUNT": "3"}
+    found = [job_array.has_gaps(one) for one in ({}, STEP, ARRAY, gaps, {"SLURM_ARRAY_TASK_ID": "7"})]
+    assert found == [False, False, False, True, True]
+
+
 @pytest.mark.parametrize(
     ("environment", "part"),
     [

@@ -53,9 +53,17 @@ def test_a_configuration_that_says_too_little_is_not_guessed_at(denoiser: dict[s
 
 @pytest.mark.parametrize(("card", "fits"), [(16, False), (24, False), (40, True), (80, True)])
 def test_a_model_greater_than_a_card_fits_none(card: int, fits: bool) -> None:
-    """Flux with its text encoders, 31.3 GiB in half precision, needs a card of 40 GB."""
+    """31.3 GiB in half precision, which is Flux with its text encoders beside it, need a card of 40 GB."""
     flux = Footprint(int(31.3 * GIB), int(0.8 * GIB), int(1.5 * GIB), 1024 * 1024)
     assert bool(flux.on_card(card, 48)) is fits
+
+
+@pytest.mark.parametrize(("memory", "fits"), [("fit", [0, 0, 1, 1]), ("fp8", [0, 1, 1, 1]), ("offload", [1, 1, 1, 1])])
+def test_text_encoders_leave_first_and_a_denoiser_can_be_halved_or_left_outside(memory: str, fits: list[int]) -> None:
+    """Flux without its 9.1 GiB of text encoders: 24 GB with weights in fp8, 16 GB layer by layer; they fit alone."""
+    flux = Footprint(int(22.4 * GIB), int(0.8 * GIB), int(1.5 * GIB), 1024 * 1024, int(9.1 * GIB), int(22.2 * GIB))
+    assert [min(1, flux.held(memory).on_card(card, 48)) for card in (12, 24, 40, 80)] == fits
+    assert flux.held(memory).on_card(8, 48) == 0
 
 
 def test_more_memory_never_takes_a_smaller_batch() -> None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -22,6 +23,7 @@ from synthgen.curate.scorers import Batch, Context, Scorer
 from synthgen.diffusion.maker import MadeImages
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.real.sources import SourceRow
+from synthgen.study import open_folder
 
 PAGES = Path(__file__).parents[2] / "docs" / "plugins"
 BLOCK = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -95,6 +97,19 @@ def test_an_example_can_be_held_in_one_hand(kind: str) -> None:
     assert group == f"synthgen.{kind}"
     assert shown.code[0] == f"{value.rpartition('.')[2]}.py"
     assert yaml.safe_load(shown.manifest[1])["plugins"] == {kind: {name: shown.code[0]}}
+
+
+def test_a_strategy_that_starts_from_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's second example makes of each real training image one with four shades a channel."""
+    monkeypatch.chdir(tmp_path)
+    text = (PAGES / "strategy.md").read_text(encoding="utf-8")
+    for one in BLOCK.finditer(text):
+        if one["kind"] in ("py", "yml"):
+            (tmp_path / one["title"]).write_text(one["text"])
+    assert call(["generate", "posterize.yaml", "--out", "run", "-q"]) == 0
+    made = [np.asarray(image) for _, image in open_folder("run").images()]
+    assert made
+    assert all(set(np.unique(image)) <= {0, 64, 128, 192} for image in made)
 
 
 IMPORTS = re.compile(r"^from (?P<module>synthgen[\w.]*) import (?P<names>.+)$", re.MULTILINE)

@@ -116,6 +116,10 @@ def test_a_mix_is_a_name_or_a_share() -> None:
         ({"primary": {"margin": 5}}, "evaluate.primary.margin: is a share above 0 and below 1; five points are 0.05"),
         ({"primary": {"margin": 0.05}}, "evaluate.primary: margin: is of non-inferiority and of equivalence"),
         ({"primary": {"hypothesis": "equivalence"}}, "evaluate.primary: hypothesis: equivalence is to a margin; give"),
+        (
+            {"primary": {"subset": "gap", "hypothesis": "non-inferiority", "margin": 0.1}},
+            "evaluate.primary: hypothesis: a gap is narrower or wider, not worse",
+        ),
         ({"primary": {"arms": ["real"]}}, "evaluate.primary: `real` can't be compared with itself"),
         ({"primary": {"n_real": [9]}}, "evaluate: primary.n_real: 9 is not in the study's `n_real`; add it there"),
         ({"primary": {"ratios": [0.5]}}, "evaluate: primary.ratios: 0.5 is not in the study's `ratios`"),

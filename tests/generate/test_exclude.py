@@ -1,7 +1,8 @@
 """``real.exclude`` takes a real image or a patient out, with every image that was made from it."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from synthgen.errors import IncompleteError, InputError, ManifestError, PlanMism
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
 from synthgen.plan import Plan
+from synthgen.plan.real_index import Source
 from synthgen.runs import dataset_folder, load_plan, run_file, run_folder, set_aside
 from synthgen.runs.folders import Run
 from synthgen.vision.images import codec
@@ -240,3 +242,19 @@ def test_an_adapter_from_elsewhere_that_saw_an_excluded_image_is_refused(
     plan_of(None, {"groups": ["P0"]}, **changes)
     with pytest.raises(InputError, match=r"entry `tuned`: adapter .* has seen 1 real images .*`img-2`"):
         plan_of(None, {"groups": ["P1"]}, **changes)
+
+
+def test_a_patient_is_found_under_the_name_that_metadata_have(
+    plan_of: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where look-alikes of two patients are one group in the index, either's name takes its photographs out."""
+
+    def one_group(images: Sequence[Source], *_: Any) -> list[Source]:
+        return [replace(image, group="P0") if image.group == "P1" else image for image in images]
+
+    monkeypatch.setattr("synthgen.real.indexing.look_alikes.grouped", one_group)
+    real = {"source": "folder", "path": "photographs", "columns": {"group": "patient"}, "splits": {"train": 1}}
+    planned = plan_of("run", real=real | {"near_duplicates": "group", "exclude": {"groups": ["P1"]}})
+    assert planned.index is not None
+    assert {one.group for one in planned.index.sources} == {"P0", "P2"}
+    assert planned.index.excluded == {"img-2": "groups P1", "img-3": "groups P1"}

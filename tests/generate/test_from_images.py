@@ -15,11 +15,13 @@ import pytest
 
 from synthgen import generate, study
 from synthgen.core.devices import DeviceRequest
-from synthgen.errors import InputError, PlanMismatchError
+from synthgen.errors import InputError
 from synthgen.generate import reproduce
 from synthgen.plan import Plan, real_index
 from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.sample import Record
 from synthgen.runs import dataset_folder, load_plan, run_folder, tar_samples
+from synthgen.runs.folders import Run
 from synthgen.runs.receipts import Ledger
 from synthgen.runs.start_images import of_run
 from synthgen.runs.verify import verify
@@ -107,13 +109,44 @@ def test_every_image_is_marked_as_a_composite(fakes: Path, tmp_path: Path, exten
 
 
 def test_the_index_is_frozen(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:
-    """A run goes on with the index that it keeps; a manifest that asks for another is refused."""
+    """A run goes on with the index that it keeps, and a plan of another manifest changes nothing of that."""
     plan = made_in(tmp_path / "run", extensions, fakes, limit=4)
     assert load_plan.read(fakes, extensions, tmp_path / "run").digest == plan.digest
     assert run_folder.read_plan(tmp_path / "run", extensions).digest == plan.digest
     fakes.write_text(fakes.read_text().replace("count: 16", "count: 20"))
-    with pytest.raises(PlanMismatchError, match=r"sources\.parquet.*`real:`"):
-        load_plan.read(fakes, extensions, tmp_path / "run")
+    assert load_plan.read(fakes, extensions, tmp_path / "run").digest != plan.digest
+    assert run_folder.read_plan(tmp_path / "run", extensions).digest == plan.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("count: 16", "count: 20"), ("  - 6\n", ""), ("seed: 7", "seed: 8"), ("melanoma: melanoma", "melanoma: a mole")],
+    ids=["real", "tone", "seed", "label"],
+)
+def test_what_reads_real_images_otherwise_makes_another_index(
+    change: tuple[str, str], write_manifest: Write, tmp_path: Path, extensions: Extensions
+) -> None:
+    """What starts from the same images stays, the rest is as of a run made at once; going back makes nothing."""
+    fakes, root = write_manifest(**CELLS, generate=FAKES[:2]), tmp_path / "run"
+    before = made_in(root, extensions, fakes)
+    first, text = stored_records(root, extensions), fakes.read_text()
+    assert change[0] in text
+    fakes.write_text(text.replace(*change))
+    asked = load_plan.read(fakes, extensions, root)
+    changed = generate.prepare(asked, root, extensions=extensions, accept_changes=True)
+    list(generate.generate(changed))
+    made_in(tmp_path / "once", extensions, fakes)
+    assert stored_records(root, extensions) == stored_records(tmp_path / "once", extensions)
+    assert {finding.state for finding in verify(root, extensions)} == {"whole"}
+    fakes.write_text(text)
+    back = generate.prepare(load_plan.read(fakes, extensions, root), root, extensions=extensions, accept_changes=True)
+    assert (back.todo, back.plan.digest) == ((), before.digest)
+    assert stored_records(root, extensions) == first
+
+
+def stored_records(root: Path, extensions: Extensions) -> dict[str, Record]:
+    """Every record of a run that counts, by key."""
+    return {one.key: one for one in Run(root, extensions).records()}
 
 
 def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path: Path, extensions: Extensions) -> None:

@@ -199,6 +199,9 @@ def test_a_dataset_of_a_changed_run_is_that_of_one_made_at_once(
     make_images(make_plan(**rules), tmp_path / "changed")
     judged(Run(tmp_path / "changed", EXTENSIONS))  # parts of scores that are of the old images stay
     change(make_plan(**mixed), tmp_path / "changed")
+    held = Run(tmp_path / "changed", EXTENSIONS)  # not judged yet: what is said of the old images is of no new one
+    assert {one.key.rsplit("-", 1)[0] for one in held.verdicts()} == {"fake-psoriasis-1", "fake-psoriasis-6"}
+    assert held.scores()["quality"].num_rows == 8
     make_images(make_plan(**mixed), tmp_path / "once")
     metadata, files = list[Any](), list[dict[str, Any]]()
     for name in ("changed", "once"):

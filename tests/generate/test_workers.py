@@ -114,6 +114,20 @@ def test_each_worker_has_a_gpu_and_its_part_of_the_cores(
     assert local.places(2, []) == [{}, {}]
 
 
+def test_a_cpu_that_was_asked_for_has_no_gpus(
+    make_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a machine with GPUs nothing is said of them, and no worker is given one."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    given = list[Any]()
+    monkeypatch.setattr(local.worker_processes, "run", lambda _work, _items, places, _stop: given.extend(places) or ())
+    job = generate.prepare(make_plan(output={"shard_samples": 1}), tmp_path)
+    list(generate.generate(job, DeviceRequest("cpu"), workers=2))
+    assert len(given) == 2
+    assert not any("CUDA_VISIBLE_DEVICES" in one for one in given)
+    assert "GPU" not in caplog.text
+
+
 def test_gpus_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """What CUDA_VISIBLE_DEVICES leaves, by whatever name."""
     for said, found in (("0, 2", ["0", "2"]), ("GPU-8f,MIG-1", ["GPU-8f", "MIG-1"]), ("", []), ("-1", [])):

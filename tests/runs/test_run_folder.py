@@ -325,6 +325,21 @@ def test_the_same_device_is_not_told(run: Path, caplog: pytest.LogCaptureFixture
     assert not caplog.messages
 
 
+@pytest.mark.parametrize("write", ["pin", "lower_batch_size"])
+def test_a_changed_file_is_not_sealed_anew(write: str, make_plan: MakePlan, tmp_path: Path) -> None:
+    """What somebody has changed stays seen: it is refused, and the file left as it is."""
+    run_folder.reserve(tmp_path, make_plan())
+    if write == "lower_batch_size":
+        run_folder.pin(tmp_path, "fake", HERE)
+    path = tmp_path / "run.json"
+    path.write_bytes(path.read_bytes().replace(b'"manifest": "', b'"manifest": "# another\\n', 1))
+    before = path.read_bytes()
+    given: Any = HERE if write == "pin" else 1
+    with pytest.raises(InputError, match="changed since it was written"):
+        getattr(run_folder, write)(tmp_path, "fake", given)
+    assert path.read_bytes() == before
+
+
 def test_a_lower_batch_size_is_pinned(run: Path) -> None:
     """Where the first batch did not fit, the smaller one is the run's, and nothing else changes."""
     run_folder.lower_batch_size(run, "fake", 4)

@@ -67,8 +67,11 @@ class _Copies:
         train, of_train, train_id = self._train.closest(rows, own, self._of_train, groups)
         test, of_test, test_id = self._test.closest(rows, None, self._of_test, groups)
         nearer = train <= test
+        looked = max(1, sum(len(side.sources) > 0 for side in (self._train, self._test)))
         return {
-            "chance": np.where(nearer, train, test),
+            "chance": np.minimum(
+                1.0, looked * np.where(nearer, train, test)
+            ),  # Bonferroni: either side may be by chance
             "id": np.where(nearer, train_id, test_id).tolist(),
             "train_chance": train,
             "train_id": train_id,

@@ -18,6 +18,7 @@ from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.pipelines.latents import denoiser
 from synthgen.diffusion.pipelines.pipeline import Pipeline, out_of_memory
+from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import Precision, held
 from synthgen.diffusion.pipelines.prompt_rows import PromptRows
 from synthgen.diffusion.pipelines.task_classes import parameters
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 # Left to itself a pipeline may bring an image to another size, or rewrite a prompt.
-_PLAIN = {"use_resolution_binning": False, "clean_caption": False}
+_PLAIN = {"use_resolution_binning": False, "clean_caption": False, "_auto_resize": False}
 _DISTRIBUTIONS = "diffusers.models.autoencoders.vae"
 
 
@@ -44,13 +45,14 @@ class AnyFamily(Pipeline):
         pipe: The diffusers pipeline, on its device and in its dtype.
         dtype: The dtype's name in torch.
         redo_alone: As of :class:`Pipeline`.
+        memory: As of :class:`Pipeline`.
 
     Attributes:
         proof: What the class showed of itself when it was loaded; empty where that was remembered.
     """
 
-    def __init__(self, pipe: Any, dtype: str, *, redo_alone: bool = False) -> None:
-        super().__init__(pipe, dtype, redo_alone=redo_alone)
+    def __init__(self, pipe: Any, dtype: str, *, redo_alone: bool = False, memory: Memory = "") -> None:
+        super().__init__(pipe, dtype, redo_alone=redo_alone, memory=memory)
         self._takes = parameters(type(pipe).__call__)
         self._rows = pipe.encode_prompt = PromptRows(pipe)
         self.proof: dict[str, str] = {}
@@ -111,6 +113,8 @@ class AnyFamily(Pipeline):
             arguments = begin(settings, generators) | {name: on for name, on in _PLAIN.items() if name in self._takes}
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
+            if "max_area" in self._takes:
+                arguments |= {"max_area": settings.height * settings.width}
             self._finite.clear()
             arguments |= self._guided(samples, settings.guidance_scale)
             with self._noting_finite(), noise_in_fp32(self.pipe):
@@ -125,7 +129,8 @@ class AnyFamily(Pipeline):
 
     def _guided(self, samples: Sequence[Sample], scale: float) -> dict[str, Any]:
         """How the pipeline takes guidance: as a number, or by a second pass, with or without a prompt of its own."""
-        if getattr(denoiser(self.pipe).config, "guidance_embeds", False):
+        config = denoiser(self.pipe).config
+        if getattr(config, "guidance_embeds", False) or getattr(config, "time_cond_proj_dim", None) is not None:
             return {"guidance_scale": scale}
         own = self._takes.get("guidance_scale")
         true = "true_cfg_scale" in self._takes and (own is None or own.default is None)

@@ -41,10 +41,10 @@ def of_images(
     import torch
 
     vae = pipe.vae
-    pixels = torch.from_numpy(images).to(pipe.device).permute(0, 3, 1, 2).float()
+    pixels = torch.from_numpy(images).to(pipe._execution_device).permute(0, 3, 1, 2).float()
     pixels = pixels / (255 if images.dtype == "uint8" else 1)
     if grey is not None:  # by `where`, which keeps the order in memory: the encoder's last bits depend on it
-        pixels = torch.where(torch.from_numpy(grey).to(pipe.device)[:, None], 0.5, pixels)
+        pixels = torch.where(torch.from_numpy(grey).to(pixels.device)[:, None], 0.5, pixels)
     pixels = pixels * 2 - 1
     with _encoder_in_range(pipe):
         posterior = vae.encode(pixels.to(vae.dtype)).latent_dist

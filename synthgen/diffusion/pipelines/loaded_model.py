@@ -24,6 +24,7 @@ from synthgen.diffusion.pipelines.attention import set_attention
 from synthgen.diffusion.pipelines.embedding_file import RunPrompts
 from synthgen.diffusion.pipelines.families import family, family_of
 from synthgen.diffusion.pipelines.pipeline import Pipeline
+from synthgen.diffusion.pipelines.placement import Memory, place
 from synthgen.diffusion.pipelines.prompt_embeddings import PromptEmbeddings, TextEncodersApart
 from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import Variant
@@ -49,6 +50,7 @@ class _Key:
     accelerator: Accelerator | None
     autoencoder: Autoencoder | None
     part_revisions: tuple[tuple[str, str], ...]
+    memory: Memory = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     key = _Key(
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
         environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
-        tuple(sorted(environment.parts.items())),
+        tuple(sorted(environment.parts.items())), environment.memory,
     )  # fmt: skip
     if _alive.key != key:
         release()
@@ -135,14 +137,19 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     if known:
         for name in [name for name in pipe.components if name.startswith("text_encoder")]:
             setattr(pipe, name, None)
-    pipe.to(key.device)
+    if not key.memory:
+        pipe.to(key.device)
+    set_attention(pipe, key.attention)
     if devices.channels_last(key.device) and hasattr(pipe, "unet"):
         pipe.unet.to(memory_format=torch.channels_last)
-    set_attention(pipe, key.attention)
+    if key.memory:  # hooks come last: they hold on to the weights as they find them
+        place(pipe, key.device, key.memory)
     if family(pipe) == "other":
-        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone)
+        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone, memory=key.memory)
     pipe.vae.to(memory_format=torch.channels_last)
-    return Pipeline(pipe, key.dtype, embeddings=PromptEmbeddings(pipe, encoders), redo_alone=redo_alone)
+    return Pipeline(
+        pipe, key.dtype, embeddings=PromptEmbeddings(pipe, encoders), redo_alone=redo_alone, memory=key.memory
+    )
 
 
 def _read_parts(task: Task, key: _Key, *, text_encoders: bool) -> Any:
@@ -199,5 +206,5 @@ def _another(task: Task, redo_alone: bool, key: _Key, loaded: Pipeline) -> Pipel
     loading.check_pipeline(task, pipe, key.model.name)
     pipe.set_progress_bar_config(disable=True)
     if family(pipe) == "other":
-        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone)
-    return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings, redo_alone=redo_alone)
+        return AnyFamily(pipe, key.dtype, redo_alone=redo_alone, memory=key.memory)
+    return Pipeline(pipe, key.dtype, embeddings=loaded.embeddings, redo_alone=redo_alone, memory=key.memory)

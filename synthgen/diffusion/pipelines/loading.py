@@ -6,7 +6,6 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import warnings
 from collections.abc import Mapping
@@ -18,8 +17,7 @@ from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_parts import Accelerator, Autoencoder, choose_weights
 from synthgen.diffusion.pipelines import model_parts
-from synthgen.diffusion.pipelines.families import family_of
-from synthgen.diffusion.pipelines.task_classes import Task, other_class
+from synthgen.diffusion.pipelines.task_classes import Task, diffusers_class, other_class, parameters
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
 from synthgen.errors import ManifestError, UnavailableError, one_line
 
@@ -264,10 +262,10 @@ def _options(
     whole_model = adapter.folder if adapter and adapter.loads_as == "full" else None
     folder = whole_model or model.folder
     where: dict[str, Any] = {"revision": revision} if folder is None else {}
-    checker = {"safety_checker": None, "requires_safety_checker": False}
-    options = where | (checker if family_of(kind) == "StableDiffusion" else {})
-    if family_of(kind) == "StableDiffusionXL":
-        options |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    left_out = {"safety_checker": None, "requires_safety_checker": False}
+    left_out |= {"add_watermarker": False}  # on by itself where a package of that name is installed
+    made = _parts(kind)
+    options = where | {name: value for name, value in left_out.items() if name in made}
     if variant and whole_model is None:
         options |= {"variant": variant}
     return model.name if folder is None else str(folder), where, options
@@ -299,9 +297,7 @@ def _image_parts(kind: str) -> list[str]:
 
 
 def _parts(kind: str) -> list[str]:
-    import diffusers
-
-    return list(inspect.signature(getattr(diffusers, kind).__init__).parameters)
+    return list(parameters(diffusers_class(kind).__init__))
 
 
 def _put_on(pipe: Any, adapter: Adapter | None, accelerator: Accelerator | None, revision: str) -> None:
@@ -340,7 +336,7 @@ def load_adapter(pipe: Any, adapter: Adapter, name: str | None = None) -> None:
     if adapter.loads_as == "lora":
         model_parts.load_lora(pipe, adapter.folder / adapter_folder.LORA, str(adapter), name)
         return
-    for path in sorted(adapter.folder.glob(adapter_folder.EMBEDDINGS)):
+    for path in adapter_folder.embedding_files(adapter.folder):
         pipe.load_textual_inversion(adapter.folder, weight_name=path.name, use_safetensors=True)
 
 

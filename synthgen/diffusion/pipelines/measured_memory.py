@@ -39,7 +39,7 @@ def measure(pipe: Any, make: Callable[[int], object]) -> MeasuredMemory:
     Raises:
         OutOfMemoryError: Not one image fits.
     """
-    device = pipe.device.type
+    device = pipe._execution_device.type
     with _peaks(device, denoiser(pipe), "forward") as one, _peaks(device, pipe.vae, "decode") as decoded:
         make(1)
     try:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.diffusion.maker import MadeImages, joined
 from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
+from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import FP32, Precision, held, ladder, without_text_encoders
 from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
@@ -55,9 +56,11 @@ class Pipeline:
         redo_alone: Whether an image that is asked for precisely is made alone, in the first precision of
             :func:`synthgen.diffusion.pipelines.precision.ladder` that gives finite values; in fp32 beside the others of
             its batch otherwise, as runs that began before have it.
+        memory: How the denoiser is held, as of :func:`synthgen.diffusion.pipelines.placement.place`.
 
     Attributes:
         pipe: The same diffusers pipeline.
+        memory: How the denoiser is held.
         embeddings: The embeddings of prompts that it keeps.
     """
 
@@ -68,8 +71,9 @@ class Pipeline:
         *,
         embeddings: prompt_embeddings.PromptEmbeddings | None = None,
         redo_alone: bool = False,
+        memory: Memory = "",
     ) -> None:
-        self.pipe = pipe
+        self.pipe, self.memory = pipe, memory
         self._dtype, self._redo_alone = dtype, redo_alone
         self.embeddings = embeddings or prompt_embeddings.PromptEmbeddings(pipe)
         self._finite: list[Tensor] = []
@@ -224,7 +228,7 @@ class Pipeline:
         channels = self.pipe.vae.config.latent_channels
         shape = (channels, settings.height // factor, settings.width // factor)
         noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-        return noise.to(self.pipe.device, latents.denoiser(self.pipe).dtype)
+        return noise.to(self.pipe._execution_device, latents.denoiser(self.pipe).dtype)
 
     def _set_slicing(self, pixels: int) -> None:
         """Decode image by image where a whole batch would take gigabytes."""
@@ -263,12 +267,19 @@ class Pipeline:
             return make(slice(None), FP32)
         found = list[MadeImages]()
         for place in range(count):
-            for precision in ladder(self._dtype, self.pipe.device.type) or (FP32,):
+            for precision in self._ladder() or (None,):
                 made = make(slice(place, place + 1), precision)
                 if made.finite[0]:
                     break
-            found.append(replace(made, precisions=(precision.name,)))
+            found.append(replace(made, precisions=(precision.name if precision else "",)))
         return joined(found)
+
+    def _ladder(self) -> tuple[Precision | None, ...]:
+        """The precisions in which an image is made again; of a denoiser under hooks, those that leave it as it is."""
+        found = ladder(self._dtype, self.pipe._execution_device.type)
+        if self.memory:
+            return tuple(one for one in found if not one.denoiser)
+        return found or (FP32,)
 
 
 @contextmanager

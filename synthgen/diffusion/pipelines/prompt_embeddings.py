@@ -109,7 +109,7 @@ class PromptEmbeddings:
         found = [self.encoded[text] if text in self.encoded else self._cache[text] for text in texts]
         while sum(map(_bytes, self._cache.values())) > _CACHED_BYTES:
             self._cache.popitem(last=False)
-        return {name: torch.stack([one[name] for one in found]).to(self._pipe.device) for name in found[0]}
+        return {name: torch.stack([one[name] for one in found]).to(self._pipe._execution_device) for name in found[0]}
 
     def encode(self, texts: Sequence[str]) -> Iterator[tuple[str, Row]]:
         """Each text with its embeddings, encoded now.

@@ -76,10 +76,8 @@ def _possible(stem: str, there: set[str]) -> list[str]:
 @cache
 def _unsuited(task: Task, class_name: str) -> str:
     """Why a class can't do a task, by what it takes when it is made and called; empty where nothing speaks against."""
-    import diffusers
-
     try:
-        kind = getattr(diffusers, class_name)
+        kind = diffusers_class(class_name)
         return next(_lacks(task, kind, parameters(kind.__call__), parameters(kind.__init__)), "")
     except (AttributeError, ImportError, RuntimeError, ValueError) as error:
         return f"it can't be looked at ({type(error).__name__})"
@@ -97,6 +95,21 @@ def _lacks(task: Task, kind: Any, called: Parameters, made: Parameters) -> Itera
     yield from (f"it takes no `{name}`" for name in sorted(given - called.keys()))
     needs = (name for name, one in called.items() if one.default is one.empty)
     yield from (f"it needs `{name}`" for name in needs if name not in given)
+
+
+def diffusers_class(name: str) -> Any:
+    """A class of diffusers by its name, imported without what is logged of packages that it can do without.
+
+    Raises:
+        AttributeError: There is none.
+    """
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    import diffusers
+
+    diffusers.utils.logging.set_verbosity_error()
+    return getattr(diffusers, name)
 
 
 def parameters(function: Any) -> Parameters:

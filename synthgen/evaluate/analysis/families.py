@@ -40,8 +40,12 @@ def corrected(found: Sequence[Comparison], primary: Primary, training: Training)
 
 
 def gate(family: Sequence[Comparison]) -> float:
-    """The greatest corrected p of the primary family: below 5 % what stands behind it is tested; 1 without any."""
-    return max((one.p_holm for one in family if one.primary and not math.isnan(one.p_holm)), default=1.0)
+    """The greatest corrected p of the primary family: below 5 % what stands behind it is tested.
+
+    1 without any, or where one of the family could not be tested, so that not all of it can be significant.
+    """
+    ps = [one.p_holm for one in family if one.primary]
+    return 1.0 if any(map(math.isnan, ps)) else max(ps, default=1.0)
 
 
 def _named(one: Comparison, primary: Primary) -> Comparison:
@@ -101,9 +105,9 @@ def _behind(
 
 
 def _holm(family: Sequence[Comparison], training: Training) -> list[Comparison]:
-    """A family with Holm's p, comparisons of the same predictions counted once."""
+    """A family with Holm's p, comparisons of the same predictions by the same figure counted once."""
     distinct: dict[Hashable, float] = {}
-    keys = [training(one) for one in family]
+    keys = [(one.metric, one.subset, training(one)) for one in family]
     for key, one in zip(keys, family, strict=True):
         distinct.setdefault(key, one.p_hypothesis)
     adjusted = dict(zip(distinct, statistics.holm([*distinct.values()]), strict=True))

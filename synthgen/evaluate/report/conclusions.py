@@ -23,6 +23,7 @@ from synthgen.evaluate.report.verdicts import detectable, verdict
 from synthgen.plan.manifest.evaluate import SYNTHETIC
 from synthgen.plan.manifest.primary import UNCURATED, Primary
 
+_BETTER, _WIDER = ("better", "worse"), ("wider", "narrower")  # what a higher figure, or gap, and a lower one are called
 _CONTROLS = {
     REAL: "real images alone",
     AUGMENT: "real images with classic augmentation",
@@ -107,11 +108,15 @@ def _helped(analysis: Analysis) -> Iterator[str]:
             f"{named.against} in {_figure(named)}: {formatting.counted(len(tested), 'comparison')}{same}, corrected by "
             "Holm's method."
         )
+    of_gap = named.subset == "gap"
+    adjectives, figure = (_WIDER, ", the gap between light and dark skin") if of_gap else (_BETTER, "")
     for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
         added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
-        yield from verdict(f"Adding images of {strategy} to real ones", added, _control(named))
+        yield from verdict(f"Adding images of {strategy} to real ones{figure}", added, _control(named), adjectives)
     for name in sorted({one.arm.name for one in family} - {ADDED}):
-        yield from verdict(name, [one for one in family if one.arm.name == name], _control(named))
+        yield from verdict(
+            f"{name}{figure}", [one for one in family if one.arm.name == name], _control(named), adjectives
+        )
     yield from _power(tested)
 
 
@@ -234,7 +239,7 @@ def _tones(analysis: Analysis) -> Iterator[str]:
         "For whom, which the change of the gap between light and dark skin alone can tell: the gap",
         gaps,
         f"that of {_control(named)}",
-        ("wider", "narrower"),
+        _WIDER,
     )
 
 
@@ -249,5 +254,5 @@ def _of_groups(analysis: Analysis, gap: Comparison) -> str:
     return (
         f"By skin, {formatting.arm_name(gap.arm)} against {gap.against.name}: {formatting.enumerated(parts)}; the gap "
         f"changes by {formatting.points(gap.difference)} points, where {detectable([gap])} is the smallest change that "
-        "could have been found (80 % power, uncorrected)."
+        "could have been found (80 % power)."
     )

@@ -65,7 +65,8 @@ def _differs(what: str, found: Sequence[Comparison], with_what: str, adjectives:
 def _within_margin(what: str, found: Sequence[Comparison], with_what: str) -> str:
     hypothesis, margin = found[0].hypothesis, f"{100 * found[0].margin:g} points"
     shown, of = sum(one.significant for one in found), formatting.counted(len(found), "comparison")
-    worst = min(found, key=lambda one: one.difference.low)
+    ends = {one: one.difference.low if hypothesis == "non-inferiority" else -_reach(one) for one in found}
+    worst = min(found, key=ends.__getitem__)
     seen = f"the least favourable was {formatting.points(worst.difference)} points, in {formatting.arm_name(worst.arm)}"
     if shown:
         return (
@@ -75,6 +76,11 @@ def _within_margin(what: str, found: Sequence[Comparison], with_what: str) -> st
         f"{what}: {hypothesis} to {with_what} by a margin of {margin} was not shown in {of}; {seen}. Of arms that do "
         f"not differ in truth it could have been shown (80 % power) to a margin of {detectable(found)}."
     )
+
+
+def _reach(one: Comparison) -> float:
+    """How far the interval of a difference reaches from none."""
+    return max(abs(one.difference.low), abs(one.difference.high))
 
 
 def _described(what: str, found: Sequence[Comparison], with_what: str) -> Iterator[str]:

@@ -6,7 +6,9 @@ from pathlib import Path
 from synthgen.core import atomic, checksums, report
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.errors import DamagedError
+from synthgen.evaluate.analysis import frozen_plan
 from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.frozen_plan import AnalysisPlan
 from synthgen.evaluate.analysis.metrics import Metrics
 from synthgen.evaluate.analysis.predictions import FILE, Predictions
 from synthgen.evaluate.report import conclusions, csv_files, formatting, plots, result_tables
@@ -64,7 +66,7 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     analysis = Analysis(predictions)
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
-    content = list(_content(analysis, scored))
+    content = [*_frozen(predictions, out), *_content(analysis, scored)]
     files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
     files[out / CARD] = card(analysis).encode()
@@ -72,9 +74,34 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
     for path, text in files.items():
         atomic.write(path, text)
-    written = [out / FILE, out / "study.json", out / "near-copies.json", *files, *out.glob("trials/*/*.safetensors")]
+    written = [
+        out / FILE,
+        out / "study.json",
+        out / frozen_plan.FILE,
+        out / "near-copies.json",
+        *files,
+        *out.glob("trials/*/*.safetensors"),
+    ]
     checksums.write(out, [path.relative_to(out).as_posix() for path in written])
     return analysis
+
+
+def _frozen(predictions: Predictions, out: Path) -> Iterator[Block]:
+    """Whether the report follows the plan that was frozen before its results; nothing where none was."""
+    frozen = frozen_plan.read(out)
+    if frozen is None:
+        return
+    trials = [(one.key, one.arm, one.seed) for one in predictions.trials]
+    followed = AnalysisPlan.of(predictions.study, trials, predictions.images)
+    parts = ", ".join(frozen.differing(followed))
+    if parts:
+        yield Paragraph(
+            f"This report does not follow the analysis plan that was frozen before its results ({frozen.digest[:16]}): "
+            f"it differs in {parts}.",
+            strong=True,
+        )
+    else:
+        yield Paragraph(f"It follows the analysis plan that was frozen before its results: sha256 {frozen.digest}.")
 
 
 def _content(analysis: Analysis, scored: Sequence[Metrics]) -> Iterator[Block]:

@@ -21,8 +21,16 @@ def run(
     items: Sequence[Item],
     workers: int | None,
     stop: Callable[[], bool],
+    gpus: Sequence[str] | None = None,
 ) -> Iterator[Result]:
     """Work through the items here, or in so many processes, each with a copy of the work.
+
+    Args:
+        work: What each does with the items that it is given.
+        items: Them.
+        workers: How many processes; this one alone for none and for one.
+        stop: Whether to stop.
+        gpus: The GPUs that workers share, as of :func:`synthgen.core.devices.gpus`; those there are where left out.
 
     Raises:
         LostWorkError: Items ended every process that tried them; all others are done by then.
@@ -32,7 +40,7 @@ def run(
     if (workers or 1) == 1:
         yield from work(_until(items, stop))
     elif count:
-        yield from worker_processes.run(work, items, places(count, devices.gpus()), stop)
+        yield from worker_processes.run(work, items, places(count, devices.gpus() if gpus is None else gpus), stop)
 
 
 def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:

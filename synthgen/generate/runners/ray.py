@@ -57,7 +57,7 @@ def run(
     try:
         import ray
     except ModuleNotFoundError:
-        raise UnavailableError("--runner ray: Ray is not installed; pip install 'synthgen[ray]'") from None
+        raise UnavailableError("--runner ray: Ray is not installed; pip install 'synthgen-images[ray]'") from None
     started = not ray.is_initialized()
     if started:
         ray.init(log_to_driver=False, logging_level="error", include_dashboard=False)

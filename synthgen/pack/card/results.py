@@ -21,9 +21,10 @@ def add_report(dataset: Path, report: Path) -> bool:
 
     Raises:
         InputError: The folder is no packed dataset, or the report no report of `synthgen classifier-eval`.
-        DamagedError: The report's block is not what was written.
+        DamagedError: The report's block is not what was written, or the dataset's provenance, which is not sealed anew.
     """
     provenance = dataset_folder.read_provenance(dataset)
+    dataset_folder.check_seal(dataset)
     block = _block(report)
     path = dataset / dataset_folder.CARD
     before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)

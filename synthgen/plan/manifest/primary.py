@@ -86,6 +86,8 @@ class Primary(Strict):
             raise ValueError("margin: is of non-inferiority and of equivalence; say which as `hypothesis`")
         if self.hypothesis != "difference" and self.margin is None:
             raise ValueError(f"hypothesis: {self.hypothesis} is to a margin; give `margin`, five points are 0.05")
+        if (self.subset, self.hypothesis) == ("gap", "non-inferiority"):
+            raise ValueError("hypothesis: a gap is narrower or wider, not worse; ask for its equivalence")
         if self.subset != "all" and self.metric != "top1":
             raise ValueError("subset: groups of skin tones are compared in top1 alone; leave `metric` out")
         return self

@@ -62,6 +62,7 @@ def build(
     base: Path,
     root: Path,
     recipe: str = "",
+    file: str = real_index.FILE,
     progress: Progress | None = None,
 ) -> Index:
     """The whole index: every image is opened once, and ``ROOT/sources.parquet`` written.
@@ -76,6 +77,7 @@ def build(
         base: The folder that relative paths start from.
         root: The run's folder.
         recipe: The digest of the settings, which the index keeps.
+        file: The name of its file.
         progress: Told how many images were opened, of how many; may raise to stop.
 
     Raises:
@@ -89,9 +91,9 @@ def build(
         # Splits that the data say stay, so that a group in two of them is left with one.
         shares = None if settings.columns.split else settings.splits
         images = splits.regrouped(images, alike, seed, shares)
-    index = replace(listed, sources=tuple(images), recipe=recipe)
+    index = replace(listed, sources=tuple(images), recipe=recipe, file=file)
     root.mkdir(parents=True, exist_ok=True)
-    index.write(root / real_index.FILE)
+    index.write(root / file)
     return index
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from synthgen.core.yaml_documents import near
@@ -19,14 +19,41 @@ _WHERE = "real.exclude"
 _log = logging.getLogger(__name__)
 
 
-def named(index: Index, exclude: Exclude) -> dict[str, str]:
+Groups = Mapping[str, Sequence[Source]]
+"""Images by the names of their groups."""
+
+
+def groups_of(index: Index) -> Groups:
+    """The images of each group as the index names it."""
+    found = defaultdict[str, list[Source]](list)
+    for one in index.sources:
+        found[one.group].append(one)
+    return dict(found)
+
+
+def groups_as_filed(index: Index, source: str, settings: SourceSettings, base: Path) -> Groups:
+    """The images of each group as the metadata name it: the index has look-alikes of several groups under one name.
+
+    Raises:
+        InputError: The metadata can't be read.
+    """
+    columns = settings.columns.group
+    names = [columns] if isinstance(columns, str) else columns or []
+    found, images_of = defaultdict[str, list[Source]](list), _Rows(index, settings)
+    for row in open_source(source, settings, base, None).rows() if names else ():
+        if group := next(filter(None, (known(row.values.get(name)) for name in names)), ""):
+            found[group] += images_of(row)
+    return dict(found)
+
+
+def named(index: Index, exclude: Exclude, by_group: Groups) -> dict[str, str]:
     """The images that ids and groups name: why each is taken out, by id. What names none is said in the log."""
-    by_name, by_group = _by_name(index), _by_group(index)
+    by_name = _by_name(index)
     found = _said("ids", exclude.ids, by_name) | _said("groups", exclude.groups, by_group)
     return dict(sorted(found.items()))
 
 
-def listed(index: Index, exclude: Exclude, base: Path) -> dict[str, str]:
+def listed(index: Index, exclude: Exclude, base: Path, by_group: Groups) -> dict[str, str]:
     """The images that the file of ids and groups names, as of :func:`named`.
 
     Raises:
@@ -41,8 +68,8 @@ def listed(index: Index, exclude: Exclude, base: Path) -> dict[str, str]:
         reason = getattr(error, "strerror", None) or "not a text in UTF-8"
         raise InputError(Fault.at(f"{_WHERE}.file", f"{path}: can't be read: {reason}", "unreadable")) from None
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    images, groups = _by_name(index), _by_group(index)
-    by_name = {name: [*images.get(name, ()), *groups.get(name, ())] for name in {*images, *groups}}
+    images = _by_name(index)
+    by_name = {name: [*images.get(name, ()), *by_group.get(name, ())] for name in {*images, *by_group}}
     return dict(sorted(_said("file", names, by_name).items()))
 
 
@@ -65,21 +92,37 @@ def ruled(index: Index, exclude: Exclude, source: str, settings: SourceSettings,
     if faults:
         raise InputError(*faults)
     rules = {column: meant(values) for column, values in exclude.where.items()}
-    by_place = {one.location: one for one in index.sources}
-    by_name = defaultdict[str, list[Source]](list)
-    for one in index.sources:
-        by_name[one.id].append(one)
-        head, hyphen, number = one.id.rpartition("-")
-        if hyphen and number.isdigit():
-            by_name[head].append(one)
-    found = dict[str, str]()
+    found, images_of = dict[str, str](), _Rows(index, settings)
     for row in reader.rows():
         why = next((f"{column}: {text(row.values.get(column))}" for column in rules if _has(row, column, rules)), "")
         if why:
-            there = by_place.get(row.location)
-            name = slug((known(row.values.get(settings.columns.id)) if settings.columns.id else "") or row.stem)
-            found |= dict.fromkeys([one.id for one in ([there] if there else by_name[name])], f"where {why}")
+            found |= dict.fromkeys([one.id for one in images_of(row)], f"where {why}")
     return dict(sorted(found.items()))
+
+
+class _Rows:
+    """Finds the images of a row of the metadata in an index.
+
+    Args:
+        index: The index.
+        settings: How the metadata are read.
+    """
+
+    def __init__(self, index: Index, settings: SourceSettings) -> None:
+        self._id = settings.columns.id
+        self._by_place = {one.location: one for one in index.sources}
+        self._by_name = defaultdict[str, list[Source]](list)
+        for one in index.sources:
+            self._by_name[one.id].append(one)
+            head, hyphen, number = one.id.rpartition("-")
+            if hyphen and number.isdigit():
+                self._by_name[head].append(one)
+
+    def __call__(self, row: SourceRow) -> Sequence[Source]:
+        """The image that lies where the row says, or else all of the row's name."""
+        if there := self._by_place.get(row.location):
+            return [there]
+        return self._by_name.get(slug((known(row.values.get(self._id)) if self._id else "") or row.stem), [])
 
 
 def _has(row: SourceRow, column: str, rules: Mapping[str, Iterable[str]]) -> bool:
@@ -108,11 +151,4 @@ def _by_name(index: Index) -> dict[str, list[Source]]:
         file = PurePosixPath(one.location)
         for name in dict.fromkeys((one.id, one.location, file.name, file.stem)):
             found[name].append(one)
-    return dict(found)
-
-
-def _by_group(index: Index) -> dict[str, list[Source]]:
-    found = defaultdict[str, list[Source]](list)
-    for one in index.sources:
-        found[one.group].append(one)
     return dict(found)

