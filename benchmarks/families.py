@@ -153,7 +153,8 @@ def tried(family: str) -> Iterator[tuple[str, Cell]]:
 
 def run(cell: Cell, strategy: Any, task: str, facts: model_folder.ModelFacts, dtype: str) -> None:
     """Make an image alone, beside another, and at another place, and note how far these are apart."""
-    scheduler = "default" if facts.flow or pipelines.matches_flow(pipelines.family_of(facts.class_name)) else "ddim"
+    of = pipelines.family_of(facts.class_name)
+    scheduler = "default" if of == "other" or facts.flow or pipelines.matches_flow(of) else "ddim"
     settings = strategy.Settings(num_inference_steps=2, height=SIDE, width=SIDE, scheduler=scheduler).fitted(facts)
     recipe = Recipe(task, task, settings, facts)
     environment = strategy.environment(recipe, DeviceRequest("cpu", dtype, batch_size=2), 2)

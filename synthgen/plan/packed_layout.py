@@ -34,7 +34,11 @@ def said(layout: Layout, size: int, packed: Layout | None = None) -> str:
     """
     shown = f"the Hub's viewer shows the first {SHOWN_OF_TARS / 1e9:.0f} GB of tars, and all of Parquet"
     if layout == AUTO:
-        return f"format auto: {packed or chosen(layout, size)}, for {size / 1e9:,.1f} GB; {shown}"
+        return f"format auto: {packed or chosen(layout, size)}, for {_amount(size)}; {shown}"
     if layout == "webdataset" and size > SHOWN_OF_TARS:
-        return f"{size / 1e9:,.1f} GB of tars: {shown}; `pack: {{format: auto}}` packs Parquet then"
+        return f"{_amount(size)} of tars: {shown}; `pack: {{format: auto}}` packs Parquet then"
     return ""
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 10**9 else f"{size / 1e6:,.1f} MB"

@@ -132,7 +132,7 @@ def _otherwise(held: Mapping[str, Any] | None, read: Manifest) -> str:
 
 
 def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None = None) -> dict[str, str]:
-    """The images of an index that the manifest takes out: why, by their ids.
+    """The images of an index that the manifest takes out, under whichever names they are there: why, by their ids.
 
     Rules on metadata are asked of the metadata as they are now, so whoever withdraws later is out of the next command.
     Where these can't be reached, as where a run was moved, it is who was out when they last could be.
@@ -157,4 +157,4 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
             raise
         _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
         found |= held | exclusion.named(index, exclude, groups)
-    return dict(sorted(found.items()))
+    return exclusion.with_copies(index, found)

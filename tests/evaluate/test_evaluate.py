@@ -223,6 +223,18 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
 
 
+def test_synthetic_images_are_augmented_too(prepared: Any) -> None:
+    """In `real+synthetic+augment` every image has its ten views, is compared with augmentation alone, and is told."""
+    arms = ["real", "real+augment", "real+synthetic", "real+synthetic+augment"]
+    job = prepared(arms=arms, n_real=[2], ratios=[1], seeds=3, learner={"optimizer_steps": 5})
+    trial = next(one for one in job.design.trials if one.arm == "real+synthetic+augment")
+    rows = [set(part.tolist()) for part in job.examples.rows_of(trial)]
+    assert [len(one) for one in rows] == [60, 60]
+    analysis = done(job)
+    pairs = {(one.arm.name, one.against.name) for one in analysis.comparisons}
+    assert {("real+synthetic+augment", "real"), ("real+synthetic+augment", "real+augment")} <= pairs
+
+
 def test_a_second_pool_of_real_images_is_left_alone(drawn: ModuleType, prepared: Any) -> None:
     """Images that are alike by nature, stripes in noise, are no copies by the measure of their own kind."""
     job = prepared(arms=["real", "real+synthetic"], n_real=[4], ratios=[2], seeds=2)

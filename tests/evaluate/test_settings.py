@@ -26,7 +26,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         [1, 10],
         5,
     )
-    assert tuple(settings.arms) == ARMS
+    assert tuple(settings.arms) == ARMS[:-1]  # but for one that came later
     assert (settings.generator_pool, settings.mix, settings.protocol) == ("n", "union", "equal-steps")
     assert (settings.learner.kind, settings.learner.backbone) == ("probe", "small-cnn")
 
@@ -43,6 +43,12 @@ def test_images_are_as_large_as_the_network_reads_them() -> None:
     assert read(learner={"kind": "finetune"}).learner.side == 64
     assert read(learner={"kind": "finetune", "backbone": "org/vit"}).learner.side == 224
     assert read(learner={"kind": "finetune", "image_size": 32}).learner.side == 32
+
+
+def test_looks_at_validation_name_a_study_only_where_they_are_asked_for() -> None:
+    """As many as there are epochs makes `patience` count epochs; ten is what was before it could be said."""
+    assert read(learner={"kind": "finetune", "evaluations": 50}).learner.evaluations == 50
+    assert "evaluations" not in read(learner={"evaluations": 10, "kind": "finetune"}).learner.model_dump()
 
 
 def test_strategies_name_each_entry_once() -> None:

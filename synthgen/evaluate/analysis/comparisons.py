@@ -172,7 +172,8 @@ class Analysis:
             for name in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._find(name, arm.n_real, arm.ratio)
                 asked = name == self.primary_family.against and arm.name in self.primary_family.arms
-                if against is None or arm.name == name or (name != REAL and arm.name != ADDED and not asked):
+                both = (name, arm.name) == (AUGMENT, "real+synthetic+augment")  # what synthesis adds to augmentation
+                if against is None or arm.name == name or (name != REAL and arm.name != ADDED and not (asked or both)):
                     continue
                 if self._shared([arm, against]):
                     yield arm, against

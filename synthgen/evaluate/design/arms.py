@@ -25,6 +25,7 @@ class Condition:
     | substitute        | 8, 1          | 0           | 8 x 1                         | 0       | 8 synthetic         |
 
     The half of ``substitute`` has the 4 real images of the draw of 4, and synthetic ones whose generator saw no others.
+    ``real+synthetic+augment`` is as ``real+synthetic``, with all of its images augmented.
 
     Attributes:
         arm: Its arm.
@@ -105,10 +106,11 @@ def _conditions(arm: Arm, n: int, settings: Evaluate, strategies: Sequence[Strat
     elif arm == "substitute":
         for strategy in strategies:
             yield from _substitutes(strategy, n)
-    elif arm in ("real+synthetic", "synthetic-only"):
+    elif arm in ("real+synthetic", "synthetic-only", "real+synthetic+augment"):
         for strategy in strategies:
             for ratio in sorted(settings.ratios):
-                yield Condition(arm, strategy, n, ratio, n if arm == "real+synthetic" else 0, n, ratio)
+                real = 0 if arm == "synthetic-only" else n
+                yield Condition(arm, strategy, n, ratio, real, n, ratio, augmented=arm == "real+synthetic+augment")
     else:
         for ratio in sorted(settings.ratios):
             yield from _controls(arm, n, ratio, settings)

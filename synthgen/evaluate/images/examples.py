@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ from synthgen.runs.stored_images import ImageReader
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels, Rows
 
-VIEWS = 10  # of a real image where frozen features are trained with augmentation: itself, and nine changed ones
+VIEWS = 10  # of an image where frozen features are trained with augmentation: itself, and nine changed ones
 
 
 class Example(NamedTuple):
@@ -42,6 +42,7 @@ class Examples:
         real: The row of each real training image, by id.
         views: The rows of each real image that is augmented before training, by id: itself first.
         synthetic: The row of each synthetic training image, by key.
+        synthetic_views: The rows of each synthetic image that is augmented before training, by key: itself first.
     """
 
     rows: tuple[Example, ...]
@@ -50,6 +51,7 @@ class Examples:
     real: Mapping[str, int]
     views: Mapping[str, Sequence[int]]
     synthetic: Mapping[str, int]
+    synthetic_views: Mapping[str, Sequence[int]]
 
     def rows_of(self, trial: Trial) -> tuple[Rows, Rows]:
         """The numbers of a trial's real rows, each as often as it comes in a pass, and of its synthetic rows."""
@@ -59,13 +61,15 @@ class Examples:
         if trial.augmented and self.views:
             real = [row for one in trial.real for row in self.views[one]]
         synthetic = [self.synthetic[key] for key in trial.synthetic]
+        if trial.augmented and self.synthetic_views:
+            synthetic = [row for key in trial.synthetic for row in self.synthetic_views[key]]
         return np.repeat(np.array(real, np.int64), trial.duplicated), np.array(synthetic, np.int64)
 
 
 def build_examples(
     design: Design,
     sources: Iterable[Source],
-    synthetic: Iterable[SyntheticImage],
+    synthetic: Collection[SyntheticImage],
     labels: Sequence[str],
     pictures: ImageReader,
     *,
@@ -99,12 +103,18 @@ def build_examples(
     real = {one: add(_real(by_id[one], pictures), by_id[one].label) for one in sorted(design.real)}
     augmented = sorted({one for trial in design.trials if trial.augmented for one in trial.real}) if side else []
     views = {
-        one: [real[one], *(add(view, by_id[one].label) for view in _views(by_id[one], pictures, side or 0))]
+        one: [real[one], *(add(view, by_id[one].label) for view in _views(rows[real[one]], side or 0))]
         for one in augmented
     }
     used = design.synthetic
     row_of = {image.key: add(_synthetic(image, pictures), image.label) for image in synthetic if image.key in used}
-    return Examples(tuple(rows), np.array(classes, np.int64), held_out, real, views, row_of)
+    changed = {key for trial in design.trials if side and trial.augmented for key in trial.synthetic}
+    synthetic_views = {
+        image.key: [row_of[image.key], *(add(view, image.label) for view in _views(rows[row_of[image.key]], side or 0))]
+        for image in synthetic
+        if image.key in changed
+    }
+    return Examples(tuple(rows), np.array(classes, np.int64), held_out, real, views, row_of, synthetic_views)
 
 
 def _real(source: Source, pictures: ImageReader) -> Example:
@@ -115,9 +125,9 @@ def _synthetic(image: SyntheticImage, pictures: ImageReader) -> Example:
     return Example(image.sha256, lambda: pictures.synthetic(image.record_key))
 
 
-def _views(source: Source, pictures: ImageReader, side: int) -> list[Example]:
-    """The augmented views of a real image: each known by what it is made of, and changed in its own way always."""
-    names = [hashlib.sha256(f"{source.sha256}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
+def _views(example: Example, side: int) -> list[Example]:
+    """The augmented views of an image: each known by what it is made of, and changed in its own way always."""
+    names = [hashlib.sha256(f"{example.digest}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
 
     def view(name: str) -> Pixels:
         import numpy as np
@@ -125,7 +135,7 @@ def _views(source: Source, pictures: ImageReader, side: int) -> list[Example]:
         from synthgen.vision.classifiers import augment
         from synthgen.vision.images import untrusted
 
-        pixels = untrusted.fit(pictures.real(source), side, side, "crop")
+        pixels = untrusted.fit(example.read(), side, side, "crop")
         changed: Pixels = augment(pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
         return changed
 

@@ -120,5 +120,6 @@ def finetune_settings(setup: Setup, training: ClassifierTraining) -> FinetuneSet
         learning_rate=classifier.learning_rate or rate,
         augmented=training.augmented,
         patience=classifier.patience,
+        evaluations=classifier.evaluations,
         device=setup.device,
     )

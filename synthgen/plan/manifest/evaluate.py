@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from synthgen.core.yaml_documents import Strict, near
 from synthgen.plan.manifest.learner import Learner
-from synthgen.plan.manifest.primary import ARMS, CONTROLS, SYNTHETIC, UNCURATED, Arm, Primary
+from synthgen.plan.manifest.primary import ARMS, CONTROLS, DEFAULT_ARMS, SYNTHETIC, UNCURATED, Arm, Primary
 
 __all__ = [
     "ARMS",
@@ -120,7 +120,7 @@ class Evaluate(Strict):
     n_real: Annotated[list[_Count], Field(min_length=1)] = [1, 8, 16, 32]
     ratios: Annotated[list[_Count], Field(min_length=1)] = [1, 10]
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
-    arms: Annotated[list[Arm], Field(min_length=1)] = list(ARMS)
+    arms: Annotated[list[Arm], Field(min_length=1)] = list(DEFAULT_ARMS)
     generator_pool: Literal["n", "all"] = "n"
     source_pool: Literal["n", "all"] = "n"
     model_saw: ModelSaw | dict[_Text, ModelSaw] = "unknown"

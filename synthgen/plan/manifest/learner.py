@@ -23,12 +23,14 @@ class Learner(Strict):
         batch_size: Images an optimizer step.
         optimizer_steps: Of every trial, whatever its arm, in protocol ``equal-steps``.
         epochs: Of every trial in protocol ``sagers2023``. Four in batches of 64 are 20 steps for 9 labels at n = 32 and
-            200 with ten synthetic images a real one; about 20 and 196 are told of Sagers et al. 2023, whose epochs are
-            not known here.
+            200 with ten synthetic images a real one; about 20 and 196 are told of Sagers et al. 2023, whose code has 50
+            at the most, with early stopping.
         frozen: Whether the head alone learns, in ``finetune``.
         learning_rate: AdamW's at its highest; the kind's own where left out.
-        patience: In ``finetune``: stop for good after so many of ten looks at validation without a better one. Left
+        patience: In ``finetune``: stop for good after so many looks at validation without a better one. Left
             out, the whole budget is spent, and the weights that did best on validation are kept.
+        evaluations: In ``finetune``: how often validation is looked at in a training; with as many as ``epochs``,
+            ``patience`` counts epochs.
         image_size: The side in pixels that images are brought to, in ``finetune``; where left out, 64 for
             ``small-cnn`` and 224 for a checkpoint.
     """
@@ -42,6 +44,7 @@ class Learner(Strict):
     frozen: bool = False
     learning_rate: Annotated[float, Field(gt=0, le=10)] | None = None
     patience: Annotated[int, Field(ge=1, le=10)] | None = None
+    evaluations: Annotated[int, Field(ge=1, le=1000, exclude_if=lambda asked: asked == 10)] = 10
     image_size: Annotated[int, Field(ge=16, le=2048)] | None = None
 
     @model_validator(mode="after")
@@ -52,7 +55,7 @@ class Learner(Strict):
                 f"backbone `{self.backbone}` is for probe; finetune takes {SMALL}, or a folder or Hub id of a "
                 "transformers image classifier"
             )
-        for name in ("frozen", "patience", "image_size"):
+        for name in ("frozen", "patience", "evaluations", "image_size"):
             if self.kind == "probe" and name in self.model_fields_set and getattr(self, name):
                 raise ValueError(f"`{name}` is for finetune; a probe has none")
         return self

@@ -16,9 +16,12 @@ Arm = Literal[
     "real+synthetic",
     "synthetic-only",
     "substitute",
+    "real+synthetic+augment",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute")  # arms that have synthetic images
+DEFAULT_ARMS: tuple[Arm, ...] = ARMS[:-1]  # one that came later is studied where it is asked for
+# Arms that have synthetic images.
+SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute", "real+synthetic+augment")
 Hypothesis = Literal["difference", "non-inferiority", "equivalence"]
 CONTROLS: tuple[Arm, ...] = ("real", "real+augment", "real-step-matched", "real-more")
 UNCURATED = "uncurated"

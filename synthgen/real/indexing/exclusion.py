@@ -100,6 +100,28 @@ def ruled(index: Index, exclude: Exclude, source: str, settings: SourceSettings,
     return dict(sorted(found.items()))
 
 
+def with_copies(index: Index, found: Mapping[str, str]) -> dict[str, str]:
+    """The images that are taken out, and those that are the same bytes or lie in the same file: why, by their ids.
+
+    A person who withdraws is out under every name that a photograph of theirs has. Bytes are known of images that were
+    opened, which a dry run has not done.
+    """
+    held = dict(sorted(found.items()))
+    places, contents = dict[str, str](), dict[str, str]()
+    todo = [one for one in index.sources if one.id in held]
+    rest = [one for one in index.sources if one.id not in held]
+    while todo:
+        for one in todo:
+            for known_of, value in ((places, one.location), (contents, one.sha256)):
+                if value:
+                    known_of.setdefault(value, one.id)
+        first = {one.id: places.get(one.location) or contents.get(one.sha256) for one in rest}
+        todo = [one for one in rest if first[one.id]]
+        rest = [one for one in rest if not first[one.id]]
+        held |= {one.id: f"{held[str(first[one.id])]} (same file as {first[one.id]})" for one in todo}
+    return dict(sorted(held.items()))
+
+
 class _Rows:
     """Finds the images of a row of the metadata in an index.
 
@@ -110,18 +132,19 @@ class _Rows:
 
     def __init__(self, index: Index, settings: SourceSettings) -> None:
         self._id = settings.columns.id
-        self._by_place = {one.location: one for one in index.sources}
+        self._by_place = defaultdict[str, list[Source]](list)
         self._by_name = defaultdict[str, list[Source]](list)
         for one in index.sources:
+            self._by_place[one.location].append(one)
             self._by_name[one.id].append(one)
             head, hyphen, number = one.id.rpartition("-")
             if hyphen and number.isdigit():
                 self._by_name[head].append(one)
 
     def __call__(self, row: SourceRow) -> Sequence[Source]:
-        """The image that lies where the row says, or else all of the row's name."""
+        """The images that lie where the row says, or else all of the row's name."""
         if there := self._by_place.get(row.location):
-            return [there]
+            return there
         return self._by_name.get(slug((known(row.values.get(self._id)) if self._id else "") or row.stem), [])
 
 

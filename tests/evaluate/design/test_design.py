@@ -116,6 +116,16 @@ def test_every_arm_has_its_trials_and_counts() -> None:
     }
 
 
+def test_augmentation_can_be_had_with_synthetic_images() -> None:
+    """The images of real+synthetic, all of them augmented, as another training; only where it is asked for."""
+    found = by_place(designed(arms=["real", "real+augment", "real+synthetic", "real+synthetic+augment"], ratios=[2]))
+    plain, augmented = (found[arm, "text", 8, 2, 0] for arm in ("real+synthetic", "real+synthetic+augment"))
+    assert (plain.real, plain.synthetic) == (augmented.real, augmented.synthetic)
+    assert (plain.augmented, augmented.augmented) == (False, True)
+    assert plain.training != augmented.training
+    assert not any(one.arm == "real+synthetic+augment" for one in designed().trials)
+
+
 def test_every_label_has_the_same_number_of_images() -> None:
     """No trial has more of one label than of another, real or synthetic."""
     images = text() + children(real())
