@@ -1,12 +1,15 @@
 """What there is to pack: the receipts of a run, folded into sums as they are read, never held."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from synthgen.core.devices import Environment
 from synthgen.errors import IncompleteError, InputError
 from synthgen.pack.card import Summary
-from synthgen.plan import Plan
-from synthgen.runs import receipts, verdicts
+from synthgen.plan import EntryPlan, Plan
+from synthgen.runs import receipts, run_folder, verdicts
 from synthgen.runs.folders import Run
 from synthgen.runs.receipts import FinishedShard
 
@@ -47,6 +50,8 @@ def collect(run: Run, *, partial: bool) -> Inventory:
         digests.append(shard.digest)
         size += shard.receipt.size * shard.count // max(shard.receipt.count, 1)
         _add(entries.setdefault(shard.entry.name, Summary()), shard)
+    for name, summary in entries.items():
+        summary.environment = _with_adapters(summary.environment, run_folder.pinned(root, name), plan.entries[name])
     if len(digests) < plan.shards and not partial:
         raise IncompleteError(
             f"{root}: {plan.shards - len(digests)} of {plan.shards} work shards are missing or damaged; "
@@ -67,4 +72,18 @@ def _add(summary: Summary, shard: FinishedShard) -> None:
     summary.images += shard.count
     summary.failed += shard.failed
     summary.repeated += sum(len(one.tries) > 1 for one in shard.samples)
-    summary.environment = summary.environment or shard.receipt.environment
+    environment = shard.receipt.environment
+    if not summary.environment:
+        summary.environment = environment
+    elif adapters := environment.get("adapters", {}):  # more of them, where some were trained anew or came later
+        known = summary.environment.get("adapters", {})
+        summary.environment = {**summary.environment, "adapters": adapters | known}
+
+
+def _with_adapters(environment: Mapping[str, Any], pinned: Environment | None, entry: EntryPlan) -> Mapping[str, Any]:
+    """What images were made with, of adapters those of the plan; what no receipt says of them, the run pins."""
+    used = {str(one) for one in entry.adapters.values() if one}
+    found = (pinned.adapters if pinned else {}) | environment.get("adapters", {})
+    if not found:
+        return environment
+    return {**environment, "adapters": {name: sha256 for name, sha256 in found.items() if name in used}}

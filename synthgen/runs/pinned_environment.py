@@ -56,6 +56,7 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
     """The environment that a run pins for an entry: the one that is pinned already, or else this one, pinned now.
 
     Its version of synthgen is the one that the run was begun with, as long as that makes the same bytes as this one.
+    An adapter that the entry came to use later is pinned beside those that it had.
 
     Raises:
         UnavailableError: Versions, device or model are not those that the run was begun with.
@@ -63,8 +64,8 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
     """
     with locked(root):
         document = read(root)
-        begun = document["entries"][entry]["environment"]
-        if begun is None:
+        held = document["entries"][entry]["environment"]
+        if held is None:
             check_seal(root)
             version = str(document.get("generator", "")).removeprefix("synthgen ")
             if releases.same_bytes(version, environment.versions.get("synthgen", "")):
@@ -72,10 +73,15 @@ def pin(root: Path, entry: str, environment: Environment) -> Environment:
             document["entries"][entry]["environment"] = environment.to_dict()
             write(root, document)
             return environment
-    begun = Environment(**begun)
-    faults = _drift(root, begun, environment)
-    if faults:
-        raise UnavailableError(*faults)
+        begun = Environment(**held)
+        faults = _drift(root, begun, environment)
+        if faults:
+            raise UnavailableError(*faults)
+        if added := {name: sha256 for name, sha256 in environment.adapters.items() if name not in begun.adapters}:
+            check_seal(root)
+            begun = replace(begun, adapters=begun.adapters | added)
+            document["entries"][entry]["environment"] = held | {"adapters": begun.adapters}
+            write(root, document)
     if begun.device_name != environment.device_name:
         _log.warning(
             "run was begun on %s, this is %s: images will be equal within a PSNR tolerance, not to the byte",

@@ -26,6 +26,7 @@ class Revision:
         aside: All that is set aside from now on.
         restored: What was set aside and counts again.
         environments: What was pinned when images were made that count again, by entries of which no other image is.
+        adapters: The sha256 of the weights that images which count again were made with, by entry and adapter.
     """
 
     differences: tuple[Difference, ...]
@@ -34,6 +35,7 @@ class Revision:
     aside: tuple[AsideImage, ...]
     restored: tuple[AsideImage, ...]
     environments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    adapters: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def revise(root: Path, held: Plan, begun: Sequence[str], former: Mapping[str, Layout], plan: Plan) -> Revision:
@@ -79,6 +81,7 @@ class Revising:
         self._restored = list[AsideImage]()
         self._layouts: dict[str, Layout] = {}
         self._environments: dict[str, Mapping[str, Any]] = {}
+        self._adapters: dict[str, dict[str, str]] = {}
 
     def entry(self, name: str, before: EntryPlan | None, after: EntryPlan | None, history: Layout) -> Difference:
         """What becomes of one entry.
@@ -106,6 +109,7 @@ class Revising:
                 counts["restored"] += 1
                 if receipt := shards.receipt(row.shard):
                     self._environments.setdefault(name, receipt.environment)
+                    self._adapters[name] = receipt.environment.get("adapters", {}) | self._adapters.get(name, {})
             else:
                 known.append(None)
                 counts["new" if at is None else "anew"] += 1
@@ -129,7 +133,8 @@ class Revising:
     def revision(self, differences: Sequence[Difference], former: Mapping[str, Layout]) -> Revision:
         """All that was found."""
         rows, restored = tuple(self._rows.values()), tuple(self._restored)
-        return Revision(tuple(differences), self._layouts, former, rows, restored, self._environments)
+        environments, adapters = self._environments, self._adapters
+        return Revision(tuple(differences), self._layouts, former, rows, restored, environments, adapters)
 
     def _aside_of(self, name: str) -> Mapping[str, Sequence[AsideImage]]:
         found = defaultdict[str, list[AsideImage]](list)

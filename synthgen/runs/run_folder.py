@@ -96,7 +96,6 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
         laid_out |= revised.layouts if revised else {}
         former = revised.former if revised else run_file.former(held)
         aside = revised.aside if revised else set_aside.read(root)
-        environments = revised.environments if revised else {}
         _check_strategies(root, _begun(root, old), plan)
         _check_methods(root, plan)
         if held:
@@ -108,7 +107,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
                 "digest": entry.digest,
                 "samples": entry.samples,
                 "shards": entry.shards,
-                "environment": environments.get(name) or _kept(old.get(name, {}), entry, stays=_stays(revised, name)),
+                "environment": _kept(old.get(name, {}), entry, revised),
             }
             | ({"layout": entry.layout.to_dict()} if entry.layout else {})
             for name, entry in plan.entries.items()
@@ -314,21 +313,22 @@ def _keep_older(copy: Path) -> None:
         atomic.write(copy.with_name(f"{copy.stem}.{hashlib.sha256(older).hexdigest()}.py"), older)
 
 
-def _kept(old: dict[str, Any], entry: EntryPlan, *, stays: bool) -> dict[str, Any] | None:
-    """What an entry pins, as long as it is the same entry, or some of its images stay."""
-    if old.get("digest") == entry.digest:
-        return old.get("environment")
-    environment: dict[str, Any] | None = old.get("environment") if stays else None
-    if not environment:
-        return None
+def _kept(old: dict[str, Any], entry: EntryPlan, revised: Revision | None) -> dict[str, Any] | None:
+    """What an entry pins, as long as it is the same entry, or images of it stay or count again; of adapters those used.
+
+    One that was trained anew is pinned by the first image that is made with it; one that counts again, by its images.
+    """
+    stays = any(one.stays for one in (revised.differences if revised else ()) if one.entry == entry.name)
+    environment: dict[str, Any] | None = old.get("environment") if stays or old.get("digest") == entry.digest else None
+    again = dict[str, str]()
+    if revised and entry.name in revised.environments:
+        environment = dict(revised.environments[entry.name])
+    if revised and environment:
+        again = dict(revised.adapters.get(entry.name, {}))
+    if not environment or not (pinned := environment.get("adapters", {}) | again):
+        return environment
     used = {str(one) for one in entry.adapters.values() if one}
-    adapters = {name: sha256 for name, sha256 in environment.get("adapters", {}).items() if name in used}
-    return environment | ({"adapters": adapters} if "adapters" in environment else {})
-
-
-def _stays(revised: Revision | None, name: str) -> bool:
-    """Whether images of an entry that were planned are planned unchanged."""
-    return any(one.stays for one in (revised.differences if revised else ()) if one.entry == name)
+    return environment | {"adapters": {name: sha256 for name, sha256 in pinned.items() if name in used}}
 
 
 def _begun_by(document: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ class Summary:
         images: Images made.
         failed: Images that could not be made.
         repeated: Images, and failures, that took more than one try.
-        environment: What the first of them was made with and on.
+        environment: What the first of them was made with and on, and every adapter that any of them was made with.
     """
 
     images: int = 0
