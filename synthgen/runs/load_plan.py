@@ -154,8 +154,8 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
             groups = {name: [*groups.get(name, ()), *filed.get(name, ())] for name in {*groups, *filed}}
     except (SynthgenError, OSError) as error:
         found |= _as_before(held, exclude, ("groups", "file", "where"), error)
-    found |= exclusion.named(index, exclude, groups)
-    found |= exclusion.listed(index, exclude, read.base, groups)
+    found |= exclusion.named(index, exclude, settings, groups)
+    found |= exclusion.listed(index, exclude, settings, read.base, groups)
     try:
         found |= exclusion.ruled(index, exclude, images.source, settings, read.base)
     except (SynthgenError, OSError) as error:

@@ -173,3 +173,33 @@ def test_groups_as_filed_stay_out_where_the_metadata_are_out_of_reach(
     assert usable(plan_of(exclude, "alike", real={"near_duplicates": "group"})) == usable(held) == {"b", "c"}
     with pytest.raises(InputError, match=r"real\.exclude\.groups: can't be asked of the metadata"):
         plan_of({"groups": ["Pc"]}, "alike", real={"near_duplicates": "group"})
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ({"ids": ["IMG_1002"]}, {"img-7", "img-1002x"}),
+        ({"file": "out.txt"}, {"img-7", "img-1002x"}),
+        ({"ids": ["img-1002-2"]}, {"img-1002", "img-1002-3", "img-7", "img-1002x"}),
+    ],
+    ids=str,
+)
+def test_an_id_takes_all_images_that_metadata_give_it(
+    exclude: dict[str, Any], left: set[str], photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """The index tells them apart by numbers, which nobody who withdraws knows of."""
+    names = {"a": "IMG_1002", "b": "IMG_1002", "c": "IMG_1002", "d": "IMG_7", "e": "IMG_1002x"}
+    rows = [row(f"{file}.png", f"P{file}", name=name) for file, name in names.items()]
+    photographs(rows, {f"{file}.png": 20 * shade for shade, file in enumerate(names)})
+    (tmp_path / "out.txt").write_text("IMG_1002\n", encoding="utf-8")
+    assert usable(plan_of(exclude, real={"columns": {"id": "name"}})) == left
+
+
+def test_a_file_with_a_number_behind_another_name_is_another_image(
+    photographs: Callable[..., Path], plan_of: PlanOf
+) -> None:
+    """Where files name the images, `IMG_1_2` is no second `IMG_1`."""
+    names = ["IMG.png", "IMG_1.png", "IMG_1_2.png", "IMG_2.png"]
+    photographs([row(name, name) for name in names], {name: 20 * shade for shade, name in enumerate(names)})
+    assert usable(plan_of({"ids": ["IMG_1"]})) == {"img", "img-1-2", "img-2"}
+    assert usable(plan_of({"ids": ["IMG"]})) == {"img-1", "img-1-2", "img-2"}
