@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import yaml_documents
-from synthgen.errors import PlanMismatchError, SynthgenError, one_line
+from synthgen.errors import Fault, InputError, PlanMismatchError, SynthgenError, one_line
 from synthgen.plan import Plan, manifest, real_index
 from synthgen.plan.manifest import Manifest, RealImages
+from synthgen.plan.manifest.exclude import Exclude
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.real import indexing
@@ -135,26 +136,50 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
     """The images of an index that the manifest takes out, under whichever names they are there: why, by their ids.
 
     Rules on metadata are asked of the metadata as they are now, so whoever withdraws later is out of the next command.
-    Where these can't be reached, as where a run was moved, it is who was out when they last could be.
+    Where these can't be reached, as where a run was moved, it is who was out when they last could be, if these rules
+    are the run's own; ids, and names in the file, need no metadata.
 
     Raises:
-        InputError: The file of ids or the metadata can't be read, and no run remembers.
+        InputError: The file of ids can't be read, there is no such column, or the metadata that a new rule asks can't
+            be reached.
     """
     exclude = images.settings.exclude
     if exclude is None:
         return {}
     settings, groups, found = images.settings, exclusion.groups_of(index), dict[str, str]()
+    held = run_file.read(root) if root and run_file.is_run(root) else {}
     try:
         if settings.near_duplicates and (exclude.groups or exclude.file):
             filed = exclusion.groups_as_filed(index, images.source, settings, read.base)
             groups = {name: [*groups.get(name, ()), *filed.get(name, ())] for name in {*groups, *filed}}
-        found |= exclusion.named(index, exclude, groups)
-        found |= exclusion.listed(index, exclude, read.base, groups)
+    except (SynthgenError, OSError) as error:
+        found |= _as_before(held, exclude, ("groups", "file", "where"), error)
+    found |= exclusion.named(index, exclude, settings, groups)
+    found |= exclusion.listed(index, exclude, settings, read.base, groups)
+    try:
         found |= exclusion.ruled(index, exclude, images.source, settings, read.base)
     except (SynthgenError, OSError) as error:
-        held = run_file.excluded(run_file.read(root)) if root and run_file.is_run(root) else None
-        if held is None:
-            raise
-        _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
-        found |= held | exclusion.named(index, exclude, groups)
+        found |= _as_before(held, exclude, ("where",), error)
     return exclusion.with_copies(index, found)
+
+
+def _as_before(
+    held: Mapping[str, Any], exclude: Exclude, keys: tuple[str, ...], error: SynthgenError | OSError
+) -> dict[str, str]:
+    """Who some keys of ``real.exclude`` took out when a run could last ask the metadata, which it now can't.
+
+    Raises:
+        InputError: The fault is the manifest's, or the run had not these values of these keys.
+    """
+    if any(fault.path.startswith("real.exclude") for fault in getattr(error, "faults", ())):
+        raise error
+    kept = run_file.excluded(held)
+    before = (yaml_documents.parse(str(held["manifest"]), "run.json").get("real") or {}) if kept is not None else {}
+    rules = Exclude.model_validate(before["exclude"]) if before.get("exclude") else None
+    asked = [key for key in keys if getattr(exclude, key)]
+    if kept is None or rules is None or any(getattr(rules, key) != getattr(exclude, key) for key in asked):
+        path = f"real.exclude.{asked[0]}"
+        said = f"can't be asked of the metadata, which can't be read; put them back: {one_line(error)}"
+        raise InputError(Fault.at(path, said, "unreadable")) from None
+    _log.warning("real.exclude: those stay out that were before: %s", one_line(error))
+    return {image: why for image, why in kept.items() if why.startswith(tuple(f"{key} " for key in keys))}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from synthgen.core import resources
 from synthgen.vision.images import codec
@@ -179,9 +180,27 @@ def fitzpatrick17k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[s
     return Counter(labels)
 
 
+def without_study(name: str) -> Path:
+    """A manifest that ships, in the current folder, without the study that so few real images make impossible."""
+    document = yaml.safe_load(resources.find("manifests", name).read_text(encoding="utf-8"))
+    del document["evaluate"]
+    path = Path(f"{name}.yaml").absolute()
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def test_a_study_that_its_real_images_make_impossible_is_refused(
+    synthgen: Synthgen, fitzpatrick17k: Counter[str]
+) -> None:
+    """By `plan`, before anything is made."""
+    refused = synthgen("plan", "sagers2023")
+    assert refused.code == 2
+    assert "evaluate" in refused.err
+
+
 def test_sagers2023_makes_ten_of_each_training_image(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
     """Ten images a real image and cell, of its source's label; from prompts ten for each of the paper's images."""
-    planned = json.loads(synthgen("plan", "sagers2023", "--json").out)
+    planned = json.loads(synthgen("plan", without_study("sagers2023"), "--json").out)
     counts = Counter[str]()
     labels = Counter[str]()
     for cell in planned["cells"]:
@@ -200,7 +219,7 @@ def test_sagers2023_makes_ten_of_each_training_image(synthgen: Synthgen, fitzpat
 
 def test_sagers2023_prompts_in_proportion_to_the_paper(synthgen: Synthgen, fitzpatrick17k: Counter[str]) -> None:
     """Of images from prompts each label has ten for each of the paper's, within the rounding of its six cells."""
-    planned = json.loads(synthgen("plan", "sagers2023", "--json").out)
+    planned = json.loads(synthgen("plan", without_study("sagers2023"), "--json").out)
     labels = Counter[str]()
     for cell in planned["cells"]:
         labels[cell["label"]] += cell["samples"] * (cell["entry"] == "text")

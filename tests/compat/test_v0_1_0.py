@@ -448,10 +448,10 @@ def test_fetched_images_are_not_fetched_again(synthgen: Synthgen) -> None:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_an_old_manifest_plans_the_same(name: str, synthgen: Synthgen) -> None:
-    """Counts, cells, bytes and the plan's digest, which covers all that decides an image."""
+    """Counts, cells, bytes and the plan's digest, which covers all that decides an image; a key more may be said."""
     planned = synthgen("plan", f"{name}.yaml", "--json")
     assert planned.code == 0
-    assert json.loads(planned.out) == PLANS[name]["json"]
+    assert json.loads(planned.out).items() >= PLANS[name]["json"].items()
     assert f"plan {PLANS[name]['digest']}" in synthgen("plan", f"{name}.yaml").out.splitlines()
 
 

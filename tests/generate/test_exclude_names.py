@@ -2,19 +2,23 @@
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from synthgen.errors import InputError
 from synthgen.extensions import EXTENSIONS
 from synthgen.plan import Plan
-from synthgen.runs import load_plan
+from synthgen.plan.real_index import Source
+from synthgen.runs import load_plan, run_folder
 from synthgen.vision.images import codec
 
 SIZE = {"height": 16, "width": 16}
 ENTRIES = [{"name": "over", "strategy": "fake", "per_source": 1, "settings": SIZE}]
+CONSENT: dict[str, Any] = {"where": {"consent": ["no"]}}
 COLUMNS = ("file_name", "label", "fitzpatrick", "patient")
 Rows = Sequence[Mapping[str, str]]
 PlanOf = Callable[..., Plan]
@@ -53,10 +57,15 @@ def photographs(tmp_path: Path) -> Callable[..., Path]:
 def plan_of(write_manifest: Callable[..., Path], tmp_path: Path) -> PlanOf:
     """Plans a study of these photographs, some of them excluded, in a folder or dry."""
 
-    def plan(exclude: Mapping[str, Any] | None, root: str | None = "run", **columns: str) -> Plan:
-        real: dict[str, Any] = {"source": "folder", "path": "photographs", "splits": {"train": 1}}
-        real |= {"columns": {"group": "patient"} | columns} | ({"exclude": exclude} if exclude else {})
-        path = write_manifest(generate=ENTRIES, real=real)
+    def plan(exclude: Mapping[str, Any] | None, root: str | None = "run", real: dict[str, Any] | None = None) -> Plan:
+        images: dict[str, Any] = {
+            "source": "folder",
+            "path": "photographs",
+            "columns": {"group": "patient"},
+            "splits": {"train": 1},
+        }
+        images |= (real or {}) | ({"exclude": exclude} if exclude else {})
+        path = write_manifest(generate=ENTRIES, real=images)
         return load_plan.read(path, EXTENSIONS, tmp_path / root if root else None)
 
     return plan
@@ -91,3 +100,106 @@ def test_every_row_of_one_file_goes(root: str | None, photographs: Callable[...,
     photographs(rows, {"a.png": 50, "c.png": 90})
     assert usable(plan_of({"where": {"consent": ["no"]}}, root)) == {"c"}
     assert usable(plan_of({"groups": ["P2"]}, root)) == {"c"}
+
+
+@pytest.fixture
+def begun(photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path) -> Path:
+    """A run of three patients of whom one has withdrawn consent; returns the folder of the photographs."""
+    rows = [row(f"{name}.png", f"P{name}", consent="no" if name == "a" else "yes") for name in "abc"]
+    folder = photographs(rows, {"a.png": 10, "b.png": 50, "c.png": 90})
+    (tmp_path / "out.txt").write_text("nobody\n", encoding="utf-8")
+    run_folder.reserve(tmp_path / "run", plan_of(CONSENT | {"file": "out.txt"}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("exclude", "said"),
+    [
+        ({"where": {"konsent": ["no"]}}, r"real\.exclude\.where\.konsent: no column"),
+        (CONSENT | {"file": "nowhere.txt"}, r"real\.exclude\.file: .*nowhere\.txt: can't be read"),
+    ],
+    ids=["column", "file"],
+)
+@pytest.mark.usefixtures("begun")
+def test_a_run_with_exclusions_refuses_a_misspelt_one_too(exclude: dict[str, Any], said: str, plan_of: PlanOf) -> None:
+    """Who was out before is no answer to a new question."""
+    with pytest.raises(InputError, match=said):
+        plan_of(exclude)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (CONSENT, {"b", "c"}),
+        (CONSENT | {"ids": ["b"]}, {"c"}),
+        (CONSENT | {"groups": ["Pc"]}, {"b"}),
+        (CONSENT | {"file": "more.txt"}, {"c"}),
+        ({"ids": ["b"]}, {"a", "c"}),
+    ],
+    ids=["as before", "ids", "groups", "file", "no rule any more"],
+)
+def test_names_are_followed_where_the_metadata_are_out_of_reach(
+    exclude: dict[str, Any], left: set[str], begun: Path, plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """Only rules on columns need the metadata; of these whoever was out stays out."""
+    begun.rename(tmp_path / "elsewhere")
+    (tmp_path / "more.txt").write_text("Pb\n", encoding="utf-8")
+    assert usable(plan_of(exclude)) == left
+
+
+@pytest.mark.parametrize("where", [{"consent": ["yes"]}, {"patient": ["Pb"]}], ids=str)
+def test_a_new_rule_is_refused_where_the_metadata_are_out_of_reach(
+    where: dict[str, Any], begun: Path, plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """Nobody stays in since nobody could be asked."""
+    begun.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"real\.exclude\.where: can't be asked of the metadata"):
+        plan_of({"where": where})
+
+
+@pytest.mark.parametrize("exclude", [{"groups": ["Pa"]}, CONSENT], ids=str)
+def test_groups_as_filed_stay_out_where_the_metadata_are_out_of_reach(
+    exclude: dict[str, Any], begun: Path, plan_of: PlanOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With look-alikes in one group the names of patients are in the metadata alone; a new one is refused."""
+
+    def one_group(images: Sequence[Source], *_: Any) -> list[Source]:
+        return [replace(image, group="Pb") for image in images]
+
+    monkeypatch.setattr("synthgen.real.indexing.look_alikes.grouped", one_group)
+    held = plan_of(exclude, "alike", real={"near_duplicates": "group"})
+    run_folder.reserve(tmp_path / "alike", held)
+    begun.rename(tmp_path / "elsewhere")
+    assert usable(plan_of(exclude, "alike", real={"near_duplicates": "group"})) == usable(held) == {"b", "c"}
+    with pytest.raises(InputError, match=r"real\.exclude\.groups: can't be asked of the metadata"):
+        plan_of({"groups": ["Pc"]}, "alike", real={"near_duplicates": "group"})
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ({"ids": ["IMG_1002"]}, {"img-7", "img-1002x"}),
+        ({"file": "out.txt"}, {"img-7", "img-1002x"}),
+        ({"ids": ["img-1002-2"]}, {"img-1002", "img-1002-3", "img-7", "img-1002x"}),
+    ],
+    ids=str,
+)
+def test_an_id_takes_all_images_that_metadata_give_it(
+    exclude: dict[str, Any], left: set[str], photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """The index tells them apart by numbers, which nobody who withdraws knows of."""
+    names = {"a": "IMG_1002", "b": "IMG_1002", "c": "IMG_1002", "d": "IMG_7", "e": "IMG_1002x"}
+    rows = [row(f"{file}.png", f"P{file}", name=name) for file, name in names.items()]
+    photographs(rows, {f"{file}.png": 20 * shade for shade, file in enumerate(names)})
+    (tmp_path / "out.txt").write_text("IMG_1002\n", encoding="utf-8")
+    assert usable(plan_of(exclude, real={"columns": {"id": "name"}})) == left
+
+
+def test_a_file_with_a_number_behind_another_name_is_another_image(
+    photographs: Callable[..., Path], plan_of: PlanOf
+) -> None:
+    """Where files name the images, `IMG_1_2` is no second `IMG_1`."""
+    names = ["IMG.png", "IMG_1.png", "IMG_1_2.png", "IMG_2.png"]
+    photographs([row(name, name) for name in names], {name: 20 * shade for shade, name in enumerate(names)})
+    assert usable(plan_of({"ids": ["IMG_1"]})) == {"img", "img-1-2", "img-2"}
+    assert usable(plan_of({"ids": ["IMG"]})) == {"img-1", "img-1-2", "img-2"}

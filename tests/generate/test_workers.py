@@ -22,7 +22,7 @@ from synthgen.plan import ShardRef
 from synthgen.runs.receipts import Ledger
 
 TarsIn = Callable[[Path], dict[str, bytes]]
-SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32, "seconds": 0.1}}]}
+SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32, "seconds": 0.3}}]}
 
 
 @pytest.mark.slow

@@ -21,26 +21,44 @@ def run(
     items: Sequence[Item],
     workers: int | None,
     stop: Callable[[], bool],
-    gpus: Sequence[str] | None = None,
 ) -> Iterator[Result]:
-    """Work through the items here, or in so many processes, each with a copy of the work.
+    """Work through the items here, or in so many processes, each with a copy of the work and its share of the GPUs.
 
     Args:
         work: What each does with the items that it is given.
         items: Them.
         workers: How many processes; this one alone for none and for one.
         stop: Whether to stop.
-        gpus: The GPUs that workers share, as of :func:`synthgen.core.devices.gpus`; those there are where left out.
 
     Raises:
         LostWorkError: Items ended every process that tried them; all others are done by then.
         StoppedError: ``stop`` said so before the end.
     """
+    yield from _run(work, items, workers, stop, devices.gpus)
+
+
+def run_on_cpu(
+    work: Callable[[Iterable[Item]], Iterator[Result]],
+    items: Sequence[Item],
+    workers: int | None,
+    stop: Callable[[], bool],
+) -> Iterator[Result]:
+    """Work as :func:`run` does, without a GPU, whether there are any or not."""
+    yield from _run(work, items, workers, stop, lambda: ())
+
+
+def _run(
+    work: Callable[[Iterable[Item]], Iterator[Result]],
+    items: Sequence[Item],
+    workers: int | None,
+    stop: Callable[[], bool],
+    gpus: Callable[[], Sequence[str]],
+) -> Iterator[Result]:
     count = min(workers or 1, len(items))
     if (workers or 1) == 1:
         yield from work(_until(items, stop))
     elif count:
-        yield from worker_processes.run(work, items, places(count, devices.gpus() if gpus is None else gpus), stop)
+        yield from worker_processes.run(work, items, places(count, gpus()), stop)
 
 
 def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:

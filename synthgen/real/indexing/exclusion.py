@@ -46,14 +46,14 @@ def groups_as_filed(index: Index, source: str, settings: SourceSettings, base: P
     return dict(found)
 
 
-def named(index: Index, exclude: Exclude, by_group: Groups) -> dict[str, str]:
+def named(index: Index, exclude: Exclude, settings: SourceSettings, by_group: Groups) -> dict[str, str]:
     """The images that ids and groups name: why each is taken out, by id. What names none is said in the log."""
-    by_name = _by_name(index)
+    by_name = _by_name(index, settings)
     found = _said("ids", exclude.ids, by_name) | _said("groups", exclude.groups, by_group)
     return dict(sorted(found.items()))
 
 
-def listed(index: Index, exclude: Exclude, base: Path, by_group: Groups) -> dict[str, str]:
+def listed(index: Index, exclude: Exclude, settings: SourceSettings, base: Path, by_group: Groups) -> dict[str, str]:
     """The images that the file of ids and groups names, as of :func:`named`.
 
     Raises:
@@ -68,7 +68,7 @@ def listed(index: Index, exclude: Exclude, base: Path, by_group: Groups) -> dict
         reason = getattr(error, "strerror", None) or "not a text in UTF-8"
         raise InputError(Fault.at(f"{_WHERE}.file", f"{path}: can't be read: {reason}", "unreadable")) from None
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    images = _by_name(index)
+    images = _by_name(index, settings)
     by_name = {name: [*images.get(name, ()), *by_group.get(name, ())] for name in {*images, *by_group}}
     return dict(sorted(_said("file", names, by_name).items()))
 
@@ -133,13 +133,9 @@ class _Rows:
     def __init__(self, index: Index, settings: SourceSettings) -> None:
         self._id = settings.columns.id
         self._by_place = defaultdict[str, list[Source]](list)
-        self._by_name = defaultdict[str, list[Source]](list)
+        self._by_name = _by_id(index, settings)
         for one in index.sources:
             self._by_place[one.location].append(one)
-            self._by_name[one.id].append(one)
-            head, hyphen, number = one.id.rpartition("-")
-            if hyphen and number.isdigit():
-                self._by_name[head].append(one)
 
     def __call__(self, row: SourceRow) -> Sequence[Source]:
         """The images that lie where the row says, or else all of the row's name."""
@@ -167,11 +163,25 @@ def _said(key: str, names: Iterable[str], by_name: Mapping[str, Iterable[Source]
     return found
 
 
-def _by_name(index: Index) -> dict[str, list[Source]]:
+def _by_id(index: Index, settings: SourceSettings) -> dict[str, list[Source]]:
+    """Images by id, and by the name that metadata give to several of them: of these all but the first are ``NAME-N``.
+
+    Where no column names images, one whose file has the whole of its id for a name is the only one of that name.
+    """
+    found = {one.id: [one] for one in index.sources}
+    for one in index.sources:
+        name, _, number = one.id.rpartition("-")
+        of_file = not settings.columns.id and slug(PurePosixPath(one.location).stem) == one.id
+        if name in found and number.isdigit() and int(number) > 1 and not of_file:
+            found[name].append(one)
+    return found
+
+
+def _by_name(index: Index, settings: SourceSettings) -> dict[str, list[Source]]:
     """Images by id, and by the file that they lie in, with and without its ending."""
-    found = defaultdict[str, list[Source]](list)
+    found = defaultdict(list, _by_id(index, settings))
     for one in index.sources:
         file = PurePosixPath(one.location)
-        for name in dict.fromkeys((one.id, one.location, file.name, file.stem)):
+        for name in dict.fromkeys((one.location, file.name, file.stem)):
             found[name].append(one)
     return dict(found)

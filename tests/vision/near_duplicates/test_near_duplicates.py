@@ -126,7 +126,7 @@ def test_an_index_finds_what_the_exact_search_finds() -> None:
 def test_without_faiss_more_are_refused(phantoms: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit, the line says what to install."""
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(UnavailableError, match=r"synthgen\[faiss\]"):
+    with pytest.raises(UnavailableError, match=r"synthgen-images\[faiss\]"):
         References(signatures(phantoms), exact=3)
 
 
