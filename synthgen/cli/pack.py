@@ -85,6 +85,6 @@ def _layout_said(dataset: Path, asked: str | None) -> str:
 
     provenance = dataset_folder.read_provenance(dataset)
     path = dataset / dataset_folder.MANIFEST
-    pack = yaml_documents.parse(yaml_documents.read_text(path), path.name).get("pack") or {}
+    pack = yaml_documents.parse(yaml_documents.read_text(path), path.name, kept=True).get("pack") or {}
     size = sum(facts.get("size", 0) for name, facts in provenance["files"].items() if name.startswith("data/"))
     return packed_layout.said(asked or pack.get("format", ""), size, provenance["layout"])

@@ -24,7 +24,9 @@ class Strict(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that a key given twice is a fault."""
+    """PyYAML's safe loader, except that a key given twice is a fault, and one that is another number than it seems."""
+
+    any_number = False
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping and refuse a second occurrence of a key, naming its line."""
@@ -37,12 +39,19 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, Hashable) and key in seen:
                 said = f"`{key}` is given twice (first in line {seen[key]})"
                 raise ManifestError(Fault.at(f"line {line}", said, "duplicate"))
-            if isinstance(key, int) and not isinstance(key, bool) and not _is_decimal(key_node.value, key):
+            number = isinstance(key, int) and not isinstance(key, bool)
+            if number and not self.any_number and not _is_decimal(key_node.value, key):
                 said = f"`{key_node.value}` is the number {key} to YAML; put it in quotes"
                 raise ManifestError(Fault.at(f"line {line}", said, "wrong_type"))
             if isinstance(key, Hashable):
                 seen[key] = line
         return super().construct_mapping(node, deep=deep)
+
+
+class _KeptLoader(_Loader):
+    """The same with any number as a key: what earlier versions have read and kept opens as they have read it."""
+
+    any_number = True
 
 
 def _is_decimal(written: str, number: int) -> bool:
@@ -53,18 +62,21 @@ def _is_decimal(written: str, number: int) -> bool:
         return False
 
 
-def parse(text: str, where: str) -> dict[str, Any]:
+def parse(text: str, where: str, *, kept: bool = False) -> dict[str, Any]:
     """The mapping that a YAML text holds.
 
     Args:
         text: The document.
         where: What faults call the document: a file's name.
+        kept: Whether a run or dataset keeps it, and nobody has just written it: a key such as ``010`` is then the 8
+            that it is to YAML.
 
     Raises:
-        ManifestError: It is not YAML, has a key twice, or its top is not a mapping.
+        ManifestError: It is not YAML, has a key twice or one that is another number than its digits say, or its top is
+            not a mapping.
     """
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+        document = yaml.load(text, _KeptLoader if kept else _Loader)  # noqa: S506 - both are a SafeLoader
     except ManifestError as error:
         raise ManifestError(*(fault.in_file(where) for fault in error.faults)) from None
     except yaml.MarkedYAMLError as error:

@@ -43,7 +43,7 @@ def published(text: str, *, private: bool, renamed: bool) -> str:
         renamed: Whether names of real images are; so are comments then, in which they may stand, and places within the
             manifest's own folder.
     """
-    document = yaml_documents.parse(text, layout.MANIFEST) | {"prompts": layout.PROMPTS}
+    document = yaml_documents.parse(text, layout.MANIFEST, kept=True) | {"prompts": layout.PROMPTS}
     if isinstance(real := document.get("real"), dict) and "exclude" in real:  # names who is not in the dataset
         document["real"] = {name: value for name, value in real.items() if name != "exclude"}
         renamed = renamed or private
@@ -58,7 +58,7 @@ def _repointed(text: str, document: Mapping[str, Any]) -> str:
     new, found = re.subn(r"(?m)^prompts:.*$", line, text, count=1)
     new = new if found else f"{text.rstrip()}\n{line}\n"
     try:
-        if yaml_documents.parse(new, layout.MANIFEST) == document:
+        if yaml_documents.parse(new, layout.MANIFEST, kept=True) == document:
             return new
     except ManifestError:  # written in a way that a line can't replace: keep the content, lose the comments
         pass
@@ -83,7 +83,7 @@ def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str,
 
 def has_persons(text: str) -> bool:
     """Whether a manifest names real images that may be of somebody."""
-    return _photographs(yaml_documents.parse(text, layout.MANIFEST)) is not None
+    return _photographs(yaml_documents.parse(text, layout.MANIFEST, kept=True)) is not None
 
 
 def _photographs(document: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ def faults(text: str, provenance: dict[str, Any], *, real_sources: bool) -> Iter
 
 def _header_faults(header: str) -> Iterator[str]:
     try:
-        document = yaml_documents.parse(header, "header")
+        document = yaml_documents.parse(header, "header", kept=True)
     except ManifestError as error:
         yield from error.faults
         return

@@ -92,7 +92,7 @@ def unknown_licences(root: Path) -> list[Sighting]:
 def _manifest(root: Path) -> dict[str, Any]:
     """The manifest as written; empty where it can't be read."""
     try:
-        return dict(yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST))
+        return dict(yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST, kept=True))
     except ManifestError:
         return {}
 

@@ -236,7 +236,7 @@ def _too_large(files: list[LocalFile]) -> Iterator[tuple[str, str]]:
 def repo_of(root: Path) -> str | None:
     """The repository that the dataset's manifest names, ``publish.repo``; ``None`` where it names none."""
     try:
-        document = yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST)
+        document = yaml_documents.parse(yaml_documents.read_text(root / layout.MANIFEST), layout.MANIFEST, kept=True)
     except ManifestError:
         return None
     publish = document.get("publish")

@@ -41,7 +41,7 @@ def asked(root: Path) -> Iterator[ForeignCode]:
     else:
         text, base, copies = yaml_documents.read_text(root / dataset_folder.MANIFEST), root, None
     try:
-        manifest = yaml_documents.parse(text, dataset_folder.MANIFEST)
+        manifest = yaml_documents.parse(text, dataset_folder.MANIFEST, kept=True)
     except ManifestError:  # whoever plans it says so
         return
     for kind, files in _mapping(manifest.get("plugins")).items():

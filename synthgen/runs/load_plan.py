@@ -125,8 +125,8 @@ def _indexes(root: Path, recipe: str) -> Iterator[Path]:
 
 def _otherwise(held: Mapping[str, Any] | None, read: Manifest) -> str:
     """By which keys a run's real images were read otherwise than a manifest asks."""
-    before = yaml_documents.parse(str(held.get("manifest", "")), "run.json") if held else {}
-    after = yaml_documents.parse(read.text, "manifest")
+    before = yaml_documents.parse(str(held.get("manifest", "")), "run.json", kept=True) if held else {}
+    after = yaml_documents.parse(read.text, "manifest", kept=True)
     keys = [key for key in ("real", "labels", "skin_tones", "seed") if before.get(key) != after.get(key)]
     listed = ", ".join(f"`{key}`" for key in keys) or "another `real:` block, other labels, tones or another seed"
     return f"is of another manifest, which says otherwise of {listed}"

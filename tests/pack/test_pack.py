@@ -18,12 +18,12 @@ import pytest
 
 from synthgen import pack, study
 from synthgen.core.devices import DeviceRequest
-from synthgen.errors import DamagedError, IncompleteError, InputError, PlanMismatchError
+from synthgen.errors import DamagedError, IncompleteError, InputError, ManifestError, PlanMismatchError
 from synthgen.pack import card
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, load_plan, tar_samples
+from synthgen.runs import dataset_folder, load_plan, run_file, tar_samples
 from synthgen.runs.cell import Cell
 from synthgen.runs.folders import Run, open_folder
 from synthgen.runs.tar_samples import TarSample
@@ -423,6 +423,24 @@ def test_the_dataset_s_manifest_keeps_its_comments(
     make_images(load_plan.read(path, extensions), tmp_path / "run")
     pack_all(tmp_path / "run", tmp_path / "dataset")
     assert (tmp_path / "dataset" / "manifest.yaml").read_text(encoding="utf-8").startswith("# A study of ours.\n")
+
+
+def test_a_number_that_earlier_versions_kept_is_read_as_they_did(
+    make_plan: MakePlan, make_images: Callable[..., Any], extensions: Extensions, tmp_path: Path
+) -> None:
+    """A key such as `010`, which a manifest is refused for today, opens in a run and in a dataset as the 8 it was."""
+    real = {"source": "webdataset", "path": ["https://a.org/b.tar"], "labels": {8: "psoriasis"}}
+    planned, run, dataset = make_plan(real=real), tmp_path / "run", tmp_path / "dataset"
+    make_images(planned, run)
+    document = run_file.read(run)
+    run_file.write(run, document | {"manifest": re.sub(r"\b8: psoriasis", "010: psoriasis", document["manifest"])})
+    assert "010: psoriasis" in run_file.read(run)["manifest"]
+    assert Run(run, extensions).plan.digest == planned.digest
+    pack_all(run, dataset)
+    assert "010: psoriasis" in (dataset / "manifest.yaml").read_text(encoding="utf-8")
+    assert dataset_folder.read_plan(dataset, extensions).digest == planned.digest
+    with pytest.raises(ManifestError, match="`010` is the number 8 to YAML"):
+        load_plan.read(dataset / "manifest.yaml", extensions)
 
 
 def test_a_dataset_needs_its_model_only_to_make_an_image_again(

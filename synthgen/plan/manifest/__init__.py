@@ -110,7 +110,7 @@ def parse(
     Raises:
         ManifestError: Every fault found, each as ``path: message``.
     """
-    raw = yaml_documents.parse(text, where)
+    raw = yaml_documents.parse(text, where, kept=kept is not None)
     document, faults = validate(Document, raw)
     files, found = plugin_files.find(raw.get("plugins"), base, extensions, kept)
     faults += found
@@ -153,7 +153,7 @@ def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str
         path = found
     try:
         text = yaml_documents.read_text(path) if kept is None else kept
-        return (text, prompts.read(text, f"prompts: {path.name}")), ()
+        return (text, prompts.read(text, f"prompts: {path.name}", kept=kept is not None)), ()
     except ManifestError as error:
         return None, error.faults
 

@@ -96,13 +96,18 @@ class Prompt:
     attributes: tuple[tuple[str, str], ...]
 
 
-def read(text: str, where: str) -> PromptSet:
+def read(text: str, where: str, *, kept: bool = False) -> PromptSet:
     """The prompt templates of a YAML text.
+
+    Args:
+        text: The YAML.
+        where: What faults call it.
+        kept: Whether a run or dataset keeps it, as in :func:`synthgen.core.yaml_documents.parse`.
 
     Raises:
         ManifestError: Every fault, as ``where: path: message``; an unknown placeholder is one.
     """
-    document, faults = validate(PromptSet, yaml_documents.parse(text, where))
+    document, faults = validate(PromptSet, yaml_documents.parse(text, where, kept=kept))
     if document is not None:
         faults = _check_placeholders(document)
     if document is None or faults:
