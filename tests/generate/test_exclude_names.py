@@ -192,7 +192,7 @@ def test_an_id_takes_all_images_that_metadata_give_it(
     rows = [row(f"{file}.png", f"P{file}", name=name) for file, name in names.items()]
     photographs(rows, {f"{file}.png": 20 * shade for shade, file in enumerate(names)})
     (tmp_path / "out.txt").write_text("IMG_1002\n", encoding="utf-8")
-    assert usable(plan_of(exclude, real={"columns": {"id": "name"}})) == left
+    assert usable(plan_of(exclude, real={"columns": {"id": "name", "group": "patient"}})) == left
 
 
 def test_a_file_with_a_number_behind_another_name_is_another_image(
@@ -203,3 +203,28 @@ def test_a_file_with_a_number_behind_another_name_is_another_image(
     photographs([row(name, name) for name in names], {name: 20 * shade for shade, name in enumerate(names)})
     assert usable(plan_of({"ids": ["IMG_1"]})) == {"img", "img-1-2", "img-2"}
     assert usable(plan_of({"ids": ["IMG"]})) == {"img-1", "img-1-2", "img-2"}
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [("0", "0.0"), (0, "0.0"), (0.0, "0"), ("No", " no "), (False, "off"), ("", " "), ("01", "1")],
+    ids=str,
+)
+def test_a_rule_reads_cells_as_where_does(
+    value: object, cell: str, photographs: Callable[..., Path], plan_of: PlanOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of both would otherwise keep whom the other takes out."""
+    photographs([row("a.png", "P1", consent=cell), row("b.png", "P2", consent="x")], {"a.png": 10, "b.png": 90})
+    assert usable(plan_of({"where": {"consent": [value]}}, None)) == {"b"}
+    assert not caplog.text
+
+
+def test_a_value_that_no_row_has_is_said(
+    photographs: Callable[..., Path], plan_of: PlanOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be misspelt, also beside others that rows have, and in whichever column."""
+    rows = [row("a.png", "P1", consent="no"), row("b.png", "P2", consent="yes")]
+    photographs(rows, {"a.png": 10, "b.png": 90})
+    assert usable(plan_of({"where": {"consent": ["no", "nein"], "patient": ["P1", "P7", "P8"]}}, None)) == {"b"}
+    assert "real.exclude.where.consent: 1 of its values are in no row: `nein`" in caplog.text
+    assert "real.exclude.where.patient: 2 of its values are in no row: `P7`, `P8`" in caplog.text

@@ -10,7 +10,8 @@ from synthgen.errors import Fault, InputError
 from synthgen.plan.manifest.exclude import Exclude
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
-from synthgen.real.indexing.rows import meant
+from synthgen.real.indexing import cell_values
+from synthgen.real.indexing.rows import is_among, meant
 from synthgen.real.indexing.splits import slug
 from synthgen.real.sources import SourceRow, known, text
 from synthgen.real.sources._promised import open_source
@@ -91,12 +92,21 @@ def ruled(index: Index, exclude: Exclude, source: str, settings: SourceSettings,
     ]
     if faults:
         raise InputError(*faults)
-    rules = {column: meant(values) for column, values in exclude.where.items()}
+    rules = {column: {value: _meant(value) for value in values} for column, values in exclude.where.items()}
+    among = {column: frozenset[str]().union(*values.values()) for column, values in rules.items()}
     found, images_of = dict[str, str](), _Rows(index, settings)
     for row in reader.rows():
-        why = next((f"{column}: {text(row.values.get(column))}" for column in rules if _has(row, column, rules)), "")
-        if why:
-            found |= dict.fromkeys([one.id for one in images_of(row)], f"where {why}")
+        named = [column for column in rules if is_among(row.values.get(column), among[column])]
+        for column in named:
+            value = row.values.get(column)
+            rules[column] = {one: meaning for one, meaning in rules[column].items() if not is_among(value, meaning)}
+        if named:
+            why = f"where {named[0]}: {text(row.values.get(named[0]))}"
+            found |= dict.fromkeys([one.id for one in images_of(row)], why)
+    for column, unseen in rules.items():
+        if unseen:
+            said = "%s.where.%s: %d of its values are in no row: %s"
+            _log.warning(said, _WHERE, column, len(unseen), _shown(list(unseen)))
     return dict(sorted(found.items()))
 
 
@@ -144,9 +154,9 @@ class _Rows:
         return self._by_name.get(slug((known(row.values.get(self._id)) if self._id else "") or row.stem), [])
 
 
-def _has(row: SourceRow, column: str, rules: Mapping[str, Iterable[str]]) -> bool:
-    value = row.values.get(column)
-    return text(value).casefold() in rules[column] or str(value).strip().casefold() in rules[column]
+def _meant(value: str) -> frozenset[str]:
+    """What a value of a rule means: as of ``real.where``, and of a whole number every way to write it."""
+    return meant([value, cell_values.number(value) or value])
 
 
 def _said(key: str, names: Iterable[str], by_name: Mapping[str, Iterable[Source]]) -> dict[str, str]:
@@ -158,9 +168,13 @@ def _said(key: str, names: Iterable[str], by_name: Mapping[str, Iterable[Source]
             strange.append(name)
         found |= dict.fromkeys([one.id for one in images], f"{key} {name}")
     if strange:
-        shown = ", ".join(f"`{name}`" for name in strange[:3]) + (" ..." if len(strange) > 3 else "")
-        _log.warning("%s.%s: %d of its names are of no real image here: %s", _WHERE, key, len(strange), shown)
+        said = "%s.%s: %d of its names are of no real image here: %s"
+        _log.warning(said, _WHERE, key, len(strange), _shown(strange))
     return found
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def _by_id(index: Index, settings: SourceSettings) -> dict[str, list[Source]]:

@@ -107,12 +107,7 @@ class Understanding:
 
     def _unkept(self, values: Mapping[str, object]) -> str:
         """The first column whose value is not among those that `where` keeps; empty where there is none."""
-        for name, among in self.where.items():
-            written = text(values.get(name)).casefold()
-            spellings = {written, str(values.get(name)).strip().casefold()}
-            if spellings.isdisjoint(among) and (cell_values.number(written) or None) not in among:
-                return name
-        return ""
+        return next((name for name, among in self.where.items() if not is_among(values.get(name), among)), "")
 
     def _tone(self, values: Mapping[str, object]) -> tuple[int, str]:
         """The first known value of the columns, and what is wrong where none is known and one is strange."""
@@ -174,6 +169,13 @@ def meant(among: Sequence[str]) -> frozenset[str]:
     """The values that `where` keeps, in lower case: `[yes]` is true to YAML, and means `yes`, `on` and `true` alike."""
     values = frozenset(value.casefold() for value in among)
     return values.union(*(words for words in _TRUTH if words[0] in values))
+
+
+def is_among(value: object, among: Collection[str]) -> bool:
+    """Whether a cell has one of the values of a rule, as :func:`meant` gives them; ``0.0`` has ``0``."""
+    written = text(value).casefold()
+    spellings = (written, str(value).strip().casefold(), cell_values.number(written) or written)
+    return any(one in among for one in spellings)
 
 
 def _several(names: str | list[str] | None) -> tuple[str, ...]:
