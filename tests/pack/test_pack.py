@@ -430,7 +430,8 @@ def test_a_number_that_earlier_versions_kept_is_read_as_they_did(
 ) -> None:
     """A key such as `010`, which a manifest is refused for today, opens in a run and in a dataset as the 8 it was."""
     real = {"source": "webdataset", "path": ["https://a.org/b.tar"], "labels": {8: "psoriasis"}}
-    planned, run, dataset = make_plan(real=real), tmp_path / "run", tmp_path / "dataset"
+    planned = make_plan(real=real, pack={"identifiers": "original"})
+    run, dataset = tmp_path / "run", tmp_path / "dataset"
     make_images(planned, run)
     document = run_file.read(run)
     run_file.write(run, document | {"manifest": re.sub(r"\b8: psoriasis", "010: psoriasis", document["manifest"])})
