@@ -131,6 +131,8 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
         content["format"] = code
     if found.judged:
         content["verdicts"] = found.judged.document()
+    if found.plan.index and found.plan.index.excluded:  # one that starts nothing is in no shard, yet among the sources
+        content["real_images"] = found.plan.index.digest
     if manifest:
         content["manifest"] = hashlib.sha256(manifest.encode()).hexdigest()
     if names is not None:

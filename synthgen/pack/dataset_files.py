@@ -92,7 +92,7 @@ class DatasetFiles:
         atomic.write(folder / layout.PROVENANCE, self._provenance(facts, files))
 
     def _write_index(self, folder: Path) -> bool:
-        """Keep what the plan knows of the real images that it starts from, and of no other; whether there are any."""
+        """Keep what the plan knows of real images that it could start from, and of no other; whether there are any."""
         index = self.found.plan.index
         if index is None:
             return False

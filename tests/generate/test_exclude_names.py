@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen.errors import InputError
+from synthgen import generate
+from synthgen.errors import InputError, PlanMismatchError
 from synthgen.extensions import EXTENSIONS
+from synthgen.pack import pack
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
-from synthgen.runs import load_plan, run_folder
+from synthgen.runs import dataset_folder, load_plan, run_folder
+from synthgen.runs.folders import Run
 from synthgen.vision.images import codec
 
 SIZE = {"height": 16, "width": 16}
-ENTRIES = [{"name": "over", "strategy": "fake", "per_source": 1, "settings": SIZE}]
+ENTRIES: list[dict[str, Any]] = [{"name": "over", "strategy": "fake", "per_source": 1, "settings": SIZE}]
 CONSENT: dict[str, Any] = {"where": {"consent": ["no"]}}
 COLUMNS = ("file_name", "label", "fitzpatrick", "patient")
 Rows = Sequence[Mapping[str, str]]
@@ -57,7 +60,9 @@ def photographs(tmp_path: Path) -> Callable[..., Path]:
 def plan_of(write_manifest: Callable[..., Path], tmp_path: Path) -> PlanOf:
     """Plans a study of these photographs, some of them excluded, in a folder or dry."""
 
-    def plan(exclude: Mapping[str, Any] | None, root: str | None = "run", real: dict[str, Any] | None = None) -> Plan:
+    def plan(
+        exclude: Mapping[str, Any] | None, root: str | None = "run", real: dict[str, Any] | None = None, **changes: Any
+    ) -> Plan:
         images: dict[str, Any] = {
             "source": "folder",
             "path": "photographs",
@@ -65,7 +70,7 @@ def plan_of(write_manifest: Callable[..., Path], tmp_path: Path) -> PlanOf:
             "splits": {"train": 1},
         }
         images |= (real or {}) | ({"exclude": exclude} if exclude else {})
-        path = write_manifest(generate=ENTRIES, real=images)
+        path = write_manifest(**{"generate": ENTRIES, "real": images} | changes)
         return load_plan.read(path, EXTENSIONS, tmp_path / root if root else None)
 
     return plan
@@ -228,3 +233,25 @@ def test_a_value_that_no_row_has_is_said(
     assert usable(plan_of({"where": {"consent": ["no", "nein"], "patient": ["P1", "P7", "P8"]}}, None)) == {"b"}
     assert "real.exclude.where.consent: 1 of its values are in no row: `nein`" in caplog.text
     assert "real.exclude.where.patient: 2 of its values are in no row: `P7`, `P8`" in caplog.text
+
+
+def test_a_dataset_is_packed_again_without_an_image_that_started_nothing(
+    photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """It lists all images that could be started from; without an exclusion it stays what it was."""
+    rows = [row("a.png", "P1"), row("b.png", "P2", label="healthy")]
+    photographs(rows, {"a.png": 10, "b.png": 90})
+    root, out, entries = tmp_path / "run", tmp_path / "out", [ENTRIES[0] | {"source_label": "psoriasis"}]
+
+    def packed(exclude: dict[str, Any] | None, *, replace: bool = False) -> int:
+        planned = plan_of(exclude, generate=entries)
+        list(generate.generate(generate.prepare(planned, root, extensions=EXTENSIONS)))
+        return len(list(pack(Run(root, EXTENSIONS), out, replace=replace)))
+
+    assert (packed(None), packed(None)) == (1, 0)
+    assert len(dataset_folder.read_index(out).sources) == 2
+    with pytest.raises(PlanMismatchError, match="holds another dataset"):
+        packed({"ids": ["b"]})
+    assert packed({"ids": ["b"]}, replace=True) == 1
+    assert len(dataset_folder.read_index(out).sources) == 1
+    assert packed({"ids": ["b"]}) == 0
