@@ -75,10 +75,10 @@ def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str,
         return dict(document)
     from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
     described = _DESCRIBING | ({"path"} if from_hub else frozenset())
-    kept = {name: _without_paths(value, every=renamed and name not in described) for name, value in real.items()}
+    kept = {name: without_paths(value, every=renamed and name not in described) for name, value in real.items()}
     if isinstance(real.get("where"), dict):
         kept["where"] = {column: _answers(values) for column, values in real["where"].items()}
-    return {name: kept if name == "real" else _without_paths(value, every=False) for name, value in document.items()}
+    return {name: kept if name == "real" else without_paths(value) for name, value in document.items()}
 
 
 def has_persons(text: str) -> bool:
@@ -97,14 +97,14 @@ def _answers(values: Any) -> Any:
     return values if plain else [_WITHHELD]
 
 
-def _without_paths(value: Any, *, every: bool) -> Any:
+def without_paths(value: Any, *, every: bool = False) -> Any:
     """A value without texts that are paths elsewhere, or, of ``every``, without any text but an address of the web."""
     match value:
         case str():
             hidden = _ELSEWHERE.match(value) or (every and not value.startswith(("https://", "http://")))
             return _WITHHELD if hidden else value
         case list():
-            return [_without_paths(one, every=every) for one in value]
+            return [without_paths(one, every=every) for one in value]
         case dict():
-            return {name: _without_paths(one, every=every) for name, one in value.items()}
+            return {name: without_paths(one, every=every) for name, one in value.items()}
     return value

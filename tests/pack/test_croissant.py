@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 
+from synthgen.extensions import EXTENSIONS
+from synthgen.pack.card.facts import CardFacts, Size, Summary
+from synthgen.pack.card.values import values
+from synthgen.pack.croissant import provenance
+from synthgen.plan import Plan
 from synthgen.plan.manifest.schema import Publish
 from synthgen.runs import croissant as standard
-from synthgen.runs import dataset_folder, tar_samples
+from synthgen.runs import dataset_folder, load_plan, tar_samples
 from synthgen.runs.verify import check
 
 LAYOUTS = ["webdataset", "parquet", "imagefolder"]
@@ -161,3 +166,49 @@ def test_text_ends_no_script(run_of: Callable[..., Path], pack: Any) -> None:
     dataset = pack(run_of(publish={"pretty_name": "</script><b>"}))
     assert "<" not in (dataset / "croissant.json").read_text()
     assert read(dataset)["name"] == "</script><b>"
+
+
+def facts_of(plan: Plan, **environments: dict[str, Any]) -> CardFacts:
+    """What a card of a plan is filled from, by what each entry was made with."""
+    entries = {name: Summary(environment=environment) for name, environment in environments.items()}
+    return CardFacts(plan, entries, {}, {"train": Size(0, 1)}, "0" * 64)
+
+
+def test_a_path_in_a_setting_is_withheld(write_manifest: Callable[..., Path]) -> None:
+    """As in the manifest: a strategy of one's own may be given a file by a setting; the card says no more of it."""
+    entry = {"strategy": "mine", "per_cell": 1, "settings": {"template": "/data/clinic/P017.png", "steps": 3}}
+    path = write_manifest(plugins={"strategies": {"mine": "mine.py"}}, generate=[entry])
+    path.with_name("mine.py").write_text(
+        "from synthgen.plan.manifest.settings import StrategySettings\n"
+        "class Settings(StrategySettings):\n    template: str\n    steps: int\n"
+        "def environment(recipe, request, shard_samples): ...\ndef maker(recipe, environment, start_image): ...\n"
+    )
+    facts = facts_of(load_plan.read(path, EXTENSIONS))
+    for found in (str(provenance.fields(facts)), str(values(facts))):
+        assert "P017" not in found
+        assert "template withheld, steps 3" in found
+
+
+@pytest.mark.parametrize(
+    ("revisions", "said"),
+    [
+        ({"a": "r1", "b": "r1"}, {"": "r1"}),
+        ({"a": "r1", "b": ""}, {"": "r1"}),
+        ({"a": "r1"}, {"": "r1"}),
+        ({}, {"": None}),
+        ({"a": "r1", "b": "r2"}, {":r1": "r1", ":r2": "r2"}),
+    ],
+)
+def test_a_model_is_named_with_the_revisions_that_images_were_made_with(
+    revisions: dict[str, str], said: dict[str, str | None], make_plan: Callable[..., Plan]
+) -> None:
+    """Whichever entry comes last: one of which nothing is made knows none, and a pattern is of no model."""
+    names = {"a": "text2img", "b": "text2img", "drawn": "fake"}
+    plan = make_plan(generate=[{"name": one, "strategy": names[one], "per_cell": 1} for one in names])
+    made = {name: {"model_revision": one} for name, one in (revisions | {"drawn": "fake 0.1.0"}).items()}
+    found = provenance.fields(facts_of(plan, **made))
+    models = {one["@id"]: one.get("version") for one in found["prov:wasDerivedFrom"]}
+    assert models == {f"urn:synthgen:model:phantom{end}": version for end, version in said.items()}
+    for activity, name in zip(found["prov:wasGeneratedBy"], names, strict=False):
+        used = [models[one["@id"]] for one in activity.get("prov:used", [])]
+        assert used == ([] if name == "drawn" else [revisions.get(name) or said.get("")])

@@ -12,6 +12,7 @@ from synthgen.core.releases import __version__
 from synthgen.core.report.markdown import escape
 from synthgen.errors import ManifestError
 from synthgen.pack.card.facts import CardFacts, Size, Summary
+from synthgen.pack.published_manifest import without_paths
 from synthgen.plan import EntryPlan, skin_tones
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs.cell import Cell
@@ -85,7 +86,7 @@ def _how_made(facts: CardFacts) -> dict[str, Any]:
 
 def _entry(entry: EntryPlan, summary: Summary) -> dict[str, Any]:
     """One row of how images were made."""
-    settings = entry.recipe.settings.model_dump(mode="json")
+    settings = without_paths(entry.recipe.settings.model_dump(mode="json"))
     hidden = {"height", "width"}
     return {
         "name": entry.name,

@@ -10,6 +10,7 @@ from typing import Any
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.releases import __version__
 from synthgen.pack.card.facts import CardFacts, Summary
+from synthgen.pack.published_manifest import without_paths
 from synthgen.plan import EntryPlan
 
 _HUB = "https://huggingface.co"
@@ -26,13 +27,27 @@ def fields(facts: CardFacts) -> dict[str, Any]:
 
 
 def _models(facts: CardFacts) -> Iterator[dict[str, Any]]:
-    revisions = {
-        entry.recipe.model.name: facts.entries.get(name, Summary()).environment.get("model_revision", "")
-        for name, entry in facts.plan.entries.items()
-    }
+    """Each model once for every revision of it that images were made with; without one where none is known."""
+    revisions = _revisions(facts)
     for name, model in facts.plan.models.items():
-        said = f"diffusion model {_called(model)}"
-        yield _entity(_model_id(model), said, revision=str(revisions.get(name) or ""))
+        for revision in revisions[name] or [""]:
+            identity = _model_id(model, revision if len(revisions[name]) > 1 else "")
+            yield _entity(identity, f"diffusion model {_called(model)}", revision=revision)
+
+
+def _revisions(facts: CardFacts) -> dict[str, list[str]]:
+    """The revisions of each model that images were made with, sorted."""
+    used = {one for name, entry in facts.plan.entries.items() for one in _used(facts, name, entry)}
+    return {name: sorted(revision for one, revision in used if one == name and revision) for name in facts.plan.models}
+
+
+def _used(facts: CardFacts, name: str, entry: EntryPlan) -> Iterator[tuple[str, str]]:
+    """The models of an entry and of its parts by name, each with the revision that its images were made with."""
+    if entry.recipe.settings.uses_model:
+        environment = facts.entries.get(name, Summary()).environment
+        yield entry.recipe.model.name, str(environment.get("model_revision") or "")
+        for key, part in entry.recipe.parts.items():
+            yield part.model.name, str(environment.get("parts", {}).get(key) or "")
 
 
 def _called(model: ModelFacts) -> str:
@@ -40,8 +55,11 @@ def _called(model: ModelFacts) -> str:
     return Path(model.name).name if model.kind == "folder" else model.name
 
 
-def _model_id(model: ModelFacts) -> str:
-    return f"{_HUB}/{model.name}" if model.kind == "hub" else f"urn:synthgen:model:{_called(model)}"
+def _model_id(model: ModelFacts, revision: str = "") -> str:
+    """Its address, or name; with the revision where images were made with several of it."""
+    if model.kind == "hub":
+        return f"{_HUB}/{model.name}/tree/{revision}" if revision else f"{_HUB}/{model.name}"
+    return f"urn:synthgen:model:{_called(model)}{f':{revision}' if revision else ''}"
 
 
 def _adapters(facts: CardFacts) -> Iterator[dict[str, Any]]:
@@ -57,17 +75,23 @@ def _real(facts: CardFacts) -> Iterator[dict[str, Any]]:
 
 
 def _made(facts: CardFacts) -> Iterator[dict[str, Any]]:
+    models, revisions = facts.plan.models, _revisions(facts)
     for name, entry in facts.plan.entries.items():
         summary = facts.entries.get(name, Summary())
         found = _activity(f"urn:synthgen:generate:{name}", f"generate: {name}", _how(facts, entry, summary))
-        if entry.recipe.settings.uses_model:
-            parts = (entry.recipe, *entry.recipe.parts.values())
-            found["prov:used"] = [{"@id": one} for one in dict.fromkeys(_model_id(part.model) for part in parts)]
+        used = {
+            _model_id(models[model], revision if len(revisions[model]) > 1 else ""): None
+            for model, revision in _used(facts, name, entry)
+            if revision or len(revisions[model]) < 2  # of which of several is not known before the first image
+        }
+        if used:
+            found["prov:used"] = [{"@id": one} for one in used]
         yield found
 
 
 def _how(facts: CardFacts, entry: EntryPlan, summary: Summary) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in entry.recipe.settings.model_dump(mode="json").items())
+    written = without_paths(entry.recipe.settings.model_dump(mode="json"))
+    settings = ", ".join(f"{key} {value}" for key, value in written.items())
     environment = summary.environment
     where = f"{environment['device_name']}, {environment['dtype']}" if "dtype" in environment else ""
     parts = (
