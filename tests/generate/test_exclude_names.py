@@ -235,6 +235,22 @@ def test_a_value_that_no_row_has_is_said(
     assert "real.exclude.where.patient: 2 of its values are in no row: `P7`, `P8`" in caplog.text
 
 
+def test_a_run_without_an_index_gets_it_by_planning_alone(
+    photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """Which real images are the same only their bytes say: nothing else in the run changes; a dry run opens none."""
+    photographs([row("a.png", "P1")], {"a.png": 10})
+    text = [{"name": "text", "strategy": "fake", "per_cell": 1, "settings": SIZE}]
+    root = tmp_path / "run"
+    run_folder.reserve(root, plan_of(None, generate=text))
+    before = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    assert "sources.parquet" not in before
+    assert plan_of(None, None).index != plan_of(None).index
+    after = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    assert after.pop("sources.parquet")
+    assert after == before
+
+
 def test_a_dataset_is_packed_again_without_an_image_that_started_nothing(
     photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
 ) -> None:
