@@ -25,7 +25,8 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read, of models the
     list of files and what they say of themselves: which can't be loaded, and on which cards how many images fit.
     An `evaluate:` that the real images make impossible is refused.
-    With --out, how many images a run would gain, set aside and make again, and by which keys of the manifest.
+    With --out, how many images a run would gain, set aside and make again, and by which keys of the manifest; real
+    images that the run has no index of are opened for it, and their index is kept there.
 
     Example: synthgen plan quickstart
     """

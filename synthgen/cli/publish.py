@@ -29,6 +29,11 @@ from synthgen.core import hub
     help="Everyone may see this column or file, whoever it may name; source_license for real images of unknown "
     "licence. Can be given several times.",
 )
+@click.option(
+    "--work",
+    type=_options.FOLDER,
+    help="The run that DATASET was packed from: what it has set aside since is refused; `work` beside it if left out.",
+)
 @click.option("--message", default="", help="The first words of the commit's message; the digests follow.")
 @_options.verbosity
 def command(dataset: Path, *, dry_run: bool, quiet: bool, **options: Any) -> None:

@@ -87,9 +87,13 @@ class Pseudonyms:
         return name if self.names.is_nobody(group=name) else f"{_GROUP}-{self._hashed(_GROUP, name)}"
 
     def source(self, source: Source) -> Source:
-        """A real image without all that leads to its file: its names, where it and its mask lie, their sha256."""
+        """A real image without all that leads to its file: its names, where it and its mask lie, their sha256.
+
+        Of one that has a mask, the name that it has from now on stands in its place: masks are drawn among those.
+        """
         image, group = self.image(source.id), self.group(source.group)
-        return replace(source, id=image, group=group, location="", mask="", sha256="", mask_sha256="")
+        mask = image if source.mask else ""
+        return replace(source, id=image, group=group, location="", mask=mask, sha256="", mask_sha256="")
 
     def record(self, record: Record) -> Record:
         """A record under pseudonyms; its seed is 0 where it follows from a name that is one, by which it could be told.

@@ -1,5 +1,6 @@
 """Publishes a packed dataset on the Hub: checked before anything is sent, shown all at once, compared afterwards."""
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from synthgen.publish.push import CommitTexts, Push
 from synthgen.publish.retry import Patience
 from synthgen.runs.dataset_folder import PROVENANCE
 
+_log = logging.getLogger(__name__)
 FILES_A_COMMIT = 100  # the Hub's advice is 100 files a commit at the most; more go through a pull request
 _PRIVATE = "not published publicly; take it out, publish without --public, or say that everyone may see it:"
 # What git-check-ref-format allows, without its rarer characters.
@@ -91,6 +93,8 @@ def publish(
     seen = [] if preflight.faults else [one for one in _identifying(root) if one.column not in options.allow]
     if options.public:
         preflight.faults += [f"{root}: {one}; {_PRIVATE} --allow {one.column}" for one in seen]
+    if not preflight.faults and (said := preflight.elsewhere(remote.repo, options.branch)):
+        _log.warning("%s", said)
     with patience.bounded():
         state, not_compared = _state_and_faults(preflight, remote, options, login=token is not None)
         if preflight.faults:

@@ -10,6 +10,8 @@ from typing import Any
 
 from synthgen.runs import croissant as standard
 
+_MAIN = "main"  # the branch that its addresses name
+
 
 def faults(content: bytes, provenance: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the file, one line each.
@@ -33,6 +35,31 @@ def faults(content: bytes, provenance: Mapping[str, Any]) -> Iterator[str]:
     if not document.get("recordSet"):
         yield "has no recordSet, so nobody can read records by it; pack again"
     yield from _differing(listed, provenance["files"])
+
+
+def elsewhere(content: bytes, repo: str, branch: str) -> str:
+    """What to say of files that it has on the Hub at another address than they are published at; empty for none.
+
+    Args:
+        content: Its bytes, in which :func:`faults` finds nothing.
+        repo: The repository.
+        branch: The branch of it.
+    """
+    distribution = json.loads(content)["distribution"]
+    named = [(one["@id"], one["contentUrl"]) for one in distribution if one["@type"] == "cr:FileObject"]
+    there = [(name, url) for name, url in named if name != "repo" and url.startswith("https://")]
+    if not there:
+        return ""
+    name, url = there[0]
+    if url != standard.address(repo, name):
+        advice = f"set `publish.repo: {repo}` in the manifest and pack again, or leave --repo out"
+    elif branch != _MAIN:
+        advice = f"read them on {branch} by a copy of it, or merge {branch} into {_MAIN}"
+    else:
+        return ""
+    return (
+        f"says that its files are at {url.removesuffix(f'/{name}')}, which are not those that are published; {advice}"
+    )
 
 
 def _differing(listed: Mapping[str, Any], files: Mapping[str, Any]) -> Iterator[str]:

@@ -209,6 +209,14 @@ class Preflight:
             for fault in croissant_check.faults(path.read_bytes(), self.provenance):
                 self._fault(layout.CROISSANT, fault)
 
+    def elsewhere(self, repo: str, branch: str) -> str:
+        """What to say where ``croissant.json`` has other addresses than those of a branch of a repository."""
+        if layout.CROISSANT not in self.provenance["files"]:
+            return ""
+        path = self._root / layout.CROISSANT
+        said = croissant_check.elsewhere(path.read_bytes(), repo, branch)
+        return f"{path}: {said}" if said else ""
+
     def _check_card(self) -> None:
         if not (self._root / layout.CARD).is_file():
             return

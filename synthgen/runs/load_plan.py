@@ -29,8 +29,8 @@ def read(path: Path, extensions: Extensions, root: Path | None = None, progress:
     Args:
         path: The manifest's file, or the bare name of one that ships.
         extensions: The plug-ins there are.
-        root: The run's folder, which keeps the index of real images; ``None`` for a dry run, which reads their metadata
-            alone.
+        root: The run's folder, which keeps the index of real images, made and written here where it lacks one; ``None``
+            for a dry run, which reads their metadata alone and writes nothing.
         progress: Told how many real images have been opened, and of how many, while they are indexed.
 
     Raises:

@@ -341,6 +341,7 @@ def publish(
     tag: str = "",
     message: str = "",
     allow: Sequence[str] = (),
+    work: FolderLike | None = None,
 ) -> Task[Event, Event | None]:
     """Publish a packed dataset on the Hugging Face Hub; gives what happens as it happens, last that it is published.
 
@@ -355,6 +356,8 @@ def publish(
         tag: Tag the commit, once every file was compared.
         message: The first words of the commit's message; the digests follow.
         allow: Columns and files that everyone may see although they could name a person.
+        work: The run that the dataset was packed from, which says what is set aside since; the one beside it, if there
+            is one, where left out.
 
     Raises:
         InputError: The folder is no packed dataset.
@@ -370,7 +373,7 @@ def publish(
 
     def events() -> Generator[Event, None, Event | None]:
         last, folder = None, study_layout.dataset_of(path_of(dataset))
-        withdrawn.check(folder, EXTENSIONS)
+        withdrawn.check(folder, EXTENSIONS, None if work is None else open_run(work).root)
         for last in send(folder, request):
             yield last
         return last

@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthgen import generate
-from synthgen.errors import InputError, PlanMismatchError
+from synthgen import generate, study
+from synthgen.errors import IncompleteError, InputError, PlanMismatchError
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
 from synthgen.plan import Plan
 from synthgen.plan.real_index import Source
-from synthgen.runs import dataset_folder, load_plan, run_folder
+from synthgen.runs import dataset_folder, load_plan, run_folder, withdrawn
 from synthgen.runs.folders import Run
 from synthgen.vision.images import codec
 
 SIZE = {"height": 16, "width": 16}
-ENTRIES: list[dict[str, Any]] = [{"name": "over", "strategy": "fake", "per_source": 1, "settings": SIZE}]
+ENTRIES: list[dict[str, Any]] = [
+    {"name": "over", "strategy": "fake", "per_source": 1, "settings": SIZE},
+    {"name": "text", "strategy": "fake", "per_cell": 1, "settings": SIZE},
+]
 CONSENT: dict[str, Any] = {"where": {"consent": ["no"]}}
 COLUMNS = ("file_name", "label", "fitzpatrick", "patient")
 Rows = Sequence[Mapping[str, str]]
@@ -235,23 +238,77 @@ def test_a_value_that_no_row_has_is_said(
     assert "real.exclude.where.patient: 2 of its values are in no row: `P7`, `P8`" in caplog.text
 
 
-def test_a_dataset_is_packed_again_without_an_image_that_started_nothing(
+def test_a_run_without_an_index_gets_it_by_planning_alone(
     photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path
 ) -> None:
+    """Which real images are the same only their bytes say: nothing else in the run changes; a dry run opens none."""
+    photographs([row("a.png", "P1")], {"a.png": 10})
+    root = tmp_path / "run"
+    run_folder.reserve(root, plan_of(None, generate=ENTRIES[1:]))
+    before = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    assert "sources.parquet" not in before
+    assert plan_of(None, None).index != plan_of(None).index
+    after = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    assert after.pop("sources.parquet")
+    assert after == before
+
+
+@pytest.fixture
+def packed(photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path) -> Callable[..., int]:
+    """Packs a run of three photographs, of which one starts nothing, apart from it; returns how many shards are new."""
+    rows = [row("a.png", "P1"), row("b.png", "P2", label="healthy"), row("c.png", "P3")]
+    photographs(rows, {"a.png": 10, "b.png": 90, "c.png": 170})
+    over = [{**ENTRIES[0], "source_label": "psoriasis"}, ENTRIES[1]]
+
+    def again(exclude: dict[str, Any] | None, *, replace: bool = False, repack: bool = True) -> int:
+        planned, root = plan_of(exclude, generate=over), tmp_path / "run"
+        job = generate.prepare(planned, root, extensions=EXTENSIONS, accept_changes=True)
+        list(generate.generate(job))
+        return len(list(pack(Run(root, EXTENSIONS), tmp_path / "out", replace=replace))) if repack else 0
+
+    return again
+
+
+def test_a_dataset_is_packed_again_without_an_image_that_started_nothing(
+    packed: Callable[..., int], tmp_path: Path
+) -> None:
     """It lists all images that could be started from; without an exclusion it stays what it was."""
-    rows = [row("a.png", "P1"), row("b.png", "P2", label="healthy")]
-    photographs(rows, {"a.png": 10, "b.png": 90})
-    root, out, entries = tmp_path / "run", tmp_path / "out", [ENTRIES[0] | {"source_label": "psoriasis"}]
-
-    def packed(exclude: dict[str, Any] | None, *, replace: bool = False) -> int:
-        planned = plan_of(exclude, generate=entries)
-        list(generate.generate(generate.prepare(planned, root, extensions=EXTENSIONS)))
-        return len(list(pack(Run(root, EXTENSIONS), out, replace=replace)))
-
+    out = tmp_path / "out"
     assert (packed(None), packed(None)) == (1, 0)
-    assert len(dataset_folder.read_index(out).sources) == 2
+    assert len(dataset_folder.read_index(out).sources) == 3
     with pytest.raises(PlanMismatchError, match="holds another dataset"):
         packed({"ids": ["b"]})
     assert packed({"ids": ["b"]}, replace=True) == 1
-    assert len(dataset_folder.read_index(out).sources) == 1
+    assert len(dataset_folder.read_index(out).sources) == 2
     assert packed({"ids": ["b"]}) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a", "1 of its images were set aside in its run"), ("b", "from before `real.exclude` took some of them out")],
+    ids=["made from it", "started nothing"],
+)
+def test_a_dataset_apart_from_its_run_is_refused_by_the_run_that_is_named(
+    name: str, said: str, packed: Callable[..., int], tmp_path: Path
+) -> None:
+    """What somebody withdrew is told by the run alone; it goes out again once it is packed again."""
+    out, root = tmp_path / "out", tmp_path / "run"
+    packed(None)
+    withdrawn.check(out, EXTENSIONS, root)
+    packed({"ids": [name]}, repack=False)
+    withdrawn.check(out, EXTENSIONS)
+    with pytest.raises(IncompleteError, match=f"{said}.*synthgen pack {root} --out {out}"):
+        study.publish(out, "org/name", dry_run=True, work=root).result()
+    packed({"ids": [name]}, replace=True)
+    withdrawn.check(out, EXTENSIONS, root)
+
+
+def test_a_run_that_has_made_none_of_the_images_is_refused(
+    packed: Callable[..., int], plan_of: PlanOf, tmp_path: Path
+) -> None:
+    """It can't say what was set aside."""
+    packed(None)
+    other = tmp_path / "other"
+    run_folder.reserve(other, plan_of(None, "other"))
+    with pytest.raises(InputError, match="other: has made none of the images"):
+        withdrawn.check(tmp_path / "out", EXTENSIONS, other)

@@ -18,6 +18,7 @@ from synthgen.plan import Plan
 from synthgen.plan.mask_pool import MaskPool
 from synthgen.plan.real_index import Source
 from synthgen.plan.sample import record
+from synthgen.plan.source_names import Pseudonyms, SourceNames
 from synthgen.real import indexing
 from synthgen.runs import load_plan, start_images
 from synthgen.vision.images import untrusted
@@ -100,6 +101,19 @@ def test_the_record_says_where_the_mask_is_from_and_names_nobody(planned: Callab
     assert json.loads(said.mask) == {"from": "pool", "feather": 0.0}
     assert sample.mask_source
     assert sample.mask_source.id not in said.to_json().decode()
+
+
+def test_a_dataset_of_pseudonyms_is_planned_with_its_masks(planned: Callable[..., Plan]) -> None:
+    """It says of each real image that there was a mask, and nothing of where that is."""
+    plan = planned()
+    assert plan.index
+    named = [replace(one, id=f"mrn-{one.id}", location=f"/p/{one.id}", mask="/p/m.png") for one in plan.index.sources]
+    pseudonyms = Pseudonyms("00" * 16, SourceNames(frozenset(LABELS), len(named), len(named)))
+    renamed = tuple(map(pseudonyms.source, [*named, replace(named[0], id="mrn-none", mask="")]))
+    assert not any("mrn" in text or "/" in text for one in renamed for text in (one.id, one.location, one.mask))
+    assert [bool(one.mask) for one in renamed] == [*([True] * len(named)), False]
+    again = Plan(plan.manifest, replace(plan.index, sources=renamed[:-1]))
+    assert again.entries["lesions"].samples == plan.entries["lesions"].samples
 
 
 def test_the_images_whose_masks_are_drawn_decide_a_run(planned: Callable[..., Plan]) -> None:

@@ -295,6 +295,25 @@ def test_the_manifest_names_the_repository(hub: Hub, publish: Publish, dataset: 
 
 
 @pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"repo": "org/fork"}, "set `publish.repo: org/fork` in the manifest and pack again"),
+        ({"branch": "small"}, "merge small into main"),
+        ({}, ""),
+    ],
+)
+@pytest.mark.usefixtures("hub")
+def test_addresses_of_another_place_are_said(
+    asked: Any, said: str, publish: Publish, dataset: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads `croissant.json` from a fork or a branch would get the files of the repository that it names."""
+    publish(dataset, dry_run=True, **asked)
+    where = f"{dataset}/croissant.json: says that its files are at https://huggingface.co/datasets/{REPO}/resolve/main,"
+    told = [one.getMessage() for one in caplog.records if "croissant.json" in one.getMessage()]
+    assert [one.startswith(where) and said in one for one in told] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
     "asked", [{"repo": "name"}, {"repo": "a/b/c"}, {"repo": "-/b"}, {"branch": "refs/pr/1"}, {"branch": "a b"}]
 )
 def test_a_wish_that_cannot_be_read_is_bad_usage(hub: Hub, publish: Publish, dataset: Path, asked: Any) -> None:
