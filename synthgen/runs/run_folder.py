@@ -112,8 +112,9 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             | ({"layout": entry.layout.to_dict()} if entry.layout else {})
             for name, entry in plan.entries.items()
         }
+        needed = PRUNED if aside or former else GROWN if any(one.layout for one in planned) else FORMAT
         document = {
-            "format": PRUNED if aside or former else GROWN if any(one.layout for one in planned) else FORMAT,
+            "format": max(held.get("format", FORMAT), needed),  # a version that was shut out stays out
             "generator": releases.signature(_begun_by(held)),
             "name": plan.manifest.document.name,
             "plan": plan.digest,

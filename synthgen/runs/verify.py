@@ -1,18 +1,17 @@
 """Re-reads every byte of a run or a packed dataset, and says what is whole, missing or damaged."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError
-from synthgen.plan import EntryPlan
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, tar_samples, verify_beside
+from synthgen.runs import dataset_folder, run_file, tar_samples, verify_beside
 from synthgen.runs.folders import Dataset, Run, is_either, open_folder
 from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import Ledger
@@ -43,7 +42,8 @@ def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
     """Verify a run, a packed dataset or a report; yields a finding for each shard and file.
 
     Of what lies beside a run's work shards, and of a report, only what is damaged is told. A run's damaged shards are
-    marked, so that the next ``generate`` makes them again; their bytes stay until then.
+    marked, so that the next ``generate`` makes them again; their bytes stay until then. Shards of which everything is
+    set aside are read too, and may be gone.
 
     Raises:
         InputError: The folder is none of them.
@@ -59,15 +59,38 @@ def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
 
 
 def _verify_run(run: Run) -> Iterator[Finding]:
+    held = dict[str, Iterator[Finding]]()
     for name, entry in run.plan.entries.items():
-        ledger = Ledger(run.root, name, entry.digest_of)
+        ledger, laid_out = Ledger(run.root, name, entry.digest_of), entry.layout is not None
         for number in entry.numbers:
-            finding = _verify_shard(run.root, ledger, entry, number)
-            if finding.state == "damaged" and not _marked(ledger, number):
-                said = f"{finding.message}; can't be marked in a folder that can't be written, so generate won't see it"
-                finding = replace(finding, message=said)
-            yield finding
+            yield _told(ledger, number, _verify_shard(run.root, ledger, number, entry.keys_of(number), more=laid_out))
+        held[name] = _verify_aside(run.root, ledger, set(range(entry.next_shard)) - set(entry.numbers))
+    for name, layout in run_file.former(run_file.read(run.root)).items():
+        held[name] = _verify_aside(run.root, Ledger(run.root, name, layout.digest_of), range(layout.next_shard))
+    for findings in held.values():
+        yield from findings
     yield from (Finding(name, "damaged", message=said) for name, said in verify_beside.of_run(run.root, run.plan))
+
+
+def _verify_aside(root: Path, ledger: Ledger, numbers: Iterable[int]) -> Iterator[Finding]:
+    """The shards of which everything is set aside, as far as they are there: whoever deletes one may do so."""
+    for number in sorted(numbers):
+        if not ledger.tar(number).is_file():
+            continue
+        finding = _verify_shard(root, ledger, number, [], more=True)
+        if finding.state == "damaged":
+            said = f"{finding.message}; all of it is set aside: remove it, or put back a copy"
+            finding = replace(finding, message=said)
+        if finding.state != "missing":  # no receipt: it was never finished
+            yield _told(ledger, number, finding)
+
+
+def _told(ledger: Ledger, number: int, finding: Finding) -> Finding:
+    """What was found of a shard, once it is marked where it is damaged."""
+    if finding.state != "damaged" or _marked(ledger, number):
+        return finding
+    said = f"{finding.message}; can't be marked in a folder that can't be written, so generate won't see it"
+    return replace(finding, message=said)
 
 
 def _marked(ledger: Ledger, number: int) -> bool:
@@ -79,13 +102,22 @@ def _marked(ledger: Ledger, number: int) -> bool:
     return True
 
 
-def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> Finding:
+def _verify_shard(root: Path, ledger: Ledger, number: int, planned: Sequence[str], *, more: bool) -> Finding:
+    """Check a work shard.
+
+    Args:
+        root: The run.
+        ledger: The shards of its entry.
+        number: Its number.
+        planned: The keys of the samples that the plan has there.
+        more: Whether it may hold others, which are set aside.
+    """
     path = ledger.tar(number).relative_to(root).as_posix()
     state, receipt, message = ledger.inspect(number)
     if receipt is None or state != "whole":
         return Finding(path, state, message=message)
-    listed, planned = [outcome.key for outcome in receipt.samples], entry.keys_of(number)
-    if listed != planned and (entry.layout is None or set(planned) - set(listed) or len(set(listed)) < len(listed)):
+    listed = [outcome.key for outcome in receipt.samples]
+    if listed != planned and (not more or set(planned) - set(listed) or len(set(listed)) < len(listed)):
         return Finding(path, "damaged", message="its receipt lists other samples than the plan")
     made = {outcome.key: outcome.sha256 for outcome in receipt.samples if outcome.status == "made"}
     try:
@@ -94,7 +126,7 @@ def _verify_shard(root: Path, ledger: Ledger, entry: EntryPlan, number: int) -> 
         return Finding(path, "damaged", message=str(error))
     if found != made:
         return Finding(path, "damaged", message="the tar holds other images than its receipt lists")
-    here = set(planned)  # what else it holds is set aside
+    here = set(planned)
     failed = sum(outcome.status == "failed" for outcome in receipt.samples if outcome.key in here)
     return Finding(path, "whole", len(here) - failed, failed)
 

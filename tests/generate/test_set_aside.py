@@ -1,6 +1,7 @@
 """A run changes its mind: what is planned no more is set aside, and what counts equals a run made at once."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -234,3 +235,40 @@ def test_damage_of_the_rows_is_found(make_plan: MakePlan, make_images: MakeImage
     content = path.read_bytes()
     path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
     assert [one.path for one in verify(tmp_path, EXTENSIONS) if one.state == "damaged"] == [set_aside.FILE]
+
+
+@pytest.mark.parametrize("what", ["seed", "renamed"])
+def test_damage_of_what_is_set_aside_is_found(
+    what: str, make_plan: MakePlan, make_images: MakeImages, tmp_path: Path
+) -> None:
+    """Also of a shard that holds nothing else: it never counts again, and may be removed."""
+    old = make_plan()
+    make_images(old, tmp_path)
+    change(make_plan(**CHANGES[what][0]), tmp_path)
+    path = tmp_path / "fake" / "00001.tar"
+    content, status = path.read_bytes(), path.stat()
+    path.write_bytes(content[:700] + bytes([content[700] ^ 1]) + content[701:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(2):
+        [found] = [one for one in verify(tmp_path, EXTENSIONS) if one.state != "whole"]
+        assert (found.path, found.state) == ("fake/00001.tar", "damaged")
+        assert "set aside: remove it" in found.message
+    path.unlink()
+    assert {one.state for one in verify(tmp_path, EXTENSIONS)} == {"whole"}
+    assert sum(len(one.samples) for one in change(old, tmp_path)) == 5
+    make_images(old, tmp_path / "once")
+    assert records(tmp_path) == records(tmp_path / "once")
+
+
+@pytest.mark.parametrize("what", ["label", "renamed"])
+def test_a_version_that_sets_nothing_aside_is_shut_out_for_good(
+    what: str, make_plan: MakePlan, make_images: MakeImages, tmp_path: Path
+) -> None:
+    """Whoever removes the rows leaves images in the tars that such a version would pack."""
+    asked = make_plan(**CHANGES[what][0])
+    make_images(make_plan(), tmp_path)
+    change(asked, tmp_path)
+    (tmp_path / set_aside.FILE).unlink()
+    for plan in (asked, make_plan(), asked):
+        change(plan, tmp_path)
+        assert run_file.read(tmp_path)["format"] == run_file.PRUNED
