@@ -1,6 +1,6 @@
 """What `--workers auto` rests on: `synthgen generate` on a CPU by one process of all threads, and by a process a core.
 
-Whole processes that make the 480 images of ``loop.yaml`` (or the first ``--limit``), in turns. The rate is images a
+Whole processes that make the first ``--limit`` images of a manifest, in turns. The rate is images a
 second of wall time between the first receipt and the last, so that start-up and loading are left out; the whole time,
 with them, stands beside it. Whether the tars are the same bytes is said too. Run with ``python benchmarks/workers.py``.
 """
@@ -19,10 +19,10 @@ from pathlib import Path
 MANIFEST = Path(__file__).parent / "loop.yaml"
 
 
-def generate(workers: int, limit: int) -> tuple[float, float, str]:
+def generate(manifest: Path, workers: int, limit: int) -> tuple[float, float, str]:
     """One run: images a second, its whole seconds, and a digest of its tars."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "synthgen", "generate", str(MANIFEST), "--out", folder, "-q"]
+        command = [sys.executable, "-m", "synthgen", "generate", str(manifest), "--out", folder, "-q"]
         environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
         began = time.perf_counter()
         subprocess.run([*command, "--workers", str(workers), "--limit", str(limit)], check=True, env=environment)
@@ -37,6 +37,7 @@ def generate(workers: int, limit: int) -> tuple[float, float, str]:
 def main() -> None:
     """Take turns, and print a table and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="of one entry called `text`")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--limit", type=int, default=480, help="images a run")
     arguments = parser.parse_args()
@@ -46,8 +47,8 @@ def main() -> None:
     found: dict[int, list[tuple[float, float, str]]] = {1: [], cores: []}
     for _ in range(arguments.rounds):
         for workers, runs in found.items():
-            runs.append(generate(workers, arguments.limit))
-    print(f"{arguments.limit} images, median of {arguments.rounds}; {cores} cores")
+            runs.append(generate(arguments.manifest, workers, arguments.limit))
+    print(f"{arguments.manifest.name}: {arguments.limit} images, median of {arguments.rounds}; {cores} cores")
     for workers, runs in found.items():
         rate, whole = (statistics.median(run[part] for run in runs) for part in (0, 1))
         print(
