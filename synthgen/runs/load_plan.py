@@ -92,9 +92,8 @@ def index(
     kept = Index.read(path) if path.exists() else None
     if kept and kept.recipe != recipe and kept.usable("train"):
         if not other:
-            raise PlanMismatchError(
-                f"{path} {_otherwise(held, read)}: run `synthgen generate` with this manifest first"
-            )
+            advice = "run `synthgen generate` with this manifest first" if held else "use another --out"
+            raise PlanMismatchError(f"{path} {_otherwise(held, read)}: {advice}")
         path = next((one for one in _indexes(root, recipe) if one.exists()), root / f"sources.{recipe[:12]}.parquet")
         kept = Index.read(path) if path.exists() else None
     if kept is None or not kept.usable("train"):

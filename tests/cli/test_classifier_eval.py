@@ -77,7 +77,8 @@ def test_a_plan_is_frozen_before_results_and_followed(
     frozen = (here / "report/analysis-plan.json").read_bytes()
     assert synthgen("classifier-eval", manifest, "--out", "report", "--freeze").code == 0
     assert synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1).code == 0
-    assert json.loads(frozen)["sha256"] in (here / "report/report.md").read_text()
+    for name in ("report.md", "card.md"):
+        assert json.loads(frozen)["sha256"] in (here / "report" / name).read_text()
     assert (here / "report/analysis-plan.json").read_bytes() == frozen
     late = synthgen("classifier-eval", manifest, "--out", "other", "--workers", 1)
     assert late.code == 0
@@ -85,6 +86,20 @@ def test_a_plan_is_frozen_before_results_and_followed(
     assert (refused.code, "there are results already" in refused.err) == (2, True)
     both = synthgen("classifier-eval", manifest, "--out", "report", "--freeze", "--rescore")
     assert both.code == 2
+
+
+def test_a_report_without_results_follows_other_real_images(
+    synthgen: Callable[..., Any], pictures: ModuleType, here: Path
+) -> None:
+    """A manifest that reads them otherwise has them indexed anew; what is trained asks for another --out."""
+    manifest = pictures.write_manifest(here / "study.yaml", **QUICK)
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--freeze").code == 0
+    manifest.write_text(manifest.read_text().replace("seed: ", "seed: 9", 1))
+    (here / "report/analysis-plan.json").unlink()
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1).code == 0
+    manifest.write_text(manifest.read_text().replace("seed: ", "seed: 9", 1))
+    refused = synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1)
+    assert (refused.code, "use another --out" in refused.err) == (2, True)
 
 
 def test_the_card_of_a_dataset_takes_what_the_study_found(

@@ -190,7 +190,7 @@ def test_groups_as_filed_stay_out_where_the_metadata_are_out_of_reach(
         ({"file": "out.txt"}, {"img-7", "img-1002x"}),
         ({"ids": ["img-1002-2"]}, {"img-1002", "img-1002-3", "img-7", "img-1002x"}),
     ],
-    ids=str,
+    ids=["id", "file", "numbered id"],
 )
 def test_an_id_takes_all_images_that_metadata_give_it(
     exclude: dict[str, Any], left: set[str], photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path

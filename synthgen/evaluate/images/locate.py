@@ -116,8 +116,8 @@ def find_index(
             if name_of(home) == read.document.name:
                 raise
             continue  # the synthetic images are of another study, which has other real images
-    home = out / "real"
-    return load_plan.index(read, images, home, progress), home
+    home, trained = out / "real", any(out.glob("trials/*/*"))
+    return load_plan.index(read, images, home, progress, other=not trained), home
 
 
 def _homes(root: Path | None) -> Sequence[Path]:

@@ -53,10 +53,16 @@ def rescore(out: Path) -> Analysis:
     return _write_rest(Predictions.read(out / FILE), out)
 
 
-def card(analysis: Analysis) -> str:
-    """The study's part of the dataset card, as Markdown."""
+def card(analysis: Analysis, frozen: Sequence[Block] = ()) -> str:
+    """The study's part of the dataset card, as Markdown.
+
+    Args:
+        analysis: The study's analysis.
+        frozen: Whether it follows the plan that was frozen before its results, where one was.
+    """
     found: list[Block] = [Heading("What it does for a classifier")]
     found += [one for one in conclusions.warnings(analysis.predictions) if one.strong]
+    found += frozen
     found += [Paragraph(" ".join(conclusions.findings(analysis)))]
     return "\n\n".join(report.markdown("", found).split("\n\n")[1:])
 
@@ -66,10 +72,11 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     analysis = Analysis(predictions)
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
-    content = [*_frozen(predictions, out), *_content(analysis, scored)]
+    frozen = [*_frozen(predictions, out)]
+    content = [*frozen, *_content(analysis, scored)]
     files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
-    files[out / CARD] = card(analysis).encode()
+    files[out / CARD] = card(analysis, frozen).encode()
     files[out / "report.md"] = report.markdown(title, content).encode()
     files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
     for path, text in files.items():
@@ -96,12 +103,14 @@ def _frozen(predictions: Predictions, out: Path) -> Iterator[Block]:
     parts = ", ".join(frozen.differing(followed))
     if parts:
         yield Paragraph(
-            f"This report does not follow the analysis plan that was frozen before its results ({frozen.digest[:16]}): "
+            f"This study does not follow the analysis plan that was frozen before its results ({frozen.digest[:16]}): "
             f"it differs in {parts}.",
             strong=True,
         )
     else:
-        yield Paragraph(f"It follows the analysis plan that was frozen before its results: sha256 {frozen.digest}.")
+        yield Paragraph(
+            f"This study follows the analysis plan that was frozen before its results: sha256 {frozen.digest}."
+        )
 
 
 def _content(analysis: Analysis, scored: Sequence[Metrics]) -> Iterator[Block]:
