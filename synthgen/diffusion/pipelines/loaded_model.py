@@ -133,8 +133,10 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     known = family_of(loading.task_class(task, key.model, key.revision)) != "other"
     together = not known or _reads_text(key)
     pipe = _read_parts(task, key, text_encoders=together)
-    encoders = TextEncodersApart(partial(_read_encoders, task, key, together=together), key.device) if known else None
+    encoders = None
     if known:
+        beside = None if key.memory else pipe  # what is placed by hooks is not on the device but by layers
+        encoders = TextEncodersApart(partial(_read_encoders, task, key, together=together), key.device, beside)
         for name in [name for name in pipe.components if name.startswith("text_encoder")]:
             setattr(pipe, name, None)
     if not key.memory:

@@ -37,13 +37,15 @@ class TextEncodersApart:
     Args:
         read: Reads a pipeline that has them, onto the CPU.
         device: torch's device that they encode on.
+        beside: The pipeline whose parts make room for them there; ``None`` for none.
 
     Attributes:
-        stays: Whether they stay on the device.
+        stays: Whether they stay on the device, beside that pipeline.
     """
 
-    def __init__(self, read: Callable[[], Any], device: str) -> None:
+    def __init__(self, read: Callable[[], Any], device: str, beside: Any = None) -> None:
         self._read, self._device = read, device
+        self._beside = None if device == "cpu" else beside
         self._pipe: Any = None
         self._times = 0
         self.stays = False
@@ -53,18 +55,23 @@ class TextEncodersApart:
         """The pipeline on its device."""
         import torch
 
-        with torch.inference_mode(mode=False):
-            self._pipe = (self._pipe or self._read()).to(self._device)
-        self._times += 1
+        apart = None if self.stays else self._beside
+        if apart is not None:
+            apart.to("cpu", silence_dtype_warnings=True)
         try:
+            with torch.inference_mode(mode=False):
+                self._pipe = (self._pipe or self._read()).to(self._device)
+            self._times += 1
             yield self._pipe
         finally:
-            if not self.stays:
+            if not self.stays and self._pipe is not None:
                 keeps = self._times > 1 or _weights(self._pipe) <= _SMALL_BYTES
                 self._pipe = self._pipe.to("cpu") if keeps else None
                 if self._device == "cuda":
                     gc.collect()
                     torch.cuda.empty_cache()
+            if apart is not None:
+                apart.to(self._device)
 
 
 def _weights(pipe: Any) -> int:

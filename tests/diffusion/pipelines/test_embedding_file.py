@@ -11,7 +11,7 @@ from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion import pipelines
 from synthgen.diffusion.pipelines import Pipeline, embedding_file, loading
 from synthgen.diffusion.pipelines.embedding_file import FOLDER, EmbeddingFile
-from synthgen.diffusion.pipelines.prompt_embeddings import encode
+from synthgen.diffusion.pipelines.prompt_embeddings import TextEncodersApart, encode
 from synthgen.errors import InputError
 from synthgen.generate.loaded_entry import load_entry
 from synthgen.generate.run_prompts import run_prompts
@@ -242,3 +242,46 @@ def test_what_an_adapter_does_to_words_is_in_the_file(
         found = pipelines.load("text2img", recipe, environment)
     assert set(found.embeddings.encoded) == set(texts)
     assert np.array_equal(found.text2img(samples).pixels, Pipeline(whole, "float32").text2img(samples).pixels)
+
+
+class Moved:
+    """A pipeline of no parts that notes where it is brought."""
+
+    components: dict[str, Any] = {}
+
+    def __init__(self, name: str, seen: list[str]) -> None:
+        self._name, self._seen = name, seen
+
+    def to(self, device: str, **_options: Any) -> "Moved":
+        """Itself, elsewhere."""
+        self._seen.append(f"{self._name} to {device}")
+        return self
+
+
+def test_a_card_holds_the_model_or_its_text_encoders() -> None:
+    """While texts are encoded the rest is away, after a fault too; on a CPU, and beside those that stay, it is not."""
+    seen = list[str]()
+    encoders = TextEncodersApart(lambda: Moved("text", seen), "cuda", Moved("model", seen))
+    with pytest.raises(ValueError, match="no memory"), encoders():
+        raise ValueError("no memory")
+    assert seen == ["model to cpu", "text to cuda", "text to cpu", "model to cuda"]
+    encoders.stays = True
+    with encoders():
+        pass
+    assert seen[4:] == ["text to cuda"]
+    seen.clear()
+    with TextEncodersApart(lambda: Moved("text", seen), "cpu", Moved("model", seen))():
+        pass
+    assert not [one for one in seen if one.startswith("model")]
+
+
+def test_text_encoders_that_can_not_be_read_leave_the_model_where_it_was() -> None:
+    """And the fault is the one that reading gave."""
+    seen = list[str]()
+
+    def broken() -> Any:
+        raise OSError("no such file")
+
+    with pytest.raises(OSError, match="no such file"), TextEncodersApart(broken, "cuda", Moved("model", seen))():
+        pass
+    assert seen == ["model to cpu", "model to cuda"]
