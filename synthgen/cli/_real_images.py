@@ -19,7 +19,8 @@ def lines(planned: "Plan", *, opened: bool) -> list[str]:
     from synthgen.plan import real_account
     from synthgen.plan.real_index import SAME_FILE
 
-    index, labels = planned.index, planned.manifest.document.labels
+    index, document = planned.index, planned.manifest.document
+    labels = document.labels
     if index is None:
         return []
     account, met = index.account(), real_account.examples(index)
@@ -33,7 +34,7 @@ def lines(planned: "Plan", *, opened: bool) -> list[str]:
     if same:
         example = next(iter(met[SAME_FILE]), "")
         said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}, as `{example}`")
-    said += [f"  {line}" for line in (*index.notes, *real_account.warnings(index, labels))]
+    said += [f"  {line}" for line in (*index.notes, *real_account.warnings(index, labels, document.skin_tones.values))]
     if block := real_account.labels_block(index, labels):
         said += ["  to use rows without a label, say what they are:", *(f"    {line}" for line in block)]
     return said
@@ -50,8 +51,9 @@ def table(planned: "Plan") -> Any:
     found = real_account.table(planned.index) if planned.index else {}
     if not found:
         return None
-    tones = sorted({tone for by_tone in found.values() for tone in by_tone}, key=lambda tone: (not tone, tone))
-    drawn = Table(title=f"real images: {' / '.join(SPLITS)}", box=SIMPLE)
+    asked = planned.manifest.document.skin_tones.values
+    tones = sorted({*asked, *(tone for one in found.values() for tone in one)}, key=lambda tone: (not tone, tone))
+    drawn = Table(title=f"real images: {'/'.join(SPLITS)}", box=SIMPLE)
     drawn.title_justify = "left"
     drawn.add_column("label \\ skin tone")
     for column in [*(tone or "unknown" for tone in tones), "all"]:
@@ -88,8 +90,8 @@ def _sum(cells: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _by_split(cell: Mapping[str, int]) -> str:
-    """Counts of the three splits, ``12 / 3 / 2``; ``-`` where all are 0."""
-    return " / ".join(f"{count:,}" for count in cell.values()) if any(cell.values()) else "-"
+    """Counts of the three splits, ``12/3/2``; ``-`` where all are 0."""
+    return "/".join(f"{count:,}" for count in cell.values()) if any(cell.values()) else "-"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

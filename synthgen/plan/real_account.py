@@ -42,18 +42,30 @@ def cells(index: Index, scale: str) -> list[dict[str, Any]]:
     ]
 
 
-def warnings(index: Index, labels: Collection[str]) -> list[str]:
-    """What a study that starts from the images will miss: a line each, none where nothing is missing."""
+def warnings(index: Index, labels: Collection[str], tones: Collection[int] = ()) -> list[str]:
+    """What a study that starts from the images will miss: a line each, none where nothing is missing.
+
+    Args:
+        index: The images.
+        labels: The manifest's labels.
+        tones: Its skin tones; nothing is said of them where nobody knows the tone of any image.
+    """
     counts = {split: Counter(one.label for one in index.usable(split)) for split in SPLITS}
     said = []
     if none := [label for label in labels if not any(counts[split][label] for split in SPLITS)]:
         said.append(f"no real image of {_listed(none)}")
+    seen = {split: {one.tone for one in index.usable(split)} for split in SPLITS}
+    known = set[int]().union(*seen.values()) - {0}
+    if known and (never := [tone for tone in tones if tone not in known]):
+        said.append(f"no real image of skin tone {_tones(never)}")
     judged: tuple[tuple[Split, str], ...] = (("train", "training"), ("test", "test"))
     for split, name in judged:
         if not index.usable(split):
             said.append(f"no real image is in the {name} split; give `{split}` a larger share in `real.splits`")
         elif missing := [label for label in labels if label not in none and not counts[split][label]]:
             said.append(f"no {name} image of {_listed(missing)}; see `real.splits`, or add images")
+        if index.usable(split) and (lacking := [tone for tone in tones if tone in known and tone not in seen[split]]):
+            said.append(f"no {name} image of skin tone {_tones(lacking)}; see `real.splits`, or add images")
     if not index.usable("validation"):
         said.append("no real image is in the validation split; give `validation` a larger share in `real.splits`")
     kinds = Counter(one.fault_kind for one in index.sources if one.fault)
@@ -86,6 +98,10 @@ def shown(reason: str, count: int, met: Mapping[str, Mapping[str, int]]) -> str:
     """A reason with its count and an example: ``12 no file, as `i00` ``."""
     example = next(iter(met.get(reason, {})), "")
     return f"{count:,} {reason}" + (f", as `{example}`" if example else "")
+
+
+def _tones(values: Collection[int]) -> str:
+    return ", ".join(map(str, values))
 
 
 _NOTHING = "(nothing)"

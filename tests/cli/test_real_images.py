@@ -72,10 +72,10 @@ def test_plan_accounts_for_every_row(synthgen: Synthgen, study: Path) -> None:
 def test_plan_shows_real_images_by_label_tone_and_split(synthgen: Synthgen, study: Path) -> None:
     """Each cell has its images of the three splits, and the sums stand beside and below."""
     lines = [line.split() for line in synthgen("plan", study).out.splitlines()]
-    shown = lines[lines.index(["real", "images:", "train", "/", "validation", "/", "test"]) :]
+    shown = lines[lines.index(["real", "images:", "train/validation/test"]) :]
     found = {line[0]: " ".join(line[1:]) for line in shown if line and line[0] in ("psoriasis", "all")}
     assert len(set(found.values())) == 1, found
-    assert found["all"].endswith("9 / 0 / 2")
+    assert found["all"].endswith("9/0/2")
 
 
 def test_plan_json_has_the_account(synthgen: Synthgen, study: Path) -> None:

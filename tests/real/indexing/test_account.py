@@ -1,6 +1,7 @@
 """Every row under one reason with an example, words that YAML reads otherwise, and what the data say unasked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,20 @@ def test_a_column_that_holds_the_labels_is_named_where_none_fits(given_rows: Cal
     [note] = given_rows(rows).notes
     assert "columns: {label: folder}" in note
     assert not given_rows([*rows, row("9.png")]).notes
+
+
+def test_skin_tones_without_images_are_said() -> None:
+    """Those that no image has, and those that training or test images lack; nothing where nobody knows a tone."""
+    images = tuple(
+        Source(f"{split}{tone}", "nevus", tone, f"{split}{tone}", split, "", "d", f"{split}{tone}.png")
+        for split, tone in (("train", 1), ("train", 3), ("validation", 3), ("test", 1), ("test", 0))
+    )
+    assert [line.partition(";")[0] for line in real_account.warnings(Index(images), ["nevus"], [1, 3, 5])] == [
+        "no real image of skin tone 5",
+        "no test image of skin tone 3",
+    ]
+    unknown = tuple(replace(one, tone=0) for one in images)
+    assert real_account.warnings(Index(unknown), ["nevus"], [1, 3, 5]) == []
 
 
 def test_labels_and_splits_without_images_are_said() -> None:
