@@ -135,7 +135,7 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     pipe = _read_parts(task, key, text_encoders=together)
     encoders = None
     if known:
-        beside = None if key.memory else pipe  # what is placed by hooks is not on the device but by layers
+        beside = None if key.memory else pipe  # what is placed by hooks can't be moved
         encoders = TextEncodersApart(partial(_read_encoders, task, key, together=together), key.device, beside)
         for name in [name for name in pipe.components if name.startswith("text_encoder")]:
             setattr(pipe, name, None)
