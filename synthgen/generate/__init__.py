@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Literal
 
 from synthgen.core.devices import DeviceRequest
@@ -12,7 +13,7 @@ from synthgen.errors import LostWorkError
 from synthgen.generate.claims import MadeShard, marked
 from synthgen.generate.job import GenerateJob, Selection, prepare
 from synthgen.generate.runners import runner
-from synthgen.generate.runners.local import run_on_cpu
+from synthgen.generate.runners.local import run_on
 from synthgen.generate.worker import ShardMaker, never_stop
 from synthgen.generate.workers import choose, machine_share
 from synthgen.plan import Plan, ShardRef, throughput
@@ -59,7 +60,7 @@ def generate(
     measured: dict[str, list[Receipt]] = {}
     elsewhere, lost = list[Receipt](), list[LostWorkError]()
     if local and request.device == "cpu":
-        run = run_on_cpu
+        run = partial(run_on, gpus=())
     with nullcontext("") if local else marked(root) as mark:
         work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark)
         for todo in _in_turn(job):

@@ -34,31 +34,22 @@ def run(
         LostWorkError: Items ended every process that tried them; all others are done by then.
         StoppedError: ``stop`` said so before the end.
     """
-    yield from _run(work, items, workers, stop, devices.gpus)
+    yield from run_on(work, items, workers, stop, devices.gpus() if (workers or 1) > 1 else ())
 
 
-def run_on_cpu(
+def run_on(
     work: Callable[[Iterable[Item]], Iterator[Result]],
     items: Sequence[Item],
     workers: int | None,
     stop: Callable[[], bool],
+    gpus: Sequence[str],
 ) -> Iterator[Result]:
-    """Work as :func:`run` does, without a GPU, whether there are any or not."""
-    yield from _run(work, items, workers, stop, lambda: ())
-
-
-def _run(
-    work: Callable[[Iterable[Item]], Iterator[Result]],
-    items: Sequence[Item],
-    workers: int | None,
-    stop: Callable[[], bool],
-    gpus: Callable[[], Sequence[str]],
-) -> Iterator[Result]:
+    """Work as :func:`run` does, with these GPUs alone; without any, on the CPU."""
     count = min(workers or 1, len(items))
     if (workers or 1) == 1:
         yield from work(_until(items, stop))
     elif count:
-        yield from worker_processes.run(work, items, places(count, gpus()), stop)
+        yield from worker_processes.run(work, items, places(count, gpus), stop)
 
 
 def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
