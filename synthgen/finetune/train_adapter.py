@@ -84,9 +84,7 @@ def _alone(folder: Path) -> Iterator[None]:
 class _AdapterTraining:
     """The parts that the training of an adapter takes, put together; its folder is held as long as ``held`` is."""
 
-    def __init__(
-        self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack
-    ) -> None:
+    def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack) -> None:
         entry = adapter_plan.entry
         self._manifest, self._plan, self._root = manifest, adapter_plan, root
         self._settings = training_settings(entry)
