@@ -51,31 +51,37 @@ def damaged(dataset: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "after", "then", "wanted"),
+    ("died", "then", "wanted"),
     [
-        (NEXT, False, "again", "It was good."),
-        (NEXT, True, "again", "It was good."),
-        (NEXT, True, "pack", "Not measured"),
-        (PROVENANCE, False, "another", "It was bad."),
-        (PROVENANCE, True, "again", "It was good."),
-        (PROVENANCE, True, "another", "It was bad."),
-        (PROVENANCE, True, "pack", "It was good."),
-        (CARD, True, "again", "It was good."),
+        (("before", NEXT), "again", "It was good."),
+        (("after", NEXT), "again", "It was good."),
+        (("after", NEXT), "pack", "Not measured"),
+        (("before", PROVENANCE), "another", "It was bad."),
+        (("after", PROVENANCE), "again", "It was good."),
+        (("after", PROVENANCE), "another", "It was bad."),
+        (("after", PROVENANCE), "pack", "It was good."),
+        (("after", CARD), "again", "It was good."),
     ],
 )
 def test_broken_off_it_is_brought_to_its_end(
-    name: str, then: str, wanted: str, dataset: Path, small: Path, report: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch, *, after: bool,
-) -> None:  # fmt: skip
+    died: tuple[str, str],
+    then: str,
+    wanted: str,
+    dataset: Path,
+    small: Path,
+    *,
+    report: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """At each rename: verify tells of a card that is not there yet, and whatever is done next leaves it as promised."""
     good, bad, publish, before = report("good"), report("bad"), atomic.publish, {*dataset.rglob("*")}
 
     def dying(scratch: Path, path: Path) -> None:
-        if after:
+        if died[0] == "after":
             publish(scratch, path)
-        if path == dataset / name:
+        if path == dataset / died[1]:
             raise KeyboardInterrupt
-        if not after:
+        if died[0] == "before":
             publish(scratch, path)
 
     with monkeypatch.context() as patched:
@@ -83,7 +89,7 @@ def test_broken_off_it_is_brought_to_its_end(
         with pytest.raises(KeyboardInterrupt):
             add_report(dataset, good)
     told = {path: "broken off; do the same again" in said for path, said in damaged(dataset).items()}
-    assert told == ({CARD: True} if (name, after) == (PROVENANCE, True) else {})
+    assert told == ({CARD: True} if died == ("after", PROVENANCE) else {})
     if then == "pack":
         study.pack(small, dataset).result()
     else:
