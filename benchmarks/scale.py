@@ -117,7 +117,7 @@ class Bench:
                 stdout=log,
                 stderr=log,
                 env=os.environ | (environment or {}),
-                start_new_session=True,
+                process_group=0,
             )
             tree: dict[int, float] = {}
             while True:
