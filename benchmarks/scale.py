@@ -7,7 +7,6 @@ stage that has one is not done again, so that this may be killed and started aga
 
     python benchmarks/scale.py --out FOLDER            # hours
     python benchmarks/scale.py --out FOLDER --only generate,verify-run
-    python benchmarks/scale.py --out FOLDER --tell     # writes docs/scale.md and its plot from what was measured
 
 The dataset is published to a Hub on this machine, the tests' own.
 """
