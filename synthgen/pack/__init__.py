@@ -14,7 +14,7 @@ from typing import Any
 from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
 from synthgen.pack import card, formats, inventory, replacement, scratch, shard_plan, shuffle, write_shards
-from synthgen.pack.card.results import add_report
+from synthgen.pack.card.results import add_report, finish
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.published_manifest import has_persons, published
@@ -82,6 +82,7 @@ def pack(
     digest = _digest(found, pack, read.text if template else "", withheld, names)
     dataset = DatasetFiles(found, pack, digest, read, manifest=manifest, withheld=bool(withheld), names=names)
     if _is_packed(run, out, digest, names, replace=replace) and not scratch.leftovers(out):
+        finish(out)  # a report's way into its card, if that was broken off
         return
     with scratch.reserve(out, digest) as held:
         if not _is_packed(run, out, digest, names, replace=replace):

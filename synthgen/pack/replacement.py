@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from synthgen.core.hashing import sha256_file
+from synthgen.pack.card.results import finish
 from synthgen.runs import dataset_folder, set_aside
 from synthgen.runs.folders import Run
 
-_FINDERS = (".DS_Store", "Thumbs.db")  # what looking at a folder leaves in it
+_LEFT = (".lock", ".DS_Store", "Thumbs.db")  # what writing in a folder, and looking at it, leaves there
 
 
 def objection(run: Run, out: Path) -> str:
@@ -22,6 +23,7 @@ def objection(run: Run, out: Path) -> str:
     Raises:
         DamagedError: The dataset's metadata, or what the run has set aside, can't be read.
     """
+    finish(out)  # a report's way into its card, if that was broken off
     provenance = dataset_folder.read_provenance(out)
     made = {one.sha256 for shard in run.finished_shards() for one in shard.samples}
     made |= {one.sha256 for one in set_aside.read(run.root)}
@@ -29,7 +31,7 @@ def objection(run: Run, out: Path) -> str:
     if foreign := next((row["key"] for row in held if row["image_sha256"] not in made), None):
         return f"its image {foreign} is none of {run.root}"
     unknown = dataset_folder.unknown_files(out, provenance, hidden=True)
-    if added := next((name for name in unknown if Path(name).name not in _FINDERS), None):
+    if added := next((name for name in unknown if Path(name).name not in _LEFT), None):
         return f"{added} in it is not of the dataset"
     card, facts = out / dataset_folder.CARD, provenance["files"].get(dataset_folder.CARD, {})
     if card.is_file() and sha256_file(card) != facts.get("sha256"):
