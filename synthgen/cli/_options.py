@@ -202,10 +202,10 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     what has become of them is said.
     """
     from synthgen import study
-    from synthgen.cli import _progress, _real_images
+    from synthgen.cli import _progress, _real_images, _signals
 
     opened = list[int]()
-    with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+    with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
 
         def progress(what: str, done: int, total: int) -> None:
             opened.append(done)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.cli import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _signals, _survivors
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
@@ -77,7 +77,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
         return _top_up(planned, out, quiet=quiet, **options)
     if options["array"] is None:
         options["array"] = _part_of_a_job(quiet=quiet)
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.generate(planned, out, stop=stop, **options)
         made, failed = before, _ = task.job.finished
         events.begin(task.stage)
@@ -120,7 +120,7 @@ def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     if any(options.pop(name) for name in ("shards", "array", "limit")):
         raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")
     outcome: Survivors | None = None
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.top_up(planned, out, stop=stop, **options)
         for event in task:
             events.show(event)

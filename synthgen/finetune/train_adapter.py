@@ -6,13 +6,15 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import adapter_folder, atomic, devices
+from synthgen.core import adapter_folder, atomic, devices, locks
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
+from synthgen.errors import Fault, InputError
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import TrainingData
 from synthgen.finetune.methods import Learner
@@ -47,26 +49,43 @@ def train(
         stop: Whether a signal asked to stop.
 
     Raises:
+        InputError: Another process trains it.
         UnavailableError: The device or the model can't be had, or the state is of another environment.
         StoppedError: ``stop`` said so; the state is kept.
     """
-    work = _AdapterTraining(manifest, adapter_plan, root, device)
-    if not (
-        work.scratch / _FINISHED / adapter_folder.FACTS
-    ).is_file():  # else killed between its last byte and its name
-        before = work.grid_images(new=False)
-        training = work.training()
-        for step in training.run(stop):
-            work.log(step)
-            yield step
-        work.write(training, before)
-    work.publish()
+    with ExitStack() as held:
+        work = _AdapterTraining(manifest, adapter_plan, root, device, held)
+        if not (
+            work.scratch / _FINISHED / adapter_folder.FACTS
+        ).is_file():  # else killed between its last byte and its name
+            before = work.grid_images(new=False)
+            training = work.training()
+            for step in training.run(stop):
+                work.log(step)
+                yield step
+            work.write(training, before)
+        work.publish()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold an adapter that is not there yet, so that nobody else trains it in the same scratch folder.
+
+    Raises:
+        InputError: Another process trains it, or has just done so.
+    """
+    again = f"{folder}: another process trains it; wait until it is done, then run this again"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locks.held(folder.with_name(f".{folder.name}.lock"), again, passing=True):
+        if folder.exists():
+            raise InputError(Fault(again, path=str(folder), kind="conflict"))
+        yield
 
 
 class _AdapterTraining:
-    """The parts that the training of an adapter takes, put together."""
+    """The parts that the training of an adapter takes, put together; its folder is held as long as ``held`` is."""
 
-    def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str) -> None:
+    def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack) -> None:
         entry = adapter_plan.entry
         self._manifest, self._plan, self._root = manifest, adapter_plan, root
         self._settings = training_settings(entry)
@@ -79,6 +98,7 @@ class _AdapterTraining:
         self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
         if self._accelerator.is_main_process:
+            held.enter_context(_alone(self.scratch.with_name(adapter_plan.adapter.name)))
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
         variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)

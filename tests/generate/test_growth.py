@@ -114,13 +114,13 @@ def test_a_topped_up_run_grows(make_plan: MakePlan, make_images: MakeImages, tmp
     old, new = make_plan(), make_plan(**GROWN["per_cell"])
     root, rounds = tmp_path / "grown", ({"fake": {("healthy", 6): 3}},)
     make_images(old, root)
-    top_ups.add(root, rounds[0])
+    top_ups.add(root, rounds[0], ())
     make_images(Plan(old.manifest, old.index, rounds), root)
     grow(Plan(new.manifest, new.index, rounds), root)
     make_images(Plan(new.manifest, new.index, rounds), tmp_path / "once")
     found = [one for one in records(root) if one.startswith("fake-healthy-6-")]
     assert sorted(found) == [f"fake-healthy-6-{number:07d}" for number in range(9)]
-    top_ups.add(tmp_path / "once", rounds[0])
+    top_ups.add(tmp_path / "once", rounds[0], ())
     assert records(root) == records(tmp_path / "once")
 
 
