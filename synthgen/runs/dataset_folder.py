@@ -198,11 +198,11 @@ def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[d
         return list(parquet.read_table(path, columns=columns, filters=filters).to_pylist())
 
 
-def unknown_files(root: Path, provenance: dict[str, Any]) -> Iterator[str]:
-    """Files in a dataset folder that are none of its own, hidden ones left out."""
+def unknown_files(root: Path, provenance: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
+    """Files in a dataset folder that are none of its own, hidden ones left out unless they are asked for."""
     known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
-        hidden = any(part.startswith(".") for part in Path(name).parts)
-        if path.is_file() and not hidden and name not in known:
+        seen = hidden or not any(part.startswith(".") for part in Path(name).parts)
+        if path.is_file() and seen and name not in known:
             yield name

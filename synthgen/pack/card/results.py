@@ -13,6 +13,7 @@ from synthgen.runs import dataset_folder
 
 BEGIN, END = "<!-- augmentation results -->", "<!-- /augmentation results -->"
 _REPORT = "card.md"
+_UNMEASURED = "no report of `synthgen classifier-eval` came with this dataset"  # as the template that ships says it
 
 
 def add_report(dataset: Path, report: Path) -> bool:
@@ -60,6 +61,15 @@ def finish(dataset: Path) -> None:
         atomic.publish(card, dataset / dataset_folder.CARD)
     elif card.is_file():
         card.unlink()
+
+
+def findings(dataset: Path) -> str:
+    """What a study found, as a dataset's card says it; empty where it says nothing, or there is no dataset."""
+    path = dataset / dataset_folder.CARD
+    if not dataset_folder.is_dataset(dataset) or not path.is_file():
+        return ""
+    block = path.read_text(encoding="utf-8", errors="replace").partition(BEGIN)[2].partition(END)[0].strip()
+    return "" if _UNMEASURED in block else block
 
 
 def _block(report: Path) -> str:
