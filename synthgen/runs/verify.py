@@ -11,7 +11,7 @@ from synthgen.errors import DamagedError
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, run_file, tar_samples, verify_beside
+from synthgen.runs import dataset_folder, run_file, signature, tar_samples, verify_beside
 from synthgen.runs.folders import Dataset, Run, is_either, open_folder
 from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import Ledger
@@ -139,6 +139,13 @@ def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
         yield finding
     if whole and (said := dataset_folder.changed(dataset.root)):
         yield Finding(dataset_folder.PROVENANCE, "damaged", message=said)
+    if (dataset.root / signature.FILE).is_file() and signature.is_installed():
+        try:
+            signature.read(dataset.root)
+        except DamagedError as error:
+            yield Finding(signature.FILE, "damaged", message=str(error))
+        else:
+            yield Finding(signature.FILE, "whole")
 
 
 def _verify_files(dataset: Dataset) -> Iterator[Finding]:

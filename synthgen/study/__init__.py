@@ -5,6 +5,7 @@ from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.signature import sign
 from synthgen.study.inputs import (
     FolderLike,
     ManifestLike,
@@ -67,6 +68,7 @@ __all__ = [
     "retrained",
     "run",
     "run_folder_of",
+    "sign",
     "study_folder",
     "top_up",
     "withdrawn_images",
