@@ -36,7 +36,7 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
     columns = [column for column in schema.names if column != "image"]
     compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(_IMAGE, "none")  # images are compressed themselves
     scratch = job.scratch.state / f".{part.name}"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(
             file, schema, compression=compression, use_dictionary=columns, write_page_index=True, **_chunking(job)
         ) as writer:
