@@ -89,7 +89,7 @@ def test_another_map_is_damage(damage: str, stored: list[tar_samples.TarSample],
     other = {"another": stored[1].files["mask.png"], "size": b"", "none": None}[damage]
     files = {name: content for name, content in one.files.items() if name != "mask.png"}
     files |= {} if other is None else {"mask.png": other}
-    with pytest.raises(DamagedError, match="mask.png"):
+    with pytest.raises(DamagedError, match=r"mask\.png"):
         check(tar_samples.TarSample(one.key, files, 0, 0))
     blocks = tar_samples.pack(one.key, files)
     (tmp_path / "a.tar").write_bytes(blocks)
@@ -145,7 +145,7 @@ def test_entries_without_a_mask_and_too_many_labels_are_refused(make_plan: Calla
         make_plan(generate=[ENTRY | {"name": "a"}, {"strategy": "text2img", "per_cell": 1}], output={"mask": True})
     assert [fault.path for fault in told.value.faults] == ["output.mask"]
     assert "entry `text2img` makes images without a mask" in str(told.value)
-    with pytest.raises(ManifestError, match="output.mask: a label map has room for 255 labels, found 256"):
+    with pytest.raises(ManifestError, match=r"output\.mask: a label map has room for 255 labels, found 256"):
         make_plan(labels={f"l{n}": f"l{n}" for n in range(256)}, generate=[ENTRY], output={"mask": True})
 
 

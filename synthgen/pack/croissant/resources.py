@@ -81,7 +81,7 @@ def _file_sets(facts: CardFacts, shards: list[str], repo: str | None) -> Iterato
     extension = EXTENSIONS[facts.plan.manifest.document.output.image_format]
     masked = facts.plan.manifest.document.output.mask
     if facts.layout == "webdataset":
-        yield from _image_files(kind, f"*.{extension}", [_ref(name) for name in shards], "", masked=masked)
+        yield from _image_files(kind, extension, [_ref(name) for name in shards], "", masked=masked)
         return
     if facts.layout not in LAYOUTS:
         return
@@ -99,15 +99,17 @@ def _file_sets(facts: CardFacts, shards: list[str], repo: str | None) -> Iterato
     if facts.layout == "parquet":
         yield _file_set(_ROWS, _FORMATS[".parquet"], "data/*.parquet", within)
     else:
-        yield from _image_files(kind, f"data/*.{extension}", within, "data/", masked=masked)
+        yield from _image_files(kind, extension, within, "data/", masked=masked)
 
 
-def _image_files(kind: str, includes: str, within: Any, folder: str, *, masked: bool) -> Iterator[dict[str, Any]]:
-    """The images as a set of files, and the label maps beside them as another where there are any."""
-    images, masks = _file_set(_IMAGES, kind, includes, within), f"{folder}*.{MASK}"
-    yield images | ({"excludes": masks} if masked else {})
+def _image_files(kind: str, extension: str, within: Any, folder: str, *, masked: bool) -> Iterator[dict[str, Any]]:
+    """The images as a set of files, and the label maps beside them as another where there are any.
+
+    A key ends in a digit, the name of a label map without its extension does not; mlcroissant knows no ``excludes``.
+    """
+    yield _file_set(_IMAGES, kind, f"{folder}*{'[0-9]' if masked else ''}.{extension}", within)
     if masked:
-        yield _file_set(_MASKS, "image/png", masks, within)
+        yield _file_set(_MASKS, "image/png", f"{folder}*.{MASK}", within)
 
 
 def _file_set(name: str, kind: str, includes: str, within: Any) -> dict[str, Any]:
