@@ -28,6 +28,7 @@ _REFUSALS = (
     errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 _ALLOCATIONS = 50_000  # objects that cycles are looked for after; Python's own is 700 or 2,000
+_SHOWN = 100  # faults of one command
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -101,8 +102,10 @@ def call(arguments: list[str] | None = None) -> int:
     except OSError as error:
         code, faults = _of_the_file_system(error)
     with suppress(OSError):  # of a terminal that has hung up
-        for fault in faults:
+        for fault in faults[:_SHOWN]:
             click.echo(f"error: {fault}", err=True)
+        if len(faults) > _SHOWN:
+            click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import seal, table_file, yaml_documents
+from synthgen.core.devices import Environment
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
@@ -63,8 +64,10 @@ def read_provenance(root: Path) -> dict[str, Any]:
             raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
         if strange := [name for name, facts in found["files"].items() if not isinstance(facts, dict)]:
             raise TypeError(f"of `{strange[0]}` it says neither size nor sha256")
+        for environment in filter(None, found.get("environments", {}).values()):
+            Environment(**environment)
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
