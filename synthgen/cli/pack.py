@@ -9,7 +9,7 @@ from synthgen.cli import _options, _progress
 
 
 @click.command("pack")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The dataset folder; must not exist or be empty.")
 @click.option(
     "--manifest",
@@ -37,6 +37,7 @@ from synthgen.cli import _options, _progress
     metavar="N",
     help="Processes that write shards; the bytes are the same.",
 )
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
 def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **options: Any) -> None:
@@ -52,7 +53,8 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
 
     shards = 0
     with _progress.Events(quiet=quiet) as events:
-        task = study.pack(directory, out, **options)
+        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.pack(directory, out, progress=stages, **options)
         events.begin(task.stage)
         for shard in task:
             events.show(shard)
