@@ -6,14 +6,16 @@ A command's module is imported only when it is asked for, and what it needs only
 import errno
 import gc
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from synthgen.cli import _signals
 from synthgen.core.releases import __version__
-from synthgen.errors import SynthgenError
+from synthgen.errors import StoppedError, SynthgenError
 
 COMMANDS = (
     "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "pack", "publish", "classifier-eval",
@@ -26,6 +28,7 @@ _REFUSALS = (
     errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 _ALLOCATIONS = 50_000  # objects that cycles are looked for after; Python's own is 700 or 2,000
+_SHOWN = 100  # faults of one command
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -80,7 +83,10 @@ def call(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     faults: tuple[str, ...]
     try:
-        return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
+        with _signals.interrupting():
+            return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
+    except _signals.Interrupted:
+        code, faults = StoppedError.exit_code, (_signals.STOPPED,)
     except SynthgenError as error:
         code, faults = error.exit_code, error.faults
     except NoArgsIsHelpError as error:
@@ -95,8 +101,11 @@ def call(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         code, faults = _of_the_file_system(error)
-    for fault in faults:
-        click.echo(f"error: {fault}", err=True)
+    with suppress(OSError):  # of a terminal that has hung up
+        for fault in faults[:_SHOWN]:
+            click.echo(f"error: {fault}", err=True)
+        if len(faults) > _SHOWN:
+            click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from synthgen.core import digits
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,9 +128,10 @@ class BatchSize(click.ParamType[int | None]):
         """The count, or None for ``auto``."""
         if value in ("auto", None):
             return None
-        if not str(value).isdigit() or not 1 <= int(value) <= 65_536:
+        number = digits.whole(str(value))
+        if number is None or not 1 <= number <= 65_536:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 to 65536", param, ctx)
-        return int(value)
+        return number
 
 
 class Count(click.ParamType[int | str]):
@@ -141,9 +143,10 @@ class Count(click.ParamType[int | str]):
         """The number, or ``auto``."""
         if value == "auto":
             return "auto"
-        if not str(value).isdigit() or int(value) < 1:
+        number = digits.whole(str(value))
+        if number is None or number < 1:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 on", param, ctx)
-        return int(value)
+        return number
 
 
 _DEVICE_OPTIONS = (
@@ -222,10 +225,10 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     what has become of them is said.
     """
     from synthgen import study
-    from synthgen.cli import _progress, _real_images
+    from synthgen.cli import _progress, _real_images, _signals
 
     opened = list[int]()
-    with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+    with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
 
         def progress(what: str, done: int, total: int) -> None:
             opened.append(done)

@@ -1,15 +1,14 @@
-"""Progress, as a bar with rate and time left on a terminal and as plain lines when piped; and signals to stop."""
+"""Progress, as a bar with rate and time left on a terminal and as plain lines when piped."""
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from synthgen.cli import _signals
 from synthgen.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -154,28 +153,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
-@contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """Turn a first SIGTERM or SIGINT into a question that work asks itself; a second one ends at once."""
-    heard: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def hear(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
-        signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
-        click.echo("stopping after this batch; once more stops at once", err=True)
-
-    for number in before:
-        signal.signal(number, hear)
-    try:
-        yield lambda: bool(heard)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Stages:
     """Shows what a verb tells of its preparations: a bar for each, or twenty plain lines; raises to stop.
+
+    What a signal asked for that was heard when nothing more was told is raised at the end of the block.
 
     Args:
         stop: Whether a signal asked to stop.
@@ -190,8 +171,10 @@ class Stages:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self.close()
+        if kind is None and self._stop():
+            raise StoppedError(_signals.STOPPED)
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """So much of something is done, of so much; raises StoppedError once a signal asked to stop."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("classifier-eval")
@@ -41,7 +41,7 @@ def command(
     if freeze and rescore:
         raise click.UsageError("--freeze comes before there are predictions, --rescore after; give one of them")
     if freeze:
-        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             written = study.freeze(manifest, out, synthetic=synthetic, progress=stages)
         if not quiet:
             click.echo(f"{written}  the analysis plan; the report will say whether it follows it")
@@ -49,7 +49,7 @@ def command(
     if rescore:
         study.rescore(out)
     else:
-        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             task = study.evaluate(manifest, out, synthetic=synthetic, workers=workers, stop=stop, progress=stages)
             with _progress.Events(quiet=quiet) as events:
                 events.begin(task.stage)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthgen.cli import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _signals, _survivors
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     from synthgen import study
     from synthgen.curate import fidelity
 
-    with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+    with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
         found = study.fidelity(folder, backbone=backbone or fidelity.BACKBONE, progress=stages)
     if quiet:
         return
@@ -91,7 +91,7 @@ def command(
 
     check(backbone, report=report)
     if mirror is not None:
-        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             study.brought(directory, mirror, progress=stages, stop=stop)
     code, folder = 0, study.open_folder(directory) if report else study.open_run(directory)
     if not (report and alone(folder, manifest)):
@@ -105,7 +105,7 @@ def _judge(folder: "Run | Dataset", manifest: Path | None, *, parity: bool, devi
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
 
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.curate(folder, manifest=manifest, device=device, stop=stop)
         events.begin(task.stage)
         for event in task:

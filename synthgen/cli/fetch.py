@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("fetch")
@@ -27,7 +27,7 @@ def command(manifest: Path, *, quiet: bool) -> int:
     rows, settings, folder = fetch.read(manifest)
     outcomes: Counter[str] = Counter()
     total = len(fetch.targets(rows, settings))
-    with _progress.stoppable() as stop, _progress.Progress(total, quiet=quiet, unit="addresses") as progress:
+    with _signals.stoppable() as stop, _progress.Progress(total, quiet=quiet, unit="addresses") as progress:
         every = 1 + total // 500  # a line in a log for each would be too many
         for number, fetched in enumerate(fetch.fetch(rows, settings, folder, stop=stop), start=1):
             outcomes[fetched.outcome] += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("finetune")
@@ -26,15 +26,16 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     Example: synthgen finetune my-study.yaml --out runs/my-study
     """
     from synthgen import study
-    from synthgen.finetune import Trained
+    from synthgen.finetune import Step, Trained
 
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
     out = study.run_folder_of(out)
     planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         task = study.finetune(planned, out, stop=stop, **options)
         events.begin(task.stage)
         for made in task:
+            stop.patient = isinstance(made, Step)  # what was trained since the last state would be lost
             events.show(made)
             if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.cli import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _signals, _survivors
+from synthgen.core import digits
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
@@ -20,9 +21,10 @@ class _Shards(click.ParamType[tuple[int | None, int | None]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Both sides as numbers, or None where left out."""
         first, colon, last = str(value).partition(":")
-        if not colon or not all(part == "" or part.isdigit() for part in (first, last)):
+        numbers = digits.whole(first), digits.whole(last)
+        if not colon or any(part and number is None for part, number in zip((first, last), numbers, strict=True)):
             self.fail(f"`{value}` is not of the form A:B", param, ctx)
-        return (int(first) if first else None, int(last) if last else None)
+        return numbers
 
 
 class _Array(click.ParamType[tuple[int, int]]):
@@ -35,9 +37,10 @@ class _Array(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         part, _, parts = str(value).partition("/")
-        if not (part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+        number, count = digits.whole(part), digits.whole(parts)
+        if number is None or count is None or number >= count:
             self.fail(f"`{value}` is not of the form I/N with I from 0 to N - 1", param, ctx)
-        return int(part), int(parts)
+        return number, count
 
 
 @click.command("generate")
@@ -82,7 +85,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
         return _top_up(planned, out, quiet=quiet, **options)
     if options["array"] is None:
         options["array"] = _part_of_a_job(quiet=quiet)
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         with _progress.Stages(stop, quiet=quiet) as stages:
             task = study.generate(planned, out, stop=stop, progress=stages, **options)
         made, failed = before, _ = task.job.finished
@@ -126,7 +129,7 @@ def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
     if any(options.pop(name) for name in ("shards", "array", "limit")):
         raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")
     outcome: Survivors | None = None
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
         with _progress.Stages(stop, quiet=quiet) as stages:
             task = study.top_up(planned, out, stop=stop, progress=stages, **options)
         for event in task:

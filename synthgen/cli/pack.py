@@ -5,12 +5,17 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("pack")
 @click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
-@click.option("--out", required=True, type=_options.DIRECTORY, help="The dataset folder; must not exist or be empty.")
+@click.option(
+    "--out",
+    required=True,
+    type=_options.DIRECTORY,
+    help="The dataset folder; new, empty, or of this run, which is then replaced.",
+)
 @click.option(
     "--manifest",
     type=_options.Manifest(),
@@ -44,34 +49,38 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
     """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.
 
     The same run gives the same bytes. Kill it at any time: the same command goes on, and the folder appears when all of
-    it is there. Real images and patients go under pseudonyms, unless `pack: {identifiers: original}` asks for their own
-    names. Exit code 1: the run is not complete, and --partial was not given.
+    it is there. After a change, a dataset of the same run gives its place to the new one once that is whole. Real
+    images and patients go under pseudonyms, unless `pack: {identifiers: original}` asks for their own names. Exit code
+    1: the run is not complete, and --partial was not given.
 
     Example: synthgen pack runs/quickstart/work --out runs/quickstart/dataset
     """
     from synthgen import study
+    from synthgen.pack.card import results
 
-    shards = 0
+    shards, before = 0, results.findings(out)
     with _progress.Events(quiet=quiet) as events:
-        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             task = study.pack(directory, out, progress=stages, **options)
         events.begin(task.stage)
         for shard in task:
             events.show(shard)
             shards += 1
-    if report and not study.add_report(out, report) and not quiet:
-        click.echo(f"{out}: the card's template has no place for a report", err=True)
-    if shards and not quiet:
+    idle = f"{out}: packed already" + ("" if report else ", nothing to do")
+    said = [f"{shards} shard{'' if shards == 1 else 's'} in {out}" if shards else idle]
+    if report:
+        done = study.add_report(out, report)
+        said.append(f"what {report} found is in its card" if done else "its card's template has no place for a report")
+    elif shards and before:
+        said.append("its card had the findings of a report: --report puts those of the new dataset there")
+    if quiet:
+        return
+    if shards:
         named = options["manifest"] or f"the manifest that {directory} keeps; --manifest names another"
         click.echo(f"packed by {named}", err=True)
-    if not quiet:
-        if told := _layout_said(out, options["format"]):
-            click.echo(told, err=True)
-        click.echo(
-            f"{shards} shard{'' if shards == 1 else 's'} in {out}"
-            if shards
-            else f"{out}: packed already, nothing to do"
-        )
+    if told := _layout_said(out, options["format"]):
+        click.echo(told, err=True)
+    click.echo("; ".join(said))
 
 
 def _layout_said(dataset: Path, asked: str | None) -> str:

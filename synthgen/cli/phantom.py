@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("phantom")
@@ -50,7 +50,7 @@ def command(
     )
     job = write_folder.prepare(out, options)
     before = len(job.finished)
-    with _progress.stoppable() as stop, _progress.Progress(len(job.rows), before, quiet=quiet) as progress:
+    with _signals.stoppable() as stop, _progress.Progress(len(job.rows), before, quiet=quiet) as progress:
         for count in write_folder.write(job, stop):
             progress.step(count, str(out))
     if not quiet:

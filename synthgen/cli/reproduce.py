@@ -16,12 +16,18 @@ from synthgen.cli import _options
     type=_options.FOLDER,
     help="The run that DIR, a packed dataset, is of: it has the adapter, and the names behind pseudonyms.",
 )
+@click.option(
+    "--real",
+    type=_options.FOLDER,
+    help="A folder with the real images, whatever they are called there: each is told by its bytes.",
+)
 @_options.trust
 @_options.verbosity
-def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: bool) -> int:
+def command(directory: Path, key: str, *, out: Path, work: Path | None, real: Path | None, quiet: bool) -> int:
     """Make one image of a run or dataset again from its record, and compare it with the one stored.
 
-    Says `identical` where the bytes are equal, and the PSNR otherwise. Exit code 1: below 40 dB.
+    Says `identical` where the bytes are equal, and the PSNR otherwise. An image that was made from a real one needs
+    that: where the manifest says, or anywhere in --real. Exit code 1: below 40 dB.
 
     Example: synthgen reproduce runs/quickstart/dataset text-melanoma-5-0000003 --out again.jpg
     """
@@ -33,7 +39,8 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, quiet: b
 
     if out.exists():
         raise InputError(f"--out {out}: exists already; choose another name")
-    made = reproduce(study_layout.either_of(directory), key, EXTENSIONS, work and study_layout.run_of(work))
+    run = work and study_layout.run_of(work)
+    made = reproduce(study_layout.either_of(directory), key, EXTENSIONS, run, real=real)
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(out, made.content)
     if not quiet:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress, _survivors
+from synthgen.cli import _options, _progress, _signals, _survivors
 
 
 @click.command("run")
@@ -27,16 +27,18 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     """
     from synthgen import study
     from synthgen.curate import Survivors
+    from synthgen.finetune import Step
     from synthgen.runs import study_layout
 
     read = study.read_manifest(manifest)
     out, outcome = study_layout.home_of(out or study.study_folder(read)), None
     options["mirror"] = study.open_mirror(options["mirror"], study_layout.work_of(out))
     planned = _options.plan(read, study_layout.work_of(out), quiet=quiet)
-    with _progress.stoppable() as stop, _progress.Events(quiet=quiet, named=True) as events:
+    with _signals.stoppable() as stop, _progress.Events(quiet=quiet, named=True) as events:
         with _progress.Stages(stop, quiet=quiet) as stages:
             task = study.run(planned, out, stop=stop, progress=stages, **options)
         for event in task:
+            stop.patient = isinstance(event, Step)  # what was trained since the last state would be lost
             events.show(event)
             outcome = event if isinstance(event, Survivors) else outcome
     made = task.result()

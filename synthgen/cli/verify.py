@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 if TYPE_CHECKING:
     from synthgen.runs.foreign_code import ForeignCode
@@ -43,7 +43,7 @@ def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
     from synthgen.runs.verify import verify
 
     if mirror is not None:
-        with _progress.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             study.brought(directory, mirror, progress=stages, stop=stop)
     directory = study_layout.either_of(directory)
     for code in foreign_code.asked(directory) if is_either(directory) else ():

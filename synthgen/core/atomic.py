@@ -10,6 +10,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from synthgen.core import digits
+
 # What network file systems answer that can't say of a folder that it is on disk: SMB, FUSE, a virtual machine's shares.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
@@ -88,6 +90,6 @@ def sweep(folder: Path, name: str = "") -> None:
 
     prefix = f".{socket.gethostname()}."
     for path in folder.glob(f".{name}*{prefix}*"):
-        process = path.name.rpartition(prefix)[2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
+        process = digits.whole(path.name.rpartition(prefix)[2])
+        if process is not None and not psutil.pid_exists(process):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

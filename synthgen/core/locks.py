@@ -16,12 +16,14 @@ _LONGEST_WAIT = 600.0  # for a file that may be left of a process on another hos
 
 
 @contextmanager
-def held(path: Path, busy: str = "") -> Iterator[None]:
+def held(path: Path, busy: str = "", *, passing: bool = False) -> Iterator[None]:
     """Hold a lock.
 
     Args:
         path: Its file, made where it is not there.
         busy: What to raise where another process holds it; waited for where left out.
+        passing: Whether its file goes with it. It goes while the lock is held: who opened it meanwhile finds it gone
+            and makes another.
 
     Raises:
         InputError: Another process holds it.
@@ -47,6 +49,9 @@ def held(path: Path, busy: str = "") -> Iterator[None]:
     try:
         yield
     finally:
+        if passing and lock is system:
+            with suppress(PermissionError):  # Windows removes no file that is open
+                path.unlink(missing_ok=True)
         lock.release()
 
 

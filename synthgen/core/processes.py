@@ -3,12 +3,14 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import active_children, connection, get_context, parent_process
+from multiprocessing.process import BaseProcess
 
+from synthgen.core.signals import STOPPING
 from synthgen.errors import SynthgenError
 
 
@@ -29,9 +31,12 @@ def one_thread() -> Iterator[None]:
 def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes to hand work to; what is still waiting when the block is left is not begun any more.
 
+    Where it is left by what is no Exception, or that comes while it waits for them, they are killed.
+
     Raises:
         SynthgenError: One of them was killed.
     """
+    others = active_children()
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin) as found:
         try:
             yield found
@@ -40,13 +45,29 @@ def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
                 "a worker was killed, perhaps for want of memory; run the same command again, or with fewer --workers; "
                 "or the script that asked for workers lacks `if __name__ == '__main__':`"
             ) from None
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException:
+            _kill_all_but(others)
+            raise
         finally:
-            found.shutdown(cancel_futures=True)
+            try:
+                found.shutdown(cancel_futures=True)
+            except BaseException:
+                _kill_all_but(others)
+                raise
+
+
+def _kill_all_but(others: Sequence[BaseProcess]) -> None:
+    for process in active_children():
+        if process not in others:
+            process.kill()
 
 
 def _begin() -> None:
-    """Leave the terminal's Ctrl-C to the parent, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals that ask to stop, which a terminal or a job sends to all, to the parent, and end with it."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()

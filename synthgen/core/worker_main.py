@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from synthgen.core import worker_log
+from synthgen.core.signals import STOPPING
 from synthgen.errors import StoppedError, SynthgenError, one_line
 
 _asked = threading.Event()
@@ -35,7 +36,7 @@ def serve(connection: Connection, words: str, level: int) -> None:
         words: The file that takes what would go to stderr.
         level: How much synthgen's log says.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for all processes of a terminal or a job: one of us decides
+    for number in STOPPING:  # meant for all processes of a terminal or a job: one of us decides
         signal.signal(number, signal.SIG_IGN)
     handle = os.open(words, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(handle, 2)

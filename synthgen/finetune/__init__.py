@@ -97,6 +97,7 @@ def finetune(
         stop: Whether a signal asked to stop.
 
     Raises:
+        InputError: Another process trains one of them.
         UnavailableError: The device, or a model, can't be had here.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
@@ -107,8 +108,9 @@ def finetune(
             raise StoppedError(STOPPED)
         folder = job.root / adapter_folder.FOLDER / adapter_plan.adapter.name
         seconds = 0.0
-        for step in train_adapter.train(job.plan.manifest, adapter_plan, job.root, device=device, stop=stop):
-            seconds += step.seconds
-            yield step
+        if not adapter_folder.restore(job.root, adapter_plan.adapter.name, adapter_plan.adapter.digest):  # as of others
+            for step in train_adapter.train(job.plan.manifest, adapter_plan, job.root, device=device, stop=stop):
+                seconds += step.seconds
+                yield step
         facts = adapter_folder.read(folder)
         yield Trained(adapter_plan.adapter.name, folder, len(adapter_plan.pool), facts["steps"], facts["loss"], seconds)

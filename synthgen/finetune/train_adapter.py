@@ -6,16 +6,19 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import adapter_folder, atomic, devices
+from synthgen.core import adapter_folder, atomic, devices, locks
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
+from synthgen.errors import Fault, InputError
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import TrainingData
 from synthgen.finetune.methods import Learner
+from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import training_settings
 from synthgen.finetune.training import Step, Training
 from synthgen.plan.adapters import AdapterPlan
@@ -46,26 +49,43 @@ def train(
         stop: Whether a signal asked to stop.
 
     Raises:
+        InputError: Another process trains it.
         UnavailableError: The device or the model can't be had, or the state is of another environment.
         StoppedError: ``stop`` said so; the state is kept.
     """
-    work = _AdapterTraining(manifest, adapter_plan, root, device)
-    if not (
-        work.scratch / _FINISHED / adapter_folder.FACTS
-    ).is_file():  # else killed between its last byte and its name
-        before = work.grid_images(new=False)
-        training = work.training()
-        for step in training.run(stop):
-            work.log(step)
-            yield step
-        work.write(training, before)
-    work.publish()
+    with ExitStack() as held:
+        work = _AdapterTraining(manifest, adapter_plan, root, device, held)
+        if not (
+            work.scratch / _FINISHED / adapter_folder.FACTS
+        ).is_file():  # else killed between its last byte and its name
+            before = work.grid_images(new=False)
+            training = work.training()
+            for step in training.run(stop):
+                work.log(step)
+                yield step
+            work.write(training, before)
+        work.publish()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold an adapter that is not there yet, so that nobody else trains it in the same scratch folder.
+
+    Raises:
+        InputError: Another process trains it, or has just done so.
+    """
+    again = f"{folder}: another process trains it; wait until it is done, then run this again"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locks.held(folder.with_name(f".{folder.name}.lock"), again, passing=True):
+        if folder.exists():
+            raise InputError(Fault(again, path=str(folder), kind="conflict"))
+        yield
 
 
 class _AdapterTraining:
-    """The parts that the training of an adapter takes, put together."""
+    """The parts that the training of an adapter takes, put together; its folder is held as long as ``held`` is."""
 
-    def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str) -> None:
+    def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack) -> None:
         entry = adapter_plan.entry
         self._manifest, self._plan, self._root = manifest, adapter_plan, root
         self._settings = training_settings(entry)
@@ -78,6 +98,7 @@ class _AdapterTraining:
         self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
         if self._accelerator.is_main_process:
+            held.enter_context(_alone(self.scratch.with_name(adapter_plan.adapter.name)))
             environment.pin(self.scratch, self._facts)
         self._accelerator.wait_for_everyone()
         variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)
@@ -111,10 +132,11 @@ class _AdapterTraining:
         texts = latents.pool_prompts(self._manifest, self._plan)
         pipelines.check_lengths(pipe, {text for some in texts for text in some})
         images = [partial(self._read, source) for source in self._plan.pool]
-        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest)
-        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest)
-        every = [text for one in (own, other) if one for some in one.texts for text in some]
-        embeddings = {} if learner.reads_text else latents.embed(pipe, [*every, ""])
+        rows, shown = self._shown("own", texts, masked=masked)
+        prior_rows, prior_shown = self._shown("prior", [(text,) for text, _ in of_prior], masked=masked)
+        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest, rows=rows)
+        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest, rows=prior_rows)
+        embeddings = {} if learner.reads_text else latents.embed(pipe, [*shown, *prior_shown, ""])
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
             self._move("cpu")
         return Training(
@@ -128,6 +150,19 @@ class _AdapterTraining:
             folder=self.scratch,
             facts=self._facts,
         )
+
+    def _shown(self, what: str, texts: Sequence[tuple[str, ...]], *, masked: bool) -> tuple[set[int], set[str]]:
+        """Which variants this process shows its model from the first step to the last, and by which prompts."""
+        settings, accelerator = self._settings, self._accelerator
+        if not texts:
+            return set(), set()
+        variants = latents.variants_of(settings, masked=masked)
+        schedule = Schedule(
+            self._plan.adapter.digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
+        )
+        steps = settings.steps(len(self._plan.pool), accelerator.num_processes)
+        batches = list(schedule.every(steps))
+        return {row for one in batches for row in one.rows}, {text for one in batches for text in one.texts}
 
     def _move(self, device: str | torch.device) -> None:
         """Move all parts of the pipeline but its denoiser."""

@@ -9,7 +9,7 @@ from typing import Any
 from synthgen.core import adapter_folder, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
-from synthgen.errors import InputError, UnavailableError
+from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.generate import stated_origin
 from synthgen.generate.retry import pad
 from synthgen.plan import Plan
@@ -49,7 +49,9 @@ class Reproduction:
         return self.identical or self.psnr >= TOLERANCE
 
 
-def reproduce(root: Path, key: str, extensions: Extensions, work: Path | None = None) -> Reproduction:
+def reproduce(
+    root: Path, key: str, extensions: Extensions, work: Path | None = None, *, real: Path | None = None
+) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
 
     Args:
@@ -58,34 +60,57 @@ def reproduce(root: Path, key: str, extensions: Extensions, work: Path | None = 
         extensions: The plug-ins there are.
         work: For an image of a packed dataset, the run that holds what is never packed: the adapter that made it, or
             the name of the real image that it was made from. That beside a dataset of pseudonyms is found by itself.
+        real: The folder that real images are in, which are told by their bytes; where the manifest says if left out.
 
     Raises:
         IncompleteError: The adapter that made it is not there.
         InputError: The folder holds no such image, or its manifest now plans another one under that key; or it was made
-            from a real image under a pseudonym, and nobody says which run has that.
+            from a real image under a pseudonym, and nobody says which run has that; or that image is not where it was,
+            or not in ``real``.
         UnavailableError: Its model can't be had here.
     """
     folder = open_folder(root, extensions)
     stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
     if isinstance(folder, Dataset) and pseudonyms.is_pseudonymous(folder) and (record.source_id or record.adapter):
-        return _from_run(folder, stored, record, pin, work)
+        return _from_run(folder, stored, record, pin, work=work, real=real)
     sample = _planned(folder.plan, record.key, record)
     recipe = run_folder.located(sample.recipe, root if isinstance(folder, Run) else work)
-    content = _make(folder.plan, replace(sample, recipe=recipe), pin, folder.start_images([sample]))
+    content = _make(folder.plan, replace(sample, recipe=recipe), pin, _starts(folder, sample, real))
     return _compare(stored, record, content)
 
 
-def _from_run(dataset: Dataset, stored: TarSample, record: Record, pin: Environment, work: Path | None) -> Reproduction:
+def _from_run(
+    dataset: Dataset, stored: TarSample, record: Record, pin: Environment, *, work: Path | None, real: Path | None
+) -> Reproduction:
     """The image of a dataset of pseudonyms, from the run that has the names behind them, and adapters."""
     found = pseudonyms.originals(dataset, work)
     if found is None:
         what = "from a real image, which goes by a pseudonym here" if record.source_id else "by an adapter"
-        raise InputError(f"{dataset.root}: `{record.key}` was made {what}; say which run has it: --work RUN")
+        others = ", whatever --real has: its bytes and its seed are withheld here" if record.source_id and real else ""
+        raise InputError(f"{dataset.root}: `{record.key}` was made {what}; say which run has it: --work RUN{others}")
     run = found.run
     sample = _planned(run.plan, found.key(record.key, record.source_id), record)
     sample = replace(sample, recipe=run_folder.located(sample.recipe, run.root))
-    return _compare(stored, record, _make(run.plan, sample, pin, run.start_images([sample])))
+    return _compare(stored, record, _make(run.plan, sample, pin, _starts(run, sample, real)))
+
+
+def _starts(folder: Run | Dataset, sample: Sample, real: Path | None) -> StartImages:
+    """What a sample starts from, read.
+
+    Raises:
+        InputError: A real image is not where it was, or not in the folder that was given.
+    """
+    found = folder.start_images([sample], real)
+    try:
+        found.fetch([sample])
+    except InputError as error:
+        if real is not None or not (sample.source or sample.mask_source):
+            raise
+        *others, last = error.faults
+        said = f"{last}; where it lies elsewhere now, --real FOLDER finds it by its bytes"
+        raise InputError(*others, Fault(said, path=last.path, kind=last.kind)) from None
+    return found
 
 
 def _planned(plan: Plan, key: str, record: Record) -> Sample:
@@ -115,7 +140,6 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
                    redo_batch_size=pin.redo_batch_size, flags=pin.flags, proof=pin.proof)  # fmt: skip
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
-    found.fetch([sample])
     maker = strategies.strategy(sample.recipe.strategy).maker(sample.recipe, here, found)
     batch = pad([sample], here.batch_size)
     painted = maker(batch)

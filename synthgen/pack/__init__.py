@@ -13,8 +13,8 @@ from typing import Any
 
 from synthgen.core import releases
 from synthgen.errors import PlanMismatchError
-from synthgen.pack import card, formats, inventory, scratch, shard_plan, shuffle, write_shards
-from synthgen.pack.card.results import add_report
+from synthgen.pack import card, formats, inventory, replacement, scratch, shard_plan, shuffle, write_shards
+from synthgen.pack.card.results import add_report, finish
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
 from synthgen.pack.published_manifest import has_persons, published
@@ -48,16 +48,18 @@ def pack(
 
     Args:
         run: The run.
-        out: The dataset folder; it must not exist, be empty, or hold this very dataset.
+        out: The dataset folder; it must not exist, be empty, or hold a dataset of this run. Another one than this is
+            kept until all of the new one is on disk, which then takes its place.
         partial: Pack what is there of a run that is not finished.
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
         template: A template for the card; the one that ships where left out.
-        replace: Put the dataset in the place of another one there, which is kept until all of the new is on disk.
+        replace: Put the dataset in the place of another run's, too, or of one that somebody has put files into.
 
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
-        PlanMismatchError: ``out`` holds another dataset, and ``replace`` was not asked for.
+        PlanMismatchError: ``out`` holds another run's dataset, or one with files of somebody else or pseudonyms of
+            another salt, and ``replace`` was not asked for.
         DamagedError: The provenance of the dataset there, or a work shard, is not what was written.
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
@@ -78,11 +80,12 @@ def pack(
     manifest = published(text, private=private, renamed=names is not None or unseen)
     withheld = manifest if manifest != published(text, private=False, renamed=False) else ""
     digest = _digest(found, pack, read.text if template else "", withheld, names)
-    dataset = DatasetFiles(found, pack, digest, read, manifest=manifest, names=names)
-    if _is_packed(out, digest, names, replace=replace) and not scratch.leftovers(out):
+    dataset = DatasetFiles(found, pack, digest, read, manifest=manifest, withheld=bool(withheld), names=names)
+    if _is_packed(run, out, digest, names, replace=replace) and not scratch.leftovers(out):
+        finish(out)  # a report's way into its card, if that was broken off
         return
     with scratch.reserve(out, digest) as held:
-        if not _is_packed(out, digest, names, replace=replace):
+        if not _is_packed(run, out, digest, names, replace=replace):
             yield from _fill(held, dataset, workers)
             held.publish()
 
@@ -140,25 +143,33 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _is_packed(out: Path, digest: str, names: Pseudonyms | None, *, replace: bool) -> bool:
+def _is_packed(run: Run, out: Path, digest: str, names: Pseudonyms | None, *, replace: bool) -> bool:
     dataset_folder.check_ours(out)
     if not dataset_folder.is_dataset(out):
         return False
     said = dataset_folder.read_provenance(out)
     held = said["dataset_digest"]
-    if held != digest and replace:
-        return False
     if held != digest:
-        raise PlanMismatchError(
-            f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}{_renamed(said, names)}); "
-            "move it away, or use another --out"
-        )
+        why = "" if replace else _renamed(said, names) or replacement.objection(run, out)
+        if why:
+            raise PlanMismatchError(
+                f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}): {why}; "
+                "move it away, or use another --out"
+            )
+        return False
     dataset_folder.check_seal(out)
     return True
 
 
 def _renamed(said: Mapping[str, Any], names: Pseudonyms | None) -> str:
-    """What of two datasets differs in the names of real images; empty where nothing does."""
+    """What of two datasets differs in the names of real images, where nobody asked for that; empty where nothing does.
+
+    Args:
+        said: The provenance of the dataset there.
+        names: What the other calls real images; ``None`` for their own names.
+    """
     if names is None or said.get("pseudonyms") == names.mark:
         return ""
-    return ": it has pseudonyms of another salt" if "pseudonyms" in said else ": it has the own names of real images"
+    if "pseudonyms" in said:
+        return "it has pseudonyms of another salt"
+    return "" if "identifiers" in said else "it has the own names of real images"  # of an earlier version

@@ -36,6 +36,7 @@ class DatasetFiles:
         digest: The dataset's digest.
         template: The card's template.
         manifest: The text of its manifest.
+        withheld: Whether that text lacks some of what the run's has.
         names: What it calls real images and their groups; ``None`` for their own names.
 
     Raises:
@@ -50,18 +51,29 @@ class DatasetFiles:
         template: Template,
         *,
         manifest: str,
+        withheld: bool = False,
         names: Pseudonyms | None = None,
     ) -> None:
         self.found = found
         self.pack = pack
         self.names = names
         self._digest = digest
-        self._manifest = manifest
+        self._manifest, self._withheld = manifest, withheld
         self._template = template
-        empty = CardFacts(
-            found.plan, found.entries, {}, {"train": Size(0, 1)}, digest, pack.format, judged=found.judged
-        )
-        card.render(empty, template)
+        card.render(CardFacts(counts={}, splits={"train": Size(0, 1)}, **self._known), template)
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        """What is known for the card before an image is packed."""
+        return {
+            "plan": self.found.plan,
+            "entries": self.found.entries,
+            "digest": self._digest,
+            "layout": self.pack.format,
+            "judged": self.found.judged,
+            "withheld": self._withheld,
+            "renamed": self.names is not None,
+        }
 
     def finish(self, job: PackJob, parts: Sequence[Part], shards: Sequence[PackedShard], order: Order) -> None:
         """Write all files beside the shards; provenance last."""
@@ -115,16 +127,8 @@ class DatasetFiles:
 
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
-        return CardFacts(
-            plan=self.found.plan,
-            entries=self.found.entries,
-            counts=order.counts(),
-            splits={split: Size(images, shards[split]) for split, (_, images) in order.spans().items()},
-            digest=self._digest,
-            layout=self.pack.format,
-            sources=order.sources(),
-            judged=self.found.judged,
-        )
+        splits = {split: Size(images, shards[split]) for split, (_, images) in order.spans().items()}
+        return CardFacts(counts=order.counts(), splits=splits, sources=order.sources(), **self._known)
 
     def _curation(self) -> dict[str, Any]:
         """The filters with how many images each rejects, what they follow from, and which scorers learn from labels.

@@ -156,9 +156,6 @@ def leftovers(out: Path) -> list[Path]:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    path = out.with_name(f".{out.name}.lock")
-    with locks.held(path, f"{out}: another process is packing it; wait until it is done, then run this again"):
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and makes another
+    busy = f"{out}: another process is packing it; wait until it is done, then run this again"
+    with locks.held(out.with_name(f".{out.name}.lock"), busy, passing=True):
+        yield

@@ -4,7 +4,7 @@ A round is added before anything of it is made and never changes again, so that 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,19 @@ def read(root: Path) -> tuple[Round, ...]:
         raise InputError(f"{path}: not a run's file: {error}") from None
 
 
-def add(root: Path, more: Round) -> None:
-    """Add a round to a run, durably."""
-    atomic.write(root / FILE, to_json([*read(root), more]))
+def add(root: Path, more: Round, after: Sequence[Round]) -> None:
+    """Add a round to a run, durably, where its rounds are those that it follows from; the run is locked meanwhile.
+
+    A run that has more of them by now got this one from another process: it is a pure function of those before it.
+
+    Args:
+        root: The run's folder.
+        more: The round.
+        after: The rounds that it follows from.
+    """
+    held = read(root)
+    if len(held) <= len(after):
+        atomic.write(root / FILE, to_json([*held, more]))
 
 
 def to_json(rounds: Iterable[Round]) -> bytes:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import seal, table_file, yaml_documents
+from synthgen.core.devices import Environment
+from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
 from synthgen.plan.manifest import KeptPlugins, Layout
@@ -21,6 +23,7 @@ METADATA = "metadata.parquet"
 PROMPTS = "prompts/prompts.yaml"
 SOURCES = real_index.FILE
 CARD = "README.md"
+NEXT_CARD = ".README.md.next"  # the card with a report, from before provenance.json promises it until it has its name
 CROISSANT = "croissant.json"
 SHEET = "assets/contact_sheet.png"
 
@@ -60,8 +63,10 @@ def read_provenance(root: Path) -> dict[str, Any]:
             raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
         if strange := [name for name, facts in found["files"].items() if not isinstance(facts, dict)]:
             raise TypeError(f"of `{strange[0]}` it says neither size nor sha256")
+        for environment in filter(None, found.get("environments", {}).values()):
+            Environment(**environment)
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
@@ -69,6 +74,13 @@ def changed(root: Path) -> str:
     """What to say of a provenance that is not what was written; empty where it is, or nothing tells."""
     same = not seal.has_changed((root / PROVENANCE).read_bytes())
     return "" if same else f"{seal.CHANGED}; put back a copy, or pack the run again"
+
+
+def has_next_card(root: Path) -> bool:
+    """Whether a dataset is promised a card that is on disk and has not its name yet."""
+    path = root / NEXT_CARD
+    facts = read_provenance(root)["files"].get(CARD, {})
+    return path.is_file() and sha256_file(path) == facts.get("sha256")
 
 
 def check_seal(root: Path) -> None:
@@ -186,11 +198,11 @@ def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[d
         return list(parquet.read_table(path, columns=columns, filters=filters).to_pylist())
 
 
-def unknown_files(root: Path, provenance: dict[str, Any]) -> Iterator[str]:
-    """Files in a dataset folder that are none of its own, hidden ones left out."""
+def unknown_files(root: Path, provenance: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
+    """Files in a dataset folder that are none of its own, hidden ones left out unless they are asked for."""
     known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
-        hidden = any(part.startswith(".") for part in Path(name).parts)
-        if path.is_file() and not hidden and name not in known:
+        seen = hidden or not any(part.startswith(".") for part in Path(name).parts)
+        if path.is_file() and seen and name not in known:
             yield name

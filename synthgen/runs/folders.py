@@ -166,7 +166,7 @@ class _Folder(ABC):
         """
 
     @abstractmethod
-    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+    def start_images(self, samples: Iterable[Sample], photographs: Path | None = None) -> StartImages:
         """What finds the images that some samples of the plan start from."""
 
     @abstractmethod
@@ -277,9 +277,9 @@ class Run(_Folder):
                 return stored, Environment(**receipt.environment)
         raise InputError(f"{self.root}: `{key}` could not be made; its receipt says why")
 
-    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+    def start_images(self, samples: Iterable[Sample], photographs: Path | None = None) -> StartImages:
         """What finds the images that some samples of the plan start from."""
-        return start_images.of_run(self.plan, self.root)
+        return start_images.of_run(self.plan, self.root, photographs)
 
     def _check_whole(self, shards: int) -> None:
         if shards < self.plan.shards:
@@ -348,9 +348,9 @@ class Dataset(_Folder):
         entry = record.entry
         return stored, Environment(**self.provenance["environments"][entry])
 
-    def start_images(self, samples: Iterable[Sample]) -> StartImages:
+    def start_images(self, samples: Iterable[Sample], photographs: Path | None = None) -> StartImages:
         """What finds the images that some samples of the plan start from."""
-        return start_images.of_dataset(self.plan, self.root, samples)
+        return start_images.of_dataset(self.plan, self.root, samples, photographs)
 
     def _places(self) -> list[dict[str, Any]]:
         return dataset_folder.read_metadata(self.root, ["key", "split", "shard", "offset"])

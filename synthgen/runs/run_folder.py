@@ -16,6 +16,7 @@ from synthgen.plan.manifest import KeptPlugins, plugin_files
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
 from synthgen.plan.sample import Recipe
+from synthgen.plan.top_ups import Round
 from synthgen.runs import metadata_changes, revision, run_file, set_aside, verdicts
 from synthgen.runs.pinned_environment import apply_pin, drift, lower_batch_size, pin, pinned, short
 from synthgen.runs.revision import Revision
@@ -90,6 +91,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
         check_ours(root)
         atomic.sweep(root, "run.json")
         held = read(root) if is_run(root) else {}
+        plan = _with_rounds(plan, run_file.rounds(root, held))
         old = held.get("entries", {})
         laid_out = layouts(held) if held else {}
         revised = _revised(root, held, plan, extensions, accept=accept_changes)
@@ -148,6 +150,14 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
                 _keep_older(copy)
                 atomic.write(copy, content)
         return plan
+
+
+def _with_rounds(plan: Plan, there: Sequence[Round]) -> Plan:
+    """The plan with every round that the run has, of which another process may have added one since it was planned."""
+    if len(there) <= len(plan.rounds):
+        return plan
+    layouts = {name: entry.layout for name, entry in plan.entries.items() if entry.layout}
+    return Plan(plan.manifest, plan.index, there, layouts)
 
 
 def _seal(root: Path) -> None:

@@ -15,6 +15,7 @@ from synthgen.errors import DamagedError, InputError
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.sample import Sample
 from synthgen.real import indexing
+from synthgen.real.indexing.by_content import ByContent
 from synthgen.runs import dataset_folder, tar_samples
 from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import Ledger, check_tar
@@ -39,10 +40,11 @@ class StartImages:
         plan: The plan.
         root: The run's folder, where images of a source that can be read only once are kept.
         read_parent: Finds the stored bytes of a generated image; ``None`` where it could not be made.
+        photographs: The folder that real images are found in by their bytes; where the manifest says if left out.
     """
 
-    def __init__(self, plan: Plan, root: Path, read_parent: ReadParent) -> None:
-        self._plan, self._root, self._read_parent = plan, root, read_parent
+    def __init__(self, plan: Plan, root: Path, read_parent: ReadParent, photographs: Path | None = None) -> None:
+        self._plan, self._root, self._read_parent, self._photographs = plan, root, read_parent, photographs
         self._found: dict[str, StartImage | None] = {}
 
     def __call__(self, sample: Sample) -> StartImage:
@@ -105,11 +107,15 @@ class StartImages:
 
     @cached_property
     def _read_photograph(self) -> Callable[[Source], bytes]:
-        return indexing.open_images(*self._real, self._root)
+        return self._by_content.image if self._by_content else indexing.open_images(*self._real, self._root)
 
     @cached_property
     def _read_mask(self) -> Callable[[Source], bytes]:
-        return indexing.open_masks(*self._real, self._root)
+        return self._by_content.mask if self._by_content else indexing.open_masks(*self._real, self._root)
+
+    @cached_property
+    def _by_content(self) -> ByContent | None:
+        return ByContent(self._photographs) if self._photographs else None
 
     @property
     def _real(self) -> tuple[str, Any, Path]:
@@ -119,7 +125,7 @@ class StartImages:
         return real.source, real.settings, self._plan.manifest.base
 
 
-def of_run(plan: Plan, root: Path) -> StartImages:
+def of_run(plan: Plan, root: Path, photographs: Path | None = None) -> StartImages:
     """The originals of a run's samples: what earlier entries made is in its work shards."""
     shards: OrderedDict[tuple[str, int], dict[str, bytes]] = OrderedDict()
     lock = threading.Lock()
@@ -143,10 +149,10 @@ def of_run(plan: Plan, root: Path) -> StartImages:
                 shards.popitem(last=False)
             return shards[place].get(sample.parent)
 
-    return StartImages(plan, root, read_parent)
+    return StartImages(plan, root, read_parent, photographs)
 
 
-def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> StartImages:
+def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample], photographs: Path | None = None) -> StartImages:
     """The originals of some samples of a packed dataset: what earlier entries made is in its shards.
 
     Finding one raises InputError where the dataset does not hold the image that a sample was made from.
@@ -160,7 +166,7 @@ def of_dataset(plan: Plan, root: Path, samples: Iterable[Sample]) -> StartImages
             )
         return stored[sample.parent]
 
-    return StartImages(plan, root, read_parent)
+    return StartImages(plan, root, read_parent, photographs)
 
 
 def _stored(root: Path, keys: Collection[str]) -> dict[str, bytes]:

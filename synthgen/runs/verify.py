@@ -155,6 +155,8 @@ def _verify_files(dataset: Dataset) -> Iterator[Finding]:
             continue
         if sha256_file(path) != promised.get("sha256"):
             message = "its sha256 is not the one in provenance.json"
+            if name == dataset_folder.CARD and dataset_folder.has_next_card(root):
+                message += ": putting a report into it was broken off; do the same again"
             yield Finding(name, "damaged", message=message)
         elif name in shards and provenance["layout"] not in LAYOUTS:  # a plug-in's own bytes
             yield Finding(name, "whole", shards[name])

@@ -55,7 +55,7 @@ def check(dataset: Path, extensions: Extensions, run: Path | None = None) -> Non
         said = "what it says of real images is from before `real.exclude` took some of them out"
     if said:
         again = f"`synthgen pack {root if run else study_layout.run_of(dataset)} --out {dataset}`"
-        raise IncompleteError(f"{dataset}: {said}; move it away, run {again}, and publish that")
+        raise IncompleteError(f"{dataset}: {said}; run {again}, and publish that")
 
 
 def _lists_others(dataset: Path, root: Path) -> bool:

@@ -313,7 +313,8 @@ def pack(
 
     Args:
         folder: The run.
-        out: The dataset folder; it must not exist, be empty, or hold this very dataset.
+        out: The dataset folder; new, empty, or a dataset of this run, which gives its place to the new one once that is
+            whole.
         manifest: A manifest of the same images, by whose ``pack`` and ``publish`` it is packed, and which the run then
             keeps; the run's own where left out.
         partial: Pack what is there of a run that is not finished.

@@ -22,7 +22,7 @@ from synthgen.pack import add_report, formats, pack
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.top_ups import Round
 from synthgen.preview import check_own, show
-from synthgen.runs import dataset_folder, study_layout, verdicts
+from synthgen.runs import dataset_folder, run_file, study_layout, verdicts
 from synthgen.runs.folders import Run
 from synthgen.study.task import Stage
 
@@ -102,7 +102,8 @@ def fill(
     """Generate and curate, and where a quota lacks images make more of exactly those cells, until none does.
 
     Yields as its parts do, of each round an outcome; returns the run with all that was made beyond the manifest. It
-    ends too when the manifest's ``top_up_rounds`` are used up.
+    ends too when the manifest's ``top_up_rounds`` are used up. Several processes may fill one run: each round is added
+    by whichever comes first.
 
     Args:
         plan: The plan.
@@ -131,7 +132,8 @@ def fill(
         more: Round = next_round(plan, (yield from curate(run, scoring, stop)))
         if not more:
             return run
-        top_ups.add(root, more)
+        with run_file.locked(root):
+            top_ups.add(root, more, plan.rounds)
         plan = Plan(plan.manifest, plan.index, top_ups.read(root))
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from synthgen import curate, study
+from synthgen import curate, generate, study
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import Survivors
 from synthgen.generate import reproduce
 from synthgen.plan import Plan, top_ups
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import run_folder, tar_samples, verdicts, verify
+from synthgen.runs import run_file, run_folder, tar_samples, verdicts, verify
 
 BLOCK: dict[str, Any] = {"scorers": {"fake": {}}, "keep": ["fake.chance < 0.6"], "quota": 4}
 
@@ -48,6 +48,28 @@ def test_it_is_a_pure_function_of_the_manifest(filled: Path, make_plan: Callable
     fill(make_plan(curate=BLOCK), tmp_path / "run")
     for name in (top_ups.FILE, verdicts.FILE, *(path.relative_to(filled) for path in filled.rglob("*.tar"))):
         assert (tmp_path / "run" / name).read_bytes() == (filled / name).read_bytes()
+
+
+def test_two_that_fill_one_run_add_each_round_once(
+    filled: Path, make_plan: Callable[..., Plan], tmp_path: Path, extensions: Extensions
+) -> None:
+    """Whoever comes first adds a round, and the other makes the images of it; the run is that of one alone."""
+    plan, root = make_plan(curate=BLOCK), tmp_path / "run"
+    both = [study.fill(plan, root, DeviceRequest(), stop=lambda: False) for _ in range(2)]
+    while both:
+        both = [one for one in both if next(one, None) is not None]
+    for name in (top_ups.FILE, verdicts.FILE, *(path.relative_to(filled) for path in filled.rglob("*.tar"))):
+        assert (root / name).read_bytes() == (filled / name).read_bytes()
+    assert {one.state for one in verify.verify(root, extensions)} == {"whole"}
+
+
+def test_one_that_comes_late_makes_the_rounds_of_the_other(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    """A run that was topped up since a plan was made keeps its rounds in its file, and the plan gets them."""
+    plan = make_plan(curate=BLOCK)
+    fill(plan, tmp_path / "run")
+    before = run_file.read(tmp_path / "run")
+    assert generate.prepare(plan, tmp_path / "run").plan.rounds == top_ups.read(tmp_path / "run")
+    assert run_file.read(tmp_path / "run") == before
 
 
 def test_a_run_that_is_filled_is_left_alone(filled: Path, extensions: Extensions) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from synthgen.errors import PlanMismatchError, StoppedError, UnavailableError
+from synthgen.core import locks
+from synthgen.errors import InputError, PlanMismatchError, StoppedError, UnavailableError
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +77,19 @@ def test_what_is_finished_is_not_trained_again(tune: Callable[..., Any], tuned: 
     before = {path: path.stat().st_mtime_ns for path in (tuned / "adapters").rglob("*")}
     assert tune(tuned, "sd", LORA, FULL, WORD)[1] == []
     assert {path: path.stat().st_mtime_ns for path in (tuned / "adapters").rglob("*")} == before
+
+
+def test_one_adapter_is_trained_by_one_process(tune: Callable[..., Any], tmp_path: Path) -> None:
+    """A second that is asked for it is told so in one line and touches nothing; the first leaves no lock behind."""
+    folder = tmp_path / "run" / "adapters"
+    tune(tmp_path / "run", "sd", LORA, stop_after=0)
+    folder.mkdir()
+    with (
+        locks.held(folder / ".lora-melanoma.lock", passing=True),
+        pytest.raises(InputError, match=r"adapters/lora-melanoma: another process trains it; wait until it is done"),
+    ):
+        tune(tmp_path / "run", "sd", LORA)
+    assert not list(folder.iterdir())
 
 
 def test_another_recipe_is_refused(tune: Callable[..., Any], tuned: Path) -> None:

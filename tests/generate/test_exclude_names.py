@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate, study
-from synthgen.errors import IncompleteError, InputError, PlanMismatchError
+from synthgen.errors import IncompleteError, InputError
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import pack
 from synthgen.plan import Plan
@@ -260,11 +260,11 @@ def packed(photographs: Callable[..., Path], plan_of: PlanOf, tmp_path: Path) ->
     photographs(rows, {"a.png": 10, "b.png": 90, "c.png": 170})
     over = [{**ENTRIES[0], "source_label": "psoriasis"}, ENTRIES[1]]
 
-    def again(exclude: dict[str, Any] | None, *, replace: bool = False, repack: bool = True) -> int:
+    def again(exclude: dict[str, Any] | None, *, repack: bool = True) -> int:
         planned, root = plan_of(exclude, generate=over), tmp_path / "run"
         job = generate.prepare(planned, root, extensions=EXTENSIONS, accept_changes=True)
         list(generate.generate(job))
-        return len(list(pack(Run(root, EXTENSIONS), tmp_path / "out", replace=replace))) if repack else 0
+        return len(list(pack(Run(root, EXTENSIONS), tmp_path / "out"))) if repack else 0
 
     return again
 
@@ -276,9 +276,7 @@ def test_a_dataset_is_packed_again_without_an_image_that_started_nothing(
     out = tmp_path / "out"
     assert (packed(None), packed(None)) == (1, 0)
     assert len(dataset_folder.read_index(out).sources) == 3
-    with pytest.raises(PlanMismatchError, match="holds another dataset"):
-        packed({"ids": ["b"]})
-    assert packed({"ids": ["b"]}, replace=True) == 1
+    assert packed({"ids": ["b"]}) == 1
     assert len(dataset_folder.read_index(out).sources) == 2
     assert packed({"ids": ["b"]}) == 0
 
@@ -299,7 +297,7 @@ def test_a_dataset_apart_from_its_run_is_refused_by_the_run_that_is_named(
     withdrawn.check(out, EXTENSIONS)
     with pytest.raises(IncompleteError, match=f"{said}.*synthgen pack {root} --out {out}"):
         study.publish(out, "org/name", dry_run=True, work=root).result()
-    packed({"ids": [name]}, replace=True)
+    packed({"ids": [name]})
     withdrawn.check(out, EXTENSIONS, root)
 
 

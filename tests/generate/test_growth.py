@@ -114,13 +114,13 @@ def test_a_topped_up_run_grows(make_plan: MakePlan, make_images: MakeImages, tmp
     old, new = make_plan(), make_plan(**GROWN["per_cell"])
     root, rounds = tmp_path / "grown", ({"fake": {("healthy", 6): 3}},)
     make_images(old, root)
-    top_ups.add(root, rounds[0])
+    top_ups.add(root, rounds[0], ())
     make_images(Plan(old.manifest, old.index, rounds), root)
     grow(Plan(new.manifest, new.index, rounds), root)
     make_images(Plan(new.manifest, new.index, rounds), tmp_path / "once")
     found = [one for one in records(root) if one.startswith("fake-healthy-6-")]
     assert sorted(found) == [f"fake-healthy-6-{number:07d}" for number in range(9)]
-    top_ups.add(tmp_path / "once", rounds[0])
+    top_ups.add(tmp_path / "once", rounds[0], ())
     assert records(root) == records(tmp_path / "once")
 
 
@@ -135,6 +135,8 @@ def test_images_made_from_those_of_a_grown_entry_grow_with_it(
 
     new = make_plan(generate=entries(6))
     make_images(make_plan(generate=entries(4)), tmp_path / "grown")
+    child = run_folder.compared(tmp_path / "grown", new, EXTENSIONS)[1]
+    assert (child.new, child.changes) == (12, ("generate.fake.per_cell: 4 -> 6",))
     grow(new, tmp_path / "grown")
     make_images(new, tmp_path / "once")
     assert records(tmp_path / "grown") == records(tmp_path / "once")

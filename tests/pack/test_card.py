@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from synthgen.errors import InputError, ManifestError, PlanMismatchError
+from synthgen.errors import InputError, ManifestError
 from synthgen.pack.card import CardFacts, Size
 from synthgen.pack.card.values import values
 from synthgen.publish import card_check
@@ -38,12 +38,13 @@ def test_a_template_of_one_s_own(small: Path, template: Path, pack: Any) -> None
     assert text.strip() == "24 images, not done: no real images were used"
 
 
-def test_another_template_makes_another_dataset(small: Path, template: Path, pack: Any) -> None:
-    """The template's text is a part of what names the dataset."""
-    pack(small, card=template)
+def test_another_template_makes_another_dataset(small: Path, template: Path, pack: Any, provenance: Any) -> None:
+    """The template's text is a part of what names the dataset; the new one takes the place of the old one."""
+    before = provenance(pack(small, card=template))["dataset_digest"]
     template.write_text(template.read_text() + "More.\n")
-    with pytest.raises(PlanMismatchError, match="/dataset "):
-        pack(small, card=template)
+    after = pack(small, card=template)
+    assert provenance(after)["dataset_digest"] != before
+    assert (after / "README.md").read_text().endswith("More.")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,13 @@ def test_a_field_of_no_kind_is_a_fault(make_plan: Callable[..., Any]) -> None:
     """A field's kind is one the Hub knows."""
     with pytest.raises(ManifestError, match=r"publish\.gated\.fields: `Name` "):
         make_plan(publish={"gated": {"prompt": "x", "fields": {"Name": "words"}}})
+
+
+def test_images_of_prompts_alone_are_made_again_from_the_dataset(small: Path, pack: Any) -> None:
+    """Nothing but the manifest and the prompts is needed, and the card says no more."""
+    text = parts_of(pack(small))[1]
+    assert "The dataset is a function of `manifest.yaml` and `prompts/`: `synthgen run manifest.yaml`" in text
+    assert not [word for word in ("--work", "--real", "withheld") if word in text]
 
 
 def test_real_sources_are_named_with_their_licence(from_real: Callable[..., Path], pack: Any) -> None:

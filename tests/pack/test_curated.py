@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from synthgen import study
-from synthgen.errors import IncompleteError, InputError, PlanMismatchError
+from synthgen.errors import IncompleteError, InputError
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import dataset_folder, verdicts, verify
 from synthgen.runs.audit import Audit
@@ -72,15 +72,16 @@ def test_the_audit_is_on_record(judged_copy: Path, pack: Any, provenance: Any, m
     assert f"Near-copy audit: {said}." in (dataset / dataset_folder.CARD).read_text()
 
 
-def test_other_verdicts_make_another_dataset(judged_copy: Path, pack: Any, write_manifest: Callable[..., Path]) -> None:
-    """Judged by another rule, the dataset that is there is not touched."""
-    pack(judged_copy)
+def test_other_verdicts_make_another_dataset(
+    judged_copy: Path, pack: Any, provenance: Any, write_manifest: Callable[..., Path]
+) -> None:
+    """Judged by another rule, the run's dataset takes the place of the one that is there."""
+    packed = provenance(pack(judged_copy))["packed"]
     other = write_manifest(
         curate=BLOCK | {"keep": ["fake.chance < 0.7"]}, pack={"images_per_shard": 7}, publish={"license": "openrail"}
     )
     list(study.curate(judged_copy, manifest=other))
-    with pytest.raises(PlanMismatchError, match="/dataset "):
-        pack(judged_copy)
+    assert provenance(pack(judged_copy))["packed"] > packed
 
 
 def test_a_run_that_is_not_judged_is_refused(judged_copy: Path, pack: Any) -> None:

@@ -234,6 +234,65 @@ def test_an_image_is_made_again_with_its_run(
     assert len(refused.value.faults) == 1
 
 
+@pytest.fixture
+def elsewhere(clinic: Path, tmp_path: Path) -> Path:
+    """A folder with the clinic's photographs under other names, half of them in a tar."""
+    folder = tmp_path / "elsewhere"
+    (folder / "deeper").mkdir(parents=True)
+    with tarfile.open(folder / "more.tar", "w") as tar:
+        for number, path in enumerate(sorted((clinic / "wards").rglob("*.png"))):
+            if number % 2:
+                tar.add(path, f"{number}.png")
+            else:
+                shutil.copy(path, folder / "deeper" / f"{number}.bin")
+    return folder
+
+
+@pytest.mark.parametrize("what", ["run", "pseudonyms", "originals"])
+def test_an_image_is_made_again_from_photographs_that_lie_elsewhere(
+    clinic: Path, copied: Path, elsewhere: Path, extensions: Extensions, tmp_path: Path, *, what: str
+) -> None:
+    """Each is found by its bytes, whatever it is called there; a folder without it is named with what is missing."""
+    manifest = yaml.safe_load((clinic / "manifest.yaml").read_text()) | {"pack": {"identifiers": "original"}}
+    manifest["generate"][2]["adapter"] = str(clinic / "tuned")  # where a dataset finds it too
+    folder = {"run": copied / "work", "pseudonyms": copied / "dataset"}.get(what, tmp_path / "named")
+    if what == "originals":
+        list(study.pack(copied / "work", folder, manifest=manifest, base=clinic))
+        text = (folder / "manifest.yaml").read_text()
+        (folder / "manifest.yaml").write_text(text.replace(str(clinic / "wards"), "/gone"))
+    keys = [record.key for record in open_folder(folder, extensions).records() if record.entry == "first"]
+    assert all(reproduce(folder, key, extensions, real=elsewhere).identical for key in keys)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match=r"^--real .*none: .*has the bytes of real image smith.*sha256") as refused:
+        reproduce(folder, keys[0], extensions, real=tmp_path / "none")
+    assert len(refused.value.faults) == 1
+    if what == "originals":
+        with pytest.raises(InputError, match=r"no folder `/gone.*--real FOLDER finds it"):
+            reproduce(folder, keys[0], extensions)
+
+
+def test_the_card_says_what_it_takes_to_make_images_again(
+    clinic: Path, packed: dict[str, Path], copied: Path, tmp_path: Path
+) -> None:
+    """Of photographs under pseudonyms that takes the run; of those under their own names, the photographs alone."""
+
+    def said(dataset: Path) -> str:
+        return " ".join(
+            (dataset / "README.md").read_text().partition("## Make it again")[2].partition("## ")[0].split()
+        )
+
+    private = said(packed["webdataset"])
+    assert "function of" not in private  # each entry starts from photographs, or has an adapter
+    assert "--work RUN" in private
+    assert "Who has not the run can't" in private
+    assert "`manifest.yaml` says `withheld`" in private
+    manifest = yaml.safe_load((clinic / "manifest.yaml").read_text()) | {"pack": {"identifiers": "original"}}
+    list(study.pack(copied / "work", tmp_path / "named", manifest=manifest, base=clinic))
+    open_ = said(tmp_path / "named")
+    assert "whose sha256 `sources.parquet` has: `synthgen reproduce . KEY --real FOLDER" in open_
+    assert "withheld" not in open_
+
+
 def test_a_gallery_shows_originals_with_the_run_alone(
     clinic: Path, packed: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

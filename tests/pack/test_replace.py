@@ -64,6 +64,36 @@ def test_a_replacement_that_is_broken_off_leaves_the_old_or_the_new(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "work"]
 
 
+def test_pack_replaces_what_its_run_has_made(make_plan: MakePlan, tmp_path: Path) -> None:
+    """A run that has grown, or has set images aside, is packed into the folder that it was packed into before."""
+    root, out = tmp_path / "work", tmp_path / "dataset"
+    list(pack(study.generate(make_plan(), root).result(), out))
+    list(pack(study.generate(make_plan(labels={"psoriasis": "psoriasis"}), root, accept_changes=True).result(), out))
+    assert images(out) == 12
+    list(pack(study.generate(make_plan(), root).result(), out))
+    assert images(out) == 24
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "work"]
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("README.md", "somebody has changed README.md in it"), (".git/HEAD", r"\.git/HEAD in it is not of the dataset")],
+)
+def test_pack_replaces_nothing_that_somebody_else_has_written(
+    file: str, said: str, make_plan: MakePlan, tmp_path: Path
+) -> None:
+    """A card that was edited, or a file that was put into the folder, would be lost with the dataset."""
+    out = tmp_path / "dataset"
+    run = study.generate(make_plan(), tmp_path / "work").result()
+    list(pack(run, out))
+    (out / file).parent.mkdir(exist_ok=True)
+    (out / file).write_text("mine")
+    list(pack(run, out))  # the same dataset
+    with pytest.raises(PlanMismatchError, match=f"{said}; move it away"):
+        list(pack(run, out, layout="parquet"))
+    assert (out / file).read_text() == "mine"
+
+
 def test_a_run_is_packed_by_the_manifest_that_is_given(make_plan: MakePlan, tmp_path: Path) -> None:
     """Other splits take effect at once and stay; a manifest of other images is refused by the key that says so."""
     run = study.generate(make_plan(), tmp_path / "work").result()

@@ -102,10 +102,12 @@ def test_a_label_s_part_keeps_its_names() -> None:
 def test_rounds_are_kept_in_the_run(tmp_path: Path) -> None:
     """What is added is read back, in order."""
     assert top_ups.read(tmp_path) == ()
-    for one in ROUNDS:
-        top_ups.add(tmp_path, one)
+    for number, one in enumerate(ROUNDS):
+        top_ups.add(tmp_path, one, ROUNDS[:number])
     assert top_ups.read(tmp_path) == ROUNDS
     assert top_ups.parse(top_ups.plain(ROUNDS)) == ROUNDS
+    top_ups.add(tmp_path, ROUNDS[1], ROUNDS[:1])  # of a process that comes too late
+    assert top_ups.read(tmp_path) == ROUNDS
 
 
 @pytest.mark.parametrize(

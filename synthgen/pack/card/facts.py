@@ -52,6 +52,8 @@ class CardFacts:
         layout: How the dataset is laid out.
         sources: The (dataset, licence) pairs of the real images that images were made from.
         judged: What its filters rejected; ``None`` where nothing was filtered.
+        withheld: Whether the manifest in the dataset lacks where its real images are.
+        renamed: Whether real images go by pseudonyms, so that nobody without the run can tell which they are.
     """
 
     plan: Plan
@@ -62,6 +64,8 @@ class CardFacts:
     layout: Layout = "webdataset"
     sources: Sequence[tuple[str, str]] = ()
     judged: verdicts.CurationSummary | None = None
+    withheld: bool = False
+    renamed: bool = False
 
     @property
     def images(self) -> int:

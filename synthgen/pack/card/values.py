@@ -29,6 +29,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
     by_tone = _total(facts.counts, lambda cell: cell.tone)
     return (
         _how_made(facts)
+        | _how_made_again(facts)
         | _filters(facts)
         | {
             "name": document.name,
@@ -81,6 +82,27 @@ def _how_made(facts: CardFacts) -> dict[str, Any]:
         "templates": [escape(text) for text in facts.plan.manifest.prompts.every_template()],
         "plan_digest": facts.plan.digest,
         "dataset_digest": facts.digest,
+    }
+
+
+def _how_made_again(facts: CardFacts) -> dict[str, Any]:
+    """What has to be there for its images to be made again, which the dataset itself does not have.
+
+    ``withheld``, ``renamed`` and ``from_photographs`` (whether any start from real images in files), ``adapted``
+    (whether any are made by adapters, which are never packed), and ``alone``: the entries that need neither.
+    """
+    plan, real = facts.plan, facts.plan.manifest.real
+    starting = {entry.name for entry in plan.manifest.entries if entry.per_source}
+    for entry in plan.entries.values():  # an entry comes after the one that it starts from
+        starting |= {entry.name} if entry.parent in starting else set()
+    adapted = {entry.name for entry in plan.entries.values() if any(entry.adapters.values())}
+    drawn = real is not None and real.source == "phantom"
+    return {
+        "withheld": facts.withheld,
+        "renamed": facts.renamed,
+        "from_photographs": bool(starting) and not drawn,
+        "adapted": bool(adapted),
+        "alone": [name for name in plan.entries if name not in (adapted if drawn else starting | adapted)],
     }
 
 

@@ -100,7 +100,7 @@ def _skin_tones(written: object) -> list[Fault]:
     values = written.get("values") if isinstance(written, dict) else None
     if scale is None or not isinstance(values, list):
         return []
-    known, faults = skin_tones.NAMES[scale], []
+    known, faults, seen = skin_tones.NAMES[scale], list[Fault](), set[int]()
     for number, value in enumerate(values):
         if type(value) is not int:
             continue
@@ -109,8 +109,9 @@ def _skin_tones(written: object) -> list[Fault]:
             choices = ", ".join(map(str, known))
             said = f"{value} is not on the {scale} scale; there are: {choices}"
             faults.append(Fault.at(place, said, "not_found"))
-        if value in values[:number]:
+        if value in seen:
             faults.append(Fault.at(place, f"{value} is given twice", "duplicate"))
+        seen.add(value)
     return faults
 
 

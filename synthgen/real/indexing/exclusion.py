@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from synthgen.core import digits, paths
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, InputError
 from synthgen.plan.manifest.exclude import Exclude
@@ -62,7 +63,7 @@ def listed(index: Index, exclude: Exclude, settings: SourceSettings, base: Path,
     """
     if exclude.file is None:
         return {}
-    path = base / Path(exclude.file).expanduser()
+    path = base / paths.expanded(exclude.file, "real.exclude.file")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -186,7 +187,7 @@ def _by_id(index: Index, settings: SourceSettings) -> dict[str, list[Source]]:
     for one in index.sources:
         name, _, number = one.id.rpartition("-")
         of_file = not settings.columns.id and slug(PurePosixPath(one.location).stem) == one.id
-        if name in found and number.isdigit() and int(number) > 1 and not of_file:
+        if name in found and (digits.whole(number) or 0) > 1 and not of_file:
             found[name].append(one)
     return found
 
