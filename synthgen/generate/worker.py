@@ -56,6 +56,14 @@ def check_made(made: object, samples: Sequence[Sample]) -> None:
         )
     if len(made.precisions) not in (0, len(samples)):
         raise InputError(f"{strategy}: its maker gave {len(made.precisions)} of `precisions`; promised is one a sample")
+    masks = made.masks
+    found = getattr(masks, "shape", None), str(getattr(masks, "dtype", ""))
+    if masks is not None and found != (promised[:3], "bool"):
+        raise InputError(
+            f"{strategy}: its maker gave `masks` of {found[0]} {found[1]}; promised is {promised[:3]} bool"
+        )
+    if recipe.settings.gives_mask and masks is None:
+        raise InputError(f"{strategy}: its maker gave no `masks`; its settings promise one a sample")
     if made.extremes is not None and getattr(made.extremes, "shape", None) != (len(samples), 2, 3):
         raise InputError(
             f"{strategy}: its maker gave `extremes` of {getattr(made.extremes, 'shape', None)}; promised is "

@@ -110,7 +110,8 @@ def _rows(
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
     document = found.plan.manifest.document
-    seed, extension = document.seed, EXTENSIONS[document.output.image_format]
+    seed, extensions = document.seed, [EXTENSIONS[document.output.image_format]]
+    extensions += [tar_samples.MASK] if document.output.mask else []
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
         digests.append(shard.digest)
@@ -126,7 +127,7 @@ def _rows(
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
-            key, packed = _packed(path, sample, record, names, extension)
+            key, packed = _packed(path, sample, record, names, extensions)
             shuffled = stable_hash(seed, "pack", key, size=16)
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
@@ -140,7 +141,7 @@ def _rows(
 
 
 def _packed(
-    path: Path, sample: tar_samples.TarSample, record: dict[str, Any], names: Pseudonyms | None, extension: str
+    path: Path, sample: tar_samples.TarSample, record: dict[str, Any], names: Pseudonyms | None, extensions: list[str]
 ) -> tuple[str, int]:
     """The key that a sample has in the dataset, and the bytes that it takes up in a tar there."""
     if names is None or not (record["source_id"] or record["source_group"]):
@@ -149,7 +150,7 @@ def _packed(
         shown = names.record(Record.from_json(sample.files["json"]))
     except ValueError:
         raise _unreadable(path, sample) from None
-    return shown.key, tar_samples.packed_size(sample, extension, shown.key, shown.to_json())
+    return shown.key, tar_samples.packed_size(sample, extensions, shown.key, shown.to_json())
 
 
 def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:

@@ -29,6 +29,8 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
         path.write_bytes(sample.image)
+        if sample.mask:
+            path.with_name(sample.mask_name).write_bytes(sample.mask)
         yield Placed(sample.record, name, 0)
     if hasattr(os, "sync"):
         os.sync()  # once a part: an fsync a file would take longer than all the rest
