@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("pack")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
 @click.option(
     "--out",
     required=True,
@@ -42,6 +42,7 @@ from synthgen.cli import _options, _progress
     metavar="N",
     help="Processes that write shards; the bytes are the same.",
 )
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
 def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **options: Any) -> None:
@@ -59,7 +60,8 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
 
     shards, before = 0, results.findings(out)
     with _progress.Events(quiet=quiet) as events:
-        task = study.pack(directory, out, **options)
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.pack(directory, out, progress=stages, **options)
         events.begin(task.stage)
         for shard in task:
             events.show(shard)
