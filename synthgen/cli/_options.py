@@ -99,6 +99,26 @@ def accept_changes(function: Function) -> Function:
     )(function)
 
 
+def mirror(what: str) -> Callable[[Function], Function]:
+    """Give a command ``--mirror``; ``what`` says what it does with it."""
+    return click.option("--mirror", metavar="ADDRESS", is_eager=True, help=what)
+
+
+SENDS = (
+    "Copy finished work shards to this address of fsspec's, as s3://bucket/run, and take what machines have put there."
+)
+BRINGS = "Bring from this address, where `generate --mirror` has copied them, the work shards that DIR lacks."
+
+
+class FolderOrMirror(_Path):
+    """A folder that is there, or may be new where ``--mirror`` says what is to come to lie in it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; refused where it is not there, and nothing is to be brought."""
+        self.exists = not (ctx and ctx.params.get("mirror"))
+        return super().convert(value, param, ctx)
+
+
 class BatchSize(click.ParamType[int | None]):
     """``auto``, which is None, or a count."""
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("pack")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
 @click.option(
     "--out",
     required=True,
@@ -54,6 +54,7 @@ from synthgen.cli import _options, _progress
     metavar="KEY",
     help="The signer's private key in PEM; beside the certificates if left out.",
 )
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
 def command(
@@ -83,7 +84,8 @@ def command(
         raise click.UsageError("--sign-key: for --sign, the certificates; give both")
     shards, before, signed = 0, results.findings(out), (out / signature.FILE).exists()
     with _progress.Events(quiet=quiet) as events:
-        task = study.pack(directory, out, **options)
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.pack(directory, out, progress=stages, **options)
         events.begin(task.stage)
         for shard in task:
             events.show(shard)

@@ -136,7 +136,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> l
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
         *([sample.mask_source.facts] if sample.mask_source else []),
-        (output.image_format, output.quality, output.iptc),
+        (output.image_format, output.quality, output.iptc, output.mask),
     ]
 
 

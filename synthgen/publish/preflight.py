@@ -15,7 +15,7 @@ from synthgen.publish.diff import LocalFile
 from synthgen.publish.events import Begun, Checked
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs import signature
-from synthgen.runs.tar_samples import SIDECARS, TarSample
+from synthgen.runs.tar_samples import TEXTS, TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
@@ -208,7 +208,7 @@ class Preflight:
             self._fault(name, f"{sample.key} has {_difference(schema, extensions, expected, files)} than {key}")
             return False
         self._real_sources |= any(record.get(field) for field in FROM_REAL)
-        for extension in sorted(SIDECARS & extensions):
+        for extension in sorted(TEXTS & extensions):
             self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
         return True
 

@@ -13,6 +13,7 @@ from synthgen.plan.manifest import KeptPlugins, Layout
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
+from synthgen.plan.sample import mask_sha256
 from synthgen.runs import parquet_samples, tar_samples
 from synthgen.runs.own_files import own_file
 from synthgen.runs.tar_samples import TarSample
@@ -169,10 +170,20 @@ def read_sample(root: Path, key: str) -> TarSample | None:
 
 
 def image_files(root: Path, provenance: dict[str, Any]) -> dict[str, str]:
-    """The sha256 of each image by path, where each is a file of its own; they stand in the metadata alone."""
+    """The sha256 of each image and label map by path, where each is a file of its own; the metadata alone have them."""
     if layout_of(provenance) != "imagefolder":
         return {}
-    return {row["shard"]: row["image_sha256"] for row in read_metadata(root, ["shard", "image_sha256"])}
+    found = dict[str, str]()
+    for row in read_metadata(root, ["shard", "image_sha256", "attributes"]):
+        found[row["shard"]] = row["image_sha256"]
+        if sha256 := mask_sha256(row["attributes"]):
+            found[mask_file(row["shard"])] = sha256
+    return found
+
+
+def mask_file(image: str) -> str:
+    """The path of the label map that lies beside an image."""
+    return f"{image.rpartition('.')[0]}.{tar_samples.MASK}"
 
 
 def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
