@@ -20,7 +20,7 @@ from synthgen.errors import StoppedError, SynthgenError
 
 COMMANDS = (
     "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "pack", "publish", "classifier-eval",
-    "preview", "fetch", "phantom", "doctor",
+    "preview", "reader-study", "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.

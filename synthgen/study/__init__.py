@@ -25,6 +25,7 @@ from synthgen.study.inputs import (
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
+    analyse_reader_study,
     curate,
     evaluate,
     fidelity,
@@ -34,6 +35,7 @@ from synthgen.study.verbs import (
     pack,
     preview,
     publish,
+    reader_study,
     run,
     top_up,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "Stage",
     "Task",
     "add_report",
+    "analyse_reader_study",
     "brought",
     "check_study",
     "curate",
@@ -68,6 +71,7 @@ __all__ = [
     "preview",
     "publish",
     "read_manifest",
+    "reader_study",
     "rescore",
     "retrained",
     "run",
