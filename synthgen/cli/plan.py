@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _real_images
 
 if TYPE_CHECKING:
     from synthgen.plan.growth import Difference
@@ -36,9 +36,12 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
 
     if out:
         out = study.open_run(out).root  # nothing is written to a folder that is none
-    planned = study.plan(manifest, out)
+    read = study.read_manifest(manifest)
+    with _real_images.said_of_none(read, quiet=quiet or as_json):
+        planned = study.plan(read, out)
     models = model_check.check(planned)
-    unchecked = study.check_study(planned)
+    index = planned.index or study.scan_if_there(read)  # also of images that only judge, as `evaluate` does
+    unchecked = study.check_study(planned, index)
     forecast = estimate.forecast(planned)
     found = study.differences(planned, out) if out else []
     if as_json:
@@ -46,7 +49,7 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
         told = {"models": [asdict(one) for one in models]} if models else {}
         click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
-        _show(planned, forecast, models)
+        _show(planned, forecast, models, index)
         if unchecked:
             click.echo(unchecked)
         for line in [*map(str, study.retrained(planned, out))] if out else []:
@@ -67,10 +70,9 @@ def _against(one: "Difference") -> str:
     return f"{said}; `generate` does that with --accept-changes" if one.aside else said
 
 
-def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
+def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any) -> None:
     from rich.console import Console
 
-    from synthgen.cli import _real_images
     from synthgen.plan import packed_layout
 
     console = Console(highlight=False, soft_wrap=True)
@@ -83,10 +85,10 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any]) -> None:
         console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
-    if (table := _real_images.table(planned)) is not None:
+    if index and (table := _real_images.table(index, planned.manifest)) is not None:
         console.print(table)
-    if planned.index:
-        console.print("\n".join(_real_images.lines(planned, opened=False)), markup=False)
+    if index:
+        console.print("\n".join(_real_images.lines(index, planned.manifest, opened=False)), markup=False)
     seconds = forecast.seconds
     time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")

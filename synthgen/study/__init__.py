@@ -16,6 +16,8 @@ from synthgen.study.inputs import (
     read_manifest,
     retrained,
     run_folder_of,
+    scan,
+    scan_if_there,
     study_folder,
     withdrawn_images,
 )
@@ -67,6 +69,8 @@ __all__ = [
     "retrained",
     "run",
     "run_folder_of",
+    "scan",
+    "scan_if_there",
     "study_folder",
     "top_up",
     "withdrawn_images",

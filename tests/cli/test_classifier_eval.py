@@ -67,6 +67,27 @@ def test_a_study_is_done_told_and_done_again(synthgen: Callable[..., Any], pictu
     assert (here / "report/report.md").read_bytes() == before
 
 
+def test_a_report_is_scored_again_by_the_manifest_that_is_given(
+    synthgen: Callable[..., Any], pictures: ModuleType, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another primary family takes effect without a training; what takes trainings is refused, or said."""
+    manifest = pictures.write_manifest(here / "study.yaml", **QUICK)
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1).code == 0
+    before = (here / "report/report.md").read_bytes()
+    margin = {"primary": {"hypothesis": "non-inferiority", "margin": 0.2}}
+    changed = pictures.write_manifest(here / "other.yaml", **QUICK | margin | {"seeds": 9})
+    said = synthgen("classifier-eval", changed, "--out", "report", "--rescore")
+    assert (said.code, f"of {changed}; nothing trained" in said.err) == (0, True)
+    assert (here / "report/report.md").read_bytes() != before
+    assert "evaluate.seeds: the predictions are of" in caplog.text
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--rescore").code == 0
+    assert (here / "report/report.md").read_bytes() == before
+    other = pictures.write_manifest(here / "steps.yaml", **QUICK | {"protocol": "sagers2023"})
+    refused = synthgen("classifier-eval", other, "--out", "report", "--rescore")
+    assert (refused.code, "evaluate.protocol: the predictions are of equal-steps" in refused.err) == (2, True)
+    assert (here / "report/report.md").read_bytes() == before
+
+
 def test_a_plan_is_frozen_before_results_and_followed(
     synthgen: Callable[..., Any], pictures: ModuleType, here: Path
 ) -> None:
