@@ -57,7 +57,7 @@ def command(
     if rescore:
         study.rescore(out, study.read_manifest(manifest))
         if not quiet:
-            click.echo(f"by `name`, `evaluate.primary` and `evaluate.against` of {manifest}; nothing trained", err=True)
+            click.echo(f"by `evaluate.primary` and `evaluate.against` of {manifest}; nothing trained", err=True)
     else:
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             task = study.evaluate(manifest, out, synthetic=synthetic, workers=workers, stop=stop, progress=stages)

@@ -93,7 +93,7 @@ def rescore(out: Path, manifest: Manifest | None = None) -> None:
 
     Args:
         out: The report's folder.
-        manifest: Whose name, ``primary`` and ``against`` are followed; those that it was written by where left out.
+        manifest: Whose ``primary`` and ``against`` are followed; those that it was written by where left out.
 
     Raises:
         DamagedError: There are no predictions, or they can't be read.

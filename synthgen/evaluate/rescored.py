@@ -14,13 +14,12 @@ _log = logging.getLogger(__name__)
 
 
 def following(predictions: Predictions, manifest: Manifest) -> Predictions:
-    """The same predictions as a study of a manifest: by its name, its primary family and its pairs of strategies.
+    """The same predictions as a study of a manifest: by its primary family and its pairs of strategies.
 
     Raises:
         InputError: The manifest has no study, or one that takes other trainings; a line for each key that says so.
     """
-    document, held = manifest.document, predictions.study
-    settings = document.evaluate
+    held, settings = predictions.study, manifest.document.evaluate
     if settings is None:
         raise InputError(Fault.at("evaluate", "missing; --rescore follows this block of the manifest", "missing"))
     faults = [
@@ -31,13 +30,14 @@ def following(predictions: Predictions, manifest: Manifest) -> Predictions:
         raise InputError(*faults)
     _warn(predictions, settings)
     primary = settings.primary.model_dump(exclude_none=True) if settings.primary else {}
-    study = replace(held, name=document.name, against=settings.against, primary=primary)
+    study = replace(held, against=settings.against, primary=primary)
     return predictions if study == held else replace(predictions, study=study)
 
 
 def _trained_otherwise(held: StudyFacts, manifest: Manifest, settings: Evaluate) -> Iterator[tuple[str, str, str]]:
     """Each key that takes other trainings, with what the predictions are of and what it asks for."""
     pairs = (
+        ("name", held.name, manifest.document.name),
         ("evaluate.labels", ", ".join(held.labels), ", ".join(labels_of(manifest))),
         ("evaluate.protocol", held.protocol, settings.protocol),
         ("evaluate.generator_pool", held.generator_pool, settings.generator_pool),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.yaml_documents import near
+from synthgen.core.yaml_documents import near, not_utf8
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.real.sources import _delimited as _delimited_text
 from synthgen.real.sources import known
@@ -57,7 +57,7 @@ def read(path: Path, shown: str) -> Table:
     except OSError as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {error.strerror or error}", "not_found")) from None
     except UnicodeDecodeError as error:
-        raise ManifestError(Fault.at(_PLACE, f"{shown}: not UTF-8 text (byte {error.start})", "unreadable")) from None
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: {not_utf8(error)}", "unreadable")) from None
     except (csv.Error, ValueError, RecursionError) as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {one_line(error)}", "unreadable")) from None
 
