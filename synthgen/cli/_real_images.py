@@ -30,6 +30,8 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
     faults = dict(account["faults"])
     same = faults.pop(SAME_FILE, 0)
     said = [f"real images: {_counted(account['usable'])}{'' if opened else '; counted from metadata, none was opened'}"]
+    if manifest.real and (by := manifest.real.settings.stratify):
+        said.append(f"  splits by {' and '.join(by)}: {real_account.shares(index, manifest.real.settings.splits)}")
     if account["left_out"]:
         said.append(f"  rows left out: {_with_examples(account['left_out'], met)}")
     if faults:

@@ -107,6 +107,9 @@ def warn(root: Path, read: Manifest, frozen: Index) -> None:
     except (SynthgenError, OSError) as error:
         _log.debug("%s: real images are not compared with their metadata: %s", root, error)
         return
+    if real.settings.stratify:  # the split of a group depends on all others, which may be new
+        drawn = {one.id: one.split for one in now.sources}
+        frozen = Index(tuple(replace(one, split=drawn.get(one.id, one.split)) for one in frozen.sources))
     if real.settings.near_duplicates:  # groups and splits are of what images look like, which metadata don't show
         groups = {one.id: (one.group, one.split) for one in now.sources}
         same = ((one, *groups.get(one.id, (one.group, one.split))) for one in frozen.sources)
