@@ -51,7 +51,7 @@ def read(path: Path, shown: str) -> Table:
     try:
         with path.open("rb") as file:
             found = file_signatures.kind(file.read(4096))
-        if found in _NO_TABLES or "Git LFS" in found:
+        if found in _NO_TABLES or " pointer; fetch" in found:
             raise ValueError(f"not a table: {found}")
         return reader(path)
     except OSError as error:

@@ -4,6 +4,8 @@ Not puremagic or filetype: nothing is decided by the answer, it only makes a mes
 among images (Git LFS pointers, HTML of a server's refusal, files of zero bytes) is what those do not tell.
 """
 
+import re
+
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG", "PNG"),
@@ -31,6 +33,9 @@ _MAGIC = (
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF", b"avis": "AVIF"}
 _MARKUP = (("<svg", "SVG"), ("<html", "HTML"), ("<!doctype html", "HTML"), ("<?xml", "XML"))
 _HEAD = 4096
+# The one line in a file that git-annex unlocked, or a link of its on a file system without links; and DVC's YAML.
+_ANNEXED = re.compile(r"\S*/annex/objects/\S+")
+_DVC = re.compile(r"(?m)^outs:\n- (md5|hash|etag|size|path|nfiles):")
 READABLE = ("JPEG", "PNG", "WebP", "TIFF", "BigTIFF", "BMP", "GIF")
 OTHER_IMAGES = ("HEIC", "HEIF", "AVIF", "JPEG 2000", "Photoshop", "DICOM", "SVG", "Netpbm")
 
@@ -71,6 +76,10 @@ def _text(head: bytes) -> str:
         return ""
     if text.startswith("version https://git-lfs"):
         return "a Git LFS pointer; fetch the file itself with `git lfs pull`"
+    if _ANNEXED.fullmatch(text.strip().replace("\\", "/")):
+        return "a git-annex pointer; fetch the file itself with `git annex get`"
+    if _DVC.match(text):
+        return "a DVC pointer; fetch the file itself with `dvc pull`"
     lower = text.lstrip().lower()
     for mark, name in _MARKUP:
         if lower.startswith(mark) or (mark != "<?xml" and lower[:1] == "<" and mark in lower):
