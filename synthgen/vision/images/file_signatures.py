@@ -76,8 +76,8 @@ def _text(head: bytes) -> str:
         return ""
     if not text.strip() or any(ord(character) < 32 and character not in "\t\r\n\f" for character in text):
         return ""
-    for mark, name in _POINTERS:
-        if mark.match(text):
+    for pointer, name in _POINTERS:
+        if pointer.match(text):
             return name
     lower = text.lstrip().lower()
     for mark, name in _MARKUP:
