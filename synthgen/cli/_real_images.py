@@ -47,7 +47,7 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
 
 @contextmanager
 def said_of_none(manifest: "Manifest", *, quiet: bool) -> Iterator[None]:
-    """Say what has become of all real images where planning fails for want of one to start from, and what would help.
+    """Say what the data hold where planning fails since no row of theirs is one of the manifest's.
 
     Args:
         manifest: The manifest that is planned within.
@@ -63,7 +63,7 @@ def said_of_none(manifest: "Manifest", *, quiet: bool) -> Iterator[None]:
             index = None if quiet or not manifest.starts_from_real else study.scan(manifest)
         except (SynthgenError, OSError):
             index = None  # that is the fault which planning has found
-        if index and not index.usable("train"):
+        if index and not index.sources:  # of others the fault says enough
             click.echo("\n".join(lines(index, manifest, opened=False)), err=True)
         raise
 

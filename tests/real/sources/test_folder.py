@@ -194,7 +194,7 @@ def test_what_is_not_there_is_said_in_a_line(
     ("name", "content", "fault"),
     [
         ("l.csv", b"", "no header in the first line"),
-        ("l.csv", b"a,b\nKrankhei\xdf,1\nx,2\n", "l.csv: line 2: not UTF-8 text; in Latin-1 it is `Krankheiß,1`; save"),
+        ("l.csv", b"a,b\nKrankhei\xdf,1\nx,2\n", "line 2: not UTF-8 text; in Latin-1 it is `Krankheiß,1`; save"),
         ("l.jsonl", b'{"a": 1}\n{"a": \n', "line 2: Expecting value"),
         ("l.jsonl", b"[1]\n", "line 1: expected an object"),
         ("l.json", b"[1]", "expected an object"),
