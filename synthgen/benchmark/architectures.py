@@ -28,6 +28,7 @@ class Architecture:
 
     Attributes:
         name: What reports call it.
+        family: Its family of pipelines.
         side: Height and width of its images in pixels.
         steps: The steps it is commonly sampled with.
         guidance_scale: The guidance it is commonly sampled with; 1 samples without.
@@ -37,6 +38,7 @@ class Architecture:
     """
 
     name: str
+    family: str
     side: int
     steps: int
     guidance_scale: float
@@ -46,10 +48,10 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "sd15": Architecture("SD 1.5", 512, 25, 7.5, "dpm++2m", 2 * 10**9, "float16"),
-    "sdxl": Architecture("SDXL", 1024, 30, 5.0, "euler", 6 * 10**9, "float16"),
-    "sd3": Architecture("SD3 medium", 1024, 28, 7.0, "default", 5 * 10**9, "float16"),
-    "flux": Architecture("Flux", 1024, 28, 3.5, "default", 25 * 10**9, "bfloat16"),
+    "sd15": Architecture("SD 1.5", "StableDiffusion", 512, 25, 7.5, "dpm++2m", 2 * 10**9, "float16"),
+    "sdxl": Architecture("SDXL", "StableDiffusionXL", 1024, 30, 5.0, "euler", 6 * 10**9, "float16"),
+    "sd3": Architecture("SD3 medium", "StableDiffusion3", 1024, 28, 7.0, "default", 5 * 10**9, "float16"),
+    "flux": Architecture("Flux", "Flux", 1024, 28, 3.5, "default", 25 * 10**9, "bfloat16"),
 }
 REDUCED_SIDE = 64
 """Height and width of images of reduced networks."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from synthgen.benchmark.architectures import ARCHITECTURES
 from synthgen.benchmark.runner import StepResult
 from synthgen.core import atomic
 from synthgen.core.releases import __version__
@@ -59,12 +61,30 @@ def write(results: Sequence[StepResult], folder: Path, *, device: str, reduced: 
         "device": device,
         "reduced": reduced,
         "failed": failed(results),
+        "rates": [] if reduced else list(rates(results)),
         "steps": [result.to_dict() for result in results],
     }
     page, data = folder / f"{NAME}.md", folder / f"{NAME}.json"
     atomic.write(data, json.dumps(document, indent=1, ensure_ascii=False).encode())
     atomic.write(page, "\n".join(_page(results, device, reduced)).encode())
     return page, data
+
+
+def rates(results: Sequence[StepResult]) -> Iterator[dict[str, Any]]:
+    """The fastest rate of each architecture, as ``synthgen plan --gpu-report`` reads it."""
+    figures = [(str(one["name"]), one["value"]) for result in results for one in result.figures]
+    for of in ARCHITECTURES.values():
+        ending = f": images/s at {of.steps} steps"
+        timed = [float(value) for said, value in figures if said.startswith(f"{of.name}: ") and said.endswith(ending)]
+        if timed:
+            yield {
+                "architecture": of.name,
+                "family": of.family,
+                "weights": of.weights,
+                "pixels": of.side**2,
+                "passes": of.steps * (2 if of.guidance_scale > 1 else 1),  # as settings count them
+                "images_per_second": max(timed),
+            }
 
 
 def _page(results: Sequence[StepResult], device: str, reduced: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from synthgen.core import digits
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,6 +130,26 @@ def accept_changes(function: Function) -> Function:
     )(function)
 
 
+def mirror(what: str) -> Callable[[Function], Function]:
+    """Give a command ``--mirror``; ``what`` says what it does with it."""
+    return click.option("--mirror", metavar="ADDRESS", is_eager=True, help=what)
+
+
+SENDS = (
+    "Copy finished work shards to this address of fsspec's, as s3://bucket/run, and take what machines have put there."
+)
+BRINGS = "Bring from this address, where `generate --mirror` has copied them, the work shards that DIR lacks."
+
+
+class FolderOrMirror(_Path):
+    """A folder that is there, or may be new where ``--mirror`` says what is to come to lie in it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; refused where it is not there, and nothing is to be brought."""
+        self.exists = not (ctx and ctx.params.get("mirror"))
+        return super().convert(value, param, ctx)
+
+
 class BatchSize(click.ParamType[int | None]):
     """``auto``, which is None, or a count."""
 
@@ -138,9 +159,10 @@ class BatchSize(click.ParamType[int | None]):
         """The count, or None for ``auto``."""
         if value in ("auto", None):
             return None
-        if not str(value).isdigit() or not 1 <= int(value) <= 65_536:
+        number = digits.whole(str(value))
+        if number is None or not 1 <= number <= 65_536:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 to 65536", param, ctx)
-        return int(value)
+        return number
 
 
 class Count(click.ParamType[int | str]):
@@ -152,9 +174,10 @@ class Count(click.ParamType[int | str]):
         """The number, or ``auto``."""
         if value == "auto":
             return "auto"
-        if not str(value).isdigit() or int(value) < 1:
+        number = digits.whole(str(value))
+        if number is None or number < 1:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 on", param, ctx)
-        return int(value)
+        return number
 
 
 _DEVICE_OPTIONS = (

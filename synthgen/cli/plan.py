@@ -11,15 +11,22 @@ import click
 from synthgen.cli import _options, _progress, _real_images
 
 if TYPE_CHECKING:
+    from synthgen.plan.estimate import Forecast
     from synthgen.plan.growth import Difference
+    from synthgen.plan.price import Cost
 
 
 @click.command("plan")
 @click.argument("manifest", type=_options.Manifest())
 @click.option("--out", type=_options.FOLDER, metavar="RUN", help="A run: say what it lacks, and what would change.")
+@click.option("--price", type=click.FloatRange(min=0, min_open=True), metavar="PRICE",
+              help="What an hour of one device costs: say what images cost, made and kept.")  # fmt: skip
+@click.option("--gpu-report", type=_options.FILE, metavar="FILE",
+              help="Time of the card in this gpu-report.json, not of this machine.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @_options.verbosity
-def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> None:
+def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report: Path | None, as_json: bool,
+            quiet: bool) -> None:  # fmt: skip
     """Check a manifest and say what it would make: counts, shards, disk and time. Makes nothing.
 
     MANIFEST is a path, or the name of one that ships. Of real images only the metadata are read, of models the
@@ -28,12 +35,16 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     With --out, how many images a run would gain, set aside and make again, and by which keys of the manifest; real
     images that the run has no index of are opened for it, and their index is kept there.
 
-    Example: synthgen plan quickstart
+    Time is one device's, as this machine measured last, or as the card of --gpu-report did.
+
+    Example: synthgen plan quickstart --price 2.50
     """
     from synthgen import study
     from synthgen.diffusion import model_check
     from synthgen.plan import estimate
+    from synthgen.plan.price import read_rates
 
+    card = read_rates(gpu_report) if gpu_report else None
     if out:
         out = study.open_run(out).root  # nothing is written to a folder that is none
     read = study.read_manifest(manifest)
@@ -42,14 +53,19 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
     models = model_check.check(planned)
     index = planned.index or study.scan_if_there(read)  # also of images that only judge, as `evaluate` does
     unchecked = study.check_study(planned, index)
-    forecast = estimate.forecast(planned)
+    forecast = estimate.forecast(planned, model_check.seconds_on(planned, models, card) if card else None)
+    cost = _cost(forecast, price, out)
     found = study.differences(planned, out) if out else []
     if as_json:
         against = {"run": [asdict(one) for one in found]} if out else {}
-        told = {"models": [asdict(one) for one in models]} if models else {}
+        told: dict[str, Any] = {"models": [asdict(one) for one in models]} if models else {}
+        told |= {"device": card.device} if card else {}
+        told |= {"cost": asdict(cost)} if cost else {}
         click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
-        _show(planned, forecast, models, index)
+        _show(planned, forecast, models, index, card.device if card else "")
+        if price:
+            click.echo(_said(cost, "the report" if card else "this machine"))
         if unchecked:
             click.echo(unchecked)
         for line in [*map(str, study.retrained(planned, out))] if out else []:
@@ -58,6 +74,29 @@ def command(manifest: Path, *, out: Path | None, as_json: bool, quiet: bool) -> 
             click.echo(_against(one))
         if out:
             _options.withdrawn(out, will=any(one.aside for one in found))
+
+
+def _cost(forecast: "Forecast", price: float | None, out: Path | None) -> "Cost | None":
+    """What the images cost; ``None`` where no price was given, or the time is not known."""
+    from synthgen.plan import price as prices
+    from synthgen.runs import verdicts
+
+    if price is None or forecast.seconds is None or not forecast.samples:
+        return None
+    judged = verdicts.read_summary(out) if out else None
+    kept = judged.accepted / judged.judged if judged and judged.judged else None
+    return prices.cost(price, forecast.seconds, forecast.samples, kept=kept)
+
+
+def _said(cost: "Cost | None", measured: str) -> str:
+    """The cost in a line, an image's by the thousand where it is small."""
+    if cost is None:
+        return f"cost not known: {measured} tells no rate of such images; make some, or give another --gpu-report"
+    said = f"cost about {cost.total:,.2f}: {cost.hours:,.2f} hours of one device at {cost.hour:,.2f}"
+    after = "what kept ones cost is said with --out, once `curate` has judged a run's"
+    if cost.kept is not None:
+        after = f"{1000 * cost.kept:,.2f} for 1,000 that are kept, as many as this run keeps now"
+    return f"{said}; {1000 * cost.image:,.2f} for 1,000 images; {after}"
 
 
 def _against(one: "Difference") -> str:
@@ -70,7 +109,7 @@ def _against(one: "Difference") -> str:
     return f"{said}; `generate` does that with --accept-changes" if one.aside else said
 
 
-def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any) -> None:
+def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device: str) -> None:
     from rich.console import Console
 
     from synthgen.plan import packed_layout
@@ -89,10 +128,11 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any) -> Non
         console.print(table)
     if index:
         console.print("\n".join(_real_images.lines(index, planned.manifest, opened=False)), markup=False)
-    seconds = forecast.seconds
-    time = "not measured on this machine yet" if seconds is None else f"about {_progress.duration(seconds)}"
+    time = "not measured on this machine yet" if not device else f"not known on {device}"
+    if forecast.seconds is not None:
+        time = f"about {_progress.duration(forecast.seconds)}" + (f" on {device}" if device else "")
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
-    console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}")
+    console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}", markup=False)
     if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):
         console.print(told, markup=False)
     console.print(f"plan {planned.digest[:16]}")

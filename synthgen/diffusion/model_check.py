@@ -37,6 +37,7 @@ from synthgen.diffusion.pipelines.weight_files import (
 from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
+from synthgen.plan.price import CardRates
 
 _ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
 
@@ -53,6 +54,7 @@ class ModelReport:
         footprint: What it takes in half precision; ``None`` where its configuration says too little.
         batch_sizes: By a card's size in GB the images that fit at once, 0 where not one does.
         by_memory: The same with ``--memory fp8`` and with ``--memory offload``.
+        family: The family of its pipeline, as ``StableDiffusionXL``; empty where it is not known.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ModelReport:
     footprint: Footprint | None = None
     batch_sizes: Mapping[int, int] | None = None
     by_memory: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    family: str = ""
 
     def lines(self) -> Iterator[str]:
         """What is known of it, a line each, for people."""
@@ -119,6 +122,23 @@ def check(plan: Plan) -> list[ModelReport]:
     return list(found.values())
 
 
+def seconds_on(plan: Plan, models: Sequence[ModelReport], card: CardRates) -> dict[str, float | None]:
+    """Seconds that the images of each entry take one such card, by the entry's name; ``None`` where it can't be told.
+
+    Args:
+        plan: The plan.
+        models: What :func:`check` found.
+        card: What was measured on the card.
+    """
+    found = dict[str, float | None]()
+    for name, entry in plan.entries.items():
+        model = next((one for one in models if f"generate.{name}" in one.used_by), None)
+        footprint = model.footprint if model else None
+        rate = card.of(model.family, footprint.weights) if model and footprint else None
+        found[name] = rate.seconds(entry, footprint.pixels) if rate and footprint else None
+    return found
+
+
 def _named(
     plan: Plan,
 ) -> Iterator[tuple[str, NamesModel, StrategySettings | None, Task | None, Sequence[Lora]]]:
@@ -172,7 +192,7 @@ def _inspect(
                if repository.folder is not None]  # fmt: skip
     for lora in loras:
         adapter_check.check(lora, facts.name, backbone, denoiser, [one for one in weights if one.is_file()])
-    report = ModelReport(name, ())
+    report = ModelReport(name, (), family=family_of(facts.class_name))
     known = _weights(named.model, repository, variants[True])
     if known is None:
         return report

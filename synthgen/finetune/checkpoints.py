@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import atomic
+from synthgen.core import atomic, weight_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,13 +61,11 @@ class TrainingState:
 
     def save(self, path: Path, step: int) -> None:
         """Write the state after so many optimizer steps, whole or not at all."""
-        from safetensors.torch import save_file
-
         scratch = path.with_name(f".{path.name}.{atomic.owner()}")
         content = {name: value.detach().cpu().contiguous() for name, value in self._tensors().items()}
         scale = self.scaler.state_dict() if self.scaler is not None else {}
         told = {"facts": dict(self.facts), "scaler": scale}
-        save_file(content, scratch, {"step": str(step), **{key: _text(value) for key, value in told.items()}})
+        weight_file.save(content, scratch, {"step": str(step), **{key: _text(value) for key, value in told.items()}})
         with scratch.open("rb+") as file:
             os.fsync(file.fileno())
         atomic.publish(scratch, path)

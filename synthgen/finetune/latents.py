@@ -1,12 +1,12 @@
-"""The latents of every training image and the embeddings of every prompt, computed once before training.
+"""The latents of every training image that is shown and the embeddings of its prompts, computed once before training.
 
-An image is encoded ``variants`` times, each time augmented anew and, where the strategy paints, with another mask. The
-mean and the deviation of its latents are kept, so each step still draws from the posterior.
+An image has ``variants``, each augmented anew and, where the strategy paints, with another mask. The mean and the
+deviation of its latents are kept, so each step still draws from the posterior.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +67,10 @@ def _prompts(manifest: Manifest, adapter_plan: AdapterPlan, source: Source, *, n
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Encoded training images; row ``image * variants + variant`` of each tensor is one variant of one image.
+    """Encoded training images: a row of each tensor is one variant of one image.
 
     Attributes:
+        rows: Where each lies, by its number, ``image * variants + variant``.
         mean: The mean of the latents, as the denoiser takes them, fp32, shape (rows, channels, h, w).
         deviation: Their standard deviation, the same shape.
         masks: 1 where is painted, shape (rows, 1, h, w); ``None`` where nothing is masked.
@@ -78,6 +79,7 @@ class TrainingImages:
         variants: How often each image is there.
     """
 
+    rows: Mapping[int, int]
     mean: Tensor
     deviation: Tensor
     masks: Tensor | None
@@ -88,6 +90,10 @@ class TrainingImages:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def places(self, rows: Sequence[int]) -> list[int]:
+        """Where these variants lie in the tensors."""
+        return [self.rows[row] for row in rows]
+
 
 def encode(
     pipe: Any,
@@ -97,8 +103,9 @@ def encode(
     *,
     masked: bool,
     digest: str,
+    rows: Collection[int] | None = None,
 ) -> TrainingImages:
-    """Every variant of every image, encoded.
+    """The variants of images that are shown, encoded.
 
     Args:
         pipe: The pipeline; its autoencoder is used where it lies.
@@ -107,14 +114,16 @@ def encode(
         settings: The method's settings.
         masked: Whether images are masked.
         digest: The adapter's digest, from which all chance follows.
+        rows: Which are shown, ``image * variants + variant``; all if left out.
     """
     import torch
 
-    variants = settings.variants if masked or _changes(settings) else 1
+    variants = variants_of(settings, masked=masked)
+    shown = range(len(images) * variants) if rows is None else sorted(rows)
     reads_mask = masked and pipelines.reads_mask(pipe)
     means, deviations, all_masks, all_masked = list["Tensor"](), list["Tensor"](), list["Tensor"](), list["Tensor"]()
     with torch.inference_mode():
-        for pixels, masks in _batches(images, settings, variants, masked=masked, digest=digest):
+        for pixels, masks in _batches(images, shown, settings, variants, masked=masked, digest=digest):
             mean, deviation = _latents(pipe, pixels / 127.5 - 1)
             means.append(mean)
             deviations.append(deviation)
@@ -124,9 +133,10 @@ def encode(
                 all_masked.append(_latents(pipe, (pixels / 127.5 - 1) * (masks < 0.5))[0])
 
     def stacked(parts: list[Tensor]) -> Tensor:  # without what filled the last batch up
-        return torch.cat(parts)[: len(images) * variants].clone()
+        return torch.cat(parts)[: len(shown)].clone()
 
     return TrainingImages(
+        rows={row: place for place, row in enumerate(shown)},
         mean=stacked(means),
         deviation=stacked(deviations),
         masks=stacked(all_masks) if all_masks else None,
@@ -150,32 +160,38 @@ def embed(pipe: Any, texts: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     return found
 
 
-def _changes(settings: TrainingSettings) -> bool:
-    """Whether two variants of an image can differ."""
-    return bool(settings.random_flip or settings.crop_scale or settings.color_jitter)
+def variants_of(settings: TrainingSettings, *, masked: bool) -> int:
+    """How many variants each image has: one where two of them can't differ."""
+    changes = masked or settings.random_flip or settings.crop_scale or settings.color_jitter
+    return settings.variants if changes else 1
 
 
 def _batches(
-    images: Sequence[Callable[[], Pixels]], settings: TrainingSettings, variants: int, *, masked: bool, digest: str
+    images: Sequence[Callable[[], Pixels]],
+    rows: Sequence[int],
+    settings: TrainingSettings,
+    variants: int,
+    *,
+    masked: bool,
+    digest: str,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """All variants in batches of one fixed shape, the last one padded: pixels from 0 to 255, and masks of 0 and 1."""
+    """Variants in batches of one fixed shape, the last one padded: pixels from 0 to 255, and masks of 0 and 1."""
     import numpy as np
     import torch
 
-    pixels, masks = list["Pixels"](), list["Bools"]()
-    total, side = len(images) * variants, settings.side
-    whole = np.empty((0, 0, 3), np.uint8)
-    for row in range(total):
+    pixels, masks, side = list["Pixels"](), list["Bools"](), settings.side
+    opened, whole = -1, np.empty((0, 0, 3), np.uint8)
+    for row in rows:
         image, variant = divmod(row, variants)
-        if variant == 0:
-            whole = images[image]()
+        if image != opened:
+            opened, whole = image, images[image]()
         rng = step_seeds.generator(digest, "variant", image, variant)
         changed = (
             augmentation.augment(whole, settings, rng) if variants > 1 else untrusted.fit(whole, side, side, "crop")
         )
         pixels.append(changed)
         masks.append(augmentation.draw_mask(side, rng) if masked else np.zeros((side, side), bool))
-        if len(pixels) == _BATCH or row == total - 1:
+        if len(pixels) == _BATCH or row == rows[-1]:
             empty = _BATCH - len(pixels)
             yield (
                 torch.from_numpy(np.stack(pixels + pixels[-1:] * empty)).permute(0, 3, 1, 2).float(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.diffusion import pipelines
 from synthgen.finetune import noising, step_seeds
 from synthgen.finetune.latents import TrainingImages
+from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -110,6 +111,13 @@ class Loss:
         self._digest, self._pipe, self._denoiser, self._settings = digest, pipe, denoiser, settings
         self._data, self._accelerator = data, accelerator
         self._noising = noising.noising(pipe.scheduler.config, settings.snr_gamma)
+        self._schedules = {
+            what: Schedule(
+                digest, what, images.texts, variants=images.variants, settings=settings, accelerator=accelerator
+            )
+            for what, images in (("own", data.own), ("prior", data.prior))
+            if images is not None
+        }
 
     def __call__(self, batch: int) -> Tensor:
         """The loss of a batch, counted over the whole training, on this process's device."""
@@ -126,13 +134,9 @@ class Loss:
         """The mean squared error of a batch, each image weighed by its timestep, and only what is painted counted."""
         import torch
 
-        process, device = self._accelerator.process_index, self._accelerator.device
-        rng = step_seeds.generator(self._digest, what, batch, process)
-        chosen = self._chosen(images, batch, what)
-        rows = [image * images.variants + int(rng.integers(images.variants)) for image in chosen]
-        texts = [images.texts[image][int(rng.integers(len(images.texts[image])))] for image in chosen]
-        empty = rng.random(len(texts)) < self._settings.proportion_empty_prompts
-        texts = ["" if one else text for one, text in zip(empty, texts, strict=True)]
+        device = self._accelerator.device
+        shown = self._schedules[what][batch]
+        rows = images.places(shown.rows)
         mean, deviation = images.mean[rows], images.deviation[rows]
         clean = (mean + deviation * torch.randn(mean.shape)).to(device)
         noised = self._noising(clean, torch.randn(mean.shape).to(device))
@@ -141,19 +145,11 @@ class Loss:
         if images.masked is not None and masks is not None:
             inputs = torch.cat([inputs, masks, images.masked[rows].to(device)], dim=1)
         with self._accelerator.autocast():
-            prediction = predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(texts))
+            prediction = predict(self._pipe, self._denoiser, inputs, noised.timesteps, self._conditions(shown.texts))
         error = (prediction.float() - noised.target.float()) ** 2
         if masks is not None and images.masked is None:
             error = error * masks / masks.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-3)
         return (error.mean(dim=(1, 2, 3)) * noised.weights).mean()
-
-    def _chosen(self, images: TrainingImages, batch: int, what: str) -> list[int]:
-        """The images of a batch: passes over all of them, each in an order of its own, cut into batches."""
-        size, count = self._settings.train_batch_size, len(images)
-        first = (batch * self._accelerator.num_processes + self._accelerator.process_index) * size
-        passes = {place // count for place in range(first, first + size)}
-        order = {one: step_seeds.generator(self._digest, what, "pass", one).permutation(count) for one in passes}
-        return [int(order[place // count][place % count]) for place in range(first, first + size)]
 
     def _conditions(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """The embeddings of a batch of prompts, encoded now where the text encoder is trained."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,14 +49,14 @@ def images(
 
 
 def encode(
-    pipe: Any, made: PriorImages, settings: TrainingSettings, *, masked: bool, digest: str
+    pipe: Any, made: PriorImages, settings: TrainingSettings, *, masked: bool, digest: str, rows: Collection[int]
 ) -> TrainingImages | None:
-    """The same, encoded as the images to learn from are; ``None`` for none."""
+    """The same, encoded as the images to learn from are, ``rows`` of them; ``None`` for none."""
     if not made:
         return None
     readers = [partial(_same, pixels) for _, pixels in made]
     return latents.encode(
-        pipe, readers, [(text,) for text, _ in made], settings, masked=masked, digest=f"{digest} prior"
+        pipe, readers, [(text,) for text, _ in made], settings, masked=masked, digest=f"{digest} prior", rows=rows
     )
 
 

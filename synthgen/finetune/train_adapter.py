@@ -11,13 +11,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import adapter_folder, atomic, devices, locks
+from synthgen.core import adapter_folder, atomic, devices, locks, weight_file
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
 from synthgen.errors import Fault, InputError
 from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
 from synthgen.finetune.loss import TrainingData
 from synthgen.finetune.methods import Learner
+from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import training_settings
 from synthgen.finetune.training import Step, Training
 from synthgen.plan.adapters import AdapterPlan
@@ -131,10 +132,11 @@ class _AdapterTraining:
         texts = latents.pool_prompts(self._manifest, self._plan)
         pipelines.check_lengths(pipe, {text for some in texts for text in some})
         images = [partial(self._read, source) for source in self._plan.pool]
-        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest)
-        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest)
-        every = [text for one in (own, other) if one for some in one.texts for text in some]
-        embeddings = {} if learner.reads_text else latents.embed(pipe, [*every, ""])
+        rows, shown = self._shown("own", texts, masked=masked)
+        prior_rows, prior_shown = self._shown("prior", [(text,) for text, _ in of_prior], masked=masked)
+        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest, rows=rows)
+        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest, rows=prior_rows)
+        embeddings = {} if learner.reads_text else latents.embed(pipe, [*shown, *prior_shown, ""])
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
             self._move("cpu")
         return Training(
@@ -148,6 +150,19 @@ class _AdapterTraining:
             folder=self.scratch,
             facts=self._facts,
         )
+
+    def _shown(self, what: str, texts: Sequence[tuple[str, ...]], *, masked: bool) -> tuple[set[int], set[str]]:
+        """Which variants this process shows its model from the first step to the last, and by which prompts."""
+        settings, accelerator = self._settings, self._accelerator
+        if not texts:
+            return set(), set()
+        variants = latents.variants_of(settings, masked=masked)
+        schedule = Schedule(
+            self._plan.adapter.digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
+        )
+        steps = settings.steps(len(self._plan.pool), accelerator.num_processes)
+        batches = list(schedule.every(steps))
+        return {row for one in batches for row in one.rows}, {text for one in batches for text in one.texts}
 
     def _move(self, device: str | torch.device) -> None:
         """Move all parts of the pipeline but its denoiser."""
@@ -199,7 +214,8 @@ class _AdapterTraining:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self._move(self._accelerator.device)
-        self._learned.save(folder)
+        with weight_file.telling(folder):
+            self._learned.save(folder)
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
             checkpoints.sort_header(path)
         losses = self._losses.read()

@@ -12,7 +12,7 @@ from synthgen.plan.sample import Recipe
 def run_prompts(plan: Plan, root: Path, recipe: Recipe) -> RunPrompts:
     """The prompts of every sample that a recipe's model and adapter make, at its first attempt.
 
-    Those of later attempts, which a black image leads to, are encoded when they come.
+    A prompt of a later attempt, which a black image leads to, is encoded when it comes where it is none of them.
 
     Args:
         plan: The run's plan.
@@ -28,12 +28,10 @@ def _texts(plan: Plan, recipe: Recipe) -> Iterator[str]:
         if _encoded_alike(entry.recipe) != _encoded_alike(recipe):
             continue
         guided = getattr(entry.recipe.settings, "guidance_scale", 2.0) > 1 and not recipe.model.distilled
-        for index in range(entry.samples):
-            sample = entry.sample(index)
-            if sample.recipe.adapter == recipe.adapter:
-                yield sample.prompt
-                if guided:
-                    yield sample.negative_prompt
+        for prompt in entry.prompts_with(recipe.adapter):
+            yield prompt.text
+            if guided:
+                yield prompt.negative
 
 
 def _encoded_alike(recipe: Recipe) -> tuple[object, ...]:

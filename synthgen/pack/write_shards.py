@@ -80,7 +80,7 @@ def size_and_sha256(path: Path) -> tuple[int, str]:
 
 
 def _adding_up(samples: Iterator[PackedRecord], sizes: Counter[str]) -> Iterator[PackedRecord]:
-    """The same samples, the bytes of their images added up."""
+    """The same samples, the bytes of their images and label maps added up."""
     for one in samples:
-        sizes["images"] += len(one.image)
+        sizes["images"] += len(one.image) + len(one.mask)
         yield one

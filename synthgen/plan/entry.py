@@ -4,16 +4,17 @@ import bisect
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from synthgen.core.adapter_folder import Adapter
 from synthgen.plan import adapters, skin_tones
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.layout import Layout, lay_out
 from synthgen.plan.manifest import GenerateEntry, Manifest
-from synthgen.plan.manifest.prompts import PromptSet
+from synthgen.plan.manifest.prompts import Prompt, PromptSet
 from synthgen.plan.mask_pool import MaskPool
 from synthgen.plan.ordering import Ordering, Slot
 from synthgen.plan.real_index import Source
@@ -215,14 +216,44 @@ class EntryPlan:
         seed = seed_of(self._manifest.document.seed, key, 0)
         return self._masks.draw(place.label, seed, place.source) if self._masks else None
 
+    def prompts_with(self, adapter: Adapter | None) -> Iterator[Prompt]:
+        """Every prompt that its samples of one adapter have at their first attempt, more than once or not.
+
+        Of a label with more samples than prompts it is what can be drawn, in place of what is: all but all of it is,
+        and millions of samples need not be looked at.
+
+        Args:
+            adapter: The adapter; ``None`` for samples without one.
+        """
+        for label in [label for label, own in self.adapters.items() if own == adapter]:
+            tones = {tone: count for (of, tone), count in self.places.cells.items() if of == label and count}
+            if self._prompts.possible(label) * len(tones) <= sum(tones.values()):
+                for tone in tones:
+                    yield from self._prompts.every(label, self._words(label), self._tone(tone))
+                continue
+            for place in self._slots(label):
+                seed = seed_of(self._manifest.document.seed, f"{self.name}-{place.name}", 0)
+                yield self._prompts.render(label, self._words(label), self._tone(place.tone), seed)
+
+    def _slots(self, label: str) -> Iterator[Slot]:
+        """The places of one label."""
+        part = self.places.part(label)
+        return (part[index] for index in range(part.samples))
+
+    def _words(self, label: str) -> str:
+        """The words that prompts use for a label."""
+        words, adapter = self._manifest.document.labels[label], self.adapters[label]
+        return adapter.word(label, words) if adapter else words
+
+    def _tone(self, tone: int) -> tuple[skin_tones.Scale, int, str]:
+        """A tone as prompts are rendered for it."""
+        return self._scale, tone, skin_tones.name(self._scale, tone)
+
     def _make(self, index: int, place: Slot, attempt: int) -> Sample:
         key = f"{self.name}-{place.name}"
         seed = seed_of(self._manifest.document.seed, key, attempt)
         written = skin_tones.name(self._scale, place.tone)
-        words = self._manifest.document.labels[place.label]
-        adapter = self.adapters[place.label]
-        words = adapter.word(place.label, words) if adapter else words
-        prompt = self._prompts.render(place.label, words, (self._scale, place.tone, written), seed)
+        prompt = self._prompts.render(place.label, self._words(place.label), self._tone(place.tone), seed)
         return Sample(
             key=key,
             index=index,

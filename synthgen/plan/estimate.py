@@ -1,5 +1,6 @@
 """What a plan will take: images, disk and time, from what this machine measured last."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,14 +36,23 @@ class Forecast:
         return {key: value for key, value in asdict(self).items() if not key.startswith("real") or value is not None}
 
 
-def forecast(plan: Plan) -> Forecast:
-    """What a plan will make: images, shards, disk and time, as far as they can be told before."""
+def forecast(plan: Plan, elsewhere: Mapping[str, float | None] | None = None) -> Forecast:
+    """What a plan will make: images, shards, disk and time, as far as they can be told before.
+
+    Args:
+        plan: The plan.
+        elsewhere: Seconds that each entry takes on another device, by its name, ``None`` where that is not known; as
+            this machine measured if left out.
+    """
     document = plan.manifest.document
     stored, seconds, cells = 0, 0.0, []
     known = True
     for entry in plan.entries.values():
         stored += throughput.stored(entry.recipe, document.output.image_format, entry.samples)
-        took = throughput.seconds(entry.recipe, document.output.image_format, entry.samples)
+        if elsewhere is None:
+            took = throughput.seconds(entry.recipe, document.output.image_format, entry.samples)
+        else:
+            took = elsewhere.get(entry.name)
         known = known and took is not None
         seconds += took or 0.0
         cells += [

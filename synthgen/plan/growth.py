@@ -8,6 +8,7 @@ from typing import Any
 
 from synthgen.plan import EntryPlan, Plan
 from synthgen.plan.manifest import Manifest
+from synthgen.plan.manifest.generate import GenerateEntry
 from synthgen.plan.ordering import Slot
 
 _ATTEMPTS = 4  # of which each may render other templates otherwise
@@ -100,7 +101,8 @@ def reason(old: Plan, new: Plan, name: str, place: Slot, *, gone: bool) -> str:
     if excluded:
         return f"real.exclude: {excluded}"
     said = changes(old.manifest, new.manifest, name, most=None)
-    counts = [one for one in said if one.startswith(tuple(f"generate.{name}.{key}" for key in _COUNTS))]
+    lineage = [one.name for one in _lineage(new.manifest, name)]
+    counts = [one for one in said if one.startswith(tuple(f"generate.{of}.{key}" for of in lineage for key in _COUNTS))]
     chosen = counts if gone and counts else [one for one in said if one not in counts]
     return "; ".join(chosen or said) or _of_sources(old, new)
 
@@ -134,7 +136,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> l
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
         *([sample.mask_source.facts] if sample.mask_source else []),
-        (output.image_format, output.quality, output.iptc),
+        (output.image_format, output.quality, output.iptc, output.mask),
     ]
 
 
@@ -149,10 +151,22 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
         plain["real"] |= {"exclude": exclude.model_dump(mode="json", exclude_defaults=True)} if exclude else {}
     plain["prompts"] = manifest.prompts.model_dump(mode="json")
     yield from _leaves("", plain)
-    entry = next((one for one in manifest.entries if one.name == name), None)
-    if entry is None:
-        return
-    values: dict[str, Any] = {
+    for one in _lineage(manifest, name):
+        yield from _leaves(f"generate.{one.name}", _said_of(one))
+
+
+def _lineage(manifest: Manifest, name: str) -> Iterator[GenerateEntry]:
+    """An entry, the one whose images it starts from, the one whose images that starts from, and so on."""
+    by_name = {one.name: one for one in manifest.entries}
+    entry = by_name.get(name)
+    while entry is not None:
+        yield entry
+        entry = by_name.get(entry.parent or "")
+
+
+def _said_of(entry: GenerateEntry) -> dict[str, Any]:
+    """What a manifest says of an entry by itself, under the manifest's own keys."""
+    return {
         "strategy": str(entry.strategy),
         "model": entry.model.name,
         "revision": entry.revision,
@@ -163,13 +177,12 @@ def _said(manifest: Manifest, name: str) -> Iterator[tuple[str, Any]]:
         "per_source": entry.per_source,
         "source_pool": entry.source_pool.model_dump(mode="json") if entry.source_pool else None,
         "adapter": entry.adapter.name if entry.adapter else None,
-        "parent": entry.parent,
+        "from": entry.parent,
         "target_label": entry.target_label,
         "source_label": entry.source_label,
         "weights": entry.weights.model_dump(mode="json"),
         "settings": entry.settings.model_dump(mode="json"),
     }
-    yield from _leaves(f"generate.{name}", values)
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -5,12 +5,15 @@ from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.signature import sign
 from synthgen.study.inputs import (
     FolderLike,
     ManifestLike,
     Progress,
+    brought,
     check_study,
     differences,
+    open_mirror,
     open_run,
     plan,
     read_manifest,
@@ -49,6 +52,7 @@ __all__ = [
     "Stage",
     "Task",
     "add_report",
+    "brought",
     "check_study",
     "curate",
     "differences",
@@ -59,6 +63,7 @@ __all__ = [
     "freeze",
     "generate",
     "open_folder",
+    "open_mirror",
     "open_run",
     "pack",
     "plan",
@@ -71,6 +76,7 @@ __all__ = [
     "run_folder_of",
     "scan",
     "scan_if_there",
+    "sign",
     "study_folder",
     "top_up",
     "withdrawn_images",

@@ -18,7 +18,9 @@ from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Index
 from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
+from synthgen.runs import mirror as mirrors
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.mirror import Mirror, NoMirror
 from synthgen.runs.trained_adapters import OtherAdapter
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
@@ -35,6 +37,8 @@ ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest
 """A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
 FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
 """A run or a packed dataset: its folder, or what ``open`` gave."""
+MirrorLike: TypeAlias = "str | Mirror | NoMirror | None"
+"""The mirror of a run: an address that fsspec opens, or what :func:`open_mirror` gave; ``None`` for none."""
 Stop: TypeAlias = Callable[[], bool]
 """Asked in between whether to stop."""
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -205,6 +209,44 @@ def open_run(folder: FolderLike) -> Run:
         InputError: The folder is no run.
     """
     return folder if isinstance(folder, Run) else folders.open_run(study_layout.run_of(path_of(folder)), EXTENSIONS)
+
+
+def open_mirror(mirror: MirrorLike, out: str | os.PathLike[str], *, stop: Stop = never) -> Mirror | NoMirror:
+    """The mirror of a run, opened, and what the run's images rest on brought from it; see :func:`generate`.
+
+    Args:
+        mirror: Its address.
+        out: The run's folder, which may be new.
+        stop: Whether to stop trying again.
+
+    Raises:
+        InputError: The address or the folder is at fault, or the mirror can't be had, or is of another plan.
+    """
+    return mirrors.opened(mirror, run_folder_of(out), stop)
+
+
+def brought(
+    folder: FolderLike, mirror: MirrorLike, *, progress: Progress | None = None, stop: Stop = never
+) -> FolderLike:
+    """The same run, with all that its mirror has and it lacked.
+
+    Args:
+        folder: The run; its folder may be new.
+        mirror: Its mirror; where left out, nothing is brought.
+        progress: Told of work shards as they are brought.
+        stop: Whether to stop.
+
+    Raises:
+        InputError: The mirror can't be had, or is of another plan, or holds no run.
+    """
+    if mirror is None:
+        return folder
+    root = study_layout.run_of(path_of(folder))
+    opened = mirrors.opened(mirror, root, stop)
+    opened.bring_shards(progress=progress, stop=stop)
+    if not run_folder.is_run(root):
+        raise InputError(f"--mirror: holds no run, and neither does {root}; `generate --mirror` makes one")
+    return root
 
 
 def run_folder_of(out: str | os.PathLike[str]) -> Path:

@@ -135,6 +135,8 @@ def test_images_made_from_those_of_a_grown_entry_grow_with_it(
 
     new = make_plan(generate=entries(6))
     make_images(make_plan(generate=entries(4)), tmp_path / "grown")
+    child = run_folder.compared(tmp_path / "grown", new, EXTENSIONS)[1]
+    assert (child.new, child.changes) == (12, ("generate.fake.per_cell: 4 -> 6",))
     grow(new, tmp_path / "grown")
     make_images(new, tmp_path / "once")
     assert records(tmp_path / "grown") == records(tmp_path / "once")

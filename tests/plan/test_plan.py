@@ -392,3 +392,34 @@ def test_a_label_that_is_never_drawn_is_not_strange(make_plan: MakePlan) -> None
     entry = {"name": "e", "strategy": "text2img", "total": 4, "weights": {"label": {"acne": 0, "melanoma": 1}}}
     plan = make_plan(labels={"acne": "acne", "melanoma": "melanoma"}, model="phantom", generate=[entry])
     assert plan.strange_words == []
+
+
+DRAWN = """
+templates: ["{label} on {skin_tone} skin, {place}", "a photo of {label}, {light} {place}"]
+negative_prompt: blurred
+attributes: {place: {arm: 2, leg: 1, nowhere: 0}, light: [dim, bright, dim red]}
+labels: {healthy: {templates: ["{label}, {place}"], attributes: {place: [hand]}, negative_prompt: spots}}
+"""
+
+
+@pytest.mark.parametrize("count", [1, 4, 400])
+@pytest.mark.parametrize("made_by", ["per_cell", "total"])
+def test_prompts_are_those_of_the_samples(make_plan: MakePlan, made_by: str, count: int) -> None:
+    """Those that are drawn, of few samples; of many those that can be, which no sample is looked at for."""
+    entry = {"strategy": "fake", made_by: count if made_by == "per_cell" else 6 * count}
+    plan = make_plan(prompts_text=DRAWN, prompts="own.yaml", generate=[entry])
+    (planned,) = plan.entries.values()
+    drawn = {(sample.prompt, sample.negative_prompt) for sample in planned}
+    told = [(prompt.text, prompt.negative) for prompt in planned.prompts_with(None)]
+    assert drawn <= set(told)
+    assert len(told) <= planned.samples
+    if count != 4:
+        assert drawn == set(told)
+    assert len(told) == {1: 3 + 3, 4: 12 + 3, 400: 3 * 8 + 3}[count]
+
+
+def test_prompts_of_a_huge_plan_cost_no_more(make_plan: MakePlan) -> None:
+    """No sample of millions is looked at."""
+    plan = make_plan(prompts_text=DRAWN, prompts="own.yaml", generate=[{"strategy": "fake", "per_cell": 10**9}])
+    (planned,) = plan.entries.values()
+    assert len({prompt.text for prompt in planned.prompts_with(None)}) == 3 * 2 + 6 + 1

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.core.model_folder import is_flow
 from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.pipelines import schedulers
 from synthgen.diffusion.pipelines.latents import denoiser
-from synthgen.diffusion.pipelines.pipeline import Pipeline, out_of_memory
+from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.placement import Memory
-from synthgen.diffusion.pipelines.precision import Precision, held
+from synthgen.diffusion.pipelines.precision import Precision
 from synthgen.diffusion.pipelines.prompt_rows import PromptRows
 from synthgen.diffusion.pipelines.task_classes import parameters
 from synthgen.errors import InputError, UnavailableError
@@ -82,18 +82,8 @@ class AnyFamily(Pipeline):
 
         return self._make(samples, precise, begin, sized="height" in self._takes)
 
-    def _call(
-        self,
-        samples: Sequence[Sample],
-        precision: Precision | None,
-        begin: Callable[[Any, list[Generator]], dict[str, Any]],
-        *,
-        sized: bool,
-    ) -> MadeImages:
-        """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
-        import torch
-
-        settings: Any = samples[0].recipe.settings
+    def _check(self, settings: Any) -> None:
+        """Refuse settings that the pipeline can't follow."""
         if len(settings.guided_steps) not in (0, settings.num_inference_steps):
             raise UnavailableError(f"guidance_start, guidance_stop: a {type(self.pipe).__name__} guides in every step")
         flow = is_flow({"_class_name": type(self._own_scheduler).__name__, **self._own_scheduler.config})
@@ -103,29 +93,25 @@ class AnyFamily(Pipeline):
                 f"height, width: {settings.width} x {settings.height} is no multiple of {self.multiple}, "
                 f"as a {type(self.pipe).__name__} needs it"
             )
-        other = precision is not None and self._dtype != "float32"
-        holding = held(self.pipe, precision) if precision and other else nullcontext()
-        with out_of_memory(len(samples)), holding, torch.inference_mode():
-            self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
-            if hasattr(self.pipe.vae, "enable_slicing"):
-                self._set_slicing(len(samples) * settings.height * settings.width)
-            generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
-            arguments = begin(settings, generators) | {name: on for name, on in _PLAIN.items() if name in self._takes}
-            if sized:
-                arguments |= {"height": settings.height, "width": settings.width}
-            if "max_area" in self._takes:
-                arguments |= {"max_area": settings.height * settings.width}
-            self._finite.clear()
-            arguments |= self._guided(samples, settings.guidance_scale)
-            with self._noting_finite(), noise_in_fp32(self.pipe):
-                output = self.pipe(
-                    prompt=[sample.prompt for sample in samples],
-                    **arguments,
-                    num_inference_steps=settings.num_inference_steps,
-                    generator=generators,
-                    output_type="pt",
-                )
-            return self._to_uint8(output.images)
+
+    def _worded(self, samples: Sequence[Sample], settings: Any) -> dict[str, Any]:
+        """What the pipeline is told of prompts and guidance, and that it is to leave texts and sizes as they are."""
+        plain = {name: on for name, on in _PLAIN.items() if name in self._takes}
+        if "max_area" in self._takes:
+            plain |= {"max_area": settings.height * settings.width}
+        guided = self._guided(samples, settings.guidance_scale)
+        return plain | {"prompt": [sample.prompt for sample in samples]} | guided
+
+    @contextmanager
+    def _around(self, _settings: Any, _precision: Precision | None) -> Iterator[None]:
+        """Noise of each sample's own, in fp32."""
+        with noise_in_fp32(self.pipe):
+            yield
+
+    def _set_slicing(self, pixels: int) -> None:
+        """Decode image by image where a whole batch would take gigabytes, by an autoencoder that can."""
+        if hasattr(self.pipe.vae, "enable_slicing"):
+            super()._set_slicing(pixels)
 
     def _guided(self, samples: Sequence[Sample], scale: float) -> dict[str, Any]:
         """How the pipeline takes guidance: as a number, or by a second pass, with or without a prompt of its own."""

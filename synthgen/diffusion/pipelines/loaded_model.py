@@ -69,7 +69,8 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     read. A caller that still holds a pipeline of the last model keeps its memory.
 
     Raises:
-        UnavailableError: The model can't be loaded.
+        UnavailableError: The model can't be loaded, or there is no memory to encode the run's prompts.
+        InputError: A prompt of the run is longer than the model reads.
     """
     import torch
 
@@ -81,7 +82,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
         tuple(sorted(environment.parts.items())), environment.memory,
     )  # fmt: skip
-    if _alive.key != key:
+    if _alive.key != key or any(one.displaced for one in _alive.pipelines.values()):
         release()
     try:
         wanted = task, environment.redo_batch_size > 0
@@ -92,14 +93,14 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
                 pipeline.proof = proof.prove(pipeline, task, recipe)
             _alive.pipelines[wanted] = pipeline
             _alive.key = key
-        found = _alive.pipelines[wanted]
-        if (run := embedding_file.current()) is not None:
-            _fill(found, run, key, environment)
-        return found
     except (OSError, ValueError, ModuleNotFoundError, RuntimeError) as error:
         reason = one_line(error)[:300]
         what = f"model {recipe.made_with}" + (f" with adapter {recipe.adapter}" if recipe.adapter else "")
         raise UnavailableError(f"{what}: can't be loaded: {reason}") from error
+    found = _alive.pipelines[wanted]
+    if (run := embedding_file.current()) is not None:
+        _fill(found, run, key, environment)
+    return found
 
 
 def loaded(task: Task, environment: Environment) -> Pipeline | None:
@@ -135,7 +136,7 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
     pipe = _read_parts(task, key, text_encoders=together)
     encoders = None
     if known:
-        beside = None if key.memory else pipe  # what is placed by hooks can't be moved
+        beside = None if key.memory == "offload" else pipe  # what hooks bring layer by layer can't be moved
         encoders = TextEncodersApart(partial(_read_encoders, task, key, together=together), key.device, beside)
         for name in [name for name in pipe.components if name.startswith("text_encoder")]:
             setattr(pipe, name, None)

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from synthgen.diffusion.maker import MadeImages, joined
 from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
+from synthgen.diffusion.pipelines.out_of_memory import out_of_memory
 from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import FP32, Precision, held, ladder, without_text_encoders
-from synthgen.errors import OutOfMemoryError
 from synthgen.plan.sample import Sample
 
 if TYPE_CHECKING:
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 _SIZED: tuple[Family, ...] = ("StableDiffusion3", "Flux")  # families that bring an image to the size that they are told
 _SLICE_PIXELS = 1024 * 1024
-# What torch and CUDA's libraries say where there is no memory for a batch, of which accelerate's
-# `should_reduce_batch_size` knows the first three.
-_OUT_OF_MEMORY = (
-    "can't allocate memory", "CUDA out of memory", "CUDNN_STATUS_NOT_SUPPORTED", "CUDA error: out of memory",
-    "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", "CUBLAS_STATUS_ALLOC_FAILED",
-    "MPS backend out of memory", "nable to find an engine",
-)  # fmt: skip
 
 
 class Pipeline:
@@ -78,6 +71,11 @@ class Pipeline:
         self.embeddings = embeddings or prompt_embeddings.PromptEmbeddings(pipe)
         self._finite: list[Tensor] = []
         self._own_scheduler = pipe.scheduler
+
+    @property
+    def displaced(self) -> bool:
+        """Whether its parts had to be left elsewhere than on the device, for want of memory: it is to be read anew."""
+        return getattr(self.embeddings.encoders, "displaced", False)
 
     def parts(self) -> dict[str, Any]:
         """The models, tokenizers and the model's own scheduler, for a pipeline of another task."""
@@ -182,10 +180,11 @@ class Pipeline:
         """Call the pipeline for a batch, with what ``begin`` says of where it begins."""
         import torch
 
+        settings: Any = samples[0].recipe.settings
+        self._check(settings)
         other = precision is not None and self._dtype != "float32"
         holding = held(self.pipe, precision) if precision and other else nullcontext()
         with out_of_memory(len(samples)), holding, torch.inference_mode():
-            settings: Any = samples[0].recipe.settings
             self.pipe.scheduler = schedulers.fresh(settings.scheduler, self._own_scheduler, settings.timestep_spacing)
             self._set_slicing(len(samples) * settings.height * settings.width)
             generators = [torch.Generator("cpu").manual_seed(sample.seed) for sample in samples]
@@ -193,21 +192,31 @@ class Pipeline:
             if sized:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
-            prompts = self._prompts(samples, guided=settings.guidance_scale > 1)
-            with (
-                self._noting_finite(),
-                without_text_encoders(self.pipe) if precision and precision.denoiser else nullcontext(),
-                guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
-            ):
+            arguments |= self._worded(samples, settings)
+            with self._noting_finite(), self._around(settings, precision):
                 output = self.pipe(
-                    **prompts,
                     **arguments,
                     num_inference_steps=settings.num_inference_steps,
-                    guidance_scale=settings.guidance_scale,
                     generator=generators,
                     output_type="pt",
                 )
             return self._to_uint8(output.images)
+
+    def _check(self, settings: Any) -> None:
+        """Refuse settings that the pipeline can't follow; those of a known family were checked in the manifest."""
+
+    def _worded(self, samples: Sequence[Sample], settings: Any) -> dict[str, Any]:
+        """What the pipeline is told of prompts and guidance."""
+        return self._prompts(samples, guided=settings.guidance_scale > 1) | {"guidance_scale": settings.guidance_scale}
+
+    @contextmanager
+    def _around(self, settings: Any, precision: Precision | None) -> Iterator[None]:
+        """What is otherwise than usual while the pipeline is called."""
+        with (
+            without_text_encoders(self.pipe) if precision and precision.denoiser else nullcontext(),
+            guidance.only_in(self.pipe, settings.guided_steps, settings.num_inference_steps),
+        ):
+            yield
 
     def _prompts(self, samples: Sequence[Sample], *, guided: bool) -> dict[str, Tensor]:
         """The prompts as the pipeline takes them: embeddings, in the denoiser's dtype."""
@@ -280,18 +289,3 @@ class Pipeline:
         if self.memory:
             return tuple(one for one in found if not one.denoiser)
         return found or (FP32,)
-
-
-@contextmanager
-def out_of_memory(batch_size: int) -> Iterator[None]:
-    """Turn torch's out-of-memory faults into ours; on a CPU, and in CUDA's libraries, they are plain RuntimeErrors."""
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error
-    except RuntimeError as error:
-        if not any(said in str(error) for said in _OUT_OF_MEMORY):
-            raise
-        raise OutOfMemoryError(f"no memory for a batch of {batch_size}") from error

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from synthgen.diffusion.pipelines.families import family
+from synthgen.diffusion.pipelines.out_of_memory import no_memory_for_text
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class TextEncodersApart:
 
     Attributes:
         stays: Whether they stay on the device, beside that pipeline.
+        displaced: Whether that pipeline is, or had to be left, elsewhere than on the device.
     """
 
     def __init__(self, read: Callable[[], Any], device: str, beside: Any = None) -> None:
@@ -48,22 +50,35 @@ class TextEncodersApart:
         self._beside = None if device == "cpu" else beside
         self._pipe: Any = None
         self._times = 0
-        self.stays = False
+        self.stays = self.displaced = False
 
     @contextmanager
     def __call__(self) -> Iterator[Any]:
         """The pipeline on its device."""
+        apart = None if self.stays else self._beside
+        try:
+            self._bring(apart)
+            yield self._pipe
+        except BaseException:
+            with suppress(RuntimeError, MemoryError):  # what came first says more
+                self._put_back(apart)
+            raise
+        self._put_back(apart)
+
+    def _bring(self, apart: Any) -> None:
+        """Bring the text encoders to the device, in place of what else is there."""
+        with _usual_tensors():
+            if apart is not None:
+                self.displaced = True
+                apart.to("cpu", silence_dtype_warnings=True)
+            self._pipe = (self._pipe or self._read()).to(self._device)
+        self._times += 1
+
+    def _put_back(self, apart: Any) -> None:
+        """Leave the device as it was before."""
         import torch
 
-        apart = None if self.stays else self._beside
-        if apart is not None:
-            apart.to("cpu", silence_dtype_warnings=True)
-        try:
-            with torch.inference_mode(mode=False):
-                self._pipe = (self._pipe or self._read()).to(self._device)
-            self._times += 1
-            yield self._pipe
-        finally:
+        with _usual_tensors():
             if not self.stays and self._pipe is not None:
                 keeps = self._times > 1 or _weights(self._pipe) <= _SMALL_BYTES
                 self._pipe = self._pipe.to("cpu") if keeps else None
@@ -72,6 +87,16 @@ class TextEncodersApart:
                     torch.cuda.empty_cache()
             if apart is not None:
                 apart.to(self._device)
+                self.displaced = False
+
+
+@contextmanager
+def _usual_tensors() -> Iterator[None]:
+    """Outside torch's inference mode, in which weights that are moved can be used by nobody else."""
+    import torch
+
+    with torch.inference_mode(mode=False):
+        yield
 
 
 def _weights(pipe: Any) -> int:
@@ -123,10 +148,21 @@ class PromptEmbeddings:
 
         Raises:
             InputError: A text is longer than the model reads.
+            UnavailableError: There is no memory for it.
         """
-        with self.encoders() as pipe:
+        with self.encoding() as pipe:
             check_lengths(pipe, texts)
             yield from encode_rows(pipe, texts)
+
+    @contextmanager
+    def encoding(self) -> Iterator[Any]:
+        """A pipeline whose text encoders are ready, as long as a ``with`` lasts.
+
+        Raises:
+            UnavailableError: There is no memory for them.
+        """
+        with no_memory_for_text(), self.encoders() as pipe:
+            yield pipe
 
 
 def encode_rows(pipe: Any, texts: Sequence[str]) -> Iterator[tuple[str, Row]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.pipelines.latents import denoiser
+from synthgen.diffusion.pipelines.out_of_memory import no_memory_for_text
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class PromptRows:
 
         Raises:
             InputError: A text is longer than any of the text encoders reads.
+            UnavailableError: There is no memory to encode it.
         """
         given = self._given(args, kwargs)
         texts = given.get("prompt")
@@ -94,7 +96,7 @@ class PromptRows:
         place = (key, *texts.items())
         if place not in self._kept:
             beside = [_FILLER] if shape.ragged else []
-            with _refusing_to_cut(self._pipe, texts.values()):
+            with _refusing_to_cut(self._pipe, texts.values()), no_memory_for_text():
                 found = _parts(self._encode(**{name: [text, *beside] for name, text in texts.items()}, **rest))
             if shape.ragged:
                 _refuse_full(found, shape.batched, texts["prompt"])

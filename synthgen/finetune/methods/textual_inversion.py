@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from synthgen.core import weight_file
 from synthgen.diffusion import pipelines
 from synthgen.errors import InputError
 from synthgen.finetune.settings import TrainingSettings
@@ -71,11 +72,9 @@ class _NewEmbeddings:
 
     def save(self, folder: Path) -> None:
         """Write one file a word, each of which ``load_textual_inversion`` loads."""
-        from safetensors.torch import save_file
-
         for token, rows in self.parameters().items():
             name = "learned_embeds" if len(self._tokens) == 1 else f"learned_embeds-{token.strip('<>')}"
-            save_file({token: rows.detach().cpu().contiguous()}, folder / f"{name}.safetensors")
+            weight_file.save({token: rows.detach().cpu().contiguous()}, folder / f"{name}.safetensors")
 
 
 def _table(old: "Embedding", first: int, rows: "list[Tensor]") -> "tuple[Module, ParameterList]":

@@ -1,5 +1,8 @@
 """Prompt templates: from a label, a skin tone and a sample's own seed to the text that a model reads."""
 
+import itertools
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Annotated
@@ -68,15 +71,43 @@ class PromptSet(Strict):
             skin_tone: The scale, the value on it, and how a record writes that value.
             seed: The sample's seed.
         """
-        own = self.labels.get(label, LabelPrompts())
-        templates = own.templates or self.templates
+        templates, choices = self._of(label)
         template = templates[draw(seed, "template", (1.0,) * len(templates))]
-        choices = self.attributes | own.attributes
-        drawn = {
-            name: _draw(choices[name], seed, name) for name in sorted(set(_placeholders(template))) if name in choices
-        }
+        drawn = {name: _draw(choices[name], seed, name) for name in _drawn(template, choices)}
+        return self._prompt(template, label, words, skin_tone, drawn)
+
+    def possible(self, label: str) -> int:
+        """How many prompts a label can be given on one skin tone: each template with each value of what it draws."""
+        templates, choices = self._of(label)
+        return sum(math.prod(len(values) for _, values in _drawable(one, choices)) for one in templates)
+
+    def every(self, label: str, words: str, skin_tone: tuple[Scale, int, str]) -> Iterator["Prompt"]:
+        """Every prompt that :meth:`render` may draw, as many as :meth:`possible` says; values of weight 0 are in none.
+
+        Args:
+            label: The label's name in the manifest.
+            words: The words that a prompt uses for it.
+            skin_tone: The scale, the value on it, and how a record writes that value.
+        """
+        templates, choices = self._of(label)
+        for template in templates:
+            drawable = _drawable(template, choices)
+            for values in itertools.product(*(values for _, values in drawable)):
+                drawn = {name: value for (name, _), value in zip(drawable, values, strict=True)}
+                yield self._prompt(template, label, words, skin_tone, drawn)
+
+    def _of(self, label: str) -> "tuple[list[str], dict[str, dict[str, float]]]":
+        """The templates and the attributes of a label."""
+        own = self.labels.get(label, LabelPrompts())
+        return own.templates or self.templates, self.attributes | own.attributes
+
+    def _prompt(
+        self, template: str, label: str, words: str, skin_tone: tuple[Scale, int, str], drawn: dict[str, str]
+    ) -> "Prompt":
+        """A template filled in with what was drawn for it."""
         scale, value, written = skin_tone
         tone = self.skin_tones.get(scale, {}).get(value, written)
+        own = self.labels.get(label, LabelPrompts())
         negative = self.negative_prompt if own.negative_prompt is None else own.negative_prompt
         text = template.format(label=words, skin_tone=tone, **drawn)
         return Prompt(text, negative, tuple(drawn.items()))
@@ -154,6 +185,19 @@ def _template_faults(template: str, known: tuple[str, ...]) -> list[Fault]:
 
 def _placeholders(template: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def _drawn(template: str, choices: Mapping[str, object]) -> list[str]:
+    """The attributes that a template draws, sorted."""
+    return [name for name in sorted(set(_placeholders(template))) if name in choices]
+
+
+def _drawable(template: str, choices: Mapping[str, Mapping[str, float]]) -> list[tuple[str, list[str]]]:
+    """The attributes that a template draws, and what each may come out as."""
+    return [
+        (name, [value for value, weight in sorted(choices[name].items()) if weight > 0])
+        for name in _drawn(template, choices)
+    ]
 
 
 def _draw(weights: dict[str, float], seed: int, name: str) -> str:

@@ -46,6 +46,11 @@ class StrategySettings(Strict):
         return False
 
     @property
+    def gives_mask(self) -> bool:
+        """Whether each image comes with the mask that it was made in, which ``output.mask`` stores beside it."""
+        return False
+
+    @property
     def passes(self) -> int:
         """How often a model is asked for one image, which the time that it takes is in proportion to."""
         return 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 
-from synthgen.core import atomic, backoff
+from synthgen.core import atomic, backoff, digits
 from synthgen.core.releases import __version__
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.plan.manifest.fetch import Fetch
@@ -87,8 +87,7 @@ class Downloader:
         until = time.monotonic() + _LONGEST
         with errors.translate_errors(), self._client.stream("GET", address) as response:
             errors.check(response)
-            length = response.headers.get("Content-Length", "")
-            if length.isdigit() and int(length) > LARGEST:
+            if (digits.whole(response.headers.get("Content-Length", "")) or 0) > LARGEST:
                 raise RefusedError(f"more than {LARGEST >> 20} MiB")
             content = bytearray()
             for piece in response.iter_bytes():

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from synthgen.core import digits, paths
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, InputError
 from synthgen.plan.manifest.exclude import Exclude
@@ -98,7 +99,7 @@ def _filed(exclude: Exclude, base: Path) -> list[str]:
     """
     if exclude.file is None:
         return []
-    path = base / Path(exclude.file).expanduser()
+    path = base / paths.expanded(exclude.file, "real.exclude.file")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -112,11 +113,11 @@ def _in_folder(name: str, settings: SourceSettings, base: Path) -> Iterator[str]
     path = getattr(settings, "path", None)
     if not isinstance(path, str):
         return
-    folder = Path(os.path.normpath((base / Path(path).expanduser()).absolute()))
+    folder = Path(os.path.normpath((base / paths.expanded(path, "real.path")).absolute()))
     written = name.replace("\\", "/")
     for start in (folder, folder.parent, base.absolute()):
         for root in dict.fromkeys((folder, folder.resolve())):
-            whole = Path(os.path.normpath(start / Path(written).expanduser()))
+            whole = Path(os.path.normpath(start / written))
             if whole.is_relative_to(root) and whole != root:
                 yield whole.relative_to(root).as_posix()
 
@@ -219,7 +220,7 @@ def _by_id(index: Index, settings: SourceSettings) -> dict[str, list[Source]]:
     for one in index.sources:
         name, _, number = one.id.rpartition("-")
         of_file = not settings.columns.id and slug(PurePosixPath(one.location).stem) == one.id
-        if name in found and number.isdigit() and int(number) > 1 and not of_file:
+        if name in found and (digits.whole(number) or 0) > 1 and not of_file:
             found[name].append(one)
     return found
 

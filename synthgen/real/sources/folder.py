@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from synthgen.core import paths
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.plan.manifest.settings import SourceSettings
@@ -59,7 +60,7 @@ def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: C
 
 def folder_of(settings: Settings, base: Path) -> Path:
     """The folder of the images, there or not."""
-    return base / Path(settings.path).expanduser()
+    return base / paths.expanded(settings.path, "real.path")
 
 
 class FolderReader:
@@ -150,7 +151,8 @@ class FolderReader:
 
     def _file(self, name: str) -> Path:
         """A file of metadata: in the folder of the images, or else beside the manifest."""
-        places = [self._root / Path(name).expanduser(), self._base / Path(name).expanduser()]
+        path = paths.expanded(name, "real.metadata")
+        places = [self._root / path, self._base / path]
         return next((place for place in places if place.is_file()), places[0])
 
 

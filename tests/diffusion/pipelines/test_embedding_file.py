@@ -1,6 +1,7 @@
 """Distinct prompts are encoded once for a run, and its images are those of a pipeline with text encoders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion import pipelines
 from synthgen.diffusion.pipelines import Pipeline, embedding_file, loading
 from synthgen.diffusion.pipelines.embedding_file import FOLDER, EmbeddingFile
-from synthgen.diffusion.pipelines.prompt_embeddings import TextEncodersApart, encode
-from synthgen.errors import InputError
+from synthgen.diffusion.pipelines.prompt_embeddings import PromptEmbeddings, TextEncodersApart, encode
+from synthgen.errors import InputError, UnavailableError
 from synthgen.generate.loaded_entry import load_entry
 from synthgen.generate.run_prompts import run_prompts
 from synthgen.runs import run_folder
@@ -137,8 +138,6 @@ def test_a_prompt_that_no_plan_foresaw_is_encoded_when_it_comes(
     planned: Callable[..., Any], load: Load, encoders_read: list[str]
 ) -> None:
     """As of a retry, or of a strategy of one's own; once, on a CPU and for small encoders."""
-    from dataclasses import replace
-
     plan = planned("sd")
     loaded = load(plan)
     sample = replace(plan.entries["a"].sample(0), prompt="a photo of nothing of the kind")
@@ -165,6 +164,109 @@ def test_too_many_prompts_are_encoded_as_they_come(
     assert "text encoders stay loaded" in caplog.text
     assert not list((tmp_path / FOLDER).glob("*.safetensors"))
     assert np.array_equal(loaded.maker(samples).pixels, expected)
+
+
+def endless(*, most: int = 10_000) -> Iterator[str]:
+    """More texts than anybody should look at."""
+    for number in range(most):
+        yield f"a photo of skin, {number}"
+    raise AssertionError("all texts were looked at")
+
+
+def test_prompts_are_counted_up_to_what_there_is_room_for(
+    planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """What a row takes is asked of one; who comes next reads the verdict, of the same plan and the same room alone."""
+    from synthgen.core import seal
+    from synthgen.diffusion import strategies
+
+    recipe = planned("sd").entries["a"].recipe
+    environment = strategies.environment(recipe, CPU, 48)
+
+    def loaded(texts: Callable[[], Iterator[str]], digest: str = "plan") -> Any:
+        pipelines.release()
+        with pipelines.prompts_of(pipelines.RunPrompts(tmp_path, digest, texts)):
+            return pipelines.load("text2img", recipe, environment).embeddings
+
+    few = lambda: iter(["b", "a", "b", "c"])  # noqa: E731
+    assert set(loaded(few, "small").encoded) == {"a", "b", "c"}
+    path = _file(tmp_path)
+    before = path.read_bytes()
+    row = sum(value.nbytes for value in EmbeddingFile(path)["a"].values())
+    monkeypatch.setattr(embedding_file, "MOST_BYTES", 20 * row + 1)
+    with caplog.at_level("WARNING"):
+        kept = loaded(endless).encoded
+    assert "more than 20 distinct prompts" in caplog.text
+    assert set(kept) == {"a", "b", "c"}
+    assert path.read_bytes() == before
+    content = path.with_suffix(".too_many.json").read_bytes()
+    assert not seal.has_changed(content)
+    told = seal.loads(content)
+    assert {key: told[key] for key in ("plan", "too_many", "row_bytes", "most_bytes")} == {
+        "plan": "plan", "too_many": 20, "row_bytes": row, "most_bytes": 20 * row + 1,
+    }  # fmt: skip
+
+    def never() -> Iterator[str]:
+        raise AssertionError("counted again")
+
+    assert set(loaded(never).encoded) == {"a", "b", "c"}
+    assert set(loaded(few, "small").encoded) == {"a", "b", "c"}
+    for changed in ("room", "plan", "damage"):
+        if changed == "room":
+            monkeypatch.setattr(embedding_file, "MOST_BYTES", 21 * row)
+        elif changed == "damage":
+            monkeypatch.setattr(embedding_file, "MOST_BYTES", 20 * row + 1)
+            path.with_suffix(".too_many.json").write_bytes(content.replace(b"20", b"30"))
+        with pytest.raises(AssertionError, match="counted again"):
+            loaded(never, "other" if changed == "plan" else "plan")
+
+
+def test_a_first_worker_of_too_many_prompts_reads_its_text_encoders_once(
+    planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, encoders_read: list[str], tmp_path: Path
+) -> None:
+    """They stay; and a text that is too long is refused where it is among those that were counted."""
+    from synthgen.diffusion import strategies
+
+    recipe = planned("sd").entries["a"].recipe
+    environment = strategies.environment(recipe, CPU, 48)
+    monkeypatch.setattr(embedding_file, "MOST_BYTES", 100_000)
+    with pipelines.prompts_of(pipelines.RunPrompts(tmp_path, "plan", endless)):
+        embeddings = pipelines.load("text2img", recipe, environment).embeddings
+    embeddings(["something else"])
+    assert encoders_read == ["read"]
+    assert not list((tmp_path / FOLDER).glob("*.safetensors"))
+    pipelines.release()
+    run = pipelines.RunPrompts(tmp_path, "long", lambda: iter(["short", "skin " * 200, *map(str, range(1000))]))
+    with pipelines.prompts_of(run), pytest.raises(InputError, match="and would drop the rest"):
+        pipelines.load("text2img", recipe, environment)
+
+
+@pytest.mark.parametrize("fault", ["memory", "disk"])
+def test_what_goes_wrong_while_prompts_are_encoded_is_told_as_it_is(
+    fault: str, planned: Callable[..., Any], load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is a model that can't be loaded, nor a batch of images that is too large."""
+    import errno
+
+    import torch
+
+    from synthgen.core import weight_file
+    from synthgen.diffusion.pipelines import prompt_embeddings
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory") if fault == "memory" else OSError(errno.ENOSPC, "full")
+
+    plan = planned("sd")
+    loaded = load(plan)
+    monkeypatch.setattr(*(prompt_embeddings, "encode") if fault == "memory" else (weight_file, "save"), full)
+    kind = UnavailableError if fault == "memory" else OSError
+    with pytest.raises(kind, match=r"no memory to encode prompts|full") as told:
+        load(planned("sd", per_cell=12))
+    assert "can't be loaded" not in str(told.value)
+    if fault == "memory":
+        sample = replace(plan.entries["a"].sample(0), prompt="a photo of nothing of the kind")
+        with pytest.raises(UnavailableError, match="no memory to encode prompts"):
+            loaded.maker([sample] * 2)
 
 
 def test_text_encoders_wait_outside_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,8 +325,6 @@ def test_what_an_adapter_does_to_words_is_in_the_file(
     method: str, write: Callable[..., None], planned: Callable[..., Any], tmp_path: Path
 ) -> None:
     """A LoRA on a text encoder, and words that are learned: images are those of the whole pipeline with it."""
-    from dataclasses import replace
-
     from synthgen.core.adapter_folder import Adapter
     from synthgen.diffusion import strategies
     from synthgen.diffusion.pipelines import RunPrompts, prompts_of
@@ -249,11 +349,16 @@ class Moved:
 
     components: dict[str, Any] = {}
 
-    def __init__(self, name: str, seen: list[str]) -> None:
-        self._name, self._seen = name, seen
+    def __init__(self, name: str, seen: list[str], full: Container[str] = ()) -> None:
+        self._name, self._seen, self._full = name, seen, full
 
     def to(self, device: str, **_options: Any) -> "Moved":
         """Itself, elsewhere."""
+        import torch
+
+        assert not torch.is_inference_mode_enabled()
+        if device in self._full:
+            raise torch.OutOfMemoryError("CUDA out of memory")
         self._seen.append(f"{self._name} to {device}")
         return self
 
@@ -285,3 +390,45 @@ def test_text_encoders_that_can_not_be_read_leave_the_model_where_it_was() -> No
     with pytest.raises(OSError, match="no such file"), TextEncodersApart(broken, "cuda", Moved("model", seen))():
         pass
     assert seen == ["model to cpu", "model to cuda"]
+
+
+def test_no_memory_on_the_way_back_does_not_hide_what_went_wrong_first() -> None:
+    """The first fault is raised; and the model counts as one that has to be read anew."""
+    encoders = TextEncodersApart(lambda: Moved("text", []), "cuda", Moved("model", [], full={"cuda"}))
+    with pytest.raises(ValueError, match="too long"), encoders():
+        raise ValueError("too long")
+    assert encoders.displaced
+    embeddings = PromptEmbeddings(Moved("model", []), encoders)
+    with pytest.raises(UnavailableError, match="no memory to encode prompts"), embeddings.encoding():
+        pass
+
+
+def test_weights_move_outside_inference_mode() -> None:
+    """As in the call of a pipeline that meets a text which no plan foresaw: such weights could be used by no other."""
+    import torch
+
+    seen = list[str]()
+    with torch.inference_mode(), TextEncodersApart(lambda: Moved("text", seen), "cuda", Moved("model", seen))():
+        assert torch.is_inference_mode_enabled()
+    assert seen == ["model to cpu", "text to cuda", "text to cpu", "model to cuda"]
+
+
+@pytest.mark.parametrize(("memory", "moves"), [("", True), ("fp8", True), ("offload", False)])
+def test_text_encoders_take_the_place_of_what_can_be_moved(
+    memory: Any, moves: bool, planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a denoiser in fp8 as well; one that hooks bring layer by layer is no burden, and can't be moved."""
+    from synthgen.diffusion import strategies
+    from synthgen.diffusion.pipelines import loaded_model
+
+    recipe, seen = planned("sd").entries["a"].recipe, list[Any]()
+    environment = replace(strategies.environment(recipe, CPU, 48), memory=memory)
+    monkeypatch.setattr(loaded_model, "place", lambda *_: None)
+
+    def noted(read: Any, device: str, beside: Any) -> TextEncodersApart:
+        seen.append(beside)
+        return TextEncodersApart(read, device, beside)
+
+    monkeypatch.setattr(loaded_model, "TextEncodersApart", noted)
+    found = pipelines.load("text2img", recipe, environment)
+    assert seen == [found.pipe if moves else None]

@@ -123,6 +123,26 @@ def test_shipped_manifests_are_valid(extensions: Extensions, name: str) -> None:
     assert all(f"# {word}:" in found.text for word in ("What", "Run", "Time", "Expect"))
 
 
+def test_the_doses_of_a_study_grow_its_run(extensions: Extensions) -> None:
+    """They are the study's own entries and trainings with more images, and ask for the doses of the paper."""
+    study, doses = (_as_plain(name, extensions) for name in ("sagers2023", "sagers2023-doses"))
+    assert [one.pop("per_source", None) for one in doses["generate"]] == [None, 75, None, None, 75, None]
+    assert [one.pop("total", None) for one in doses["generate"]] == [264_750, None, None, 264_750, None, None]
+    for one in study["generate"]:
+        one.pop("per_source", None), one.pop("total", None)
+    assert (doses["evaluate"].pop("n_real"), doses["evaluate"].pop("ratios")) == ([128, 228], [10, 25, 50, 75])
+    for key in ("name", "evaluate", "publish"):
+        study.pop(key), doses.pop(key)
+    assert doses == study
+
+
+def _as_plain(name: str, extensions: Extensions) -> dict[str, Any]:
+    path = resources.find("manifests", name)
+    assert path is not None
+    found: dict[str, Any] = yaml.safe_load(manifest.read(path, extensions).text)
+    return found
+
+
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"name": None}, "name", "missing"),
     ({"name": 5}, "name", "wrong_type"),

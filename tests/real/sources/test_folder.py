@@ -12,6 +12,7 @@ from synthgen.phantom import write_folder as phantoms
 from synthgen.phantom.write_folder import PhantomOptions
 from synthgen.plan.real_index import Index
 from synthgen.real.sources import folder
+from synthgen.real.sources._files import Files
 
 ROWS = [
     {"file_name": "a.png", "label": "melanoma", "fitzpatrick": "3", "patient": "p1"},
@@ -248,3 +249,11 @@ def test_a_folder_that_dvc_keeps_is_told(tmp_path: Path, index: Callable[..., In
     (tmp_path / "data.dvc").write_text("outs:\n- md5: 0a.dir\n  path: data\n")
     with pytest.raises(InputError, match=r"no folder `data`, which DVC keeps elsewhere; .*`dvc pull data\.dvc`"):
         index(REAL)
+
+
+def test_a_pattern_of_many_stars_takes_no_time(data: Path) -> None:
+    """A name for which a regular expression would try every way to share out its letters."""
+    files = Files(data)
+    (data / ("a" * 60 + ".png")).write_bytes(b"")
+    assert files.find("a*" * 25 + "b.png", starred=True) == ""
+    assert files.find("a*" * 25 + ".png", starred=True) == "a" * 60 + ".png"

@@ -1,0 +1,230 @@
+"""Writes docs/scale.md and its plot from what ``benchmarks/scale.py`` measured.
+
+python benchmarks/scale_page.py --out FOLDER       # the folder that was given to scale.py
+"""
+
+import argparse
+import json
+import os
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scale import Bench, Measure
+
+from synthgen.core import atomic
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE, PLOT = DOCS / "scale.md", DOCS / "scale_memory.png"
+# Seconds that an image of SDXL takes an A100 of 80 GB: 1024 x 1024 pixels, 30 steps, bfloat16, PyTorch's attention.
+SDXL_SECONDS = 3.31
+SDXL_SOURCE = (
+    "https://github.com/huggingface/diffusers/blob/06d6b30cafce8f59c89efca4582ad19ec64814da/"
+    "docs/source/en/tutorials/fast_diffusion.md"
+)
+SAID = {
+    "finetune": "10,000 photographs indexed, the adapter trained",
+    "generate": "every image made, with the kills",
+    "restart": "started again when all is made",
+    "verify-run": "`verify` of the run",
+    "curate": "`curate`: scored and judged",
+    "judge": "judged again",
+    "pack-webdataset": "packed into tars",
+    "pack-parquet": "packed into Parquet",
+    "verify-dataset": "`verify` of the tars",
+    "verify-dataset-parquet": "`verify` of the Parquet files",
+    "publish": "published",
+    "publish-again": "published again: nothing to send",
+    "read-dataset-map": "tars read by `datasets`, from its Arrow cache, which is written first",
+    "read-dataset-stream": "tars read by `datasets`, streaming",
+    "read-dataset-parquet-map": "Parquet read by `datasets`, likewise",
+    "read-dataset-parquet-stream": "Parquet read by `datasets`, streaming",
+    "preview": "the gallery of 5,000 of them",
+    "study": "a study of what they do for a classifier",
+}
+MAKES = ("finetune", "restart", "publish-again", "judge", "preview", "study")  # whose rate says nothing
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All processes of a stage, added up.
+
+    Attributes:
+        name: The stage.
+        parts: What each process took.
+    """
+
+    name: str
+    parts: Sequence[Measure]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all."""
+        return sum(one.seconds for one in self.parts)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all."""
+        return sum(one.cpu for one in self.parts)
+
+    @property
+    def others(self) -> float:
+        """The share of the machine's cores that other programs took."""
+        return sum(one.others for one in self.parts) / (self.seconds * (os.cpu_count() or 1))
+
+    @property
+    def memory(self) -> float:
+        """The most MiB that were seen."""
+        return max((look[1] for one in self.parts for look in one.looks), default=0.0)
+
+
+def stages(measured: Sequence[Measure]) -> list[Stage]:
+    """The stages in the order in which they were done."""
+    found = defaultdict[str, list[Measure]](list)
+    for one in measured:
+        found[one.stage].append(one)
+    return [Stage(name, parts) for name, parts in found.items()]
+
+
+def page(bench: Bench) -> Iterator[str]:
+    """The lines of docs/scale.md."""
+    found = {one.name: one for one in stages(bench.measures())}
+    made = found["generate"]
+    images = made.parts[-1].images
+    yield "# The paper's number on two cores"
+    yield ""
+    yield from _paragraph(
+        f"""`benchmarks/scale.py` makes [`p1-scale`](../manifests/p1-scale.yaml) end to end: {images:,} images by the
+        six cells of Sagers et al. 2023, drawn by the bundled model in four steps, half of them by an adapter that was
+        tuned on site b. `benchmarks/scale_page.py` writes this page and its plot from what was measured; no figure is
+        from elsewhere unless its source stands beside it. The images are of 64 x 64 pixels and show no real disease."""
+    )
+    yield from _paragraph(
+        f"""The machine has {os.cpu_count()} cores, {_memory():.0f} GiB of memory and no GPU, and was used by others
+        meanwhile: the last column says which share of its cores they had. Memory is the most that all processes of a
+        stage held at once, pages that they share counted once."""
+    )
+    yield "| | wall time | CPU seconds | images/s | images/s of CPU | memory, MiB | others |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for name, stage in found.items():
+        rate = "" if name in MAKES else f"{images / stage.seconds:,.1f}"
+        of_cpu = "" if name in MAKES or not stage.cpu else f"{images / stage.cpu:,.1f}"
+        yield (
+            f"| {SAID[name]} | {_time(stage.seconds)} | {stage.cpu:,.0f} | {rate} | {of_cpu} | "
+            f"{stage.memory:,.0f} | {stage.others:.0%} |"
+        )
+    yield ""
+    yield from _kills(made, images)
+    yield ""
+    yield f"![Memory of all processes while the images are made]({PLOT.name})"
+    yield ""
+    yield from _disk(bench)
+    yield ""
+    yield from _elsewhere(images)
+    yield ""
+
+
+def _kills(made: Stage, images: int) -> Iterator[str]:
+    """What was killed, and what it cost."""
+    killed = [one for one in made.parts if one.code == -9]
+    told = ", ".join(f"{one.images:,}" for one in killed)
+    yield "## Killed"
+    yield ""
+    yield from _paragraph(
+        f"""`generate --workers 2` was killed with its workers by `kill -9` {len(killed)} times, when there were {told}
+        images. Each time the same command went on; in the end {images:,} were there, and `verify` read each byte."""
+    )
+
+
+def _disk(bench: Bench) -> Iterator[str]:
+    """Files and bytes of every folder."""
+    yield "## On disk"
+    yield ""
+    yield "| folder | files | most files in one folder | bytes | bytes an image |"
+    yield "|---|---:|---:|---:|---:|"
+    images = bench.images()
+    for folder in ("work", "dataset", "dataset-parquet"):
+        root = bench.study / folder
+        if not root.exists():
+            continue
+        files = [path for path in root.rglob("*") if path.is_file()]
+        sizes = [path.stat().st_size for path in files]
+        most = max(Counter(path.parent for path in files).values())
+        yield f"| `{folder}` | {len(sizes):,} | {most:,} | {sum(sizes) / 1e9:.2f} GB | {sum(sizes) / images:,.0f} |"
+
+
+def _elsewhere(images: int) -> Iterator[str]:
+    """The same number on cards, by arithmetic from a published rate."""
+    hours = images * SDXL_SECONDS / 3600
+    yield "## The same number of photographs"
+    yield ""
+    yield from _paragraph(
+        f"""No card was at hand. diffusers' own documentation had SDXL at {SDXL_SECONDS} s an image on an A100 of 80 GB
+        (1024 x 1024 pixels, 30 steps, bfloat16, PyTorch's attention, one image at a time; [source]({SDXL_SOURCE})). At
+        that rate {images:,} images take one card {hours:,.0f} hours ({hours / 24:.1f} days) and eight cards
+        {hours / 8:,.0f} hours; at 2.00 an hour they cost {hours * 2:,.0f}. In four steps without guidance, by an
+        adapter as LCM-LoRA, the denoiser is passed 4 times in place of 60. `synthgen plan MANIFEST --gpu-report
+        gpu-report.json --price 2.00` says it of your manifest and your card."""
+    )
+
+
+def plot(made: Stage) -> bytes:
+    """A picture of the memory of all processes over time, with the kills."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((8, 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    before = 0.0
+    for one in made.parts:
+        axes.plot([(before + look[0]) / 60 for look in one.looks], [look[1] for look in one.looks], color="#1b7837")
+        before += one.seconds
+        if one.code == -9:
+            axes.axvline(before / 60, color="#b2182b", linewidth=0.8)
+            axes.annotate("kill -9", (before / 60, 1), xycoords=("data", "axes fraction"), fontsize=8, va="top")
+    axes.set_ylim(0)
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("MiB of all processes")
+    axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": "benchmarks/scale_page.py"})
+    return buffer.getvalue()
+
+
+def _paragraph(text: str) -> Iterator[str]:
+    yield from textwrap.wrap(" ".join(text.split()), 110, break_long_words=False, break_on_hyphens=False)
+    yield ""
+
+
+def _memory() -> float:
+    import psutil
+
+    total: Any = psutil.virtual_memory().total
+    return float(total) / 2**30
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds // 3600:.0f} h {seconds % 3600 / 60:02.0f} min"
+
+
+def main() -> None:
+    """Write the page and its plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    bench = Bench(parser.parse_args().out.resolve(), 2)
+    made = next(one for one in stages(bench.measures()) if one.name == "generate")
+    atomic.write(PLOT, plot(made))
+    atomic.write(PAGE, ("\n".join(page(bench)) + "\n").encode())
+    print(json.dumps({"page": str(PAGE), "plot": str(PLOT)}))
+
+
+if __name__ == "__main__":
+    main()
