@@ -8,6 +8,7 @@ Not the shuffle of ``datasets`` or webdataset's buffer: the one wants the sample
 neighbours alone.
 """
 
+import errno
 import json
 import os
 import sqlite3
@@ -32,6 +33,11 @@ from synthgen.runs.cell import Cell
 from synthgen.vision.images.codec import EXTENSIONS
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
+# What SQLite says of the disk, by its primary codes.
+_OF_THE_SYSTEM = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO, sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+}  # fmt: skip
 _TABLES = """
 CREATE TABLE tars(id INTEGER PRIMARY KEY, path TEXT);
 CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEXT, UNIQUE(label, skin_tone, entry));
@@ -64,7 +70,7 @@ def sort_samples(path: Path, found: Inventory, pack: Pack, names: Pseudonyms | N
     """
     scratch = path.with_suffix(".unsorted")
     scratch.unlink(missing_ok=True)
-    with closing(_connect(scratch)) as connection:
+    with _told_as_the_system_does(path), closing(_connect(scratch)) as connection:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
         with connection, _refuse_duplicate_keys(found.root):
             rows = _rows(connection, found, pack, names)
@@ -75,6 +81,18 @@ def sort_samples(path: Path, found: Inventory, pack: Pack, names: Pseudonyms | N
     with scratch.open("rb") as file:
         os.fsync(file.fileno())
     atomic.publish(scratch, path)
+
+
+@contextmanager
+def _told_as_the_system_does(path: Path) -> Iterator[None]:
+    """Raise what SQLite says of a full disk, or of one that fails, as the system says it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _OF_THE_SYSTEM.get(error.sqlite_errorcode & 0xFF)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 @contextmanager

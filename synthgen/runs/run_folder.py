@@ -89,7 +89,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
         check_ours(root)
-        atomic.sweep(root, "run.json")
+        atomic.sweep(root)
         held = read(root) if is_run(root) else {}
         plan = _with_rounds(plan, run_file.rounds(root, held))
         old = held.get("entries", {})
@@ -147,6 +147,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             copy, content = root / plugin_files.place(file), file.text.encode()
             if not copy.is_file() or copy.read_bytes() != content:
                 copy.parent.mkdir(parents=True, exist_ok=True)
+                atomic.sweep(copy.parent)
                 _keep_older(copy)
                 atomic.write(copy, content)
         return plan
