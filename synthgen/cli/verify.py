@@ -62,10 +62,24 @@ def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
             for finding in findings:
                 if finding.state != "whole":
                     click.echo(f"{finding.state}: {finding.path}: {finding.message}")
+    if not quiet and (told := _signed(directory, states["damaged"])):
+        click.echo(told)
     if not quiet:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
-        click.echo(f"{what}; {images:,} images" + (f", {failed:,} could not be made" if failed else ""))
+        held = f"; {images:,} images" if is_either(directory) else ""  # a report has none
+        click.echo(what + held + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
+
+
+def _signed(dataset: Path, damaged: int) -> str:
+    """Who signed a dataset; empty where nobody did, or something is damaged."""
+    from synthgen.runs import signature
+
+    if damaged or not (dataset / signature.FILE).is_file():
+        return ""
+    if not signature.is_installed():
+        return "its signature was not checked: pip install 'synthgen-images[sign]'"
+    return f"{signature.read(dataset)}; whether that certificate is to be trusted is not known here"
 
 
 def _of_code(code: "ForeignCode") -> str:

@@ -162,7 +162,7 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
         painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
-    made_by = stated_origin.made_by(sample, output, pin.model_revision)
+    made_by = stated_origin.made_by(sample, output, pin.model_revision, pin.parts)
     return codec.encode(painted.pixels[0], encoding, stated_origin.source_type(sample), made_by)
 
 

@@ -28,6 +28,7 @@ NEXT_CARD = ".README.md.next"  # the card with a report, from before provenance.
 CROISSANT = "croissant.json"
 WITHHELD = "withheld"  # what the manifest in a dataset has in place of a path
 _ENTRIES = ("generate", "finetune")
+SIGNATURE = "provenance.c2pa"  # of whoever signed it; neither in the digest nor in provenance.json
 SHEET = "assets/contact_sheet.png"
 
 
@@ -228,7 +229,7 @@ def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[d
 
 def unknown_files(root: Path, provenance: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
     """Files in a dataset folder that are none of its own, hidden ones left out unless they are asked for."""
-    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
+    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE, SIGNATURE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         seen = hidden or not any(part.startswith(".") for part in Path(name).parts)

@@ -5,6 +5,7 @@ from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.signature import sign
 from synthgen.study.inputs import (
     FolderLike,
     ManifestLike,
@@ -18,6 +19,8 @@ from synthgen.study.inputs import (
     read_manifest,
     retrained,
     run_folder_of,
+    scan,
+    scan_if_there,
     study_folder,
     withdrawn_images,
 )
@@ -71,6 +74,9 @@ __all__ = [
     "retrained",
     "run",
     "run_folder_of",
+    "scan",
+    "scan_if_there",
+    "sign",
     "study_folder",
     "top_up",
     "withdrawn_images",

@@ -140,7 +140,7 @@ class Sender:
 
     def _work(self) -> None:
         while (ref := self._next()) is not None:
-            done = self._try(lambda ref=ref: self._send(ref))  # type: ignore[misc]
+            done = self._try(lambda ref=ref: self._send(ref), copies=True)  # type: ignore[misc]
             with self._changed:
                 self._busy -= 1
                 if not done:
@@ -159,8 +159,13 @@ class Sender:
                     return self._todo.popleft()
                 self._changed.wait(max(wait, 0.0) or _LOOK_SECONDS)
 
-    def _try(self, ask: Callable[[], object]) -> bool:
-        """Whether something was done; what fails makes all threads wait, and at the end give up."""
+    def _try(self, ask: Callable[[], object], *, copies: bool = False) -> bool:
+        """Whether something was done; what fails makes all threads wait, and at the end give up.
+
+        Args:
+            ask: Does it.
+            copies: Whether that it was done shows that work shards can be copied again.
+        """
         try:
             ask()
         except SynthgenError as error:
@@ -171,8 +176,9 @@ class Sender:
                 self._bug, self._given_up = error, True
                 self._changed.notify_all()
             return False
-        with self._changed:
-            self._failures = 0
+        if copies:
+            with self._changed:
+                self._failures = 0
         return True
 
     def _failed(self, error: SynthgenError) -> None:
