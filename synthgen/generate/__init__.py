@@ -17,6 +17,8 @@ from synthgen.generate.runners.local import run_on
 from synthgen.generate.worker import ShardMaker, never_stop
 from synthgen.generate.workers import choose, machine_share
 from synthgen.plan import Plan, ShardRef, throughput
+from synthgen.runs.mirror import NO_MIRROR, Mirror, NoMirror
+from synthgen.runs.mirror.claims import Claims
 from synthgen.runs.receipts import Ledger, Receipt
 
 __all__ = ["GenerateJob", "Selection", "generate", "prepare"]
@@ -32,6 +34,7 @@ def generate(
     runner_name: str = "local",
     workers: Workers = None,
     stop: Callable[[], bool] = never_stop,
+    mirror: Mirror | NoMirror = NO_MIRROR,
 ) -> Iterator[Receipt]:
     """Make the shards of a job; yields each receipt once its shard is safely on disk.
 
@@ -43,15 +46,31 @@ def generate(
         runner_name: How the work is spread.
         workers: How many workers; ``auto`` leaves it to the runner, of the local one what is fastest here.
         stop: Whether to stop.
+        mirror: Where shards are copied to meanwhile; its end is waited for.
 
     Raises:
         UnavailableError: What was asked for can't be had on this device.
         LostWorkError: Shards ended every worker that tried them; what starts from none of them is made.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    if not job.todo:
-        return
-    request = request or DeviceRequest()
+    with mirror.sending(job.plan, stop) as sender:
+        asked = request or DeviceRequest()
+        made = _made(job, asked, mirror.claims, runner_name=runner_name, workers=workers, stop=stop)
+        for receipt in made if job.todo else ():
+            sender.add(receipt)
+            yield receipt
+
+
+def _made(
+    job: GenerateJob,
+    request: DeviceRequest,
+    claims: Claims,
+    *,
+    runner_name: str,
+    workers: Workers,
+    stop: Callable[[], bool],
+) -> Iterator[Receipt]:
+    """The receipts of a job's shards as they are made; arguments and errors as of :func:`generate`."""
     local = runner_name == "local"
     count = choose(job, request, workers) if local else None if workers == "auto" else workers
     alone = local and count == 1
@@ -62,7 +81,7 @@ def generate(
     if local and request.device == "cpu":
         run = partial(run_on, gpus=())
     with nullcontext("") if local else marked(root) as mark:
-        work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark)
+        work = ShardMaker(job.plan, root, request, stop if alone else stop_asked, mark, claims)
         for todo in _in_turn(job):
             try:
                 for made in run(work, _without(job.plan, todo, lost), count, stop):

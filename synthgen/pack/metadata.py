@@ -30,7 +30,7 @@ def write_part(path: Path, part: Part, placed: Iterator[Placed]) -> None:
     """Write the rows of one part."""
     import pyarrow.parquet
 
-    with path.open("wb") as file:
+    with atomic.naming(path), path.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(file, schema(), compression="zstd") as writer:
             while rows := list(itertools.islice(placed, _ROWS)):
                 writer.write_table(_table(rows, part))
@@ -58,7 +58,7 @@ def _write(job: PackJob, name: str, schema: Any, tables: Iterator[Any]) -> None:
     import pyarrow.parquet
 
     scratch = job.scratch.state / ".metadata"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table)

@@ -26,6 +26,9 @@ SOURCES = real_index.FILE
 CARD = "README.md"
 NEXT_CARD = ".README.md.next"  # the card with a report, from before provenance.json promises it until it has its name
 CROISSANT = "croissant.json"
+WITHHELD = "withheld"  # what the manifest in a dataset has in place of a path
+_ENTRIES = ("generate", "finetune")
+SIGNATURE = "provenance.c2pa"  # of whoever signed it; neither in the digest nor in provenance.json
 SHEET = "assets/contact_sheet.png"
 
 
@@ -127,6 +130,21 @@ def read_index(root: Path) -> Index:
     return Index.read(root / SOURCES)
 
 
+def withholds_places(root: Path) -> bool:
+    """Whether the manifest in a dataset says `withheld` of a model or a plug-in, so that nothing can be planned by it.
+
+    What is withheld of real images alone is no matter: images under pseudonyms are planned by their run.
+    """
+    text = yaml_documents.read_text(root / MANIFEST)
+    document = yaml_documents.parse(text, MANIFEST, kept=True) if WITHHELD in text else {}
+    return any(_holds(value, WITHHELD) for name, value in document.items() if name in ("model", "plugins", *_ENTRIES))
+
+
+def _holds(value: object, text: str) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == text or any(_holds(one, text) for one in inner)
+
+
 def layout_of(provenance: dict[str, Any]) -> Layout:
     """How a dataset is laid out."""
     found: Layout = provenance["layout"]
@@ -211,7 +229,7 @@ def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[d
 
 def unknown_files(root: Path, provenance: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
     """Files in a dataset folder that are none of its own, hidden ones left out unless they are asked for."""
-    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
+    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE, SIGNATURE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         seen = hidden or not any(part.startswith(".") for part in Path(name).parts)

@@ -37,7 +37,7 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
     images = [f"{name}.{part}" for name in _IMAGES if name in schema.names for part in ("bytes", "path")]
     compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(images, "none")  # images are compressed themselves
     scratch = job.scratch.state / f".{part.name}"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(
             file, schema, compression=compression, use_dictionary=columns, write_page_index=True, **_chunking(job)
         ) as writer:
