@@ -83,7 +83,6 @@ VERBS: Mapping[str, Arguments] = {
     "phantom": lambda root: ["phantom", "--out", root / "drawn", "--per-cell", 4, "--seed", 1, "--tone", 1],
     "generate": lambda root: ["generate", _manifest(root), "--out", root / "work"],
     "generate, grown": lambda root: ["generate", _manifest(root, 2), "--out", root / "work"],
-    "generate --workers 2": lambda root: ["generate", _manifest(root), "--out", root / "two", "--workers", 2],
     "curate": lambda root: ["curate", root / "work"],
     "generate --top-up": lambda root: ["generate", _manifest(root, 2), "--out", root / "work", "--top-up"],
     **{f"pack {name}": _pack(name) for name in specimen.FORMATS},
@@ -93,13 +92,14 @@ VERBS: Mapping[str, Arguments] = {
     "run": lambda root: ["run", _manifest(root, 2), "--out", root / "study"],
 }
 WITH_TORCH: Mapping[str, Arguments] = {
+    "generate --workers 2": lambda root: ["generate", _manifest(root), "--out", root / "two", "--workers", 2],
     "finetune": lambda root: ["finetune", _tuned(root), "--out", root / "tuned", "--device", "cpu"],
     "generate for a study": lambda root: ["generate", _tuned(root), "--out", root / "tuned"],
     "classifier-eval": lambda root: [
         "classifier-eval", _tuned(root), "--out", root / "report", "--synthetic", root / "tuned", "--workers", 1,
     ],
 }  # fmt: skip
-"""Those that take torch; long, since each fork computes."""
+"""Those that take torch, or start processes that import it; longer therefore."""
 
 
 IMPORTED = (

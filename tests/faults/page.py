@@ -96,7 +96,7 @@ def kills(found: Sequence[Any], seed: int) -> dict[str, Any]:
         said = ["begun", "killed" if one.killed else "done before", "differs" if one.differs else "same"]
         rows.setdefault(one.verb, Counter()).update(said)
     differing = [
-        f"{one.verb}, {one.sent}, {one.moment:.3f} s: {', '.join(one.differs)}" for one in found if one.differs
+        f"{one.verb}, {one.sent} after {one.moment:.3f} s: {', '.join(one.differs)}" for one in found if one.differs
     ]
     return {"seed": seed, "rows": {verb: dict(row) for verb, row in rows.items()}, "differing": differing}
 
@@ -125,7 +125,7 @@ def _damage_line(kind: str, row: Mapping[str, int], names: Sequence[str]) -> str
 
 def _table_of_kills(found: Mapping[str, Any]) -> str:
     lines = [
-        "| command | begun | stopped in the middle | done before | the same to the byte |",
+        "| command | begun | in the middle | done before | the same to the byte |",
         "|---|--:|--:|--:|--:|",
     ]
     total = Counter[str]()

@@ -48,7 +48,7 @@ FORMATS = ("webdataset", "parquet", "imagefolder")
 KINDS = (
     ("run.json", r"work/run\.json"),
     ("top_up.json", r"work/top_up\.json"),
-    ("index of real images", r"work/sources\.parquet"),
+    ("index of real images", r"work/sources(?:\.\w+)?\.parquet"),
     ("receipt", r"work/\w+/\d+\.json"),
     ("work shard", r"work/\w+/\d+\.tar"),
     ("scores", r"work/scores/\w+\.parquet"),
@@ -104,7 +104,8 @@ def build(root: Path) -> list[Target]:
     manifest = write_manifest(root)
     every = write_manifest(root / "every", skin_tones={"scale": "fitzpatrick", "values": [1, 3, 5, 6]})
     study.generate(every, root / "work").result()
-    study.top_up(manifest, root / "work", accept_changes=True).result()
+    study.generate(manifest, root / "work", accept_changes=True).result()
+    study.top_up(manifest, root / "work").result()
     _embeddings(root / "work/prompt_embeddings")
     _fidelity(root / "work/fidelity")
     _adapter(root / "work/adapters/lo")
