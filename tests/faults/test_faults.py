@@ -24,7 +24,7 @@ def test_every_damage_is_seen_or_mended(tmp_path: Path, monkeypatch: pytest.Monk
     assert [said for folder in dict.fromkeys(one.folder for one in targets) for said in damages.seen(folder)] == []
     found = list(damages.cases(targets, 3, [kind * DAMAGES + kind * 3 % DAMAGES for kind in range(KINDS)]))
     assert [case.where for case in found if case.outcome == "missed"] == []
-    assert len({case.kind for case in found}) >= KINDS - 2  # zeros that are made zeros are no damage
+    assert len({case.kind for case in found}) >= KINDS - 3  # zeros made zeros are no damage, nor is another file alike
 
 
 @pytest.mark.parametrize("signals", [False, True], ids=["killed", "stopped"])
