@@ -22,6 +22,7 @@ from synthgen.study.inputs import (
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
+    compare,
     curate,
     evaluate,
     fidelity,
@@ -48,6 +49,7 @@ __all__ = [
     "Task",
     "add_report",
     "check_study",
+    "compare",
     "curate",
     "differences",
     "evaluate",
