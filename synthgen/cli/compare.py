@@ -44,5 +44,5 @@ def command(directories: tuple[Path, ...], *, out: Path, price: float | None, ro
         )
     if quiet:
         return
-    click.echo("".join(f"{line}\n" for line in (*summary_lines(found.league), *found.notes)), nl=False)
+    click.echo("".join(f"{line}\n" for line in (*summary_lines(found.league, found.pairs), *found.notes)), nl=False)
     click.echo(f"{found.out / PAGE}  {found.images:,} images of each; {TABLE} and {SHEET} beside it")

@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from synthgen.compare.scores import ImageScores
     from synthgen.runs.folders import Run
 
-__all__ = ["BACKBONE", "LIMIT", "PAGE", "ROWS", "SHEET", "TABLE", "Comparison", "League", "compare", "summary_lines"]
+__all__ = [
+    "BACKBONE",
+    "LIMIT",
+    "PAGE",
+    "ROWS",
+    "SHEET",
+    "TABLE",
+    "TEXT",
+    "Comparison",
+    "League",
+    "compare",
+    "summary_lines",
+]
 
 BACKBONE, LIMIT = fidelity.BACKBONE, fidelity.LIMIT
 ROWS = 24

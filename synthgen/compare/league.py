@@ -37,14 +37,14 @@ class Measure:
         name: Its name in the CSV.
         title: Its name in tables.
         better: Which values are better; empty where nobody can say that.
-        form: How a value is written, by ``str.format``; of a share as a percentage.
+        form: How a value is written, by ``str.format``; of a share as a percentage; empty for time and cost.
         factor: What a value is multiplied by before it is written.
     """
 
     name: str
     title: str
     better: Better
-    form: str
+    form: str = ""
     factor: float = 1.0
 
 
@@ -72,9 +72,9 @@ ALL_MEASURES = {
             Measure(name, TITLES[name], _BETTER.get(name, ""), _FORMS.get(name, "{:.3f}"), 1000 if name == "kid" else 1)
             for name in OF_SETS
         ),
-        Measure("seconds", "seconds an image", "lower", "{:#.3g}"),
-        Measure("cost", "cost of 1,000 images", "lower", "{:,.2f}", 1000),
-        Measure("cost_kept", "cost of 1,000 kept", "lower", "{:,.2f}", 1000),
+        Measure("seconds", "seconds an image", "lower"),
+        Measure("cost", "cost of 1,000 images", "lower", factor=1000),
+        Measure("cost_kept", "cost of 1,000 kept", "lower", factor=1000),
     )
 }
 
@@ -117,7 +117,7 @@ class League:
 
     def told_apart(self, group: str, measure: str) -> list[tuple[str, str]]:
         """Each pair of generators, the better one first, of which no value of one's interval is in the other's."""
-        better, found = ALL_MEASURES[measure].better, list[tuple[str, str]]()
+        better, found = self._direction(measure), list[tuple[str, str]]()
         for one in self.generators:
             for other in self.generators:
                 first, second = self.of(group, one, measure), self.of(group, other, measure)
@@ -128,7 +128,12 @@ class League:
     def bounded(self, group: str, measure: str) -> bool:
         """Whether two generators or more have an interval, so that they could be told apart."""
         found = [self.of(group, name, measure) for name in self.generators]
-        return bool(ALL_MEASURES[measure].better) and sum(one is not None and one.bounded for one in found) > 1
+        return bool(self._direction(measure)) and sum(one is not None and one.bounded for one in found) > 1
+
+    @staticmethod
+    def _direction(measure: str) -> Better:
+        """Which values are better; of time and cost nobody is told apart, since how times vary is not known."""
+        return "" if measure in COSTS else ALL_MEASURES[measure].better
 
 
 def _better(one: Estimate, other: Estimate, better: Better) -> bool:
@@ -229,7 +234,10 @@ def written(measure: str, found: Estimate | None, images: int = 0) -> str:
     one = ALL_MEASURES[measure]
 
     def number(value: float) -> str:
-        return "∞" if math.isinf(value) else one.form.format(value * one.factor)
+        shown = value * one.factor
+        if measure in COSTS:
+            return "∞" if math.isinf(shown) else f"{shown:,.2f}" if shown >= 1 else f"{shown:#.3g}"
+        return one.form.format(shown)
 
     ends = f" ({number(found.low)} to {number(found.high)})" if found.bounded else ""
     return number(found.value) + ends + (f", n = {found.n:,}" if images and found.n != images else "")

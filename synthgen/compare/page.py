@@ -38,7 +38,8 @@ READING = (
     "are the yardstick, at equal numbers, and ± is a standard error that does not cover what other real images would "
     "have changed. The Vendi score is the measure of diversity: near the yardstick is good, as is density.",
     "Time is that of one device, as receipts say: of the run's finished work shards, with what was tried in vain. A "
-    "kept image costs what an image costs, divided by the share that is kept; its interval is that share's.",
+    "kept image costs what an image costs, divided by the share that is kept; its interval is that share's. How times "
+    "vary from run to run is not known, so no generator is said to be faster or cheaper: the numbers are there.",
 )
 
 
@@ -64,7 +65,7 @@ def blocks(
         price: What an hour of one device costs; ``None`` where nobody said.
     """
     yield Heading("In short")
-    yield from (Paragraph(sentence) for sentence in (*in_short(found), *notes))
+    yield from (Paragraph(sentence) for sentence in (*in_short(found), *paired_in_short(paired, found), *notes))
     yield Heading("The same prompts and seeds")
     yield Figure(SHEET, _caption(len(rows), matched), _caption(len(rows), matched), sheet)
     yield Heading("Labels, skin tones and copies")
@@ -115,7 +116,20 @@ def in_short(found: League) -> Iterator[str]:
         yield f"Measured without an interval or a direction, so nothing is said of who is better: {', '.join(unknown)}."
 
 
-def summary_lines(found: League) -> Iterator[str]:
+def paired_in_short(paired: Sequence[Pairing], found: League) -> Iterator[str]:
+    """What pairs show of all images, in a sentence."""
+    first, shown = found.generators[0], dict[tuple[str, str], list[str]]()
+    for one in paired:
+        if one.group == found.groups[0] and one.shown:
+            shown.setdefault((one.generator, one.verdict), []).append(ALL_MEASURES[one.measure].title)
+    if shown:
+        said = (f"{name} {verdict} than {first} by {', '.join(titles)}" for (name, verdict), titles in shown.items())
+        yield f"Image by image, over all pairs: {'; '.join(said)}."
+    elif paired:
+        yield f"Image by image, over all pairs, no generator is shown to be better or worse than {first}."
+
+
+def summary_lines(found: League, paired: Sequence[Pairing] = ()) -> Iterator[str]:
     """A line a generator with its measures of all images, and what is told apart."""
     group = found.groups[0]
     for name in found.generators:
@@ -126,6 +140,7 @@ def summary_lines(found: League) -> Iterator[str]:
         ]
         yield f"{name}: {', '.join(said) or 'nothing is known'}"
     yield from in_short(found)
+    yield from paired_in_short(paired, found)
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
@@ -139,7 +154,7 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
 def _caption(count: int, matched: Matched) -> str:
     names = ", ".join(one.name for one in matched.generators)
     return (
-        f"{count:,} of {len(matched.images):,} compared images, light, medium and dark skin of each label in turn, "
+        f"{count:,} of {len(matched.images):,} compared images, light and dark skin of each label in turn, "
         f"chosen by a hash of their keys. Each row has one prompt and one seed; from left to right: {names}."
     )
 
@@ -197,7 +212,7 @@ def _paired(paired: Sequence[Pairing], first: str) -> Table:
     lines = [
         (ALL_MEASURES[one.measure].title, one.generator, one.group, f"{one.n:,}", f"{one.better:,}", f"{one.worse:,}",
          _share(one), one.verdict)
-        for one in paired
+        for one in paired if one.better + one.worse
     ]  # fmt: skip
     header = (
         "measure",
@@ -209,7 +224,7 @@ def _paired(paired: Sequence[Pairing], first: str) -> Table:
         "better of those that differ",
         f"than {first}",
     )
-    return Table(f"Beside {first}, of the same prompts and seeds", header, lines, names=3)
+    return Table(f"Beside {first}, of the same prompts and seeds, where a pair differs at all", header, lines, names=3)
 
 
 def _share(one: Pairing) -> str:

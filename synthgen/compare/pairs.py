@@ -46,6 +46,11 @@ class Pairing:
     share: Estimate
 
     @property
+    def shown(self) -> bool:
+        """Whether the interval shows that one of the two is better."""
+        return self.share.low > 0.5 or self.share.high < 0.5
+
+    @property
     def verdict(self) -> str:
         """What the interval shows: ``better``, ``worse``, or that neither is shown."""
         if self.share.low > 0.5:

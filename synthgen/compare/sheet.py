@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SIDE, _GAP, _MARGIN, _WORDS = 128, 6, 16, 300  # pixels: of a picture, between two, around, of the words beside them
 _TITLE, _TEXT, _NOTE = 16, 14, 12
+_SIDES = (("light", "dark", "medium", ""), ("dark", "light", "medium", ""))  # turns of the first label, the second, ...
 _FOLD, _MOST_LINES = 46, 4  # characters of a prompt before it is folded, and lines of it that are shown
 
 
@@ -42,7 +43,7 @@ class SheetRow:
 
 
 def rows(matched: Matched, count: int) -> list[SheetRow]:
-    """Some of the compared images, from light and dark skin of every label in turn, chosen by a hash of their keys.
+    """Some of the compared images, chosen by a hash of their keys, light and dark skin of every label in turn.
 
     Raises:
         DamagedError: A shard can't be read.
@@ -62,16 +63,25 @@ def rows(matched: Matched, count: int) -> list[SheetRow]:
 
 
 def choose(images: Sequence[Asked], scale: str, count: int) -> list[Asked]:
-    """So many images, light, medium and dark skin of each label in turn; in the order of labels and tones."""
-    of_tone = {tone: name for name, tones in lightness(scale).items() for tone in tones}
-    cells = defaultdict[tuple[str, str], list[tuple[bytes, int]]](list)
-    for place, image in enumerate(images):
-        cells[image.label, of_tone.get(image.tone, image.tone)].append((stable_hash(image.key, size=16), place))
-    ordered = [sorted(cell) for _, cell in sorted(cells.items())]
-    ranked = sorted(
-        (rank, number, place) for number, cell in enumerate(ordered) for rank, (_, place) in enumerate(cell)
-    )
-    return [images[place] for _, place in sorted((number, place) for _, number, place in ranked[:count])]
+    """So many images: one of each label, then another one of each, light and dark skin in turn before medium.
+
+    They come in the order of labels, and of each from light to dark.
+    """
+    tones = [tone for of in lightness(scale).values() for tone in of]
+    side_of = {tone: name for name, of in lightness(scale).items() for tone in of}
+    labels = list(dict.fromkeys(image.label for image in images))
+    cells: dict[tuple[str, str], list[Asked]] = defaultdict(list)
+    for image in sorted(images, key=lambda one: stable_hash(one.key, size=16)):
+        cells[image.label, side_of.get(image.tone, "")].append(image)
+    turns = [
+        (nth, turn, labels.index(label), image)
+        for (label, side), cell in cells.items()
+        for turn in (_SIDES[labels.index(label) % 2].index(side),)
+        for nth, image in enumerate(cell)
+    ]
+    chosen = [image for *_, image in sorted(turns, key=lambda one: one[:3])[:count]]
+    rank = {tone: place for place, tone in enumerate(tones)}
+    return sorted(chosen, key=lambda one: (labels.index(one.label), rank.get(one.tone, len(rank)), one.key))
 
 
 def _read(generator: Generator, keys: frozenset[str]) -> Iterator[tuple[str, tuple[Mapping[str, Any], Pixels]]]:
@@ -105,7 +115,7 @@ def draw(of: Sequence[SheetRow], generators: Sequence[str]) -> bytes:
         sheet.write("\n".join(lines), (_MARGIN, y + _TEXT + _NOTE + 3 * _GAP), _NOTE, SOFT)
         for place, pixels in enumerate(row.pictures):
             sheet.paste(untrusted.fit(pixels, _SIDE, _SIDE, "pad"), (left + place * column, y))
-    return sheet.png(optimize=True)
+    return sheet.png()
 
 
 def _folded(text: str, width: int) -> str:

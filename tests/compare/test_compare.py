@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen import study
+from synthgen import curate, study
 from synthgen.compare import Comparison, compare
 from synthgen.core import checksums
 from synthgen.errors import InputError, StoppedError
@@ -22,7 +22,9 @@ FILES = {"compare.html", "compare.md", "compare.csv", "sheet.png", "SHA256SUMS"}
 def written(runs: tuple[Run, ...], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """The comparison of the three runs at a price, after all were judged."""
     for run in runs:
-        study.curate(run).result()
+        for _ in curate.score(curate.prepare(run.plan, run.root), lambda: False):
+            pass
+        curate.judge(run.root, run.plan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(user_cache, "folder", lambda: runs[0].root.parent.parent / "features")
         return compare(runs, tmp_path_factory.mktemp("out"), price=3.6, rows=6)

@@ -1,6 +1,7 @@
 """Intervals, who is told apart by them, and what pairs show."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,12 +66,17 @@ def test_intervals_apart_name_the_better_one(measure: str, better: tuple[str, st
     assert any(f"{better[0]} better than {better[1]}" in line for line in summary_lines(found))
 
 
-@pytest.mark.parametrize("measure", ["seconds", "vendi", "density"])
+@pytest.mark.parametrize("measure", ["seconds", "cost_kept", "vendi", "density"])
 def test_what_has_no_interval_or_no_direction_names_nobody(measure: str) -> None:
-    """Time has no interval, and of diversity nobody knows which way is better."""
+    """Of time nobody knows how it varies, which costs follow; of diversity, which way is better."""
     ends = (math.nan, math.nan) if measure == "seconds" else (0.9, 1.1)
     found = league(measure, a=Estimate(1, *ends, 50), b=Estimate(9, *(8 + end for end in ends), 50))
     assert found.told_apart("all", measure) == []
+
+
+def rank(image: Asked) -> tuple[int, str]:
+    """From light to dark."""
+    return ["I", "II", "III", "IV", "V", "VI"].index(image.tone), image.key
 
 
 def paired(measure: str, first: Any, second: Any) -> list[pairs.Pairing]:
@@ -106,7 +112,10 @@ def test_a_number_of_other_images_says_so() -> None:
 
 
 def test_the_sheet_has_light_and_dark_skin_of_each_label() -> None:
-    """In turn, however many there are of each; in the order of labels and tones."""
-    found = choose(images("I", "II", "I", "II", "I", "VI"), "fitzpatrick", 2)
-    assert {one.tone == "VI" for one in found} == {True, False}
-    assert len(choose(images("I", "VI"), "fitzpatrick", 10)) == 2
+    """One of each label first, then light and dark in turn, however many there are of each."""
+    light = images("I", "II", "III", "II", "I", "VI")
+    found = choose(light, "fitzpatrick", 2)
+    assert ["dark" if one.tone == "VI" else "light" for one in found] == ["light", "dark"]
+    others = tuple(replace(one, key=f"other-{one.key}", label="healthy") for one in light)
+    assert {one.label for one in choose(light + others, "fitzpatrick", 2)} == {"psoriasis", "healthy"}
+    assert choose(light + others, "fitzpatrick", 100) == sorted(light, key=rank) + sorted(others, key=rank)
