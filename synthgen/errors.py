@@ -11,6 +11,7 @@
     ├── IncompleteError           exit 1   a part that is needed has not been made yet
     ├── OutOfMemoryError          exit 1   the device has no room for the batch
     ├── LostWorkError             exit 1   a part of the work ended every worker that tried it
+    ├── MirrorError               exit 1   what is to be copied to or from a mirror can't be
     └── StoppedError              exit 75  a signal asked to stop; the work can be resumed
 
 ``cli`` catches the root and prints one line a fault; anything else is a bug and shows its traceback.
@@ -125,6 +126,18 @@ class LostWorkError(SynthgenError):
     def __init__(self, *faults: str, items: tuple[Any, ...] = ()) -> None:
         super().__init__(*faults)
         self.items = items
+
+
+class MirrorError(SynthgenError):
+    """Something can't be copied to a run's mirror, or had from it.
+
+    Attributes:
+        passing: Whether that may be gone in a while, as a server's trouble is and a lack of rights is not.
+    """
+
+    def __init__(self, *faults: str, passing: bool = False) -> None:
+        super().__init__(*faults)
+        self.passing = passing
 
 
 class StoppedError(SynthgenError):

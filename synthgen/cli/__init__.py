@@ -14,6 +14,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from synthgen.cli import _signals
+from synthgen.core import atomic
 from synthgen.core.releases import __version__
 from synthgen.errors import StoppedError, SynthgenError
 
@@ -28,7 +29,14 @@ _REFUSALS = (
     errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 _ALLOCATIONS = 50_000  # objects that cycles are looked for after; Python's own is 700 or 2,000
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SHOWN = 100  # faults of one command
+# What the machine lacks or its disk does; the same command goes on once that is mended.
+_OF_THE_MACHINE = {
+    errno.EIO: "look after the disk", errno.ESTALE: "see to it that the folder is there",
+    errno.EMFILE: "let a process have more open files (`ulimit -n`)",
+    errno.ENFILE: "close what holds files open", errno.ENOMEM: "make memory free",
+    **dict.fromkeys(atomic.NO_ROOM, "make room"),
+}  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -92,7 +100,7 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         return 2
     except click.ClickException as error:
-        code, faults = error.exit_code, (" ".join(error.format_message().split()),)
+        code, faults = error.exit_code, (" ".join(error.format_message().split()) + _place_of_option(error),)
     except click.Abort:
         code, faults = 130, ("stopped",)
     except BrokenPipeError:
@@ -100,17 +108,30 @@ def call(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         code, faults = _of_the_file_system(error)
+    except MemoryError:
+        code, faults = (
+            1,
+            ("not enough memory; make some free, then run the same command again",),
+        )
     with suppress(OSError):  # of a terminal that has hung up
-        for fault in faults:
+        for fault in faults[:_SHOWN]:
             click.echo(f"error: {fault}", err=True)
+        if len(faults) > _SHOWN:
+            click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
+
+
+def _place_of_option(error: click.ClickException) -> str:
+    """Where an option goes that stands before the command; empty of every other fault."""
+    misplaced = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
+    return f"; options come after the command, as in `synthgen run {error.option_name} ...`" if misplaced else ""  # type: ignore[attr-defined]
 
 
 def _of_the_file_system(error: OSError) -> tuple[int, tuple[str]]:
     """Exit code and fault where the file system refuses; raises again what is a bug of ours."""
     where, what = error.filename or "a file", str(error.strerror).lower()
-    if error.errno in _NO_ROOM:
-        return 1, (f"{where}: {what}; make room, then run the same command again",)
+    if advice := _OF_THE_MACHINE.get(error.errno or 0):
+        return 1, (f"{where}: {what}; {advice}, then run the same command again",)
     if error.errno in _REFUSALS:
         return 2, (f"{where}: {what}; choose another path, or see to it that it may be used",)
     raise error

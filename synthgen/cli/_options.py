@@ -1,13 +1,15 @@
 """Options and arguments that several commands share."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from synthgen.core import digits
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,9 +61,39 @@ def verbosity(function: Function) -> Function:
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
         logging.addLevelName(logging.WARNING, "warning")
         logging.getLogger("synthgen").setLevel(level)
-        return function(*args, quiet=quiet, **kwargs)
+        with _each_line_once():
+            return function(*args, quiet=quiet, **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+class _Once(logging.Filter):
+    """Lets a warning through the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = set[str]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is new, or no warning."""
+        line = record.getMessage()
+        if record.levelno < logging.WARNING or line not in self._said:
+            self._said.add(line)
+            return True
+        return False
+
+
+@contextmanager
+def _each_line_once() -> Iterator[None]:
+    """Let the log warn of nothing twice while a command runs, whose parts look at the same manifest and data again."""
+    filters = [(handler, _Once()) for handler in logging.getLogger().handlers]
+    for handler, once in filters:
+        handler.addFilter(once)
+    try:
+        yield
+    finally:
+        for handler, once in filters:
+            handler.removeFilter(once)
 
 
 def trust(function: Function) -> Function:
@@ -98,6 +130,26 @@ def accept_changes(function: Function) -> Function:
     )(function)
 
 
+def mirror(what: str) -> Callable[[Function], Function]:
+    """Give a command ``--mirror``; ``what`` says what it does with it."""
+    return click.option("--mirror", metavar="ADDRESS", is_eager=True, help=what)
+
+
+SENDS = (
+    "Copy finished work shards to this address of fsspec's, as s3://bucket/run, and take what machines have put there."
+)
+BRINGS = "Bring from this address, where `generate --mirror` has copied them, the work shards that DIR lacks."
+
+
+class FolderOrMirror(_Path):
+    """A folder that is there, or may be new where ``--mirror`` says what is to come to lie in it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; refused where it is not there, and nothing is to be brought."""
+        self.exists = not (ctx and isinstance(ctx.params.get("mirror"), str))
+        return super().convert(value, param, ctx)
+
+
 class BatchSize(click.ParamType[int | None]):
     """``auto``, which is None, or a count."""
 
@@ -107,9 +159,10 @@ class BatchSize(click.ParamType[int | None]):
         """The count, or None for ``auto``."""
         if value in ("auto", None):
             return None
-        if not str(value).isdigit() or not 1 <= int(value) <= 65_536:
+        number = digits.whole(str(value))
+        if number is None or not 1 <= number <= 65_536:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 to 65536", param, ctx)
-        return int(value)
+        return number
 
 
 class Count(click.ParamType[int | str]):
@@ -121,9 +174,10 @@ class Count(click.ParamType[int | str]):
         """The number, or ``auto``."""
         if value == "auto":
             return "auto"
-        if not str(value).isdigit() or int(value) < 1:
+        number = digits.whole(str(value))
+        if number is None or number < 1:
             self.fail(f"`{value}` is neither `auto` nor a whole number from 1 on", param, ctx)
-        return int(value)
+        return number
 
 
 _DEVICE_OPTIONS = (
@@ -204,16 +258,17 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     from synthgen import study
     from synthgen.cli import _progress, _real_images, _signals
 
-    opened = list[int]()
+    read, opened = study.read_manifest(manifest), list[int]()
     with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
 
         def progress(what: str, done: int, total: int) -> None:
             opened.append(done)
             stages(what, done, total)
 
-        planned = study.plan(manifest, root, progress=progress)
+        with _real_images.said_of_none(read, quiet=quiet):
+            planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
-        click.echo("\n".join(_real_images.lines(planned, opened=True)), err=True)
+        click.echo("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

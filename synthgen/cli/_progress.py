@@ -183,7 +183,8 @@ class Stages:
         if what != self._what:
             self.close()
             self._what, self._done = what, done
-            self._bar = self._shown.enter_context(Progress(total, done, quiet=self._quiet))
+            unit = "work shards" if "work shards" in what else "images"
+            self._bar = self._shown.enter_context(Progress(total, done, quiet=self._quiet, unit=unit))
         if done == total or done - self._done >= total / 20:
             self._bar.step(done - self._done, what)
             self._done = done

@@ -43,7 +43,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
 
 
 @click.command("curate")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
 @click.option(
     "--manifest", type=_options.Manifest(), help="Judge by `curate:` of this manifest, and keep it in the run."
 )
@@ -62,6 +62,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     help="What networks of scorers compute on.",
 )
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
 def command(
@@ -72,6 +73,7 @@ def command(
     report: bool,
     backbone: str | None,
     device: str,
+    mirror: str | None,
     quiet: bool,
 ) -> int:
     """Score every image of a run that is not scored yet, and judge all of them by the rules of its manifest.
@@ -88,6 +90,9 @@ def command(
     from synthgen import study
 
     check(backbone, report=report)
+    if mirror is not None:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            study.brought(directory, mirror, progress=stages, stop=stop)
     code, folder = 0, study.open_folder(directory) if report else study.open_run(directory)
     if not (report and alone(folder, manifest)):
         code = _judge(folder, manifest, parity=require_parity, device=device, quiet=quiet)

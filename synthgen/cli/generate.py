@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthgen.cli import _options, _progress, _signals, _survivors
+from synthgen.core import digits
 
 if TYPE_CHECKING:
     from synthgen.plan import Plan
@@ -20,9 +21,10 @@ class _Shards(click.ParamType[tuple[int | None, int | None]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Both sides as numbers, or None where left out."""
         first, colon, last = str(value).partition(":")
-        if not colon or not all(part == "" or part.isdigit() for part in (first, last)):
+        numbers = digits.whole(first), digits.whole(last)
+        if not colon or any(part and number is None for part, number in zip((first, last), numbers, strict=True)):
             self.fail(f"`{value}` is not of the form A:B", param, ctx)
-        return (int(first) if first else None, int(last) if last else None)
+        return numbers
 
 
 class _Array(click.ParamType[tuple[int, int]]):
@@ -35,9 +37,10 @@ class _Array(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         part, _, parts = str(value).partition("/")
-        if not (part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+        number, count = digits.whole(part), digits.whole(parts)
+        if number is None or count is None or number >= count:
             self.fail(f"`{value}` is not of the form I/N with I from 0 to N - 1", param, ctx)
-        return int(part), int(parts)
+        return number, count
 
 
 @click.command("generate")
@@ -54,6 +57,7 @@ class _Array(click.ParamType[tuple[int, int]]):
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N images more, in whole shards.")
 @click.option("--top-up", is_flag=True, help="Then curate, and make more of the cells that lack accepted images.")
 @_options.accept_changes
+@_options.mirror(_options.SENDS)
 @_options.verbosity
 def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: Any) -> int:
     """Make every planned image that is not made yet. Kill it at any time; the same command goes on.
@@ -64,21 +68,26 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
     With --top-up, images are curated too, and where a cell lacks accepted ones of the manifest's quota, more of it are
     made, round after round, as often as `curate.top_up_rounds` allows.
 
-    Exit code 1: some images could not be made, as their receipts say, or the quota could not be filled. 75: stopped by
-    a signal, can be resumed.
+    With --mirror, machines without a shared folder make one run, and one that loses its disk takes up what it had
+    copied; give it each time, here and to curate, verify and pack.
+
+    Exit code 1: some images could not be made, as their receipts say, or the quota could not be filled, or work shards
+    are not on the mirror. 75: stopped by a signal, can be resumed.
 
     Example: synthgen generate quickstart --out runs/quickstart/work
     """
     from synthgen import study
 
     out = study.run_folder_of(out)
+    options["mirror"] = study.open_mirror(options["mirror"], out)
     planned = _options.plan(manifest, out, quiet=quiet)
     if top_up:
         return _top_up(planned, out, quiet=quiet, **options)
     if options["array"] is None:
         options["array"] = _part_of_a_job(quiet=quiet)
     with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.generate(planned, out, stop=stop, **options)
+        with _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.generate(planned, out, stop=stop, progress=stages, **options)
         made, failed = before, _ = task.job.finished
         events.begin(task.stage)
         for receipt in task:
@@ -121,7 +130,8 @@ def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
         raise InputError("--top-up looks at the whole run; leave out --shards, --array and --limit")
     outcome: Survivors | None = None
     with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.top_up(planned, out, stop=stop, **options)
+        with _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.top_up(planned, out, stop=stop, progress=stages, **options)
         for event in task:
             events.show(event)
             outcome = event if isinstance(event, Survivors) else outcome

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _signals
 
 
 @click.command("pack")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
 @click.option(
     "--out",
     required=True,
@@ -42,9 +42,31 @@ from synthgen.cli import _options, _progress
     metavar="N",
     help="Processes that write shards; the bytes are the same.",
 )
+@click.option(
+    "--sign",
+    type=_options.FILE,
+    metavar="CERTIFICATES",
+    help="Sign the dataset, which may be packed already, by C2PA: the signer's certificate and its issuers', in PEM.",
+)
+@click.option(
+    "--sign-key",
+    type=_options.FILE,
+    metavar="KEY",
+    help="The signer's private key in PEM; beside the certificates if left out.",
+)
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
-def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **options: Any) -> None:
+def command(
+    directory: Path,
+    *,
+    out: Path,
+    report: Path | None,
+    sign: Path | None,
+    sign_key: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Pack a run into a dataset folder: shuffled, evenly sized shards, metadata, provenance and a dataset card.
 
     The same run gives the same bytes. Kill it at any time: the same command goes on, and the folder appears when all of
@@ -56,10 +78,14 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
     """
     from synthgen import study
     from synthgen.pack.card import results
+    from synthgen.runs import signature
 
-    shards, before = 0, results.findings(out)
+    if sign_key and not sign:
+        raise click.UsageError("--sign-key: for --sign, the certificates; give both")
+    shards, before, signed = 0, results.findings(out), (out / signature.FILE).exists()
     with _progress.Events(quiet=quiet) as events:
-        task = study.pack(directory, out, **options)
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.pack(directory, out, progress=stages, **options)
         events.begin(task.stage)
         for shard in task:
             events.show(shard)
@@ -71,6 +97,10 @@ def command(directory: Path, *, out: Path, report: Path | None, quiet: bool, **o
         said.append(f"what {report} found is in its card" if done else "its card's template has no place for a report")
     elif shards and before:
         said.append("its card had the findings of a report: --report puts those of the new dataset there")
+    if sign:
+        said.append(str(study.sign(out, sign, sign_key)))
+    elif signed and not (out / signature.FILE).exists():
+        said.append("what was signed has changed, so the signature is gone: --sign makes another")
     if quiet:
         return
     if shards:

@@ -42,6 +42,7 @@ def command(directory: Path, key: str, *, out: Path, work: Path | None, real: Pa
     run = work and study_layout.run_of(work)
     made = reproduce(study_layout.either_of(directory), key, EXTENSIONS, run, real=real)
     out.parent.mkdir(parents=True, exist_ok=True)
+    atomic.sweep(out.parent, out.name)
     atomic.write(out, made.content)
     if not quiet:
         same = "identical" if made.identical else f"PSNR {made.psnr:.1f} dB (tolerance {TOLERANCE:.0f} dB)"

@@ -13,6 +13,7 @@ from synthgen.cli import _options, _progress, _signals, _survivors
 @click.option("--out", type=_options.DIRECTORY, help="The study's folder; runs/NAME if left out.")
 @_options.device
 @_options.accept_changes
+@_options.mirror(_options.SENDS)
 @_options.verbosity
 def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) -> int:
     """Do everything a manifest asks for, from fine-tuning to the preview. Run again, and it goes on where it was.
@@ -31,9 +32,11 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
 
     read = study.read_manifest(manifest)
     out, outcome = study_layout.home_of(out or study.study_folder(read)), None
+    options["mirror"] = study.open_mirror(options["mirror"], study_layout.work_of(out))
     planned = _options.plan(read, study_layout.work_of(out), quiet=quiet)
     with _signals.stoppable() as stop, _progress.Events(quiet=quiet, named=True) as events:
-        task = study.run(planned, out, stop=stop, **options)
+        with _progress.Stages(stop, quiet=quiet) as stages:
+            task = study.run(planned, out, stop=stop, progress=stages, **options)
         for event in task:
             stop.patient = isinstance(event, Step)  # what was trained since the last state would be lost
             events.show(event)

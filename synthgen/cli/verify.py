@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthgen.cli import _options
+from synthgen.cli import _options, _progress, _signals
 
 if TYPE_CHECKING:
     from synthgen.runs.foreign_code import ForeignCode
@@ -19,10 +19,11 @@ _MADE_LATER = "missing"
 
 
 @click.command("verify")
-@click.argument("directory", metavar="DIR", type=_options.FOLDER)
+@click.argument("directory", metavar="DIR", type=_options.FolderOrMirror(path_type=Path, file_okay=False))
+@_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
-def command(directory: Path, *, quiet: bool) -> int:
+def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
     """Re-read every byte of a run or a packed dataset and say what is whole, missing or damaged.
 
     Checks checksums, counts, keys, fields, that every image decodes, and the plan's digests. Damaged work shards are
@@ -35,11 +36,15 @@ def command(directory: Path, *, quiet: bool) -> int:
 
     Example: synthgen verify runs/quickstart/work
     """
+    from synthgen import study
     from synthgen.extensions import EXTENSIONS
     from synthgen.runs import foreign_code, study_layout
     from synthgen.runs.folders import is_either
     from synthgen.runs.verify import verify
 
+    if mirror is not None:
+        with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
+            study.brought(directory, mirror, progress=stages, stop=stop)
     directory = study_layout.either_of(directory)
     for code in foreign_code.asked(directory) if is_either(directory) else ():
         if not (quiet and code.trusted):
@@ -57,10 +62,24 @@ def command(directory: Path, *, quiet: bool) -> int:
             for finding in findings:
                 if finding.state != "whole":
                     click.echo(f"{finding.state}: {finding.path}: {finding.message}")
+    if not quiet and (told := _signed(directory, states["damaged"])):
+        click.echo(told)
     if not quiet:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
-        click.echo(f"{what}; {images:,} images" + (f", {failed:,} could not be made" if failed else ""))
+        held = f"; {images:,} images" if is_either(directory) else ""  # a report has none
+        click.echo(what + held + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
+
+
+def _signed(dataset: Path, damaged: int) -> str:
+    """Who signed a dataset; empty where nobody did, or something is damaged."""
+    from synthgen.runs import signature
+
+    if damaged or not (dataset / signature.FILE).is_file():
+        return ""
+    if not signature.is_installed():
+        return "its signature was not checked: pip install 'synthgen-images[sign]'"
+    return f"{signature.read(dataset)}; whether that certificate is to be trusted is not known here"
 
 
 def _of_code(code: "ForeignCode") -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from synthgen.core import atomic, model_folder, seal
+from synthgen.core import atomic, digits, model_folder, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, IncompleteError, ManifestError
 
@@ -124,6 +124,10 @@ def read(folder: Path) -> dict[str, Any]:
         facts = seal.loads(path.read_bytes())
         if facts.pop("format") != _FORMAT or not {"name", "digest", "weights_sha256", "pool", "words"} <= set(facts):
             raise ValueError("written by another version of synthgen")
+        texts = [facts["name"], facts["digest"], facts["weights_sha256"], *facts["pool"]["ids"]]
+        texts += [one for pair in facts["words"].items() for one in pair]
+        if not all(isinstance(one, str) for one in texts):
+            raise TypeError("a name in it is no text")
         return dict(facts)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DamagedError(f"{path}: not an adapter's file ({error}); train it again") from None
@@ -202,7 +206,7 @@ def embedding_files(folder: Path) -> list[Path]:
     found: dict[str, tuple[float, Path]] = {}
     for path in folder.glob(EMBEDDINGS):
         name, at, steps = path.stem.rpartition("-steps-")
-        key, rank = (name, float(steps)) if at and steps.isdigit() else (path.stem, math.inf)
+        key, rank = (name, float(steps)) if at and digits.whole(steps) is not None else (path.stem, math.inf)
         found[key] = max(found.get(key, (-1.0, path)), (rank, path))
     return sorted(path for _, path in found.values())
 

@@ -7,9 +7,15 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from synthgen.core import digits
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system answers where there is no room for a file: none on the disk, none of a quota, none below a limit."""
+_SHORT = "requested and"  # "13920 requested and 10208 written", which is all that numpy says
 # What network file systems answer that can't say of a folder that it is on disk: SMB, FUSE, a virtual machine's shares.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
@@ -23,13 +29,35 @@ def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
         mode: Its permissions, which it has before it has content; the system's usual ones where left out.
     """
     scratch = path.with_name(f".{path.name}.{owner()}")
-    with scratch.open("wb") as file:
-        if mode is not None:
-            scratch.chmod(mode)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    publish(scratch, path)
+    with naming(path, scratch):
+        with scratch.open("wb") as file:
+            if mode is not None:
+                scratch.chmod(mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        publish(scratch, path)
+
+
+@contextmanager
+def naming(path: Path, scratch: Path | None = None) -> Iterator[None]:
+    """Where a file is written: an error that there is no room for it says which file.
+
+    Args:
+        path: The file.
+        scratch: Where it is written first, if elsewhere; it is removed where there was no room, since there is none.
+    """
+    try:
+        yield
+    except OSError as error:
+        short = error.errno is None and _SHORT in str(error)
+        if not short and error.errno not in NO_ROOM:
+            raise
+        if scratch is not None:
+            with suppress(OSError):
+                scratch.unlink(missing_ok=True)
+        number = errno.ENOSPC if short or error.errno is None else error.errno
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
@@ -39,9 +67,10 @@ def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
         for path, content in files:
             scratch = path.with_name(f".{path.name}.{owner()}")
             scratches[scratch] = path
-            scratch.write_bytes(content)
-        for scratch in scratches:
-            with scratch.open("rb+") as file:
+            with naming(path):
+                scratch.write_bytes(content)
+        for scratch, path in scratches.items():
+            with naming(path), scratch.open("rb+") as file:
                 os.fsync(file.fileno())
         for scratch, path in scratches.items():
             scratch.replace(path)
@@ -88,6 +117,6 @@ def sweep(folder: Path, name: str = "") -> None:
 
     prefix = f".{socket.gethostname()}."
     for path in folder.glob(f".{name}*{prefix}*"):
-        process = path.name.rpartition(prefix)[2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
+        process = digits.whole(path.name.rpartition(prefix)[2])
+        if process is not None and not psutil.pid_exists(process):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ again what its client does not; what they share is this.
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from synthgen.core import digits
+
 PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)
 """The HTTP statuses that may be gone in a while: a rate limit or a server's trouble."""
 LONGEST_ASKED = 300.0
@@ -18,8 +20,8 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 def retry_after(header: str) -> float:
     """The seconds to wait by a ``Retry-After`` header, which is a number or a date; 0 for anything else."""
     asked = header.strip()
-    if asked.isdigit():
-        return float(asked)
+    if (seconds := digits.whole(asked)) is not None:
+        return float(seconds)
     try:
         return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):  # no date, or one without a time zone

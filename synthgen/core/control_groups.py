@@ -6,6 +6,8 @@ Not loky's ``cpu_count``, which reads the same files: it comes with joblib, whic
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from synthgen.core import digits
+
 _ROOT = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
 
@@ -36,7 +38,8 @@ def _share(folder: Path) -> float | None:
     quota, period = [*_read(folder / "cpu.max").split(), "", ""][:2]
     if not period:
         quota, period = _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+    allowed, each = digits.whole(quota), digits.whole(period)
+    return allowed / each if allowed is not None and each else None
 
 
 def _read(path: Path) -> str:

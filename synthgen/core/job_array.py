@@ -7,6 +7,8 @@ for all of them, which work that is shared out by numbers does not need.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from synthgen.core import digits
+
 
 @dataclass(frozen=True, slots=True)
 class JobPart:
@@ -71,5 +73,4 @@ def _ranked(environment: Mapping[str, str], rank: str, size: str) -> tuple[int, 
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
-    said = environment.get(name, "")
-    return int(said) if said.isdigit() else None
+    return digits.whole(environment.get(name, ""))

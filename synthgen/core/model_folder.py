@@ -147,9 +147,15 @@ def facts_of(
         config: Its denoiser's.
         backbone: The denoiser's name, one of ``DENOISERS``.
         scheduler: Its scheduler's.
+
+    Raises:
+        ManifestError: Its latents have no number of channels.
     """
     factor = pixels_per_latent(vae)
     side, channels = config.get("sample_size"), config.get("in_channels")
+    latents = vae.get("latent_channels", 4)
+    if type(latents) is not int or latents < 1:
+        raise ManifestError(f"{named.name}: its autoencoder's config.json gives no number of `latent_channels`")
     class_name = str(index.get("_class_name", ""))
     return replace(
         named,
@@ -157,7 +163,7 @@ def facts_of(
         multiple=max(8, factor) * max(2 if class_name.startswith(_PATCHED) else 1, _patch(config, vae)),
         sample_size=side * factor if isinstance(side, int) else None,
         in_channels=channels if backbone == "unet" and isinstance(channels, int) else None,
-        latent_channels=int(vae.get("latent_channels", 4)),
+        latent_channels=latents,
         distilled=class_name in _DISTILLED
         or bool(config.get("guidance_embeds"))
         or config.get("time_cond_proj_dim") is not None,

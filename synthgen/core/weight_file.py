@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from synthgen.core import atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,11 +31,27 @@ def save(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] 
     Raises:
         OSError: The file can't be written, with the file system's own number.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    try:
+    with telling(path):
         save_file(dict(tensors), path, dict(metadata) if metadata else None)
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Where some library writes safetensors: what it raises of the file system is an ``OSError``.
+
+    Args:
+        path: The file or folder, which the error names.
+
+    Raises:
+        OSError: The file can't be written, with the file system's own number.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with atomic.naming(path):
+            yield
     except SafetensorError as error:
         told = _OF_THE_SYSTEM.search(str(error))
         if told is None:

@@ -5,6 +5,7 @@ Not strictyaml or ruamel.yaml: neither gives duplicate keys, the path of each fa
 
 import difflib
 from collections.abc import Hashable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +14,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from synthgen.errors import Fault, ManifestError, one_line
 
-_MAX_BYTES = 16 * 1024 * 1024
+_MAX_BYTES = 16 * 1024 * 1024  # of a file; what of it is YAML is looked at closer
+_MAX_TEXT = 4 * 1024 * 1024  # characters that PyYAML reads in a few seconds
+_MAX_NODES = 50_000  # keys and values, each alias counted as all that it stands for
+_MAX_NUMBER = 400  # characters of a number: Python refuses to print more than 4,300 digits
+# What PyYAML raises of a tag that does not fit its value, and of nesting that no manifest has.
+_ILL_FITTING = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 Model = TypeVar("Model", bound="Strict")
 
 
@@ -24,9 +30,35 @@ class Strict(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that a key given twice is a fault, and one that is another number than it seems."""
+    """PyYAML's safe loader, except that a key given twice is a fault, and one that is another number than it seems.
+
+    So is a document of more values than a person writes, or that aliases and merges make so many of: what is small and
+    takes hours is no manifest. Not PyYAML's loader in C, which deep nesting crashes.
+    """
 
     any_number = False
+    _nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Read a node and count it."""
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise ManifestError(Fault(f"more than {_MAX_NODES:,} keys and values; is this the right file?"))
+        return super().compose_node(parent, index)
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The document, refused where its aliases stand for too much."""
+        node = super().get_single_node()
+        if node is not None:
+            _expanded(node, {})
+        return node
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """Build a number of reasonable length."""
+        if len(str(node.value)) > _MAX_NUMBER:
+            said = f"a number of {len(node.value):,} characters; put it in quotes if it is a text"
+            raise ManifestError(Fault.at(f"line {node.start_mark.line + 1}", said, "out_of_range"))
+        return (self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float)(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping and refuse a second occurrence of a key, naming its line."""
@@ -46,6 +78,31 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, Hashable):
                 seen[key] = line
         return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)
+
+
+def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many nodes a node is, each alias within it counted as all that it stands for.
+
+    Raises:
+        ManifestError: They are too many, or it stands for itself.
+    """
+    line = f"line {node.start_mark.line + 1}"
+    if id(node) in sizes:
+        if not sizes[id(node)]:
+            raise ManifestError(Fault.at(line, "an alias that stands for itself", "invalid"))
+        return sizes[id(node)]
+    sizes[id(node)] = 0
+    parts = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else node.value
+    size = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_expanded(one, sizes) for one in parts))
+    if size > _MAX_NODES:
+        said = f"its aliases stand for more than {_MAX_NODES:,} keys and values"
+        raise ManifestError(Fault.at(line, said, "out_of_range"))
+    sizes[id(node)] = size
+    return size
 
 
 class _KeptLoader(_Loader):
@@ -75,6 +132,9 @@ def parse(text: str, where: str, *, kept: bool = False) -> dict[str, Any]:
         ManifestError: It is not YAML, has a key twice or one that is another number than its digits say, or its top is
             not a mapping.
     """
+    if len(text) > _MAX_TEXT:
+        said = f"more than {_MAX_TEXT >> 20} MiB of YAML; is this the right file?"
+        raise ManifestError(Fault.at(where, said, "unreadable"))
     try:
         document = yaml.load(text, _KeptLoader if kept else _Loader)  # noqa: S506 - both are a SafeLoader
     except ManifestError as error:
@@ -85,7 +145,7 @@ def parse(text: str, where: str, *, kept: bool = False) -> dict[str, Any]:
         raise ManifestError(fault.in_file(where)) from None
     except yaml.YAMLError as error:
         raise ManifestError(Fault.at(where, f"not valid YAML: {one_line(error)}", "syntax")) from None
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:  # an ill-fitting !!tag
+    except _ILL_FITTING as error:
         raise ManifestError(Fault.at(where, f"not valid YAML: {error}", "syntax")) from None
     if not isinstance(document, dict):
         said = f"expected `key: value` lines, found {_described(document)}"
@@ -104,10 +164,23 @@ def read_text(path: Path) -> str:
             raise ManifestError(Fault.at(str(path), "larger than 16 MiB; is this the right file?", "unreadable"))
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ManifestError(Fault.at(str(path), f"not UTF-8 text (byte {error.start})", "unreadable")) from None
+        raise ManifestError(Fault.at(str(path), not_utf8(error), "unreadable")) from None
     except OSError as error:
         kind = "not_found" if isinstance(error, FileNotFoundError) else "unreadable"
         raise ManifestError(Fault.at(str(path), str(error.strerror or error), kind)) from None
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is in another encoding: the first line with a byte that UTF-8 has not, and that line.
+
+    Encodings of one byte a letter take any byte, so which one it is can't be told; the line as Latin-1 is shown.
+    """
+    before, content = error.object[: error.start], error.object
+    line = content[before.rfind(b"\n") + 1 :].split(b"\n", 1)[0].decode("latin-1").strip()
+    shown = "".join(letter if letter.isprintable() else " " for letter in line[:60])
+    return (
+        f"line {before.count(chr(10).encode()) + 1}: not UTF-8 text; in Latin-1 it is `{shown}`; save the file as UTF-8"
+    )
 
 
 def validate(model: type[Model], document: object, prefix: str = "") -> tuple[Model | None, list[Fault]]:
@@ -127,12 +200,21 @@ def sound(model: type[Model], document: object) -> dict[str, Any]:
             if not field.is_required():
                 found[name] = field.get_default(call_default_factory=True)
             continue
-        kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         try:
-            found[name] = TypeAdapter(kind).validate_python(document[key], strict=True)
+            found[name] = _adapters(model)[name].validate_python(document[key], strict=True)
         except ValidationError:
             continue
     return found
+
+
+@cache
+def _adapters(model: type[Model]) -> dict[str, TypeAdapter[Any]]:
+    """What checks each field of a model alone."""
+    kinds: dict[str, Any] = {
+        name: Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        for name, field in model.model_fields.items()
+    }
+    return {name: TypeAdapter(kind) for name, kind in kinds.items()}
 
 
 def near(word: object, known: Iterable[object]) -> str:

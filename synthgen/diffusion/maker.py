@@ -27,6 +27,8 @@ class MadeImages:
             the device; looked for in the pixels otherwise.
         precisions: What each image was computed in, where that is not the run's dtype, as its record will say it;
             empty where all are.
+        masks: bool, shape (batch, height, width): True where each image was painted; ``None`` of a strategy whose
+            images have no mask.
     """
 
     pixels: Pixels
@@ -34,6 +36,7 @@ class MadeImages:
     faults: tuple[str, ...] = ()
     extremes: Pixels | None = None
     precisions: tuple[str, ...] = ()
+    masks: npt.NDArray[np.bool_] | None = None
 
 
 def joined(parts: Sequence[MadeImages]) -> MadeImages:

@@ -29,7 +29,7 @@ class LossLog:
         """Keep the losses of the last steps, up to this one."""
         first = step - len(losses) + 1
         half = self._path.is_file() and not self._path.read_bytes().endswith(b"\n")  # killed while it was written
-        with self._path.open("a", encoding="utf-8") as file:
+        with atomic.naming(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write("\n" if half else "")
             file.writelines(f"{json.dumps([first + place, loss])}\n" for place, loss in enumerate(losses))
 

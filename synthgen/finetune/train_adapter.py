@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core import adapter_folder, atomic, devices, locks
+from synthgen.core import adapter_folder, atomic, devices, locks, weight_file
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
 from synthgen.errors import Fault, InputError
@@ -214,7 +214,8 @@ class _AdapterTraining:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self._move(self._accelerator.device)
-        self._learned.save(folder)
+        with weight_file.telling(folder):
+            self._learned.save(folder)
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
             checkpoints.sort_header(path)
         losses = self._losses.read()

@@ -11,8 +11,10 @@ from pathlib import Path
 from synthgen.core import atomic
 from synthgen.errors import InputError, StoppedError
 from synthgen.plan import Plan, ShardRef
+from synthgen.runs.mirror.claims import Claims, NoClaims
 from synthgen.runs.receipts import Ledger, Receipt
 
+NO_CLAIMS = NoClaims()
 STOPPED = "stopped by a signal; run the same command again to go on"
 _POLL_SECONDS = 0.5
 _LATE_SECONDS = 5.0
@@ -70,14 +72,15 @@ class ShardClaims:
         plan: The plan.
         root: The run's folder.
         stop: Whether to stop, asked while others are waited for.
+        elsewhere: Asked what machines without this folder are at.
 
     Attributes:
         busy: Shards that another process was at when they were come to.
     """
 
-    def __init__(self, plan: Plan, root: Path, stop: Callable[[], bool]) -> None:
+    def __init__(self, plan: Plan, root: Path, stop: Callable[[], bool], elsewhere: Claims = NO_CLAIMS) -> None:
         self._ledgers = {name: Ledger(root, name, entry.digest_of) for name, entry in plan.entries.items()}
-        self._stop = stop
+        self._stop, self._other_machines = stop, elsewhere
         self._held: dict[ShardRef, Callable[[], None]] = {}
         self._elsewhere = list[MadeShard]()
         self._said = False
@@ -89,6 +92,10 @@ class ShardClaims:
             ledger = self._ledgers[ref.entry]
             release = ledger.claim(ref.number)
             if release is None:
+                self.busy.append(ref)
+                continue
+            if not self._other_machines.take(ledger, ref, late=self._said):
+                release()
                 self.busy.append(ref)
                 continue
             self._held[ref] = release
@@ -111,10 +118,12 @@ class ShardClaims:
         """
         if not self._said:
             _log.warning("waiting for %d work shards that another process is at", len(self.busy))
-            self._said = True
+        until = time.monotonic() + (self._other_machines.poll_seconds if self._said else 0.0)
+        self._said = True
+        while not self._stop() and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
         if self._stop():
             raise StoppedError(STOPPED)
-        time.sleep(_POLL_SECONDS)
         busy, self.busy = self.busy, []
         return busy
 

@@ -17,6 +17,9 @@ from synthgen.plan.sample import Sample
 from synthgen.vision.images import codec
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from synthgen.core.types import Pixels
 
 MAX_ATTEMPTS = 4
@@ -33,12 +36,14 @@ class MadeSample:
         outcomes: What came of each time that it was made: ``nonfinite``, ``black``, ``flat``, ``out-of-memory``, and at
             last ``made`` or ``failed``. An attempt, which is a seed, can be made twice, the second time precisely.
         precision: What it was computed in, where that is not the run's dtype and the maker says so.
+        mask: True where it was painted, where the maker says so.
     """
 
     sample: Sample
     pixels: Pixels | None
     outcomes: tuple[str, ...]
     precision: str = ""
+    mask: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,8 @@ def _settle(
     fault = codec.blank(pixels, extremes) if made.finite[place] else "nonfinite"
     if not fault:
         precision = made.precisions[place] if made.precisions else ""
-        return MadeSample(one.sample, pixels, (*one.outcomes, "made"), precision)
+        mask = None if made.masks is None else made.masks[place]
+        return MadeSample(one.sample, pixels, (*one.outcomes, "made"), precision, mask)
     outcomes = (*one.outcomes, fault)
     if fault == "nonfinite" and not one.precise:
         return _Pending(one.sample, outcomes, precise=True)

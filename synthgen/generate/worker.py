@@ -16,7 +16,7 @@ from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
 from synthgen.generate import retry
-from synthgen.generate.claims import STOPPED, MadeShard, ShardClaims, check_mark
+from synthgen.generate.claims import NO_CLAIMS, STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
 from synthgen.generate.run_prompts import run_prompts
@@ -24,6 +24,7 @@ from synthgen.generate.write_shard import EncodedSample, commit, encode
 from synthgen.plan import Plan, ShardRef
 from synthgen.plan.sample import Sample
 from synthgen.runs import run_folder
+from synthgen.runs.mirror.claims import Claims
 from synthgen.runs.receipts import finished_shards
 from synthgen.runs.start_images import StartImages, of_run
 
@@ -55,6 +56,14 @@ def check_made(made: object, samples: Sequence[Sample]) -> None:
         )
     if len(made.precisions) not in (0, len(samples)):
         raise InputError(f"{strategy}: its maker gave {len(made.precisions)} of `precisions`; promised is one a sample")
+    masks = made.masks
+    found = getattr(masks, "shape", None), str(getattr(masks, "dtype", ""))
+    if masks is not None and found != (promised[:3], "bool"):
+        raise InputError(
+            f"{strategy}: its maker gave `masks` of {found[0]} {found[1]}; promised is {promised[:3]} bool"
+        )
+    if recipe.settings.gives_mask and masks is None:
+        raise InputError(f"{strategy}: its maker gave no `masks`; its settings promise one a sample")
     if made.extremes is not None and getattr(made.extremes, "shape", None) != (len(samples), 2, 3):
         raise InputError(
             f"{strategy}: its maker gave `extremes` of {getattr(made.extremes, 'shape', None)}; promised is "
@@ -80,6 +89,7 @@ class ShardMaker:
         request: What was asked of the device.
         stop: Whether to stop, asked before each batch.
         mark: What :func:`~synthgen.generate.claims.marked` gave, where this may work on another machine.
+        elsewhere: Asked what machines without this folder are at.
     """
 
     plan: Plan
@@ -87,13 +97,14 @@ class ShardMaker:
     request: DeviceRequest
     stop: Callable[[], bool] = never_stop
     mark: str = ""
+    elsewhere: Claims = NO_CLAIMS
     _loaded: LoadedEntry | None = field(default=None, init=False, repr=False)
 
     def __call__(self, refs: Iterable[ShardRef]) -> Iterator[MadeShard]:
         """Make shards; yields each once it is committed."""
         if self.mark:
             check_mark(self.root, self.mark)
-        claims = ShardClaims(self.plan, self.root, self.stop)
+        claims = ShardClaims(self.plan, self.root, self.stop, self.elsewhere)
         try:
             yield from self._make_all(claims, refs)
             while claims.busy:  # only now that nobody waits for a shard of ours

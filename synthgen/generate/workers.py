@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 
-from synthgen.core import devices
+from synthgen.core import devices, digits
 from synthgen.core.devices import DeviceRequest
 from synthgen.generate.job import GenerateJob
 from synthgen.runs import run_folder
@@ -48,8 +48,7 @@ def _threads(job: GenerateJob) -> int:
     """Threads that a worker computes in: what the run pins, or the environment says, else one."""
     names = dict.fromkeys(ref.entry for ref in job.todo)
     pins = [pin.threads for name in names if (pin := run_folder.pinned(job.root, name)) and pin.device == "cpu"]
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max([1, *pins, *([int(said)] if said.isdigit() else [])])
+    return max([1, *pins, digits.whole(os.environ.get("OMP_NUM_THREADS", "")) or 1])
 
 
 def _check_threads(job: GenerateJob, workers: int, gpus: list[str]) -> None:

@@ -22,13 +22,14 @@ EncodedSample = tuple[SampleOutcome, dict[str, bytes]]
 
 
 def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
-    """The outcome of one sample, and the files that are stored of it: image, record and class."""
+    """The outcome of one sample, and the files that are stored of it: image, record, class and label map."""
     sample = made.sample
     if made.pixels is None:
         return SampleOutcome(sample.key, "failed", sample.attempt, made.outcomes, ""), {}
-    made_by = stated_origin.made_by(sample, entry.output, entry.environment.model_revision)
+    made_by = stated_origin.made_by(sample, entry.output, entry.environment.model_revision, entry.environment.parts)
     content = codec.encode(made.pixels, entry.encoding, stated_origin.source_type(sample), made_by)
     sha256 = hashlib.sha256(content).hexdigest()
+    label_map = codec.encode_mask(made.mask, sample.label_id) if entry.output.mask and made.mask is not None else b""
     metadata = record(
         sample,
         image_sha256=sha256,
@@ -36,12 +37,14 @@ def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
         generator=f"synthgen {entry.environment.versions.get('synthgen', __version__)}",
         part_revisions=entry.environment.parts,
         precision=made.precision,
+        mask_sha256=hashlib.sha256(label_map).hexdigest() if label_map else "",
     )
     outcome = SampleOutcome(sample.key, "made", sample.attempt, made.outcomes, sha256)
     files = {
         entry.encoding.extension: content,
         "json": metadata.to_json(),
         "cls": str(sample.label_id).encode(),
+        **({tar_samples.MASK: label_map} if label_map else {}),
     }
     return outcome, files
 

@@ -96,9 +96,11 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
     if not held.order.exists():
         shuffle.sort_samples(held.order, found, pack, dataset.names)
     with Order(held.order, found.root) as sorted_samples:
-        todo = shard_plan.plan_parts(sorted_samples, pack)
+        todo = shard_plan.plan_parts(sorted_samples, pack, masks=found.plan.manifest.document.output.mask)
         labels = tuple(found.plan.manifest.document.labels)
-        job = PackJob(held, found.root, pack.format, labels, dataset.names, pack.content_defined_chunking)
+        masks = found.plan.manifest.document.output.mask
+        private, chunking = pack.identifiers == pseudonyms.PSEUDONYM, pack.content_defined_chunking
+        job = PackJob(held, found.root, pack.format, labels, dataset.names, chunking, masks, private)
         shards = []
         for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)

@@ -30,7 +30,7 @@ def write_part(path: Path, part: Part, placed: Iterator[Placed]) -> None:
     """Write the rows of one part."""
     import pyarrow.parquet
 
-    with path.open("wb") as file:
+    with atomic.naming(path), path.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(file, schema(), compression="zstd") as writer:
             while rows := list(itertools.islice(placed, _ROWS)):
                 writer.write_table(_table(rows, part))
@@ -42,7 +42,7 @@ def write(job: PackJob, parts: Sequence[Part]) -> None:
     """Put the rows of all parts together, and list the images of each split where they are files."""
     _write(job, dataset_folder.METADATA, schema(), (table for part in parts for table in _read(job, part)))
     for split, name in listings(job, parts):
-        schema_of_listing = parquet_samples.schema(job.labels, images=False)
+        schema_of_listing = parquet_samples.schema(job.labels, images=False, masks=job.masks)
         tables = (table for part in parts if part.split == split for table in _read(job, part))
         _write(job, name, schema_of_listing, (_listing_rows(table, split, schema_of_listing) for table in tables))
 
@@ -58,7 +58,7 @@ def _write(job: PackJob, name: str, schema: Any, tables: Iterator[Any]) -> None:
     import pyarrow.parquet
 
     scratch = job.scratch.state / ".metadata"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table)
@@ -89,7 +89,10 @@ def _listing_rows(table: Any, split: str, schema: Any) -> Any:
     import pyarrow
 
     begin = len(dataset_folder.listing(split)) - len(dataset_folder.METADATA)
-    paths = pyarrow.array([path[begin:] for path in table["shard"].to_pylist()], pyarrow.string())
-    found = {"file_name": paths, "label": table["label_id"]}
+    names = [path[begin:] for path in table["shard"].to_pylist()]
+    found = {"file_name": pyarrow.array(names, pyarrow.string()), "label": table["label_id"]}
+    if parquet_samples.MASK_FILE in schema.names:
+        masks = [dataset_folder.mask_file(name) for name in names]
+        found[parquet_samples.MASK_FILE] = pyarrow.array(masks, pyarrow.string())
     columns = [found[name] if name in found else table[name] for name in schema.names]
     return pyarrow.Table.from_arrays(columns, schema=schema)

@@ -8,8 +8,9 @@ import tarfile
 from dataclasses import dataclass
 
 from synthgen.errors import DamagedError
+from synthgen.pack.public_record import public
 from synthgen.pack.shuffled_order import Stored
-from synthgen.plan.sample import Record
+from synthgen.plan.sample import Record, mask_sha256
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import tar_samples
 
@@ -23,12 +24,19 @@ class PackedRecord:
         blocks: Its raw blocks of a tar.
         name: The name of its image's file.
         image: The bytes of that file.
+        mask: The bytes of its label map; empty where it has none.
     """
 
     record: Record
     blocks: bytes
     name: str
     image: bytes
+    mask: bytes = b""
+
+    @property
+    def mask_name(self) -> str:
+        """The name of its label map's file."""
+        return f"{self.record.key}.{tar_samples.MASK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +48,16 @@ class Placed:
     offset: int
 
 
-def read(stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = None) -> PackedRecord:
+def read(
+    stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = None, *, private: bool = False
+) -> PackedRecord:
     """One sample of a run, checked against its record.
 
     Args:
         stored: Where it lies, and its key in the dataset.
         labels: The classes, in the order of their numbers.
         names: What the dataset calls real images and their groups; ``None`` for their own names.
+        private: Whether folders are left out of the names of models.
 
     Raises:
         DamagedError: It is not what the run wrote.
@@ -59,15 +70,18 @@ def read(stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = Non
         record = Record.from_json(files.pop("json"))
         number = files.pop("cls")
         sound = number == str(record.label_id).encode() and labels[record.label_id] == record.label
+        mask = files.pop(tar_samples.MASK, b"")
+        sound = sound and (hashlib.sha256(mask).hexdigest() if mask else "") == mask_sha256(record.attributes)
         ((extension, image),) = files.items()
     except (ValueError, LookupError, tarfile.TarError):
         raise _damaged(stored) from None
-    shown = record if names is None else names.record(record)
+    shown = public(record, names, private=private)
     if not sound or hashlib.sha256(image).hexdigest() != record.image_sha256 or shown.key != stored.key:
         raise _damaged(stored)
     if shown != record:
-        record, blocks = shown, tar_samples.pack(shown.key, {extension: image, "json": shown.to_json(), "cls": number})
-    return PackedRecord(record, blocks, f"{record.key}.{extension}", image)
+        files = {extension: image, "json": shown.to_json(), "cls": number, **({tar_samples.MASK: mask} if mask else {})}
+        record, blocks = shown, tar_samples.pack(shown.key, files)
+    return PackedRecord(record, blocks, f"{record.key}.{extension}", image, mask)
 
 
 def _damaged(stored: Stored) -> DamagedError:

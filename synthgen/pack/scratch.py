@@ -104,6 +104,8 @@ class PackJob:
         labels: Its classes, in the order of their numbers.
         names: What it calls real images and their groups; ``None`` for their own names.
         content_defined_chunking: Whether the chunks of Parquet follow the content.
+        masks: Whether a label map is beside each image.
+        private: Whether folders are left out of the names of models.
     """
 
     scratch: Scratch
@@ -112,6 +114,8 @@ class PackJob:
     labels: tuple[str, ...]
     names: Pseudonyms | None = None
     content_defined_chunking: bool = False
+    masks: bool = False
+    private: bool = False
 
 
 @contextmanager

@@ -34,18 +34,23 @@ class Part:
         return f"{self.split}-{self.number:05d}-of-{self.of:05d}"
 
 
-def plan_parts(order: Order, pack: Pack, *, files_per_folder: int = FILES_PER_FOLDER) -> list[Part]:
+def plan_parts(
+    order: Order, pack: Pack, *, masks: bool = False, files_per_folder: int = FILES_PER_FOLDER
+) -> list[Part]:
     """The parts that every split is cut into.
 
     Args:
         order: The sorted samples.
         pack: How they are laid out, and the limits of a shard.
-        files_per_folder: How many images a part of the layout ``imagefolder`` may have, as each is a folder.
+        masks: Whether a label map is beside each image.
+        files_per_folder: How many files a part of the layout ``imagefolder`` may have, as each is a folder.
 
     Raises:
         InputError: A single sample is larger than a shard may be.
     """
-    at_most = min(pack.images_per_shard, files_per_folder) if pack.format == "imagefolder" else pack.images_per_shard
+    at_most = pack.images_per_shard
+    if pack.format == "imagefolder":
+        at_most = min(at_most, files_per_folder // (2 if masks else 1))
     found = []
     for split, (first, images) in order.spans().items():
         of = _fewest_parts(order, first, images, at_most, pack.max_shard_bytes)

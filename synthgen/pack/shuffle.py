@@ -8,6 +8,7 @@ Not the shuffle of ``datasets`` or webdataset's buffer: the one wants the sample
 neighbours alone.
 """
 
+import errno
 import json
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from synthgen.core import atomic
 from synthgen.core.hashing import stable_hash
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
+from synthgen.pack.public_record import names_folders, public
 from synthgen.pack.shuffled_order import CACHE_KIB, group_of
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
@@ -29,9 +31,15 @@ from synthgen.plan.sample import FROM_REAL, Record
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import receipts, tar_samples, verdicts
 from synthgen.runs.cell import Cell
+from synthgen.runs.pseudonyms import PSEUDONYM
 from synthgen.vision.images.codec import EXTENSIONS
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
+# What SQLite says of the disk, by its primary codes.
+_OF_THE_SYSTEM = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO, sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+}  # fmt: skip
 _TABLES = """
 CREATE TABLE tars(id INTEGER PRIMARY KEY, path TEXT);
 CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEXT, UNIQUE(label, skin_tone, entry));
@@ -64,7 +72,7 @@ def sort_samples(path: Path, found: Inventory, pack: Pack, names: Pseudonyms | N
     """
     scratch = path.with_suffix(".unsorted")
     scratch.unlink(missing_ok=True)
-    with closing(_connect(scratch)) as connection:
+    with _told_as_the_system_does(path), closing(_connect(scratch)) as connection:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
         with connection, _refuse_duplicate_keys(found.root):
             rows = _rows(connection, found, pack, names)
@@ -75,6 +83,18 @@ def sort_samples(path: Path, found: Inventory, pack: Pack, names: Pseudonyms | N
     with scratch.open("rb") as file:
         os.fsync(file.fileno())
     atomic.publish(scratch, path)
+
+
+@contextmanager
+def _told_as_the_system_does(path: Path) -> Iterator[None]:
+    """Raise what SQLite says of a full disk, or of one that fails, as the system says it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _OF_THE_SYSTEM.get(error.sqlite_errorcode & 0xFF)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 @contextmanager
@@ -109,8 +129,9 @@ def _rows(
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
-    document = found.plan.manifest.document
-    seed, extension = document.seed, EXTENSIONS[document.output.image_format]
+    document, private = found.plan.manifest.document, pack.identifiers == PSEUDONYM
+    seed, extensions = document.seed, [EXTENSIONS[document.output.image_format]]
+    extensions += [tar_samples.MASK] if document.output.mask else []
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
         path = shard.tar
         digests.append(shard.digest)
@@ -126,7 +147,7 @@ def _rows(
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
-            key, packed = _packed(path, sample, record, names, extension)
+            key, packed = _packed(path, sample, record, names, extensions, private=private)
             shuffled = stable_hash(seed, "pack", key, size=16)
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
@@ -140,16 +161,24 @@ def _rows(
 
 
 def _packed(
-    path: Path, sample: tar_samples.TarSample, record: dict[str, Any], names: Pseudonyms | None, extension: str
+    path: Path,
+    sample: tar_samples.TarSample,
+    record: dict[str, Any],
+    names: Pseudonyms | None,
+    extensions: list[str],
+    *,
+    private: bool,
 ) -> tuple[str, int]:
     """The key that a sample has in the dataset, and the bytes that it takes up in a tar there."""
-    if names is None or not (record["source_id"] or record["source_group"]):
+    renamed = names is not None and (record["source_id"] or record["source_group"])
+    folders = private and names_folders(str(record.get("model", "")), str(record.get("attributes", "")))
+    if not renamed and not folders:
         return sample.key, sample.size
     try:
-        shown = names.record(Record.from_json(sample.files["json"]))
+        shown = public(Record.from_json(sample.files["json"]), names, private=private)
     except ValueError:
         raise _unreadable(path, sample) from None
-    return shown.key, tar_samples.packed_size(sample, extension, shown.key, shown.to_json())
+    return shown.key, tar_samples.packed_size(sample, extensions, shown.key, shown.to_json())
 
 
 def _seen_by_adapters(plan: Plan) -> dict[str, set[tuple[str, str]]]:

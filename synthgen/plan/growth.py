@@ -136,7 +136,7 @@ def _decisive(plan: Plan, entry: EntryPlan, index: int, other: Plan | None) -> l
         {key: part.content for key, part in recipe.parts.items()},
         sample.source.facts if sample.source else [],
         *([sample.mask_source.facts] if sample.mask_source else []),
-        (output.image_format, output.quality, output.iptc),
+        (output.image_format, output.quality, output.iptc, output.mask),
     ]
 
 
@@ -172,6 +172,7 @@ def _said_of(entry: GenerateEntry) -> dict[str, Any]:
         "revision": entry.revision,
         "accelerate": entry.accelerator.content if entry.accelerator else None,
         "vae": entry.autoencoder.content if entry.autoencoder else None,
+        "controlnet": entry.controlnet.content if entry.controlnet else None,
         "per_cell": entry.per_cell,
         "total": entry.total,
         "per_source": entry.per_source,

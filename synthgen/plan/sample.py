@@ -9,7 +9,7 @@ from typing import Any
 
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.real_index import Source
 
@@ -27,6 +27,7 @@ class Recipe:
         adapter: What is loaded on top of the model; ``None`` for nothing.
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
+        controlnet: What guides the model by an image; ``None`` for nothing.
     """
 
     entry: str
@@ -37,11 +38,12 @@ class Recipe:
     adapter: Adapter | None = None
     accelerator: Accelerator | None = None
     autoencoder: Autoencoder | None = None
+    controlnet: ControlNet | None = None
 
     @property
-    def parts(self) -> dict[str, Accelerator | Autoencoder]:
+    def parts(self) -> dict[str, Accelerator | Autoencoder | ControlNet]:
         """What it is made with beside the model and the adapter, by the manifest's key; only what is used."""
-        found = {"accelerate": self.accelerator, "vae": self.autoencoder}
+        found = {"accelerate": self.accelerator, "vae": self.autoencoder, "controlnet": self.controlnet}
         return {key: part for key, part in found.items() if part}
 
     def named_parts(self, revisions: Mapping[str, str]) -> dict[str, str]:
@@ -100,8 +102,8 @@ class Record:
         prompt: The prompt.
         negative_prompt: The negative prompt.
         attributes: JSON: what was drawn for the prompt's placeholders, settings that have no field of their own,
-            ``from``, the key of the generated image that it starts from, and ``precision``, what it was computed in
-            where it was NaN in the run's dtype and made again.
+            ``from``, the key of the generated image that it starts from, ``precision``, what it was computed in
+            where it was NaN in the run's dtype and made again, and ``mask_sha256`` of the label map beside it.
         seed: The seed of the attempt that was kept; 0 in a dataset where it follows from a name that is a pseudonym
             there.
         attempt: The number of that attempt, from 0.
@@ -176,6 +178,14 @@ class Record:
         return cls(**document)
 
 
+def mask_sha256(attributes: str) -> str:
+    """The sha256 of an image's label map, of its record's attributes; empty where it has none."""
+    if '"mask_sha256"' not in attributes:  # of millions of rows few have any
+        return ""
+    found = json.loads(attributes)
+    return str(found.get("mask_sha256", "")) if isinstance(found, dict) else ""
+
+
 # A record that says anything in one of these was made from real images, or by an adapter that has seen some.
 FROM_REAL = ("source_id", "source_group", "source_dataset", "adapter")
 
@@ -198,6 +208,7 @@ def record(
     generator: str,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
     precision: str = "",
+    mask_sha256: str = "",
 ) -> Record:
     """The record of a sample once its image is made.
 
@@ -208,6 +219,7 @@ def record(
         generator: The release that made it.
         part_revisions: The same of the recipe's parts, by the manifest's key.
         precision: What it was computed in, where it was NaN in the run's dtype and made again.
+        mask_sha256: Of the file of its label map, where one is stored.
     """
     settings, source = sample.recipe.settings, sample.source
     said: dict[str, Any] = _UNSAID | settings.record_fields()
@@ -215,6 +227,7 @@ def record(
     attributes |= said.pop("attributes", {})
     attributes |= sample.recipe.named_parts(part_revisions)
     attributes |= {"precision": precision} if precision else {}
+    attributes |= {"mask_sha256": mask_sha256} if mask_sha256 else {}
     return Record(
         key=sample.key,
         entry=sample.recipe.entry,

@@ -8,13 +8,14 @@ from typing import Any
 
 from synthgen.core import yaml_documents
 from synthgen.core.hashing import sha256_file
-from synthgen.errors import DamagedError, InputError, ManifestError, one_line
+from synthgen.errors import DamagedError, InputError, ManifestError, UnavailableError, one_line
 from synthgen.plan.sample import FROM_REAL
 from synthgen.publish import card_check, croissant_check, load_check, secrets
 from synthgen.publish.diff import LocalFile
 from synthgen.publish.events import Begun, Checked
 from synthgen.runs import dataset_folder as layout
-from synthgen.runs.tar_samples import SIDECARS, TarSample
+from synthgen.runs import signature
+from synthgen.runs.tar_samples import TEXTS, TarSample
 
 _NEEDED = (layout.CARD, layout.MANIFEST, layout.METADATA)
 _BINARY = (".tar", ".parquet", ".png", ".jpg", ".jpeg", ".webp")
@@ -60,7 +61,8 @@ class Preflight:
                 self._fault(layout.PROVENANCE, f"does not list {name}")
         if not self._shards():
             self._fault(layout.PROVENANCE, "lists no shard under data/")
-        for name in (*sorted(promised), layout.PROVENANCE):
+        signed = [layout.SIGNATURE] if (self._root / layout.SIGNATURE).is_file() else []
+        for name in (*sorted(promised), layout.PROVENANCE, *signed):
             size = self._check_file(name, promised.get(name))
             yield Checked(name, size)
         self._check_unknown()
@@ -128,7 +130,9 @@ class Preflight:
         self.files.append(LocalFile(name, path, status.st_size, sha256, status.st_mtime_ns))
         listed = promised if isinstance(promised, dict) else {}
         size = listed.get("size", status.st_size if "sha256" in listed else None)
-        if name != layout.PROVENANCE and (sha256, status.st_size) != (listed.get("sha256"), size):
+        if name == layout.SIGNATURE:
+            self._check_signature()
+        elif name != layout.PROVENANCE and (sha256, status.st_size) != (listed.get("sha256"), size):
             self._fault(name, "its size or sha256 is not the one in provenance.json; run `synthgen verify`")
         elif "samples" in listed or path.suffix == ".tar":
             self._check_shard(name, path, _number(listed, "samples"))
@@ -137,6 +141,12 @@ class Preflight:
         elif path.suffix not in _BINARY:
             self._check_secrets(name, path.read_bytes())
         return status.st_size
+
+    def _check_signature(self) -> None:
+        try:
+            signature.read(self._root)
+        except (DamagedError, UnavailableError) as error:
+            self._fault(layout.SIGNATURE, str(error))
 
     def _check_table(self, name: str, path: Path) -> None:
         """No text of a table that lies beside the shards holds a secret."""
@@ -198,7 +208,7 @@ class Preflight:
             self._fault(name, f"{sample.key} has {_difference(schema, extensions, expected, files)} than {key}")
             return False
         self._real_sources |= any(record.get(field) for field in FROM_REAL)
-        for extension in sorted(SIDECARS & extensions):
+        for extension in sorted(TEXTS & extensions):
             self._check_secrets(f"{name}/{sample.key}.{extension}", sample.files[extension])
         return True
 

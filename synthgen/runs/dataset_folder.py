@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import seal, table_file, yaml_documents
+from synthgen.core.devices import Environment
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, Fault, InputError, ManifestError
 from synthgen.plan import Plan, manifest, real_index, top_ups
@@ -12,6 +13,7 @@ from synthgen.plan.manifest import KeptPlugins, Layout
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.real_index import Index
+from synthgen.plan.sample import mask_sha256
 from synthgen.runs import parquet_samples, tar_samples
 from synthgen.runs.own_files import own_file
 from synthgen.runs.tar_samples import TarSample
@@ -24,6 +26,9 @@ SOURCES = real_index.FILE
 CARD = "README.md"
 NEXT_CARD = ".README.md.next"  # the card with a report, from before provenance.json promises it until it has its name
 CROISSANT = "croissant.json"
+WITHHELD = "withheld"  # what the manifest in a dataset has in place of a path
+_ENTRIES = ("generate", "finetune")
+SIGNATURE = "provenance.c2pa"  # of whoever signed it; neither in the digest nor in provenance.json
 SHEET = "assets/contact_sheet.png"
 
 
@@ -62,8 +67,10 @@ def read_provenance(root: Path) -> dict[str, Any]:
             raise ValueError(f"layout `{found['layout']}` is unknown to this version of synthgen")
         if strange := [name for name, facts in found["files"].items() if not isinstance(facts, dict)]:
             raise TypeError(f"of `{strange[0]}` it says neither size nor sha256")
+        for environment in filter(None, found.get("environments", {}).values()):
+            Environment(**environment)
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a packed dataset's file: {error}") from None
 
 
@@ -123,6 +130,21 @@ def read_index(root: Path) -> Index:
     return Index.read(root / SOURCES)
 
 
+def withholds_places(root: Path) -> bool:
+    """Whether the manifest in a dataset says `withheld` of a model or a plug-in, so that nothing can be planned by it.
+
+    What is withheld of real images alone is no matter: images under pseudonyms are planned by their run.
+    """
+    text = yaml_documents.read_text(root / MANIFEST)
+    document = yaml_documents.parse(text, MANIFEST, kept=True) if WITHHELD in text else {}
+    return any(_holds(value, WITHHELD) for name, value in document.items() if name in ("model", "plugins", *_ENTRIES))
+
+
+def _holds(value: object, text: str) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == text or any(_holds(one, text) for one in inner)
+
+
 def layout_of(provenance: dict[str, Any]) -> Layout:
     """How a dataset is laid out."""
     found: Layout = provenance["layout"]
@@ -165,10 +187,20 @@ def read_sample(root: Path, key: str) -> TarSample | None:
 
 
 def image_files(root: Path, provenance: dict[str, Any]) -> dict[str, str]:
-    """The sha256 of each image by path, where each is a file of its own; they stand in the metadata alone."""
+    """The sha256 of each image and label map by path, where each is a file of its own; the metadata alone have them."""
     if layout_of(provenance) != "imagefolder":
         return {}
-    return {row["shard"]: row["image_sha256"] for row in read_metadata(root, ["shard", "image_sha256"])}
+    found = dict[str, str]()
+    for row in read_metadata(root, ["shard", "image_sha256", "attributes"]):
+        found[row["shard"]] = row["image_sha256"]
+        if sha256 := mask_sha256(row["attributes"]):
+            found[mask_file(row["shard"])] = sha256
+    return found
+
+
+def mask_file(image: str) -> str:
+    """The path of the label map that lies beside an image."""
+    return f"{image.rpartition('.')[0]}.{tar_samples.MASK}"
 
 
 def read_cells(root: Path) -> Iterator[tuple[str, str, str]]:
@@ -197,7 +229,7 @@ def read_metadata(root: Path, columns: list[str], filters: Any = None) -> list[d
 
 def unknown_files(root: Path, provenance: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
     """Files in a dataset folder that are none of its own, hidden ones left out unless they are asked for."""
-    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE}
+    known = {*provenance["files"], *image_files(root, provenance), PROVENANCE, SIGNATURE}
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
         seen = hidden or not any(part.startswith(".") for part in Path(name).parts)

@@ -224,7 +224,7 @@ class Ledger:
         for folder in (path.parent, self._scratch):
             _make(folder)
         scratch = self._scratch / f".{self.entry}-{number:05d}.tar.{atomic.owner()}"
-        with scratch.open("wb") as file:
+        with atomic.naming(path, scratch), scratch.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

@@ -89,7 +89,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
         check_ours(root)
-        atomic.sweep(root, "run.json")
+        atomic.sweep(root)
         held = read(root) if is_run(root) else {}
         plan = _with_rounds(plan, run_file.rounds(root, held))
         old = held.get("entries", {})
@@ -147,6 +147,7 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             copy, content = root / plugin_files.place(file), file.text.encode()
             if not copy.is_file() or copy.read_bytes() != content:
                 copy.parent.mkdir(parents=True, exist_ok=True)
+                atomic.sweep(copy.parent)
                 _keep_older(copy)
                 atomic.write(copy, content)
         return plan
@@ -362,7 +363,7 @@ def check_ours(root: Path) -> None:
     there = next((one for one in (root, *root.parents) if one.exists()), None)
     if there and not there.is_dir():
         raise InputError(f"{there}: not a directory; choose another path")
-    ours = (".lock", ".run", "sources", f".{real_index.FILE}")
+    ours = (".lock", ".run", ".mirror", "sources", f".{real_index.FILE}")
     foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
     if foreign and not is_run(root):
         raise InputError(f"{root} is not empty and not a synthgen run; choose another folder")

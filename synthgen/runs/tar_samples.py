@@ -8,7 +8,7 @@ Not ``tarfile`` alone, which knows no samples, and ends without a word at a head
 
 import io
 import tarfile
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,9 @@ from synthgen.errors import DamagedError
 
 _OWNER = "synthgen"
 _END = bytes(1024)
-SIDECARS = frozenset({"json", "cls"})  # what stands beside the image in a sample
+MASK = "mask.png"  # the extension of the label map that may stand beside an image
+TEXTS = frozenset({"json", "cls"})
+SIDECARS = TEXTS | {MASK}  # what stands beside the image in a sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +108,16 @@ def pack(key: str, files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()[:end]
 
 
-def packed_size(before: TarSample, extension: str, key: str, content: bytes) -> int:
+def packed_size(before: TarSample, extensions: Collection[str], key: str, content: bytes) -> int:
     """The bytes that a sample takes up in a tar once it has another key and another ``json``.
 
     Args:
         before: The sample, of which no more than its ``json`` has been read.
-        extension: That of its image.
+        extensions: Those of its files beside the ``json`` and the ``cls``.
         key: Its new key; the header of a long name takes more than one block.
         content: Its new ``json``.
     """
-    names = (*SIDECARS, extension)
+    names = (*TEXTS, *extensions)
     headers = sum(_header(f"{key}.{name}") - _header(f"{before.key}.{name}") for name in names)
     return before.size + headers + _padded(len(content)) - _padded(len(before.files["json"]))
 

@@ -10,8 +10,8 @@ from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError
 from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.plan.sample import Record
-from synthgen.runs import dataset_folder, run_file, tar_samples, verify_beside
+from synthgen.plan.sample import Record, mask_sha256
+from synthgen.runs import dataset_folder, run_file, signature, tar_samples, verify_beside
 from synthgen.runs.folders import Dataset, Run, is_either, open_folder
 from synthgen.runs.own_files import own_file
 from synthgen.runs.receipts import Ledger
@@ -41,7 +41,7 @@ class Finding:
 def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
     """Verify a run, a packed dataset or a report; yields a finding for each shard and file.
 
-    Of what lies beside a run's work shards, and of a report, only what is damaged is told. A run's damaged shards are
+    Of what lies beside a run's work shards only what is damaged is told. A run's damaged shards are
     marked, so that the next ``generate`` makes them again; their bytes stay until then. Shards of which everything is
     set aside are read too, and may be gone.
 
@@ -49,7 +49,9 @@ def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
         InputError: The folder is none of them.
     """
     if (root / verify_beside.STUDY).is_file() and not is_either(root):
-        yield from (Finding(name, "damaged", message=said) for name, said in verify_beside.of_report(root))
+        damaged = dict(verify_beside.of_report(root))
+        yield from (Finding(name, "damaged", message=said) for name, said in damaged.items())
+        yield from (Finding(name, "whole") for name in verify_beside.files_of_report(root) if name not in damaged)
         return
     match open_folder(root, extensions):
         case Run() as run:
@@ -139,6 +141,13 @@ def _verify_dataset(dataset: Dataset) -> Iterator[Finding]:
         yield finding
     if whole and (said := dataset_folder.changed(dataset.root)):
         yield Finding(dataset_folder.PROVENANCE, "damaged", message=said)
+    if (dataset.root / signature.FILE).is_file() and signature.is_installed():
+        try:
+            signature.read(dataset.root)
+        except DamagedError as error:
+            yield Finding(signature.FILE, "damaged", message=str(error))
+        else:
+            yield Finding(signature.FILE, "whole")
 
 
 def _verify_files(dataset: Dataset) -> Iterator[Finding]:
@@ -190,7 +199,7 @@ def check(sample: TarSample) -> Record:
         DamagedError: One of them is not as it should be.
     """
     extensions = set(sample.files) - tar_samples.SIDECARS
-    if len(extensions) != 1 or len(sample.files) != 3:
+    if len(extensions) != 1 or not sample.files.keys() >= tar_samples.TEXTS:
         raise DamagedError(f"{sample.key}: expected an image, .json and .cls")
     content = sample.files[extensions.pop()]
     try:
@@ -203,4 +212,21 @@ def check(sample: TarSample) -> Record:
         raise DamagedError(f"{sample.key}: the image is not {record.width} x {record.height}")
     if record.key != sample.key or sample.files["cls"] != str(record.label_id).encode():
         raise DamagedError(f"{sample.key}: .json, .cls and the key do not agree")
+    _check_mask(sample, record)
     return record
+
+
+def _check_mask(sample: TarSample, record: Record) -> None:
+    """Check the label map that a sample has, or should have.
+
+    Raises:
+        DamagedError: It is not the recorded one, or not of its image.
+    """
+    content, sha256 = sample.files.get(tar_samples.MASK, b""), mask_sha256(record.attributes)
+    if (hashlib.sha256(content).hexdigest() if content else "") != sha256:
+        raise DamagedError(f"{sample.key}: the sha256 of its .{tar_samples.MASK} is not the recorded one")
+    if not content:
+        return
+    pixels = codec.decode_mask(content)
+    if pixels.shape != (record.height, record.width) or not ((pixels == 0) | (pixels == record.label_id + 1)).all():
+        raise DamagedError(f"{sample.key}: its .{tar_samples.MASK} is no label map of the image")

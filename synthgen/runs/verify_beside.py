@@ -65,6 +65,15 @@ def of_report(root: Path) -> Iterator[Damage]:
         yield checksums.FILE, f"is not there: not written yet, or by an earlier version; {again}"
 
 
+def files_of_report(root: Path) -> list[str]:
+    """The files that a report has checksums of, and those of its trainings."""
+    try:
+        listed = {_name(root / name, root) for name, _ in checksums.differing(root)}
+    except DamagedError:
+        listed = set()
+    return sorted(listed | {_name(path, root) for path in _files(root / "trials")})
+
+
 def _index(root: Path) -> Iterator[Damage]:
     for path in sorted((*root.glob(real_index.FILE), *root.glob("sources.*.parquet"))):
         try:

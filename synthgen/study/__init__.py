@@ -5,17 +5,22 @@ from synthgen.evaluate import rescore
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.signature import sign
 from synthgen.study.inputs import (
     FolderLike,
     ManifestLike,
     Progress,
+    brought,
     check_study,
     differences,
+    open_mirror,
     open_run,
     plan,
     read_manifest,
     retrained,
     run_folder_of,
+    scan,
+    scan_if_there,
     study_folder,
     withdrawn_images,
 )
@@ -48,6 +53,7 @@ __all__ = [
     "Stage",
     "Task",
     "add_report",
+    "brought",
     "check_study",
     "compare",
     "curate",
@@ -59,6 +65,7 @@ __all__ = [
     "freeze",
     "generate",
     "open_folder",
+    "open_mirror",
     "open_run",
     "pack",
     "plan",
@@ -69,6 +76,9 @@ __all__ = [
     "retrained",
     "run",
     "run_folder_of",
+    "scan",
+    "scan_if_there",
+    "sign",
     "study_folder",
     "top_up",
     "withdrawn_images",

@@ -16,9 +16,11 @@ from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
-from synthgen.real import indexing
+from synthgen.plan.real_index import Index
 from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
+from synthgen.runs import mirror as mirrors
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.mirror import Mirror, NoMirror
 from synthgen.runs.trained_adapters import OtherAdapter
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
@@ -35,6 +37,8 @@ ManifestLike: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Manifest
 """A manifest: its file, the bare name of one that ships, its content, or what ``read_manifest`` or ``plan`` gave."""
 FolderLike: TypeAlias = "str | os.PathLike[str] | Run | Dataset"
 """A run or a packed dataset: its folder, or what ``open`` gave."""
+MirrorLike: TypeAlias = "str | Mirror | NoMirror | None"
+"""The mirror of a run: an address that fsspec opens, or what :func:`open_mirror` gave; ``None`` for none."""
 Stop: TypeAlias = Callable[[], bool]
 """Asked in between whether to stop."""
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -99,8 +103,12 @@ def plan(
     return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
 
 
-def check_study(planned: Plan) -> str:
+def check_study(planned: Plan, index: Index | None = None) -> str:
     """Refuse an `evaluate:` that its real images make impossible, as far as their metadata show.
+
+    Args:
+        planned: The plan.
+        index: Its real images, where somebody has them; they are looked for where left out.
 
     Returns:
         Why that can't be told, where the images are not here yet; empty otherwise.
@@ -108,25 +116,34 @@ def check_study(planned: Plan) -> str:
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
     """
-    read = planned.manifest
-    document, index = read.document, planned.index
-    if document.evaluate is None or read.real is None:
+    read, index = planned.manifest, index or planned.index
+    if read.document.evaluate is None or read.real is None:
         return ""
     if index is None:
         try:
-            index = indexing.scan(
-                read.real.source,
-                read.real.settings,
-                labels=document.labels,
-                scale=document.skin_tones.scale,
-                tones=document.skin_tones.values,
-                seed=document.seed,
-                base=read.base,
-            )
+            index = scan(read)
         except InputError as error:
             return f"evaluate: not checked against real images: {one_line(error)}"
-    check_real(read, index)
+    if index is not None:
+        check_real(read, index)
     return ""
+
+
+def scan(read: Manifest) -> Index | None:
+    """The real images of a manifest by their metadata alone, whatever they serve; ``None`` where it names none.
+
+    Raises:
+        InputError: The real images can't be had.
+    """
+    return None if read.real is None else load_plan.index(read, read.real, None)
+
+
+def scan_if_there(read: Manifest) -> Index | None:
+    """The same as :func:`scan` of real images that are here; ``None`` of others."""
+    try:
+        return scan(read)
+    except InputError:
+        return None
 
 
 def differences(planned: Plan, run: FolderLike) -> list[Difference]:
@@ -192,6 +209,44 @@ def open_run(folder: FolderLike) -> Run:
         InputError: The folder is no run.
     """
     return folder if isinstance(folder, Run) else folders.open_run(study_layout.run_of(path_of(folder)), EXTENSIONS)
+
+
+def open_mirror(mirror: MirrorLike, out: str | os.PathLike[str], *, stop: Stop = never) -> Mirror | NoMirror:
+    """The mirror of a run, opened, and what the run's images rest on brought from it; see :func:`generate`.
+
+    Args:
+        mirror: Its address.
+        out: The run's folder, which may be new.
+        stop: Whether to stop trying again.
+
+    Raises:
+        InputError: The address or the folder is at fault, or the mirror can't be had, or is of another plan.
+    """
+    return mirrors.opened(mirror, run_folder_of(out), stop)
+
+
+def brought(
+    folder: FolderLike, mirror: MirrorLike, *, progress: Progress | None = None, stop: Stop = never
+) -> FolderLike:
+    """The same run, with all that its mirror has and it lacked.
+
+    Args:
+        folder: The run; its folder may be new.
+        mirror: Its mirror; where left out, nothing is brought.
+        progress: Told of work shards as they are brought.
+        stop: Whether to stop.
+
+    Raises:
+        InputError: The mirror can't be had, or is of another plan, or holds no run.
+    """
+    if mirror is None:
+        return folder
+    root = study_layout.run_of(path_of(folder))
+    opened = mirrors.opened(mirror, root, stop)
+    opened.bring_shards(progress=progress, stop=stop)
+    if not run_folder.is_run(root):
+        raise InputError(f"--mirror: holds no run, and neither does {root}; `generate --mirror` makes one")
+    return root
 
 
 def run_folder_of(out: str | os.PathLike[str]) -> Path:

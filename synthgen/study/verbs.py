@@ -21,13 +21,17 @@ from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
 from synthgen.runs import dataset_folder, run_folder, study_layout, verdicts, withdrawn
+from synthgen.runs import mirror as mirrors
 from synthgen.runs.folders import Dataset, Run
+from synthgen.runs.mirror import Mirror, NoMirror
 from synthgen.study import whole
 from synthgen.study.inputs import (
     FolderLike,
     ManifestLike,
+    MirrorLike,
     Progress,
     Stop,
+    brought,
     differences,
     never,
     open,  # noqa: A004 - the front door's
@@ -118,6 +122,7 @@ def generate(
     array: tuple[int, int] | None = None,
     limit: int | None = None,
     accept_changes: bool = False,
+    mirror: MirrorLike = None,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -143,6 +148,8 @@ def generate(
         array: ``(i, n)``: only part i, from 0, of n, for job arrays.
         limit: Stop after so many images more, in whole shards.
         accept_changes: Whether images that are made and planned no more may be set aside; none is deleted.
+        mirror: An address that fsspec opens, such as ``s3://bucket/run``: finished work shards are copied there, and
+            what other machines have copied there is taken as done.
         base: The folder that relative paths of a dict start from.
         stop: Asked between batches; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -157,11 +164,15 @@ def generate(
     selection = Selection((None, None) if shards is None else shards, (0, 1) if array is None else array, limit)
     read = _runs_by(manifest, base, runner, workers)
     root = run_folder_of(out)
+    copied = mirrors.opened(mirror, root, stop)
     planned = plan(read, root, progress=progress)
+    copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
+    part, parts = selection.array
+    copied.bring_shards(planned, (slice(*selection.shards), slice(part, None, parts)), progress, stop)
     job = prepare(planned, root, selection, EXTENSIONS, accept_changes=accept_changes)
-    receipts = make(job, request, runner_name=runner, workers=workers, stop=stop)
+    receipts = make(job, request, runner_name=runner, workers=workers, stop=stop, mirror=copied)
     before = sum(job.finished)
-    steps = _returning(receipts, lambda: Run(root, EXTENSIONS, job.plan))
+    steps = _copied(_returning(receipts, lambda: Run(root, EXTENSIONS, job.plan)), copied)
     return Task(Stage("generate", job.samples + before, before), steps, length=len(job.todo), job=job)
 
 
@@ -177,6 +188,7 @@ def top_up(
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
+    mirror: MirrorLike = None,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -196,6 +208,7 @@ def top_up(
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
+        mirror: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -208,10 +221,13 @@ def top_up(
     if read.curation is None or read.curation.written.quota is None:
         raise InputError("--top-up: the manifest has no `curate.quota` to fill; see docs/curate.md")
     root = run_folder_of(out)
+    copied = mirrors.opened(mirror, root, stop)
     planned = plan(read, root, progress=progress)
+    copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
+    copied.bring_shards(progress=progress, stop=stop)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
-    steps = whole.fill(planned, root, request, stop=stop, **options)
-    return Task(Stage("generate", planned.samples), steps)
+    steps = whole.fill(planned, root, request, stop=stop, mirror=copied, **options)
+    return Task(Stage("generate", planned.samples), _copied(steps, copied))
 
 
 def curate(
@@ -220,6 +236,7 @@ def curate(
     manifest: ManifestLike | None = None,
     base: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    mirror: MirrorLike = None,
     stop: Stop = never,
     progress: Progress | None = None,
 ) -> Task[Scored | Survivors, Survivors]:
@@ -232,6 +249,7 @@ def curate(
         manifest: A manifest of the same images, by whose ``curate`` they are judged, and which the run then keeps.
         base: The folder that relative paths of a dict start from.
         device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        mirror: The run's mirror, as of :func:`generate`: what the folder lacks is brought here first.
         stop: Asked between shards; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed, where a scorer needs them and they are not yet.
 
@@ -242,7 +260,7 @@ def curate(
     """
     from synthgen.curate import prepare
 
-    run = open_run(folder)
+    run = open_run(brought(folder, mirror, progress=progress, stop=stop))
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)
     DeviceRequest(device)  # refused before anything is read, if there is none
@@ -336,7 +354,9 @@ def pack(
     card: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
     workers: int = 1,
+    mirror: MirrorLike = None,
     base: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> Task[PackedShard, Dataset]:
     """Pack a run into a dataset folder; gives each shard as it is there, and nothing where it is packed already.
 
@@ -353,7 +373,9 @@ def pack(
         report: A report of :func:`evaluate`, whose findings go into the card.
         workers: Processes that write shards; the bytes are the same. A script that asks for more than one runs what it
             does under ``if __name__ == "__main__":``, since each of them imports it.
+        mirror: The run's mirror, as of :func:`generate`: what the folder lacks is brought here first.
         base: The folder that relative paths of a dict start from.
+        progress: Told of work shards as they are brought from the mirror; may raise to stop.
 
     Raises:
         InputError: The folder is no run, or ``out`` holds something else.
@@ -363,7 +385,7 @@ def pack(
     from synthgen.pack import pack as write
 
     counted("workers", workers)
-    run = open_run(folder)
+    run = open_run(brought(folder, mirror, progress=progress))
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
@@ -545,6 +567,7 @@ def run(
     runner: str = "local",
     workers: int | Literal["auto"] | None = None,
     accept_changes: bool = False,
+    mirror: MirrorLike = None,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -564,6 +587,7 @@ def run(
         runner: As of :func:`generate`.
         workers: As of :func:`generate`.
         accept_changes: As of :func:`generate`.
+        mirror: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed.
@@ -574,10 +598,14 @@ def run(
     request = DeviceRequest(device, dtype, attention, batch_size, memory)
     read = _runs_by(manifest, base, runner, workers)
     folder = study_layout.home_of(Path(out) if out is not None else study_folder(read))
+    copied = mirrors.opened(mirror, study_layout.work_of(folder), stop)
     planned = plan(read, study_layout.work_of(folder), progress=progress)
     whole.check(planned, folder, runner)
+    copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
+    copied.bring_shards(progress=progress, stop=stop)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
-    return Task(Stage("run"), whole.run(planned, folder, request, stop=stop, **options))
+    steps = whole.run(planned, folder, request, stop=stop, mirror=copied, **options)
+    return Task(Stage("run"), _copied(steps, copied))
 
 
 def _following(
@@ -635,6 +663,13 @@ def _runs_by(
 def _read(manifest: ManifestLike, base: str | os.PathLike[str] | None) -> Manifest:
     """The manifest, read."""
     return manifest.manifest if isinstance(manifest, Plan) else read_manifest(manifest, base=base)
+
+
+def _copied(steps: Generator[Thing, None, Any], copied: Mirror | NoMirror) -> Generator[Thing, None, Any]:
+    """The same steps, and a complaint at their end where the mirror lacks something."""
+    result = yield from steps
+    copied.check_sent()
+    return result
 
 
 def _returning(steps: Iterator[Thing], result: Callable[[], Any]) -> Generator[Thing, None, Any]:

@@ -63,7 +63,8 @@ def replace_own(out: Path, data: bytes, is_own: Callable[[Path], bool]) -> None:
     atomic.sweep(out.parent, out.name)
     scratch = out.with_name(f".{out.name}.{atomic.owner()}")
     try:
-        scratch.write_bytes(data)
+        with atomic.naming(out):
+            scratch.write_bytes(data)
         scratch.replace(out)
     finally:
         scratch.unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """What the file system refuses is one line that says where and what to do, and nothing is lost."""
 
 import errno
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,55 @@ def test_a_full_disk_says_what_to_do(
     assert len(said.err.splitlines()) == 1
     assert "no space left on device; make room, then run the same command again" in said.err
     assert synthgen(*command).code == 0
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file become larger, as where a disk or a quota has no more room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate MANIFEST --out new",
+        "curate run --manifest MANIFEST",
+        "pack run --out new",
+        "pack run --out new --format parquet",
+        "pack run --out new --format imagefolder",
+        "preview run --out new.html",
+        "reproduce run fake-psoriasis-1-0000000 --out new.png",
+        "phantom --out new --per-cell 1 --seed 1 --label psoriasis --tone 1",
+    ],
+)
+@pytest.mark.parametrize("size", [0, 700])
+def test_no_room_is_one_line_that_names_the_file(
+    command: str,
+    size: int,
+    synthgen: Callable[..., Any],
+    write_manifest: Callable[..., Path],
+    *,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever file it is that does not fit, and whatever library writes it; with room the same command goes on."""
+    monkeypatch.chdir(run.parent)
+    manifest = str(write_manifest(curate={"scorers": {"fake": {}}, "keep": ["fake.chance < 2"]}))
+    asked = [manifest if one == "MANIFEST" else one for one in command.split()]
+    with room_for(size):
+        said = synthgen(*asked, "-q")
+    (line,) = said.err.splitlines()
+    assert said.code == 1
+    assert line.startswith("error: ")
+    assert "run.json" in line or "new" in line or "run/" in line
+    assert line.endswith(", then run the same command again")
+    assert synthgen(*asked, "-q").code == 0
+    assert [one.name for one in run.parent.rglob(".*") if "new" in one.name and not one.name.endswith(".lock")] == []
 
 
 def test_a_fault_that_is_ours_shows_its_traceback(

@@ -284,3 +284,12 @@ def test_a_fault_is_said_in_its_place(changes: dict[str, Any], fault: str, make_
     with pytest.raises(ManifestError) as caught:
         make_plan(**STUDY | {"generate": [{**FAKE, "per_cell": 1}]} | changes)
     assert any(fault in one for one in caught.value.faults), caught.value.faults
+
+
+@pytest.mark.parametrize("change", [{"pool": []}, {"pool": {"ids": [1]}}, {"words": {"a": 1}}, {"name": 5}])
+def test_facts_of_other_types_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    """An adapter that comes from elsewhere says what is wrong with its facts."""
+    facts = {"format": 1, "name": "x", "digest": "d", "weights_sha256": "0", "pool": {"ids": []}, "words": {}}
+    (tmp_path / adapter_folder.FACTS).write_text(json.dumps(facts | change))
+    with pytest.raises(DamagedError, match=r"adapter\.json: not an adapter's file"):
+        adapter_folder.read(tmp_path)

@@ -115,6 +115,15 @@ def test_a_folder_with_a_broken_index_is_refused(content: str, folder: Path) -> 
         model_folder.describe(str(folder), Path("/"))
 
 
+@pytest.mark.parametrize("channels", ['"x"', "null", "0", "true", "[4]"])
+def test_latents_without_a_number_of_channels_are_refused(channels: str, folder: Path) -> None:
+    """What the autoencoder says of itself is a fault of the model's folder, and no crash."""
+    (folder / "vae").mkdir(exist_ok=True)
+    (folder / "vae" / "config.json").write_text(f'{{"latent_channels": {channels}}}')
+    with pytest.raises(ManifestError, match="gives no number of `latent_channels`"):
+        model_folder.describe(str(folder), Path("/"))
+
+
 def test_the_fingerprint_is_of_names_and_bytes(folder: Path) -> None:
     """A changed weight changes the fingerprint, a README beside it does not."""
     before = model_folder.fingerprint(folder)

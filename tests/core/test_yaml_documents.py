@@ -71,7 +71,12 @@ def test_parse_of_any_text_gives_a_mapping_or_a_fault(text: str) -> None:
         ("a: 1\n---\nb: 2\n", "x.yaml: line 2: not valid YAML"),
         ("a: \x01\n", "x.yaml: not valid YAML"),
         ("a: 2024-13-45\n", "x.yaml: not valid YAML"),
-        ("a: " + "9" * 5000 + "\n", "x.yaml: not valid YAML"),
+        ("a: " + "9" * 5000 + "\n", "x.yaml: line 1: a number of 5,000 characters"),
+        ("a: 0x" + "f" * 5000 + "\n", "x.yaml: line 1: a number of 5,002 characters"),
+        ("a: 1" + ":1" * 5000 + ".5\n", "x.yaml: line 1: a number of 10,003 characters"),
+        ("a: &a [*a]\n", "x.yaml: line 1: an alias that stands for itself"),
+        ("a: &a {<<: *a}\n", "x.yaml: line 1: an alias that stands for itself"),
+        ("x: " + "a" * (4 << 20) + "\n", "x.yaml: more than 4 MiB of YAML"),
         ("a: " + "[" * 5000 + "\n", "x.yaml: not valid YAML"),
         ("labels:\n  010: a\n", "x.yaml: line 2: `010` is the number 8 to YAML; put it in quotes"),
         ("0x1f: a\n", "x.yaml: line 1: `0x1f` is the number 31 to YAML; put it in quotes"),
@@ -84,6 +89,20 @@ def test_parse_faults(text: str, fault: str) -> None:
     with pytest.raises(ManifestError) as caught:
         yaml_documents.parse(text, "x.yaml")
     assert str(caught.value).startswith(fault)
+
+
+@pytest.mark.parametrize("inner", ["[%s]", "{<<: [%s]}"])
+def test_a_few_lines_do_not_stand_for_more_than_a_person_writes(inner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aliases of aliases, merged or not, are refused before they are spelled out; so is what is long as it stands."""
+    text = "a0: &a0 {k: 1}\n"
+    for number in range(1, 12):
+        text += f"a{number}: &a{number} {inner % ', '.join([f'*a{number - 1}'] * 9)}\n"
+    with pytest.raises(ManifestError, match=r"line 6: its aliases stand for more than 50,000 keys and values"):
+        yaml_documents.parse(text, "x.yaml")
+    monkeypatch.setattr(yaml_documents, "_MAX_NODES", 100)
+    assert yaml_documents.parse("a: [" + "1, " * 90 + "1]", "x.yaml")
+    with pytest.raises(ManifestError, match="more than 100 keys and values"):
+        yaml_documents.parse("a: [" + "1, " * 100 + "1]", "x.yaml")
 
 
 @pytest.mark.parametrize("value", ['!!int ""', '!!float ""', "!!bool perhaps", "!!timestamp x", "!!int x"])
@@ -112,7 +131,11 @@ def test_read_text_reads_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "fault"), [(b"a: \xff\n", "not UTF-8 text (byte 3)"), (b"#" * (16 * 1024 * 1024 + 1), "16 MiB")]
+    ("content", "fault"),
+    [
+        (b"a: b\nc: \xe9t\xe9\n", "line 2: not UTF-8 text; in Latin-1 it is `c: été`"),
+        (b"#" * (16 * 1024 * 1024 + 1), "16 MiB"),
+    ],
 )
 def test_read_text_refuses(tmp_path: Path, content: bytes, fault: str) -> None:
     """A file that is not UTF-8 or far too large is refused by name."""

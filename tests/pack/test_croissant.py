@@ -79,6 +79,24 @@ def test_its_own_library_reads_every_record(layout: str, two_splits: Path, pack:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_label_maps_are_read_too(layout: str, run_of: Callable[..., Path], pack: Any, mlc: Any) -> None:
+    """By the key of their image: in its record where they are in its row, in one of their own where they are files."""
+    settings = {"height": 32, "width": 32, "mask": {"shape": "ellipse"}}
+    entries = [{"strategy": "fake", "per_cell": 1, "settings": settings}]
+    dataset = pack(run_of(generate=entries, output={"image_format": "png", "mask": True}), format=layout)
+    found = mlc.Dataset(str(dataset / "croissant.json"))
+    assert not found.metadata.ctx.issues.errors
+    of = "images" if layout == "parquet" else "masks"
+    records = [{name.removeprefix(f"{of}/"): value for name, value in row.items()} for row in found.records(of)]
+    keys = {row["key"] for row in dataset_folder.read_metadata(dataset, ["key"])}
+    assert {keep_bytes(row)["key"] for row in records} == keys
+    assert all(sorted(row["mask_image"].convert("L").getcolors())[0][0] > 0 for row in records)
+    assert {row["mask_image"].size for row in records} == {(32, 32)}
+    assert {keep_bytes(row)["key"] for row in found.records("images")} == keys
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("layout", ["webdataset", "parquet"])
 def test_with_a_repository_every_file_has_its_address(
     layout: str, run_of: Callable[..., Path], pack: Any, mlc: Any

@@ -209,12 +209,12 @@ def test_a_limit_of_bytes_counts_the_new_names(clinic: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("after", [5, 23, 120])
 def test_the_size_of_a_sample_is_foretold(before: int, after: int, tmp_path: Path) -> None:
     """Whatever the length of its names, whose headers may take more than a block."""
-    files = {"json": b"{" + b"x" * 500, "cls": b"0", "webp": bytes(700)}
+    files = {"json": b"{" + b"x" * 500, "cls": b"0", "webp": bytes(700), "mask.png": bytes(90)}
     with (tmp_path / "shard.tar").open("wb") as file:
         list(tar_samples.write(file, [("k" * before * 2, files)]))
     [sample] = tar_samples.read(tmp_path / "shard.tar", only={"json"})
     new = tar_samples.pack("n" * after, files | {"json": bytes(1600)})
-    assert tar_samples.packed_size(sample, "webp", "n" * after, bytes(1600)) == len(new)
+    assert tar_samples.packed_size(sample, ["webp", "mask.png"], "n" * after, bytes(1600)) == len(new)
     assert tar_samples.unpack(new) == files | {"json": bytes(1600)}
 
 

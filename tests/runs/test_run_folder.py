@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synthgen.core import releases
+from synthgen.core import atomic, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
@@ -377,3 +378,16 @@ def test_a_run_of_which_nothing_is_made_is_begun_by_the_release_that_begins_it(
     run_folder.reserve(tmp_path, make_plan())
     new = with_version(releases.SAME_BYTES[-1])
     assert run_folder.pin(tmp_path, "fake", new) == new
+
+
+def test_what_the_dead_left_half_written_goes(make_plan: MakePlan, tmp_path: Path) -> None:
+    """Of whatever file of the run; what a process that lives, or one of another host, is writing stays."""
+    run_folder.reserve(tmp_path, make_plan())
+    dead = f"{socket.gethostname()}.{2**22 + 1}"  # no process has such a number
+    stays = [f".run.json.{atomic.owner()}", ".verdicts.parquet.elsewhere.4194305"]
+    for name in (".verdicts.parquet", ".survivors.csv", ".sources.parquet", ".top_up.json", ".set_aside.parquet"):
+        (tmp_path / f"{name}.{dead}").touch()
+    for name in stays:
+        (tmp_path / name).touch()
+    run_folder.reserve(tmp_path, make_plan())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*stays, ".lock", "run.json"])

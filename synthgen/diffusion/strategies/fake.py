@@ -1,18 +1,20 @@
 """A coloured pattern drawn from the seed, laid over the image it starts from if any: for tests, without a model."""
 
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.core import devices
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.model_folder import ModelFacts
 from synthgen.diffusion.maker import ImageMaker, MadeImages
+from synthgen.diffusion.masks import Mask
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.runs.start_images import FindStartImage, no_start_image
@@ -25,7 +27,8 @@ class Settings(StrategySettings):
     """The size of the image, and the faults to simulate.
 
     ``nonfinite`` and ``flat`` name samples by their index in the entry: the first come out NaN unless made precisely,
-    the second come out flat at their first ``flat_attempts`` attempts. ``seconds`` is slept for each batch.
+    the second come out flat at their first ``flat_attempts`` attempts. ``seconds`` is slept for each batch. ``mask``
+    is one that images come with, nothing else of them follows it.
     """
 
     reads_source: ClassVar[bool | None] = None
@@ -35,6 +38,22 @@ class Settings(StrategySettings):
     flat: _Indices = []
     flat_attempts: Annotated[int, Field(ge=1)] = 1
     seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    mask: Annotated[Mask | None, Field(exclude_if=lambda mask: mask is None)] = None
+
+    @model_validator(mode="after")
+    def _is_drawn(self) -> Self:
+        if self.mask and (self.mask.shape == "source" or self.mask.from_):
+            raise ValueError("`mask` is a drawn shape here; use inpaint for one that comes with a real image")
+        return self
+
+    @property
+    def gives_mask(self) -> bool:
+        """Whether one was asked for."""
+        return self.mask is not None
+
+    def record_fields(self) -> dict[str, Any]:
+        """The mask, as JSON, where one was asked for."""
+        return {"mask": json.dumps(self.mask.said(), sort_keys=True)} if self.mask else {}
 
     def fitted(self, facts: ModelFacts) -> "Settings":
         """These settings, 64 by 64 pixels where none are given; a pattern needs no multiple."""
@@ -67,7 +86,9 @@ def _make(start_image: FindStartImage, samples: Sequence[Sample], *, precise: bo
     time.sleep(settings.seconds)
     pixels = np.stack([_image(sample, settings, start_image) for sample in samples])
     finite = [precise or sample.index not in settings.nonfinite for sample in samples]
-    return MadeImages(pixels, np.array(finite))
+    height, width = pixels.shape[1:3]
+    drawn = [settings.mask.draw(height, width, sample.seed) for sample in samples] if settings.mask else None
+    return MadeImages(pixels, np.array(finite), masks=None if drawn is None else np.stack(drawn))
 
 
 def _image(sample: Sample, settings: Settings, start_image: FindStartImage) -> npt.NDArray[np.uint8]:

@@ -34,6 +34,11 @@ class Settings(FromImageSettings):
         """Whether it is one that comes with another real image."""
         return self.mask.from_ is not None
 
+    @property
+    def gives_mask(self) -> bool:
+        """What was painted is known of every image."""
+        return True
+
     def record_fields(self) -> dict[str, Any]:
         """The mask as well, as JSON."""
         mask = json.dumps(self.mask.said(), sort_keys=True)
@@ -53,7 +58,7 @@ def maker(recipe: Recipe, environment: Environment, start_image: FindStartImage 
         settings = samples[0].recipe.settings
         feather = settings.mask.feather if isinstance(settings, Settings) else 0.0
         painted = blend(pixels, made.pixels, masks, feather)
-        return MadeImages(painted, made.finite, faults, precisions=made.precisions)
+        return MadeImages(painted, made.finite, faults, precisions=made.precisions, masks=masks)
 
     return make
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from synthgen.core import atomic
 from synthgen.evaluate.images.examples import Example
 from synthgen.vision.features import Backbone, user_cache
 from synthgen.vision.images import untrusted
@@ -19,7 +21,7 @@ def write_features(
     import numpy as np
 
     rows = user_cache.describe(examples, backbone, progress)
-    with path.open("wb") as file:
+    with atomic.naming(path), path.open("wb") as file:
         np.save(file, rows, allow_pickle=False)
 
 
@@ -28,9 +30,18 @@ def write_pixels(examples: Sequence[Example], side: int, path: Path, progress: P
     import numpy as np
 
     shape = len(examples), side, side, 3
-    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    with atomic.naming(path):
+        rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(path)
     for number, example in enumerate(examples):
         rows[number] = untrusted.fit(example.read(), side, side, "crop")
         if progress:
             progress(number + 1, len(examples))
     rows.flush()
+
+
+def _reserve(path: Path) -> None:
+    """Have room on disk for all of a file: one that is mapped and has none kills the process by a signal."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from synthgen.core import hub
+from synthgen.core import hub, paths
 from synthgen.errors import InputError, PlanMismatchError, UnavailableError, one_line
 from synthgen.plan import real_index
 from synthgen.plan.manifest import Manifest, RealImages
@@ -31,7 +31,7 @@ def find(synthetic: str, given: Path | None, *, name: str, base: Path, out: Path
         return _inside(given, "--synthetic", run)
     if synthetic == "this":
         return _this(name, out, run)
-    folder = base / Path(synthetic).expanduser()
+    folder = base / paths.expanded(str(synthetic), "evaluate.synthetic")
     if folder.is_dir():
         return _inside(folder, "evaluate.synthetic", run)
     if not hub.REPO_ID.fullmatch(synthetic):

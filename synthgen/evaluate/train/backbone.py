@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from synthgen.core import devices
+from synthgen.core import devices, paths
 from synthgen.evaluate.design.trials import digest
 from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
 from synthgen.vision.features import Backbone, backbone, checkpoints
@@ -47,8 +47,8 @@ def load(classifier: Learner, base: Path, classes: int) -> Network:
         UnavailableError: It can't be had here.
     """
     name = classifier.network
-    if name not in (*FIXED, SMALL) and (base / Path(name).expanduser()).is_dir():
-        name = str((base / Path(name).expanduser()).resolve())
+    if name not in (*FIXED, SMALL) and (base / paths.expanded(name, "evaluate.learner.backbone")).is_dir():
+        name = str((base / paths.expanded(name, "evaluate.learner.backbone")).resolve())
     return _frozen(name, classifier) if classifier.kind == "probe" else _trained(name, classifier, classes)
 
 

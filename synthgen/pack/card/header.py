@@ -6,6 +6,8 @@ from typing import Any
 from synthgen.pack import formats
 from synthgen.pack.card.facts import CardFacts
 from synthgen.plan.sample import field_types
+from synthgen.runs.parquet_samples import MASK_COLUMN
+from synthgen.runs.tar_samples import MASK
 from synthgen.vision.images.codec import EXTENSIONS
 
 _SIZES = (("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5), ("100K<n<1M", 10**6), ("1M<n<10M", 10**7))
@@ -24,7 +26,7 @@ def header(facts: CardFacts) -> dict[str, Any]:
         **({"license_name": publish.license_name} if publish.license_name else {}),
         **({"license_link": publish.license_link} if publish.license_link else {}),
         "pretty_name": publish.pretty_name or facts.plan.manifest.document.name,
-        "task_categories": ["image-classification"],
+        "task_categories": ["image-classification", *(["image-segmentation"] if _masked(facts) else [])],
         "size_categories": [next((name for name, below in _SIZES if facts.images < below), "10M<n<100M")],
         "annotations_creators": ["machine-generated"],
         "source_datasets": _source_datasets(facts),
@@ -60,8 +62,15 @@ def _features(facts: CardFacts) -> list[dict[str, Any]]:
             {"name": "__key__", "dtype": "string"},
             {"name": "__url__", "dtype": "string"},
             {"name": EXTENSIONS[document.output.image_format], "dtype": "image"},
+            *([{"name": MASK, "dtype": "image"}] if _masked(facts) else []),
             {"name": "cls", "dtype": names},
             {"name": "json", "struct": record},
         ]
     rest = [field for field in record if field["name"] != "label"]
-    return [{"name": "image", "dtype": "image"}, {"name": "label", "dtype": names}, *rest]
+    images = ["image", MASK_COLUMN] if _masked(facts) else ["image"]
+    return [*({"name": name, "dtype": "image"} for name in images), {"name": "label", "dtype": names}, *rest]
+
+
+def _masked(facts: CardFacts) -> bool:
+    """Whether a label map is beside each image."""
+    return facts.plan.manifest.document.output.mask

@@ -9,7 +9,7 @@ from pathlib import Path
 from synthgen.core import atomic, checksums, locks, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import DamagedError, InputError
-from synthgen.runs import dataset_folder
+from synthgen.runs import dataset_folder, signature
 
 BEGIN, END = "<!-- augmentation results -->", "<!-- /augmentation results -->"
 _REPORT = "card.md"
@@ -19,9 +19,10 @@ _UNMEASURED = "no report of `synthgen classifier-eval` came with this dataset"  
 def add_report(dataset: Path, report: Path) -> bool:
     """Put a report's block into a dataset's card, in place of what stood there; whether the card has a place for it.
 
-    The card's size and sha256 in ``provenance.json`` follow. Done again with the same report, it changes nothing. The
-    new card is on disk before ``provenance.json`` promises it, so that one that was broken off is brought to its end by
-    :func:`finish`, and until then `verify` finds the card to be another than promised.
+    The card's size and sha256 in ``provenance.json`` follow, and a signature of what that said before goes. Done again
+    with the same report, it changes nothing. The new card is on disk before ``provenance.json`` promises it, so that
+    one that was broken off is brought to its end by :func:`finish`, and until then `verify` finds the card to be
+    another than promised.
 
     Raises:
         InputError: The folder is no packed dataset, or the report no report of `synthgen classifier-eval`, or another
@@ -47,6 +48,7 @@ def add_report(dataset: Path, report: Path) -> bool:
         facts = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         if provenance["files"][dataset_folder.CARD] != facts:
             provenance["files"][dataset_folder.CARD] = facts
+            signature.remove(dataset)
             atomic.write(dataset / dataset_folder.NEXT_CARD, content)
             atomic.write(dataset / dataset_folder.PROVENANCE, seal.dumps(provenance))
             finish(dataset)

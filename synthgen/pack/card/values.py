@@ -46,6 +46,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "tars": _tar_names(*next(iter(facts.splits.items()))),
             "image_key": EXTENSIONS[document.output.image_format],
             "image_column": EXTENSIONS[document.output.image_format] if facts.layout == "webdataset" else "image",
+            "masked": document.output.mask,
             "sheet": layout.SHEET,
             "scale": scale,
             "tones": tones,

@@ -4,6 +4,7 @@ Tars and image files are joined with ``metadata.parquet`` by the key that is the
 shard has all of it in its rows.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,8 +14,11 @@ from synthgen.plan.manifest.schema import LAYOUTS
 from synthgen.plan.sample import field_types
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs.croissant import address, page
+from synthgen.runs.parquet_samples import MASK_COLUMN
+from synthgen.runs.tar_samples import MASK
 from synthgen.vision.images.codec import EXTENSIONS
 
+_WITH_FILES = ("webdataset", "imagefolder")  # layouts in which each image is a file, or a member of a tar
 _KINDS = {str: "sc:Text", int: "sc:Integer", float: "sc:Float"}
 _FORMATS = {".parquet": "application/x-parquet", ".tar": "application/x-tar"}
 _SPLITS = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit", "test": "cr:TestSplit"}
@@ -22,6 +26,7 @@ _SAID = {
     "key": "The image's name, unique in the dataset.",
     "label": "The class that was asked for; no physician has looked at the image.",
     "label_id": "The number of the class.",
+    "mask_image": "Where the image was painted: the number of its class + 1, and 0 elsewhere; nobody has traced it.",
     "skin_tone": "The skin tone that was asked for, on the scale in skin_tone_scale.",
     "prompt": "The prompt.",
     "seed": "The seed of the sample.",
@@ -32,7 +37,7 @@ _SAID = {
     "image_sha256": "The sha256 of the image's file.",
     "split": "The split.",
 }
-_TABLE, _IMAGES, _ROWS = layout.METADATA, "image-files", "parquet-files"
+_TABLE, _IMAGES, _MASKS, _ROWS = layout.METADATA, "image-files", "mask-files", "parquet-files"
 
 
 def fields(facts: CardFacts, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -46,7 +51,8 @@ def fields(facts: CardFacts, files: Mapping[str, Mapping[str, Any]]) -> dict[str
     shards = [name for name in sorted(files) if _is_shard(name)]
     found = [_file(name, files[name], repo) for name in (_TABLE, *shards)]
     found += _file_sets(facts, shards, repo)
-    return {"distribution": found, "recordSet": [_images(facts), _labels(facts), _splits(facts)]}
+    beside = [_masks()] if facts.plan.manifest.document.output.mask and facts.layout in _WITH_FILES else []
+    return {"distribution": found, "recordSet": [_images(facts), *beside, _labels(facts), _splits(facts)]}
 
 
 def _is_shard(name: str) -> bool:
@@ -73,9 +79,9 @@ def _file_sets(facts: CardFacts, shards: list[str], repo: str | None) -> Iterato
     """
     kind = f"image/{facts.plan.manifest.document.output.image_format}"
     extension = EXTENSIONS[facts.plan.manifest.document.output.image_format]
+    masked = facts.plan.manifest.document.output.mask
     if facts.layout == "webdataset":
-        within: Any = [_ref(name) for name in shards]
-        yield _file_set(_IMAGES, kind, f"*.{extension}", within)
+        yield from _image_files(kind, extension, [_ref(name) for name in shards], "", masked=masked)
         return
     if facts.layout not in LAYOUTS:
         return
@@ -93,7 +99,17 @@ def _file_sets(facts: CardFacts, shards: list[str], repo: str | None) -> Iterato
     if facts.layout == "parquet":
         yield _file_set(_ROWS, _FORMATS[".parquet"], "data/*.parquet", within)
     else:
-        yield _file_set(_IMAGES, kind, f"data/*.{extension}", within)
+        yield from _image_files(kind, extension, within, "data/", masked=masked)
+
+
+def _image_files(kind: str, extension: str, within: Any, folder: str, *, masked: bool) -> Iterator[dict[str, Any]]:
+    """The images as a set of files, and the label maps beside them as another where there are any.
+
+    A key ends in a digit, the name of a label map without its extension does not; mlcroissant knows no ``excludes``.
+    """
+    yield _file_set(_IMAGES, kind, f"{folder}*{'[0-9]' if masked else ''}.{extension}", within)
+    if masked:
+        yield _file_set(_MASKS, "image/png", f"{folder}*.{MASK}", within)
 
 
 def _file_set(name: str, kind: str, includes: str, within: Any) -> dict[str, Any]:
@@ -104,7 +120,7 @@ def _file_set(name: str, kind: str, includes: str, within: Any) -> dict[str, Any
 def _images(facts: CardFacts) -> dict[str, Any]:
     """The records: an image with all that is known of it; without images for a format of one's own."""
     if facts.layout == "parquet":
-        found = list(_in_rows())
+        found = list(_in_rows(masked=facts.plan.manifest.document.output.mask))
     else:
         extension = EXTENSIONS[facts.plan.manifest.document.output.image_format]
         found = list(_beside(extension if facts.layout in LAYOUTS else ""))
@@ -118,10 +134,27 @@ def _images(facts: CardFacts) -> dict[str, Any]:
     }
 
 
-def _in_rows() -> Iterator[dict[str, Any]]:
+def _masks() -> dict[str, Any]:
+    """The label maps that lie beside images: a record each, of the key of its image."""
+    files = {"fileSet": _ref(_MASKS)}
+    name = {"extract": {"fileProperty": "filename"}, "transform": {"regex": rf"^(.+?)(?:\.{re.escape(MASK)})?$"}}
+    key = _field("key", "sc:Text", files | name, of="masks")
+    mask = _field(MASK_COLUMN, "sc:ImageObject", files | {"extract": {"fileProperty": "content"}}, of="masks")
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "masks",
+        "name": "masks",
+        "description": "A label map an image, by the image's key.",
+        "key": _ref("masks/key"),
+        "field": [key, mask],
+    }
+
+
+def _in_rows(*, masked: bool) -> Iterator[dict[str, Any]]:
     rows = {"fileSet": _ref(_ROWS)}
-    image = rows | {"extract": {"column": "image"}, "transform": {"jsonPath": "bytes"}}
-    yield _field("image", "sc:ImageObject", image)
+    for column in ("image", MASK_COLUMN) if masked else ("image",):
+        source = rows | {"extract": {"column": column}, "transform": {"jsonPath": "bytes"}}
+        yield _field(column, "sc:ImageObject", source)
     for name, kind in field_types().items():
         if name == "label":
             yield _field(name, ["sc:Integer", "cr:Label"], rows | {"extract": {"column": name}})
@@ -147,8 +180,8 @@ def _beside(extension: str) -> Iterator[dict[str, Any]]:
     yield _field("split", ["sc:Text", "cr:Split"], table | {"extract": {"column": "split"}})
 
 
-def _field(name: str, kind: str | list[str], source: dict[str, Any]) -> dict[str, Any]:
-    found = {"@type": "cr:Field", "@id": f"images/{name}", "name": name, "dataType": kind, "source": source}
+def _field(name: str, kind: str | list[str], source: dict[str, Any], of: str = "images") -> dict[str, Any]:
+    found = {"@type": "cr:Field", "@id": f"{of}/{name}", "name": name, "dataType": kind, "source": source}
     return found | ({"description": _SAID[name]} if name in _SAID else {})
 
 

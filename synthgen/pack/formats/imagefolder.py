@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from synthgen.core import atomic
 from synthgen.pack.read_sample import PackedRecord, Placed
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
@@ -28,7 +29,10 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
-        path.write_bytes(sample.image)
+        with atomic.naming(path):
+            path.write_bytes(sample.image)
+            if sample.mask:
+                path.with_name(sample.mask_name).write_bytes(sample.mask)
         yield Placed(sample.record, name, 0)
     if hasattr(os, "sync"):
         os.sync()  # once a part: an fsync a file would take longer than all the rest

@@ -12,7 +12,7 @@ from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.runs import parquet_samples
 
-_IMAGE = ("image.bytes", "image.path")
+_IMAGES = ("image", parquet_samples.MASK_COLUMN)
 _FIRST_THAT_CHUNKS = 21
 
 
@@ -32,11 +32,12 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
     import pyarrow.parquet
 
     name, offset = shard(part), 0
-    schema = parquet_samples.schema(job.labels, images=True)
-    columns = [column for column in schema.names if column != "image"]
-    compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(_IMAGE, "none")  # images are compressed themselves
+    schema = parquet_samples.schema(job.labels, images=True, masks=job.masks)
+    columns = [column for column in schema.names if column not in _IMAGES]
+    images = [f"{name}.{part}" for name in _IMAGES if name in schema.names for part in ("bytes", "path")]
+    compression = dict.fromkeys(columns, "zstd") | dict.fromkeys(images, "none")  # images are compressed themselves
     scratch = job.scratch.state / f".{part.name}"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         with pyarrow.parquet.ParquetWriter(
             file, schema, compression=compression, use_dictionary=columns, write_page_index=True, **_chunking(job)
         ) as writer:
@@ -73,4 +74,6 @@ def _table(samples: Sequence[PackedRecord], schema: Any) -> Any:
 
     columns = parquet_samples.columns([sample.record for sample in samples])
     columns["image"] = [{"bytes": sample.image, "path": sample.name} for sample in samples]
+    masks = ({"bytes": sample.mask, "path": sample.mask_name} if sample.mask else None for sample in samples)
+    columns[parquet_samples.MASK_COLUMN] = list(masks)
     return pyarrow.Table.from_pydict({name: columns[name] for name in schema.names}, schema=schema)

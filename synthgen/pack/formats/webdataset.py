@@ -24,7 +24,7 @@ def write(job: PackJob, part: Part, samples: Iterator[PackedRecord]) -> Iterator
     """Write a part's tar; yields where each sample lies in it."""
     name, offset = shard(part), 0
     scratch = job.scratch.state / f".{part.name}"
-    with scratch.open("wb") as file:
+    with atomic.naming(job.scratch.dataset / name), scratch.open("wb") as file:
         for sample in samples:
             file.write(sample.blocks)
             yield Placed(sample.record, name, offset)

@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 
+_MOST_ENTRIES = 1000  # each is checked against its model and strategy
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole manifest, checked, with the texts it was read from.
@@ -111,6 +114,10 @@ def parse(
         ManifestError: Every fault found, each as ``path: message``.
     """
     raw = yaml_documents.parse(text, where, kept=kept is not None)
+    for key in ("generate", "finetune"):
+        if isinstance(raw.get(key), list) and len(raw[key]) > _MOST_ENTRIES:
+            said = f"{len(raw[key]):,} entries, more than {_MOST_ENTRIES:,}; labels, tones and counts need none each"
+            raise ManifestError(Fault.at(key, said, "out_of_range"))
     document, faults = validate(Document, raw)
     files, found = plugin_files.find(raw.get("plugins"), base, extensions, kept)
     faults += found

@@ -89,6 +89,13 @@ class Vae(Strict):
     revision: _Text | None = None
 
 
+class Controlnet(Strict):
+    """A ControlNet beside a model, as written."""
+
+    model: _Text
+    revision: _Text | None = None
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -111,6 +118,7 @@ class Entry(Strict):
     adapter: str | None = None
     accelerate: Annotated[Accelerate | None, _under("adapter")] = None
     vae: Annotated[Vae | None, _under("model")] = None
+    controlnet: Annotated[Controlnet | None, _under("model")] = None
     settings: dict[str, Any] = {}
 
 
@@ -118,16 +126,19 @@ class Output(Strict):
     """How images are stored, what their IPTC metadata say, and how many there are in one work shard.
 
     ``iptc`` is ``source-type`` alone, ``system`` for the model and its version too, or ``prompt`` for the prompt also.
+    ``mask`` stores the label map of each image beside it: where it was painted, in its class.
     """
 
     image_format: Literal["jpeg", "png", "webp"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] | None = None
     iptc: Literal["source-type", "system", "prompt"] = "source-type"
+    mask: bool = False
     shard_samples: Annotated[int, Field(ge=1, le=100_000)] = 48
 
     def content(self) -> dict[str, Any]:
         """What of it decides an entry's bytes: a key that earlier versions do not know counts where it is used."""
-        return self.model_dump(mode="json", exclude={"iptc"} if self.iptc == "source-type" else None)
+        unused = {"iptc": self.iptc == "source-type", "mask": not self.mask}
+        return self.model_dump(mode="json", exclude={key for key, is_unused in unused.items() if is_unused})
 
 
 class Pack(Strict):

@@ -21,6 +21,7 @@ from synthgen.plan.manifest.schema import Document, Entry, Finetune, Output, Pac
 from synthgen.plan.manifest.settings import Extensions, SourceSettings
 
 _SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
+_MOST_CLASSES = 255  # numbers of classes that a label map of 8 bits has beside 0
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
 
 
@@ -75,6 +76,7 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
         )
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
+    checked.faults += _masks(document, checked.entries)
     return checked
 
 
@@ -100,7 +102,7 @@ def _skin_tones(written: object) -> list[Fault]:
     values = written.get("values") if isinstance(written, dict) else None
     if scale is None or not isinstance(values, list):
         return []
-    known, faults = skin_tones.NAMES[scale], []
+    known, faults, seen = skin_tones.NAMES[scale], list[Fault](), set[int]()
     for number, value in enumerate(values):
         if type(value) is not int:
             continue
@@ -109,8 +111,9 @@ def _skin_tones(written: object) -> list[Fault]:
             choices = ", ".join(map(str, known))
             said = f"{value} is not on the {scale} scale; there are: {choices}"
             faults.append(Fault.at(place, said, "not_found"))
-        if value in values[:number]:
+        if value in seen:
             faults.append(Fault.at(place, f"{value} is given twice", "duplicate"))
+        seen.add(value)
     return faults
 
 
@@ -119,6 +122,27 @@ def _output(written: object) -> list[Fault]:
     if output.get("quality") is None or output.get("image_format", "jpeg") == "jpeg":
         return []
     return [Fault.at("output.quality", f"is for jpeg; {output['image_format']} is written without loss", "conflict")]
+
+
+def _masks(document: Part, entries: Sequence[GenerateEntry]) -> list[Fault]:
+    """Whether every image has a mask to store beside it, and a number for its class in 8 bits, where that is asked."""
+    output, labels = document.get("output"), document.get("labels", {})
+    if output is None or not output.mask:
+        return []
+    faults = [
+        Fault.at(
+            "output.mask",
+            f"entry `{entry.name}` makes images without a mask (strategy {entry.strategy}); leave `mask` out, or keep "
+            "such entries in a manifest of their own",
+            "conflict",
+        )
+        for entry in entries
+        if not entry.settings.gives_mask
+    ]
+    if len(labels) > _MOST_CLASSES:
+        said = f"a label map has room for {_MOST_CLASSES} labels, found {len(labels)}"
+        faults.append(Fault.at("output.mask", said, "out_of_range"))
+    return faults
 
 
 def _pack(written: object) -> list[Fault]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.yaml_documents import near
+from synthgen.core.yaml_documents import near, not_utf8
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.real.sources import _delimited as _delimited_text
 from synthgen.real.sources import known
@@ -21,6 +21,12 @@ _PLACE = "real.metadata"
 _NAMELESS = re.compile(r"(?i)unnamed: \d+")  # what pandas calls an index that was saved without a name
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 _NO_TABLES = ("HTML", "XML", "SVG", "PDF", "ZIP", "gzip", "only zero bytes")
+# What csv, json and pyarrow raise of files that are not as they say: pyarrow's own are among Python's.
+_UNREADABLE = (
+    csv.Error, ValueError, LookupError, TypeError, ArithmeticError, NotImplementedError, MemoryError, RecursionError,
+)  # fmt: skip
+_MOST_JOINED = 100_000  # rows that a join may always have
+_TIMES_JOINED = 10  # as many as both of its tables, above that
 _log = logging.getLogger(__name__)
 
 
@@ -51,14 +57,14 @@ def read(path: Path, shown: str) -> Table:
     try:
         with path.open("rb") as file:
             found = file_signatures.kind(file.read(4096))
-        if found in _NO_TABLES or "Git LFS" in found:
+        if found in _NO_TABLES or " pointer; fetch" in found:
             raise ValueError(f"not a table: {found}")
         return reader(path)
     except OSError as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {error.strerror or error}", "not_found")) from None
     except UnicodeDecodeError as error:
-        raise ManifestError(Fault.at(_PLACE, f"{shown}: not UTF-8 text (byte {error.start})", "unreadable")) from None
-    except (csv.Error, ValueError, RecursionError) as error:
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: {not_utf8(error)}", "unreadable")) from None
+    except _UNREADABLE as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {one_line(error)}", "unreadable")) from None
 
 
@@ -93,8 +99,19 @@ def joined(one: Table, other: Table, shown: str) -> Table:
     if several:
         first = ", ".join(several[0])[:60]
         _log.warning("%s: %s is there in several rows for %s values, as `%s`", shown, on, f"{len(several):,}", first)
+    _check_size(one, other, shown, on, sum(len(fitting.get(_key(row, shared), ())) or 1 for row in one.rows))
     rows = tuple(more | row for row in one.rows for more in fitting.get(_key(row, shared), [{}]))
     return Table(tuple(dict.fromkeys([*one.columns, *other.columns])), rows)
+
+
+def _check_size(one: Table, other: Table, shown: str, on: str, rows: int) -> None:
+    """Refuse a join of many rows with many, which no column that names images gives, and which fills the memory."""
+    if rows > max(_MOST_JOINED, _TIMES_JOINED * (len(one.rows) + len(other.rows))):
+        said = (
+            f"{shown} and the metadata before it would be {rows:,} rows, joined by {on}; let them share a column that "
+            "names each image, or rename the one that they share"
+        )
+        raise ManifestError(Fault.at(_PLACE, said, "conflict"))
 
 
 def _key(row: Values, shared: Sequence[str]) -> tuple[str, ...]:
@@ -123,6 +140,7 @@ def _objects(content: str) -> Iterator[Values]:
 def _object(value: object) -> Values:
     if not isinstance(value, dict):
         raise ValueError("expected an object of columns and values")
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair, which JSON can say, is no text
     return value
 
 

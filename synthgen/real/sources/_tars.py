@@ -4,17 +4,21 @@ import json
 import re
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from synthgen.core import digits, paths
 from synthgen.errors import DamagedError, Fault, InputError, ManifestError, one_line
 
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
 _TEXTS = ("cls", "txt", "text")
 _REMOTE = (("aiohttp", "ClientError"), ("httpx", "HTTPError"), ("httpx2", "HTTPError"))  # not always OSErrors
+_MOST_TARS = 100_000
+_RANGE = re.compile(r"\{(-?)(\d+)\.\.(-?)(\d+)")
 _LARGEST = 16 * 1024 * 1024
 
 
@@ -39,7 +43,9 @@ def named(written: str, base: Path) -> Iterator[str]:
         ManifestError: There is none.
         InputError: The place can't be listed.
     """
-    for address in _expanded(written):
+    for number, address in enumerate(_expanded(written)):
+        if number == _MOST_TARS:
+            raise _too_many(written)
         found = list(_globbed(address, base))
         if not found:
             raise ManifestError(Fault.at("real.path", f"no tar `{address}`", "not_found"))
@@ -57,7 +63,8 @@ def samples(tar: str, base: Path) -> Iterator[TarMember]:
         try:
             with tarfile.open(fileobj=file, mode="r:") as members:
                 for member in members:
-                    name = _NAME.fullmatch(member.name)
+                    said = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                    name = _NAME.fullmatch(said)
                     if name and member.isreg():
                         sample = held.setdefault(name[1], TarMember(name[1], _own(name[1], tar)))
                         _add(sample, name[2].lower(), member, file, tar)
@@ -104,6 +111,7 @@ def _add(sample: TarMember, extension: str, member: tarfile.TarInfo, file: Binar
         return
     try:
         values = json.loads(text)
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair, which JSON can say, is no text
     except (ValueError, RecursionError):
         sample.broken.add(extension)
         return
@@ -114,18 +122,37 @@ def _expanded(written: str) -> Iterator[str]:
     """The addresses that braces stand for, as bash and webdataset read them: ``{000..012}`` and ``{a,b}``."""
     from braceexpand import braceexpand
 
+    if any(_length(one) > _MOST_TARS for one in _RANGE.finditer(written)):  # they are all held in memory
+        raise _too_many(written)
     try:
         yield from braceexpand(written, escape=False)
     except ValueError:  # a brace that none closes is a letter, as for bash
         yield written
 
 
+def _length(found: re.Match[str]) -> int:
+    """How many addresses a range stands for without its step."""
+    first, last = digits.whole(found[2]), digits.whole(found[4])
+    if first is None or last is None:
+        return sys.maxsize
+    return abs((-last if found[3] else last) - (-first if found[1] else first)) + 1
+
+
+def _too_many(written: str) -> ManifestError:
+    said = f"`{written[:80]}` stands for more than {_MOST_TARS:,} tars"
+    return ManifestError(Fault.at("real.path", said, "out_of_range"))
+
+
 def _globbed(address: str, base: Path) -> Iterator[str]:
     if "://" not in address:
-        path = Path(address).expanduser()
+        path = paths.expanded(address, "real.path")
         path = path / "*.tar" if (base / path).is_dir() else path
         root = Path(path.anchor) if path.is_absolute() else base
-        for found in sorted(root.glob(str(path.relative_to(path.anchor)))):
+        try:
+            there = sorted(root.glob(str(path.relative_to(path.anchor))))
+        except (ValueError, IndexError, NotImplementedError) as error:
+            raise ManifestError(Fault.at("real.path", f"`{address}`: {one_line(error)}", "invalid")) from None
+        for found in there:
             yield (found if path.is_absolute() else found.relative_to(base)).as_posix()
     elif "*" in address:
         from fsspec.core import url_to_fs
@@ -155,10 +182,17 @@ def _opened(tar: str, base: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _faults(what: str) -> Iterator[None]:
     """Say in a line that a place can't be reached, whatever a file system raises."""
-    loaded = [(sys.modules.get(name), fault) for name, fault in _REMOTE]
-    faults = tuple(getattr(module, fault) for module, fault in loaded if module)
     try:
         yield
-    except (OSError, ImportError, ValueError, *faults) as error:
-        reason = getattr(error, "strerror", None) or one_line(error)
+    except _refusals() as error:  # asked for when something is raised: by then its module is loaded
+        reason = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
         raise InputError(Fault.at(what, f"can't be read ({reason})", "unreadable")) from None
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What file systems raise of places that can't be reached or read; fsspec has dozens, each with its own."""
+    found = [
+        OSError, ImportError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, EOFError,
+        zipfile.BadZipFile, tarfile.TarError,
+    ]  # fmt: skip
+    return (*found, *(getattr(sys.modules[name], fault) for name, fault in _REMOTE if name in sys.modules))

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from synthgen.core import atomic
+from synthgen.core.paths import expanded
 from synthgen.core.yaml_documents import near
 from synthgen.errors import DamagedError, Fault, ManifestError
 from synthgen.plan.manifest.settings import SourceSettings
@@ -120,7 +121,7 @@ class HubReader:
     @cached_property
     def _data(self) -> Opened:
         one = self._settings
-        local = self._base / Path(one.path).expanduser()
+        local = self._base / expanded(one.path, "real.path")
         places = Places(one.path, local, follow_links=one.follow_links)
         splits = _hf_loading.load(
             one.path,

@@ -40,7 +40,8 @@ class TarReader:
         self._paths = [settings.path] if isinstance(settings.path, str) else settings.path
         self._held: list[TarMember] | None = None
         parts = PurePosixPath(self._paths[0].partition("://")[2] or self._paths[0]).parts
-        self.name = next((part for part in reversed(parts[:-1]) if part not in ("data", "..", "/")), parts[-1])
+        self.name = next((part for part in reversed(parts[:-1]) if part not in ("data", "..", "/")), "")
+        self.name = self.name or (parts[-1] if parts else base.resolve().name)
 
     @property
     def columns(self) -> Sequence[str]:

@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from synthgen.errors import InputError
 from synthgen.plan.real_index import Index
@@ -30,6 +32,8 @@ REAL = {"source": "folder", "path": "data"}
         ("My study\nfile_name,label\na.png,melanoma\n", "line 2"),
         ("<!DOCTYPE html><html></html>", "HTML"),
         ("version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        ("/annex/objects/SHA256E-s12--ab.csv\n", "git-annex pointer"),
+        ("outs:\n- md5: 0a1b\n  path: metadata.csv\n", "DVC pointer"),
     ],
 )
 def test_a_table_that_would_lose_rows_is_refused(
@@ -103,6 +107,39 @@ def test_tables_of_which_no_row_fits_are_refused_with_a_key_of_each(pair: Callab
     """One sees how the keys differ."""
     with pytest.raises(InputError, match=r"`7` there, `P-7` in it"):
         pair("file_name,case\na.png,7\n", "case,label\nP-7,melanoma\n")
+
+
+def test_many_rows_that_fit_many_are_refused(pair: Callable[[str, str], Index]) -> None:
+    """Tables that share a label alone would be joined to each image with each row, which fills the memory."""
+    with pytest.raises(InputError, match=r"other\.csv and .* would be 360,000 rows, joined by label"):
+        pair("label,file_name\n" + "melanoma,a.png\n" * 600, "label,x\n" + "melanoma,1\n" * 600)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.jsonl", b'{"file_name": "a.png", "label": "melanoma", "group": "\\ud800"}\n'),
+        ("m.json", b'[{"file_name": "a.png", "label": "melanoma", "g": ["\\udfff"]}]'),
+        ("m.parquet", b"PAR1"),
+    ],
+)
+def test_tables_that_no_text_can_be_had_of_are_refused(
+    name: str, content: bytes, tmp_path: Path, write: Callable[..., None], index: Callable[..., Index]
+) -> None:
+    """Half a pair of surrogates, which JSON can say, is no text."""
+    write(tmp_path / "data", "a.png")
+    (tmp_path / "data" / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"real\.metadata: {name}"):
+        index(REAL | {"metadata": name})
+
+
+def test_a_date_that_python_has_not_is_refused(tmp_path: Path, index: Callable[..., Index]) -> None:
+    """Parquet counts days for millions of years."""
+    (tmp_path / "data").mkdir()
+    days = pa.table({"file_name": ["a.png"], "label": ["melanoma"], "g": pa.array([2**30], pa.date32())})
+    parquet.write_table(days, tmp_path / "data/m.parquet")
+    with pytest.raises(InputError, match=r"real\.metadata: m\.parquet"):
+        index(REAL | {"metadata": "m.parquet"})
 
 
 def test_a_key_in_several_rows_of_the_second_table_is_said(

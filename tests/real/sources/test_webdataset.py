@@ -168,3 +168,39 @@ def test_odd_members_are_passed_over(
     found = index(REAL)
     assert [(one.id, one.fault) for one in found.sources] == [("a", "")]
     assert found.left_out == {"its JSON can't be read": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("a**b", "'\\*\\*' can only be an entire path component"),
+        ("x-{0..99999999}.tar", "stands for more than 100,000 tars"),
+        ("{0..999}{0..999}.tar", "no tar `00.tar`"),
+        ("~nobody-of-that-name/x.tar", "nobody knows the home that `~` stands for"),
+        ("reference://x", "can't be read"),
+        ("memory://*::file:///nowhere", "can't be read|no tar"),
+    ],
+)
+def test_addresses_that_can_not_be_had_are_refused(path: str, said: str, index: Callable[..., Index]) -> None:
+    """Whatever the file system that fsspec finds for one raises."""
+    with pytest.raises(InputError, match=said):
+        index(REAL | {"path": path})
+
+
+def test_names_that_are_not_utf_8_and_broken_json_are_rows(
+    tmp_path: Path, picture: Callable[..., bytes], index: Callable[..., Index]
+) -> None:
+    """A tar of somebody's with such names is indexed, and what can't be read of it has a reason."""
+    meta = json.dumps({"label": "melanoma", "fitzpatrick": 3}).encode()
+    odd = "\udcff\udcfe"
+    members = {f"{odd}.png": picture(1), f"{odd}.json": meta, "b.png": picture(2), "b.json": b'{"label": "\\ud800"}'}
+    tar(tmp_path / "one.tar", members)
+    found = index(REAL | {"path": "one.tar"}, root=tmp_path / "run")
+    assert [one.fault for one in found.sources] == [""]
+    assert sum(found.left_out.values()) == 1
+
+
+def test_the_current_folder_is_one_of_tars(tmp_path: Path, picture: Callable[..., bytes], index: Any) -> None:
+    """`.` means the tars beside the manifest."""
+    tar(tmp_path / "one.tar", {"a.png": picture(1), "a.json": b'{"label": "melanoma", "fitzpatrick": 3}'})
+    assert len(index(REAL | {"path": "."}).sources) == 1
