@@ -137,7 +137,6 @@ class Mirror:
         self._refused(self._state.send, stop)
         sender = Sender(
             self._store,
-            self.root,
             self._state,
             beat,
             ledgers=ledgers,
