@@ -42,9 +42,10 @@ Made by `python benchmarks/families.py` with diffusers {version}: nothing here i
 pipeline of diffusers' own classes with random weights, as small as it gets; so the table says what runs, and nothing of
 how good images are. Real weights of these families were not run here.
 
-What a cell says is how far an image is from itself when it is made alone, in place of beside another, in fp32 and in
-bf16 on a CPU. At another place of a batch of the same size, beside another image still, it was the same to the byte in
-{identical} of {ran} runs. Another seed gave another image in all of them.
+What a cell says is how far an image is from itself when it is made alone, in place of beside another, on a CPU: first
+in fp32, then in bf16, or once for both where they are alike. At another place of a batch of the same size, beside
+another image still, it was the same to the byte in {identical} of {ran} runs. Another seed gave another image in all of
+them.
 
 | family | class | {tasks} |
 |---|---|{lines}|

@@ -19,8 +19,8 @@ from synthgen.core.releases import __version__
 from synthgen.errors import StoppedError, SynthgenError
 
 COMMANDS = (
-    "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "pack", "publish", "classifier-eval",
-    "preview", "reader-study", "fetch", "phantom", "doctor",
+    "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "compare", "pack", "publish",
+    "classifier-eval", "preview", "reader-study", "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
@@ -100,7 +100,7 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         return 2
     except click.ClickException as error:
-        code, faults = error.exit_code, (" ".join(error.format_message().split()),)
+        code, faults = error.exit_code, (" ".join(error.format_message().split()) + _place_of_option(error),)
     except click.Abort:
         code, faults = 130, ("stopped",)
     except BrokenPipeError:
@@ -119,6 +119,12 @@ def call(arguments: list[str] | None = None) -> int:
         if len(faults) > _SHOWN:
             click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
+
+
+def _place_of_option(error: click.ClickException) -> str:
+    """Where an option goes that stands before the command; empty of every other fault."""
+    misplaced = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
+    return f"; options come after the command, as in `synthgen run {error.option_name} ...`" if misplaced else ""  # type: ignore[attr-defined]
 
 
 def _of_the_file_system(error: OSError) -> tuple[int, tuple[str]]:

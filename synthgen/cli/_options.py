@@ -1,7 +1,8 @@
 """Options and arguments that several commands share."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,9 +61,39 @@ def verbosity(function: Function) -> Function:
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
         logging.addLevelName(logging.WARNING, "warning")
         logging.getLogger("synthgen").setLevel(level)
-        return function(*args, quiet=quiet, **kwargs)
+        with _each_line_once():
+            return function(*args, quiet=quiet, **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+class _Once(logging.Filter):
+    """Lets a warning through the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = set[str]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is new, or no warning."""
+        line = record.getMessage()
+        if record.levelno < logging.WARNING or line not in self._said:
+            self._said.add(line)
+            return True
+        return False
+
+
+@contextmanager
+def _each_line_once() -> Iterator[None]:
+    """Let the log warn of nothing twice while a command runs, whose parts look at the same manifest and data again."""
+    filters = [(handler, _Once()) for handler in logging.getLogger().handlers]
+    for handler, once in filters:
+        handler.addFilter(once)
+    try:
+        yield
+    finally:
+        for handler, once in filters:
+            handler.removeFilter(once)
 
 
 def trust(function: Function) -> Function:
@@ -115,7 +146,7 @@ class FolderOrMirror(_Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path; refused where it is not there, and nothing is to be brought."""
-        self.exists = not (ctx and ctx.params.get("mirror"))
+        self.exists = not (ctx and isinstance(ctx.params.get("mirror"), str))
         return super().convert(value, param, ctx)
 
 
@@ -227,16 +258,17 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
     from synthgen import study
     from synthgen.cli import _progress, _real_images, _signals
 
-    opened = list[int]()
+    read, opened = study.read_manifest(manifest), list[int]()
     with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
 
         def progress(what: str, done: int, total: int) -> None:
             opened.append(done)
             stages(what, done, total)
 
-        planned = study.plan(manifest, root, progress=progress)
+        with _real_images.said_of_none(read, quiet=quiet):
+            planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
-        click.echo("\n".join(_real_images.lines(planned, opened=True)), err=True)
+        click.echo("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
         click.echo(line, err=True)
     return planned

@@ -1,32 +1,37 @@
 """Says in a few plain lines what has become of the real images that a plan starts from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from synthgen.core.model_folder import LEARNED
 
 if TYPE_CHECKING:
-    from synthgen.plan import Plan
+    from synthgen.plan.manifest import Manifest
+    from synthgen.plan.real_index import Index
 
 
-def lines(planned: "Plan", *, opened: bool) -> list[str]:
-    """The lines on a plan's real images; none where it starts from none.
+def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
+    """The lines on real images.
 
     Args:
-        planned: The plan.
+        index: Their index.
+        manifest: The manifest that names them.
         opened: Whether the images have been opened, or counted from metadata alone.
     """
     from synthgen.plan import real_account
     from synthgen.plan.real_index import SAME_FILE
 
-    index, document = planned.index, planned.manifest.document
+    document = manifest.document
     labels = document.labels
-    if index is None:
-        return []
     account, met = index.account(), real_account.examples(index)
     faults = dict(account["faults"])
     same = faults.pop(SAME_FILE, 0)
     said = [f"real images: {_counted(account['usable'])}{'' if opened else '; counted from metadata, none was opened'}"]
+    if manifest.real and (by := manifest.real.settings.stratify):
+        said.append(f"  splits by {' and '.join(by)}: {real_account.shares(index, manifest.real.settings.splits)}")
     if account["left_out"]:
         said.append(f"  rows left out: {_with_examples(account['left_out'], met)}")
     if faults:
@@ -40,7 +45,30 @@ def lines(planned: "Plan", *, opened: bool) -> list[str]:
     return said
 
 
-def table(planned: "Plan") -> Any:
+@contextmanager
+def said_of_none(manifest: "Manifest", *, quiet: bool) -> Iterator[None]:
+    """Say what the data hold where planning fails since no row of theirs is one of the manifest's.
+
+    Args:
+        manifest: The manifest that is planned within.
+        quiet: Whether nothing is said.
+    """
+    from synthgen import study
+    from synthgen.errors import InputError, SynthgenError
+
+    try:
+        yield
+    except InputError:
+        try:
+            index = None if quiet or not manifest.starts_from_real else study.scan(manifest)
+        except (SynthgenError, OSError):
+            index = None  # that is the fault which planning has found
+        if index and not index.sources:  # of others the fault says enough
+            click.echo("\n".join(lines(index, manifest, opened=False)), err=True)
+        raise
+
+
+def table(index: "Index", manifest: "Manifest") -> Any:
     """Usable real images by label and skin tone, in each of the three splits; ``None`` where there are none."""
     from rich.box import SIMPLE
     from rich.table import Table
@@ -48,17 +76,17 @@ def table(planned: "Plan") -> Any:
     from synthgen.plan import real_account
     from synthgen.plan.real_index import SPLITS
 
-    found = real_account.table(planned.index) if planned.index else {}
+    found = real_account.table(index)
     if not found:
         return None
-    asked = planned.manifest.document.skin_tones.values
+    asked = manifest.document.skin_tones.values
     tones = sorted({*asked, *(tone for one in found.values() for tone in one)}, key=lambda tone: (not tone, tone))
     drawn = Table(title=f"real images: {'/'.join(SPLITS)}", box=SIMPLE)
     drawn.title_justify = "left"
     drawn.add_column("label \\ skin tone")
     for column in [*(tone or "unknown" for tone in tones), "all"]:
         drawn.add_column(str(column), justify="right")
-    labels = planned.manifest.document.labels
+    labels = manifest.document.labels
     rows = {label: found.get(label, {}) for label in labels}
     for label, by_tone in rows.items():
         cells = [by_tone.get(tone, {}) for tone in tones]

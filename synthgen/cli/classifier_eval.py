@@ -15,8 +15,16 @@ from synthgen.cli import _options, _progress, _signals
     type=_options.FOLDER,
     help="The run or dataset of synthetic images; as evaluate.synthetic says if left out.",
 )
-@click.option("--rescore", is_flag=True, help="Train nothing; write the report again from its predictions alone.")
-@click.option("--freeze", is_flag=True, help="Train nothing; write the analysis plan and its digest before any result.")
+@click.option(
+    "--rescore",
+    is_flag=True,
+    help="Train nothing; write the report again from its predictions, by `evaluate.primary` and `against` of MANIFEST.",
+)
+@click.option(
+    "--freeze",
+    is_flag=True,
+    help="Train nothing; write the analysis plan and its digest before any result. Synthetic images are needed.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -47,7 +55,9 @@ def command(
             click.echo(f"{written}  the analysis plan; the report will say whether it follows it")
         return
     if rescore:
-        study.rescore(out)
+        study.rescore(out, study.read_manifest(manifest))
+        if not quiet:
+            click.echo(f"by `evaluate.primary` and `evaluate.against` of {manifest}; nothing trained", err=True)
     else:
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             task = study.evaluate(manifest, out, synthetic=synthetic, workers=workers, stop=stop, progress=stages)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthgen.cli import _options, _progress
+from synthgen.cli import _options, _progress, _real_images
 
 if TYPE_CHECKING:
     from synthgen.plan.estimate import Forecast
@@ -47,9 +47,12 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
     card = read_rates(gpu_report) if gpu_report else None
     if out:
         out = study.open_run(out).root  # nothing is written to a folder that is none
-    planned = study.plan(manifest, out)
+    read = study.read_manifest(manifest)
+    with _real_images.said_of_none(read, quiet=quiet or as_json):
+        planned = study.plan(read, out)
     models = model_check.check(planned)
-    unchecked = study.check_study(planned)
+    index = planned.index or study.scan_if_there(read)  # also of images that only judge, as `evaluate` does
+    unchecked = study.check_study(planned, index)
     forecast = estimate.forecast(planned, model_check.seconds_on(planned, models, card) if card else None)
     cost = _cost(forecast, price, out)
     found = study.differences(planned, out) if out else []
@@ -60,7 +63,7 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
         told |= {"cost": asdict(cost)} if cost else {}
         click.echo(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
-        _show(planned, forecast, models, card.device if card else "")
+        _show(planned, forecast, models, index, card.device if card else "")
         if price:
             click.echo(_said(cost, "the report" if card else "this machine"))
         if unchecked:
@@ -106,10 +109,9 @@ def _against(one: "Difference") -> str:
     return f"{said}; `generate` does that with --accept-changes" if one.aside else said
 
 
-def _show(planned: Any, forecast: Any, models: Sequence[Any], device: str) -> None:
+def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device: str) -> None:
     from rich.console import Console
 
-    from synthgen.cli import _real_images
     from synthgen.plan import packed_layout, throughput
 
     console = Console(highlight=False, soft_wrap=True)
@@ -122,10 +124,10 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], device: str) -> No
         console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
-    if (table := _real_images.table(planned)) is not None:
+    if index and (table := _real_images.table(index, planned.manifest)) is not None:
         console.print(table)
-    if planned.index:
-        console.print("\n".join(_real_images.lines(planned, opened=False)), markup=False)
+    if index:
+        console.print("\n".join(_real_images.lines(index, planned.manifest, opened=False)), markup=False)
     time = "not measured on this machine yet" if not device else f"not known on {device}"
     if forecast.seconds is not None:
         time = f"about {_progress.duration(forecast.seconds)}" + (f" on {device}" if device else "")

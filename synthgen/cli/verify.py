@@ -66,7 +66,8 @@ def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
         click.echo(told)
     if not quiet:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
-        click.echo(f"{what}; {images:,} images" + (f", {failed:,} could not be made" if failed else ""))
+        held = f"; {images:,} images" if is_either(directory) else ""  # a report has none
+        click.echo(what + held + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
 
 

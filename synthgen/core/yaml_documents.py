@@ -164,10 +164,23 @@ def read_text(path: Path) -> str:
             raise ManifestError(Fault.at(str(path), "larger than 16 MiB; is this the right file?", "unreadable"))
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ManifestError(Fault.at(str(path), f"not UTF-8 text (byte {error.start})", "unreadable")) from None
+        raise ManifestError(Fault.at(str(path), not_utf8(error), "unreadable")) from None
     except OSError as error:
         kind = "not_found" if isinstance(error, FileNotFoundError) else "unreadable"
         raise ManifestError(Fault.at(str(path), str(error.strerror or error), kind)) from None
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """What to say of a text that is in another encoding: the first line with a byte that UTF-8 has not, and that line.
+
+    Encodings of one byte a letter take any byte, so which one it is can't be told; the line as Latin-1 is shown.
+    """
+    before, content = error.object[: error.start], error.object
+    line = content[before.rfind(b"\n") + 1 :].split(b"\n", 1)[0].decode("latin-1").strip()
+    shown = "".join(letter if letter.isprintable() else " " for letter in line[:60])
+    return (
+        f"line {before.count(chr(10).encode()) + 1}: not UTF-8 text; in Latin-1 it is `{shown}`; save the file as UTF-8"
+    )
 
 
 def validate(model: type[Model], document: object, prefix: str = "") -> tuple[Model | None, list[Fault]]:

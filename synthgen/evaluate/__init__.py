@@ -16,6 +16,7 @@ from pathlib import Path
 from synthgen.core import atomic, devices
 from synthgen.evaluate.prepare import EvaluateJob, Progress, check, check_real, prepare
 from synthgen.evaluate.train.train import ClassifierTraining, Setup
+from synthgen.plan.manifest import Manifest
 
 __all__ = [
     "ClassifierTraining",
@@ -87,15 +88,21 @@ def freeze(job: EvaluateJob) -> Path:
     return frozen_plan.freeze(job.out, collect.analysis_plan(job))
 
 
-def rescore(out: Path) -> None:
-    """Write a report again from its predictions alone.
+def rescore(out: Path, manifest: Manifest | None = None) -> None:
+    """Write a report again from its predictions alone, and train nothing.
+
+    Args:
+        out: The report's folder.
+        manifest: Whose ``primary`` and ``against`` are followed; those that it was written by where left out.
 
     Raises:
-        DamagedError: There are none, or they can't be read.
+        DamagedError: There are no predictions, or they can't be read.
+        InputError: The manifest has no study, or one that takes other trainings.
     """
     from synthgen.evaluate.report import write
+    from synthgen.evaluate.rescored import following
 
-    write.rescore(out)
+    write.rescore(out, (lambda held: following(held, manifest)) if manifest else None)
 
 
 def _as_trained(job: EvaluateJob) -> EvaluateJob:

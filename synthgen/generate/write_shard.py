@@ -26,7 +26,7 @@ def encode(entry: LoadedEntry, made: MadeSample) -> EncodedSample:
     sample = made.sample
     if made.pixels is None:
         return SampleOutcome(sample.key, "failed", sample.attempt, made.outcomes, ""), {}
-    made_by = stated_origin.made_by(sample, entry.output, entry.environment.model_revision)
+    made_by = stated_origin.made_by(sample, entry.output, entry.environment.model_revision, entry.environment.parts)
     content = codec.encode(made.pixels, entry.encoding, stated_origin.source_type(sample), made_by)
     sha256 = hashlib.sha256(content).hexdigest()
     label_map = codec.encode_mask(made.mask, sample.label_id) if entry.output.mask and made.mask is not None else b""

@@ -77,6 +77,27 @@ def warnings(index: Index, labels: Collection[str], tones: Collection[int] = ())
     return said
 
 
+def shares(index: Index, fractions: Mapping[Split, float]) -> str:
+    """The share of images that each split has, beside that asked for, and the least and greatest of a label in test.
+
+    Args:
+        index: The images.
+        fractions: The shares asked for.
+    """
+    total = sum(len(index.usable(split)) for split in SPLITS)
+    said = [
+        f"{split} {len(index.usable(split)) / max(total, 1):.1%} ({fractions.get(split, 0):.1%} asked)"
+        for split in SPLITS
+    ]
+    of_label = Counter(one.label for split in SPLITS for one in index.usable(split))
+    tested = Counter(one.label for one in index.usable("test"))
+    by_label = sorted((tested[label] / count, label) for label, count in of_label.items())
+    if not by_label:
+        return ", ".join(said)
+    (low, first), (high, last) = by_label[0], by_label[-1]
+    return f"{', '.join(said)}; of a label, test has {low:.1%} ({first}) to {high:.1%} ({last})"
+
+
 def labels_block(index: Index, labels: Mapping[str, str]) -> list[str]:
     """The lines of YAML that say of values without a label what they are, to be completed and pasted; none for none.
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from synthgen.plan import Plan, manifest, real_index
 from synthgen.plan.manifest import Manifest, RealImages
 from synthgen.plan.manifest.exclude import Exclude
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.plan.real_index import Index
+from synthgen.plan.real_index import Index, Source
 from synthgen.real import indexing
-from synthgen.real.indexing import exclusion
+from synthgen.real.indexing import exclusion, misnamed
+from synthgen.real.indexing.misnamed import Unmatched
 from synthgen.runs import metadata_changes, run_file, run_folder
 
 Progress = Callable[[int, int], None]
@@ -153,13 +155,29 @@ def excluded(index: Index, read: Manifest, images: RealImages, root: Path | None
             groups = {name: [*groups.get(name, ()), *filed.get(name, ())] for name in {*groups, *filed}}
     except (SynthgenError, OSError) as error:
         found |= _as_before(held, exclude, ("groups", "file", "where"), error)
-    found |= exclusion.named(index, exclude, settings, groups)
-    found |= exclusion.listed(index, exclude, settings, read.base, groups)
+    named = exclusion.named(index, exclude, settings, read.base, groups)
+    unknown = [one for one in named.unmatched if not _known_before(held, one)]
+    former = _former(root, index) if root and unknown else ()
+    misnamed.check(unknown, named.there, images.source, settings, read.base, former=former)
+    found |= named.excluded
     try:
         found |= exclusion.ruled(index, exclude, images.source, settings, read.base)
     except (SynthgenError, OSError) as error:
         found |= _as_before(held, exclude, ("where",), error)
     return exclusion.with_copies(index, found)
+
+
+def _known_before(held: Mapping[str, Any], one: Unmatched) -> bool:
+    """Whether a name has taken somebody out of the run before."""
+    return f"{one.key} {one.name}" in (run_file.excluded(held) or {}).values()
+
+
+def _former(root: Path, index: Index) -> Iterator[Source]:
+    """The real images that a run has known, as its indexes have them."""
+    for path in sorted(root.glob("sources*.parquet")):
+        if path.name != index.file:
+            with suppress(SynthgenError):
+                yield from Index.read(path).sources
 
 
 def _as_before(

@@ -1,7 +1,8 @@
 """Says how the metadata of real images differ from the index that a run froze; no image is opened for it."""
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from synthgen.errors import SynthgenError
@@ -11,6 +12,7 @@ from synthgen.real import indexing
 
 _WATCHED = ("folder",)  # whose metadata are tables here: reading another source may be a download
 _log = logging.getLogger(__name__)
+_SHOWN = 5
 _told: dict[Path, str] = {}
 
 
@@ -25,6 +27,8 @@ class MetadataChanges:
         not_allowed: Usable in the index, and now left out: no row, no label, no consent, or not among the values
             of ``where``.
         no_file: Usable in the index, and their file is gone.
+        withdrawn: The ids of those that are not allowed any more.
+        reasons: Why rows are left out that were not, with how many; rows that are gone altogether are in none.
     """
 
     new: int = 0
@@ -32,6 +36,8 @@ class MetadataChanges:
     otherwise: int = 0
     not_allowed: int = 0
     no_file: int = 0
+    withdrawn: tuple[str, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """The counts that are not 0, in words; empty where nothing has changed."""
@@ -44,6 +50,16 @@ class MetadataChanges:
         }
         return ", ".join(f"{count:,} {what}" for what, count in words.items() if count)
 
+    @property
+    def advice(self) -> str:
+        """Who is not allowed any more, why, and how they are taken out; empty where nobody is."""
+        if not self.withdrawn:
+            return ""
+        more = len(self.withdrawn) - _SHOWN
+        listed = ", ".join(self.withdrawn[:_SHOWN]) + (f", and {more:,} more" if more > 0 else "")
+        why = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items()) or "their rows are gone"
+        return f"no longer allowed: {listed} ({why}); `real.exclude: {{ids: [...]}}` takes them out"
+
 
 def compare(frozen: Index, now: Index) -> MetadataChanges:
     """How an index by metadata alone differs from a frozen one; images that were at fault already don't count."""
@@ -53,12 +69,15 @@ def compare(frozen: Index, now: Index) -> MetadataChanges:
     pairs = [(one, after[one.id]) for one in usable if one.id in after]
     there = [(one, other) for one, other in pairs if other.fault_kind is not FaultKind.NO_FILE]
     shown = [(one, other) for one, other in there if (one.label, one.tone) != (other.label, other.tone)]
+    left_out = {reason: count - frozen.left_out.get(reason, 0) for reason, count in now.left_out.items()}
     return MetadataChanges(
         new=sum(one.id not in before and not one.fault for one in now.sources),
         relabelled=len(shown),
         otherwise=sum(_kept_with(one) != _kept_with(other) for one, other in there) - _both(shown),
         not_allowed=len(usable) - len(pairs),
         no_file=len(pairs) - len(there),
+        withdrawn=tuple(one.id for one in usable if one.id not in after),
+        reasons={reason: more for reason, more in left_out.items() if more > 0},
     )
 
 
@@ -88,17 +107,23 @@ def warn(root: Path, read: Manifest, frozen: Index) -> None:
     except (SynthgenError, OSError) as error:
         _log.debug("%s: real images are not compared with their metadata: %s", root, error)
         return
+    if real.settings.stratify:  # the split of a group depends on all others, which may be new
+        drawn = {one.id: one.split for one in now.sources}
+        frozen = Index(tuple(replace(one, split=drawn.get(one.id, one.split)) for one in frozen.sources))
     if real.settings.near_duplicates:  # groups and splits are of what images look like, which metadata don't show
         groups = {one.id: (one.group, one.split) for one in now.sources}
         same = ((one, *groups.get(one.id, (one.group, one.split))) for one in frozen.sources)
         frozen = Index(tuple(replace(one, group=group, split=split) for one, group, split in same))
-    said = str(compare(frozen, now))
+    changes = compare(frozen, now)
+    said = str(changes)
     if said and _told.get(root) != said:
+        advice = changes.advice or "`real.exclude` takes images out"
         _log.warning(
-            "%s: the metadata of real images have changed since it was begun: %s; it goes on with those it froze. Take "
-            "images out with `real.exclude`; for all of the new state begin another run, with another --out",
+            "%s: the metadata of real images have changed since it was begun: %s; it goes on with those it froze. "
+            "%s; for all of the new state begin another run, with another --out",
             root,
             said,
+            advice[0].upper() + advice[1:],
         )
     _told[root] = said
 

@@ -41,7 +41,7 @@ class Finding:
 def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
     """Verify a run, a packed dataset or a report; yields a finding for each shard and file.
 
-    Of what lies beside a run's work shards, and of a report, only what is damaged is told. A run's damaged shards are
+    Of what lies beside a run's work shards only what is damaged is told. A run's damaged shards are
     marked, so that the next ``generate`` makes them again; their bytes stay until then. Shards of which everything is
     set aside are read too, and may be gone.
 
@@ -49,7 +49,9 @@ def verify(root: Path, extensions: Extensions) -> Iterator[Finding]:
         InputError: The folder is none of them.
     """
     if (root / verify_beside.STUDY).is_file() and not is_either(root):
-        yield from (Finding(name, "damaged", message=said) for name, said in verify_beside.of_report(root))
+        damaged = dict(verify_beside.of_report(root))
+        yield from (Finding(name, "damaged", message=said) for name, said in damaged.items())
+        yield from (Finding(name, "whole") for name in verify_beside.files_of_report(root) if name not in damaged)
         return
     match open_folder(root, extensions):
         case Run() as run:

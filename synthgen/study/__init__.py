@@ -19,6 +19,8 @@ from synthgen.study.inputs import (
     read_manifest,
     retrained,
     run_folder_of,
+    scan,
+    scan_if_there,
     study_folder,
     withdrawn_images,
 )
@@ -26,6 +28,7 @@ from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
     analyse_reader_study,
+    compare,
     curate,
     evaluate,
     fidelity,
@@ -55,6 +58,7 @@ __all__ = [
     "analyse_reader_study",
     "brought",
     "check_study",
+    "compare",
     "curate",
     "differences",
     "evaluate",
@@ -76,6 +80,8 @@ __all__ = [
     "retrained",
     "run",
     "run_folder_of",
+    "scan",
+    "scan_if_there",
     "sign",
     "study_folder",
     "top_up",

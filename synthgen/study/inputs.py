@@ -16,7 +16,7 @@ from synthgen.plan import Plan
 from synthgen.plan import manifest as manifests
 from synthgen.plan.growth import Difference
 from synthgen.plan.manifest import Manifest
-from synthgen.real import indexing
+from synthgen.plan.real_index import Index
 from synthgen.runs import folders, load_plan, run_folder, study_layout, trained_adapters, withdrawn
 from synthgen.runs import mirror as mirrors
 from synthgen.runs.folders import Dataset, Run
@@ -103,8 +103,12 @@ def plan(
     return load_plan.plan_manifest(read_manifest(manifest, base=base), Path(out) if out is not None else None, told)
 
 
-def check_study(planned: Plan) -> str:
+def check_study(planned: Plan, index: Index | None = None) -> str:
     """Refuse an `evaluate:` that its real images make impossible, as far as their metadata show.
+
+    Args:
+        planned: The plan.
+        index: Its real images, where somebody has them; they are looked for where left out.
 
     Returns:
         Why that can't be told, where the images are not here yet; empty otherwise.
@@ -112,25 +116,34 @@ def check_study(planned: Plan) -> str:
     Raises:
         InputError: The study can't be done as asked; one line for each fault.
     """
-    read = planned.manifest
-    document, index = read.document, planned.index
-    if document.evaluate is None or read.real is None:
+    read, index = planned.manifest, index or planned.index
+    if read.document.evaluate is None or read.real is None:
         return ""
     if index is None:
         try:
-            index = indexing.scan(
-                read.real.source,
-                read.real.settings,
-                labels=document.labels,
-                scale=document.skin_tones.scale,
-                tones=document.skin_tones.values,
-                seed=document.seed,
-                base=read.base,
-            )
+            index = scan(read)
         except InputError as error:
             return f"evaluate: not checked against real images: {one_line(error)}"
-    check_real(read, index)
+    if index is not None:
+        check_real(read, index)
     return ""
+
+
+def scan(read: Manifest) -> Index | None:
+    """The real images of a manifest by their metadata alone, whatever they serve; ``None`` where it names none.
+
+    Raises:
+        InputError: The real images can't be had.
+    """
+    return None if read.real is None else load_plan.index(read, read.real, None)
+
+
+def scan_if_there(read: Manifest) -> Index | None:
+    """The same as :func:`scan` of real images that are here; ``None`` of others."""
+    try:
+        return scan(read)
+    except InputError:
+        return None
 
 
 def differences(planned: Plan, run: FolderLike) -> list[Difference]:

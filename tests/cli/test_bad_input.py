@@ -25,6 +25,7 @@ def tree(root: Path) -> dict[str, tuple[bytes, int]]:
         (["genrate"], "no command `genrate`; did you mean `generate`?"),
         (["xyzzy"], "no command `xyzzy`; see `synthgen --help`"),
         (["--colour"], "No such option"),
+        (["-q", "generate", "smallest"], "options come after the command, as in `synthgen run -q ...`"),
         (["plan"], "Missing argument 'MANIFEST'"),
         (["plan", "smallest", "quickstart"], "unexpected extra argument"),
         (["generate", "smallest"], "Missing option '--out'"),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -62,9 +63,33 @@ def test_a_study_is_done_told_and_done_again(synthgen: Callable[..., Any], pictu
     before = (here / "report/report.md").read_bytes()
     again = synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1)
     assert (again.code, "computing features" in again.err) == (0, False)
+    verified = synthgen("verify", "report")
+    assert verified.code == 0
+    assert re.fullmatch(r"[1-9]\d* files whole, 0 missing, 0 damaged\n", verified.out)
     shutil.rmtree(here / "report/trials")
     assert synthgen("classifier-eval", manifest, "--out", "report", "--rescore").code == 0
     assert (here / "report/report.md").read_bytes() == before
+
+
+def test_a_report_is_scored_again_by_the_manifest_that_is_given(
+    synthgen: Callable[..., Any], pictures: ModuleType, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another primary family takes effect without a training; what takes trainings is refused, or said."""
+    manifest = pictures.write_manifest(here / "study.yaml", **QUICK)
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--workers", 1).code == 0
+    before = (here / "report/comparisons.csv").read_bytes()
+    margin = {"primary": {"metric": "macro_f1"}}
+    changed = pictures.write_manifest(here / "other.yaml", **QUICK | margin | {"seeds": 9})
+    said = synthgen("classifier-eval", changed, "--out", "report", "--rescore")
+    assert (said.code, f"of {changed}; nothing trained" in said.err) == (0, True)
+    assert (here / "report/comparisons.csv").read_bytes() != before
+    assert "evaluate.seeds: the predictions are of" in caplog.text
+    assert synthgen("classifier-eval", manifest, "--out", "report", "--rescore").code == 0
+    assert (here / "report/comparisons.csv").read_bytes() == before
+    other = pictures.write_manifest(here / "steps.yaml", **QUICK | {"protocol": "sagers2023"})
+    refused = synthgen("classifier-eval", other, "--out", "report", "--rescore")
+    assert (refused.code, "evaluate.protocol: the predictions are of equal-steps" in refused.err) == (2, True)
+    assert (here / "report/comparisons.csv").read_bytes() == before
 
 
 def test_a_plan_is_frozen_before_results_and_followed(

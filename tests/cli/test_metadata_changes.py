@@ -104,3 +104,4 @@ def test_every_command_says_what_has_changed(
     [line] = warnings(caplog)
     counts = "1 new, 1 relabelled, 1 with another group, split or licence, 1 no longer allowed, 1 whose file is gone"
     assert counts in line
+    assert "No longer allowed: 0 (1 not among the values of `where`); `real.exclude: {ids: [...]}`" in line

@@ -267,3 +267,44 @@ def test_da_fusion_reads_a_folder_a_label(synthgen: Synthgen, tmp_path: Path, mo
     assert sum(usable.values()) == 20
     assert planned["samples"] == 4 * 3 * usable["train"]
     assert {cell["entry"] for cell in planned["cells"]} == {f"strength-{share}" for share in (25, 50, 75, 100)}
+
+
+def test_values_are_shown_where_nothing_matches(
+    synthgen: Synthgen, write_manifest: Callable[..., Path], photographs: Path
+) -> None:
+    """With labels that no row has, the block to paste stands above the fault."""
+    real = {"source": "folder", "path": photographs.name}
+    for command in (("plan",), ("generate", "--out", photographs.parent / "run")):
+        manifest = write_manifest(labels={"acne": "acne"}, generate=ENTRIES, real=real)
+        said = synthgen(command[0], manifest, *command[1:])
+        assert said.code == 2
+        lines = said.err.splitlines()
+        assert '        "psoriasis": LABEL  # 13 rows' in lines
+        assert "gives no usable image" in lines[-1]
+
+
+def test_images_that_only_judge_are_shown_too(
+    synthgen: Synthgen, write_manifest: Callable[..., Path], photographs: Path
+) -> None:
+    """A study that starts from no real image is judged on some, so its plan has their table and what is left out."""
+    real = {"source": "folder", "path": photographs.name, "columns": {"split": "split"}}
+    text = [{"strategy": "fake", "per_cell": 1, "settings": {"height": 16, "width": 16}}]
+    labels = {"psoriasis": "psoriasis", "warts": "warts"}
+    out = synthgen("plan", write_manifest(labels=labels, generate=text, real=real)).out
+    assert "real images: train/validation/test" in out
+    assert "real images: 9 train, 2 test; counted from metadata" in out
+
+
+def test_a_run_warns_of_nothing_twice(
+    synthgen: Synthgen,
+    write_manifest: Callable[..., Path],
+    photographs: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It plans more than once, and says what is odd about its data once."""
+    (tmp_path / "out.txt").write_text("2\nnobody\n", encoding="utf-8")
+    real = {"source": "folder", "path": photographs.name, "columns": {"split": "split"}, "exclude": {"file": "out.txt"}}
+    assert synthgen("run", write_manifest(generate=ENTRIES, real=real), "--out", tmp_path / "study").code == 0
+    lines = [line for line in caplog.messages if "`nobody`" in line]
+    assert len(lines) == 1

@@ -131,7 +131,11 @@ def test_read_text_reads_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "fault"), [(b"a: \xff\n", "not UTF-8 text (byte 3)"), (b"#" * (16 * 1024 * 1024 + 1), "16 MiB")]
+    ("content", "fault"),
+    [
+        (b"a: b\nc: \xe9t\xe9\n", "line 2: not UTF-8 text; in Latin-1 it is `c: été`"),
+        (b"#" * (16 * 1024 * 1024 + 1), "16 MiB"),
+    ],
 )
 def test_read_text_refuses(tmp_path: Path, content: bytes, fault: str) -> None:
     """A file that is not UTF-8 or far too large is refused by name."""

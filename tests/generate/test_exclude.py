@@ -1,6 +1,7 @@
 """``real.exclude`` takes a real image or a patient out, with every image that was made from it."""
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -168,11 +169,79 @@ def test_an_exclusion_that_names_nothing_is_refused(plan_of: Callable[..., Plan]
         plan_of(None, {"ids": []})
 
 
-def test_a_name_that_nobody_has_is_said(plan_of: Callable[..., Plan], caplog: pytest.LogCaptureFixture) -> None:
-    """It may be of somebody who is not in these data any more, or misspelt."""
-    plan_of(None, {"ids": ["IMG_77", "IMG_1"], "groups": [9]})
-    assert "real.exclude.ids: 1 of its names are of no real image here: `IMG_77`" in caplog.text
-    assert "real.exclude.groups: 1 of its names" in caplog.text
+def test_a_name_alone_is_no_block(plan_of: Callable[..., Plan]) -> None:
+    """Whose name it is has to be said, and the line shows how."""
+    for written in ("P003", ["P003"]):
+        with pytest.raises(ManifestError, match=r"real\.exclude: .*`{ids: \[P003\]}`.*`{groups: \[P003\]}`"):
+            plan_of(None, written)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("root", ["run", None], ids=["run", "dry run"])
+@pytest.mark.parametrize(
+    ("exclude", "faults"),
+    [
+        ({"ids": ["IMG_1", "IMG_77"]}, [r"real\.exclude\.ids\[1\]: no image .* `IMG_77`; did you mean `IMG_"]),
+        ({"groups": ["p1"]}, [r"real\.exclude\.groups\[0\]: no group .* `p1`; did you mean `P1`\?"]),
+        ({"ids": ["img_1.PNG"]}, [r"ids\[0\]: no image .* `img_1\.PNG`; did you mean `IMG_1\.png`\?"]),
+        ({"ids": ["zzz"], "groups": ["P0", 9]}, [r"ids\[0\]: .*there are `", r"groups\[1\]: no group .* `9`"]),
+        ({"file": "out.txt"}, [r"real\.exclude\.file: no image and no group .* `p2`; did you mean `P2`\?"]),
+    ],
+    ids=str,
+)
+def test_a_name_that_nobody_has_is_refused(
+    exclude: dict[str, Any], faults: list[str], root: str | None, plan_of: Callable[..., Plan], tmp_path: Path
+) -> None:
+    """Whoever was meant would stay in; every such name has its line, with the one that may be meant."""
+    (tmp_path / "out.txt").write_text("P0\np2\nP9, of another study\n", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        plan_of(root, exclude)
+    assert len(refused.value.faults) == len(faults)
+    assert all(re.search(said, one) for said, one in zip(faults, refused.value.faults, strict=True))
+
+
+def test_a_file_may_list_whoever_is_in_none_of_the_data(
+    plan_of: Callable[..., Plan], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A clinic keeps one list for all its studies; how many of it are not here is said."""
+    (tmp_path / "out.txt").write_text("P0\nQ7\nQ8\n", encoding="utf-8")
+    planned = plan_of("run", {"file": "out.txt"})
+    assert planned.index is not None
+    assert set(planned.index.excluded) == {"img-0", "img-1"}
+    assert "real.exclude.file: 2 of its names are of no real image here: `Q7`, `Q8`" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["IMG_1", "img-1", "IMG_1.png", "./IMG_1.png", "photographs/IMG_1.png", "photographs\\IMG_1.png", "{}/IMG_1.png"],
+)
+def test_a_file_is_found_however_its_path_is_written(name: str, plan_of: Callable[..., Plan], tmp_path: Path) -> None:
+    """By its id, its name, or any path that leads to it."""
+    planned = plan_of(None, {"ids": [name.format(tmp_path / "photographs")]})
+    assert planned.index is not None
+    assert set(planned.index.excluded) == {"img-1"}
+
+
+def test_a_name_is_no_mistake_that_a_row_has_which_starts_nothing(
+    plan_of: Callable[..., Plan], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A patient whose photographs are left out for their label stays excluded when that is asked for again."""
+    table = tmp_path / "photographs/metadata.csv"
+    table.write_text(table.read_text() + "IMG_5.png,nevus,3,P6,yes\n")
+    assert plan_of(None, {"groups": ["P6"]}).index is not None
+    assert not caplog.text
+
+
+def test_a_name_is_no_mistake_that_took_somebody_out_before(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
+    """Once their rows and files are gone too, and the images are indexed anew, the list may stay as it is."""
+    make(plan_of(exclude={"groups": ["P2"]}), tmp_path / "run")
+    table = tmp_path / "photographs/metadata.csv"
+    table.write_text("".join(line for line in table.read_text().splitlines(keepends=True) if ",P2," not in line))
+    real = {"source": "folder", "path": "photographs", "columns": {"group": "patient"}, "splits": {"train": 1}}
+    for name in ("CC0-1.0", "CC-BY-4.0"):
+        planned = plan_of(real=real | {"license": name, "exclude": {"groups": ["P2"]}})
+        assert planned.index is not None
+        make(planned, tmp_path / "run", accept=True)
+        assert len(planned.index.sources) == 4
 
 
 def test_the_index_stays_the_one_that_was_frozen(plan_of: Callable[..., Plan], tmp_path: Path) -> None:

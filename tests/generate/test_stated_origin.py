@@ -16,7 +16,8 @@ from synthgen.runs import tar_samples
 
 def stated(sample: Any, iptc: str) -> tuple[str, str, str]:
     """Model, version and prompt as the image will say them."""
-    found = stated_origin.made_by(sample, Output(iptc=iptc), "abc")  # type: ignore[arg-type]
+    output = Output(iptc=iptc)  # type: ignore[arg-type]
+    found = stated_origin.made_by(sample, output, "abc", {"accelerate": "def"})
     return found.system, found.version, found.prompt
 
 
@@ -28,6 +29,18 @@ def test_a_manifest_chooses_what_is_said(make_plan: Callable[..., Any]) -> None:
     assert stated(sample, "source-type") == ("", "", "")
     assert stated(sample, "system") == ("phantom", "abc", "")
     assert stated(sample, "prompt") == ("phantom", "abc", sample.prompt)
+
+
+def test_a_few_step_adapter_is_named_beside_the_model(make_plan: Callable[..., Any]) -> None:
+    """Both made the image, each of its own revision."""
+    settings = {"height": 64, "width": 64}
+    entry = {"strategy": "text2img", "per_cell": 1, "settings": settings, "accelerate": "phantom-lcm"}
+    plan = make_plan(model="phantom", generate=[entry])
+    assert stated(next(iter(plan.entries.values())).sample(0), "system") == (
+        "phantom with phantom-lcm",
+        "abc with def",
+        "",
+    )
 
 
 def test_what_no_model_made_names_none(make_plan: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
+from synthgen.curate.fidelity import small_data
 from synthgen.curate.fidelity.groups import ALL, CELL, ENTRY, KEPT, LIGHTNESS, SCOPES
 from synthgen.curate.fidelity.measure import MEMORISED, NONE, Measurement
 from synthgen.curate.fidelity.tables import TITLES, format_value, tables
@@ -66,15 +67,19 @@ def blocks(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
     if facts.warning:
         yield Paragraph(facts.warning, strong=True)
     yield Heading("In short")
-    yield from (Paragraph(sentence) for sentence in (*_in_short(rows), *facts.notes))
+    yield from (Paragraph(sentence) for sentence in (*small_data.lines(rows), *_in_short(rows), *facts.notes))
     if facts.figures:
         yield Heading("Nearest training images")
         yield from facts.figures
     for scope in SCOPES:
         of_scope = [row for row in rows if row.group.scope == scope]
+        without = small_data.unmeasured(of_scope)
+        measured = [row for row in of_scope if row.group.name not in without]
         if of_scope:
             yield Heading(_HEADINGS[scope])
-            yield from tables(of_scope)
+            yield from tables(measured)
+        if without:
+            yield Paragraph(f"Fewer than {MINIMUM} images on a side, so not measured: {', '.join(without)}.")
     if not any(row.group.scope == CELL for row in rows):
         yield Paragraph(f"No two cells (entry, label and skin tone) have {MINIMUM} images, so none is measured alone.")
     yield Heading("How to read it")
@@ -84,10 +89,13 @@ def blocks(rows: Sequence[Measurement], facts: ReportFacts) -> Iterator[Block]:
 
 
 def summary_lines(rows: Sequence[Measurement]) -> Iterator[str]:
-    """The measures of all images as lines of text, each beside its yardstick."""
+    """The measures of all images as lines of text, each beside its yardstick, and what can't be told of few images."""
+    yield from small_data.lines(rows)
     for row in rows:
         if row.group.scope == ALL and row.reference in ("train", NONE) and not math.isnan(row.generated.value):
-            yardstick = "" if math.isnan(row.real.value) else f"  (real: {format_value(row.measure, row.real)})"
+            known = not math.isnan(row.real.value)
+            missing = "" if row.reference == NONE else "  (no yardstick: too few real test images)"
+            yardstick = f"  (real: {format_value(row.measure, row.real)})" if known else missing
             yield f"{TITLES[row.measure]:<10} {format_value(row.measure, row.generated)}{yardstick}"
 
 

@@ -75,9 +75,11 @@ def _studied(predictions: Predictions) -> Iterator[str]:
     groups, images = len(set(predictions.groups)), len(predictions.images)
     whole = f" of {groups:,} groups, resampled as wholes," if groups < images else ""
     by = f" by {study.learner}" if study.learner else ""
+    several = len(predictions.arms) > len({one.name for one in predictions.arms})
+    at = f" in {len(predictions.arms):,} sizes, ratios and strategies" if several else ""
     yield (
         f"{formatting.counted(len(trials), 'classifier')} were trained{by}: "
-        f"{formatting.counted(len(predictions.arms), 'arm')} over "
+        f"{formatting.counted(len({one.name for one in predictions.arms}), 'arm')}{at} over "
         f"{formatting.counted(len({one.seed for one in trials}), 'seed')} with {sizes} real images a class, "
         f"all tested on the same {images:,} real images{whole} of {len(study.labels)} classes."
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from synthgen.evaluate.analysis.comparison import Comparison
 from synthgen.evaluate.report import formatting
 
+_MOST = 100  # points: two figures can differ by no more
 _SHOWN = {"non-inferiority": "non-inferior to", "equivalence": "equivalent to"}
 
 
@@ -38,7 +39,7 @@ def detectable(found: Sequence[Comparison]) -> str:
     known = sorted(size for size in sizes if not math.isnan(size))
     if not known:
         return ""
-    low, high = f"{known[0]:.1f}", f"{known[-1]:.1f}"
+    low, high = (f"{size:.1f}" if size <= _MOST else f"more than {_MOST}" for size in (known[0], known[-1]))
     return f"{low} points" if low == high else f"{low} to {high} points"
 
 
@@ -91,4 +92,5 @@ def _described(what: str, found: Sequence[Comparison], with_what: str) -> Iterat
         yield f"{what}, against {with_what}: {formatting.points(values[0].difference)} points, not tested."
         return
     low, high = (f"{100 * values[end].difference.value:+.1f}" for end in (0, -1))
-    yield f"{what}, against {with_what}: {low} to {high} points in {len(values)} comparisons, not tested."
+    points = f"{low} to {high}" if low != high else low
+    yield f"{what}, against {with_what}: {points} points in {len(values)} comparisons, not tested."

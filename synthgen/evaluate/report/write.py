@@ -1,6 +1,6 @@
 """A study's report, written from its predictions alone, so that it can be made again from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from synthgen.core import atomic, checksums, report
@@ -40,8 +40,12 @@ def write(predictions: Predictions, out: Path) -> Analysis:
     return _write_rest(predictions, out)
 
 
-def rescore(out: Path) -> Analysis:
+def rescore(out: Path, following: Callable[[Predictions], Predictions] | None = None) -> Analysis:
     """The analysis of the predictions in ``out``, which stay as they are, with their report written again.
+
+    Args:
+        out: The report's folder.
+        following: Gives the same predictions with other facts of their study; those that the file has where left out.
 
     Raises:
         DamagedError: There are none, or they can't be read.
@@ -50,7 +54,11 @@ def rescore(out: Path) -> Analysis:
         raise DamagedError(f"{out / FILE}: there is none to score again; run classifier-eval without --rescore")
     (out / PLOTS).mkdir(exist_ok=True)
     checksums.check(out / FILE, "run classifier-eval without --rescore")
-    return _write_rest(Predictions.read(out / FILE), out)
+    held = Predictions.read(out / FILE)
+    asked = following(held) if following else held
+    if asked is not held:
+        return write(asked, out)
+    return _write_rest(held, out)
 
 
 def card(analysis: Analysis, frozen: Sequence[Block] = ()) -> str:

@@ -38,6 +38,17 @@ class Exclude(Strict):
     where: Annotated[dict[_Text, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_by_column)] = {}
     file: _Text | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_whom(cls, written: Any) -> Any:
+        names = texts(written if isinstance(written, list) else [written])
+        if names and all(isinstance(one, str) for one in names):
+            listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            raise ValueError(
+                f"say what is named: `{{ids: [{listed}]}}` for images, `{{groups: [{listed}]}}` for patients"
+            )
+        return written
+
     @model_validator(mode="after")
     def _something(self) -> "Exclude":
         if not (self.ids or self.groups or self.where or self.file):

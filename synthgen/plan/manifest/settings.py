@@ -26,11 +26,15 @@ class StrategySettings(Strict):
         reads_prompt: Whether what it draws follows a prompt.
         uses_model: Whether a diffusion model makes its images. A manifest gives every entry a model, and records name
             it; a card, a plan and a gallery say none of a strategy that has no use for it.
+        reads_control: Whether it needs a ControlNet, the entry's key ``controlnet``.
+        shows_source: Whether pixels of the image that it starts from are in what it makes.
     """
 
     reads_source: ClassVar[bool | None] = False
     reads_prompt: ClassVar[bool] = False
     uses_model: ClassVar[bool] = True
+    reads_control: ClassVar[bool] = False
+    shows_source: ClassVar[bool] = True
 
     height: int | None = Field(default=None, ge=8, le=8192)
     width: int | None = Field(default=None, ge=8, le=8192)
@@ -44,6 +48,11 @@ class StrategySettings(Strict):
     def draws_mask(self) -> bool:
         """Whether these settings need a mask that comes with another real image, drawn by the sample's seed."""
         return False
+
+    @property
+    def needs_source(self) -> str:
+        """Why these settings need an image to start from, of a strategy that can do without; empty where they do."""
+        return ""
 
     @property
     def gives_mask(self) -> bool:
@@ -134,6 +143,13 @@ class Columns(Strict):
         return {name: value for name, value in found.items() if name != "consent" or value is not None}
 
 
+Stratify = Literal["label", "skin_tone"]
+
+
+def _one_or_several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class SourceSettings(Strict):
     """What every source of real images has: how to read its metadata.
 
@@ -144,6 +160,8 @@ class SourceSettings(Strict):
         skin_tones: From a value in the data to one on the manifest's scale; 0 is unknown.
         where: Keep only rows whose column has one of these values.
         splits: Shares of the splits, where no column says them; a whole group is always in one.
+        stratify: What each split has its share of, as far as groups allow: labels, skin tones, or both; a split is
+            drawn for each group by itself where left out.
         license: The licence of the images, where no column says it.
         dataset: What records call the dataset; the source's own name otherwise.
         exclude: Images that are taken out, also of a run that has begun.
@@ -156,6 +174,11 @@ class SourceSettings(Strict):
     skin_tones: Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_texts)] = {}
     where: Annotated[dict[_Text, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_text_lists)] = {}
     splits: dict[Split, Annotated[float, Field(gt=0)]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
+    stratify: Annotated[
+        list[Stratify] | None,
+        BeforeValidator(_one_or_several),
+        Field(min_length=1, max_length=2, exclude_if=lambda asked: asked is None),
+    ] = None
     license: str = ""
     dataset: str = ""
     near_duplicates: Annotated[Literal["group"] | None, Field(exclude_if=lambda asked: asked is None)] = None
@@ -165,6 +188,11 @@ class SourceSettings(Strict):
     def has_masks(self) -> bool:
         """Whether a mask comes with its images, as far as the settings show."""
         return self.columns.mask is not None
+
+    @field_validator("stratify")
+    @classmethod
+    def _in_order(cls, stratify: list[Stratify] | None) -> list[Stratify] | None:
+        return sorted(set(stratify)) if stratify else None  # whichever comes first, it is the same draw
 
     @field_validator("splits")
     @classmethod

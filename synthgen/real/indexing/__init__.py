@@ -90,7 +90,7 @@ def build(
         alike = look_alikes.grouped(images, lambda image: reader.read(image.location), scale, progress)
         # Splits that the data say stay, so that a group in two of them is left with one.
         shares = None if settings.columns.split else settings.splits
-        images = splits.regrouped(images, alike, seed, shares)
+        images = splits.regrouped(images, alike, seed, shares, settings.stratify)
     index = replace(listed, sources=tuple(images), recipe=recipe, file=file)
     root.mkdir(parents=True, exist_ok=True)
     index.write(root / file)
@@ -150,7 +150,7 @@ def _listed(
             left_out[draft.reason][real_account.value_of(draft.value)] += 1
         else:
             drafts.append(draft)
-    images = splits.sources(drafts, seed, settings.splits, settings.dataset or reader.name)
+    images = splits.sources(drafts, seed, settings.splits, settings.dataset or reader.name, settings.stratify)
     counts = {reason: values.total() for reason, values in sorted(left_out.items())}
     notes = unused.notes(has_images=bool(drafts))
     return Index(tuple(images), counts, left_out_values=dict(left_out), notes=notes)

@@ -1,8 +1,10 @@
 """Finds the images of an index that ``real.exclude`` takes out; none is opened."""
 
 import logging
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from synthgen.core import digits, paths
@@ -12,6 +14,7 @@ from synthgen.plan.manifest.exclude import Exclude
 from synthgen.plan.manifest.settings import SourceSettings
 from synthgen.plan.real_index import Index, Source
 from synthgen.real.indexing import cell_values
+from synthgen.real.indexing.misnamed import Unmatched
 from synthgen.real.indexing.rows import is_among, meant
 from synthgen.real.indexing.splits import slug
 from synthgen.real.sources import SourceRow, known, text
@@ -48,31 +51,75 @@ def groups_as_filed(index: Index, source: str, settings: SourceSettings, base: P
     return dict(found)
 
 
-def named(index: Index, exclude: Exclude, settings: SourceSettings, by_group: Groups) -> dict[str, str]:
-    """The images that ids and groups name: why each is taken out, by id. What names none is said in the log."""
-    by_name = _by_name(index, settings)
-    found = _said("ids", exclude.ids, by_name) | _said("groups", exclude.groups, by_group)
-    return dict(sorted(found.items()))
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What ids, groups and a file of both name.
+
+    Attributes:
+        excluded: Why each image is taken out, by id.
+        unmatched: The names that no image has.
+        there: The names that images have, for each key.
+    """
+
+    excluded: Mapping[str, str]
+    unmatched: Sequence[Unmatched]
+    there: Mapping[str, Collection[str]]
 
 
-def listed(index: Index, exclude: Exclude, settings: SourceSettings, base: Path, by_group: Groups) -> dict[str, str]:
-    """The images that the file of ids and groups names, as of :func:`named`.
+def named(index: Index, exclude: Exclude, settings: SourceSettings, base: Path, by_group: Groups) -> Named:
+    """The images that ids, groups and the file name.
+
+    Raises:
+        InputError: The file can't be read.
+    """
+    images = _by_name(index, settings)
+    either = {name: [*images.get(name, ()), *by_group.get(name, ())] for name in {*images, *by_group}}
+    known_by: dict[str, Mapping[str, Sequence[Source]]] = {"ids": images, "groups": by_group, "file": either}
+    asked = [
+        (key, f"{key}[{number}]", name)
+        for key in ("ids", "groups")
+        for number, name in enumerate(getattr(exclude, key))
+    ]
+    asked += [("file", "file", name) for name in _filed(exclude, base)]
+    found, unmatched = dict[str, str](), list[Unmatched]()
+    for key, place, name in asked:
+        spelt = [name, slug(name), *(() if key == "groups" else _in_folder(name, settings, base))]
+        those = [one.id for other in spelt for one in known_by[key].get(other, ())]
+        found |= dict.fromkeys(those, f"{key} {name}")
+        if not those:
+            unmatched.append(Unmatched(key, place, name))
+    return Named(dict(sorted(found.items())), unmatched, known_by)
+
+
+def _filed(exclude: Exclude, base: Path) -> list[str]:
+    """The names in the file, a line each.
 
     Raises:
         InputError: It can't be read.
     """
     if exclude.file is None:
-        return {}
+        return []
     path = base / paths.expanded(exclude.file, "real.exclude.file")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a text in UTF-8"
         raise InputError(Fault.at(f"{_WHERE}.file", f"{path}: can't be read: {reason}", "unreadable")) from None
-    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    images = _by_name(index, settings)
-    by_name = {name: [*images.get(name, ()), *by_group.get(name, ())] for name in {*images, *by_group}}
-    return dict(sorted(_said("file", names, by_name).items()))
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _in_folder(name: str, settings: SourceSettings, base: Path) -> Iterator[str]:
+    """What a path of a file in the folder of real images is in it, written whole, from the manifest, or with ``./``."""
+    path = getattr(settings, "path", None)
+    if not isinstance(path, str):
+        return
+    folder = Path(os.path.normpath((base / paths.expanded(path, "real.path")).absolute()))
+    written = name.replace("\\", "/")
+    for start in (folder, folder.parent, base.absolute()):
+        for root in dict.fromkeys((folder, folder.resolve())):
+            whole = Path(os.path.normpath(start / written))
+            if whole.is_relative_to(root) and whole != root:
+                yield whole.relative_to(root).as_posix()
 
 
 def ruled(index: Index, exclude: Exclude, source: str, settings: SourceSettings, base: Path) -> dict[str, str]:
@@ -158,20 +205,6 @@ class _Rows:
 def _meant(value: str) -> frozenset[str]:
     """What a value of a rule means: as of ``real.where``, and of a whole number every way to write it."""
     return meant([value, cell_values.number(value) or value])
-
-
-def _said(key: str, names: Iterable[str], by_name: Mapping[str, Iterable[Source]]) -> dict[str, str]:
-    """The images of some names; a line in the log for names that no image has."""
-    found, strange = dict[str, str](), list[str]()
-    for name in names:
-        images = [*by_name.get(name, ()), *by_name.get(slug(name), ())]
-        if not images:
-            strange.append(name)
-        found |= dict.fromkeys([one.id for one in images], f"{key} {name}")
-    if strange:
-        said = "%s.%s: %d of its names are of no real image here: %s"
-        _log.warning(said, _WHERE, key, len(strange), _shown(strange))
-    return found
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from synthgen.core.hashing import stable_hash
-from synthgen.plan.manifest.settings import Split
+from synthgen.plan.manifest.settings import Split, Stratify
 from synthgen.plan.real_index import Source, split_of
+from synthgen.real.indexing import stratified
 from synthgen.real.indexing.rows import Draft
 from synthgen.real.sources import text
 
@@ -16,19 +17,31 @@ HELD_BACK: tuple[Split, ...] = ("test", "validation", "train")
 _LONGEST = 60
 
 
-def sources(drafts: Sequence[Draft], seed: int, fractions: Mapping[Split, float], dataset: str) -> list[Source]:
+def sources(
+    drafts: Sequence[Draft],
+    seed: int,
+    fractions: Mapping[Split, float],
+    dataset: str,
+    stratify: Sequence[Stratify] | None = None,
+) -> list[Source]:
     """The images of drafts, sorted by id; no group has usable images in two splits."""
+    # never the id, whose number depends on what other rows there are
+    groups = [draft.group or slug(draft.name if draft.named else draft.row.origin) for draft in drafts]
+    drawn = dict[str, Split]()
+    if stratify:
+        open_ = {group for group, draft in zip(groups, drafts, strict=True) if not draft.fault}
+        open_ -= {group for group, draft in zip(groups, drafts, strict=True) if draft.split}
+        sound = [(group, (one.label, one.tone)) for group, one in zip(groups, drafts, strict=True) if not one.fault]
+        drawn = _stratified([one for one in sound if one[0] in open_], stratify, fractions, seed)
     found = []
-    for draft, name in zip(drafts, _ids(drafts), strict=True):
-        # never the id, whose number depends on what other rows there are
-        group = draft.group or slug(draft.name if draft.named else draft.row.origin)
+    for draft, name, group in zip(drafts, _ids(drafts), groups, strict=True):
         found.append(
             Source(
                 id=name,
                 label=draft.label,
                 tone=draft.tone,
                 group=group,
-                split=draft.split or split_of(seed, group, fractions),
+                split=draft.split or drawn.get(group) or split_of(seed, group, fractions),
                 license=draft.license,
                 dataset=dataset,
                 location=draft.row.location,
@@ -37,6 +50,19 @@ def sources(drafts: Sequence[Draft], seed: int, fractions: Mapping[Split, float]
             )
         )
     return _apart(sorted(found, key=lambda source: source.id))
+
+
+def _stratified(
+    images: Iterable[tuple[str, tuple[str, int]]],
+    stratify: Sequence[Stratify],
+    fractions: Mapping[Split, float],
+    seed: int,
+) -> dict[str, Split]:
+    """The split of each group, by the label and skin tone of each of its images."""
+    members = defaultdict[str, list[tuple[str, int]]](list)
+    for group, image in images:
+        members[group].append(image)
+    return stratified.draw(members, stratify, fractions, seed)
 
 
 def _ids(drafts: Sequence[Draft]) -> list[str]:
@@ -93,7 +119,11 @@ def _apart(found: Iterable[Source]) -> list[Source]:
 
 
 def regrouped(
-    before: Iterable[Source], images: Iterable[Source], seed: int, fractions: Mapping[Split, float] | None
+    before: Iterable[Source],
+    images: Iterable[Source],
+    seed: int,
+    fractions: Mapping[Split, float] | None,
+    stratify: Sequence[Stratify] | None = None,
 ) -> list[Source]:
     """Images whose groups have grown, each group in one split.
 
@@ -102,7 +132,13 @@ def regrouped(
         images: Them.
         seed: The manifest's seed.
         fractions: The shares by which a group that has grown is drawn again; ``None`` where the data say the splits.
+        stratify: What is to be even, by which all groups are drawn again.
     """
+    if stratify and fractions is not None:
+        held = list(images)
+        sound = [(one.group, (one.label, one.tone)) for one in held if not one.fault]
+        drawn = _stratified(sound, stratify, fractions, seed)
+        return _apart(replace(one, split=drawn.get(one.group, one.split)) for one in held)
     found = [
         one if fractions is None or one.group == old.group else replace(one, split=split_of(seed, one.group, fractions))
         for old, one in zip(before, images, strict=True)

@@ -53,6 +53,17 @@ class Files:
             found = next(self._matches("", parts[1:], starred), "") if parts[1:] else ""
         return found
 
+    def kept_elsewhere(self, name: str) -> str:
+        """What is said of a file that is not here since DVC or git-annex keeps it elsewhere; empty of any other."""
+        parts = self._parts(name)
+        for place in ("/".join(parts), "/".join(parts[1:])) if parts else ():
+            path = self._root / place
+            if place and path.with_name(f"{path.name}.dvc").is_file():
+                return "DVC keeps it elsewhere; fetch it with `dvc pull`"
+            if place and path.is_symlink() and "annex/objects/" in path.readlink().as_posix():
+                return "git-annex keeps it elsewhere; fetch it with `git annex get`"
+        return ""
+
     def _parts(self, name: str) -> list[str]:
         """The parts of a path in the folder, which a whole path of a file that lies there has too; none elsewhere."""
         if name.startswith("/"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.core.yaml_documents import near
+from synthgen.core.yaml_documents import near, not_utf8
 from synthgen.errors import Fault, ManifestError, one_line
 from synthgen.real.sources import _delimited as _delimited_text
 from synthgen.real.sources import known
@@ -57,13 +57,13 @@ def read(path: Path, shown: str) -> Table:
     try:
         with path.open("rb") as file:
             found = file_signatures.kind(file.read(4096))
-        if found in _NO_TABLES or "Git LFS" in found:
+        if found in _NO_TABLES or " pointer; fetch" in found:
             raise ValueError(f"not a table: {found}")
         return reader(path)
     except OSError as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {error.strerror or error}", "not_found")) from None
     except UnicodeDecodeError as error:
-        raise ManifestError(Fault.at(_PLACE, f"{shown}: not UTF-8 text (byte {error.start})", "unreadable")) from None
+        raise ManifestError(Fault.at(_PLACE, f"{shown}: {not_utf8(error)}", "unreadable")) from None
     except _UNREADABLE as error:
         raise ManifestError(Fault.at(_PLACE, f"{shown}: {one_line(error)}", "unreadable")) from None
 

@@ -51,6 +51,9 @@ def open_source(settings: Settings, base: Path, cache: Path | None, *, labels: C
     """
     if not folder_of(settings, base).is_dir():
         advice = "; `synthgen fetch MANIFEST` makes it, and downloads the images" if settings.fetch else ""
+        folder = folder_of(settings, base)
+        if folder.name and folder.with_name(f"{folder.name}.dvc").is_file():
+            advice = f", which DVC keeps elsewhere; fetch it with `dvc pull {folder.name}.dvc`"
         raise ManifestError(Fault.at("real.path", f"no folder `{settings.path}`{advice}", "not_found"))
     return FolderReader(settings, base)
 
@@ -112,7 +115,16 @@ class FolderReader:
     def _found(self, patterns: Sequence[str], values: Mapping[str, object]) -> list[tuple[str, str]]:
         """The path and the fault of each file that a row names."""
         names = [(name, self._files.find(name, starred)) for name, starred in _patterns.filled(patterns, values)]
-        return [(path or name, OUTSIDE if self._files.leads_out(path) else _fault(path, name)) for name, path in names]
+        faults = [OUTSIDE if self._files.leads_out(path) else self._fault(path, name) for name, path in names]
+        return [(path or name, fault) for (name, path), fault in zip(names, faults, strict=True)]
+
+    def _fault(self, path: str, name: str) -> str:
+        """Why a file can't be read, as far as its name shows, or what lies in its place."""
+        if not path:
+            kept = self._files.kept_elsewhere(name)
+            return kept or f"no file {name}" + (", or its name is not UTF-8; rename it" if "\ufffd" in name else "")
+        kind = OTHERS.get(PurePosixPath(path).suffix.lower())
+        return f"{kind}; convert it to JPEG or PNG" if kind else ""
 
     def _table(self) -> Table:
         if self._held is None:
@@ -142,14 +154,6 @@ class FolderReader:
         path = paths.expanded(name, "real.metadata")
         places = [self._root / path, self._base / path]
         return next((place for place in places if place.is_file()), places[0])
-
-
-def _fault(path: str, name: str) -> str:
-    """Why a file can't be read, as far as its name shows."""
-    if not path:
-        return f"no file {name}" + (", or its name is not UTF-8; rename it" if "\ufffd" in name else "")
-    kind = OTHERS.get(PurePosixPath(path).suffix.lower())
-    return f"{kind}; convert it to JPEG or PNG" if kind else ""
 
 
 def _by_folder(path: str) -> dict[str, str]:

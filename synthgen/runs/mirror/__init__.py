@@ -1,7 +1,8 @@
 """A run copied to an address that fsspec opens, and taken up from there, by machines that share no folder.
 
-The mirror of a run has its files under the same names, so a copy of it is a run. Nothing on it is believed before its
-sha256 is checked, and a work shard counts there as here: by its receipt, which is copied last.
+On the mirror, work shards have the names that they have in the run, and what they rest on lies under its sha256.
+Nothing is believed before its sha256 is checked, and a work shard counts there as here: by its receipt, which is copied
+last.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from synthgen.errors import Fault, IncompleteError, MirrorError, PlanMismatchErr
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import revision, run_file, run_folder
+from synthgen.runs.mirror import address as addresses
 from synthgen.runs.mirror import pull, state
 from synthgen.runs.mirror.beat import Beat, machine_of
 from synthgen.runs.mirror.claims import MirrorClaims, NoClaims
@@ -49,6 +51,7 @@ class Mirror:
     """
 
     def __init__(self, address: str, root: Path) -> None:
+        addresses.check_apart(address, root)
         self.root = root
         self._address, self._store = address, Store(address)
         self._state, self._fresh = State(self._store, root), not run_file.is_run(root)
@@ -134,7 +137,6 @@ class Mirror:
         self._refused(self._state.send, stop)
         sender = Sender(
             self._store,
-            self.root,
             self._state,
             beat,
             ledgers=ledgers,

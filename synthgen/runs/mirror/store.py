@@ -7,6 +7,7 @@ upload, a sha256 after each download, listings that are never those kept from be
 import errno
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,14 +59,17 @@ class Store:
                 return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file.
+        """Write a small file, whole or not at all: object stores do, and elsewhere it is renamed once it is there.
 
         Raises:
             MirrorError: It can't be written.
         """
+        scratch = name if self._stores_objects else f"{name}.{atomic.owner()}.{threading.get_ident()}.part"
         with self._faults(name, "written"):
             self._make_folder(name)
-            self._files.pipe_file(self._path(name), content)
+            self._files.pipe_file(self._path(scratch), content)
+            if scratch != name:
+                self._files.mv(self._path(scratch), self._path(name))
 
     def create(self, name: str, content: bytes) -> bool:
         """Whether a small file could be written that was not there; at once, where the file system can do that.
@@ -176,6 +180,11 @@ class Store:
             except FileNotFoundError:
                 return
 
+    @property
+    def _stores_objects(self) -> bool:
+        """Whether it is an object store, by what sets these apart in fsspec: their requests need not be waited for."""
+        return bool(getattr(self._files, "async_impl", False))
+
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base
 
@@ -184,7 +193,7 @@ class Store:
 
     def _make_folder(self, name: str) -> None:
         """Make a file's folder; not in an object store, which has none and would make a bucket."""
-        if not getattr(self._files, "async_impl", False):
+        if not self._stores_objects:
             self._files.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
 
     @contextmanager

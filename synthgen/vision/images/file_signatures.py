@@ -4,6 +4,8 @@ Not puremagic or filetype: nothing is decided by the answer, it only makes a mes
 among images (Git LFS pointers, HTML of a server's refusal, files of zero bytes) is what those do not tell.
 """
 
+import re
+
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG", "PNG"),
@@ -31,6 +33,11 @@ _MAGIC = (
 _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF", b"avis": "AVIF"}
 _MARKUP = (("<svg", "SVG"), ("<html", "HTML"), ("<!doctype html", "HTML"), ("<?xml", "XML"))
 _HEAD = 4096
+_POINTERS = (
+    (re.compile(r"version https://git-lfs"), "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
+    (re.compile(r"\S*/annex/objects/\S+"), "a git-annex pointer; fetch the file itself with `git annex get`"),
+    (re.compile(r"outs:\n- (md5|hash|etag|size|path|nfiles):"), "a DVC pointer; fetch the file itself with `dvc pull`"),
+)
 READABLE = ("JPEG", "PNG", "WebP", "TIFF", "BigTIFF", "BMP", "GIF")
 OTHER_IMAGES = ("HEIC", "HEIF", "AVIF", "JPEG 2000", "Photoshop", "DICOM", "SVG", "Netpbm")
 
@@ -69,8 +76,9 @@ def _text(head: bytes) -> str:
         return ""
     if not text.strip() or any(ord(character) < 32 and character not in "\t\r\n\f" for character in text):
         return ""
-    if text.startswith("version https://git-lfs"):
-        return "a Git LFS pointer; fetch the file itself with `git lfs pull`"
+    for pointer, name in _POINTERS:
+        if pointer.match(text):
+            return name
     lower = text.lstrip().lower()
     for mark, name in _MARKUP:
         if lower.startswith(mark) or (mark != "<?xml" and lower[:1] == "<" and mark in lower):

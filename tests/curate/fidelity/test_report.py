@@ -84,6 +84,26 @@ def test_groups_too_small_for_a_measure_say_why(written: fidelity.Report) -> Non
     assert (row["generated"], row["note"]) == ("", "needs 20 images on either side, has 16 and 16")
 
 
+def test_few_images_are_told_in_three_lines(base: Path, extensions: Any, tmp_path: Path) -> None:
+    """How many there are, what they can show, and what the rest takes; groups without a number are no table."""
+    found = fidelity.report(open_folder(base / "work", extensions), out=tmp_path / "few", limit=12)
+    first, second, third = list(fidelity.summary_lines(found.rows))[:3]
+    assert first.startswith("12 generated, 12 real training and 12 real test images: too few")
+    assert "panels.png" in second
+    assert third == (
+        "The rest takes 8 generated images more; 8 usable real images more in split train (`real.splits`); "
+        "8 usable real images more in split test (`real.splits`)."
+    )
+    page = (found.out / "report.html").read_text(encoding="utf-8")
+    assert "so not measured: healthy, psoriasis." in page
+    assert page.count("<table") < 5
+
+
+def test_enough_images_have_no_such_lines(written: fidelity.Report) -> None:
+    """Then the measures come first, each beside its yardstick."""
+    assert next(iter(fidelity.summary_lines(written.rows))).startswith("Fréchet")
+
+
 def test_the_page_is_whole_and_holds_its_pictures(written: fidelity.Report) -> None:
     """Pictures are in the page, which asks nothing of a network, and it warns that it shows real photographs."""
     page = (written.out / "report.html").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis.comparisons import Analysis
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import write
+from synthgen.evaluate.report import verdicts, write
 from synthgen.evaluate.report.plots import dose_response, style
 from synthgen.plan.manifest.evaluate import Strategy
 
@@ -159,6 +159,38 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     text = (tmp_path / "report.md").read_text()
     assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
     assert write.rescore(tmp_path).family("real+synthetic", kind="strategies") == pairs
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ([0.119, 0.119], "11.9 points"),
+        ([0.05, 1.3], "5.0 to more than 100 points"),
+        ([1.2, 1.3], "more than 100 points"),
+    ],
+)
+def test_what_could_have_been_found_is_no_more_than_there_is(sizes: list[float], text: str) -> None:
+    """Two shares differ by 100 points at most, and a range has two ends."""
+    found = [SimpleNamespace(smallest_detectable=size) for size in sizes]
+    assert verdicts.detectable(found) == text  # type: ignore[arg-type]
+
+
+def test_equal_differences_are_no_range() -> None:
+    """Two strategies of one training each are told by one number."""
+    one = SimpleNamespace(tested=False, difference=SimpleNamespace(value=0.119))
+    assert list(verdicts.verdict("It", [one, one])) == [  # type: ignore[list-item]
+        "It, against real images alone: +11.9 points in 2 comparisons, not tested."
+    ]
+
+
+def test_arms_are_counted_once(simulated: ModuleType, tmp_path: Path) -> None:
+    """An arm at two ratios is one arm, in two of them."""
+    cells = {
+        ArmKey("real", Strategy(), 8, 0): 0.4,
+        **{ArmKey("real+synthetic", Strategy("text"), 8, n): 0.5 for n in (1, 10)},
+    }
+    write.write(simulated.study(cells, images=60), tmp_path)
+    assert "2 arms in 3 sizes, ratios and strategies over" in (tmp_path / "report.md").read_text()
 
 
 def test_without_tones_it_says_what_it_cannot(simulated: ModuleType, tmp_path: Path) -> None:

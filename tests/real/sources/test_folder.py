@@ -195,7 +195,7 @@ def test_what_is_not_there_is_said_in_a_line(
     ("name", "content", "fault"),
     [
         ("l.csv", b"", "no header in the first line"),
-        ("l.csv", b"a,b\n\xff\xfe,1\n", "not UTF-8 text (byte 4)"),
+        ("l.csv", b"a,b\nKrankhei\xdf,1\nx,2\n", "line 2: not UTF-8 text; in Latin-1 it is `Krankheiß,1`; save"),
         ("l.jsonl", b'{"a": 1}\n{"a": \n', "line 2: Expecting value"),
         ("l.jsonl", b"[1]\n", "line 1: expected an object"),
         ("l.json", b"[1]", "expected an object"),
@@ -229,6 +229,26 @@ def test_the_bytes_are_the_file_s(data: Path) -> None:
     (data / "a.png").unlink()
     with pytest.raises(DamagedError, match=r"no file a\.png"):
         reader.read("a.png")
+
+
+def test_files_that_are_kept_elsewhere_are_told_by_what_keeps_them(data: Path, index: Callable[..., Index]) -> None:
+    """DVC leaves a pointer beside the place of a file, git-annex a link to nowhere; neither is just missing."""
+    (data / "a.png").rename(data / "a.png.dvc")
+    (data / "b.png").unlink()
+    (data / "b.png").symlink_to("../.git/annex/objects/x1/SHA256E-s9--ab.png/SHA256E-s9--ab.png")
+    rows = [*ROWS, {**ROWS[0], "file_name": "c.png"}]
+    table(data / "metadata.csv", rows)
+    faults = {one.id: one.fault for one in index(REAL).sources}
+    assert "`dvc pull`" in faults["a"]
+    assert "`git annex get`" in faults["b"]
+    assert faults["c"] == "no file c.png"
+
+
+def test_a_folder_that_dvc_keeps_is_told(tmp_path: Path, index: Callable[..., Index]) -> None:
+    """Before it is fetched there is its pointer alone."""
+    (tmp_path / "data.dvc").write_text("outs:\n- md5: 0a.dir\n  path: data\n")
+    with pytest.raises(InputError, match=r"no folder `data`, which DVC keeps elsewhere; .*`dvc pull data\.dvc`"):
+        index(REAL)
 
 
 def test_a_pattern_of_many_stars_takes_no_time(data: Path) -> None:

@@ -32,6 +32,8 @@ REAL = {"source": "folder", "path": "data"}
         ("My study\nfile_name,label\na.png,melanoma\n", "line 2"),
         ("<!DOCTYPE html><html></html>", "HTML"),
         ("version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        ("/annex/objects/SHA256E-s12--ab.csv\n", "git-annex pointer"),
+        ("outs:\n- md5: 0a1b\n  path: metadata.csv\n", "DVC pointer"),
     ],
 )
 def test_a_table_that_would_lose_rows_is_refused(
