@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthgen.cli import _options, _progress, _real_images
+from synthgen.cli._terminal import say
 
 if TYPE_CHECKING:
     from synthgen.plan.estimate import Forecast
@@ -61,17 +62,17 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
         told: dict[str, Any] = {"models": [asdict(one) for one in models]} if models else {}
         told |= {"device": card.device} if card else {}
         told |= {"cost": asdict(cost)} if cost else {}
-        click.echo(json.dumps(forecast.to_dict() | against | told))
+        say(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
         _show(planned, forecast, models, index, card.device if card else "")
         if price:
-            click.echo(_said(cost, "the report" if card else "this machine"))
+            say(_said(cost, "the report" if card else "this machine"))
         if unchecked:
-            click.echo(unchecked)
+            say(unchecked)
         for line in [*map(str, study.retrained(planned, out))] if out else []:
-            click.echo(line)
+            say(line)
         for one in found:
-            click.echo(_against(one))
+            say(_against(one))
         if out:
             _options.withdrawn(out, will=any(one.aside for one in found))
 

@@ -35,6 +35,7 @@ from synthgen.study.inputs import (
     differences,
     never,
     open,  # noqa: A004 - the front door's
+    open_mirror,
     open_run,
     path_of,
     plan,
@@ -389,7 +390,8 @@ def pack(
     from synthgen.pack import pack as write
 
     counted("workers", workers)
-    run = open_run(brought(folder, mirror, progress=progress))
+    copied = open_mirror(mirror, study_layout.run_of(path_of(folder)))
+    run = open_run(brought(folder, copied, progress=progress))
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
@@ -401,6 +403,7 @@ def pack(
     def done() -> Dataset:
         if report is not None:
             add_report(Path(out), Path(report))
+        copied.send_salt()
         return Dataset(Path(out), EXTENSIONS)
 
     judged = verdicts.read_summary(run.root)

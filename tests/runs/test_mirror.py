@@ -237,27 +237,32 @@ def test_two_machines_share_a_run_out(
 
     def work(name: str) -> None:
         task = make(tmp_path / name)
-        both.wait(30)
+        both.wait(120)
         shards[name] = [receipt.shard for receipt in task]
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert tars_in(tmp_path / "a") == tars_in(tmp_path / "b") == unbroken
     assert sorted(shards) == ["a", "b"]
 
 
 def test_a_shard_that_another_machine_is_at_is_left_for_last(
-    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is waited for as long as its machine shows that it lives, and then made here, whatever any clock says."""
+    """It is waited for as long as its machine shows that it lives, and then made here."""
+    monkeypatch.setattr(beat, "LEASE", 600.0)
     make(tmp_path / "a", options={"limit": 5}).result()
     files = fsspec.filesystem("faulty")
     files.pipe_file("/bucket/run/.claims/machine-other.json", b'{"machine": "other"}')
     files.pipe_file("/bucket/run/.claims/fake-00001.json", b'{"machine": "other"}')
-    order = [receipt.shard for receipt in make(tmp_path / "b")]
+    order = list[int]()
+    for receipt in make(tmp_path / "b"):
+        order.append(receipt.shard)
+        if len(order) == 3:
+            files.rm_file("/bucket/run/.claims/machine-other.json")
     assert order == [2, 3, 4, 1]
 
 
@@ -503,3 +508,45 @@ def test_clocks_that_differ_by_hours_change_nothing(
     assert not mine.lives("theirs")
     beat.Beat(store, "theirs").tell()
     assert mine.lives("theirs")
+
+
+def test_a_mirror_that_may_only_be_read_is_enough_to_bring(
+    make: Callable[..., Any],
+    tmp_path: Path,
+    faulty: type[FaultySystem],
+    unbroken: dict[str, bytes],
+    tars_in: Callable[[Path], dict[str, bytes]],
+) -> None:
+    """As for verify, curate and pack."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.brought(tmp_path / "b", MIRROR)
+    assert tars_in(tmp_path / "b") == unbroken
+
+
+def test_a_disk_that_is_full_here_is_not_said_of_the_mirror(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """The file that has no room is named; what came before stays."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("read", OSError(errno.ENOSPC, "No space left on device"), at="00003.tar")
+    with pytest.raises(OSError, match=r"No space left on device: .*b/fake/00003\.tar"):
+        study.brought(tmp_path / "b", MIRROR)
+
+
+def test_the_salt_of_pseudonyms_is_copied_by_whoever_packs(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else tells it; where it can't be copied a line says to keep it, and the dataset is packed."""
+    for root in "ab":
+        make(tmp_path / root).result()
+    salt = hashlib.sha256(b"0" * 64).hexdigest()
+    (tmp_path / "a/.pseudonyms").write_bytes(b"0" * 64)
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert "keep a copy of" in caplog.text
+    faulty.fail = staticmethod(lambda *_: None)
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert f".state/{salt}" in names(faulty)
+    study.brought(tmp_path / "b", MIRROR)
+    assert (tmp_path / "b/.pseudonyms").read_bytes() == b"0" * 64
