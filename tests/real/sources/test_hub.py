@@ -80,7 +80,7 @@ def facts(found: Index) -> list[tuple[str, str, int, str]]:
     ],
 )
 def test_a_column_that_does_not_say_that_it_is_an_image_is_named(
-    name: str, feature: Any, value: Any, said: str, tmp_path: Path, index: Callable[..., Index]
+    tmp_path: Path, index: Callable[..., Index], *, name: str, feature: Any, value: Any, said: str
 ) -> None:
     """As pandas writes images, and as some datasets hold them: with what to do, not that there are none."""
     import datasets
