@@ -1,6 +1,7 @@
 """Models of each family with random weights, as small as they get, for tests to build."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,9 @@ def stable_diffusion_3(folder: Path, **extra: Any) -> None:
         text_encoder=text_encoder(16, projection=True), text_encoder_2=text_encoder(16, projection=True),
         text_encoder_3=encoder, tokenizer=tokenizer(), tokenizer_2=tokenizer(), tokenizer_3=words,
         transformer=SD3Transformer2DModel(
-            sample_size=8, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
+            sample_size=8, patch_size=2, in_channels=16, out_channels=16, attention_head_dim=8,
             num_attention_heads=2, joint_attention_dim=32, caption_projection_dim=16, pooled_projection_dim=32,
-            pos_embed_max_size=16, **extra,
+            pos_embed_max_size=16, **({"num_layers": 1} | extra),
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     ).save_pretrained(folder)  # fmt: skip
@@ -146,5 +147,6 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "sd-inpainting": stable_diffusion_inpainting,
     "sdxl": stable_diffusion_xl,
     "sd3": stable_diffusion_3,
+    "sd3-deep": partial(stable_diffusion_3, num_layers=2),  # its last layer takes nothing of a ControlNet
     "flux": flux,
 }

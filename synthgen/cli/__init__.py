@@ -19,8 +19,8 @@ from synthgen.core.releases import __version__
 from synthgen.errors import StoppedError, SynthgenError
 
 COMMANDS = (
-    "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "pack", "publish", "classifier-eval",
-    "preview", "fetch", "phantom", "doctor",
+    "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "compare", "pack", "publish",
+    "classifier-eval", "preview", "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.

@@ -146,7 +146,7 @@ class FolderOrMirror(_Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path; refused where it is not there, and nothing is to be brought."""
-        self.exists = not (ctx and ctx.params.get("mirror"))
+        self.exists = not (ctx and isinstance(ctx.params.get("mirror"), str))
         return super().convert(value, param, ctx)
 
 

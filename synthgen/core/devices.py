@@ -136,7 +136,8 @@ class Environment:
         adapters: The sha256 of the weights of every adapter that is loaded, by what records call it.
         variant: Which of a repository's weights are loaded: its plain ones, or those stored in half precision.
         fused: Whether a LoRA is added to the model's own weights once, and not computed beside them in every pass.
-        parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``.
+        parts: The commit or sha256 of what else is loaded, by the manifest's key: ``accelerate``, ``vae``,
+            ``controlnet``.
         redo_batch_size: How many images that came out as NaN are made again together, each by itself in the first of
             several precisions that gives finite values; 0 for a whole batch in fp32.
         flags: torch's switches on CUDA, by their names below ``torch.backends``; empty for torch's defaults.

@@ -62,6 +62,57 @@ class Autoencoder:
         return [self.model.name, self.revision]
 
 
+@dataclass(frozen=True, slots=True)
+class ControlNet:
+    """A ControlNet: a network beside a model's denoiser that guides it by an image of lines or shapes.
+
+    Attributes:
+        model: Where it comes from, under the name that the manifest gives it.
+        revision: The commit or tag asked of a Hub id; empty for its newest.
+    """
+
+    model: ModelFacts
+    revision: str = ""
+
+    @property
+    def content(self) -> list[Any]:
+        """What of it decides an image, as plain values."""
+        return [self.model.name, self.revision]
+
+
+def describe_controlnet(name: str, base: Path, *, revision: str = "") -> ControlNet:
+    """A ControlNet by its name in a manifest: a folder (from ``base``) or a Hub id.
+
+    Raises:
+        ManifestError: It is neither, or no ControlNet of safetensors; ``key: message``.
+    """
+    folder = _folder("model", name, base)
+    if folder is None:
+        return ControlNet(ModelFacts(name, "hub"), revision)
+    _no_revision(name, revision)
+    try:
+        model_folder.refuse_unsafe(folder, [folder])
+        config = dict(json.loads((folder / _CONFIG).read_bytes()))
+    except ManifestError as error:
+        raise ManifestError(*(f"model: {fault}" for fault in error.faults)) from None
+    except (OSError, ValueError, TypeError):
+        raise ManifestError(f"model: {folder} has no {_CONFIG} that can be read; a ControlNet is needed") from None
+    check_controlnet(str(config.get("_class_name", "")), str(folder))
+    if not any(folder.glob("*.safetensors")):
+        raise ManifestError(f"model: {folder} has no .safetensors file")
+    return ControlNet(ModelFacts(name, "folder", folder, str(config["_class_name"])))
+
+
+def check_controlnet(class_name: str, name: str) -> None:
+    """Refuse a class that is no ControlNet of one kind of image.
+
+    Raises:
+        ManifestError: It is none; ``key: message``.
+    """
+    if not class_name.endswith("ControlNetModel") or "Multi" in class_name:
+        raise ManifestError(f"model: {name} is a {class_name or 'folder of no class'}; a ControlNet is needed")
+
+
 def bundled_adapters() -> Path:
     """The folder of the adapters that ship, a folder each by its name."""
     return Path(str(files("synthgen"))) / "phantom" / "adapters"

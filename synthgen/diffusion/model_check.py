@@ -15,6 +15,7 @@ from typing import Any
 
 from synthgen.core import hub, model_folder
 from synthgen.core.model_folder import ModelFacts
+from synthgen.core.model_parts import ControlNet
 from synthgen.diffusion import adapter_check, learned_words, memory
 from synthgen.diffusion.adapter_check import Lora
 from synthgen.diffusion.memory import Footprint
@@ -27,7 +28,7 @@ from synthgen.diffusion.pipelines import (
     pipeline_class,
     resolve,
 )
-from synthgen.diffusion.pipelines.loading import NamesModel
+from synthgen.diffusion.pipelines.loading import NamesModel, controlnet_variant
 from synthgen.diffusion.pipelines.weight_files import (
     Repository,
     loaded_files,
@@ -184,14 +185,16 @@ def _inspect(
     denoiser, vae = read(f"{backbone}/config.json") if backbone else {}, read("vae/config.json")
     scheduler = read(model_folder.SCHEDULER)
     facts = model_folder.facts_of(named.model, index, vae, denoiser, backbone, scheduler=scheduler)
+    kind = facts.class_name
     if settings is not None and task is not None:
-        pipeline_class(task, facts.class_name, name)
+        kind = pipeline_class(task, facts.class_name, name)
         check_channels(task, facts.in_channels, facts.latent_channels, name)
         settings.fitted(facts)
     weights = [repository.folder / path for path in loaded_files(repository.files, variants[True]).get(backbone, ())
                if repository.folder is not None]  # fmt: skip
     for lora in loras:
         adapter_check.check(lora, facts.name, backbone, denoiser, [one for one in weights if one.is_file()])
+    beside = _beside(getattr(named, "controlnet", None))
     report = ModelReport(name, (), family=family_of(facts.class_name))
     known = _weights(named.model, repository, variants[True])
     if known is None:
@@ -207,9 +210,10 @@ def _inspect(
     decode = memory.decode_bytes(vae, pixels, 4 if wide else 2)
     if not (pixels and step and decode):
         return report
-    apart = family_of(facts.class_name) != "other"  # families whose text encoders are left out once they have encoded
+    apart = family_of(kind) != "other"  # families whose text encoders are left out once they have encoded
     text = sum(size for part, size in known[0].items() if part.startswith("text_encoder")) if apart else 0
-    footprint = Footprint(sum(known[0].values()) - text, step, decode, pixels, text, known[0].get(backbone, 0))
+    stays = sum(known[0].values()) - text + beside
+    footprint = Footprint(stays, step, decode, pixels, text, known[0].get(backbone, 0))
     fits, fp8, offload = (
         {card: footprint.held(how).on_card(card, shard_samples) for card in memory.CARDS}
         for how in ("fit", "fp8", "offload")
@@ -312,6 +316,23 @@ def _weights(
     dtypes = stored_dtypes(model, repository, loaded)
     halved = {path: repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths}
     return {part: sum(halved[path] for path in each) for part, each in loaded.items()}, loaded
+
+
+def _beside(controlnet: ControlNet | None) -> int:
+    """Bytes of a ControlNet's weights as its file has them, which may be twice what half precision takes; 0 for none.
+
+    Raises:
+        UnavailableError: It can't be had, or has no safetensors.
+    """
+    if controlnet is None:
+        return 0
+    try:
+        repository = resolve(controlnet, sizes=True)
+    except UnreachableError:
+        return 0
+    variant = controlnet_variant(controlnet, repository)
+    there = {path: size for path, size in repository.sizes.items() if path.endswith(".safetensors") and "/" not in path}
+    return sum(size for path, size in there.items() if (".fp16." in path) == (variant == "fp16"))
 
 
 def _backbone(plan: Plan) -> list[Fault]:

@@ -15,7 +15,7 @@ from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.plan.sample import Record, Sample
-from synthgen.runs import pseudonyms, run_folder
+from synthgen.runs import dataset_folder, pseudonyms, run_folder, study_layout
 from synthgen.runs.folders import Dataset, Run, open_folder
 from synthgen.runs.start_images import StartImages
 from synthgen.runs.tar_samples import TarSample
@@ -74,10 +74,25 @@ def reproduce(
     record = Record.from_json(stored.files["json"])
     if isinstance(folder, Dataset) and pseudonyms.is_pseudonymous(folder) and (record.source_id or record.adapter):
         return _from_run(folder, stored, record, pin, work=work, real=real)
+    if isinstance(folder, Dataset) and dataset_folder.withholds_places(root):
+        folder, work = _run_of(root, work, extensions), None
     sample = _planned(folder.plan, record.key, record)
-    recipe = run_folder.located(sample.recipe, root if isinstance(folder, Run) else work)
+    recipe = run_folder.located(sample.recipe, folder.root if isinstance(folder, Run) else work)
     content = _make(folder.plan, replace(sample, recipe=recipe), pin, _starts(folder, sample, real))
     return _compare(stored, record, content)
+
+
+def _run_of(dataset: Path, work: Path | None, extensions: Extensions) -> Run:
+    """The run that says where a model or a plug-in lies, which its dataset withholds.
+
+    Raises:
+        InputError: Nobody says which it is.
+    """
+    root = work or study_layout.run_of(dataset)
+    if not run_folder.is_run(root):
+        said = "does not tell where its model or a plug-in lies, which is on another machine; say which run has it"
+        raise InputError(f"{dataset}: its manifest {said}: --work RUN")
+    return Run(root, extensions)
 
 
 def _from_run(

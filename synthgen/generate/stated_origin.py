@@ -11,7 +11,8 @@ from synthgen.vision.images import codec
 
 def source_type(sample: Sample) -> str:
     """The IPTC source type: made from a prompt, or with parts of a photograph."""
-    return codec.COMPOSITE if sample.source else codec.GENERATED
+    shown = sample.source is not None and sample.recipe.settings.shows_source
+    return codec.COMPOSITE if shown else codec.GENERATED
 
 
 def made_by(sample: Sample, output: Output, revision: str, parts: Mapping[str, str]) -> codec.MadeBy:

@@ -100,7 +100,8 @@ def _fill(held: Scratch, dataset: DatasetFiles, workers: int) -> Iterator[Packed
         todo = shard_plan.plan_parts(sorted_samples, pack, masks=found.plan.manifest.document.output.mask)
         labels = tuple(found.plan.manifest.document.labels)
         masks = found.plan.manifest.document.output.mask
-        job = PackJob(held, found.root, pack.format, labels, dataset.names, pack.content_defined_chunking, masks)
+        private, chunking = pack.identifiers == pseudonyms.PSEUDONYM, pack.content_defined_chunking
+        job = PackJob(held, found.root, pack.format, labels, dataset.names, chunking, masks, private)
         shards = []
         for shard in write_shards.write_all(job, todo, workers):
             shards.append(shard)

@@ -11,6 +11,7 @@ from synthgen.core.releases import __version__
 from synthgen.pack import card, croissant, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
+from synthgen.pack.public_record import last_name, last_names
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
@@ -121,7 +122,7 @@ class DatasetFiles:
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
         chosen = order.first_of_each_cell(_PICTURES_A_CELL)
-        read = (read_sample.read(stored, job.labels, self.names) for stored in chosen)
+        read = (read_sample.read(stored, job.labels, self.names, private=job.private) for stored in chosen)
         pictures = sorted((Picture(asdict(one.record), one.image) for one in read), key=lambda picture: picture.key)
         contact_sheet.write_contact_sheet(pictures, path, title=document.publish.pretty_name or document.name)
 
@@ -142,6 +143,8 @@ class DatasetFiles:
         learned = (
             {"learns_labels": asked.learns_labels} if asked and asked.learns_labels else {}
         )  # a dataset has no code
+        if self.pack.identifiers == pseudonyms.PSEUDONYM:
+            facts["curate"] = last_names(facts["curate"])
         return {"curation": {name: value for name, value in facts.items() if name != "audit"} | learned}
 
     def _adapters(self) -> dict[str, Any]:
@@ -166,7 +169,15 @@ class DatasetFiles:
         revisions = {name: summary.environment.get("parts", {}) for name, summary in self.found.entries.items()}
         entries = self.found.plan.entries.items()
         found = {name: entry.recipe.named_parts(revisions.get(name, {})) for name, entry in entries}
-        return {name: parts for name, parts in found.items() if parts}
+        return {name: {key: self._shown(one) for key, one in parts.items()} for name, parts in found.items() if parts}
+
+    def _shown(self, name: str) -> str:
+        """A model's name as the dataset tells it."""
+        return last_name(name) if self.pack.identifiers == pseudonyms.PSEUDONYM else name
+
+    def _plugins(self) -> list[dict[str, str]]:
+        table = plugin_files.table(self.found.plan.manifest.plugins)
+        return [one | {"file": self._shown(one["file"])} for one in table]
 
     def _provenance(self, facts: CardFacts, files: dict[str, dict[str, Any]]) -> bytes:
         plan, entries = self.found.plan, self.found.entries
@@ -178,7 +189,7 @@ class DatasetFiles:
             "title": document.publish.pretty_name or document.name,
             "seed": str(document.seed),
             "adapters": self._adapters(),
-            "models": sorted({entry.recipe.model.name for entry in plan.entries.values()}),
+            "models": sorted({self._shown(entry.recipe.model.name) for entry in plan.entries.values()}),
             **({"without_model": without} if (without := plan.without_model) else {}),
             **({"parts": parts} if (parts := self._parts()) else {}),
             "dataset_digest": self._digest,
@@ -186,7 +197,7 @@ class DatasetFiles:
             "entry_digests": {name: entry.digest for name, entry in plan.entries.items()},
             "layout": str(self.pack.format),
             **({"layout_plugin": code} if (code := formats.plugins.versions(self.pack.format)) else {}),
-            **({"plugins": plugin_files.table(plan.manifest.plugins)} if plan.manifest.plugins else {}),
+            **({"plugins": self._plugins()} if plan.manifest.plugins else {}),
             "splits": {split: size.images for split, size in facts.splits.items()},
             "planned": plan.samples,
             "packed": facts.images,

@@ -8,12 +8,14 @@ import yaml
 
 from synthgen.core import yaml_documents
 from synthgen.errors import ManifestError
+from synthgen.pack.public_record import ABSOLUTE
 from synthgen.runs import dataset_folder as layout
 
 _DRAWN = "phantom"  # the source whose images are of nobody
-_WITHHELD = "withheld"
-# A path from the root, from a home, from a drive or a share, or out of the manifest's own folder.
-_ELSEWHERE = re.compile(r"(?i)/|~|file:|[a-z]:[\\/]|\\\\|(?:.*[\\/])?\.\.(?:[\\/]|$)")
+_WITHHELD = layout.WITHHELD
+# An absolute path, or one out of the manifest's own folder.
+_ELSEWHERE = re.compile(rf"{ABSOLUTE.pattern}|(?:.*[\\/])?\.\.(?:[\\/]|$)")
+_WORDS = frozenset(("name", "labels", "publish"))  # that name no place
 # What describes the data and names no place: columns and values, Hub ids, and addresses of what everyone can fetch.
 _DESCRIBING = frozenset(
     (
@@ -71,14 +73,26 @@ def _written(document: Mapping[str, Any]) -> str:
 
 def _without_persons(document: Mapping[str, Any], *, renamed: bool) -> dict[str, Any]:
     real = _photographs(document)
-    if real is None:
-        return dict(document)
+    if real is None:  # drawn skin, or none: a model or a plug-in may lie in somebody's home all the same
+        return {name: value if name in _WORDS else _without_homes(value) for name, value in document.items()}
     from_hub = real.get("source") == "hub" and _HUB_ID.fullmatch(str(real.get("path")))
     described = _DESCRIBING | ({"path"} if from_hub else frozenset())
     kept = {name: without_paths(value, every=renamed and name not in described) for name, value in real.items()}
     if isinstance(real.get("where"), dict):
         kept["where"] = {column: _answers(values) for column, values in real["where"].items()}
     return {name: kept if name == "real" else without_paths(value) for name, value in document.items()}
+
+
+def _without_homes(value: Any) -> Any:
+    """A value without texts that are absolute paths."""
+    match value:
+        case str():
+            return _WITHHELD if ABSOLUTE.match(value) else value
+        case list():
+            return [_without_homes(one) for one in value]
+        case dict():
+            return {name: _without_homes(one) for name, one in value.items()}
+    return value
 
 
 def has_persons(text: str) -> bool:

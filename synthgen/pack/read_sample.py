@@ -8,6 +8,7 @@ import tarfile
 from dataclasses import dataclass
 
 from synthgen.errors import DamagedError
+from synthgen.pack.public_record import public
 from synthgen.pack.shuffled_order import Stored
 from synthgen.plan.sample import Record, mask_sha256
 from synthgen.plan.source_names import Pseudonyms
@@ -47,13 +48,16 @@ class Placed:
     offset: int
 
 
-def read(stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = None) -> PackedRecord:
+def read(
+    stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = None, *, private: bool = False
+) -> PackedRecord:
     """One sample of a run, checked against its record.
 
     Args:
         stored: Where it lies, and its key in the dataset.
         labels: The classes, in the order of their numbers.
         names: What the dataset calls real images and their groups; ``None`` for their own names.
+        private: Whether folders are left out of the names of models.
 
     Raises:
         DamagedError: It is not what the run wrote.
@@ -71,7 +75,7 @@ def read(stored: Stored, labels: tuple[str, ...], names: Pseudonyms | None = Non
         ((extension, image),) = files.items()
     except (ValueError, LookupError, tarfile.TarError):
         raise _damaged(stored) from None
-    shown = record if names is None else names.record(record)
+    shown = public(record, names, private=private)
     if not sound or hashlib.sha256(image).hexdigest() != record.image_sha256 or shown.key != stored.key:
         raise _damaged(stored)
     if shown != record:

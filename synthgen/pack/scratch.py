@@ -105,6 +105,7 @@ class PackJob:
         names: What it calls real images and their groups; ``None`` for their own names.
         content_defined_chunking: Whether the chunks of Parquet follow the content.
         masks: Whether a label map is beside each image.
+        private: Whether folders are left out of the names of models.
     """
 
     scratch: Scratch
@@ -114,6 +115,7 @@ class PackJob:
     names: Pseudonyms | None = None
     content_defined_chunking: bool = False
     masks: bool = False
+    private: bool = False
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from synthgen.core import atomic
 from synthgen.core.hashing import stable_hash
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
+from synthgen.pack.public_record import names_folders, public
 from synthgen.pack.shuffled_order import CACHE_KIB, group_of
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
@@ -30,6 +31,7 @@ from synthgen.plan.sample import FROM_REAL, Record
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import receipts, tar_samples, verdicts
 from synthgen.runs.cell import Cell
+from synthgen.runs.pseudonyms import PSEUDONYM
 from synthgen.vision.images.codec import EXTENSIONS
 
 _READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
@@ -127,7 +129,7 @@ def _rows(
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
-    document = found.plan.manifest.document
+    document, private = found.plan.manifest.document, pack.identifiers == PSEUDONYM
     seed, extensions = document.seed, [EXTENSIONS[document.output.image_format]]
     extensions += [tar_samples.MASK] if document.output.mask else []
     for tar, shard in enumerate(receipts.finished_shards(found.plan, found.root)):
@@ -145,7 +147,7 @@ def _rows(
                 sources.add((record["source_dataset"], record["source_license"]))
             if record["adapter"]:
                 sources |= taught.get(record["adapter"], {("", "")})
-            key, packed = _packed(path, sample, record, names, extensions)
+            key, packed = _packed(path, sample, record, names, extensions, private=private)
             shuffled = stable_hash(seed, "pack", key, size=16)
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
@@ -159,13 +161,21 @@ def _rows(
 
 
 def _packed(
-    path: Path, sample: tar_samples.TarSample, record: dict[str, Any], names: Pseudonyms | None, extensions: list[str]
+    path: Path,
+    sample: tar_samples.TarSample,
+    record: dict[str, Any],
+    names: Pseudonyms | None,
+    extensions: list[str],
+    *,
+    private: bool,
 ) -> tuple[str, int]:
     """The key that a sample has in the dataset, and the bytes that it takes up in a tar there."""
-    if names is None or not (record["source_id"] or record["source_group"]):
+    renamed = names is not None and (record["source_id"] or record["source_group"])
+    folders = private and names_folders(str(record.get("model", "")), str(record.get("attributes", "")))
+    if not renamed and not folders:
         return sample.key, sample.size
     try:
-        shown = names.record(Record.from_json(sample.files["json"]))
+        shown = public(Record.from_json(sample.files["json"]), names, private=private)
     except ValueError:
         raise _unreadable(path, sample) from None
     return shown.key, tar_samples.packed_size(sample, extensions, shown.key, shown.to_json())

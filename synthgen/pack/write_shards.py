@@ -62,7 +62,10 @@ def write_one(job: PackJob, part: Part) -> PackedShard:
         return PackedShard(**receipt)
     layout, sizes = formats.find(job.layout), Counter[str]()
     with Order(job.scratch.order, job.root) as order:
-        samples = (read_sample.read(stored, job.labels, job.names) for stored in order.samples(part.first, part.count))
+        samples = (
+            read_sample.read(stored, job.labels, job.names, private=job.private)
+            for stored in order.samples(part.first, part.count)
+        )
         metadata.write_part(job.scratch.rows(part.name), part, layout.write(job, part, _adding_up(samples, sizes)))
     path = layout.shard(part)
     shard = PackedShard(path, part.count, sizes["images"])

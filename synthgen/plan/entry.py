@@ -75,6 +75,7 @@ class EntryPlan:
             entry.revision,
             accelerator=entry.accelerator,
             autoencoder=entry.autoencoder,
+            controlnet=entry.controlnet,
         )
         self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}

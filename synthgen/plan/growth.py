@@ -172,6 +172,7 @@ def _said_of(entry: GenerateEntry) -> dict[str, Any]:
         "revision": entry.revision,
         "accelerate": entry.accelerator.content if entry.accelerator else None,
         "vae": entry.autoencoder.content if entry.autoencoder else None,
+        "controlnet": entry.controlnet.content if entry.controlnet else None,
         "per_cell": entry.per_cell,
         "total": entry.total,
         "per_source": entry.per_source,

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.real_index import Source
 
@@ -27,6 +27,7 @@ class Recipe:
         adapter: What is loaded on top of the model; ``None`` for nothing.
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
+        controlnet: What guides the model by an image; ``None`` for nothing.
     """
 
     entry: str
@@ -37,11 +38,12 @@ class Recipe:
     adapter: Adapter | None = None
     accelerator: Accelerator | None = None
     autoencoder: Autoencoder | None = None
+    controlnet: ControlNet | None = None
 
     @property
-    def parts(self) -> dict[str, Accelerator | Autoencoder]:
+    def parts(self) -> dict[str, Accelerator | Autoencoder | ControlNet]:
         """What it is made with beside the model and the adapter, by the manifest's key; only what is used."""
-        found = {"accelerate": self.accelerator, "vae": self.autoencoder}
+        found = {"accelerate": self.accelerator, "vae": self.autoencoder, "controlnet": self.controlnet}
         return {key: part for key, part in found.items() if part}
 
     def named_parts(self, revisions: Mapping[str, str]) -> dict[str, str]:

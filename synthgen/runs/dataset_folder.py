@@ -26,6 +26,8 @@ SOURCES = real_index.FILE
 CARD = "README.md"
 NEXT_CARD = ".README.md.next"  # the card with a report, from before provenance.json promises it until it has its name
 CROISSANT = "croissant.json"
+WITHHELD = "withheld"  # what the manifest in a dataset has in place of a path
+_ENTRIES = ("generate", "finetune")
 SIGNATURE = "provenance.c2pa"  # of whoever signed it; neither in the digest nor in provenance.json
 SHEET = "assets/contact_sheet.png"
 
@@ -126,6 +128,21 @@ def read_index(root: Path) -> Index:
         DamagedError: They can't be read.
     """
     return Index.read(root / SOURCES)
+
+
+def withholds_places(root: Path) -> bool:
+    """Whether the manifest in a dataset says `withheld` of a model or a plug-in, so that nothing can be planned by it.
+
+    What is withheld of real images alone is no matter: images under pseudonyms are planned by their run.
+    """
+    text = yaml_documents.read_text(root / MANIFEST)
+    document = yaml_documents.parse(text, MANIFEST, kept=True) if WITHHELD in text else {}
+    return any(_holds(value, WITHHELD) for name, value in document.items() if name in ("model", "plugins", *_ENTRIES))
+
+
+def _holds(value: object, text: str) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == text or any(_holds(one, text) for one in inner)
 
 
 def layout_of(provenance: dict[str, Any]) -> Layout:

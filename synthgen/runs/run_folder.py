@@ -363,7 +363,7 @@ def check_ours(root: Path) -> None:
     there = next((one for one in (root, *root.parents) if one.exists()), None)
     if there and not there.is_dir():
         raise InputError(f"{there}: not a directory; choose another path")
-    ours = (".lock", ".run", "sources", f".{real_index.FILE}")
+    ours = (".lock", ".run", ".mirror", "sources", f".{real_index.FILE}")
     foreign = root.exists() and [path.name for path in root.iterdir() if not path.name.startswith(ours)]
     if foreign and not is_run(root):
         raise InputError(f"{root} is not empty and not a synthgen run; choose another folder")

@@ -27,6 +27,7 @@ from synthgen.study.inputs import (
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
+    compare,
     curate,
     evaluate,
     fidelity,
@@ -54,6 +55,7 @@ __all__ = [
     "add_report",
     "brought",
     "check_study",
+    "compare",
     "curate",
     "differences",
     "evaluate",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from synthgen.core.devices import DeviceRequest
 from synthgen.curate import curation_of
-from synthgen.errors import InputError, PlanMismatchError, counted
+from synthgen.errors import Fault, InputError, PlanMismatchError, counted
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate import Selection
 from synthgen.plan import Plan
@@ -35,6 +35,7 @@ from synthgen.study.inputs import (
     differences,
     never,
     open,  # noqa: A004 - the front door's
+    open_mirror,
     open_run,
     path_of,
     plan,
@@ -45,6 +46,7 @@ from synthgen.study.inputs import (
 from synthgen.study.task import Stage, Task
 
 if TYPE_CHECKING:
+    from synthgen.compare import Comparison
     from synthgen.curate import Scored, Survivors
     from synthgen.curate.fidelity import Report
     from synthgen.evaluate import ClassifierTraining
@@ -60,6 +62,7 @@ __all__ = [  # noqa: RUF022 - in the order that a study uses them
     "top_up",
     "curate",
     "fidelity",
+    "compare",
     "pack",
     "preview",
     "evaluate",
@@ -295,6 +298,53 @@ def fidelity(
     return reports.report(open(folder), backbone=backbone, out=place, limit=limit, progress=progress)
 
 
+def compare(
+    folders: Sequence[FolderLike],
+    out: str | os.PathLike[str],
+    *,
+    price: float | None = None,
+    rows: int = 24,
+    backbone: str = "gabor",
+    device: str = "auto",
+    limit: int = 10_000,
+    progress: Progress | None = None,
+) -> Comparison:
+    """What several generators made of the same prompts and seeds, side by side, as a sheet and a league table.
+
+    Args:
+        folders: Two runs or more, one a generator, whose manifests differ in what makes their images alone; the others
+            are held against the first, image by image.
+        out: The folder that it is written to; new, empty, or that of an earlier comparison.
+        price: What an hour of one device costs, in whatever currency; costs are left out without it.
+        rows: Rows of the sheet at the most.
+        backbone: As of :func:`fidelity`.
+        device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        limit: Images of each kind that fidelity is measured of at the most.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        InputError: The runs were asked for other images: the key of the manifest that says so. Or ``out`` is not ours.
+        IncompleteError: A run holds no image yet, or no image was made by all of them.
+    """
+    from synthgen.compare import compare as side_by_side
+
+    counted("rows", rows)
+    counted("limit", limit)
+    if price is not None and not 0 < price < float("inf"):
+        raise InputError(Fault(f"price {price!r}: give a number above 0", path="price", kind="out_of_range"))
+    DeviceRequest(device)  # refused before anything is read, if there is none
+    return side_by_side(
+        [open_run(folder) for folder in folders],
+        Path(out),
+        price=price,
+        rows=rows,
+        backbone=backbone,
+        device=device,
+        limit=limit,
+        progress=progress,
+    )
+
+
 def pack(
     folder: FolderLike,
     out: str | os.PathLike[str],
@@ -336,7 +386,8 @@ def pack(
     from synthgen.pack import pack as write
 
     counted("workers", workers)
-    run = open_run(brought(folder, mirror, progress=progress))
+    copied = open_mirror(mirror, study_layout.run_of(path_of(folder)))
+    run = open_run(brought(folder, copied, progress=progress))
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
@@ -348,6 +399,7 @@ def pack(
     def done() -> Dataset:
         if report is not None:
             add_report(Path(out), Path(report))
+        copied.send_salt()
         return Dataset(Path(out), EXTENSIONS)
 
     judged = verdicts.read_summary(run.root)

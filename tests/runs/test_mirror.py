@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from synthgen import errors, study
 from synthgen.core import backoff
 from synthgen.runs import run_file
-from synthgen.runs.mirror import Mirror, beat
+from synthgen.runs.mirror import Mirror, beat, push
 from synthgen.runs.mirror.claims import MirrorClaims
 from synthgen.runs.mirror.store import TRIES, Store
 
@@ -49,7 +50,7 @@ class FaultySystem(MemoryFileSystem):
 
     def pipe_file(self, path: str, *args: Any, **kwargs: Any) -> None:
         """Write."""
-        self.fail("write", path)
+        self.fail("write", path.partition(".json.")[0] + ".json" if ".part" in path else path)
         super().pipe_file(path, *args, **kwargs)
 
     def put_file(self, here: str, path: str, *args: Any, **kwargs: Any) -> None:
@@ -75,6 +76,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FaultySystem]]:
     monkeypatch.setattr(backoff, "LONGEST_WAIT", 0.01)
     monkeypatch.setattr(beat, "LEASE", 0.3)
     monkeypatch.setattr(beat, "_LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(push, "_LOOK_SECONDS", 0.005)
     monkeypatch.setattr(MirrorClaims, "poll_seconds", 0.05)
     monkeypatch.setattr("synthgen.generate.claims._POLL_SECONDS", 0.02)
     fsspec.register_implementation("faulty", FaultySystem, clobber=True)
@@ -130,7 +132,9 @@ def test_a_mirror_is_the_run(
     """It has the run's files under their names, and nothing of this machine alone."""
     make(tmp_path / "a").result()
     shards = {name for number in range(5) for name in (f"fake/{number:05d}.tar", f"fake/{number:05d}.json")}
-    assert names(faulty) == {"run.json", "mirror.json"} | shards
+    state = hashlib.sha256((tmp_path / "a/run.json").read_bytes()).hexdigest()
+    assert {name for name in names(faulty) if not name.startswith(".state")} == {"mirror.json"} | shards
+    assert f".state/{state}" in names(faulty)
     assert {name: bytes(faulty.store[f"/bucket/run/{name}"].getvalue()) for name in unbroken} == unbroken
 
 
@@ -233,27 +237,32 @@ def test_two_machines_share_a_run_out(
 
     def work(name: str) -> None:
         task = make(tmp_path / name)
-        both.wait(30)
+        both.wait(120)
         shards[name] = [receipt.shard for receipt in task]
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert tars_in(tmp_path / "a") == tars_in(tmp_path / "b") == unbroken
     assert sorted(shards) == ["a", "b"]
 
 
 def test_a_shard_that_another_machine_is_at_is_left_for_last(
-    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is waited for as long as its machine shows that it lives, and then made here, whatever any clock says."""
+    """It is waited for as long as its machine shows that it lives, and then made here."""
+    monkeypatch.setattr(beat, "LEASE", 600.0)
     make(tmp_path / "a", options={"limit": 5}).result()
     files = fsspec.filesystem("faulty")
     files.pipe_file("/bucket/run/.claims/machine-other.json", b'{"machine": "other"}')
     files.pipe_file("/bucket/run/.claims/fake-00001.json", b'{"machine": "other"}')
-    order = [receipt.shard for receipt in make(tmp_path / "b")]
+    order = list[int]()
+    for receipt in make(tmp_path / "b"):
+        order.append(receipt.shard)
+        if len(order) == 3:
+            files.rm_file("/bucket/run/.claims/machine-other.json")
     assert order == [2, 3, 4, 1]
 
 
@@ -416,3 +425,128 @@ def test_a_store_is_asked_for_what_is_there_now(tmp_path: Path, faulty: type[Fau
     assert (store.create("x", b"one"), store.create("x", b"two")) == (True, False)
     assert (store.read("x"), store.size("x"), store.read("y"), store.size("y")) == (b"one", 3, None, None)
     assert run_file.is_run(tmp_path) is False
+
+
+def test_a_machine_of_another_version_is_refused(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """What the mirror's run was begun with is pinned for all; the line says what to install."""
+    make(tmp_path / "a", options={"limit": 5}).result()
+    held = run_file.read(tmp_path / "a")
+    for entry in held["entries"].values():
+        entry["environment"]["versions"]["synthgen"] = "9.9.9"
+    run_file.write(tmp_path / "a", held)
+    make(tmp_path / "a", options={"limit": 1, "shards": (0, 1)}).result()
+    with pytest.raises(errors.UnavailableError, match=r"begun with synthgen 9\.9\.9.*install that version"):
+        make(tmp_path / "b").result()
+    make(tmp_path / "c", mirror=None, options={"limit": 5}).result()
+    with pytest.raises(errors.PlanMismatchError, match=r"begun otherwise elsewhere .synthgen 9\.9\.9 there"):
+        make(tmp_path / "c").result()
+
+
+def test_what_images_rest_on_is_kept_the_same(
+    tmp_path: Path, make: Callable[..., Any], faulty: type[FaultySystem]
+) -> None:
+    """Adapters, real images that are kept, plug-ins and the salt travel; what is being written or scored does not."""
+    rests = (
+        "adapters/a/weights.safetensors",
+        "adapters/.aside/a-1/adapter.json",
+        "sources/0a",
+        "plugin_files/scorers/x.py",
+        ".pseudonyms",
+    )
+    apart = ("adapters/.b/state.safetensors", "scores/quality.parquet", "verdicts.parquet", "sources/.0b.host.1")
+    make(tmp_path / "a", mirror=None).result()
+    for name in rests + apart:
+        path = tmp_path / "a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    make(tmp_path / "a").result()
+    make(tmp_path / "b").result()
+    assert [(tmp_path / "b" / name).read_text() for name in rests] == list(rests)
+    assert not [name for name in apart if (tmp_path / "b" / name).exists()]
+    assert (tmp_path / "b/.pseudonyms").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_has_changed_on_both_sides_is_refused(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """It is named; one that has changed on one side alone is taken by the other."""
+    for root in "ab":
+        make(tmp_path / root).result()
+    (tmp_path / "a/adapters/x").mkdir(parents=True)
+    (tmp_path / "a/adapters/x/adapter.json").write_text("one")
+    make(tmp_path / "a").result()
+    make(tmp_path / "b").result()
+    assert (tmp_path / "b/adapters/x/adapter.json").read_text() == "one"
+    (tmp_path / "a/adapters/x/adapter.json").write_text("of a")
+    make(tmp_path / "a").result()
+    (tmp_path / "b/adapters/x/adapter.json").write_text("of b")
+    with pytest.raises(errors.PlanMismatchError, match=r"adapters/x/adapter\.json: is another one than"):
+        make(tmp_path / "b").result()
+
+
+@pytest.mark.parametrize("hours", [-5, 0, 5])
+def test_clocks_that_differ_by_hours_change_nothing(
+    hours: int, faulty: type[FaultySystem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign is as old as the store says that it is older than one's own, or as long as it has been seen unchanged."""
+    monkeypatch.setattr(beat, "LEASE", 180.0)
+    now, store = [1000.0], Store(MIRROR)
+    monkeypatch.setattr(beat.time, "monotonic", lambda: now[0])
+    mine = beat.Beat(store, "mine")
+    for one in (mine, beat.Beat(store, "theirs"), beat.Beat(store, "lost")):
+        one.tell()
+    clock = datetime.now(UTC) + timedelta(hours=hours)
+    for name, age in (("mine", 0), ("theirs", 20), ("lost", 400)):
+        file = faulty.store[f"/bucket/run/.claims/machine-{name}.json"]
+        file.modified = clock - timedelta(seconds=age)
+    assert [mine.lives(name) for name in ("theirs", "lost", "nobody")] == [True, False, False]
+    now[0] += 150.0
+    assert mine.lives("theirs")
+    now[0] += 20.0
+    assert not mine.lives("theirs")
+    beat.Beat(store, "theirs").tell()
+    assert mine.lives("theirs")
+
+
+def test_a_mirror_that_may_only_be_read_is_enough_to_bring(
+    make: Callable[..., Any],
+    tmp_path: Path,
+    faulty: type[FaultySystem],
+    unbroken: dict[str, bytes],
+    tars_in: Callable[[Path], dict[str, bytes]],
+) -> None:
+    """As for verify, curate and pack."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.brought(tmp_path / "b", MIRROR)
+    assert tars_in(tmp_path / "b") == unbroken
+
+
+def test_a_disk_that_is_full_here_is_not_said_of_the_mirror(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """The file that has no room is named; what came before stays."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("read", OSError(errno.ENOSPC, "No space left on device"), at="00003.tar")
+    with pytest.raises(OSError, match=r"No space left on device: .*b/fake/00003\.tar"):
+        study.brought(tmp_path / "b", MIRROR)
+
+
+def test_the_salt_of_pseudonyms_is_copied_by_whoever_packs(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else tells it; where it can't be copied a line says to keep it, and the dataset is packed."""
+    for root in "ab":
+        make(tmp_path / root).result()
+    salt = hashlib.sha256(b"0" * 64).hexdigest()
+    (tmp_path / "a/.pseudonyms").write_bytes(b"0" * 64)
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert "keep a copy of" in caplog.text
+    faulty.fail = staticmethod(lambda *_: None)
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert f".state/{salt}" in names(faulty)
+    study.brought(tmp_path / "b", MIRROR)
+    assert (tmp_path / "b/.pseudonyms").read_bytes() == b"0" * 64

@@ -21,7 +21,7 @@ from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import Precision
 from synthgen.diffusion.pipelines.prompt_rows import PromptRows
-from synthgen.diffusion.pipelines.task_classes import parameters
+from synthgen.diffusion.pipelines.task_classes import CONTROL_IMAGES, parameters
 from synthgen.errors import InputError, UnavailableError
 from synthgen.plan.sample import Sample
 
@@ -82,6 +82,30 @@ class AnyFamily(Pipeline):
 
         return self._make(samples, precise, begin, sized="height" in self._takes)
 
+    def controlnet(self, samples: Sequence[Sample], shown: Pixels, *, precise: bool = False) -> MadeImages:
+        """Make one image a sample from its prompt and the image that a ControlNet is shown.
+
+        Args:
+            samples: Samples of one recipe.
+            shown: uint8 RGB, shape (samples, height, width, 3).
+            precise: Make images again that were not finite, more precisely.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit the device.
+            InputError: A prompt is longer than the model reads.
+        """
+        name = next(one for one in CONTROL_IMAGES if one in self._takes)
+
+        def begin(rows: slice, settings: Any, _generators: list[Generator]) -> dict[str, Any]:
+            return {
+                name: _images(shown[rows]),
+                "controlnet_conditioning_scale": settings.controlnet_conditioning_scale,
+                "control_guidance_start": settings.control_guidance_start,
+                "control_guidance_end": settings.control_guidance_end,
+            }
+
+        return self._make(samples, precise, begin, sized=True)
+
     def _check(self, settings: Any) -> None:
         """Refuse settings that the pipeline can't follow."""
         if len(settings.guided_steps) not in (0, settings.num_inference_steps):
@@ -103,9 +127,9 @@ class AnyFamily(Pipeline):
         return plain | {"prompt": [sample.prompt for sample in samples]} | guided
 
     @contextmanager
-    def _around(self, _settings: Any, _precision: Precision | None) -> Iterator[None]:
+    def _around(self, _settings: Any, _precision: Precision | None, generators: list[Generator]) -> Iterator[None]:
         """Noise of each sample's own, in fp32."""
-        with noise_in_fp32(self.pipe):
+        with noise_in_fp32(self.pipe, generators):
             yield
 
     def _set_slicing(self, pixels: int) -> None:
@@ -162,20 +186,28 @@ class AnyFamily(Pipeline):
 
 
 @contextmanager
-def noise_in_fp32(pipe: Any) -> Iterator[None]:
+def noise_in_fp32(pipe: Any, generators: Sequence[Generator] = ()) -> Iterator[None]:
     """Draw all noise in fp32 from each sample's own CPU generator meanwhile, and cast it then.
 
     diffusers' own ``randn_tensor`` draws in the dtype that is computed in: torch gives other numbers for each.
 
     Args:
         pipe: The pipeline; noise is drawn by its class, its scheduler's, and the distribution of its latents.
+        generators: The samples', for noise that is drawn without any: as that of a ControlNet's image which Stable
+            Diffusion 3 encodes, once a sample or once more for guidance.
     """
+
+    def drawn(shape: Sequence[int], generator: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        if generator is None and generators and shape[0] % len(generators) == 0:
+            generator = [*generators] * (shape[0] // len(generators))
+        return _drawn(shape, generator, *args, **kwargs)
+
     kinds = [one for part in (pipe, pipe.scheduler, pipe.vae) for one in type(part).__mro__]
     modules = {name: sys.modules[name] for name in {_DISTRIBUTIONS, *(one.__module__ for one in kinds)}}
     usual = {name: module.randn_tensor for name, module in modules.items() if hasattr(module, "randn_tensor")}
     try:
         for name in usual:
-            setattr(modules[name], "randn_tensor", _drawn)  # noqa: B010 - a module has no such attribute for mypy
+            setattr(modules[name], "randn_tensor", drawn)  # noqa: B010 - a module has no such attribute for mypy
         yield
     finally:
         for name, function in usual.items():

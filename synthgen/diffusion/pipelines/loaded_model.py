@@ -17,7 +17,7 @@ from synthgen.core import devices
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
 from synthgen.diffusion.pipelines import embedding_file, loading, proof
 from synthgen.diffusion.pipelines.any_family import AnyFamily
 from synthgen.diffusion.pipelines.attention import set_attention
@@ -51,6 +51,7 @@ class _Key:
     autoencoder: Autoencoder | None
     part_revisions: tuple[tuple[str, str], ...]
     memory: Memory = ""
+    controlnet: ControlNet | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
     key = _Key(
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
         environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
-        tuple(sorted(environment.parts.items())), environment.memory,
+        tuple(sorted(environment.parts.items())), environment.memory, recipe.controlnet,
     )  # fmt: skip
     if _alive.key != key or any(one.displaced for one in _alive.pipelines.values()):
         release()
@@ -158,8 +159,8 @@ def _read(task: Task, redo_alone: bool, key: _Key) -> Pipeline:
 def _read_parts(task: Task, key: _Key, *, text_encoders: bool) -> Any:
     return loading.load_diffusers(
         task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused,
-        accelerator=key.accelerator, autoencoder=key.autoencoder, part_revisions=dict(key.part_revisions),
-        text_encoders=text_encoders,
+        accelerator=key.accelerator, autoencoder=key.autoencoder, controlnet=key.controlnet,
+        part_revisions=dict(key.part_revisions), text_encoders=text_encoders,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from synthgen.core import adapter_folder, hub, model_folder
 from synthgen.core.adapter_folder import Adapter
-from synthgen.core.model_parts import Accelerator, Autoencoder, choose_weights
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, choose_weights
 from synthgen.diffusion.pipelines import model_parts
 from synthgen.diffusion.pipelines.task_classes import Task, diffusers_class, other_class, parameters
 from synthgen.diffusion.pipelines.weight_files import Repository, Variant
@@ -105,7 +104,7 @@ def _files(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
 
 
-def part_revision(part: Accelerator | Autoencoder) -> str:
+def part_revision(part: Accelerator | Autoencoder | ControlNet) -> str:
     """The commit of a part's Hub repository, or the sha256 of what lies in its folder.
 
     Raises:
@@ -116,6 +115,8 @@ def part_revision(part: Accelerator | Autoencoder) -> str:
     repository = resolve(part)
     if isinstance(part, Accelerator):
         _weights_among(part, repository)
+    elif isinstance(part, ControlNet):
+        controlnet_variant(part, repository)
     elif part.model.folder is None:
         _autoencoder_folder(part, repository)
     return repository.revision
@@ -132,6 +133,20 @@ def _autoencoder_folder(part: Autoencoder, repository: Repository) -> str:
         if f"{folder}config.json" in repository.files and any("/" not in one.removeprefix(folder) for one in weights):
             return folder.rstrip("/")
     raise UnavailableError(f"vae {part.model.name}: has no .safetensors of an autoencoder; choose another")
+
+
+def controlnet_variant(controlnet: ControlNet, repository: Repository) -> str:
+    """The variant of a ControlNet's weights that is read: the plain one, ``fp16`` where there is no other.
+
+    Raises:
+        UnavailableError: It has no safetensors.
+    """
+    there = [file for file in repository.files if file.endswith(".safetensors") and "/" not in file]
+    if any(".fp16." not in file for file in there):
+        return ""
+    if there:
+        return "fp16"
+    raise UnavailableError(f"controlnet {controlnet.model.name}: has no .safetensors; choose another")
 
 
 def _accelerator_file(accelerator: Accelerator, revision: str) -> Path:
@@ -166,6 +181,7 @@ def load_diffusers(
     fused: bool = False,
     accelerator: Accelerator | None = None,
     autoencoder: Autoencoder | None = None,
+    controlnet: ControlNet | None = None,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
     text_encoders: bool = True,
 ) -> Any:
@@ -181,7 +197,8 @@ def load_diffusers(
         fused: Add a LoRA to the model's own weights, in place of two small products beside each of them in every pass.
         accelerator: A few-step adapter that is loaded on top of it all, always fused.
         autoencoder: What takes the place of its own.
-        part_revisions: The commits of these two, by the manifest's key.
+        controlnet: What guides it by an image.
+        part_revisions: The commits of these three, by the manifest's key.
         text_encoders: Whether its text encoders and tokenizers are read too, and what an adapter has learned of words.
 
     Raises:
@@ -200,6 +217,10 @@ def load_diffusers(
         if autoencoder.model.folder is None:
             inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
         options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
+    if controlnet:
+        commit = part_revisions.get("controlnet", "")
+        of = controlnet_variant(controlnet, resolve(dataclasses.replace(controlnet, revision=commit)))
+        options |= {"controlnet": model_parts.load_controlnet(controlnet, commit, chosen, of)}
     pipe = _from_pretrained(kind, name, dtype=chosen, **options)
     check_pipeline(task, pipe, model.name)
     if autoencoder:
@@ -281,9 +302,7 @@ def _from_pretrained(kind: str, name: str, **options: Any) -> Any:
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    with warnings.catch_warnings():
-        # diffusers' own Chroma is built of what it calls deprecated itself
-        warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)
+    with model_parts.without_own_warnings():
         return getattr(diffusers, kind).from_pretrained(name, use_safetensors=True, **options)
 
 

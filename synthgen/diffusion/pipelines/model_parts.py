@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthgen.core.model_parts import Accelerator, Autoencoder
-from synthgen.errors import UnavailableError, one_line
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, check_controlnet
+from synthgen.errors import ManifestError, UnavailableError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -116,6 +116,37 @@ def check_autoencoder(pipe: Any, autoencoder: Autoencoder, own: Any, model: str)
             raise UnavailableError(
                 f"vae {autoencoder.model.name}: has {there} {what}, {model} is for {here}; it is another family's"
             )
+
+
+def load_controlnet(controlnet: ControlNet, revision: str, dtype: torch.dtype, variant: str = "") -> Any:
+    """A ControlNet of the class that its own ``config.json`` names, from a folder or a Hub repository.
+
+    Raises:
+        UnavailableError: It can't be loaded, or is none.
+    """
+    import diffusers
+
+    folder, name = controlnet.model.folder, controlnet.model.name
+    where: dict[str, Any] = {"revision": revision} if folder is None else {}
+    try:
+        config = diffusers.ControlNetModel.load_config(folder or name, **where)
+        check_controlnet(str(config.get("_class_name", "")), name)
+        kind = getattr(diffusers, config["_class_name"])
+        where |= {"variant": variant} if variant else {}
+        with without_own_warnings():
+            return kind.from_pretrained(folder or name, dtype=dtype, use_safetensors=True, **where)
+    except (OSError, ValueError, RuntimeError, AttributeError) as error:
+        raise UnavailableError(f"controlnet {name}: can't be loaded: {one_line(error)[:200]}") from None
+    except ManifestError as error:
+        raise UnavailableError(*(f"controlnet.{fault}" for fault in error.faults)) from None
+
+
+@contextmanager
+def without_own_warnings() -> Iterator[None]:
+    """Keep away what diffusers warns of its own: its Chroma, and its ControlNet of Flux, are built of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*`FluxPosEmbed` is deprecated", FutureWarning)
+        yield
 
 
 @contextmanager

@@ -193,7 +193,7 @@ class Pipeline:
                 arguments |= {"height": settings.height, "width": settings.width}
             self._finite.clear()
             arguments |= self._worded(samples, settings)
-            with self._noting_finite(), self._around(settings, precision):
+            with self._noting_finite(), self._around(settings, precision, generators):
                 output = self.pipe(
                     **arguments,
                     num_inference_steps=settings.num_inference_steps,
@@ -210,7 +210,7 @@ class Pipeline:
         return self._prompts(samples, guided=settings.guidance_scale > 1) | {"guidance_scale": settings.guidance_scale}
 
     @contextmanager
-    def _around(self, settings: Any, precision: Precision | None) -> Iterator[None]:
+    def _around(self, settings: Any, precision: Precision | None, _generators: list[Generator]) -> Iterator[None]:
         """What is otherwise than usual while the pipeline is called."""
         with (
             without_text_encoders(self.pipe) if precision and precision.denoiser else nullcontext(),

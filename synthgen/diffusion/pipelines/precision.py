@@ -67,8 +67,10 @@ def held(pipe: Any, precision: Precision) -> Iterator[None]:
     import torch
 
     with ExitStack() as stack:
-        for part, dtype in ((latents.denoiser(pipe), precision.denoiser), (pipe.vae, precision.vae)):
-            if dtype:
+        beside = getattr(pipe, "controlnet", None)
+        parts = [(latents.denoiser(pipe), precision.denoiser), (beside, precision.denoiser), (pipe.vae, precision.vae)]
+        for part, dtype in parts:
+            if part is not None and dtype:
                 stack.enter_context(_held_in(part, getattr(torch, dtype)))
         if precision.denoiser == "float32":
             stack.enter_context(attention.in_fp32(pipe))

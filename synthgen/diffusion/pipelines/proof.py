@@ -72,8 +72,8 @@ def _shown(pipeline: AnyFamily, task: Task, recipe: Recipe) -> dict[str, str]:
         _sample(replace(recipe, settings=small), seed, prompt) for seed, prompt in enumerate(_PROMPTS, start=1)
     )
 
-    def make(*samples: Sample) -> Pixels:
-        made = _call(pipeline, task, samples)
+    def make(*samples: Sample, turned: bool = False) -> Pixels:
+        made = _call(pipeline, task, samples, turned=turned)
         if made.pixels.shape[1:3] != (side, side):
             found = " x ".join(map(str, made.pixels.shape[2:0:-1]))
             raise _UnfitError(f"images of {side} x {side} were asked for, and are {found}")
@@ -98,6 +98,8 @@ def _shown(pipeline: AnyFamily, task: Task, recipe: Recipe) -> dict[str, str]:
     for what, place in (("seed", 0), ("prompt", 1)):
         if psnr(changed[place], together[place]) >= min(distances.values()):
             raise _UnfitError(f"another {what} gives the same image")
+    if task == "controlnet" and np.array_equal(make(one, other, turned=True), together):
+        raise _UnfitError("another image for the ControlNet gives the same image; was it trained?")
     if small.guidance_scale > 1:
         plain = small.model_copy(update={"guidance_scale": 1.0})
         free = make(*(replace(each, recipe=replace(each.recipe, settings=plain)) for each in (one, other)))
@@ -112,13 +114,16 @@ def _said(distance: float) -> str:
     return "identical" if distance == float("inf") else f"{distance:.0f} dB"
 
 
-def _call(pipeline: AnyFamily, task: Task, samples: Sequence[Sample]) -> MadeImages:
+def _call(pipeline: AnyFamily, task: Task, samples: Sequence[Sample], *, turned: bool = False) -> MadeImages:
     if task == "text2img":
         return pipeline.text2img(samples)
     side = samples[0].recipe.settings.height or _SIDE
     images = np.stack([_start(side, sample.seed) for sample in samples])
     if task == "img2img":
         return pipeline.img2img(samples, images)
+    if task == "controlnet":
+        lines = np.where(images > np.median(images), np.uint8(255), np.uint8(0))
+        return pipeline.controlnet(samples, np.ascontiguousarray(lines[:, :, ::-1] if turned else lines))
     masks = np.zeros((len(samples), side, side), bool)
     masks[:, side // 4 :, side // 4 :] = True
     return pipeline.inpaint(samples, images, masks)

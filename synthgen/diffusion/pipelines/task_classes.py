@@ -14,14 +14,17 @@ from typing import Any, Literal
 from synthgen.core.model_folder import DENOISERS
 from synthgen.errors import UnavailableError
 
-Task = Literal["text2img", "img2img", "inpaint"]
+Task = Literal["text2img", "img2img", "inpaint", "controlnet"]
 Parameters = dict[str, inspect.Parameter]
-SUFFIXES: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint"}
+SUFFIXES: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint", "controlnet": "ControlNet"}
 _GIVEN = {
     "text2img": {"prompt", "height", "width"},
     "img2img": {"prompt", "image", "strength"},
     "inpaint": {"prompt", "image", "mask_image", "strength"},
-}
+    "controlnet": {"prompt", "height", "width", "controlnet_conditioning_scale", "control_guidance_start",
+                   "control_guidance_end"},
+}  # fmt: skip
+CONTROL_IMAGES = ("control_image", "image")  # what a class calls the image that its ControlNet is shown
 _ALWAYS = {"num_inference_steps", "generator", "output_type"}
 _FRAMES = {"num_frames", "video_length", "audio_length_in_s", "audio_end_in_s"}
 
@@ -92,6 +95,9 @@ def _lacks(task: Task, kind: Any, called: Parameters, made: Parameters) -> Itera
     if "vae" not in made or not made.keys() & set(DENOISERS):
         yield "it has no `vae` beside a `unet` or a `transformer`"
     given = _GIVEN[task] | _ALWAYS
+    if task == "controlnet":
+        shown = [name for name in CONTROL_IMAGES if name in called]
+        given |= {shown[0] if shown else CONTROL_IMAGES[0]}
     yield from (f"it takes no `{name}`" for name in sorted(given - called.keys()))
     needs = (name for name, one in called.items() if one.default is one.empty)
     yield from (f"it needs `{name}`" for name in needs if name not in given)

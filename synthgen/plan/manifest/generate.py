@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, InputError, ManifestError
 from synthgen.plan.manifest import finetune, model_parts
@@ -38,6 +38,7 @@ class GenerateEntry:
         adapter: The adapter that is loaded on top of the model; ``None`` for none.
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
+        controlnet: What guides the model by an image; ``None`` for nothing.
     """
 
     name: str
@@ -56,6 +57,7 @@ class GenerateEntry:
     accelerator: Accelerator | None = None
     autoencoder: Autoencoder | None = None
     source_label: str | None = None
+    controlnet: ControlNet | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -103,11 +105,15 @@ class EntryCheck:
         facts, revision = self._model(base)
         self._accelerator = self._find_accelerator(base)
         self._autoencoder = self._find_autoencoder(base, facts)
+        self._controlnet = self._find_controlnet(base)
         settings = self._settings(facts)
         self._check_counts()
         self._check_parent()
         self._check_target()
-        if settings is not None and settings.reads_mask and not self._has_mask(number):
+        starts = any(self._written.get(key, 0) is not None for key in ("per_source", "parent"))
+        if settings is not None and settings.needs_source and not starts:
+            self._fault("", f"{settings.needs_source}; give `per_source`, or `from` and an entry's name", "missing")
+        elif settings is not None and settings.reads_mask and not self._has_mask(number):
             shape = "settings.mask.shape"
             said = "`source` needs real images with masks; name their column in `real.columns.mask`"
             self._fault(shape, said, "missing")
@@ -120,7 +126,12 @@ class EntryCheck:
         name = entry_name(self._written)
         if settings is None or facts is None or name is None or self._strategy is None:
             return None
-        parts = {"adapter": self._adapter, "accelerate": self._accelerator, "vae": self._autoencoder}
+        parts = {
+            "adapter": self._adapter,
+            "accelerate": self._accelerator,
+            "vae": self._autoencoder,
+            "controlnet": self._controlnet,
+        }
         if any(self._written.get(key) is not None and part is None for key, part in parts.items()):
             return None
         keys = ("per_cell", "total", "per_source", "source_pool", "parent", "target_label", "source_label")
@@ -136,6 +147,7 @@ class EntryCheck:
             adapter=self._adapter,
             accelerator=self._accelerator,
             autoencoder=self._autoencoder,
+            controlnet=self._controlnet,
             **counts,
         )
 
@@ -190,6 +202,13 @@ class EntryCheck:
             return None
         found, faults = model_parts.autoencoder(written, self._kind, facts, base)
         self.faults += [fault.within(f"{self._path}.vae") for fault in faults]
+        return found
+
+    def _find_controlnet(self, base: Path) -> ControlNet | None:
+        if "controlnet" not in self._written:  # it is there, and at fault
+            return None
+        found, faults = model_parts.controlnet(self._written["controlnet"], self._kind, base)
+        self.faults += [fault.within(f"{self._path}.controlnet") for fault in faults]
         return found
 
     def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:

@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder, describe_accelerator, describe_autoencoder
+from synthgen.core.model_parts import (
+    Accelerator,
+    Autoencoder,
+    ControlNet,
+    describe_accelerator,
+    describe_autoencoder,
+    describe_controlnet,
+)
 from synthgen.errors import Fault, ManifestError
-from synthgen.plan.manifest.schema import Accelerate, Vae
+from synthgen.plan.manifest.schema import Accelerate, Controlnet, Vae
 from synthgen.plan.manifest.settings import StrategySettings
 
 SAMPLING = ("scheduler", "timestep_spacing", "num_inference_steps", "guidance_scale")
@@ -80,3 +87,24 @@ def autoencoder(
         said = f"has {channels} latent channels, `{facts.name}` is for {facts.latent_channels}; it is another family's"
         return None, [Fault.at("model", said, "conflict")]
     return found, []
+
+
+def controlnet(
+    written: Controlnet | None, kind: type[StrategySettings] | None, base: Path
+) -> tuple[ControlNet | None, list[Fault]]:
+    """The ControlNet that an entry asks for, and what is at fault with it; places from its own key.
+
+    Args:
+        written: What the entry says of it; ``None`` for nothing.
+        kind: The settings of the entry's strategy; ``None`` where they are not known.
+        base: The folder that relative paths start from.
+    """
+    if written is None:
+        missing = kind is not None and kind.reads_control
+        return None, [Fault("missing; name a ControlNet, as a folder or a Hub id", kind="missing")] if missing else []
+    if kind is not None and not kind.reads_control:
+        return None, [Fault("is for strategy `controlnet`", kind="conflict")]
+    try:
+        return describe_controlnet(written.model, base, revision=written.revision or ""), []
+    except ManifestError as error:
+        return None, [Fault(one, kind="invalid").keyed() for one in error.faults]

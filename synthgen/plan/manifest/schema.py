@@ -89,6 +89,13 @@ class Vae(Strict):
     revision: _Text | None = None
 
 
+class Controlnet(Strict):
+    """A ControlNet beside a model, as written."""
+
+    model: _Text
+    revision: _Text | None = None
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -111,6 +118,7 @@ class Entry(Strict):
     adapter: str | None = None
     accelerate: Annotated[Accelerate | None, _under("adapter")] = None
     vae: Annotated[Vae | None, _under("model")] = None
+    controlnet: Annotated[Controlnet | None, _under("model")] = None
     settings: dict[str, Any] = {}
 
 

@@ -26,11 +26,15 @@ class StrategySettings(Strict):
         reads_prompt: Whether what it draws follows a prompt.
         uses_model: Whether a diffusion model makes its images. A manifest gives every entry a model, and records name
             it; a card, a plan and a gallery say none of a strategy that has no use for it.
+        reads_control: Whether it needs a ControlNet, the entry's key ``controlnet``.
+        shows_source: Whether pixels of the image that it starts from are in what it makes.
     """
 
     reads_source: ClassVar[bool | None] = False
     reads_prompt: ClassVar[bool] = False
     uses_model: ClassVar[bool] = True
+    reads_control: ClassVar[bool] = False
+    shows_source: ClassVar[bool] = True
 
     height: int | None = Field(default=None, ge=8, le=8192)
     width: int | None = Field(default=None, ge=8, le=8192)
@@ -44,6 +48,11 @@ class StrategySettings(Strict):
     def draws_mask(self) -> bool:
         """Whether these settings need a mask that comes with another real image, drawn by the sample's seed."""
         return False
+
+    @property
+    def needs_source(self) -> str:
+        """Why these settings need an image to start from, of a strategy that can do without; empty where they do."""
+        return ""
 
     @property
     def gives_mask(self) -> bool:

@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from synthgen.core.releases import __version__
 from synthgen.errors import DamagedError, UnavailableError
 from synthgen.plan.manifest.fetch import Fetch
 from synthgen.real.fetch import errors
+from synthgen.real.fetch.deadline import Deadlines, Request
 from synthgen.real.fetch.errors import FetchError, GoneError, NoImageError, PassingError, RefusedError, WrongMD5Error
 from synthgen.real.fetch.rate_limit import Pace
 from synthgen.real.fetch.report import Fetched
@@ -20,7 +20,7 @@ from synthgen.real.fetch.targets import Target
 from synthgen.vision.images import untrusted
 
 LARGEST = 64 * 1024 * 1024
-_LONGEST = 300.0  # seconds for one file, however slowly it drips
+_LONGEST = 300.0  # seconds for one file and its headers, however slowly they drip
 
 
 def polite_client(settings: Fetch) -> httpx2.Client:
@@ -48,6 +48,7 @@ class Downloader:
     def __init__(self, settings: Fetch, folder: Path, client: httpx2.Client, stop: Callable[[], bool]) -> None:
         self._settings, self._folder, self._client, self._stop = settings, folder, client, stop
         self._pace = Pace(settings.requests_per_second, stop)
+        self._deadlines = Deadlines(_LONGEST, stop)
 
     def get(self, target: Target) -> Fetched:
         """Fetch a target, if its file is not there yet."""
@@ -84,8 +85,22 @@ class Downloader:
 
     def _once(self, address: str) -> bytes | None:
         """The content of an address; ``None`` where we are to stop in the middle of it."""
-        until = time.monotonic() + _LONGEST
-        with errors.translate_errors(), self._client.stream("GET", address) as response:
+        with self._deadlines.request(_host(address)) as request:
+            try:
+                return self._received(address, request)
+            except (PassingError, RefusedError):
+                if self._stop():
+                    return None
+                if request.expired:
+                    raise PassingError(f"not there after {_LONGEST:g} s") from None
+                raise
+
+    def _received(self, address: str, request: Request) -> bytes | None:
+        extensions = {"trace": request.trace}
+        with (
+            errors.translate_errors(),
+            self._client.stream("GET", address, extensions=extensions) as response,
+        ):
             errors.check(response)
             if (digits.whole(response.headers.get("Content-Length", "")) or 0) > LARGEST:
                 raise RefusedError(f"more than {LARGEST >> 20} MiB")
@@ -96,8 +111,6 @@ class Downloader:
                     raise RefusedError(f"more than {LARGEST >> 20} MiB")
                 if self._stop():
                     return None
-                if time.monotonic() > until:
-                    raise PassingError(f"not there after {_LONGEST:.0f} s")
             return bytes(content)
 
     def _there(self, target: Target) -> bool:
@@ -133,3 +146,11 @@ def _backoff(attempt: int) -> float:
 
 def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _host(address: str) -> str:
+    """The host of an address; empty for none."""
+    try:
+        return httpx2.URL(address).host
+    except (httpx2.InvalidURL, ValueError):
+        return ""

@@ -1,9 +1,11 @@
 """A run copied to an address that fsspec opens, and taken up from there, by machines that share no folder.
 
-The mirror of a run has its files under the same names, so a copy of it is a run. Nothing on it is believed before its
-sha256 is checked, and a work shard counts there as here: by its receipt, which is copied last.
+On the mirror, work shards have the names that they have in the run, and what they rest on lies under its sha256.
+Nothing is believed before its sha256 is checked, and a work shard counts there as here: by its receipt, which is copied
+last.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 from synthgen.errors import Fault, IncompleteError, MirrorError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import revision, run_file, run_folder
+from synthgen.runs import pseudonyms, revision, run_file, run_folder
+from synthgen.runs.mirror import address as addresses
 from synthgen.runs.mirror import pull, state
 from synthgen.runs.mirror.beat import Beat, machine_of
 from synthgen.runs.mirror.claims import MirrorClaims, NoClaims
@@ -25,6 +28,7 @@ __all__ = ["NO_MIRROR", "Mirror", "NoClaims", "NoMirror", "opened"]
 
 Progress = Callable[[str, int, int], None]
 Stop = Callable[[], bool]
+_log = logging.getLogger(__name__)
 _BRINGING = "bringing work shards from the mirror"
 
 
@@ -49,6 +53,7 @@ class Mirror:
     """
 
     def __init__(self, address: str, root: Path) -> None:
+        addresses.check_apart(address, root)
         self.root = root
         self._address, self._store = address, Store(address)
         self._state, self._fresh = State(self._store, root), not run_file.is_run(root)
@@ -134,7 +139,6 @@ class Mirror:
         self._refused(self._state.send, stop)
         sender = Sender(
             self._store,
-            self.root,
             self._state,
             beat,
             ledgers=ledgers,
@@ -150,6 +154,15 @@ class Mirror:
         """What a process asks before it makes a work shard; it travels to workers."""
         return MirrorClaims(self._address, self.root.resolve(), self._machine)
 
+    def send_salt(self) -> None:
+        """Copy the salt of pseudonyms, which nothing else tells and packing may have made; say so where it can't be."""
+        if not (self.root / pseudonyms.FILE).is_file():
+            return
+        try:
+            retried(self._state.send)
+        except MirrorError as error:
+            _log.warning("%s; keep a copy of %s, which nothing else tells", error, self.root / pseudonyms.FILE)
+
     def check_sent(self) -> None:
         """Refuse to end as if all were well where it is not; asked at the end, when everything else is done.
 
@@ -157,6 +170,8 @@ class Mirror:
             IncompleteError: Something is not on the mirror, or other bytes are.
         """
         last, faults = self._senders[-1] if self._senders else None, list[str]()
+        if last and not last.left and not self._state.is_sent:  # whoever packs makes the salt of pseudonyms
+            self.send_salt()
         if last and last.left:
             faults.append(
                 f"{last.left} work shards are not on {self._store.name} ({last.why}); they are whole in {self.root}: "
@@ -214,6 +229,9 @@ class NoMirror:
         return nullcontext(self)
 
     def add(self, receipt: Receipt) -> None:
+        """Nothing to send."""
+
+    def send_salt(self) -> None:
         """Nothing to send."""
 
     def check_sent(self) -> None:

@@ -78,3 +78,19 @@ def opened(address: str) -> tuple[Any, str]:
     if not isinstance(files, kind) or not base.strip("/"):
         raise InputError(Fault(f"{named}: names no folder; give one, as s3://bucket/run", path="mirror"))
     return files, base.rstrip("/")
+
+
+def check_apart(address: str, root: Path) -> None:
+    """Refuse a mirror that lies in a run's folder on this machine, or around it.
+
+    Raises:
+        InputError: It does.
+    """
+    found = _PROTOCOL.match(address)
+    if not address or (found and found.group(1).lower() not in ("file", "local")):
+        return
+    files, base = opened(address)
+    mirror, run = Path(files._strip_protocol(base)).resolve(), root.resolve()
+    if mirror.is_relative_to(run) or run.is_relative_to(mirror):
+        said = f"--mirror {shown(address)}: lies in {root}, or around it; give a place of its own, on another disk"
+        raise InputError(Fault(said, path="mirror", kind="conflict"))

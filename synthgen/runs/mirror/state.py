@@ -1,22 +1,25 @@
 """What a run's images rest on and no work shard holds, kept the same here and on its mirror.
 
 These are ``run.json``, the index of real images and those kept with it, what was topped up and set aside, adapters,
-copies of plug-ins and the salt of pseudonyms. ``mirror.json`` on the mirror lists them with their sha256 and is written
-last. Which side is newer follows from what both had when they last met, never from a clock: what has changed on one
-side alone is taken by the other, what has changed on both is refused. Not the package fsspec's own ``rsync``, which
-goes by sizes and times.
+copies of plug-ins and the salt of pseudonyms. On the mirror each lies under its sha256, so that none is ever written
+over, and ``mirror.json``, which is written last, says which name it has in a run: whoever is killed in between has
+changed nothing. Which side is newer follows from what both had when they last met, never from a clock: what has changed
+on one side alone is taken by the other, what has changed on both is refused. Not the package fsspec's own ``rsync``,
+which goes by sizes and times.
 """
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder, atomic, releases, seal
+from synthgen.core import adapter_folder, atomic, locks, releases, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import InputError, MirrorError, PlanMismatchError
 from synthgen.plan import top_ups
@@ -30,6 +33,8 @@ LISTING = "mirror.json"
 HOME = ".mirror"
 RUN = "run.json"
 _FORMAT = 1
+_SMALL = 16 * 1024 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SALT = ".pseudonyms"
 _FILES = (top_ups.FILE, set_aside.FILE, _SALT)
 _FOLDERS = (adapter_folder.FOLDER, plugin_files.FOLDER, "sources")
@@ -61,7 +66,7 @@ class State:
     def __init__(self, store: Store, root: Path) -> None:
         self._store, self._root = store, root
         self._seen = root / HOME / f"{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
-        self._sent: tuple[int, int] | None = None
+        self._sent: tuple[object, ...] | None = None
 
     def listing(self) -> Listing | None:
         """What the mirror lists; ``None`` where nothing was ever copied there.
@@ -96,15 +101,19 @@ class State:
             PlanMismatchError: The two are of other plans, or were begun otherwise, or one file has changed on both.
             MirrorError: Something can't be had.
         """
-        listing = self.listing()
-        if listing is None:
+        if self.listing() is None:
             return False
+        with self._alone():
+            self._bring(self.listing() or {}, running=running)
+        return True
+
+    def _bring(self, listing: Listing, *, running: bool) -> None:
         if RUN not in listing:
             raise InputError(f"{self._store.name}: holds another thing than a run; give each run a place of its own")
         mine = self._mine()
         if mine.get(RUN) == listing[RUN] and all(mine.get(name) == sha256 for name, sha256 in listing.items()):
             self._remember(listing, self._document())
-            return True
+            return
         document = self._theirs(listing[RUN])
         follow = self._follows(document, running=running)
         files_before = self._memory().files
@@ -124,7 +133,6 @@ class State:
         else:
             self._merge_pins(document)
         self._remember(listing, document)
-        return True
 
     def send(self) -> None:
         """Copy what is newer here to the mirror, its list last; what others have added there comes here first.
@@ -133,28 +141,43 @@ class State:
             PlanMismatchError: The mirror is of another plan by now.
             MirrorError: Something can't be copied.
         """
-        stamp = self._stamp()
-        self.bring(running=True)
-        mine, listing = self._mine(), self.listing() or {}
-        if _SALT in listing:  # whoever packed first has chosen it
-            mine[_SALT] = listing[_SALT]
-        for name, sha256 in mine.items():
-            if name == RUN or listing.get(name) == sha256:
-                continue
-            self._store.put(self._root / name, name)
-        content = (self._root / RUN).read_bytes()
-        mine[RUN] = hashlib.sha256(content).hexdigest()
-        if listing != mine:
-            if listing.get(RUN) != mine[RUN]:
-                self._store.write(RUN, content)
-            document = {"format": _FORMAT, "generator": releases.signature(""), "files": mine}
-            self._store.write(LISTING, seal.dumps(document))
-        self._remember(mine, seal.loads(content))
-        self._sent = stamp
+        with self._alone():
+            stamp, listing = self._stamp(), self.listing() or {}
+            if listing:
+                self._bring(listing, running=True)
+            mine = {name: self._put(name, sha256, listing) for name, sha256 in self._mine().items()}
+            if _SALT in listing:  # whoever packed first has chosen it
+                mine[_SALT] = listing[_SALT]
+            if listing != mine:
+                document = {"format": _FORMAT, "generator": releases.signature(""), "files": mine}
+                self._store.write(LISTING, seal.dumps(document))
+            self._remember(mine, self._document())
+            self._sent = stamp
+
+    def _put(self, name: str, sha256: str, listing: Listing) -> str:
+        """The sha256 of a file that is on the mirror now."""
+        path = self._root / name
+        if path.stat().st_size > _SMALL:
+            if listing.get(name) != sha256 and self._store.size(_object(sha256)) != path.stat().st_size:
+                self._store.put(path, _object(sha256))
+            return sha256
+        content = path.read_bytes()  # which may have changed since
+        sha256 = hashlib.sha256(content).hexdigest()
+        if listing.get(name) != sha256:
+            self._store.write(_object(sha256), content)
+        return sha256
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other thread or process here compare and copy meanwhile."""
+        home = self._root / HOME
+        home.mkdir(parents=True, exist_ok=True)
+        with locks.held(home / "lock"):
+            yield
 
     @property
     def is_sent(self) -> bool:
-        """Whether nothing has changed in ``run.json`` since it was last copied."""
+        """Whether ``run.json`` and the salt of pseudonyms are what they were when they were last copied."""
         return self._sent is not None and self._sent == self._stamp()
 
     def undo(self) -> None:
@@ -163,9 +186,9 @@ class State:
             (self._root / name).unlink(missing_ok=True)
         shutil.rmtree(self._root / HOME, ignore_errors=True)
 
-    def _stamp(self) -> tuple[int, int]:
+    def _stamp(self) -> tuple[object, ...]:
         status = (self._root / RUN).stat()
-        return status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns, (self._root / _SALT).is_file()
 
     def _mine(self) -> dict[str, str]:
         found = dict[str, str]()
@@ -179,12 +202,9 @@ class State:
 
     def _theirs(self, sha256: str) -> dict[str, Any]:
         """The ``run.json`` of the mirror, checked."""
-        scratch = self._root / HOME
-        scratch.mkdir(parents=True, exist_ok=True)
-        path = scratch / RUN
-        if not self._store.fetch(RUN, path, sha256):
+        if not self._store.fetch(_object(sha256), self._root / HOME / RUN, sha256):
             raise self._changed(RUN)
-        return run_file.read(scratch)
+        return run_file.read(self._root / HOME)
 
     def _follows(self, document: Mapping[str, Any], *, running: bool) -> bool:
         """Whether the mirror's run is to take the place of this one.
@@ -246,14 +266,14 @@ class State:
         if not known or "\\" in name:
             raise InputError(f"{self._store.name}/{LISTING}: names what is no file of a run: {name[:80]}")
         path = own_file(self._root, name)
-        if not self._store.fetch(name, path, sha256):
+        if not self._store.fetch(_object(sha256), path, sha256):
             raise self._changed(name)
         if name == _SALT:
             path.chmod(0o600)
 
     def _changed(self, name: str) -> MirrorError:
-        said = f"{self._store.name}/{name}: not what {LISTING} there says; put back a copy, or use another --mirror"
-        return MirrorError(said, passing=True)  # it may just be written
+        said = f"{self._store.name}: its {name} is not what was written; put back a copy, or use another --mirror"
+        return MirrorError(said, passing=True)  # what was read may have been cut
 
     def _memory(self) -> "_Met":
         """What this folder and the mirror had when they last met."""
@@ -265,7 +285,6 @@ class State:
     def _remember(self, listing: Listing, document: Mapping[str, Any]) -> None:
         met = _Met(differences.identity(document), dict(listing), differences.pins(document))
         if self._memory() != met:
-            self._seen.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(self._seen, json.dumps(asdict(met)).encode())
 
 
@@ -290,10 +309,21 @@ def bring(store: Store, root: Path, stop: Callable[[], bool]) -> bool:
     Raises:
         InputError: The folder holds something else.
     """
-    if not (root / HOME).is_dir():
+    if not (root / HOME / RUN).is_file():  # as of who died while it was brought
         run_folder.check_ours(root)
     state = State(store, root)
     return retried(state.bring, stop)
+
+
+def _object(sha256: str) -> str:
+    """The name on the mirror of what has a sha256.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not _SHA256.fullmatch(sha256):
+        raise InputError(f"{LISTING}: `{sha256[:80]}` is no sha256")
+    return f".state/{sha256}"
 
 
 @lru_cache(maxsize=65_536)

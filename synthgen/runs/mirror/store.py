@@ -7,6 +7,7 @@ upload, a sha256 after each download, listings that are never those kept from be
 import errno
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ _LASTING = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectory
 _LASTING_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG)
 _BUGS = (TypeError, AttributeError, NameError, LookupError, AssertionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _NoRoomError(Exception):
+    """A file of the mirror has no room here."""
 
 
 class Store:
@@ -58,14 +63,17 @@ class Store:
                 return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file.
+        """Write a small file, whole or not at all: object stores do, and elsewhere it is renamed once it is there.
 
         Raises:
             MirrorError: It can't be written.
         """
+        scratch = name if self._stores_objects else f"{name}.{atomic.owner()}.{threading.get_ident()}.part"
         with self._faults(name, "written"):
             self._make_folder(name)
-            self._files.pipe_file(self._path(name), content)
+            self._files.pipe_file(self._path(scratch), content)
+            if scratch != name:
+                self._files.mv(self._path(scratch), self._path(name))
 
     def create(self, name: str, content: bytes) -> bool:
         """Whether a small file could be written that was not there; at once, where the file system can do that.
@@ -104,6 +112,7 @@ class Store:
 
         Raises:
             MirrorError: It can't be read.
+            OSError: There is no room for it here.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{atomic.owner()}")
@@ -113,11 +122,17 @@ class Store:
                     self._files.get_file(self._path(name), str(scratch))
                 except FileNotFoundError:
                     return False
+                except OSError as error:
+                    if error.errno in _FULL:
+                        raise _NoRoomError from error
+                    raise
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
             if sha256_file(scratch) != sha256:
                 return False
             atomic.publish(scratch, path)
+        except _NoRoomError:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         finally:
             scratch.unlink(missing_ok=True)
         return True
@@ -176,6 +191,11 @@ class Store:
             except FileNotFoundError:
                 return
 
+    @property
+    def _stores_objects(self) -> bool:
+        """Whether it is an object store, by what sets these apart in fsspec: their requests need not be waited for."""
+        return bool(getattr(self._files, "async_impl", False))
+
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base
 
@@ -184,7 +204,7 @@ class Store:
 
     def _make_folder(self, name: str) -> None:
         """Make a file's folder; not in an object store, which has none and would make a bucket."""
-        if not getattr(self._files, "async_impl", False):
+        if not self._stores_objects:
             self._files.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
 
     @contextmanager
@@ -196,7 +216,7 @@ class Store:
         """
         try:
             yield
-        except (SynthgenError, *_BUGS):
+        except (SynthgenError, _NoRoomError, *_BUGS):
             raise
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
             what = "is full" if getattr(error, "errno", None) in _FULL else f"can't be {done}"

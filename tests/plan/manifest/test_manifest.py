@@ -399,7 +399,7 @@ ADVISED: list[tuple[dict[str, Any], str]] = [
     ({"sede": 1}, "unknown key; did you mean `seed`?"),
     ({"skin_tones": {"scale": "fitzpatrick-groups", "values": [1]}}, "there are: 12, 34, 56"),
     (entry(strategy="fakes"), "no strategy `fakes`; did you mean `fake`?"),
-    (entry(strategy="xyz", name="a"), "no strategy `xyz`; there are: fake, "),
+    (entry(strategy="xyz", name="a"), "no strategy `xyz`; there are: controlnet, fake, "),
     (entry(per_cel=2), "unknown key; did you mean `per_cell`?"),
     (total(weights={"label": {"acme": 2}}), "did you mean `acne`?"),
     (total(weights={"skin_tone": {2: 1}}), "no such skin tone; there are: 1, 5"),

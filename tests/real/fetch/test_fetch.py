@@ -1,9 +1,13 @@
 """Real images come from their addresses politely, whole or not at all, and never outside of their folder."""
 
+import contextlib
 import csv
 import socket
+import socketserver
 import ssl
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -398,3 +402,50 @@ def test_settings_that_can_not_be_meant_are_faults(changes: dict[str, Any], faul
     """Each says what is wrong with it."""
     with pytest.raises(ValueError, match=fault):
         Fetch.model_validate({"url": "url", "to": "{md5hash}.jpg"} | changes)
+
+
+@pytest.fixture
+def drip() -> Iterator[str]:
+    """The address of a host that sends a header every moment and never the last one."""
+    ended = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not ended.wait(0.02):
+                    self.request.sendall(b"X: y\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        ended.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_a_host_that_drips_its_headers_is_given_up(
+    drip: str, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for a file is that of its headers too, with which a client would wait for hours."""
+    monkeypatch.setattr(download, "_LONGEST", 0.3)
+    (found,) = run(drip, max_attempts=2)
+    assert (found.outcome, found.reason) == ("failed", "not there after 0.3 s, 2 times")
+
+
+def test_a_signal_does_not_wait_for_headers(drip: str, run: Callable[..., Any]) -> None:
+    """All threads are at hosts that drip; asked to stop, it has stopped."""
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        run(*(f"{drip}{number}" for number in range(12)), stop=lambda: time.monotonic() - began > 0.5)
+    assert time.monotonic() - began < 10
+
+
+def test_a_redirect_to_this_machine_is_refused(host: Any, run: Callable[..., Any]) -> None:
+    """A stranger's address leads to no service behind the walls of whoever fetches."""
+    inside = host.give("/inside", photograph()).replace("127.0.0.1", "localhost")
+    (found,) = run(host.give("/r", (302, {"Location": inside}, b"")))
+    assert (found.outcome, found.reason) == ("failed", "leads to localhost, which is this machine or its network")
+    assert host.paths() == ["/r"]
