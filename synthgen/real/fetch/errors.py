@@ -79,9 +79,11 @@ def translate_errors() -> Iterator[None]:
             raise GoneError("no such host") from None
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                raise RefusedError(f"the host's certificate is not trusted: {cause.verify_message}") from None
+                why = getattr(cause, "verify_message", "") or "it can't be verified"  # set by OpenSSL alone
+                raise RefusedError(f"the host's certificate is not trusted: {why}") from None
             if isinstance(cause, ssl.SSLError):
-                raise PassingError(f"no TLS with the host: {cause.reason or 'its answer is none'}") from None
+                why = getattr(cause, "reason", "") or "its answer is none"
+                raise PassingError(f"no TLS with the host: {why}") from None
         told = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), "")
         raise PassingError(f"can't connect{f': {told.lower()}' if told else ''}") from None
     except httpx2.HTTPError as error:
