@@ -13,14 +13,14 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from synthgen.cli import _signals
+from synthgen.cli import _signals, _terminal
 from synthgen.core import atomic
 from synthgen.core.releases import __version__
 from synthgen.errors import StoppedError, SynthgenError
 
 COMMANDS = (
     "run", "plan", "finetune", "generate", "verify", "reproduce", "curate", "compare", "pack", "publish",
-    "classifier-eval", "preview", "fetch", "phantom", "doctor",
+    "classifier-eval", "preview", "reader-study", "fetch", "phantom", "doctor",
 )  # fmt: skip
 
 # What a file system says when the path is wrong, and when there is no room; any other OSError is a bug of ours.
@@ -115,7 +115,7 @@ def call(arguments: list[str] | None = None) -> int:
         )
     with suppress(OSError):  # of a terminal that has hung up
         for fault in faults[:_SHOWN]:
-            click.echo(f"error: {fault}", err=True)
+            click.echo(_terminal.plain(f"error: {fault}"), err=True)
         if len(faults) > _SHOWN:
             click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
