@@ -113,7 +113,7 @@ def _against(one: "Difference") -> str:
 def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device: str) -> None:
     from rich.console import Console
 
-    from synthgen.plan import packed_layout
+    from synthgen.plan import packed_layout, throughput
 
     console = Console(highlight=False, soft_wrap=True)
     for name, adapter in planned.adapter_plans.items():
@@ -132,6 +132,8 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device
     time = "not measured on this machine yet" if not device else f"not known on {device}"
     if forecast.seconds is not None:
         time = f"about {_progress.duration(forecast.seconds)}" + (f" on {device}" if device else "")
+        if 0 < forecast.measured < throughput.ENOUGH:
+            time += f", as {forecast.measured:,} images took here, loading included: rather less"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
     console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}", markup=False)
     if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):

@@ -12,7 +12,7 @@ from synthgen.benchmark.architectures import ARCHITECTURES
 from synthgen.benchmark.runner import StepResult
 from synthgen.diffusion import model_check
 from synthgen.errors import InputError
-from synthgen.plan import estimate, price
+from synthgen.plan import estimate, price, throughput
 
 SDXL = {"family": "StableDiffusionXL", "weights": 5 * 10**9, "pixels": 1024**2, "passes": 60, "images_per_second": 0.5}
 
@@ -57,6 +57,21 @@ def test_a_report_holds_the_fastest_rate_of_each_architecture(tmp_path: Path) ->
     _, path = report.write([step], tmp_path, device="cpu", reduced=True)
     with pytest.raises(InputError, match="reduced networks"):
         price.read_rates(path)
+
+
+def test_few_images_do_not_take_the_place_of_many(
+    make_plan: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of six images, of which loading is most, says nothing of one of thousands that was measured before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = make_plan()
+    (entry,) = plan.entries.values()
+    taken = []
+    for images, seconds in ((6, 60.0), (400, 40.0), (6, 60.0), (240, 12.0)):
+        throughput.note(entry.recipe, "png", images=images, seconds=seconds, stored=images)
+        taken.append((throughput.images(entry.recipe, "png"), throughput.seconds(entry.recipe, "png", 10)))
+    assert taken == [(6, 100.0), (400, pytest.approx(1.0)), (400, pytest.approx(1.0)), (240, pytest.approx(0.5))]
+    assert estimate.forecast(plan).measured == 240
 
 
 @pytest.mark.parametrize(
