@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from synthgen.study.inputs import open, plan, read_manifest  # noqa: A004 - as `PIL.Image.open`
     from synthgen.study.task import Stage, Task
     from synthgen.study.verbs import (
+        compare,
         curate,
         evaluate,
         fidelity,
@@ -50,6 +51,7 @@ __all__ = [
     "Task",
     "Verdict",
     "__version__",
+    "compare",
     "curate",
     "errors",
     "evaluate",
@@ -67,7 +69,7 @@ __all__ = [
 ]
 
 _INPUTS, _VERBS = "synthgen.study.inputs", "synthgen.study.verbs"
-_ROOMS = ("curate", "evaluate", "finetune", "generate", "pack", "plan", "preview", "publish")
+_ROOMS = ("compare", "curate", "evaluate", "finetune", "generate", "pack", "plan", "preview", "publish")
 _PLACES = {
     **dict.fromkeys(("InputError", "ManifestError", "SynthgenError"), "synthgen.errors"),
     **dict.fromkeys(("Dataset", "Run"), "synthgen.runs.folders"),

@@ -40,7 +40,7 @@ EVALUATE = {
     },
 }
 HEAVY = ("torch", "numpy", "pydantic", "PIL", "pyarrow", "pandas", "scipy", "yaml", "click", "tqdm", "rich", "jinja2")
-VERBS = ("curate", "evaluate", "finetune", "generate", "pack", "plan", "preview", "publish")
+VERBS = ("compare", "curate", "evaluate", "finetune", "generate", "pack", "plan", "preview", "publish")
 
 
 def python(code: str) -> Any:

@@ -1,9 +1,9 @@
 """Scores every image of a run, and judges by rule which are kept; nothing is ever deleted."""
 
-from synthgen.curate.job import CurateJob, check, prepare, score
+from synthgen.curate.job import CurateJob, check, prepare, score, scoring_job
 from synthgen.curate.judge import curation_of, judge
 from synthgen.curate.quota import next_round
-from synthgen.curate.scoring import Scored
+from synthgen.curate.scoring import Scored, Shard
 from synthgen.curate.survivors import CellSurvivors, Survivors
 from synthgen.curate.survivors_chart import draw, write_table
 
@@ -11,6 +11,7 @@ __all__ = [
     "CellSurvivors",
     "CurateJob",
     "Scored",
+    "Shard",
     "Survivors",
     "check",
     "curation_of",
@@ -19,5 +20,6 @@ __all__ = [
     "next_round",
     "prepare",
     "score",
+    "scoring_job",
     "write_table",
 ]

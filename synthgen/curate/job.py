@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from synthgen.curate.scorers import Context
 from synthgen.curate.scoring import Scored, Scoring, Shard, work_shards
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
+from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.real_index import Source
 from synthgen.real import indexing
 from synthgen.runs import load_plan, receipts
@@ -72,9 +73,33 @@ def prepare(
     curation, shards = curation_of(plan), tuple(work_shards(root, plan))
     if not shards:
         raise IncompleteError(f"{root}: the run holds no image yet; run `synthgen generate` first")
+    return scoring_job(plan, root, shards, curation.scorers, progress=progress, device=device)
+
+
+def scoring_job(
+    plan: Plan,
+    root: Path,
+    shards: tuple[Shard, ...],
+    scorers: Mapping[str, ScorerSettings],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    device: str = "auto",
+) -> CurateJob:
+    """The job of measuring some images of a run by some scorers, whatever its manifest says of either.
+
+    Args:
+        plan: The run's plan.
+        root: The run.
+        shards: The images; what of a work shard is set aside is not looked at.
+        scorers: The settings of each scorer, by its name.
+        progress: As of :func:`prepare`.
+        device: As of :func:`prepare`.
+
+    Raises:
+        UnavailableError: A scorer can't be had here.
+    """
     context = replace(_context(plan, root, shards, progress), device=device)
-    scorings = (Scoring(name, settings, context, root) for name, settings in curation.scorers.items())
-    return CurateJob(shards, tuple(scorings))
+    return CurateJob(shards, tuple(Scoring(name, settings, context, root) for name, settings in scorers.items()))
 
 
 def score(job: CurateJob, stop: Callable[[], bool]) -> Iterator[Scored]:

@@ -168,15 +168,22 @@ class Scoring:
 
     def finish(self, shards: Sequence[Shard]) -> Any:
         """Put the parts of all shards together, write them where that is not done yet, and return the table."""
-        import pyarrow as pa
-
         images = hashlib.sha256("".join(shard.digest for shard in shards).encode()).hexdigest()
         facts = self._facts | {"images": images}
         if (held := self._held()) is not None and held[1] == facts:
             return held[0]
-        table = pa.concat_tables([_read(self._part(shard))[0] for shard in shards])
-        _write(self.path, table.combine_chunks(), facts)
+        _write(self.path, self.table(shards).combine_chunks(), facts)
         return _read(self.path)[0]
+
+    def table(self, shards: Sequence[Shard]) -> Any:
+        """The scores of shards that are scored, put together as an Arrow table; nothing is written.
+
+        Raises:
+            DamagedError: Those of one can't be read.
+        """
+        import pyarrow as pa
+
+        return pa.concat_tables([_read(self._part(shard))[0] for shard in shards])
 
     def _held(self) -> tuple[Any, Mapping[str, Any]] | None:
         try:

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from synthgen.core.devices import DeviceRequest
+from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.core.worker_main import stop_asked
 from synthgen.diffusion import pipelines
 from synthgen.errors import LostWorkError
@@ -17,6 +18,7 @@ from synthgen.generate.runners.local import run_on
 from synthgen.generate.worker import ShardMaker, never_stop
 from synthgen.generate.workers import choose, machine_share
 from synthgen.plan import Plan, ShardRef, throughput
+from synthgen.runs import run_file, run_folder
 from synthgen.runs.mirror import NO_MIRROR, Mirror, NoMirror
 from synthgen.runs.mirror.claims import Claims
 from synthgen.runs.receipts import Ledger, Receipt
@@ -49,16 +51,33 @@ def generate(
         mirror: Where shards are copied to meanwhile; its end is waited for.
 
     Raises:
+        PlanMismatchError: What was asked for is not what the run was begun with, finished or not.
         UnavailableError: What was asked for can't be had on this device.
         LostWorkError: Shards ended every worker that tried them; what starts from none of them is made.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
+    asked = request or DeviceRequest()
+    _check_finished(job, asked)
     with mirror.sending(job.plan, stop) as sender:
-        asked = request or DeviceRequest()
         made = _made(job, asked, mirror.claims, runner_name=runner_name, workers=workers, stop=stop)
         for receipt in made if job.todo else ():
             sender.add(receipt)
             yield receipt
+
+
+def _check_finished(job: GenerateJob, request: DeviceRequest) -> None:
+    """Refuse what was asked for and finished entries were not made with, as where some of them is to be made still.
+
+    But for the batch size, which memory may have lowered since the same command was given first.
+
+    Raises:
+        PlanMismatchError: It was.
+    """
+    entries, todo = run_file.read(job.root)["entries"], {ref.entry for ref in job.todo}
+    for name in job.plan.entries:
+        held = entries[name]["environment"]
+        if held and name not in todo:
+            run_folder.apply_pin(Environment(**held), replace(request, batch_size=None))
 
 
 def _made(

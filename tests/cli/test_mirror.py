@@ -9,11 +9,12 @@ from synthgen.cli import call
 
 
 @pytest.fixture
-def mirrored(write_manifest: Callable[..., Path], tmp_path: Path) -> str:
-    """A mirror of the small run, which a curated manifest made on a machine that is gone."""
+def mirrored(write_manifest: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A mirror of the small run, which a curated manifest made on a machine that is gone, by a relative path."""
+    monkeypatch.chdir(tmp_path)
     manifest = write_manifest(curate={"scorers": {"quality": {}}, "keep": ["quality.sharpness >= 0"]})
     address = (tmp_path / "mirror").as_uri()
-    assert call(["generate", str(manifest), "--out", str(tmp_path / "gone"), "--mirror", address, "-q"]) == 0
+    assert call(["generate", str(manifest), "--out", "gone", "--mirror", address, "-q"]) == 0
     return address
 
 

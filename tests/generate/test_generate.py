@@ -450,3 +450,14 @@ def test_what_reads_back_otherwise_is_not_committed(
     with pytest.raises(DamagedError, match="is the disk sound"):
         make_images(make_plan(), tmp_path)
     assert not list((tmp_path / "fake").iterdir())
+
+
+@pytest.mark.parametrize("wish", [{"dtype": "fp16"}, {"device": "cuda"}, {"attention": "xformers"}, {"memory": "fp8"}])
+def test_a_wish_is_refused_where_nothing_is_left_to_make(
+    wish: dict[str, str], make_plan: Callable[..., Plan], make_images: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A run that was made otherwise says so whenever it is asked, and not only as long as an image is missing."""
+    make_images(make_plan(), tmp_path)
+    with pytest.raises(PlanMismatchError, match="this run was begun with"):
+        make_images(make_plan(), tmp_path, DeviceRequest(**wish))
+    assert make_images(make_plan(), tmp_path, DeviceRequest(device="cpu", batch_size=3)) == []

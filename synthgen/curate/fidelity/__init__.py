@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from synthgen.core import atomic, checksums, devices
 from synthgen.core import report as synthgen_report
 from synthgen.curate.fidelity import groups, measure, page, page_content, sample_images, subject
+from synthgen.curate.fidelity.groups import Group
 from synthgen.curate.fidelity.measure import Distances, Measurement
 from synthgen.curate.fidelity.page import ReportFacts, summary_lines
 from synthgen.curate.fidelity.page_content import PANELS
@@ -25,7 +26,18 @@ from synthgen.vision.metrics import MEASURES, nearest
 if TYPE_CHECKING:
     from synthgen.plan import Plan
 
-__all__ = ["BACKBONE", "LIMIT", "MEASURES", "PAGE", "PANELS", "TABLE", "Report", "report", "summary_lines"]
+__all__ = [
+    "BACKBONE",
+    "LIMIT",
+    "MEASURES",
+    "PAGE",
+    "PANELS",
+    "TABLE",
+    "Report",
+    "measurements",
+    "report",
+    "summary_lines",
+]
 
 BACKBONE = "gabor"  # as for classifier-eval: there offline, and learned from no image
 LIMIT = 10_000
@@ -83,6 +95,39 @@ def report(
     said = page_content.report_facts(about, network, made, described, distances)
     _write(out, about.plan, found, said)
     return Report(out, found, said.notes)
+
+
+def measurements(
+    folder: Run | Dataset,
+    of: Sequence[Group],
+    *,
+    backbone: str = BACKBONE,
+    only: Container[str] | None = None,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+) -> list[Measurement]:
+    """The measures of some groups of the images of a run or a packed dataset, as :func:`report` has them.
+
+    Args:
+        folder: The run or the dataset.
+        of: The groups.
+        backbone: As of :func:`report`.
+        only: The keys of the generated images that are measured; all where left out.
+        limit: As of :func:`report`.
+        progress: As of :func:`report`.
+
+    Raises:
+        InputError: The folder holds none of these images, or the real ones can't be had.
+        UnavailableError: There is no such backbone here.
+        DamagedError: A shard can't be read.
+    """
+    tell = progress or _silent
+    network = features.backbone(backbone, device=devices.available()[0])
+    about = subject.read(folder, partial(tell, "indexing real images"))
+    made, described = sample_images.describe(about, network, limit=limit, progress=tell, only=only)
+    with threadpool_limits(1, user_api="blas"):
+        far = _distances(made, described)
+        return [row for group in of for row in measure.measure(group, made, described, far)]
 
 
 def _measure_groups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -70,9 +70,16 @@ class ImageFeatures:
 
 
 def describe(
-    subject: Subject, backbone: Backbone, *, limit: int, progress: Progress
+    subject: Subject, backbone: Backbone, *, limit: int, progress: Progress, only: Container[str] | None = None
 ) -> tuple[ImageFeatures, Mapping[str, ImageFeatures]]:
     """The generated images of a run or dataset, and the real ones by split, at most ``limit`` of each kind.
+
+    Args:
+        subject: The run or the dataset, and its real images.
+        backbone: What gives the features.
+        limit: How many of each kind at the most; a sample by a hash of their ids.
+        progress: Told what is described, how much of it, and how much there is.
+        only: The keys of the generated images to look at; all where left out.
 
     Raises:
         InputError: The folder holds no image yet, or a real image can't be read.
@@ -82,7 +89,11 @@ def describe(
     reals, pictures = subject.reals, ImageReader(subject.reals.read, places)
     located = subject.folder.located(partial=True)
     own_name = pseudonyms.image_names(subject.folder)
-    images = ((_generated(record, pictures, subject.judged, own_name), place) for record, place in located)
+    images = (
+        (_generated(record, pictures, subject.judged, own_name), place)
+        for record, place in located
+        if only is None or record.key in only
+    )
     chosen, found = _sample(((image.id, (image, place)) for image, place in images), limit)
     if not found:
         raise InputError(f"{subject.folder.root}: no image here yet; run `synthgen generate`")

@@ -88,9 +88,9 @@ class MirrorClaims:
         _log.warning("--mirror: others are not asked for the next minute which work shards they are at: %s", why)
 
     def _take(self, ledger: Ledger, ref: ShardRef, *, late: bool) -> bool:
-        if pull.receipt_there(self._store, ledger, self.root, ref.number):
+        if pull.receipt_there(self._store, ledger, ref.number):
             if late:
-                pull.bring_shard(self._store, ledger, self.root, ref.number)
+                pull.bring_shard(self._store, ledger, ref.number)
             return late
         if run_folder.pinned(self.root, ref.entry) is None and not self._may_begin(ref.entry):
             return False

@@ -25,18 +25,18 @@ class Progress(Protocol):
         """So many are here."""
 
 
-def name_of(ledger: Ledger, root: Path, number: int) -> str:
-    """The name that a work shard has on a mirror, which is its path in the run."""
-    return ledger.tar(number).relative_to(root).as_posix()
+def name_of(ledger: Ledger, number: int) -> str:
+    """The name that a work shard has on a mirror, which is its path in the run, however that is named."""
+    return f"{ledger.entry}/{ledger.tar(number).relative_to(ledger.tar(0).parent).as_posix()}"
 
 
-def receipt_there(store: Store, ledger: Ledger, root: Path, number: int) -> Receipt | None:
+def receipt_there(store: Store, ledger: Ledger, number: int) -> Receipt | None:
     """The receipt that a mirror has of a work shard; ``None`` where it has none of this plan, or none that is whole.
 
     Raises:
         MirrorError: It can't be read.
     """
-    content = store.read(f"{name_of(ledger, root, number).removesuffix('.tar')}.json")
+    content = store.read(f"{name_of(ledger, number).removesuffix('.tar')}.json")
     try:
         receipt = Receipt.from_json(content) if content is not None else None
     except ValueError:
@@ -45,16 +45,16 @@ def receipt_there(store: Store, ledger: Ledger, root: Path, number: int) -> Rece
     return receipt if named == (ledger.entry, number, ledger.digest_of(number)) else None
 
 
-def bring_shard(store: Store, ledger: Ledger, root: Path, number: int) -> Receipt | None:
+def bring_shard(store: Store, ledger: Ledger, number: int) -> Receipt | None:
     """The receipt of a work shard that was copied here; ``None`` where the mirror has none, or not the bytes of one.
 
     Raises:
         MirrorError: It can't be read.
     """
-    receipt = receipt_there(store, ledger, root, number)
+    receipt = receipt_there(store, ledger, number)
     if receipt is None:
         return None
-    name, tar = name_of(ledger, root, number), ledger.tar(number)
+    name, tar = name_of(ledger, number), ledger.tar(number)
     if not store.fetch(name, tar, receipt.sha256):
         _log.warning("%s/%s: not the bytes that its receipt names; it is made again", store.name, name)
         return None
@@ -98,13 +98,13 @@ def bring_shards(
         StoppedError: ``stop`` said so; what is here stays.
     """
     ledgers, damaged = ledgers_of(root), set[ShardRef]()
-    todo = [ref for ref in _finished_there(store, root, ledgers) if wanted is None or ref in wanted]
+    todo = [ref for ref in _finished_there(store, ledgers) if wanted is None or ref in wanted]
     todo = [ref for ref in todo if ledgers[ref.entry].trusted(ref.number) is None]
 
     def bring(ref: ShardRef) -> Receipt | None:
         if stop():
             return None
-        return retried(lambda: bring_shard(store, ledgers[ref.entry], root, ref.number), stop)
+        return retried(lambda: bring_shard(store, ledgers[ref.entry], ref.number), stop)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         futures = [pool.submit(bring, ref) for ref in todo]
@@ -122,7 +122,7 @@ def bring_shards(
     return frozenset(damaged)
 
 
-def _finished_there(store: Store, root: Path, ledgers: Mapping[str, Ledger]) -> Iterator[ShardRef]:
+def _finished_there(store: Store, ledgers: Mapping[str, Ledger]) -> Iterator[ShardRef]:
     """The shards of which the mirror lists both files, in order; one that its listing lacks yet is found later."""
     for name, ledger in ledgers.items():
         sizes = store.sizes(name)
@@ -130,7 +130,7 @@ def _finished_there(store: Store, root: Path, ledgers: Mapping[str, Ledger]) -> 
             stem, _, extension = path.rpartition("/")[2].partition(".")
             if extension != "json" or not stem.isdigit():
                 continue
-            tar = name_of(ledger, root, int(stem))
+            tar = name_of(ledger, int(stem))
             if tar in sizes and path == f"{tar.removesuffix('.tar')}.json":
                 yield ShardRef(name, int(stem))
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +32,6 @@ class Sender:
 
     Args:
         store: The mirror.
-        root: The run's folder.
         state: What is copied beside work shards.
         beat: What tells other machines that this one lives.
         ledgers: The ledgers of its entries, by name.
@@ -50,7 +48,6 @@ class Sender:
     def __init__(
         self,
         store: Store,
-        root: Path,
         state: State,
         beat: Beat,
         *,
@@ -59,7 +56,7 @@ class Sender:
         again: frozenset[ShardRef],
         stop: Callable[[], bool],
     ) -> None:
-        self._store, self._root, self._state, self._beat = store, root, state, beat
+        self._store, self._state, self._beat = store, state, beat
         self._ledgers, self._finished, self._again, self._stop = ledgers, finished, again, stop
         self._todo, self._added, self._busy = deque[ShardRef](), set[ShardRef](), 0
         self._failures, self._resume, self._ending, self._given_up = 0, 0.0, False, False
@@ -130,7 +127,7 @@ class Sender:
         """Look for finished shards that the mirror lacks, as of a command that was killed."""
         sizes = {name: self._store.sizes(name) for name in self._ledgers}
         for ref in self._finished():
-            name = pull.name_of(self._ledgers[ref.entry], self._root, ref.number)
+            name = pull.name_of(self._ledgers[ref.entry], ref.number)
             there = sizes[ref.entry].get(name) == self._ledgers[ref.entry].tar(ref.number).stat().st_size
             if not there or f"{name.removesuffix('.tar')}.json" not in sizes[ref.entry] or ref in self._again:
                 self._add([ref])
@@ -208,11 +205,11 @@ class Sender:
         """Copy a shard, its receipt last; one that is there already is compared."""
         self._send_state()  # what a shard rests on is there before it is
         ledger, number = self._ledgers[ref.entry], ref.number
-        name = pull.name_of(ledger, self._root, number)
+        name = pull.name_of(ledger, number)
         mine = ledger.trusted(number)
         if mine is None:
             return  # found damaged since, and made again
-        theirs = pull.receipt_there(self._store, ledger, self._root, number)
+        theirs = pull.receipt_there(self._store, ledger, number)
         if theirs and theirs.sha256 != mine.sha256:
             self._disagree(name, mine, theirs)
         elif theirs is None or ref in self._again or self._store.size(name) != mine.size:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from synthgen.errors import DamagedError, one_line
 from synthgen.vision.images import colour_profile, file_signatures, jpeg_truncation
+from synthgen.vision.images.in_flight import Room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,7 @@ Fit = Literal["crop", "stretch", "pad"]
 MEGAPIXELS = 100
 SMALLEST = 8
 
+_ROOM = Room(MEGAPIXELS * 1_000_000)
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 _ORIENTATION = 0x0112
 _HALF = 127
@@ -49,8 +51,8 @@ def open_photograph(content: bytes) -> Pixels:
     import numpy as np
     from PIL import Image
 
-    with _reasons(content):
-        image, orientation = _decoded(content)
+    with _reasons(content), _decoded(content) as decoded:
+        image, orientation = decoded
         profile = image.info.get("icc_profile")
         image, alpha = colour_profile.eight_bit(image), None
         if _transparent(image):
@@ -73,8 +75,8 @@ def open_mask(content: bytes) -> Mask:
     """
     import numpy as np
 
-    with _reasons(content):
-        image, orientation = _decoded(content)
+    with _reasons(content), _decoded(content) as decoded:
+        image, orientation = decoded
         if image.mode in ("L", *colour_profile.DEPTHS) and np.asarray(image).max() == 1:
             return np.asarray(np.asarray(_upright(image, orientation)) == 1)
         image = colour_profile.eight_bit(image)
@@ -109,16 +111,21 @@ def fit_mask(mask: Mask, height: int, width: int, how: Fit) -> Mask:
     return np.array(_fitted(image, height, width, how, Image.Resampling.NEAREST)).astype(np.bool_)
 
 
-def _decoded(content: bytes) -> tuple[Image.Image, int]:
-    """The first picture, decoded, and its orientation, 1 to 8; nothing is decoded before its size is known."""
+@contextmanager
+def _decoded(content: bytes) -> Iterator[tuple[Image.Image, int]]:
+    """The first picture, decoded, and its orientation, 1 to 8; nothing is decoded before its size is known.
+
+    Others wait while it is worked on, as far as all together have more pixels than the largest.
+    """
     from PIL import Image
 
     image = Image.open(io.BytesIO(content), formats=_FORMATS)
     _check_size(image.width * image.height, image.size)
-    image.load()
-    if image.format in ("JPEG", "MPO") and jpeg_truncation.is_cut(image, content):
-        raise DamagedError("truncated")
-    return image, _orientation(image)
+    with _ROOM.held(image.width * image.height):
+        image.load()
+        if image.format in ("JPEG", "MPO") and jpeg_truncation.is_cut(image, content):
+            raise DamagedError("truncated")
+        yield image, _orientation(image)
 
 
 @contextmanager

@@ -1,0 +1,181 @@
+"""What existing scorers measure of each compared image of a run; scored a work shard at a time, so a kill loses one.
+
+The parts lie where ``curate`` keeps its own, and are shared with it; the scores that a run was judged by stay as they
+are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgen.curate import scoring_job
+from synthgen.curate.fidelity import subject
+from synthgen.curate.scorers import module
+from synthgen.errors import InputError, UnavailableError, one_line
+from synthgen.plan.manifest.settings import ScorerSettings
+from synthgen.vision import near_duplicates
+
+if TYPE_CHECKING:
+    from synthgen.compare.matching import Asked, Generator
+    from synthgen.core.types import Doubles
+
+SCORERS = ("agreement", "skin_tone", "near_copy")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """What was measured of the images of one generator.
+
+    Attributes:
+        columns: Each measure: float64, shape (images,), NaN where it is not known of one; truth values are 0 and 1.
+        missing: Why there is nothing of a measure, for those that there are none of.
+    """
+
+    columns: Mapping[str, Doubles]
+    missing: Mapping[str, str]
+
+    def known(self, measure: str) -> int:
+        """Of how many images a measure is known."""
+        return int(np.count_nonzero(~np.isnan(self.columns[measure])))
+
+
+def settings(generators: Sequence[Generator]) -> dict[str, ScorerSettings]:
+    """The settings of the scorers, as the manifests' ``curate.scorers`` have them; the usual ones where none does.
+
+    Raises:
+        InputError: Two manifests have other ones.
+    """
+    found = dict[str, ScorerSettings]()
+    for name in SCORERS:
+        said = [
+            (one, curation.scorers[name])
+            for one in generators
+            if (curation := one.run.plan.manifest.curation) and name in curation.scorers
+        ]
+        for one, given in said[1:]:
+            if given != said[0][1]:
+                raise InputError(
+                    f"{one.run.root}: curate.scorers.{name}: {_text(given)} here, {_text(said[0][1])} in "
+                    f"{said[0][0].run.root}; images that are compared are measured alike"
+                )
+        found[name] = said[0][1] if said else module(name).Settings()
+    return found
+
+
+def _text(given: ScorerSettings) -> str:
+    return str(given.model_dump(mode="json", exclude_defaults=True))
+
+
+def measure(
+    generator: Generator,
+    images: Sequence[Asked],
+    scorers: Mapping[str, ScorerSettings],
+    *,
+    rules: bool,
+    device: str,
+    progress: Progress,
+) -> ImageScores:
+    """The measures of every compared image of a generator; what is scored already is not looked at again.
+
+    Args:
+        generator: The generator.
+        images: The images.
+        scorers: The settings of each scorer.
+        rules: Whether all generators were judged by the same rules, so that what is kept can be compared.
+        device: What networks of scorers compute on.
+        progress: Told what is done, how much of it, and how much there is; may raise to stop.
+
+    Raises:
+        DamagedError: A shard can't be read.
+    """
+    columns, missing = dict[str, "Doubles"](), dict[str, str]()
+    for scorer, given in scorers.items():
+        try:
+            found = _scored(generator, images, scorer, given, device=device, progress=progress)
+        except UnavailableError as error:
+            curation = generator.run.plan.manifest.curation
+            if scorer != "agreement" or (curation and scorer in curation.scorers):
+                raise
+            missing["agreement"] = one_line(error)
+            continue
+        _columns(scorer, found, columns)
+    if generator.run.plan.manifest.real is None:
+        columns.pop("near_copies", None)
+        missing["near_copies"] = "the manifest names no real images (`real:`)"
+    if not getattr(scorers["near_copy"], "others", True):
+        columns.pop("near_duplicates", None)
+        missing["near_duplicates"] = "`curate.scorers.near_copy.others` is false"
+    if "tone_distance" in columns and np.isnan(columns["tone_distance"]).all():
+        missing["tone_distance"] = missing["tone_in_range"] = (
+            "no tone asked for has a range of angles, or no skin is seen"
+        )
+    _kept(generator, images, columns, missing, rules=rules)
+    return ImageScores(columns, missing)
+
+
+def _scored(
+    generator: Generator,
+    images: Sequence[Asked],
+    scorer: str,
+    given: ScorerSettings,
+    *,
+    device: str,
+    progress: Progress,
+) -> dict[str, Doubles]:
+    """The numbers that a scorer gives, in the order of the images."""
+    run, shards = generator.run, generator.shards
+    told = partial(progress, "indexing real images")
+    [scoring] = scoring_job(run.plan, run.root, shards, {scorer: given}, progress=told, device=device).scorings
+    todo, done = scoring.unscored(shards), 0
+    total = sum(shard.images for shard in todo)
+    what = f"scoring {generator.name} by {scorer}"
+    if todo:
+        progress(what, 0, total)
+    for one in scoring.score(todo, lambda: False):
+        done += one.images
+        progress(what, done, total)
+    table = scoring.table(shards)
+    rows = {key: row for row, key in enumerate(table["key"].to_pylist())}
+    order = np.array([rows[image.key] for image in images], np.int64)
+    return {name: table[name].to_numpy()[order] for name in module(scorer, given).COLUMNS}
+
+
+def _columns(scorer: str, found: Mapping[str, Doubles], columns: dict[str, Doubles]) -> None:
+    """The measures of a comparison that follow from what a scorer gives."""
+    if scorer == "agreement":
+        columns["agreement"] = (found["margin"] > 0).astype(np.float64)
+    elif scorer == "skin_tone":
+        columns["tone_distance"] = found["distance"]
+        columns["tone_in_range"] = np.where(np.isnan(found["distance"]), np.nan, found["distance"] == 0)
+    else:
+        for name, column in (("near_duplicates", "other_similarity"), ("near_copies", "similarity")):
+            columns[name] = (found[column] >= near_duplicates.THRESHOLD).astype(np.float64)
+
+
+def _kept(
+    generator: Generator,
+    images: Sequence[Asked],
+    columns: dict[str, Doubles],
+    missing: dict[str, str],
+    *,
+    rules: bool,
+) -> None:
+    judged = subject.read_accepted_keys(generator.run)
+    if judged.accepted is None:
+        missing["kept"] = judged.reason or "the manifest has no `curate:`, so nothing says what to keep"
+    elif not rules:
+        missing["kept"] = "the manifests' rules (`curate:`) are not the same"
+    else:
+        columns["kept"] = np.array([image.key in judged.accepted for image in images], np.float64)
+
+
+def same_rules(generators: Sequence[Generator]) -> bool:
+    """Whether all generators' images are judged by the same rules."""
+    blocks = [one.run.plan.manifest.document.curate for one in generators]
+    return all(block == blocks[0] for block in blocks)
