@@ -23,7 +23,7 @@ from synthgen.curate import fidelity
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
-    from synthgen.compare.matching import Matched
+    from synthgen.compare.matching import Generator, Matched
     from synthgen.compare.scores import ImageScores
     from synthgen.runs.folders import Run
 
@@ -153,10 +153,24 @@ def _notes(matched: Matched, scored: Sequence[ImageScores], limit: int, price: f
         yield f"Fidelity is that of a sample of {limit:,} images."
     if any(image.parent for image in matched.images):
         yield "Images made from another image may show whoever was in it: share the sheet as its licence allows."
+    yield from _otherwise(generators)
     if len({tuple(page.environment(one)) for one in generators}) > 1:
         yield "Times are not of one device, dtype and batch size; the table of time and cost has them."
     if price is None:
         yield "No price was given (`--price`), so nothing is said of costs."
+
+
+def _otherwise(generators: Sequence[Generator]) -> Iterator[str]:
+    """What generators do otherwise that measures may see beside the model: size, storage, words."""
+    sizes = {one.name: one.sizes for one in generators}
+    if len(set(sizes.values())) > 1:
+        said = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        yield f"Images are of different sizes ({said}); each generator's are held against real images of its own size."
+    for one in generators:
+        if any(line.startswith(("output.image_format", "output.quality")) for line in one.differs):
+            yield f"{one.name} stores images otherwise than {generators[0].name}, which copies and fidelity may see."
+        if words := one.own_words:
+            yield f"Prompts of {one.name} say {', '.join(words)} by a word of its adapter's; else they are the same."
 
 
 def _check_ours(out: Path) -> None:
