@@ -6,6 +6,7 @@ CheXGenBench (arXiv 2505.10496) sets generators of chest x-rays side by side lik
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -153,6 +154,12 @@ def _notes(matched: Matched, scored: Sequence[ImageScores], limit: int, price: f
         yield f"Fidelity is that of a sample of {limit:,} images."
     if any(image.parent for image in matched.images):
         yield "Images made from another image may show whoever was in it: share the sheet as its licence allows."
+    parents = Counter(image.parent for image in matched.images if image.parent)
+    if shared := sum(count for count in parents.values() if count > 1):
+        yield (
+            f"{shared:,} of {total:,} images start from the same image as another one does. Intervals count them as "
+            "independent, so they are too narrow."
+        )
     yield from _otherwise(generators)
     if len({tuple(page.environment(one)) for one in generators}) > 1:
         yield "Times are not of one device, dtype and batch size; the table of time and cost has them."

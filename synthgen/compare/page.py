@@ -33,7 +33,7 @@ READING = (
     "tone asked for, 0 within it; within the tone: the share that is. Near-duplicates: the share that looks like "
     "another compared image of the same generator as copies do; near-copies of real: like a real image of any split, "
     "but the image's own source. Kept: the share that the runs' own rules keep. Intervals of shares are Wilson's, of "
-    "medians order statistics; images that were made from one real image count as if they were independent.",
+    "medians order statistics.",
     "Fréchet distance to memorised are those of the fidelity report, against real training images; real test images "
     "are the yardstick, at equal numbers, and ± is a standard error that does not cover what other real images would "
     "have changed. The Vendi score is the measure of diversity: near the yardstick is good, as is density.",
