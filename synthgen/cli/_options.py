@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from synthgen.cli._terminal import PlainFormatter, say
 from synthgen.core import digits
 from synthgen.errors import InputError
 
@@ -58,7 +59,9 @@ def verbosity(function: Function) -> Function:
     @wraps(function)
     def wrapped(*args: Any, verbose: bool, quiet: bool, **kwargs: Any) -> Any:
         level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+        shown = logging.StreamHandler()
+        shown.setFormatter(PlainFormatter("%(levelname)s: %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[shown])
         logging.addLevelName(logging.WARNING, "warning")
         logging.getLogger("synthgen").setLevel(level)
         with _each_line_once():
@@ -268,7 +271,7 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
         with _real_images.said_of_none(read, quiet=quiet):
             planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
-        click.echo("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
+        say("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
     for line in [] if quiet else _real_images.of_words(planned.strange_words):
-        click.echo(line, err=True)
+        say(line, err=True)
     return planned

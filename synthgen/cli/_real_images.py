@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from synthgen.cli._terminal import say
 from synthgen.core.model_folder import LEARNED
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def said_of_none(manifest: "Manifest", *, quiet: bool) -> Iterator[None]:
         except (SynthgenError, OSError):
             index = None  # that is the fault which planning has found
         if index and not index.sources:  # of others the fault says enough
-            click.echo("\n".join(lines(index, manifest, opened=False)), err=True)
+            say("\n".join(lines(index, manifest, opened=False)), err=True)
         raise
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("fetch")
@@ -36,7 +37,7 @@ def command(manifest: Path, *, quiet: bool) -> int:
     missing = total - sum(outcomes[outcome] for outcome in fetch.PRESENT)
     if not quiet:
         counted = ", ".join(f"{outcomes[name]:,} {name}" for name in fetch.OUTCOMES if outcomes[name])
-        click.echo(f"{total:,} addresses: {counted or 'nothing to do'}")
+        say(f"{total:,} addresses: {counted or 'nothing to do'}")
     if missing:
-        click.echo(f"{missing:,} images are missing; {folder / fetch.REPORT} says why", err=True)
+        say(f"{missing:,} images are missing; {folder / fetch.REPORT} says why", err=True)
     return 1 if missing else 0

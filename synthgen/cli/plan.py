@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthgen.cli import _options, _progress, _real_images
+from synthgen.cli._terminal import say
 
 if TYPE_CHECKING:
     from synthgen.plan.estimate import Forecast
@@ -61,17 +62,17 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
         told: dict[str, Any] = {"models": [asdict(one) for one in models]} if models else {}
         told |= {"device": card.device} if card else {}
         told |= {"cost": asdict(cost)} if cost else {}
-        click.echo(json.dumps(forecast.to_dict() | against | told))
+        say(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
         _show(planned, forecast, models, index, card.device if card else "")
         if price:
-            click.echo(_said(cost, "the report" if card else "this machine"))
+            say(_said(cost, "the report" if card else "this machine"))
         if unchecked:
-            click.echo(unchecked)
+            say(unchecked)
         for line in [*map(str, study.retrained(planned, out))] if out else []:
-            click.echo(line)
+            say(line)
         for one in found:
-            click.echo(_against(one))
+            say(_against(one))
         if out:
             _options.withdrawn(out, will=any(one.aside for one in found))
 
@@ -112,7 +113,7 @@ def _against(one: "Difference") -> str:
 def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device: str) -> None:
     from rich.console import Console
 
-    from synthgen.plan import packed_layout
+    from synthgen.plan import packed_layout, throughput
 
     console = Console(highlight=False, soft_wrap=True)
     for name, adapter in planned.adapter_plans.items():
@@ -131,6 +132,8 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device
     time = "not measured on this machine yet" if not device else f"not known on {device}"
     if forecast.seconds is not None:
         time = f"about {_progress.duration(forecast.seconds)}" + (f" on {device}" if device else "")
+        if 0 < forecast.measured < throughput.ENOUGH:
+            time += f", as {forecast.measured:,} images took here, loading included: rather less"
     console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
     console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}", markup=False)
     if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from synthgen.cli import _options, _progress
+from synthgen.cli._terminal import say
 from synthgen.core import hub
 
 
@@ -62,35 +63,35 @@ def command(dataset: Path, *, dry_run: bool, quiet: bool, **options: Any) -> Non
                     events.end()
                     _show(event, dry_run=dry_run, quiet=quiet)
                 case Committed() if not quiet:
-                    click.echo(f"{event.reference}: commit {event.commit[:12]}, {event.operations:,} files", err=True)
+                    say(f"{event.reference}: commit {event.commit[:12]}, {event.operations:,} files", err=True)
                 case Merged() if not quiet:
-                    click.echo(f"pull request {event.pull_request}: merged", err=True)
+                    say(f"pull request {event.pull_request}: merged", err=True)
                 case Published() if not quiet:
-                    click.echo(_summary(event))
+                    say(_summary(event))
 
 
 def _show(compared: Any, *, dry_run: bool, quiet: bool) -> None:
     """What would go, file by file in a dry run, and in one line otherwise."""
     changes = compared.changes
     for one in () if quiet else compared.identifying:
-        click.echo(f"could name a person: {one}", err=not dry_run)
+        say(f"could name a person: {one}", err=not dry_run)
     if dry_run and compared.source_rows and not quiet:
-        click.echo(compared.source_rows)
+        say(compared.source_rows)
     if dry_run:
         rows = [("add", file) for file in changes.add]
         rows += [("delete", file) for file in changes.delete]
         rows += [("unchanged", file) for file in changes.unchanged]
         for verb, file in rows:
-            click.echo(f"{verb:<9}  {file.size:>15,} bytes  {file.name}")
+            say(f"{verb:<9}  {file.size:>15,} bytes  {file.name}")
     elif quiet:
         return
     if compared.not_compared:
-        click.echo(f"what is on the Hub was not compared: {compared.not_compared}", err=not dry_run)
+        say(f"what is on the Hub was not compared: {compared.not_compared}", err=not dry_run)
     line = f"{compared.repository}: {len(changes.add):,} files to add ({changes.size:,} bytes), "
     line += (
         f"{len(changes.delete):,} to delete, {len(changes.unchanged):,} unchanged; {_count(compared.commits, 'commit')}"
     )
-    click.echo(f"{line}; nothing was sent" if dry_run else line, err=not dry_run)
+    say(f"{line}; nothing was sent" if dry_run else line, err=not dry_run)
 
 
 def _summary(event: Any) -> str:

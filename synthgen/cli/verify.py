@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 if TYPE_CHECKING:
     from synthgen.runs.foreign_code import ForeignCode
@@ -48,7 +49,7 @@ def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
     directory = study_layout.either_of(directory)
     for code in foreign_code.asked(directory) if is_either(directory) else ():
         if not (quiet and code.trusted):
-            click.echo(_of_code(code))
+            say(_of_code(code))
     states: Counter[str] = Counter()
     images = failed = 0
     for place, found in itertools.groupby(verify(directory, EXTENSIONS), _place):
@@ -57,17 +58,17 @@ def command(directory: Path, *, mirror: str | None, quiet: bool) -> int:
         images += sum(finding.samples for finding in findings)
         failed += sum(finding.failed for finding in findings)
         if place == _MADE_LATER:
-            click.echo(f"missing: {_span(findings)}: not made yet")
+            say(f"missing: {_span(findings)}: not made yet")
         else:
             for finding in findings:
                 if finding.state != "whole":
-                    click.echo(f"{finding.state}: {finding.path}: {finding.message}")
+                    say(f"{finding.state}: {finding.path}: {finding.message}")
     if not quiet and (told := _signed(directory, states["damaged"])):
-        click.echo(told)
+        say(told)
     if not quiet:
         what = f"{states['whole']} files whole, {states['missing']} missing, {states['damaged']} damaged"
         held = f"; {images:,} images" if is_either(directory) else ""  # a report has none
-        click.echo(what + held + (f", {failed:,} could not be made" if failed else ""))
+        say(what + held + (f", {failed:,} could not be made" if failed else ""))
     return 1 if states["damaged"] else 3 if states["missing"] else 0
 
 

@@ -16,6 +16,8 @@ class Forecast:
         shards: Work shards.
         bytes: Bytes of work shards on disk; packing needs as much again.
         seconds: Time to make them; ``None`` where this machine measured nothing like it.
+        measured: The images that the time follows from, of the entry of which the fewest were made; 0 where it does
+            not follow from any of this machine.
         cells: Images of each entry, label and skin tone.
         real: The account of the real images that it starts from, as of
             :meth:`synthgen.plan.real_index.Index.account`; ``None`` where it starts from none.
@@ -30,6 +32,7 @@ class Forecast:
     cells: list[dict[str, Any]]
     real: dict[str, dict[str, int]] | None
     real_images: dict[str, Any] | None = None
+    measured: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON; without ``real`` and ``real_images`` where there are none."""
@@ -45,7 +48,7 @@ def forecast(plan: Plan, elsewhere: Mapping[str, float | None] | None = None) ->
             this machine measured if left out.
     """
     document = plan.manifest.document
-    stored, seconds, cells = 0, 0.0, []
+    stored, seconds, cells, measured = 0, 0.0, [], list[int]()
     known = True
     for entry in plan.entries.values():
         stored += throughput.stored(entry.recipe, document.output.image_format, entry.samples)
@@ -54,6 +57,7 @@ def forecast(plan: Plan, elsewhere: Mapping[str, float | None] | None = None) ->
         else:
             took = elsewhere.get(entry.name)
         known = known and took is not None
+        measured.append(throughput.images(entry.recipe, document.output.image_format) if elsewhere is None else 0)
         seconds += took or 0.0
         cells += [
             {
@@ -73,4 +77,5 @@ def forecast(plan: Plan, elsewhere: Mapping[str, float | None] | None = None) ->
             "warnings": [*plan.index.notes, *real_account.warnings(plan.index, document.labels)],
         }
     expected = round(seconds, 1) if known else None
-    return Forecast(plan.samples, plan.shards, stored, expected, cells, account, real_images)
+    fewest = min(measured, default=0) if known else 0
+    return Forecast(plan.samples, plan.shards, stored, expected, cells, account, real_images, fewest)

@@ -13,6 +13,7 @@ _log = logging.getLogger(__name__)
 # Bytes a pixel where nothing was measured: upper ends of what photographs of skin take in each format.
 _BYTES_A_PIXEL = {"jpeg": 0.9, "png": 2.2, "webp": 1.8}
 _BYTES_A_SAMPLE = 5 * 1024
+ENOUGH = 240  # images, of which start-up and the first batch are a small part
 
 
 def path() -> Path:
@@ -25,13 +26,18 @@ def path() -> Path:
 def note(recipe: Recipe, image_format: str, *, images: int, seconds: float, stored: int) -> None:
     """Keep what a run measured: ``images`` made in ``seconds``, ``stored`` bytes of tar.
 
-    Where the user's cache folder can't be written, as in a container or on a full quota, nothing is kept.
+    Few images do not take the place of more, since loading and the first batch are a large part of their time. Where
+    the user's cache folder can't be written, as in a container or on a full quota, nothing is kept.
     """
-    rates = _load() | {
-        _name(recipe, image_format): {
+    known, name = _load(), _name(recipe, image_format)
+    if images < min(ENOUGH, _images(known.get(name))):
+        return
+    rates = known | {
+        name: {
             "seconds": seconds / images,
             "bytes": stored / images,
             "passes": recipe.settings.passes,
+            "images": images,
             "when": int(time.time()),
         }
     }
@@ -52,6 +58,16 @@ def seconds(recipe: Recipe, image_format: str, images: int) -> float | None:
     if measured is None or "passes" not in measured:
         return None
     return float(measured["seconds"]) * images * recipe.settings.passes / float(measured["passes"])
+
+
+def images(recipe: Recipe, image_format: str) -> int:
+    """The images that :func:`seconds` follows from; 0 where this machine measured nothing like it, or did not say."""
+    return _images(_load().get(_name(recipe, image_format)))
+
+
+def _images(measured: Any) -> int:
+    found = measured.get("images", 0) if isinstance(measured, dict) else 0
+    return found if isinstance(found, int) else 0
 
 
 def stored(recipe: Recipe, image_format: str, images: int) -> int:

@@ -21,6 +21,7 @@ STUDY = "study.json"  # what only a report has
 Damage = tuple[str, str]
 """A file's path in the folder, and what is wrong with it."""
 _KEPT = "sources"
+_EMBEDDINGS = "prompt_embeddings"
 _HEADER = 4096  # bytes of a safetensors file in which its metadata stand
 
 
@@ -36,6 +37,7 @@ def of_run(root: Path, plan: Plan) -> Iterator[Damage]:
         yield checksums.FILE, f"is gone, or `curate` was stopped; {again}"
     yield from _scores(root, again)
     yield from _adapters(root)
+    yield from _embeddings(root)
     for file in plan.manifest.plugins:
         copy = root / plugin_files.place(file)
         if not copy.is_file() or text_sha256(copy.read_bytes().decode(errors="replace")) != file.sha256:
@@ -136,6 +138,24 @@ def _adapters(root: Path) -> Iterator[Damage]:
                 yield _name(adapter / name, root), message
         except DamagedError as error:
             yield _name(adapter / adapter_folder.FACTS, root), str(error)
+
+
+def _embeddings(root: Path) -> Iterator[Damage]:
+    """Prompts that are encoded once: who makes more images relies on them, and makes again what is not whole."""
+    again = "the next `synthgen generate` makes it again"
+    for path in _files(root / _EMBEDDINGS):
+        content = path.read_bytes() if path.suffix == ".json" else b""
+        if content and not seal.is_whole(content):
+            yield _name(path, root), f"{seal.CHANGED}; {again}"
+        elif path.suffix == ".safetensors":
+            receipt = path.with_suffix(".json")
+            said = receipt.read_bytes() if receipt.is_file() else b""
+            if not said:
+                yield _name(receipt, root), f"is gone, or `generate` was stopped; {again}"
+            elif seal.is_whole(said) and seal.loads(said).get("sha256") != sha256_file(path):
+                yield _name(path, root), f"not what {receipt.name} says; {again}"
+        elif content and (file := seal.loads(content).get("file")) and not (path.parent / str(file)).is_file():
+            yield _name(path.parent / str(file), root), f"is gone; {again}"
 
 
 def _is_whole_zip(path: Path) -> bool:

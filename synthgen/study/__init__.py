@@ -27,6 +27,7 @@ from synthgen.study.inputs import (
 from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
+    analyse_reader_study,
     compare,
     curate,
     evaluate,
@@ -37,6 +38,7 @@ from synthgen.study.verbs import (
     pack,
     preview,
     publish,
+    reader_study,
     run,
     top_up,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "Stage",
     "Task",
     "add_report",
+    "analyse_reader_study",
     "brought",
     "check_study",
     "compare",
@@ -72,6 +75,7 @@ __all__ = [
     "preview",
     "publish",
     "read_manifest",
+    "reader_study",
     "rescore",
     "retrained",
     "run",

@@ -239,10 +239,10 @@ def brought(
     Raises:
         InputError: The mirror can't be had, or is of another plan, or holds no run.
     """
-    if mirror is None:
-        return folder
     root = study_layout.run_of(path_of(folder))
     opened = mirrors.opened(mirror, root, stop)
+    if isinstance(opened, NoMirror):
+        return folder
     opened.bring_shards(progress=progress, stop=stop)
     if not run_folder.is_run(root):
         raise InputError(f"--mirror: holds no run, and neither does {root}; `generate --mirror` makes one")

@@ -35,6 +35,7 @@ from synthgen.study.inputs import (
     differences,
     never,
     open,  # noqa: A004 - the front door's
+    open_mirror,
     open_run,
     path_of,
     plan,
@@ -46,6 +47,7 @@ from synthgen.study.task import Stage, Task
 
 if TYPE_CHECKING:
     from synthgen.compare import Comparison
+    from synthgen.core.report import Block
     from synthgen.curate import Scored, Survivors
     from synthgen.curate.fidelity import Report
     from synthgen.evaluate import ClassifierTraining
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from synthgen.pack import PackedShard
     from synthgen.plan.manifest import Layout, Manifest
     from synthgen.publish import Event
+    from synthgen.reader_study.folder import ReaderStudy
     from synthgen.runs.receipts import Receipt
 
 __all__ = [  # noqa: RUF022 - in the order that a study uses them
@@ -64,6 +67,8 @@ __all__ = [  # noqa: RUF022 - in the order that a study uses them
     "compare",
     "pack",
     "preview",
+    "reader_study",
+    "analyse_reader_study",
     "evaluate",
     "publish",
     "run",
@@ -167,8 +172,10 @@ def generate(
     copied = mirrors.opened(mirror, root, stop)
     planned = plan(read, root, progress=progress)
     copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
-    part, parts = selection.array
-    copied.bring_shards(planned, (slice(*selection.shards), slice(part, None, parts)), progress, stop)
+    (first, last), (part, parts) = selection.shards, selection.array
+    of_all = (slice(first, last), slice(part, None, parts))
+    whole_run = (first, last, parts) == (None, None, 1)  # then what is set aside comes too
+    copied.bring_shards(planned, None if whole_run else of_all, progress, stop)
     job = prepare(planned, root, selection, EXTENSIONS, accept_changes=accept_changes)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop, mirror=copied)
     before = sum(job.finished)
@@ -385,7 +392,8 @@ def pack(
     from synthgen.pack import pack as write
 
     counted("workers", workers)
-    run = open_run(brought(folder, mirror, progress=progress))
+    copied = open_mirror(mirror, study_layout.run_of(path_of(folder)))
+    run = open_run(brought(folder, copied, progress=progress))
     if manifest is not None:
         run = _following(run, manifest, base)
     asked = run.plan.manifest
@@ -397,6 +405,7 @@ def pack(
     def done() -> Dataset:
         if report is not None:
             add_report(Path(out), Path(report))
+        copied.send_salt()
         return Dataset(Path(out), EXTENSIONS)
 
     judged = verdicts.read_summary(run.root)
@@ -553,6 +562,56 @@ def preview(
     return show(
         open(folder), page, limit, starts=originals, work=None if work is None else study_layout.run_of(path_of(work))
     )
+
+
+def reader_study(
+    folder: FolderLike,
+    out: str | os.PathLike[str],
+    *,
+    per_cell: int = 2,
+    questions: str | os.PathLike[str] | None = None,
+    photographs: bool = True,
+    progress: Progress | None = None,
+) -> ReaderStudy:
+    """Write a folder of images for people to judge without knowing which are synthetic; returns the study.
+
+    Args:
+        folder: A run.
+        out: The folder; it must not exist, or be empty. ``for-readers`` in it is handed over, ``key.csv`` is not.
+        per_cell: Synthetic images of each entry, label and skin tone, and as many photographs as there are.
+        questions: A YAML file of questions.
+        photographs: Whether photographs are among the images.
+        progress: Told of real images as they are indexed, where that was not done yet.
+
+    Raises:
+        InputError: It is no run, or has no image yet; ``out`` holds something; or the questions can't be asked.
+    """
+    from synthgen.reader_study import write
+
+    counted("per_cell", per_cell)
+    return write(
+        open_run(folder),
+        Path(out),
+        per_cell=per_cell,
+        questions=None if questions is None else Path(questions),
+        photographs=photographs,
+        progress=partial(progress, "indexing real images") if progress else None,
+    )
+
+
+def analyse_reader_study(root: str | os.PathLike[str], answers: Sequence[str | os.PathLike[str]]) -> Sequence[Block]:
+    """Write what readers' answers say into ``report`` in a reader study's folder; returns what the page is made of.
+
+    Args:
+        root: The folder that :func:`reader_study` wrote.
+        answers: The files that readers gave back.
+
+    Raises:
+        InputError: It is no such folder, or a file has answers of something else.
+    """
+    from synthgen.reader_study import analyse
+
+    return analyse(Path(root), [Path(path) for path in answers])
 
 
 def run(

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, os.fspath(Path(__file__).parent))
-sys.modules["torch"] = None  # type: ignore[assignment]  # nothing here needs it, and it takes seconds
+if "--torch" not in sys.argv:
+    sys.modules["torch"] = None  # type: ignore[assignment]  # nothing else needs it, and it takes seconds
 
-import damages  # noqa: E402
-import kills  # noqa: E402
-import page  # noqa: E402
-import specimen  # noqa: E402
+import damages
+import kills
+import page
+import specimen
 
 
 def main() -> int:
@@ -21,6 +22,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--damages", type=int, default=2000, metavar="N", help="damage so many files")
     parser.add_argument("--kills", type=float, default=1200, metavar="S", help="kill commands for so many seconds")
+    parser.add_argument("--signals", type=float, default=600, metavar="S", help="send signals for so many seconds")
+    parser.add_argument("--torch", action="store_true", help="kill commands that take torch, and no others")
     parser.add_argument("--seed", type=int, default=1, help="what decides every case")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     asked = parser.parse_args()
@@ -31,8 +34,9 @@ def main() -> int:
         os.environ |= {"XDG_CACHE_HOME": f"{scratch}/cache", "XDG_CONFIG_HOME": f"{scratch}/config"}
         if asked.damages:
             bad += _damage(Path(scratch) / "damages", asked.seed, asked.damages, write=asked.write)
-        if asked.kills:
-            bad += _kill(Path(scratch) / "kills", asked.seed, asked.kills, write=asked.write)
+        for part in ("kills", "signals"):
+            if getattr(asked, part):
+                bad += _kill(Path(scratch) / part, asked, part)
     return 1 if bad else 0
 
 
@@ -53,16 +57,18 @@ def _damage(root: Path, seed: int, number: int, *, write: bool) -> int:
     return len(summary["missed"])
 
 
-def _kill(root: Path, seed: int, seconds: float, *, write: bool) -> int:
+def _kill(root: Path, asked: argparse.Namespace, part: str) -> int:
     root.mkdir()
     found = []
-    for one in kills.episodes(root, seed, seconds):
+    options = {"signals": part == "signals", "torch": asked.torch}
+    for one in kills.episodes(root, asked.seed, getattr(asked, part), **options):
         found.append(one)
-        print(f"{one.verb}: {one.moment:.3f} s: {', '.join(one.differs) or 'the same'}", flush=True)
-    summary = page.kills(found, seed)
-    if write:
-        page.store("kills", summary)
-    print(f"{len(found)} commands, {sum(one.killed for one in found)} killed, {len(summary['differing'])} not the same")
+        print(f"{one.verb}: {one.sent} after {one.moment:.3f} s: {', '.join(one.differs) or 'the same'}", flush=True)
+        if asked.write:  # so that one that is stopped has not been for nothing
+            page.store(part, page.kills(found, asked.seed), more=asked.torch)
+    summary = page.kills(found, asked.seed)
+    middle = sum(one.killed for one in found)
+    print(f"{len(found)} commands, {middle} in the middle, {len(summary['differing'])} not the same")
     return len(summary["differing"])
 
 

@@ -1,9 +1,11 @@
-"""Kills a command at a random moment, resumes it, and compares what it leaves with what an unbroken one leaves.
+"""Kills a command at a random moment, or sends it a signal, resumes it, and compares with what an unbroken one leaves.
 
-Each command runs in a fork of this process, so that a kill costs no import; torch is not imported, so `finetune` and
-`classifier-eval` are not here (their own tests kill them), and neither are those that need a network.
+Each command runs in a fork of this process, so that it costs no import. `finetune` and `classifier-eval` take torch,
+which is imported for them alone, and `fetch` and `publish` take a network, so they are not here.
 """
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -11,7 +13,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,26 +21,34 @@ from pathlib import Path
 
 import specimen
 
-from synthgen import study
+from synthgen.cli import call
 from synthgen.core import seal
 
-Verb = Callable[[Path], object]
+Arguments = Callable[[Path], Sequence[object]]
+"""What a command is called with, by the folder of the study."""
 _SLOWER = {"height": 16, "width": 16, "seconds": 0.02}
 _LONGEST = 300.0
+_TO_STOP = 10.0  # seconds that a command may take to stop
+STOPPED = 75
+KILL, PAUSE = "SIGKILL", "SIGSTOP"
+SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", PAUSE)
+"""What is sent but SIGKILL; a command that is paused goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A command that was killed, and what came of it.
+    """A command that was killed or sent a signal, and what came of it.
 
     Attributes:
         verb: The command.
-        moment: When it was killed, in seconds after it began.
-        killed: Whether it was still running then.
-        differs: The files that are others than an unbroken command leaves, or what was left lying.
+        sent: The signal.
+        moment: When it came, in seconds after the command began.
+        killed: Whether the command was still running then.
+        differs: The files that are others than an unbroken command leaves, what was left lying, or how it ended.
     """
 
     verb: str
+    sent: str
     moment: float
     killed: bool
     differs: tuple[str, ...]
@@ -50,19 +60,46 @@ def _manifest(root: Path, more: int = 0) -> Path:
     return specimen.write_manifest(root, generate=entries, curate=specimen.MANIFEST["curate"] | {"quota": 4})
 
 
-def _pack(name: str) -> Verb:
-    return lambda root: study.pack(root / "work", root / name, format=name).result()  # type: ignore[arg-type]
+def _tuned(root: Path) -> Path:
+    settings = {
+        "rank": 2, "max_train_steps": 6, "checkpointing_steps": 2, "num_validation_images": 2, "variants": 1,
+        "train_batch_size": 2,
+    }  # fmt: skip
+    entries = [{"name": "lo", "method": "lora", "settings": settings}]
+    learner = {"kind": "probe", "optimizer_steps": 20}
+    study = {"n_real": [2, 4], "ratios": [1], "seeds": 2, "arms": ["real", "real+synthetic"], "learner": learner}
+    return specimen.write_manifest(
+        root, finetune=entries, evaluate=study, real=specimen.MANIFEST["real"] | {"count": 72}, curate=None
+    )
 
 
+def _pack(name: str, *more: str) -> Arguments:
+    return lambda root: ["pack", root / "work", "--out", root / f"{name}{len(more)}", "--format", name, *more]
+
+
+KEY = "text-psoriasis-1-0000000"
 # In the order that a study uses them: each begins with what those before it leave.
-VERBS: Mapping[str, Verb] = {
-    "generate": lambda root: study.generate(_manifest(root), root / "work").result(),
-    "generate, grown": lambda root: study.generate(_manifest(root, 2), root / "work").result(),
-    "curate": lambda root: study.curate(root / "work").result(),
-    "generate --top-up": lambda root: study.top_up(_manifest(root, 2), root / "work").result(),
+VERBS: Mapping[str, Arguments] = {
+    "phantom": lambda root: ["phantom", "--out", root / "drawn", "--per-cell", 4, "--seed", 1, "--tone", 1],
+    "generate": lambda root: ["generate", _manifest(root), "--out", root / "work"],
+    "generate, grown": lambda root: ["generate", _manifest(root, 2), "--out", root / "work"],
+    "curate": lambda root: ["curate", root / "work"],
+    "generate --top-up": lambda root: ["generate", _manifest(root, 2), "--out", root / "work", "--top-up"],
     **{f"pack {name}": _pack(name) for name in specimen.FORMATS},
-    "preview": lambda root: study.preview(root / "work", root / "page.html"),
+    "pack --workers 2": _pack("webdataset", "--workers", "2"),
+    "preview": lambda root: ["preview", root / "work", "--out", root / "page.html"],
+    "verify": lambda root: ["verify", root / "work"],
+    "run": lambda root: ["run", _manifest(root, 2), "--out", root / "study"],
 }
+WITH_TORCH: Mapping[str, Arguments] = {
+    "generate --workers 2": lambda root: ["generate", _manifest(root), "--out", root / "two", "--workers", 2],
+    "finetune": lambda root: ["finetune", _tuned(root), "--out", root / "tuned", "--device", "cpu"],
+    "generate for a study": lambda root: ["generate", _tuned(root), "--out", root / "tuned"],
+    "classifier-eval": lambda root: [
+        "classifier-eval", _tuned(root), "--out", root / "report", "--synthetic", root / "tuned", "--workers", 1,
+    ],
+}  # fmt: skip
+"""Those that take torch, or start processes that import it; longer therefore."""
 
 
 IMPORTED = (
@@ -71,47 +108,75 @@ IMPORTED = (
 )  # fmt: skip
 
 
-def episodes(root: Path, seed: int, seconds: float) -> Iterator[Episode]:
+def episodes(root: Path, seed: int, seconds: float, *, signals: bool = False, torch: bool = False) -> Iterator[Episode]:
     """As many kills as so many seconds allow, command after command; raises where one fails unbroken.
 
     Args:
         root: An empty folder.
-        seed: Decides when each is killed.
+        seed: Decides when each is killed, and by what.
         seconds: When to begin no further one, from the first one on.
+        signals: Whether a signal is sent that a command hears, in place of SIGKILL.
+        torch: Whether those commands are tried that take torch, and no others.
     """
-    for name in IMPORTED:  # once, and not in each fork
+    verbs = WITH_TORCH if torch else VERBS
+    for name in IMPORTED + (("torch", "diffusers", "transformers") if torch else ()):  # once, and not in each fork
         import_module(name)
     at, kept = root / "study", root / "before"
     at.mkdir()
     before, took, whole = dict[str, Path](), dict[str, float](), dict[str, dict[str, bytes]]()
-    for verb, call in VERBS.items():
+    for verb, arguments in verbs.items():
         before[verb] = kept / f"{len(before)}"
         shutil.copytree(at, before[verb])
         began = time.monotonic()
-        if (code := _wait(_start(call, at), _LONGEST)) != 0:
+        if (code := _wait(_start(arguments, at), _LONGEST)) not in _ENDS:
             raise RuntimeError(f"{verb}: exit {code} where nothing was killed")
         took[verb], whole[verb] = time.monotonic() - began, contents(at)
     end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        verb = list(VERBS)[number % len(VERBS)]
+        verb = list(verbs)[number % len(verbs)]
         shutil.rmtree(at)
         shutil.copytree(before[verb], at)
-        yield _one(verb, at, random.Random(f"{seed}-{number}").uniform(0, took[verb]), whole[verb])
+        rng = random.Random(f"{seed}-{number}")
+        sent = rng.choice(SIGNALS) if signals else KILL
+        yield _one(verb, verbs[verb], at, (sent, rng.uniform(0, took[verb])), whole[verb])
         number += 1
 
 
-def _one(verb: str, at: Path, moment: float, whole: Mapping[str, bytes]) -> Episode:
-    process = _start(VERBS[verb], at)
-    killed = _wait(process, moment) is None
-    if killed:
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
-    code = _wait(_start(VERBS[verb], at), _LONGEST)
-    if code != 0:
-        return Episode(verb, moment, killed, (f"resumed: exit {code}",))
+_ENDS = (0, 1)  # 1 where a quota is not filled, which is how some of them end
+
+
+def _one(verb: str, arguments: Arguments, at: Path, when: tuple[str, float], whole: Mapping[str, bytes]) -> Episode:
+    sent, moment = when
+    process = _start(arguments, at)
+    running = _wait(process, moment) is None
+    told = list[str]()
+    if running:
+        os.kill(process, signal.Signals[sent])
+        told += _ended(process, sent)
+    code = _wait(_start(arguments, at), _LONGEST)
+    if code not in _ENDS:
+        return Episode(verb, sent, moment, running, (*told, f"resumed: exit {code}"))
     found = contents(at)
     differs = [name for name in sorted({*whole, *found}) if whole.get(name) != found.get(name)]
-    return Episode(verb, moment, killed, tuple(differs))
+    return Episode(verb, sent, moment, running, (*told, *differs))
+
+
+def _ended(process: int, sent: str) -> list[str]:
+    """What is wrong with how a command ends that was sent a signal."""
+    if sent == KILL:
+        os.waitpid(process, 0)
+        return []
+    if sent == PAUSE:
+        time.sleep(0.2)
+        os.kill(process, signal.SIGCONT)
+        code = _wait(process, _LONGEST)
+        return [] if code in _ENDS else [f"paused: exit {code}"]
+    code = _wait(process, _TO_STOP)
+    if code is None:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        return [f"still running {_TO_STOP:.0f} s after {sent}"]
+    return [] if code in (STOPPED, *_ENDS) else [f"{sent}: exit {code}"]  # it may have been done just then
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -133,15 +198,19 @@ def _timeless(content: bytes) -> bytes:
     return content
 
 
-def _start(verb: Verb, root: Path) -> int:
+def _start(arguments: Arguments, root: Path) -> int:
     """Begin a command in a fork; returns its process."""
     process = os.fork()
     if process:
         return process
-    code = 1
+    code = 99
+    said = io.StringIO()
+    for name in SIGNALS:
+        if name != PAUSE:
+            signal.signal(signal.Signals[name], signal.SIG_DFL)  # of nohup and shells one may be ignored
     try:
-        verb(root)
-        code = 0
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            code = call([str(one) for one in arguments(root)])
     except BaseException:  # noqa: BLE001 - a fork never returns into the code that forked it
         traceback.print_exc()
     finally:

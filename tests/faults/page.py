@@ -38,16 +38,30 @@ Each command is killed with SIGKILL at a random moment, run again to its end, an
 with those of an unbroken one, to the byte; of receipts all but times. A scratch file left lying counts as a difference.
 
 """
+_SIGNALS = """## Signals
+
+The same with SIGTERM, SIGINT, SIGHUP or SIGUSR1, which have to end a command with exit code 75 within ten seconds (or 0
+where it was done just then), or with SIGSTOP and, after a moment, SIGCONT, which have to change nothing.
+
+"""
 _KILLS_NOT = """
-Not in this table: `finetune` and `classifier-eval`, which take torch, and are killed by tests of their own
-(`tests/finetune/test_resume.py`, `tests/evaluate/test_evaluate.py`); `fetch` and `publish`, which take a network, and
-whose tests break connections; several processes in one folder; power cuts, of which a kill shows nothing.
+Not in these tables: `fetch` and `publish`, which take a network, and whose tests break connections; several processes
+in one folder; power cuts, of which a kill shows nothing. `finetune` and `classifier-eval` take torch: `--torch` tries
+them, and tests of their own kill them each time (`tests/finetune/test_resume.py`, `tests/evaluate/test_evaluate.py`).
 """
 
 
-def store(part: str, found: Mapping[str, Any]) -> None:
-    """Keep what one part of the harness has found, in place of what it found before, and write the page."""
+def store(part: str, found: Mapping[str, Any], *, more: bool = False) -> None:
+    """Keep what one part of the harness has found, in place of what it found before, and write the page.
+
+    With ``more`` rows of other commands stay.
+    """
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    before = results.get(part) if more else None
+    if before:
+        verbs = tuple(f"{verb}," for verb in found["rows"])
+        stays = [one for one in before["differing"] if not one.startswith(verbs)]
+        found = {**found, "rows": before["rows"] | found["rows"], "differing": stays + found["differing"]}
     results[part] = found
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(text(results), encoding="utf-8")
@@ -58,8 +72,11 @@ def text(results: Mapping[str, Any]) -> str:
     parts = [_HEAD]
     if damages := results.get("damages"):
         parts += [_DAMAGES, _table_of_damages(damages), _named("missed", damages["missed"]), _DAMAGES_NOT]
-    if kills := results.get("kills"):
-        parts += [_KILLS, _table_of_kills(kills), _named("not the same", kills["differing"]), _KILLS_NOT]
+    for part, head in (("kills", _KILLS), ("signals", _SIGNALS)):
+        if found := results.get(part):
+            parts += [head, _table_of_kills(found), _named("not the same", found["differing"]), "\n"]
+    if "kills" in results or "signals" in results:
+        parts[-1] = _KILLS_NOT
     return "".join(parts)
 
 
@@ -78,7 +95,9 @@ def kills(found: Sequence[Any], seed: int) -> dict[str, Any]:
     for one in found:
         said = ["begun", "killed" if one.killed else "done before", "differs" if one.differs else "same"]
         rows.setdefault(one.verb, Counter()).update(said)
-    differing = [f"{one.verb}, {one.moment:.3f} s: {', '.join(one.differs)}" for one in found if one.differs]
+    differing = [
+        f"{one.verb}, {one.sent} after {one.moment:.3f} s: {', '.join(one.differs)}" for one in found if one.differs
+    ]
     return {"seed": seed, "rows": {verb: dict(row) for verb, row in rows.items()}, "differing": differing}
 
 
@@ -105,7 +124,10 @@ def _damage_line(kind: str, row: Mapping[str, int], names: Sequence[str]) -> str
 
 
 def _table_of_kills(found: Mapping[str, Any]) -> str:
-    lines = ["| command | begun | killed | done before | the same to the byte |", "|---|--:|--:|--:|--:|"]
+    lines = [
+        "| command | begun | in the middle | done before | the same to the byte |",
+        "|---|--:|--:|--:|--:|",
+    ]
     total = Counter[str]()
     for verb, row in found["rows"].items():
         total.update(row)

@@ -10,7 +10,8 @@ import numpy as np
 import yaml
 
 from synthgen import study
-from synthgen.core import adapter_folder, checksums
+from synthgen.core import adapter_folder, checksums, seal
+from synthgen.core.hashing import sha256_file
 from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.prepare import reserve
 from synthgen.evaluate.train.results_store import ResultsStore
@@ -47,7 +48,7 @@ FORMATS = ("webdataset", "parquet", "imagefolder")
 KINDS = (
     ("run.json", r"work/run\.json"),
     ("top_up.json", r"work/top_up\.json"),
-    ("index of real images", r"work/sources\.parquet"),
+    ("index of real images", r"work/sources(?:\.\w+)?\.parquet"),
     ("receipt", r"work/\w+/\d+\.json"),
     ("work shard", r"work/\w+/\d+\.tar"),
     ("scores", r"work/scores/\w+\.parquet"),
@@ -56,6 +57,8 @@ KINDS = (
     ("verdicts", r"work/verdicts\.parquet"),
     ("survivors, table and chart", r"work/survivors\..*"),
     ("list of checksums", r"(work/|work/fidelity/|report/)SHA256SUMS"),
+    ("list of images set aside", r"work/set_aside\.parquet"),
+    ("prompts encoded once", r"work/prompt_embeddings/.*"),
     ("copy of a plug-in", r"work/plugin_files/.*"),
     ("adapter.json", r"work/adapters/.*\.json"),
     ("weights of an adapter", r"work/adapters/.*\.safetensors"),
@@ -99,7 +102,11 @@ def write_manifest(folder: Path, **changes: Any) -> Path:
 def build(root: Path) -> list[Target]:
     """Make the study below a folder; returns every file of it that may be damaged, sorted."""
     manifest = write_manifest(root)
+    every = write_manifest(root / "every", skin_tones={"scale": "fitzpatrick", "values": [1, 3, 5, 6]})
+    study.generate(every, root / "work").result()
+    study.generate(manifest, root / "work", accept_changes=True).result()
     study.top_up(manifest, root / "work").result()
+    _embeddings(root / "work/prompt_embeddings")
     _fidelity(root / "work/fidelity")
     _adapter(root / "work/adapters/lo")
     for name in FORMATS:
@@ -133,6 +140,17 @@ def _adapter(folder: Path) -> None:
     (folder / "losses.png").write_bytes(rng.bytes(300))
     facts = {"name": "lo", "digest": "0" * 64, "method": "lora", "pool": {"ids": ["a", "b"]}, "words": {}}
     adapter_folder.write(folder, facts | {"loss": 0.4})
+
+
+def _embeddings(folder: Path) -> None:
+    """What a pipeline keeps of prompts, its numbers random."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir()
+    path = folder / f"{'0' * 16}.safetensors"
+    save_file({"prompt_embeds": np.random.default_rng(0).random((2, 4), np.float32)}, path)
+    facts = {"format": 1, "file": path.name, "size": path.stat().st_size, "sha256": sha256_file(path), "texts": 2}
+    path.with_suffix(".json").write_bytes(seal.dumps(facts))
 
 
 def _fidelity(folder: Path) -> None:

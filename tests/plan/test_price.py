@@ -12,7 +12,7 @@ from synthgen.benchmark.architectures import ARCHITECTURES
 from synthgen.benchmark.runner import StepResult
 from synthgen.diffusion import model_check
 from synthgen.errors import InputError
-from synthgen.plan import estimate, price
+from synthgen.plan import estimate, price, throughput
 
 SDXL = {"family": "StableDiffusionXL", "weights": 5 * 10**9, "pixels": 1024**2, "passes": 60, "images_per_second": 0.5}
 
@@ -38,6 +38,24 @@ def test_time_follows_passes_and_pixels(make_plan: Callable[..., Any]) -> None:
     assert estimate.forecast(plan, seconds).seconds == pytest.approx(seconds[entry.name], abs=0.1)
 
 
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.5])
+def test_a_model_that_learned_guidance_is_passed_once_a_step(
+    guidance_scale: float, make_plan: Callable[..., Any]
+) -> None:
+    """FLUX.1-schnell takes four passes in four steps, and so does Flux with guidance."""
+    settings = {"height": 1024, "width": 1024, "num_inference_steps": 4, "guidance_scale": guidance_scale}
+    plan = make_plan(generate=[{"strategy": "text2img", "per_cell": 1, "settings": settings}])
+    (entry,) = plan.entries.values()
+    flux = ARCHITECTURES["flux"]
+    assert flux.passes == flux.steps
+    card = price.CardRates("a card", (price.CardRate("Flux", flux.weights, 1024**2, flux.passes, 2.0),))
+    footprint = model_check.Footprint(flux.weights, 1, 1, 1024**2)
+    used_by = (f"generate.{entry.name}",)
+    model = model_check.ModelReport("m", used_by, footprint=footprint, family="Flux", distilled=True)
+    seconds = model_check.seconds_on(plan, [model], card)
+    assert seconds == {entry.name: pytest.approx(entry.samples * 0.5 * 4 / flux.steps)}
+
+
 def test_a_larger_model_of_the_same_family_is_not_taken_for_the_one_that_was_timed() -> None:
     """SD3.5 large has four times the weights of SD3 medium."""
     card = price.CardRates("a card", (price.CardRate(**SDXL),))
@@ -57,6 +75,21 @@ def test_a_report_holds_the_fastest_rate_of_each_architecture(tmp_path: Path) ->
     _, path = report.write([step], tmp_path, device="cpu", reduced=True)
     with pytest.raises(InputError, match="reduced networks"):
         price.read_rates(path)
+
+
+def test_few_images_do_not_take_the_place_of_many(
+    make_plan: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of six images, of which loading is most, says nothing of one of thousands that was measured before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    plan = make_plan()
+    (entry,) = plan.entries.values()
+    taken = []
+    for images, seconds in ((6, 60.0), (400, 40.0), (6, 60.0), (240, 12.0)):
+        throughput.note(entry.recipe, "png", images=images, seconds=seconds, stored=images)
+        taken.append((throughput.images(entry.recipe, "png"), throughput.seconds(entry.recipe, "png", 10)))
+    assert taken == [(6, 100.0), (400, pytest.approx(1.0)), (400, pytest.approx(1.0)), (240, pytest.approx(0.5))]
+    assert estimate.forecast(plan).measured == 240
 
 
 @pytest.mark.parametrize(

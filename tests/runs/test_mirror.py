@@ -167,7 +167,7 @@ def test_a_part_brings_its_part(make: Callable[..., Any], tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "b/fake").glob("*.tar")) == ["00001.tar", "00003.tar"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_machine_lost_at_any_moment_costs_no_byte(
     seed: int,
     *,
@@ -237,27 +237,32 @@ def test_two_machines_share_a_run_out(
 
     def work(name: str) -> None:
         task = make(tmp_path / name)
-        both.wait(30)
+        both.wait(120)
         shards[name] = [receipt.shard for receipt in task]
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert tars_in(tmp_path / "a") == tars_in(tmp_path / "b") == unbroken
     assert sorted(shards) == ["a", "b"]
 
 
 def test_a_shard_that_another_machine_is_at_is_left_for_last(
-    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is waited for as long as its machine shows that it lives, and then made here, whatever any clock says."""
+    """It is waited for as long as its machine shows that it lives, and then made here."""
+    monkeypatch.setattr(beat, "LEASE", 600.0)
     make(tmp_path / "a", options={"limit": 5}).result()
     files = fsspec.filesystem("faulty")
     files.pipe_file("/bucket/run/.claims/machine-other.json", b'{"machine": "other"}')
     files.pipe_file("/bucket/run/.claims/fake-00001.json", b'{"machine": "other"}')
-    order = [receipt.shard for receipt in make(tmp_path / "b")]
+    order = list[int]()
+    for receipt in make(tmp_path / "b"):
+        order.append(receipt.shard)
+        if len(order) == 3:
+            files.rm_file("/bucket/run/.claims/machine-other.json")
     assert order == [2, 3, 4, 1]
 
 
@@ -503,3 +508,93 @@ def test_clocks_that_differ_by_hours_change_nothing(
     assert not mine.lives("theirs")
     beat.Beat(store, "theirs").tell()
     assert mine.lives("theirs")
+
+
+def test_a_mirror_that_may_only_be_read_is_enough_to_bring(
+    make: Callable[..., Any],
+    tmp_path: Path,
+    faulty: type[FaultySystem],
+    unbroken: dict[str, bytes],
+    tars_in: Callable[[Path], dict[str, bytes]],
+) -> None:
+    """As for verify, curate and pack."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.brought(tmp_path / "b", MIRROR)
+    assert tars_in(tmp_path / "b") == unbroken
+
+
+def test_a_disk_that_is_full_here_is_not_said_of_the_mirror(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """The file that has no room is named; what came before stays."""
+    make(tmp_path / "a").result()
+    faulty.fail = failing("read", OSError(errno.ENOSPC, "No space left on device"), at="00003.tar")
+    with pytest.raises(OSError, match=r"No space left on device: .*b/fake/00003\.tar"):
+        study.brought(tmp_path / "b", MIRROR)
+
+
+def test_the_salt_of_pseudonyms_is_copied_by_whoever_packs(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else tells it; where it can't be copied a line says to keep it, and the dataset is packed."""
+    for root in "ab":
+        make(tmp_path / root).result()
+    salt = hashlib.sha256(b"0" * 64).hexdigest()
+    (tmp_path / "a/.pseudonyms").write_bytes(b"0" * 64)
+    faulty.fail = failing("write", PermissionError(errno.EACCES, "Access Denied"))
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert "keep a copy of" in caplog.text
+    faulty.fail = staticmethod(lambda *_: None)
+    study.pack(tmp_path / "a", tmp_path / "dataset", mirror=MIRROR).result()
+    assert f".state/{salt}" in names(faulty)
+    study.brought(tmp_path / "b", MIRROR)
+    assert (tmp_path / "b/.pseudonyms").read_bytes() == b"0" * 64
+
+
+def test_images_are_made_while_the_mirror_takes_its_time(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem]
+) -> None:
+    """No shard is copied before all are made, and none is missing at the end."""
+    all_made = threading.Event()
+
+    def wait(what: str, path: str) -> None:
+        if what == "write" and path.endswith(".tar"):
+            assert all_made.wait(240)
+
+    faulty.fail = staticmethod(wait)
+    for seen, _ in enumerate(make(tmp_path / "a"), 1):
+        if seen == 5:
+            assert not [name for name in names(faulty) if name.endswith(".tar")]
+            all_made.set()
+    assert len([name for name in names(faulty) if name.endswith(".tar")]) == 5
+
+
+def test_a_plan_that_is_changed_elsewhere_meanwhile_keeps_what_is_made_here(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], tars_in: Callable[[Path], dict[str, bytes]]
+) -> None:
+    """A line says so, nothing of the old plan is copied over the new one, and the new manifest goes on."""
+    more = {"generate": [{"strategy": "fake", "per_cell": 6, "settings": {"height": 32, "width": 32}}]}
+    task = make(tmp_path / "a")
+    next(task)
+    make(tmp_path / "b", **more).result()
+    run_file.write(tmp_path / "a", run_file.read(tmp_path / "a") | {"touched": True})  # as a pin that is added
+    with pytest.raises(errors.IncompleteError, match=r"follows another plan since.*per_cell: 6 there, 4 here"):
+        task.result()
+    assert len(tars_in(tmp_path / "a")) == 5
+    make(tmp_path / "a", **more).result()
+    assert tars_in(tmp_path / "a") == tars_in(tmp_path / "b")
+
+
+def test_what_is_set_aside_travels_and_counts_again(
+    make: Callable[..., Any], tmp_path: Path, faulty: type[FaultySystem], tars_in: Callable[[Path], dict[str, bytes]]
+) -> None:
+    """Another plan, accepted, is every machine's from then on; going back makes nothing anew."""
+    accepted = {"accept_changes": True}
+    make(tmp_path / "a").result()
+    assert made(make(tmp_path / "b", options=accepted, seed=8)) == 5
+    assert made(make(tmp_path / "c", seed=8)) == 0
+    assert len(tars_in(tmp_path / "c")) == 10
+    assert made(make(tmp_path / "d", options=accepted)) == 0
+    assert made(make(tmp_path / "a")) == 0
+    assert tars_in(tmp_path / "a") == tars_in(tmp_path / "d") == tars_in(tmp_path / "c")

@@ -5,6 +5,7 @@ Nothing is believed before its sha256 is checked, and a work shard counts there 
 last.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from synthgen.errors import Fault, IncompleteError, MirrorError, PlanMismatchError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import revision, run_file, run_folder
+from synthgen.runs import pseudonyms, revision, run_file, run_folder
 from synthgen.runs.mirror import address as addresses
 from synthgen.runs.mirror import pull, state
 from synthgen.runs.mirror.beat import Beat, machine_of
@@ -27,6 +28,7 @@ __all__ = ["NO_MIRROR", "Mirror", "NoClaims", "NoMirror", "opened"]
 
 Progress = Callable[[str, int, int], None]
 Stop = Callable[[], bool]
+_log = logging.getLogger(__name__)
 _BRINGING = "bringing work shards from the mirror"
 
 
@@ -152,6 +154,15 @@ class Mirror:
         """What a process asks before it makes a work shard; it travels to workers."""
         return MirrorClaims(self._address, self.root.resolve(), self._machine)
 
+    def send_salt(self) -> None:
+        """Copy the salt of pseudonyms, which nothing else tells and packing may have made; say so where it can't be."""
+        if not (self.root / pseudonyms.FILE).is_file():
+            return
+        try:
+            retried(self._state.send)
+        except MirrorError as error:
+            _log.warning("%s; keep a copy of %s, which nothing else tells", error, self.root / pseudonyms.FILE)
+
     def check_sent(self) -> None:
         """Refuse to end as if all were well where it is not; asked at the end, when everything else is done.
 
@@ -159,6 +170,8 @@ class Mirror:
             IncompleteError: Something is not on the mirror, or other bytes are.
         """
         last, faults = self._senders[-1] if self._senders else None, list[str]()
+        if last and not last.left and not self._state.is_sent:  # whoever packs makes the salt of pseudonyms
+            self.send_salt()
         if last and last.left:
             faults.append(
                 f"{last.left} work shards are not on {self._store.name} ({last.why}); they are whole in {self.root}: "
@@ -216,6 +229,9 @@ class NoMirror:
         return nullcontext(self)
 
     def add(self, receipt: Receipt) -> None:
+        """Nothing to send."""
+
+    def send_salt(self) -> None:
         """Nothing to send."""
 
     def check_sent(self) -> None:

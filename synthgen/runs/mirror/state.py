@@ -66,7 +66,7 @@ class State:
     def __init__(self, store: Store, root: Path) -> None:
         self._store, self._root = store, root
         self._seen = root / HOME / f"{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
-        self._sent: tuple[int, int] | None = None
+        self._sent: tuple[object, ...] | None = None
 
     def listing(self) -> Listing | None:
         """What the mirror lists; ``None`` where nothing was ever copied there.
@@ -177,7 +177,7 @@ class State:
 
     @property
     def is_sent(self) -> bool:
-        """Whether nothing has changed in ``run.json`` since it was last copied."""
+        """Whether ``run.json`` and the salt of pseudonyms are what they were when they were last copied."""
         return self._sent is not None and self._sent == self._stamp()
 
     def undo(self) -> None:
@@ -186,9 +186,9 @@ class State:
             (self._root / name).unlink(missing_ok=True)
         shutil.rmtree(self._root / HOME, ignore_errors=True)
 
-    def _stamp(self) -> tuple[int, int]:
+    def _stamp(self) -> tuple[object, ...]:
         status = (self._root / RUN).stat()
-        return status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns, (self._root / _SALT).is_file()
 
     def _mine(self) -> dict[str, str]:
         found = dict[str, str]()

@@ -29,6 +29,10 @@ _BUGS = (TypeError, AttributeError, NameError, LookupError, AssertionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class _NoRoomError(Exception):
+    """A file of the mirror has no room here."""
+
+
 class Store:
     """A folder that fsspec opens.
 
@@ -108,6 +112,7 @@ class Store:
 
         Raises:
             MirrorError: It can't be read.
+            OSError: There is no room for it here.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{atomic.owner()}")
@@ -117,11 +122,17 @@ class Store:
                     self._files.get_file(self._path(name), str(scratch))
                 except FileNotFoundError:
                     return False
+                except OSError as error:
+                    if error.errno in _FULL:
+                        raise _NoRoomError from error
+                    raise
             with scratch.open("rb+") as file:
                 os.fsync(file.fileno())
             if sha256_file(scratch) != sha256:
                 return False
             atomic.publish(scratch, path)
+        except _NoRoomError:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         finally:
             scratch.unlink(missing_ok=True)
         return True
@@ -205,7 +216,7 @@ class Store:
         """
         try:
             yield
-        except (SynthgenError, *_BUGS):
+        except (SynthgenError, _NoRoomError, *_BUGS):
             raise
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
             what = "is full" if getattr(error, "errno", None) in _FULL else f"can't be {done}"
