@@ -15,6 +15,9 @@
 # make coverage       run every test, and say which lines and branches none of them reaches
 # make wheel-test     build sdist and wheel into dist/, install the wheel elsewhere, make the smallest dataset with it
 #
+# make hashes         write constraints-hashes.txt: the pins of constraints.txt with the sha256 of each of their files
+# make sbom           list what is installed in .venv/ as a software bill of materials: dist/sbom.json, in CycloneDX
+#
 # Where pip would fetch PyTorch with CUDA and you have no GPU, take the CPU build (about 200 MB instead of gigabytes):
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Tests run in two processes; `make test PYTEST_ARGS='-n 8'` in more, on a machine that has as many cores.
@@ -36,7 +39,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 # Wherever PyTorch's and diffusers' modules may not be kept compiled, each process compiles them again: 10 seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint coverage docs dist wheel-test bench faults gpu golden weights weights-lcm model-report clean
+.PHONY: demo test lint coverage docs dist wheel-test hashes sbom bench faults gpu golden weights weights-lcm model-report clean
 
 demo: .venv/installed
 	$(BIN)/synthgen run $(DEMO)
@@ -73,6 +76,18 @@ wheel-test: dist
 	../venv/bin/synthgen verify "$$elsewhere/smallest/work"; \
 	../venv/bin/synthgen verify "$$elsewhere/smallest/dataset"
 
+# PyTorch is left out: its files are others for each kind of GPU, each with an index of its own.
+hashes: .venv/installed-supply
+	grep -v '^torch==' constraints.txt > .venv/pins.txt
+	head -n 2 constraints-hashes.txt > .venv/hashes.txt
+	$(BIN)/uv pip compile .venv/pins.txt --no-deps --generate-hashes --universal --python-version 3.11.7 \
+		--no-header --no-annotate --quiet >> .venv/hashes.txt
+	mv .venv/hashes.txt constraints-hashes.txt
+
+sbom: .venv/installed .venv/installed-supply
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment $(BIN)/python --of JSON -o dist/sbom.json
+
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/loop.py --rounds 3
 
@@ -106,6 +121,10 @@ faults: .venv/installed-dev
 
 .venv/installed-build: constraints.txt | .venv/bin/python
 	$(PIP) build
+	touch $@
+
+.venv/installed-supply: | .venv/bin/python
+	$(PIP) uv==0.13.9 cyclonedx-bom==7.5.0
 	touch $@
 
 weights: .venv/installed

@@ -100,7 +100,7 @@ def call(arguments: list[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         return 2
     except click.ClickException as error:
-        code, faults = error.exit_code, (" ".join(error.format_message().split()) + _place_of_option(error),)
+        code, faults = error.exit_code, (_said(error),)
     except click.Abort:
         code, faults = 130, ("stopped",)
     except BrokenPipeError:
@@ -121,10 +121,12 @@ def call(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _place_of_option(error: click.ClickException) -> str:
-    """Where an option goes that stands before the command; empty of every other fault."""
-    misplaced = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
-    return f"; options come after the command, as in `synthgen run {error.option_name} ...`" if misplaced else ""  # type: ignore[attr-defined]
+def _said(error: click.ClickException) -> str:
+    """What click says of bad usage, on one line, and where an option goes that stands before the command."""
+    said = " ".join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
+        return f"{said.rstrip('.')}; options come after the command, as in `synthgen run {error.option_name} ...`"
+    return said
 
 
 def _of_the_file_system(error: OSError) -> tuple[int, tuple[str]]:

@@ -101,7 +101,10 @@ def finetune(
         UnavailableError: The device, or a model, can't be had here.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    from synthgen.finetune import train_adapter
+    from synthgen.finetune import on_the_way, train_adapter
+
+    for adapter_plan in job.todo:
+        on_the_way.check(training_settings(adapter_plan.entry), adapter_plan.adapter.name)
 
     for adapter_plan in job.todo:
         if stop():
@@ -109,7 +112,10 @@ def finetune(
         folder = job.root / adapter_folder.FOLDER / adapter_plan.adapter.name
         seconds = 0.0
         if not adapter_folder.restore(job.root, adapter_plan.adapter.name, adapter_plan.adapter.digest):  # as of others
-            for step in train_adapter.train(job.plan.manifest, adapter_plan, job.root, device=device, stop=stop):
+            held = on_the_way.sources(job.plan.index, adapter_plan)
+            for step in train_adapter.train(
+                job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held
+            ):
                 seconds += step.seconds
                 yield step
         facts = adapter_folder.read(folder)

@@ -33,6 +33,11 @@ def pool_prompts(manifest: Manifest, adapter_plan: AdapterPlan) -> list[tuple[st
     return [_prompts(manifest, adapter_plan, source, new=True) for source in adapter_plan.pool]
 
 
+def prompts_of(manifest: Manifest, adapter_plan: AdapterPlan, images: Sequence[Source]) -> list[tuple[str, ...]]:
+    """The same of other images of its labels."""
+    return [_prompts(manifest, adapter_plan, source, new=True) for source in images]
+
+
 def grid_prompts(manifest: Manifest, adapter_plan: AdapterPlan, count: int, *, new: bool) -> list[str]:
     """The prompt of each image of a sample grid: labels and skin tones of the pool in turns.
 

@@ -1,7 +1,7 @@
 """The loss of every step of a training: a log that survives a kill, and a curve of it.
 
-Not accelerate's trackers (TensorBoard, Weights & Biases): a file that can be read without them, and that a training
-which was killed goes on with.
+Not accelerate's trackers alone (TensorBoard, Weights & Biases): a file that can be read without them, and that a
+training which was killed goes on with.
 """
 
 import csv
@@ -20,10 +20,11 @@ class LossLog:
 
     Args:
         scratch: Where its state lies.
+        name: Its file's name there.
     """
 
-    def __init__(self, scratch: Path) -> None:
-        self._path = scratch / "losses.jsonl"
+    def __init__(self, scratch: Path, name: str = "losses.jsonl") -> None:
+        self._path = scratch / name
 
     def append(self, step: int, losses: Sequence[float]) -> None:
         """Keep the losses of the last steps, up to this one."""
@@ -45,19 +46,22 @@ class LossLog:
         return sorted(found.items())
 
 
-def write(losses: Curve, folder: Path) -> None:
-    """Write ``losses.csv`` and ``losses.png``.
+def write(losses: Curve, folder: Path, held_out: Curve = ()) -> None:
+    """Write ``losses.csv`` and ``losses.png``, and ``held_out_losses.csv`` where there are such losses.
 
     Args:
         losses: Optimizer step and loss, in order.
         folder: Where to.
+        held_out: The loss of images that were not trained on, where it was measured.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [("step", "loss"), *((step, f"{loss:.6g}") for step, loss in losses)]
-    )
-    atomic.write(folder / "losses.csv", text.getvalue().encode())
-    atomic.write(folder / "losses.png", _draw(losses))
+    for name, curve in (("losses.csv", losses), ("held_out_losses.csv", held_out)):
+        if curve or name == "losses.csv":
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(
+                [("step", "loss"), *((step, f"{loss:.6g}") for step, loss in curve)]
+            )
+            atomic.write(folder / name, text.getvalue().encode())
+    atomic.write(folder / "losses.png", _draw(losses, held_out))
 
 
 def smooth(values: Sequence[float], share: float = 0.05) -> list[float]:
@@ -66,7 +70,7 @@ def smooth(values: Sequence[float], share: float = 0.05) -> list[float]:
     return [sum(values[max(0, end - width) : end]) / min(width, end) for end in range(1, len(values) + 1)]
 
 
-def _draw(losses: Curve) -> bytes:
+def _draw(losses: Curve, held_out: Curve) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.2), layout="constrained")
@@ -74,6 +78,8 @@ def _draw(losses: Curve) -> bytes:
     steps, values = [step for step, _ in losses], [loss for _, loss in losses]
     axes.plot(steps, values, color="0.75", linewidth=0.8, marker="." if len(losses) < 3 else "", label="one batch")
     axes.plot(steps, smooth(values), color="tab:blue", label="running mean")
+    if held_out:
+        axes.plot(*zip(*held_out, strict=True), color="tab:orange", marker="o", markersize=3, label="held-out images")
     axes.set(xlabel="optimizer step", ylabel="loss", xlim=(0, max(steps, default=1)))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

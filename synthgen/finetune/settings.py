@@ -39,6 +39,9 @@ class TrainingSettings(MethodSettings):
         with_prior_preservation: Whether as many images of ``class_prompts``, made by the model as it was, are shown
             beside them, so that it forgets less (Ruiz et al. 2022).
         num_validation_images: Pictures of the grid before and after; 0 draws none.
+        validation_steps: After how many steps, again and again, a grid is drawn, and the loss of images of the
+            validation split measured, which the training never sees; ``None`` for never. It changes no weight.
+        report_to: ``tensorboard`` keeps losses and grids for TensorBoard too. It changes no weight.
     """
 
     families: ClassVar[tuple[pipelines.Family, ...]] = ()
@@ -70,6 +73,8 @@ class TrainingSettings(MethodSettings):
     num_class_images: _Count = 64
     checkpointing_steps: _Count = 500
     num_validation_images: Annotated[int, Field(ge=0, le=64)] = 8
+    validation_steps: Annotated[_Count | None, Field(exclude=True)] = None  # no part of what names an adapter
+    report_to: Annotated[Literal["tensorboard"] | None, Field(exclude=True)] = None
 
     @property
     def side(self) -> int:

@@ -15,8 +15,18 @@ from synthgen.core import adapter_folder, atomic, devices, locks, weight_file
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
 from synthgen.errors import Fault, InputError
-from synthgen.finetune import checkpoints, environment, latents, loss_curve, methods, prior, sample_grid, step_seeds
-from synthgen.finetune.loss import TrainingData
+from synthgen.finetune import (
+    checkpoints,
+    environment,
+    latents,
+    loss_curve,
+    methods,
+    on_the_way,
+    prior,
+    sample_grid,
+    step_seeds,
+)
+from synthgen.finetune.loss import Loss, TrainingData
 from synthgen.finetune.methods import Learner
 from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import training_settings
@@ -37,7 +47,13 @@ _log = logging.getLogger(__name__)
 
 
 def train(
-    manifest: Manifest, adapter_plan: AdapterPlan, root: Path, *, device: str, stop: Callable[[], bool]
+    manifest: Manifest,
+    adapter_plan: AdapterPlan,
+    root: Path,
+    *,
+    device: str,
+    stop: Callable[[], bool],
+    held_out: Sequence[Source] = (),
 ) -> Iterator[Step]:
     """Train an adapter into its folder; yields how far it is.
 
@@ -47,6 +63,7 @@ def train(
         root: The run's folder.
         device: torch's device, or ``auto``.
         stop: Whether a signal asked to stop.
+        held_out: Real images of which the loss is measured on the way, where the settings ask for it.
 
     Raises:
         InputError: Another process trains it.
@@ -55,14 +72,20 @@ def train(
     """
     with ExitStack() as held:
         work = _AdapterTraining(manifest, adapter_plan, root, device, held)
+        work.held_out = tuple(held_out) if work.every else ()
         if not (
             work.scratch / _FINISHED / adapter_folder.FACTS
         ).is_file():  # else killed between its last byte and its name
             before = work.grid_images(new=False)
             training = work.training()
+            if not training.done:
+                work.look(training)
             for step in training.run(stop):
                 work.log(step)
+                if work.every and step.step % work.every == 0 and step.step < step.steps:
+                    work.look(training)
                 yield step
+            work.look(training, drawn=False)  # the grid of then is the adapter's own
             work.write(training, before)
         work.publish()
 
@@ -97,6 +120,9 @@ class _AdapterTraining:
         self._revision = repository.revision
         self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
+        self.held_out: tuple[Source, ...] = ()
+        self.every = self._settings.validation_steps
+        self._held_out_loss: Loss | None = None
         if self._accelerator.is_main_process:
             held.enter_context(_alone(self.scratch.with_name(adapter_plan.adapter.name)))
             environment.pin(self.scratch, self._facts)
@@ -137,9 +163,10 @@ class _AdapterTraining:
         own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest, rows=rows)
         other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest, rows=prior_rows)
         embeddings = {} if learner.reads_text else latents.embed(pipe, [*shown, *prior_shown, ""])
+        held = self._encoded_held_out(masked=masked, embeds=not learner.reads_text)
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
             self._move("cpu")
-        return Training(
+        training = Training(
             self._plan.adapter.name,
             digest,
             pipe=pipe,
@@ -150,6 +177,36 @@ class _AdapterTraining:
             folder=self.scratch,
             facts=self._facts,
         )
+        if held is not None:
+            self._held_out_loss = training.held_out(held, on_the_way.unaugmented(settings))
+        return training
+
+    def _encoded_held_out(self, *, masked: bool, embeds: bool) -> TrainingData | None:
+        """The images that the loss is measured of on the way; ``None`` where there are none."""
+        if not self.held_out:
+            return None
+        texts = latents.prompts_of(self._manifest, self._plan, self.held_out)
+        images = [partial(self._read, source) for source in self.held_out]
+        settings, digest = on_the_way.unaugmented(self._settings), f"{self._plan.adapter.digest} held out"
+        own = latents.encode(self._pipe, images, texts, settings, masked=masked, digest=digest)
+        said = [text for some in texts for text in some]
+        return TrainingData(own, None, latents.embed(self._pipe, [*said, ""]) if embeds else {})
+
+    @cached_property
+    def _on_the_way(self) -> on_the_way.OnTheWay:
+        return on_the_way.OnTheWay(self.scratch, self._settings, self._plan.adapter.name)
+
+    def look(self, training: Training, *, drawn: bool = True) -> None:
+        """Draw samples and measure the loss of held-out images, by the weights of now, where that is asked for."""
+        if self.every and self._accelerator.is_main_process:
+            with training.looked_at():
+                self._on_the_way.measure(training.done, self._held_out_loss, len(self.held_out))
+                if drawn and (count := self._settings.num_validation_images):
+                    self._move(self._accelerator.device)
+                    self._on_the_way.draw(training.done, self._photographs(count), self.grid_images(new=True))
+                    if not self._learned.reads_text:
+                        self._move("cpu")
+        self._accelerator.wait_for_everyone()
 
     def _shown(self, what: str, texts: Sequence[tuple[str, ...]], *, masked: bool) -> tuple[set[int], set[str]]:
         """Which variants this process shows its model from the first step to the last, and by which prompts."""
@@ -205,6 +262,7 @@ class _AdapterTraining:
         """Add the losses of some steps to the log."""
         if self._accelerator.is_main_process:
             self._losses.append(step.step, step.losses)
+            self._on_the_way.report(step.step, step.losses)
 
     def write(self, training: Training, before: Sequence[Pixels]) -> None:
         """Write the adapter's folder: weights, curve, grid and, last, its facts."""
@@ -219,7 +277,8 @@ class _AdapterTraining:
         for path in folder.glob("*.safetensors"):  # a whole model's lie in folders of their own, and tell one thing
             checkpoints.sort_header(path)
         losses = self._losses.read()
-        loss_curve.write(losses, folder)
+        loss_curve.write(losses, folder, self._on_the_way.losses)
+        self._on_the_way.write(folder)
         if count:
             rows = [("shown", self._photographs(count)), ("before", before), ("after", self.grid_images(new=True))]
             atomic.write(folder / "samples.png", sample_grid.sheet(rows))

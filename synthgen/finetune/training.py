@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -73,7 +73,7 @@ class Training:
 
         if learner.reads_text and accelerator.num_processes > 1:  # it is called outside of what sums gradients up
             raise UnavailableError(f"adapter `{name}` trains a text encoder, which is done by one process; launch one")
-        self._name, self._pipe, self._settings = name, pipe, settings
+        self._name, self._digest, self._pipe, self._settings = name, digest, pipe, settings
         self._accelerator, self._folder = accelerator, folder
         self.parameters = learner.parameters()
         self.steps = settings.steps(len(data.own), accelerator.num_processes)
@@ -117,7 +117,8 @@ class Training:
             ended = self.done == self.steps
             stopped = self._agreed(stop()) and not ended
             saves = stopped or (self.done % self._settings.checkpointing_steps == 0 and not ended)
-            if saves or ended or time.perf_counter() - reported >= _REPORT_SECONDS:
+            looks = self._settings.validation_steps and self.done % self._settings.validation_steps == 0
+            if saves or ended or looks or time.perf_counter() - reported >= _REPORT_SECONDS:
                 yield Step(self._name, self.done, self.steps, self._checked(losses), time.perf_counter() - reported)
                 reported, losses = time.perf_counter(), []
             if saves:  # what was reported is kept by now, so a curve has no gap
@@ -125,6 +126,32 @@ class Training:
             if stopped:
                 raise StoppedError(STOPPED)
         self._finish()
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Let the networks be used as they are now, and be afterwards as if nothing had been."""
+        learning = {name: network.training for name, network in self._networks.items()}
+        for network in self._networks.values():
+            network.eval()
+        try:
+            yield
+        finally:
+            for name, network in self._networks.items():
+                network.train(learning[name])
+
+    def held_out(self, data: TrainingData, settings: TrainingSettings) -> Loss:
+        """The loss of other images, by the networks as they are at the time.
+
+        Args:
+            data: These images.
+            settings: How they are shown.
+        """
+        name = denoiser_name(self._pipe)
+        denoiser = self._networks.get(name, getattr(self._pipe, name))
+        return Loss(
+            f"{self._digest} held out", self._pipe, denoiser=denoiser, settings=settings, data=data,
+            accelerator=self._accelerator,
+        )  # fmt: skip
 
     def _step(self, step: int) -> Tensor:
         """Make one optimizer step; returns its loss, not yet waited for."""

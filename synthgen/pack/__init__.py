@@ -8,11 +8,12 @@ is made under a scratch name and gets its own name when all of it is on disk; ki
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import releases
-from synthgen.errors import PlanMismatchError
+from synthgen.errors import DamagedError, PlanMismatchError
 from synthgen.pack import card, formats, inventory, replacement, scratch, shard_plan, shuffle, write_shards
 from synthgen.pack.card.results import add_report, finish
 from synthgen.pack.dataset_files import DatasetFiles
@@ -54,12 +55,12 @@ def pack(
         workers: How many processes write shards; the bytes are the same with any number.
         layout: How the dataset is laid out; as the manifest says where left out.
         template: A template for the card; the one that ships where left out.
-        replace: Put the dataset in the place of another run's, too, or of one that somebody has put files into.
+        replace: Put the dataset in the place of another run's, or of one with other pseudonyms, too.
 
     Raises:
         IncompleteError: Shards are missing or damaged, and ``partial`` was not asked for.
-        PlanMismatchError: ``out`` holds another run's dataset, or one with files of somebody else or pseudonyms of
-            another salt, and ``replace`` was not asked for.
+        PlanMismatchError: ``out`` holds files of somebody else, or an edited card; or another run's dataset or one with
+            pseudonyms of another salt, and ``replace`` was not asked for.
         DamagedError: The provenance of the dataset there, or a work shard, is not what was written.
         InputError: ``out`` holds something else or is being packed, the run has no image, a split is empty, or the
             template has a placeholder that nothing fills.
@@ -152,7 +153,12 @@ def _is_packed(run: Run, out: Path, digest: str, names: Pseudonyms | None, *, re
     said = dataset_folder.read_provenance(out)
     held = said["dataset_digest"]
     if held != digest:
-        why = "" if replace else _renamed(said, names) or replacement.objection(run, out)
+        why = ""
+        if replace:
+            with suppress(DamagedError):  # of which nothing is left to lose
+                why = replacement.of_somebody(out)
+        else:
+            why = _renamed(said, names) or replacement.objection(run, out)
         if why:
             raise PlanMismatchError(
                 f"{out} holds another dataset (there {held[:12]}, asked {digest[:12]}): {why}; "

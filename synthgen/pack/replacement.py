@@ -23,13 +23,25 @@ def objection(run: Run, out: Path) -> str:
     Raises:
         DamagedError: The dataset's metadata, or what the run has set aside, can't be read.
     """
-    finish(out)  # a report's way into its card, if that was broken off
-    provenance = dataset_folder.read_provenance(out)
     made = {one.sha256 for shard in run.finished_shards() for one in shard.samples}
     made |= {one.sha256 for one in set_aside.read(run.root)}
     held = dataset_folder.read_metadata(out, ["key", "image_sha256"])
     if foreign := next((row["key"] for row in held if row["image_sha256"] not in made), None):
         return f"its image {foreign} is none of {run.root}"
+    return of_somebody(out)
+
+
+def of_somebody(out: Path) -> str:
+    """What in a dataset's folder somebody has written, who would lose it with the dataset; empty where nothing is.
+
+    Args:
+        out: The dataset.
+
+    Raises:
+        DamagedError: The dataset's metadata can't be read.
+    """
+    finish(out)  # a report's way into its card, if that was broken off
+    provenance = dataset_folder.read_provenance(out)
     unknown = dataset_folder.unknown_files(out, provenance, hidden=True)
     if added := next((name for name in unknown if Path(name).name not in _LEFT), None):
         return f"{added} in it is not of the dataset"

@@ -172,8 +172,10 @@ def generate(
     copied = mirrors.opened(mirror, root, stop)
     planned = plan(read, root, progress=progress)
     copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
-    part, parts = selection.array
-    copied.bring_shards(planned, (slice(*selection.shards), slice(part, None, parts)), progress, stop)
+    (first, last), (part, parts) = selection.shards, selection.array
+    of_all = (slice(first, last), slice(part, None, parts))
+    whole_run = (first, last, parts) == (None, None, 1)  # then what is set aside comes too
+    copied.bring_shards(planned, None if whole_run else of_all, progress, stop)
     job = prepare(planned, root, selection, EXTENSIONS, accept_changes=accept_changes)
     receipts = make(job, request, runner_name=runner, workers=workers, stop=stop, mirror=copied)
     before = sum(job.finished)

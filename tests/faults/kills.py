@@ -205,6 +205,9 @@ def _start(arguments: Arguments, root: Path) -> int:
         return process
     code = 99
     said = io.StringIO()
+    for name in SIGNALS:
+        if name != PAUSE:
+            signal.signal(signal.Signals[name], signal.SIG_DFL)  # of nohup and shells one may be ignored
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             code = call([str(one) for one in arguments(root)])

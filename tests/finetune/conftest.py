@@ -25,12 +25,15 @@ METHODS: list[dict[str, Any]] = [
 def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[Any]]]:
     """Tunes a tiny model in a folder; returns the plan and what was yielded. ``stop_after`` steps, a signal comes."""
 
-    def run(root: Path, family: str, *entries: dict[str, Any], stop_after: int | None = None) -> tuple[Plan, list[Any]]:
+    def run(
+        root: Path, family: str, *entries: dict[str, Any], stop_after: int | None = None, train: float = 1.0
+    ) -> tuple[Plan, list[Any]]:
+        splits = {"train": train} | ({"validation": 1 - train} if train < 1 else {})
         document = {
             "name": "tiny", "seed": 3, "model": str(tiny_model(family)), "prompts": "sagers2023",
             "labels": {"melanoma": "melanoma", "vitiligo": "vitiligo"},
             "skin_tones": {"scale": "fitzpatrick", "values": [1, 6]},
-            "real": {"source": "phantom", "count": 36, "splits": {"train": 1.0}},
+            "real": {"source": "phantom", "count": 36, "splits": splits},
             "finetune": [{"generator_pool": {"n": 3}, **entry} for entry in entries],
             "generate": [{"strategy": "fake", "per_cell": 1}],
         }  # fmt: skip

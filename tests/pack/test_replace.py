@@ -91,6 +91,8 @@ def test_pack_replaces_nothing_that_somebody_else_has_written(
     list(pack(run, out))  # the same dataset
     with pytest.raises(PlanMismatchError, match=f"{said}; move it away"):
         list(pack(run, out, layout="parquet"))
+    with pytest.raises(PlanMismatchError, match=said):  # as `run` would
+        list(pack(run, out, layout="parquet", replace=True))
     assert (out / file).read_text() == "mine"
 
 

@@ -1,7 +1,8 @@
 """What goes wrong with a request, in a few words of our own: a client's words may name proxies and their passwords."""
 
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import httpx2
@@ -73,20 +74,33 @@ def translate_errors() -> Iterator[None]:
     except httpx2.TimeoutException:
         raise PassingError("no answer in time") from None
     except httpx2.ConnectError as error:
-        if _unknown_host(error):
+        causes = list(_causes(error))
+        if _unknown_host(causes):
             raise GoneError("no such host") from None
-        raise PassingError("can't connect") from None
+        for cause in causes:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                why = getattr(cause, "verify_message", "") or "it can't be verified"  # set by OpenSSL alone
+                raise RefusedError(f"the host's certificate is not trusted: {why}") from None
+            if isinstance(cause, ssl.SSLError):
+                why = getattr(cause, "reason", "") or "its answer is none"
+                raise PassingError(f"no TLS with the host: {why}") from None
+        told = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), "")
+        raise PassingError(f"can't connect{f': {told.lower()}' if told else ''}") from None
     except httpx2.HTTPError as error:
         raise PassingError(f"broken transfer ({type(error).__name__})") from None
     except (httpx2.InvalidURL, ValueError):
         raise RefusedError("no valid address") from None
 
 
-def _unknown_host(error: BaseException | None) -> bool:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came of, one after the other."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _unknown_host(causes: Iterable[BaseException]) -> bool:
     """Whether the name service knows that there is no such host; one that fails to answer does not."""
     unknown = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-    while error is not None:
-        if isinstance(error, socket.gaierror):
-            return error.errno in unknown
-        error = error.__cause__ or error.__context__
-    return False
+    found = next((one for one in causes if isinstance(one, socket.gaierror)), None)
+    return found is not None and found.errno in unknown

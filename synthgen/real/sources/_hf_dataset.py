@@ -41,6 +41,23 @@ class Opened:
         inner = [f"{name}.{part}" for name, feature in features if isinstance(feature, dict) for part in feature]
         self.columns = [name for name in self._features if name not in self.pictures] + inner
 
+    @property
+    def told_of_others(self) -> str:
+        """What is said of columns that may hold images and don't say so; empty where there are none such."""
+        import datasets
+
+        said = []
+        for name, feature in self._features.items():
+            inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) and feature else None)
+            if isinstance(feature, dict) and {"bytes", "path"} <= set(feature):
+                said.append(f"`{name}` has bytes and a path without saying that they are an image: save it with the "
+                            "feature `datasets.Image()`")  # fmt: skip
+            elif isinstance(inner, datasets.Image):
+                said.append(f"`{name}` has several images a row: save a row an image")
+            elif getattr(feature, "dtype", "") in ("binary", "large_binary"):
+                said.append(f"`{name}` has bytes without saying what of: save it with the feature `datasets.Image()`")
+        return "; ".join(said)
+
     def rows(self, images: Sequence[str]) -> Iterator[tuple[str, int, Paths, Paths, dict[str, Any]]]:
         """Split, number, the path in each of some columns of images that is not empty, and the metadata of each row.
 

@@ -9,6 +9,7 @@ from synthgen.core import hub
 from synthgen.errors import Fault, InputError, ManifestError, UnavailableError, one_line
 from synthgen.real.sources._hf_places import Places
 
+_LONGEST = 600  # letters of a line of reasons
 _SAVED = ("dataset_info.json", "dataset_dict.json")
 
 
@@ -98,5 +99,8 @@ def _saved(local: Path, split: str | None) -> dict[str, Any]:
     return {split: opened[split]} if split else dict(opened)
 
 
-def _line(error: Exception) -> str:
-    return one_line(error) or type(error).__name__
+def _line(error: BaseException) -> str:
+    """What an error says and what it came of: of some, `datasets` itself says only that it failed."""
+    said = one_line(error) or type(error).__name__
+    cause = error.__cause__
+    return said if cause is None or one_line(cause) in said else f"{said}: {_line(cause)}"[:_LONGEST]

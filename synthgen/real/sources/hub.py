@@ -156,9 +156,11 @@ class HubReader:
         known = self._data.pictures
         missing = [name for name in names if name not in known]
         if missing:
+            told = self._data.told_of_others
+            there = near(missing[0], known) if known or not told else f"there are none, but {told}"
             raise ManifestError(
                 *(
-                    Fault.at(f"real.columns.{key}", f"no column of images `{name}`; {near(name, known)}", "not_found")
+                    Fault.at(f"real.columns.{key}", f"no column of images `{name}`; {there}", "not_found")
                     for name in missing
                 )
             )

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -74,8 +75,23 @@ def test_a_name_service_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(socket, "getaddrinfo", failing)
     monkeypatch.setattr(backoff, "FIRST_WAIT", 0.01)
-    assert said(run("http://name.invalid/a.jpg")) == [("failed", "can't connect, 3 times")]
+    assert said(run("http://name.invalid/a.jpg")) == [
+        ("failed", "can't connect: temporary failure in name resolution, 3 times")
+    ]
     assert len(asked) == 3
+
+
+def test_a_certificate_that_nobody_trusts_is_said() -> None:
+    """It is as good tomorrow, so nobody asks again; of a refused connection the system's word is kept."""
+    untrusted = ssl.SSLCertVerificationError(1, "failed")
+    untrusted.verify_message = "self-signed certificate"
+    for cause, kind, text in (
+        (untrusted, errors.RefusedError, "the host's certificate is not trusted: self-signed certificate"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), errors.PassingError, "no TLS with the host"),
+        (ConnectionRefusedError(111, "Connection refused"), errors.PassingError, "can't connect: connection refused"),
+    ):
+        with pytest.raises(kind, match=text), errors.translate_errors():
+            raise httpx2.ConnectError("with a proxy's password") from cause
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

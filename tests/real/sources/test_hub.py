@@ -71,6 +71,41 @@ def facts(found: Index) -> list[tuple[str, str, int, str]]:
     return [(one.id, one.label, one.tone, one.group) for one in found.sources]
 
 
+@pytest.mark.parametrize(
+    ("name", "feature", "value", "said"),
+    [
+        ("image", {"bytes": "binary", "path": "string"}, {"bytes": b"x", "path": "a"}, "`image` has bytes and a path"),
+        ("images", "several", [None, None], "`images` has several images a row"),
+        ("picture", "binary", b"x", "`picture` has bytes without saying what of"),
+    ],
+)
+def test_a_column_that_does_not_say_that_it_is_an_image_is_named(
+    tmp_path: Path, index: Callable[..., Index], *, name: str, feature: Any, value: Any, said: str
+) -> None:
+    """As pandas writes images, and as some datasets hold them: with what to do, not that there are none."""
+    import datasets
+
+    kinds = {"binary": datasets.Value("binary"), "several": datasets.List(datasets.Image())}
+    kind = {key: datasets.Value(of) for key, of in feature.items()} if isinstance(feature, dict) else kinds[feature]
+    features = datasets.Features({name: kind, "label": datasets.Value("string")})
+    datasets.Dataset.from_dict({name: [value], "label": ["melanoma"]}, features).save_to_disk(str(tmp_path / "mine"))
+    with pytest.raises(ManifestError, match=rf"real\.columns\.image: .*there are none, but {said}"):
+        index({"source": "hub", "path": "mine"})
+
+
+def test_shards_of_other_columns_are_told(tmp_path: Path, index: Callable[..., Index]) -> None:
+    """What `datasets` says only of the error that its own came of: the column that one file has and the other lacks."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    (tmp_path / "mine/data").mkdir(parents=True)
+    for number, more in enumerate(({}, {"age": [3]})):
+        table = pa.table({"label": ["melanoma"], **more})
+        parquet.write_table(table, tmp_path / f"mine/data/train-0000{number}-of-00002.parquet")
+    with pytest.raises(ManifestError, match=r"real\.path: .*age: int64"):
+        index({"source": "hub", "path": "mine"})
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_parquet_file_is_read(streaming: bool, parquet: Path, index: Callable[..., Index]) -> None:
     """Names of ClassLabels, fields of structs, and the stems of the paths inside."""
