@@ -46,6 +46,11 @@ class Architecture:
     weights: int
     dtype: str
 
+    @property
+    def passes(self) -> int:
+        """Passes through the denoiser an image takes: two a guided step, and one of Flux, which learned guidance."""
+        return self.steps * (2 if self.guidance_scale > 1 and self.family != "Flux" else 1)
+
 
 ARCHITECTURES = {
     "sd15": Architecture("SD 1.5", "StableDiffusion", 512, 25, 7.5, "dpm++2m", 2 * 10**9, "float16"),

@@ -82,7 +82,7 @@ def rates(results: Sequence[StepResult]) -> Iterator[dict[str, Any]]:
                 "family": of.family,
                 "weights": of.weights,
                 "pixels": of.side**2,
-                "passes": of.steps * (2 if of.guidance_scale > 1 else 1),  # as settings count them
+                "passes": of.passes,
                 "images_per_second": max(timed),
             }
 

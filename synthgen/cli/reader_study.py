@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from synthgen.cli import _options, _progress, _signals
 
@@ -58,8 +59,11 @@ def command(
     from synthgen.core.report import Paragraph
 
     if answers:
-        if out or questions or no_photographs:
-            raise click.UsageError("--answers: DIR is the reader study's folder, which takes no --out and no questions")
+        given = click.get_current_context().get_parameter_source
+        for option in ("out", "per_cell", "questions", "no_photographs"):
+            if given(option) is not ParameterSource.DEFAULT:
+                name = option.replace("_", "-")
+                raise click.UsageError(f"--answers: DIR is the reader study's folder, which takes no --{name}")
         blocks = study.analyse_reader_study(directory, answers)
         if not quiet:
             told = [block.text for block in blocks if isinstance(block, Paragraph) and block.strong]

@@ -6,14 +6,14 @@ CheXGenBench (arXiv 2505.10496) sets generators of chest x-rays side by side lik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthgen.compare import league as leagues
-from synthgen.compare import matching, page, pairs, scores, sheet
+from synthgen.compare import matching, notes, page, pairs, scores, sheet
 from synthgen.compare.league import League, Row
 from synthgen.compare.page import SHEET, summary_lines
 from synthgen.compare.pairs import Pairing
@@ -23,8 +23,6 @@ from synthgen.curate import fidelity
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
-    from synthgen.compare.matching import Matched
-    from synthgen.compare.scores import ImageScores
     from synthgen.runs.folders import Run
 
 __all__ = [
@@ -119,44 +117,11 @@ def compare(
     paired = list(pairs.pairings(matched, of, scored))
     shown = sheet.rows(matched, rows)
     picture = sheet.draw(shown, found.generators)
-    notes = list(_notes(matched, scored, limit, price))
-    blocks = list(page.blocks(matched, found, paired, shown, picture, notes=notes, price=price))
+    said = list(notes.sentences(matched, scored, limit, price))
+    blocks = list(page.blocks(matched, found, paired, shown, picture, notes=said, price=price))
     title = f"{', '.join(found.generators)}: {len(matched.images):,} images of the same prompts and seeds"
     _write(out, title, blocks, leagues.to_csv(found), picture)
-    return Comparison(out, len(matched.images), found, paired, notes)
-
-
-def _notes(matched: Matched, scored: Sequence[ImageScores], limit: int, price: float | None) -> Iterator[str]:
-    """What is missing, and what else a reader must know."""
-    total, generators = len(matched.images), matched.generators
-    for one in generators:
-        left = one.made - total
-        if left or one.failed:
-            yield (
-                f"{one.name} made {one.made:,} of {one.planned:,} images, {one.failed:,} could not be made; {left:,} "
-                "are not compared: another generator lacks them, or they were made at another attempt, by another seed."
-            )
-    missing: dict[tuple[str, str], list[str]] = {}
-    for one, found in zip(generators, scored, strict=True):
-        for measure, why in found.missing.items():
-            missing.setdefault((leagues.ALL_MEASURES[measure].title, why), []).append(one.name)
-    for (title, why), names in missing.items():
-        yield f"Not known of {', '.join(names)}: {title}: {why.rstrip('.')}."
-    for measure in leagues.OF_IMAGES:
-        counts = [one.known(measure) for one in scored if measure in one.columns]
-        if counts and min(counts) < total:
-            title = leagues.ALL_MEASURES[measure].title
-            yield f"{title}: known of {min(counts):,} to {max(counts):,} of {total:,} images."
-    if not matched.reals:
-        yield "The manifests name no real images (`real:`), so nothing could be held against any."
-    if total > limit:
-        yield f"Fidelity is that of a sample of {limit:,} images."
-    if any(image.parent for image in matched.images):
-        yield "Images made from another image may show whoever was in it: share the sheet as its licence allows."
-    if len({tuple(page.environment(one)) for one in generators}) > 1:
-        yield "Times are not of one device, dtype and batch size; the table of time and cost has them."
-    if price is None:
-        yield "No price was given (`--price`), so nothing is said of costs."
+    return Comparison(out, len(matched.images), found, paired, said)
 
 
 def _check_ours(out: Path) -> None:

@@ -80,6 +80,22 @@ class Generator:
         return sum(shard.count for shard in self.finished)
 
     @property
+    def sizes(self) -> str:
+        """The sizes of its images, entry by entry, each once."""
+        settings = [entry.recipe.settings for entry in self.run.plan.entries.values()]
+        return ", ".join(dict.fromkeys(f"{one.width} x {one.height}" for one in settings))
+
+    @property
+    def own_words(self) -> list[str]:
+        """The labels that prompts call by a word that an adapter has learned, and not by the manifest's."""
+        labels, entries = self.run.plan.manifest.document.labels, self.run.plan.entries.values()
+        return [
+            label
+            for label, words in labels.items()
+            if any((one := entry.adapters.get(label)) and one.word(label, words) != words for entry in entries)
+        ]
+
+    @property
     def made_by(self) -> str:
         """Its model and what is loaded on top of it, entry by entry."""
         said = dict.fromkeys(entry.made_by or str(entry.recipe.strategy) for entry in self.run.plan.entries.values())

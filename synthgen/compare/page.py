@@ -33,7 +33,7 @@ READING = (
     "tone asked for, 0 within it; within the tone: the share that is. Near-duplicates: the share that looks like "
     "another compared image of the same generator as copies do; near-copies of real: like a real image of any split, "
     "but the image's own source. Kept: the share that the runs' own rules keep. Intervals of shares are Wilson's, of "
-    "medians order statistics; images that were made from one real image count as if they were independent.",
+    "medians order statistics.",
     "Fréchet distance to memorised are those of the fidelity report, against real training images; real test images "
     "are the yardstick, at equal numbers, and ± is a standard error that does not cover what other real images would "
     "have changed. The Vendi score is the measure of diversity: near the yardstick is good, as is density.",
@@ -138,7 +138,8 @@ def summary_lines(found: League, paired: Sequence[Pairing] = ()) -> Iterator[str
             for measure in ("agreement", "tone_distance", "kid", "kept", "seconds", "cost_kept")
             if (one := found.of(group, name, measure)) and one.known
         ]
-        yield f"{name}: {', '.join(said) or 'nothing is known'}"
+        most = max((one.n for one in (found.of(group, name, measure) for measure in ALL_MEASURES) if one), default=0)
+        yield f"{name}, {most:,} images: {', '.join(said) or 'nothing is known'}"
     yield from in_short(found)
     yield from paired_in_short(paired, found)
 
@@ -197,9 +198,11 @@ def _light_and_dark(found: League) -> Table:
                 light, dark = (found.of(sides[side], generator, measure) for side in ("light", "dark"))
                 if light and dark and light.known and dark.known:
                     said = _fares(light.above(dark), dark.above(light), ALL_MEASURES[measure].better)
-                    values = written(measure, light), written(measure, dark)
+                    values = written(measure, light), f"{light.n:,}", written(measure, dark), f"{dark.n:,}"
                     lines.append((ALL_MEASURES[measure].title, generator, *values, said))
-    return Table("Light beside dark skin", ("measure", "generator", "light", "dark", "told apart"), lines, names=2)
+    return Table(
+        "Light beside dark skin", ("measure", "generator", "light", "n", "dark", "n", "told apart"), lines, names=2
+    )
 
 
 def _fares(light_above: bool, dark_above: bool, better: str) -> str:
@@ -210,20 +213,13 @@ def _fares(light_above: bool, dark_above: bool, better: str) -> str:
 
 def _paired(paired: Sequence[Pairing], first: str) -> Table:
     lines = [
-        (ALL_MEASURES[one.measure].title, one.generator, one.group, f"{one.n:,}", f"{one.better:,}", f"{one.worse:,}",
+        (ALL_MEASURES[one.measure].title, one.generator, one.group,
+         *(f"{count:,}" for count in (one.n, one.better, one.worse, one.n - one.better - one.worse)),
          _share(one), one.verdict)
         for one in paired if one.better + one.worse
     ]  # fmt: skip
-    header = (
-        "measure",
-        "generator",
-        "images",
-        "pairs",
-        "better",
-        "worse",
-        "better of those that differ",
-        f"than {first}",
-    )
+    counts = ("pairs", "better", "worse", "alike")
+    header = ("measure", "generator", "images", *counts, "better of those that differ", f"than {first}")
     return Table(f"Beside {first}, of the same prompts and seeds, where a pair differs at all", header, lines, names=3)
 
 

@@ -23,6 +23,7 @@ from synthgen.vision import near_duplicates
 if TYPE_CHECKING:
     from synthgen.compare.matching import Asked, Generator
     from synthgen.core.types import Doubles
+    from synthgen.curate.scoring import Scoring
 
 SCORERS = ("agreement", "skin_tone", "near_copy")
 Progress = Callable[[str, int, int], None]
@@ -95,16 +96,8 @@ def measure(
         DamagedError: A shard can't be read.
     """
     columns, missing = dict[str, "Doubles"](), dict[str, str]()
-    for scorer, given in scorers.items():
-        try:
-            found = _scored(generator, images, scorer, given, device=device, progress=progress)
-        except UnavailableError as error:
-            curation = generator.run.plan.manifest.curation
-            if scorer != "agreement" or (curation and scorer in curation.scorers):
-                raise
-            missing["agreement"] = one_line(error)
-            continue
-        _columns(scorer, found, columns)
+    for scoring in _scorings(generator, scorers, missing, device, partial(progress, "indexing real images")):
+        _columns(scoring.name, _scored(generator, images, scoring, progress), columns)
     if generator.run.plan.manifest.real is None:
         columns.pop("near_copies", None)
         missing["near_copies"] = "the manifest names no real images (`real:`)"
@@ -119,22 +112,35 @@ def measure(
     return ImageScores(columns, missing)
 
 
-def _scored(
+def _scorings(
     generator: Generator,
-    images: Sequence[Asked],
-    scorer: str,
-    given: ScorerSettings,
-    *,
+    scorers: Mapping[str, ScorerSettings],
+    missing: dict[str, str],
     device: str,
-    progress: Progress,
-) -> dict[str, Doubles]:
+    told: Callable[[int, int], None],
+) -> Sequence[Scoring]:
+    """The scorers, ready; without ``agreement`` where real images can't teach it and no manifest asks for it.
+
+    Raises:
+        UnavailableError: A scorer can't be had here.
+    """
+    run, curation = generator.run, generator.run.plan.manifest.curation
+    try:
+        return scoring_job(run.plan, run.root, generator.shards, scorers, progress=told, device=device).scorings
+    except UnavailableError as error:
+        if "agreement" not in scorers or (curation and "agreement" in curation.scorers):
+            raise
+        others = {name: given for name, given in scorers.items() if name != "agreement"}
+        missing["agreement"] = one_line(error)
+        return _scorings(generator, others, missing, device, told)
+
+
+def _scored(generator: Generator, images: Sequence[Asked], scoring: Scoring, progress: Progress) -> dict[str, Doubles]:
     """The numbers that a scorer gives, in the order of the images."""
-    run, shards = generator.run, generator.shards
-    told = partial(progress, "indexing real images")
-    [scoring] = scoring_job(run.plan, run.root, shards, {scorer: given}, progress=told, device=device).scorings
+    shards = generator.shards
     todo, done = scoring.unscored(shards), 0
     total = sum(shard.images for shard in todo)
-    what = f"scoring {generator.name} by {scorer}"
+    what = f"scoring {generator.name} by {scoring.name}"
     if todo:
         progress(what, 0, total)
     for one in scoring.score(todo, lambda: False):
@@ -143,7 +149,7 @@ def _scored(
     table = scoring.table(shards)
     rows = {key: row for row, key in enumerate(table["key"].to_pylist())}
     order = np.array([rows[image.key] for image in images], np.int64)
-    return {name: table[name].to_numpy()[order] for name in module(scorer, given).COLUMNS}
+    return {name: table[name].to_numpy()[order] for name in module(scoring.name).COLUMNS}
 
 
 def _columns(scorer: str, found: Mapping[str, Doubles], columns: dict[str, Doubles]) -> None:
@@ -176,6 +182,7 @@ def _kept(
 
 
 def same_rules(generators: Sequence[Generator]) -> bool:
-    """Whether all generators' images are judged by the same rules."""
+    """Whether all generators' images are judged by the same rules; how many are wanted is no matter."""
+    wanted = {"quota", "top_up_rounds", "parity"}
     blocks = [one.run.plan.manifest.document.curate for one in generators]
-    return all(block == blocks[0] for block in blocks)
+    return len({block.model_dump_json(exclude=wanted) if block else "" for block in blocks}) == 1

@@ -44,12 +44,14 @@ def joined(parts: Sequence[MadeImages]) -> MadeImages:
     import numpy as np
 
     extremes = [part.extremes for part in parts if part.extremes is not None]
+    masks = [part.masks for part in parts if part.masks is not None]
     return MadeImages(
         np.concatenate([part.pixels for part in parts]),
         np.concatenate([part.finite for part in parts]),
         tuple(fault for part in parts for fault in part.faults),
         np.concatenate(extremes) if len(extremes) == len(parts) else None,
         tuple(name for part in parts for name in part.precisions),
+        np.concatenate(masks) if len(masks) == len(parts) else None,
     )
 
 

@@ -56,6 +56,7 @@ class ModelReport:
         batch_sizes: By a card's size in GB the images that fit at once, 0 where not one does.
         by_memory: The same with ``--memory fp8`` and with ``--memory offload``.
         family: The family of its pipeline, as ``StableDiffusionXL``; empty where it is not known.
+        distilled: Whether guidance takes no second pass, since the model was taught it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ModelReport:
     batch_sizes: Mapping[int, int] | None = None
     by_memory: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     family: str = ""
+    distilled: bool = False
 
     def lines(self) -> Iterator[str]:
         """What is known of it, a line each, for people."""
@@ -135,8 +137,13 @@ def seconds_on(plan: Plan, models: Sequence[ModelReport], card: CardRates) -> di
     for name, entry in plan.entries.items():
         model = next((one for one in models if f"generate.{name}" in one.used_by), None)
         footprint = model.footprint if model else None
-        rate = card.of(model.family, footprint.weights) if model and footprint else None
-        found[name] = rate.seconds(entry, footprint.pixels) if rate and footprint else None
+        rate = card.of(model.family, footprint.weights) if model and footprint and not entry.recipe.controlnet else None
+        if rate is None or model is None or footprint is None:
+            found[name] = None
+            continue
+        settings = entry.recipe.settings
+        passes = len(getattr(settings, "steps", ())) if model.distilled else settings.passes
+        found[name] = rate.seconds(entry.samples, passes, footprint.pixels)
     return found
 
 
@@ -195,7 +202,7 @@ def _inspect(
     for lora in loras:
         adapter_check.check(lora, facts.name, backbone, denoiser, [one for one in weights if one.is_file()])
     beside = _beside(getattr(named, "controlnet", None))
-    report = ModelReport(name, (), family=family_of(facts.class_name))
+    report = ModelReport(name, (), family=family_of(facts.class_name), distilled=facts.distilled)
     known = _weights(named.model, repository, variants[True])
     if known is None:
         return report

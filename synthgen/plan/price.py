@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import InputError
-from synthgen.plan.entry import EntryPlan
 
 _SAME_MODEL = 1.5  # as many times the bytes of weights, up or down, may a model of the same classes have
 
@@ -62,10 +61,9 @@ class CardRate:
     passes: int
     images_per_second: float
 
-    def seconds(self, entry: EntryPlan, pixels: int) -> float:
-        """What an entry's images take, in proportion to passes and pixels."""
-        passes: int = entry.recipe.settings.passes
-        return entry.samples * passes / self.passes * pixels / self.pixels / self.images_per_second
+    def seconds(self, images: int, passes: int, pixels: int) -> float:
+        """What so many images take, in proportion to the passes and pixels of each."""
+        return images * passes / self.passes * pixels / self.pixels / self.images_per_second
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,14 +117,21 @@ class HubRepo:
         """Every file of a commit by name; none where there is no commit."""
         if commit is None:
             return {}
-        entries = self._patience.once(
-            f"list {self.repo}",
-            lambda: list(self._api.list_repo_tree(self.repo, repo_type=_KIND, revision=commit, recursive=True)),
-        )
-        found = (entry for entry in entries if isinstance(entry, RepoFile))
-        return {
-            one.path: RemoteFile(one.path, one.size, one.blob_id, one.lfs.sha256 if one.lfs else None) for one in found
-        }
+        return self._patience.once(f"list {self.repo}", lambda: self._listed(commit))
+
+    def _listed(self, commit: str) -> dict[str, RemoteFile]:
+        """The files of a commit.
+
+        Raises:
+            LookupError: One comes twice, as where pages lead back to the first and never end.
+        """
+        found: dict[str, RemoteFile] = {}
+        for one in self._api.list_repo_tree(self.repo, repo_type=_KIND, revision=commit, recursive=True):
+            if isinstance(one, RepoFile):
+                if one.path in found:
+                    raise LookupError(one.path)
+                found[one.path] = RemoteFile(one.path, one.size, one.blob_id, one.lfs.sha256 if one.lfs else None)
+        return found
 
     def card_faults(self, text: str) -> list[str]:
         """What the Hub has against a card, asked as ``DatasetCard.validate`` does, but of this client's endpoint."""

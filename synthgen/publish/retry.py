@@ -19,6 +19,8 @@ from synthgen.errors import SynthgenError
 from synthgen.publish import errors
 
 Result = TypeVar("Result")
+# What the client raises of an answer that has another shape than the Hub's have; its calls do nothing else here.
+_ODD = (LookupError, TypeError, AttributeError)
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,8 @@ class Patience:
                 return function()
             except errors.CAUGHT as error:
                 tries = self.pause(tries, error, doing)
+            except _ODD as error:
+                raise _not_an_answer(doing, error) from error
 
     def once(self, doing: str, function: Callable[[], Result]) -> Result:
         """Call a function that the client tries again by itself.
@@ -59,6 +63,8 @@ class Patience:
             return function()
         except errors.CAUGHT as error:
             raise errors.fault(error, doing, self.token) from None
+        except _ODD as error:
+            raise _not_an_answer(doing, error) from error
 
     def pause(self, tries: int, error: Exception, doing: str) -> int:
         """Wait before the next try; returns the number of tries with it.
@@ -94,3 +100,8 @@ class Patience:
     def _refuse_long(self, wait: float) -> None:
         if wait > self.longest:
             raise SynthgenError(f"the Hub asks to wait {wait:,.0f} s before the next request; then {errors.AGAIN}")
+
+
+def _not_an_answer(doing: str, error: Exception) -> SynthgenError:
+    what = f"what answers is not what the Hub answers ({type(error).__name__})"
+    return SynthgenError(f"could not {doing}: {what}; is HF_ENDPOINT right?")

@@ -40,8 +40,8 @@ class Estimate:
 def share(right: Mapping[str, Sequence[bool]]) -> Estimate:
     """The share of answers that are so, with Wilson's score interval (JASA 1927, 22:209).
 
-    Readers see the same images, so the interval has as many trials as images: it is right for one reader, and rather
-    too wide for several who differ.
+    Readers see the same images, so the interval has as many trials as images: it is one for these readers and other
+    images like these, each of another patient. What other readers would say it does not know.
 
     Args:
         right: Of each image, of each answer to it, whether it is so; an image without answers counts for nothing.
@@ -68,6 +68,8 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 def kappa(pairs: Sequence[tuple[str, str]], seed: int) -> Estimate:
     """Cohen's kappa of two readers (Educ Psychol Meas 1960, 20:37), with a percentile interval over draws of images.
 
+    The interval is NaN where more than one draw of twenty gives no kappa, as where nearly all answers are one.
+
     Args:
         pairs: The two answers to each image that both have answered.
         seed: Of the draws.
@@ -83,7 +85,8 @@ def kappa(pairs: Sequence[tuple[str, str]], seed: int) -> Estimate:
     rng = np.random.default_rng(seed)
     drawn = [_kappa(places[rng.integers(n, size=n)], len(names)) for _ in range(_DRAWS)]
     whole = [one for one in drawn if not math.isnan(one)]
-    low, high = np.percentile(whole, [2.5, 97.5]) if whole and not math.isnan(value) else (math.nan, math.nan)
+    enough = len(whole) >= 0.95 * _DRAWS and not math.isnan(value)
+    low, high = np.percentile(whole, [2.5, 97.5]) if enough else (math.nan, math.nan)
     return Estimate(value, float(low), float(high), n, 2 * n)
 
 

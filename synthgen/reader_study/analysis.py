@@ -52,14 +52,15 @@ def analyse(root: Path, paths: Sequence[Path]) -> list[Block]:
 
 
 def _all_answers(study: ReaderStudy, readers: Sequence[Reader]) -> bytes:
-    """A row a reader and image, with what the image is."""
+    """A row a reader and image, with what the image is; without its name, which of a real image may be a patient's."""
+    columns = [one for one in COLUMNS if one != "key"]
     rows = [
-        {"reader": reader.name, **row}
+        {"reader": reader.name, **{one: row[one] for one in columns}}
         | {asked: given[number] for asked, given in reader.answers.items() if number in given}
         for reader in readers
         for number, row in study.key.items()
     ]
-    return table(["reader", *COLUMNS, *(one.name for one in study.questions)], rows)
+    return table(["reader", *columns, *(one.name for one in study.questions)], rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,9 @@ def _blocks(study: ReaderStudy, readers: Sequence[Reader]) -> Iterator[Block]:
     count = f"{len(readers)} reader{'' if len(readers) == 1 else 's'}"
     yield Paragraph(f"{count} judged {said} without knowing which is which.")
     yield Paragraph(
-        "Intervals are of 95 %. Of several readers they have as many trials as images, since all see the same ones; an "
-        "unanswered question counts for nothing."
+        "Intervals are of 95 %, and say what these readers would answer of other such images, not what other readers "
+        "would. Of several readers they have as many trials as images, since all see the same ones. An unanswered "
+        "question counts for nothing."
     )
     for question in study.questions:
         if question.name == REAL:
@@ -248,4 +250,6 @@ def _points(found: Estimate) -> str:
 
 
 def _number(found: Estimate) -> str:
+    if math.isnan(found.low) and not math.isnan(found.value):
+        return f"{found.value:.2f} (not known)"
     return "-" if math.isnan(found.value) else f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +45,21 @@ def read(study: ReaderStudy, paths: Sequence[Path]) -> list[Reader]:
 
 def _read(study: ReaderStudy, path: Path) -> Reader:
     lines = _lines(path)
-    header = next(lines, (0, []))[1]
-    columns = [one.strip() for one in header]
+    columns = [one.strip() for one in next(lines, (0, []))[1]]
+    while columns and not columns[-1]:  # as a program of tables leaves them
+        columns.pop()
     known = ["id", *(one.name for one in study.questions)]
-    if "id" not in columns or len(set(columns)) < len(columns) or (strange := set(columns) - set(known)):
-        said = f"no column `{sorted(strange)[0]}` is asked for" if "id" in columns and strange else "a column `id` once"
-        raise InputError(f"{path}: {said}; its columns are {', '.join(known)}")
+    if fault := _fault(columns, known):
+        raise InputError(f"{path}: {fault}; its columns are {', '.join(known)}")
     width = max(map(len, study.key))
     found: dict[str, dict[str, str]] = {one.name: {} for one in study.questions}
     faults, seen = list[str](), set[str]()
     for line, cells in lines:
         row = dict(zip(columns, (one.strip() for one in cells), strict=False))
         number = row.get("id", "").zfill(width)  # a program of tables takes 007 for 7
-        if number not in study.key or number in seen or len(cells) > len(columns):
-            what = "twice" if number in seen else "no image of this study"
+        if number not in study.key or number in seen or any(one.strip() for one in cells[len(columns) :]):
+            what = "twice" if number in seen else "more cells than columns"
+            what = what if number in study.key else "no image of this study"
             faults.append(f"{path}: line {line}: id `{row.get('id', '')}`: {what}")
             continue
         seen.add(number)
@@ -75,6 +77,16 @@ def _read(study: ReaderStudy, path: Path) -> Reader:
     if not any(found.values()):
         raise InputError(f"{path}: not one answer in it")
     return Reader(path.stem.removeprefix("answers-").removeprefix("answers").strip("-_ ") or path.stem, found)
+
+
+def _fault(columns: Sequence[str], known: Sequence[str]) -> str:
+    """What is wrong with a header; empty where nothing is."""
+    if "id" not in columns:
+        return "it has no column `id`"
+    if twice := next((name for name in columns if columns.count(name) > 1), None):
+        return f"the column `{twice}` stands there twice"
+    strange = next((name for name in columns if name not in known), None)
+    return "" if strange is None else f"no column `{strange}` is asked for"
 
 
 def _answer(question: Question, said: str) -> str | None:
@@ -95,7 +107,8 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror}") from None
     first = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    separator = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         yield from ((reader.line_num, cells) for cells in reader if any(one.strip() for one in cells))
     except csv.Error as error:

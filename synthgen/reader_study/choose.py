@@ -52,6 +52,9 @@ def choose(
 ) -> list[Shown]:
     """The images that readers see, in the order in which they see them.
 
+    Of a patient, a lesion or a photograph there is one image at the most, be it a photograph or made from one: two
+    would be judged alike, and would tell which is which.
+
     Args:
         run: The run; of one that was judged only what is accepted.
         per_cell: Of each entry, label and skin tone at the most so many; of each label and skin tone as many
@@ -70,7 +73,8 @@ def choose(
     encoding = run.plan.manifest.document.output
     as_stored = codec.Encoding(encoding.image_format, encoding.quality or 95)
     wanted = Counter((one.label, one.skin_tone) for one, _ in synthetic)
-    real = list(_photographs(run, wanted, progress)) if photographs else []
+    seen = {_group(record) for record, _ in synthetic}
+    real = list(_photographs(run, wanted, seen, progress)) if photographs else []
     reader = ImageReader(_opener(run) if real else _nothing, {record.key: place for record, place in synthetic})
 
     def made(key: str) -> Pixels:
@@ -101,12 +105,25 @@ def _synthetic(run: Run, per_cell: int) -> Iterator[tuple[Record, Location]]:
     for record, place in run.located(partial=True):
         if record.key not in rejected:
             cells[record.entry, record.label, record.skin_tone].append((record, place))
+    seen = set[str]()
     for cell in sorted(cells):
-        yield from sorted(cells[cell], key=lambda one: _rank(run, "choice", one[0].key))[:per_cell]
+        left = per_cell
+        for record, place in sorted(cells[cell], key=lambda one: _rank(run, "choice", one[0].key)):
+            if left and (group := _group(record)) not in seen:
+                left -= 1
+                seen.add(group)
+                yield record, place
 
 
-def _photographs(run: Run, wanted: Counter[tuple[str, str]], progress: load_plan.Progress | None) -> Iterator[Source]:
-    """As many photographs of each label and skin tone as are wanted, as far as there are."""
+def _group(record: Record) -> str:
+    """Whom an image is of: the patient or lesion of the photograph that it was made from, or nobody but itself."""
+    return f"source {record.source_group or record.source_id}" if record.source_id else f"sample {record.key}"
+
+
+def _photographs(
+    run: Run, wanted: Counter[tuple[str, str]], seen: set[str], progress: load_plan.Progress | None
+) -> Iterator[Source]:
+    """As many photographs of each label and skin tone as are wanted, as far as there are of groups not seen yet."""
     manifest = run.plan.manifest
     if manifest.real is None:
         return
@@ -116,7 +133,12 @@ def _photographs(run: Run, wanted: Counter[tuple[str, str]], progress: load_plan
         for source in sorted(index.usable(split), key=lambda one: _rank(run, "choice", one.id)):
             cells[source.label, skin_tones.name(scale, source.tone)].append(source)
     for cell, count in sorted(wanted.items()):
-        yield from cells[cell][:count]
+        left = count
+        for source in cells[cell]:
+            if left and (group := f"source {source.group or source.id}") not in seen:
+                left -= 1
+                seen.add(group)
+                yield source
 
 
 def _opener(run: Run) -> Callable[[Source], bytes]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,19 @@ def write(
     )
     scratch = out.with_name(f".{out.name}.partial")
     shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        _fill(scratch, study, numbered)
+        if out.exists():
+            out.rmdir()
+        atomic.publish(scratch, out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return study
+
+
+def _fill(scratch: Path, study: ReaderStudy, numbered: Mapping[str, Shown]) -> None:
+    """Write every file of a study."""
+    asked = study.questions
     (scratch / READERS / IMAGES).mkdir(parents=True)
     for number, one in numbered.items():
         atomic.write(scratch / READERS / IMAGES / f"{number}.png", _png(one))
@@ -102,6 +115,7 @@ def write(
     blank = [{"id": number} for number in numbered]
     atomic.write(scratch / READERS / BLANK, table(["id", *(one.name for one in asked)], blank))
     atomic.write(scratch / KEY, table(COLUMNS, list(study.key.values())))
+    (scratch / KEY).chmod(0o600)  # it names patients' images
     said = {
         "format": _FORMAT,
         "title": study.title,
@@ -111,10 +125,6 @@ def write(
     }
     atomic.write(scratch / STUDY, json.dumps(said, indent=1, ensure_ascii=False).encode())
     checksums.write(scratch, [KEY, STUDY])
-    if out.exists():
-        out.rmdir()
-    atomic.publish(scratch, out)
-    return study
 
 
 def open_study(root: Path) -> ReaderStudy:

@@ -17,10 +17,10 @@ ENTRY = {"name": "text", "strategy": "text2img", "per_cell": 2, "settings": {"he
 LCM = {"accelerate": "phantom-lcm"}
 
 
-@pytest.fixture
-def first(make_run: Callable[..., Run], tmp_path: Path) -> Run:
-    """A run without real images."""
-    return make_run(tmp_path / "first")
+@pytest.fixture(scope="module")
+def first(make_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run without real images; nobody changes it."""
+    return make_run(tmp_path_factory.mktemp("matching") / "first")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,24 @@ def test_time_follows_passes_and_pixels(make_plan: Callable[..., Any]) -> None:
     assert estimate.forecast(plan, seconds).seconds == pytest.approx(seconds[entry.name], abs=0.1)
 
 
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.5])
+def test_a_model_that_learned_guidance_is_passed_once_a_step(
+    guidance_scale: float, make_plan: Callable[..., Any]
+) -> None:
+    """FLUX.1-schnell takes four passes in four steps, and so does Flux with guidance."""
+    settings = {"height": 1024, "width": 1024, "num_inference_steps": 4, "guidance_scale": guidance_scale}
+    plan = make_plan(generate=[{"strategy": "text2img", "per_cell": 1, "settings": settings}])
+    (entry,) = plan.entries.values()
+    flux = ARCHITECTURES["flux"]
+    assert flux.passes == flux.steps
+    card = price.CardRates("a card", (price.CardRate("Flux", flux.weights, 1024**2, flux.passes, 2.0),))
+    footprint = model_check.Footprint(flux.weights, 1, 1, 1024**2)
+    used_by = (f"generate.{entry.name}",)
+    model = model_check.ModelReport("m", used_by, footprint=footprint, family="Flux", distilled=True)
+    seconds = model_check.seconds_on(plan, [model], card)
+    assert seconds == {entry.name: pytest.approx(entry.samples * 0.5 * 4 / flux.steps)}
+
+
 def test_a_larger_model_of_the_same_family_is_not_taken_for_the_one_that_was_timed() -> None:
     """SD3.5 large has four times the weights of SD3 medium."""
     card = price.CardRates("a card", (price.CardRate(**SDXL),))

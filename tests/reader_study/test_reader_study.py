@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -150,8 +151,12 @@ def test_files_as_programs_of_tables_save_them(handed: Path) -> None:
     plain = analyse(handed, [given(handed, "ann", right)])
     path = given(handed, "ann", right, ";")
     lines = path.read_text(encoding="utf-8").replace("Nothing", "nothing").splitlines()
-    changed = [lines[0], *(line.lstrip("0").replace("photograph", "Photograph") for line in reversed(lines[1:])), ";;;"]
-    path.write_text("\ufeff" + "\r\n".join(changed), encoding="utf-8")
+    changed = [
+        f"{lines[0]};;",
+        *(line.lstrip("0").replace("photograph", "Photograph") for line in reversed(lines[1:])),
+        ";;;",
+    ]
+    path.write_bytes(("\ufeff" + "\r\n".join(changed)).encode())
     assert analyse(handed, [path]) == plain
 
 
@@ -162,13 +167,15 @@ def test_files_as_programs_of_tables_save_them(handed: Path) -> None:
         ("id,real\n1,photograph\n1,synthetic\n", "line 3: id `1`: twice"),
         ("id,real\n1,maybe\n", "line 2: real: `maybe`: none of photograph, synthetic"),
         ("id,reel\n1,photograph\n", "no column `reel`"),
-        ("number,real\n1,photograph\n", "a column `id`"),
+        ("number,real\n1,photograph\n", "no column `id`"),
+        ("id,real,real\n1,photograph,\n", "`real` stands there twice"),
+        ("id,real\n1,photograph,more\n", "more cells than columns"),
         ("id,real\n", "not one answer"),
-        ("", "a column `id`"),
+        ("", "no column `id`"),
         ('id,real\n1,"photograph\n', "line 2"),
         ("id,real\n1,photo\0graph\n", "answers-ann.csv"),
     ],
-    ids=["image", "twice", "answer", "column", "no id", "nothing", "empty", "quote", "zero"],
+    ids=["image", "twice", "answer", "column", "no id", "two columns", "cells", "nothing", "empty", "quote", "zero"],
 )
 def test_answers_at_fault_are_refused_in_a_line(content: str, said: str, handed: Path) -> None:
     """With the file and its row."""
@@ -225,6 +232,36 @@ def test_nothing_of_somebody_is_written_over_and_a_changed_key_is_refused(run: R
         analyse(handed, [path])
 
 
+def test_of_a_patient_there_is_one_image(tmp_path: Path) -> None:
+    """Be it the photograph, or one of the ten that were made from it."""
+    size = {"height": 32, "width": 32}
+    run = study.generate(
+        {
+            "name": "readers",
+            "seed": 7,
+            "labels": {"psoriasis": "psoriasis", "melanoma": "melanoma"},
+            "skin_tones": {"scale": "fitzpatrick", "values": [1, 6]},
+            "real": {"source": "phantom", "count": 48, "seed": 5},
+            "generate": [{"strategy": "fake", "per_source": 3, "settings": size}],
+        },
+        tmp_path / "work",
+    ).result()
+    write(run, tmp_path / "study", per_cell=9)
+    source = {record.key: record.source_id for record in run.records()}
+    group = {one.id: one.group or one.id for one in Index.read(run.root / "sources.parquet").sources}
+    shown = [group[source.get(row["key"], row["key"])] for row in key(tmp_path / "study")]
+    assert len(shown) > 8
+    assert len(set(shown)) == len(shown)
+
+
+def test_no_name_of_a_real_image_is_in_the_report(handed: Path) -> None:
+    """The key, which has them, is its owner's alone."""
+    analyse(handed, [given(handed, "ann", right)])
+    text = (handed / folder.REPORT / "answers.csv").read_text(encoding="utf-8")
+    assert not [row["key"] for row in key(handed) if row["key"] in text]
+    assert (handed / folder.KEY).stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize(("k", "n"), [(0, 7), (7, 7), (5, 12), (50, 200)])
 def test_a_share_has_wilsons_interval(k: int, n: int) -> None:
     """As statsmodels computes it."""
@@ -249,6 +286,13 @@ def test_kappa_is_cohens() -> None:
     assert agreement.kappa(pairs, 1) == found
 
 
+def test_kappas_interval_is_not_known_where_hardly_any_answer_differs() -> None:
+    """Draws without that one answer give no kappa, and leaving them out would give an interval of no width."""
+    found = agreement.kappa([("a", "a")] * 9 + [("a", "b")], 1)
+    assert (found.value, found.images) == (0.0, 10)
+    assert math.isnan(found.low)
+
+
 def test_the_command_writes_and_reads_back(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From a run to what two readers saw."""
     out = tmp_path / "readers"
@@ -261,4 +305,5 @@ def test_the_command_writes_and_reads_back(run: Run, tmp_path: Path, capsys: pyt
     assert "better than by guessing" in capsys.readouterr().out
     assert call(["reader-study", str(out), "--answers", files[0], "--answers", files[0]]) == 2
     assert call(["reader-study", str(run.root)]) == 2
+    assert call(["reader-study", str(out), "--per-cell", "3", "--answers", files[0]]) == 2
     assert call(["reader-study", str(run.root), "--out", str(out)]) == 2

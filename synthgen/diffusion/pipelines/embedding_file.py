@@ -115,6 +115,7 @@ class RunPrompts:
         """The file with all prompts of the plan in it; the one that is there where they would take too much room.
 
         Prompts are counted up to what there is room for, which the size of one row tells; the rest is never looked at.
+        Those of an earlier plan stay where there is room for them too.
         """
         verdict = _sealed(_verdict(path))
         if (verdict.get("plan"), verdict.get("most_bytes")) == (self.digest, MOST_BYTES):
@@ -133,7 +134,8 @@ class RunPrompts:
             row_bytes = sum(value.nbytes for value in row.values())
             most = MOST_BYTES // row_bytes
             known: Mapping[str, Row] = there or {}
-            texts = sorted(_distinct(chain(known, self.texts()), most + 1))
+            own = _distinct(self.texts(), most + 1)
+            texts = sorted(own | known.keys() if len(own | known.keys()) <= most else own)
             new = [text for text in texts if text not in known]
             if new:
                 pipe = pipe or encoders.enter_context(embeddings.encoding())
@@ -145,7 +147,7 @@ class RunPrompts:
                 _stay(embeddings, most)
                 return there
             encoded = encode_rows(pipe, new) if new else ()
-            columns = _columns(texts, row, chain(((text, known[text]) for text in known), encoded))
+            columns = _columns(texts, row, chain(((text, known[text]) for text in texts if text in known), encoded))
         facts = {"plan": self.digest, "texts": len(texts), "encoded_by": dict(encoded_by)}
         sha256 = _write(path, texts, columns, facts)
         alike = (receipt.get("plan"), receipt.get("texts")) == (self.digest, len(texts))

@@ -173,31 +173,34 @@ def endless(*, most: int = 10_000) -> Iterator[str]:
     raise AssertionError("all texts were looked at")
 
 
+@pytest.fixture
+def filled(planned: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Gives a worker of its own the prompts of a run, by text encoders that are read once."""
+    whole = pipelines.load_diffusers("text2img", planned("sd").entries["a"].recipe.model, "", "float32")
+
+    def fill(texts: Callable[[], Iterator[str]], digest: str = "plan", encoders: Any = None) -> Any:
+        embeddings = PromptEmbeddings(whole, encoders and encoders(whole))
+        pipelines.RunPrompts(tmp_path, digest, texts).fill(embeddings, {"model": "a model"})
+        return embeddings
+
+    return fill
+
+
 def test_prompts_are_counted_up_to_what_there_is_room_for(
-    planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    filled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """What a row takes is asked of one; who comes next reads the verdict, of the same plan and the same room alone."""
     from synthgen.core import seal
-    from synthgen.diffusion import strategies
-
-    recipe = planned("sd").entries["a"].recipe
-    environment = strategies.environment(recipe, CPU, 48)
-
-    def loaded(texts: Callable[[], Iterator[str]], digest: str = "plan") -> Any:
-        pipelines.release()
-        with pipelines.prompts_of(pipelines.RunPrompts(tmp_path, digest, texts)):
-            return pipelines.load("text2img", recipe, environment).embeddings
 
     few = lambda: iter(["b", "a", "b", "c"])  # noqa: E731
-    assert set(loaded(few, "small").encoded) == {"a", "b", "c"}
+    assert set(filled(few, "small").encoded) == {"a", "b", "c"}
     path = _file(tmp_path)
     before = path.read_bytes()
     row = sum(value.nbytes for value in EmbeddingFile(path)["a"].values())
     monkeypatch.setattr(embedding_file, "MOST_BYTES", 20 * row + 1)
     with caplog.at_level("WARNING"):
-        kept = loaded(endless).encoded
+        assert set(filled(endless).encoded) == {"a", "b", "c"}
     assert "more than 20 distinct prompts" in caplog.text
-    assert set(kept) == {"a", "b", "c"}
     assert path.read_bytes() == before
     content = path.with_suffix(".too_many.json").read_bytes()
     assert not seal.has_changed(content)
@@ -209,36 +212,33 @@ def test_prompts_are_counted_up_to_what_there_is_room_for(
     def never() -> Iterator[str]:
         raise AssertionError("counted again")
 
-    assert set(loaded(never).encoded) == {"a", "b", "c"}
-    assert set(loaded(few, "small").encoded) == {"a", "b", "c"}
-    for changed in ("room", "plan", "damage"):
-        if changed == "room":
-            monkeypatch.setattr(embedding_file, "MOST_BYTES", 21 * row)
-        elif changed == "damage":
-            monkeypatch.setattr(embedding_file, "MOST_BYTES", 20 * row + 1)
+    assert set(filled(never).encoded) == {"a", "b", "c"}
+    assert set(filled(never, "small").encoded) == {"a", "b", "c"}
+    monkeypatch.setattr(embedding_file, "MOST_BYTES", 2 * row)
+    assert set(filled(lambda: iter("cd"), "others").encoded) == {"c", "d"}  # no room for those of before too
+    for changed, room in (("room", 21 * row), ("plan", 20 * row + 1), ("damage", 20 * row + 1)):
+        monkeypatch.setattr(embedding_file, "MOST_BYTES", room)
+        if changed == "damage":
             path.with_suffix(".too_many.json").write_bytes(content.replace(b"20", b"30"))
         with pytest.raises(AssertionError, match="counted again"):
-            loaded(never, "other" if changed == "plan" else "plan")
+            filled(never, "other" if changed == "plan" else "plan")
 
 
 def test_a_first_worker_of_too_many_prompts_reads_its_text_encoders_once(
-    planned: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, encoders_read: list[str], tmp_path: Path
+    filled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """They stay; and a text that is too long is refused where it is among those that were counted."""
-    from synthgen.diffusion import strategies
-
-    recipe = planned("sd").entries["a"].recipe
-    environment = strategies.environment(recipe, CPU, 48)
+    reads = list[int]()
     monkeypatch.setattr(embedding_file, "MOST_BYTES", 100_000)
-    with pipelines.prompts_of(pipelines.RunPrompts(tmp_path, "plan", endless)):
-        embeddings = pipelines.load("text2img", recipe, environment).embeddings
-    embeddings(["something else"])
-    assert encoders_read == ["read"]
+
+    def apart(whole: Any) -> TextEncodersApart:
+        return TextEncodersApart(lambda: reads.append(1) or whole, "cpu")
+
+    filled(endless, encoders=apart)(["something else"])
+    assert reads == [1]
     assert not list((tmp_path / FOLDER).glob("*.safetensors"))
-    pipelines.release()
-    run = pipelines.RunPrompts(tmp_path, "long", lambda: iter(["short", "skin " * 200, *map(str, range(1000))]))
-    with pipelines.prompts_of(run), pytest.raises(InputError, match="and would drop the rest"):
-        pipelines.load("text2img", recipe, environment)
+    with pytest.raises(InputError, match="and would drop the rest"):
+        filled(lambda: iter(["short", "skin " * 200, *map(str, range(1000))]), "long")
 
 
 @pytest.mark.parametrize("fault", ["memory", "disk"])
