@@ -224,7 +224,7 @@ class Store:
 
     def _close(self, folder: str) -> None:
         """Let nobody else read a folder, where the file system has owners; a group may where it may write beside it."""
-        if isinstance(self._files, _local()):
+        if _is_local(self._files):
             shared = Path(self._base).stat().st_mode & 0o020
             Path(folder).chmod(0o770 if shared else 0o700)
         elif hasattr(self._files, "ftp"):  # fsspec's SFTPFileSystem, of paramiko's client
@@ -248,11 +248,11 @@ class Store:
             raise MirrorError(said, passing=_may_pass(error)) from None
 
 
-def _local() -> type:
-    """The file system of fsspec that has the files of this machine."""
+def _is_local(files: object) -> bool:
+    """Whether a file system of fsspec's has the files of this machine."""
     from fsspec.implementations.local import LocalFileSystem
 
-    return LocalFileSystem
+    return isinstance(files, LocalFileSystem)
 
 
 def _may_pass(error: Exception) -> bool:
