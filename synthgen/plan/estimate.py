@@ -35,8 +35,10 @@ class Forecast:
     measured: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON; without ``real`` and ``real_images`` where there are none."""
-        return {key: value for key, value in asdict(self).items() if not key.startswith("real") or value is not None}
+        """As plain values, for JSON; ``real``, ``real_images`` and ``measured`` only where they say something."""
+        left_out = {name for name in ("real", "real_images") if getattr(self, name) is None}
+        left_out |= set() if self.measured else {"measured"}
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 def forecast(plan: Plan, elsewhere: Mapping[str, float | None] | None = None) -> Forecast:
