@@ -226,7 +226,7 @@ def test_a_name_is_no_mistake_that_a_row_has_which_starts_nothing(
 ) -> None:
     """A patient whose photographs are left out for their label stays excluded when that is asked for again."""
     table = tmp_path / "photographs/metadata.csv"
-    table.write_text(table.read_text() + "IMG_5.png,nevus,3,P6,yes\n")
+    table.write_text(table.read_text() + "IMG_6.png,nevus,3,P6,yes\n")
     assert plan_of(None, {"groups": ["P6"]}).index is not None
     assert not caplog.text
 

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,12 +58,12 @@ class Named:
     Attributes:
         excluded: Why each image is taken out, by id.
         unmatched: The names that no image has.
-        there: The names that images have, for each key.
+        there: The images of each name, for each key.
     """
 
     excluded: Mapping[str, str]
     unmatched: Sequence[Unmatched]
-    there: Mapping[str, Collection[str]]
+    there: Mapping[str, Mapping[str, Sequence[Source]]]
 
 
 def named(index: Index, exclude: Exclude, settings: SourceSettings, base: Path, by_group: Groups) -> Named:
@@ -83,11 +83,12 @@ def named(index: Index, exclude: Exclude, settings: SourceSettings, base: Path, 
     asked += [("file", "file", name) for name in _filed(exclude, base)]
     found, unmatched = dict[str, str](), list[Unmatched]()
     for key, place, name in asked:
-        spelt = [name, slug(name), *(() if key == "groups" else _in_folder(name, settings, base))]
-        those = [one.id for other in spelt for one in known_by[key].get(other, ())]
+        spelt = (name, slug(name), *_in_folder(name, settings, base))
+        asked_of = spelt[:2] if key == "groups" else spelt
+        those = [one.id for other in asked_of for one in known_by[key].get(other, ())]
         found |= dict.fromkeys(those, f"{key} {name}")
         if not those:
-            unmatched.append(Unmatched(key, place, name))
+            unmatched.append(Unmatched(key, place, name, spelt))
     return Named(dict(sorted(found.items())), unmatched, known_by)
 
 
