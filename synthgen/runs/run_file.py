@@ -13,10 +13,12 @@ from synthgen.core.devices import Environment
 from synthgen.errors import InputError
 from synthgen.plan import real_index, top_ups
 from synthgen.plan.layout import Layout
+from synthgen.plan.manifest.validation import SLUG
 
 ROUNDS = "rounds"
 _RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
 FORMER, EXCLUDED, INDEX = "former", "excluded", "index"
+_SHOWN = 80
 _INDEX = re.compile(r"sources(\.[0-9a-f]{12})?\.parquet")
 # A version that knows no growth refuses the second and so writes over no shard; one that sets nothing aside refuses the
 # third, and so packs nothing that was.
@@ -46,6 +48,9 @@ def read(root: Path) -> dict[str, Any]:
         document = seal.loads(path.read_bytes())
         if document["format"] not in (FORMAT, GROWN, PRUNED):
             raise InputError(f"{path}: written by another version of synthgen")
+        for name in [*document["entries"], *document.get(FORMER, {})]:
+            if not SLUG.fullmatch(name):  # it names a folder, which is written to
+                raise ValueError(f"`{name[:_SHOWN]}` can't name an entry")
         for entry in document["entries"].values():
             if not isinstance(entry["digest"], str):
                 raise TypeError("the digest of an entry is no text")

@@ -20,7 +20,7 @@ from synthgen.plan.manifest.generate import EntryCheck, GenerateEntry, Part, ent
 from synthgen.plan.manifest.schema import Document, Entry, Finetune, Output, Pack, SkinTones
 from synthgen.plan.manifest.settings import Extensions, SourceSettings
 
-_SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
+SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_CLASSES = 255  # numbers of classes that a label map of 8 bits has beside 0
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
 
@@ -88,10 +88,10 @@ def _parts(raw: Mapping[str, Any], key: str, kind: type[Strict]) -> list[Part]:
 
 def _names(document: Part, labels: object) -> list[Fault]:
     name, faults = document.get("name"), []
-    if name is not None and not _SLUG.fullmatch(name):
+    if name is not None and not SLUG.fullmatch(name):
         faults.append(Fault.at("name", f"`{name}` can't name a run; {_SLUG_HELP}", "invalid"))
     for label in labels if isinstance(labels, dict) else ():
-        if isinstance(label, str) and not _SLUG.fullmatch(label):
+        if isinstance(label, str) and not SLUG.fullmatch(label):
             faults.append(Fault.at(f"labels.{label}", f"can't be a label; {_SLUG_HELP}", "invalid"))
     return faults
 
@@ -200,7 +200,7 @@ def _keys(entries: Sequence[Part], labels: Mapping[str, str]) -> list[Fault]:
         path = f"generate[{number}].name"
         if name is None:
             continue
-        if not _SLUG.fullmatch(name):
+        if not SLUG.fullmatch(name):
             faults.append(Fault.at(path, f"`{name}` can't name an entry; {_SLUG_HELP}", "invalid"))
         if name == adapter_folder.FOLDER:
             faults.append(Fault.at(path, f"`{name}` is where a run keeps its adapters; choose another", "conflict"))

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import Fault, IncompleteError, MirrorError, PlanMismatchError, UnavailableError
+from synthgen.errors import Fault, IncompleteError, MirrorError, PlanMismatchError, SynthgenError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import pseudonyms, revision, run_file, run_folder
@@ -68,7 +68,7 @@ class Mirror:
             PlanMismatchError: The mirror is of another plan.
             UnavailableError: It can't be reached, or read.
         """
-        self._refused(lambda: state.bring(self._store, self.root, stop))
+        self._refused(lambda: state.bring(self._state, self.root, stop))
 
     def bring_shards(
         self,
@@ -160,7 +160,7 @@ class Mirror:
             return
         try:
             retried(self._state.send)
-        except MirrorError as error:
+        except SynthgenError as error:  # of another plan by now, too: what was packed is whole
             _log.warning("%s; keep a copy of %s, which nothing else tells", error, self.root / pseudonyms.FILE)
 
     def check_sent(self) -> None:

@@ -6,6 +6,7 @@ fails here lets the shard be made. A claim counts as long as the machine that ma
 
 import json
 import logging
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
@@ -26,6 +27,7 @@ from synthgen.runs.receipts import Ledger
 _FOLDER = ".claims"
 _PATIENCE = 10.0  # seconds that a shard waits for the network at most
 _PAUSE = 60.0  # seconds that nothing is asked after the network kept one waiting, or failed
+_MACHINE = re.compile(r"[0-9A-Za-z-]{1,64}")
 _log = logging.getLogger(__name__)
 
 
@@ -118,7 +120,7 @@ class MirrorClaims:
             holder = ""
         if holder == self.machine:
             return True
-        if holder and self._beat.lives(holder):
+        if _MACHINE.fullmatch(holder) and self._beat.lives(holder):
             return False
         self._store.write(name, content)
         return True

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from synthgen.core import atomic
+from synthgen.core import atomic, digits
 from synthgen.errors import StoppedError
 from synthgen.plan import Plan, ShardRef
 from synthgen.runs import run_file
@@ -128,11 +128,12 @@ def _finished_there(store: Store, ledgers: Mapping[str, Ledger]) -> Iterator[Sha
         sizes = store.sizes(name)
         for path in sorted(sizes):
             stem, _, extension = path.rpartition("/")[2].partition(".")
-            if extension != "json" or not stem.isdigit():
+            number = digits.whole(stem)
+            if extension != "json" or number is None:
                 continue
-            tar = name_of(ledger, int(stem))
+            tar = name_of(ledger, number)
             if tar in sizes and path == f"{tar.removesuffix('.tar')}.json":
-                yield ShardRef(name, int(stem))
+                yield ShardRef(name, number)
 
 
 def needed(plan: Plan, refs: Iterable[ShardRef]) -> frozenset[ShardRef]:

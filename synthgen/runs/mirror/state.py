@@ -35,6 +35,7 @@ RUN = "run.json"
 _FORMAT = 1
 _SMALL = 16 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_INDEX = re.compile(r"sources[^/]*\.parquet")
 _SALT = ".pseudonyms"
 _FILES = (top_ups.FILE, set_aside.FILE, _SALT)
 _FOLDERS = (adapter_folder.FOLDER, plugin_files.FOLDER, "sources")
@@ -67,6 +68,7 @@ class State:
         self._store, self._root = store, root
         self._seen = root / HOME / f"{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
         self._sent: tuple[object, ...] | None = None
+        self._brought = set[str]()
 
     def listing(self) -> Listing | None:
         """What the mirror lists; ``None`` where nothing was ever copied there.
@@ -181,8 +183,8 @@ class State:
         return self._sent is not None and self._sent == self._stamp()
 
     def undo(self) -> None:
-        """Take away what was brought to a folder that held nothing before."""
-        for name in (RUN, *files(self._root)):  # run.json first, so that what is left is no run
+        """Take away what was brought to a folder that was no run before; what it held already stays."""
+        for name in (RUN, *sorted(self._brought)):  # run.json first, so that what is left is no run
             (self._root / name).unlink(missing_ok=True)
         shutil.rmtree(self._root / HOME, ignore_errors=True)
 
@@ -262,14 +264,15 @@ class State:
             MirrorError: It is not what the list says, or can't be had.
         """
         top = name.partition("/")[0]
-        known = name in _FILES or top in _FOLDERS or (name.startswith("sources") and name.endswith(".parquet"))
+        known = name in _FILES or (top in _FOLDERS and top != name) or _INDEX.fullmatch(name)
         if not known or "\\" in name:
             raise InputError(f"{self._store.name}/{LISTING}: names what is no file of a run: {name[:80]}")
         path = own_file(self._root, name)
-        if not self._store.fetch(_object(sha256), path, sha256):
+        new = not path.exists()
+        if not self._store.fetch(_object(sha256), path, sha256, mode=0o600 if name == _SALT else None):
             raise self._changed(name)
-        if name == _SALT:
-            path.chmod(0o600)
+        if new:
+            self._brought.add(name)
 
     def _changed(self, name: str) -> MirrorError:
         said = f"{self._store.name}: its {name} is not what was written; put back a copy, or use another --mirror"
@@ -303,7 +306,7 @@ class _Met:
     pins: Mapping[str, Any]
 
 
-def bring(store: Store, root: Path, stop: Callable[[], bool]) -> bool:
+def bring(state: State, root: Path, stop: Callable[[], bool]) -> bool:
     """What :meth:`State.bring` does, asked again where a fault may pass; nothing is written to a folder of others.
 
     Raises:
@@ -311,7 +314,6 @@ def bring(store: Store, root: Path, stop: Callable[[], bool]) -> bool:
     """
     if not (root / HOME / RUN).is_file():  # as of who died while it was brought
         run_folder.check_ours(root)
-    state = State(store, root)
     return retried(state.bring, stop)
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,10 @@ _LASTING = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectory
 _LASTING_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG)
 _BUGS = (TypeError, AttributeError, NameError, LookupError, AssertionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+PRIVATE = ".state/"
+"""What lies there may tell who patients are, by the salt of pseudonyms."""
 
 
 class _NoRoomError(Exception):
@@ -49,6 +53,7 @@ class Store:
     def __init__(self, address: str) -> None:
         self.name = addresses.shown(address)
         self._files, self._base = addresses.opened(address)
+        self._closed = False
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a small file; ``None`` where there is none.
@@ -102,13 +107,14 @@ class Store:
         if size != path.stat().st_size:
             raise MirrorError(f"{self._shown(name)}: of {path.stat().st_size} bytes {size} came there", passing=True)
 
-    def fetch(self, name: str, path: Path, sha256: str) -> bool:
+    def fetch(self, name: str, path: Path, sha256: str, *, mode: int | None = None) -> bool:
         """Whether a file is here now, whole: copied beside its place, hashed, and then renamed.
 
         Args:
             name: Its name there.
             path: Where it is to lie.
             sha256: What it is to be; another one, or none there, leaves nothing here.
+            mode: Its permissions, which it has before it has content; the system's usual ones where left out.
 
         Raises:
             MirrorError: It can't be read.
@@ -117,6 +123,9 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{atomic.owner()}")
         try:
+            if mode is not None:
+                scratch.touch(mode)
+                scratch.chmod(mode)  # where one was left behind
             with self._faults(name, "read"):
                 try:
                     self._files.get_file(self._path(name), str(scratch))
@@ -204,8 +213,23 @@ class Store:
 
     def _make_folder(self, name: str) -> None:
         """Make a file's folder; not in an object store, which has none and would make a bucket."""
-        if not self._stores_objects:
-            self._files.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+        if self._stores_objects:
+            return
+        folder = self._path(name).rpartition("/")[0]
+        self._files.makedirs(folder, exist_ok=True)
+        if name.startswith(PRIVATE) and not self._closed:
+            with suppress(OSError):  # of another user, who closed it, or of a file system without owners
+                self._close(folder)
+            self._closed = True
+
+    def _close(self, folder: str) -> None:
+        """Let nobody else read a folder, where the file system has owners; a group may where it may write beside it."""
+        if _is_local(self._files):
+            shared = Path(self._base).stat().st_mode & 0o020
+            Path(folder).chmod(0o770 if shared else 0o700)
+        elif hasattr(self._files, "ftp"):  # fsspec's SFTPFileSystem, of paramiko's client
+            shared = (self._files.ftp.stat(self._base).st_mode or 0) & 0o020
+            self._files.ftp.chmod(folder, 0o770 if shared else 0o700)
 
     @contextmanager
     def _faults(self, name: str, done: str) -> Iterator[None]:
@@ -222,6 +246,13 @@ class Store:
             what = "is full" if getattr(error, "errno", None) in _FULL else f"can't be {done}"
             said = f"{self._shown(name)}: {what} ({addresses.reason(error)})"
             raise MirrorError(said, passing=_may_pass(error)) from None
+
+
+def _is_local(files: object) -> bool:
+    """Whether a file system of fsspec's has the files of this machine."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(files, LocalFileSystem)
 
 
 def _may_pass(error: Exception) -> bool:
