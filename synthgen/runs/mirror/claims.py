@@ -120,7 +120,7 @@ class MirrorClaims:
         """Whether this machine is to decide what an entry is begun with, or another has, and this one knows now."""
         if time.monotonic() < self._begun_elsewhere.get(entry, float("-inf")):
             return False
-        State(self._store, self.root).bring(running=True)
+        self._state.bring(running=True)
         if run_folder.pinned(self.root, entry) is not None or self._claimed(f"{_FOLDER}/{entry}.json"):
             return True
         self._begun_elsewhere[entry] = time.monotonic() + self.poll_seconds
@@ -146,6 +146,10 @@ class MirrorClaims:
     @cached_property
     def _store(self) -> Store:
         return Store(self.address)
+
+    @cached_property
+    def _state(self) -> State:
+        return State(self._store, self.root)
 
     @cached_property
     def _beat(self) -> Beat:

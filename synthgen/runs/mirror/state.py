@@ -102,6 +102,7 @@ class State:
         follow = self._follows(document, running=running)
         before = met.files if run_file.is_run(self._root) else {}
         if run_file.is_run(self._root):
+            differences.with_pins(self._document(), document, met.pins, self._store.name)  # refused before all else
             self._settle(document, met, follow=follow)
         if removed.follow(self._root, there.files, there.gone, mine, before):
             mine = self._mine()
