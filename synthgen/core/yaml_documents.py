@@ -37,12 +37,13 @@ class _Loader(yaml.SafeLoader):
     """
 
     any_number = False
+    any_length = False
     _nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Read a node and count it."""
         self._nodes += 1
-        if self._nodes > _MAX_NODES:
+        if self._nodes > _MAX_NODES and not self.any_length:
             raise ManifestError(Fault(f"more than {_MAX_NODES:,} keys and values; is this the right file?"))
         return super().compose_node(parent, index)
 
@@ -50,7 +51,7 @@ class _Loader(yaml.SafeLoader):
         """The document, refused where its aliases stand for too much."""
         node = super().get_single_node()
         if node is not None:
-            _expanded(node, {})
+            _expanded(node, {}, _MAX_NODES + (self._nodes if self.any_length else 0))
         return node
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
@@ -84,8 +85,13 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)
 
 
-def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
+def _expanded(node: yaml.Node, sizes: dict[int, int], most: int) -> int:
     """How many nodes a node is, each alias within it counted as all that it stands for.
+
+    Args:
+        node: The node.
+        sizes: What is known of others, by their ``id()``.
+        most: How many it may be.
 
     Raises:
         ManifestError: They are too many, or it stands for itself.
@@ -97,18 +103,22 @@ def _expanded(node: yaml.Node, sizes: dict[int, int]) -> int:
         return sizes[id(node)]
     sizes[id(node)] = 0
     parts = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else node.value
-    size = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_expanded(one, sizes) for one in parts))
-    if size > _MAX_NODES:
-        said = f"its aliases stand for more than {_MAX_NODES:,} keys and values"
+    size = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_expanded(one, sizes, most) for one in parts))
+    if size > most:
+        said = f"its aliases stand for more than {most:,} keys and values"
         raise ManifestError(Fault.at(line, said, "out_of_range"))
     sizes[id(node)] = size
     return size
 
 
 class _KeptLoader(_Loader):
-    """The same with any number as a key: what earlier versions have read and kept opens as they have read it."""
+    """The same with any number as a key, and of any length: what earlier versions have kept opens as they have read it.
+
+    What its aliases stand for beyond what is written is limited all the same.
+    """
 
     any_number = True
+    any_length = True
 
 
 def _is_decimal(written: str, number: int) -> bool:
@@ -126,13 +136,13 @@ def parse(text: str, where: str, *, kept: bool = False) -> dict[str, Any]:
         text: The document.
         where: What faults call the document: a file's name.
         kept: Whether a run or dataset keeps it, and nobody has just written it: a key such as ``010`` is then the 8
-            that it is to YAML.
+            that it is to YAML, and it may be as long as a file may be.
 
     Raises:
         ManifestError: It is not YAML, has a key twice or one that is another number than its digits say, or its top is
             not a mapping.
     """
-    if len(text) > _MAX_TEXT:
+    if len(text) > _MAX_TEXT and not kept:
         said = f"more than {_MAX_TEXT >> 20} MiB of YAML; is this the right file?"
         raise ManifestError(Fault.at(where, said, "unreadable"))
     try:

@@ -14,7 +14,17 @@ from typing import Any
 
 from synthgen.core import releases
 from synthgen.errors import DamagedError, PlanMismatchError
-from synthgen.pack import card, formats, inventory, replacement, scratch, shard_plan, shuffle, write_shards
+from synthgen.pack import (
+    card,
+    formats,
+    inventory,
+    public_record,
+    replacement,
+    scratch,
+    shard_plan,
+    shuffle,
+    write_shards,
+)
 from synthgen.pack.card.results import add_report, finish
 from synthgen.pack.dataset_files import DatasetFiles
 from synthgen.pack.inventory import Inventory
@@ -143,6 +153,10 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
         content["manifest"] = hashlib.sha256(manifest.encode()).hexdigest()
     if names is not None:
         content["pseudonyms"] = names.mark
+    judged = found.judged.document()["curate"] if found.judged else None
+    private = pack.identifiers == pseudonyms.PSEUDONYM
+    if private and public_record.withholds([*public_record.names_of(found.plan), judged]):
+        content["folders"] = "withheld"  # which releases before this rule have told in records
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -73,6 +73,7 @@ class DatasetFiles:
             "layout": self.pack.format,
             "judged": self.found.judged,
             "withheld": self._withheld,
+            "placeless": layout.is_placeless(self._manifest),
             "renamed": self.names is not None,
         }
 

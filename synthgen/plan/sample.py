@@ -13,6 +13,11 @@ from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.real_index import Source
 
+PARTS: Mapping[str, str] = MappingProxyType(
+    {"accelerate": "accelerator", "vae": "autoencoder", "controlnet": "controlnet"}
+)
+"""What a recipe may be made with beside the model and the adapter: by the manifest's key, the recipe's attribute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -43,8 +48,7 @@ class Recipe:
     @property
     def parts(self) -> dict[str, Accelerator | Autoencoder | ControlNet]:
         """What it is made with beside the model and the adapter, by the manifest's key; only what is used."""
-        found = {"accelerate": self.accelerator, "vae": self.autoencoder, "controlnet": self.controlnet}
-        return {key: part for key, part in found.items() if part}
+        return {key: part for key, name in PARTS.items() if (part := getattr(self, name))}
 
     def named_parts(self, revisions: Mapping[str, str]) -> dict[str, str]:
         """``NAME@REVISION`` of its parts, by the manifest's key, their revisions given likewise."""

@@ -135,7 +135,11 @@ def withholds_places(root: Path) -> bool:
 
     What is withheld of real images alone is no matter: images under pseudonyms are planned by their run.
     """
-    text = yaml_documents.read_text(root / MANIFEST)
+    return is_placeless(yaml_documents.read_text(root / MANIFEST))
+
+
+def is_placeless(text: str) -> bool:
+    """The same of a manifest's text."""
     document = yaml_documents.parse(text, MANIFEST, kept=True) if WITHHELD in text else {}
     return any(_holds(value, WITHHELD) for name, value in document.items() if name in ("model", "plugins", *_ENTRIES))
 

@@ -191,7 +191,8 @@ def _as_before(
     if any(fault.path.startswith("real.exclude") for fault in getattr(error, "faults", ())):
         raise error
     kept = run_file.excluded(held)
-    before = (yaml_documents.parse(str(held["manifest"]), "run.json").get("real") or {}) if kept is not None else {}
+    whole = yaml_documents.parse(str(held["manifest"]), "run.json", kept=True) if kept is not None else {}
+    before = whole.get("real") or {}
     rules = Exclude.model_validate(before["exclude"]) if before.get("exclude") else None
     asked = [key for key in keys if getattr(exclude, key)]
     if kept is None or rules is None or any(getattr(rules, key) != getattr(exclude, key) for key in asked):

@@ -105,6 +105,16 @@ def test_a_few_lines_do_not_stand_for_more_than_a_person_writes(inner: str, monk
         yaml_documents.parse("a: [" + "1, " * 100 + "1]", "x.yaml")
 
 
+def test_what_was_kept_is_as_long_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of versions without a limit open; a text that few lines stand for is refused of them too."""
+    monkeypatch.setattr(yaml_documents, "_MAX_NODES", 100)
+    monkeypatch.setattr(yaml_documents, "_MAX_TEXT", 100)
+    assert len(yaml_documents.parse("a: [" + "1, " * 300 + "1]", "x.yaml", kept=True)["a"]) == 301
+    text = "a: &a [" + "1, " * 100 + "1]\n"
+    with pytest.raises(ManifestError, match="its aliases stand for more than"):
+        yaml_documents.parse(text + "b: [*a, *a, *a]", "x.yaml", kept=True)
+
+
 @pytest.mark.parametrize("value", ['!!int ""', '!!float ""', "!!bool perhaps", "!!timestamp x", "!!int x"])
 def test_a_tag_that_its_value_does_not_fit_is_a_fault(value: str) -> None:
     """An explicit tag on a value of another kind is a fault of the YAML, not a crash of its parser."""

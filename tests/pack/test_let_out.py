@@ -1,10 +1,11 @@
 """What is packed, shown or printed tells nothing of the machine, its user and their secrets."""
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from synthgen.extensions import EXTENSIONS
 from synthgen.generate.reproduce import reproduce
 from synthgen.pack import public_record
 from synthgen.plan import Plan
-from synthgen.plan.sample import Record
+from synthgen.plan.sample import PARTS, Recipe, Record
 
 HOST = "canary-host"
 TOKEN = "hf_canaryCANARYcanaryCANARYcanary1234"
@@ -111,14 +112,45 @@ def test_such_a_dataset_is_reproduced_by_its_run(home: Path, tmp_path: Path) -> 
 def test_names_of_models_without_their_folders(model: str, shown: str) -> None:
     """What is no absolute path stays as it is, in the parts that a record names too."""
     given: dict[str, Any] = {name: kind() for name, kind in _kinds().items()}
-    said = {"vae": f"{model}@sha256:0", "drawn": model}
+    said = dict.fromkeys(PARTS, f"{model}@sha256:0") | {"drawn": model}
     record = Record(**given | {"model": model, "attributes": json.dumps(said, sort_keys=True)})
     found = public_record.public(record, None, private=True)
     assert found.model == shown
-    assert json.loads(found.attributes)["drawn"] == model
-    assert json.loads(found.attributes)["vae"] == (f"{shown}@sha256:0" if model != "/" else "@sha256:0")
+    part = f"{shown}@sha256:0" if model != "/" else "@sha256:0"
+    assert json.loads(found.attributes) == dict.fromkeys(PARTS, part) | {"drawn": model}
     assert replace(found, model=model, attributes=record.attributes) == record
     assert public_record.public(record, None, private=False) == record
+
+
+def test_every_part_of_a_recipe_is_named_without_its_folder() -> None:
+    """One that is added later too: whatever a recipe is made with beside its model and adapter is among its parts."""
+    others = {"entry", "strategy", "settings", "model", "revision", "adapter"}
+    assert {one.name for one in fields(Recipe)} - others == set(PARTS.values())
+    for key in PARTS:
+        given: dict[str, Any] = {name: kind() for name, kind in _kinds().items()}
+        record = Record(**given | {"attributes": json.dumps({key: "/home/jane/own@sha256:0"})})
+        assert json.loads(public_record.public(record, None, private=True).attributes) == {key: "own@sha256:0"}
+
+
+def test_a_dataset_of_before_that_names_folders_is_packed_again(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another one by its digest, so that it is not found packed, nor half of it gone on with."""
+    run, out = home / "study" / "work", tmp_path / "dataset"
+    with monkeypatch.context() as before:
+        before.setattr(public_record, "ABSOLUTE", re.compile("(?!)"))
+        study.pack(run, out).result()
+    assert [name for name, text in texts(out) if "jane.doe" in text]
+    study.pack(run, out).result()
+    assert [name for name, text in texts(out) if "jane.doe" in text] == []
+
+
+def test_the_card_says_that_images_take_the_run_which_has_their_model(home: Path) -> None:
+    """And nothing of real images, where there are none."""
+    card = (home / "study" / "dataset" / "README.md").read_text()
+    assert "synthgen reproduce . KEY --work RUN" in card
+    assert "real images are" not in card
+    assert "are a function of" not in card
 
 
 def _kinds() -> dict[str, Callable[[], Any]]:

@@ -53,6 +53,7 @@ class CardFacts:
         sources: The (dataset, licence) pairs of the real images that images were made from.
         judged: What its filters rejected; ``None`` where nothing was filtered.
         withheld: Whether the manifest in the dataset lacks where its real images are.
+        placeless: Whether it lacks where a model or a plug-in is.
         renamed: Whether real images go by pseudonyms, so that nobody without the run can tell which they are.
     """
 
@@ -65,6 +66,7 @@ class CardFacts:
     sources: Sequence[tuple[str, str]] = ()
     judged: verdicts.CurationSummary | None = None
     withheld: bool = False
+    placeless: bool = False
     renamed: bool = False
 
     @property

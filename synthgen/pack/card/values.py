@@ -89,8 +89,9 @@ def _how_made(facts: CardFacts) -> dict[str, Any]:
 def _how_made_again(facts: CardFacts) -> dict[str, Any]:
     """What has to be there for its images to be made again, which the dataset itself does not have.
 
-    ``withheld``, ``renamed`` and ``from_photographs`` (whether any start from real images in files), ``adapted``
-    (whether any are made by adapters, which are never packed), and ``alone``: the entries that need neither.
+    ``withheld`` (of where real images are), ``placeless`` (of where a model or a plug-in is), ``renamed`` and
+    ``from_photographs`` (whether any start from real images in files), ``adapted`` (whether any are made by adapters,
+    which are never packed), and ``alone``: the entries that need none of it.
     """
     plan, real = facts.plan, facts.plan.manifest.real
     starting = {entry.name for entry in plan.manifest.entries if entry.per_source}
@@ -99,11 +100,16 @@ def _how_made_again(facts: CardFacts) -> dict[str, Any]:
     adapted = {entry.name for entry in plan.entries.values() if any(entry.adapters.values())}
     drawn = real is not None and real.source == "phantom"
     return {
-        "withheld": facts.withheld,
+        "withheld": facts.withheld and real is not None and not drawn,
+        "placeless": facts.placeless,
         "renamed": facts.renamed,
         "from_photographs": bool(starting) and not drawn,
         "adapted": bool(adapted),
-        "alone": [name for name in plan.entries if name not in (adapted if drawn else starting | adapted)],
+        "alone": [
+            name
+            for name in plan.entries
+            if not facts.placeless and name not in (adapted if drawn else starting | adapted)
+        ],
     }
 
 

@@ -115,7 +115,7 @@ def parse(
     """
     raw = yaml_documents.parse(text, where, kept=kept is not None)
     for key in ("generate", "finetune"):
-        if isinstance(raw.get(key), list) and len(raw[key]) > _MOST_ENTRIES:
+        if kept is None and isinstance(raw.get(key), list) and len(raw[key]) > _MOST_ENTRIES:
             said = f"{len(raw[key]):,} entries, more than {_MOST_ENTRIES:,}; labels, tones and counts need none each"
             raise ManifestError(Fault.at(key, said, "out_of_range"))
     document, faults = validate(Document, raw)

@@ -11,6 +11,7 @@ from synthgen.core import resources
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan import manifest
 from synthgen.plan.manifest import Manifest
+from synthgen.plan.manifest.plugin_files import KeptPlugins
 from synthgen.plan.manifest.settings import Extensions
 
 GOOD = """\
@@ -96,6 +97,17 @@ def test_kept_prompts_are_used_in_place_of_the_file(extensions: Extensions, tmp_
     """A run reads the templates that it kept, even where their file is gone."""
     found = read(GOOD + "prompts: gone.yaml\n", extensions, tmp_path, prompts_text="templates: [kept]")
     assert found.prompts_text == "templates: [kept]"
+
+
+def test_a_kept_manifest_has_as_many_entries_as_it_has(
+    extensions: Extensions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is for what somebody has just written: runs of versions that had none open."""
+    monkeypatch.setattr(manifest, "_MOST_ENTRIES", 1)
+    text = GOOD + "  - {name: more, strategy: fake, total: 1}\n"
+    with pytest.raises(ManifestError, match="generate: 2 entries, more than 1"):
+        read(text, extensions, tmp_path)
+    assert len(manifest.parse(text, extensions, base=tmp_path, where="run.json", kept=KeptPlugins()).entries) == 2
 
 
 def test_an_entry_may_have_its_own_model_and_no_inherited_revision(extensions: Extensions, tmp_path: Path) -> None:
