@@ -173,10 +173,9 @@ class Mirror:
         if last and not last.left and not self._state.is_sent:  # whoever packs makes the salt of pseudonyms
             self.send_salt()
         if last and last.left:
-            faults.append(
-                f"{last.left} work shards are not on {self._store.name} ({last.why}); they are whole in {self.root}: "
-                "run the same command again, which copies them and makes none anew"
-            )
+            said = f"{last.left} work shards are not on {self._store.name} ({last.why}); they are whole in {self.root}"
+            again = ": run the same command again, which copies them and makes none anew"
+            faults.append(said + ("" if last.refused else again))
         if apart := [name for sender in self._senders for name in sender.disagreeing]:
             named = ", ".join(apart[:3]) + (", ..." if len(apart) > 3 else "")
             faults.append(f"{len(apart)} work shards are not the same here and on {self._store.name} ({named})")

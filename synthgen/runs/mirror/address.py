@@ -29,8 +29,12 @@ def reason(error: BaseException) -> str:
     return said
 
 
-def opened(address: str) -> tuple[Any, str]:
+def opened(address: str, *, anew: bool = False) -> tuple[Any, str]:
     """The file system of fsspec that an address is of, and the folder's path in it, without a slash at its end.
+
+    Args:
+        address: The address.
+        anew: Whether it is to be connected to once more, in place of the connection that fsspec keeps.
 
     Raises:
         InputError: It is none, or holds a password.
@@ -72,7 +76,7 @@ def opened(address: str) -> tuple[Any, str]:
             )
         ) from None
     try:
-        files, base = fsspec.core.url_to_fs(asked)
+        files, base = fsspec.core.url_to_fs(asked, **({"skip_instance_cache": True} if anew else {}))
     except Exception as error:  # noqa: BLE001 - each file system has errors of its own
         raise UnavailableError(Fault(f"{named}: can't be opened ({reason(error)})", path="mirror")) from None
     if not isinstance(files, kind) or not base.strip("/"):

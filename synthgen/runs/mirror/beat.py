@@ -7,7 +7,6 @@ than one's own sign, both by the store's clock.
 
 import json
 import secrets
-import socket
 import threading
 import time
 from pathlib import Path
@@ -58,8 +57,7 @@ class Beat:
             if time.monotonic() - self._told < SECONDS:
                 return
             self._count += 1
-            said = {"machine": self._machine, "host": socket.gethostname(), "count": self._count}
-            said["of"] = secrets.token_hex(4)
+            said = {"machine": self._machine, "count": self._count, "of": secrets.token_hex(4)}
             self._store.write(self._name(self._machine), json.dumps(said).encode())
             self._told = time.monotonic()
 

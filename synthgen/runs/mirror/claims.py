@@ -1,7 +1,8 @@
 """Which machine is at which work shard, as a mirror tells: so that two seldom make the same one.
 
 A claim spares work and guards nothing: two machines that make one shard all the same write the same bytes. So whatever
-fails here lets the shard be made. A claim counts as long as the machine that made it shows that it lives.
+fails here lets the shard be made, but of an entry that nobody is known to have begun, which is left for last. A claim
+counts as long as the machine that made it shows that it lives.
 """
 
 import json
@@ -21,11 +22,12 @@ from synthgen.runs import run_folder
 from synthgen.runs.mirror import pull
 from synthgen.runs.mirror.beat import Beat
 from synthgen.runs.mirror.state import State
-from synthgen.runs.mirror.store import Store
+from synthgen.runs.mirror.store import Store, retried
 from synthgen.runs.receipts import Ledger
 
 _FOLDER = ".claims"
 _PATIENCE = 10.0  # seconds that a shard waits for the network at most
+_LONGEST = 60.0  # seconds that the first shard of an entry waits for it, once nothing else is left
 _PAUSE = 60.0  # seconds that nothing is asked after the network kept one waiting, or failed
 _MACHINE = re.compile(r"[0-9A-Za-z-]{1,64}")
 _log = logging.getLogger(__name__)
@@ -72,18 +74,34 @@ class MirrorClaims:
         Raises:
             PlanMismatchError: The run was begun otherwise elsewhere, so images here would be others.
         """
-        if time.monotonic() < self._quiet_until:
-            return True
-        future = self._asker.submit(self._take, ledger, ref, late=late)
+        begun = run_folder.pinned(self.root, ref.entry) is not None
+        if time.monotonic() < self._quiet_until and (begun or not late):
+            return begun
+        patience = _PATIENCE if begun or not late else _LONGEST
+        future = self._asker.submit(self._ask, ledger, ref, late=late, begun=begun)
         try:
-            return future.result(None if late else _PATIENCE)
+            return future.result(None if begun and late else patience)
         except PlanMismatchError:
             raise
         except LateError:
-            self._be_quiet(f"no answer in {_PATIENCE:.0f} seconds")
+            future.cancel()
+            self._be_quiet(f"no answer in {patience:.0f} seconds")
         except SynthgenError as error:
             self._be_quiet(str(error))
-        return True
+        if not begun and late:
+            _log.warning(
+                "--mirror: entry `%s` is begun without knowing whether another machine has begun it; where that one "
+                "did so with another batch size, thread count or version, what is made here can't go there", ref.entry,
+            )  # fmt: skip
+        return begun or late
+
+    def _ask(self, ledger: Ledger, ref: ShardRef, *, late: bool, begun: bool) -> bool:
+        """What the mirror says; asked again and again where an entry that nobody has begun has to wait for it."""
+
+        def ask() -> bool:
+            return self._take(ledger, ref, late=late)
+
+        return ask() if begun else retried(ask)
 
     def _be_quiet(self, why: str) -> None:
         self._quiet_until = time.monotonic() + _PAUSE
@@ -102,7 +120,7 @@ class MirrorClaims:
         """Whether this machine is to decide what an entry is begun with, or another has, and this one knows now."""
         if time.monotonic() < self._begun_elsewhere.get(entry, float("-inf")):
             return False
-        State(self._store, self.root).bring(running=True)
+        self._state.bring(running=True)
         if run_folder.pinned(self.root, entry) is not None or self._claimed(f"{_FOLDER}/{entry}.json"):
             return True
         self._begun_elsewhere[entry] = time.monotonic() + self.poll_seconds
@@ -128,6 +146,10 @@ class MirrorClaims:
     @cached_property
     def _store(self) -> Store:
         return Store(self.address)
+
+    @cached_property
+    def _state(self) -> State:
+        return State(self._store, self.root)
 
     @cached_property
     def _beat(self) -> Beat:

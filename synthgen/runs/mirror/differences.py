@@ -22,6 +22,7 @@ _PINNED = (
     "redo_batch_size",
     "flags",
 )
+_RULED = ("curate", "pack", "publish", "evaluate", "name")  # which decide no image
 _PLANNED = ("digest", "samples", "shards", "layout")
 _IDENTITY = ("plan", run_file.ROUNDS, run_file.FORMER, run_file.EXCLUDED, run_file.INDEX)
 
@@ -37,13 +38,19 @@ def keys(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """The keys of their manifests that set two runs apart, with both values, or else their entries."""
     before, after = (yaml_documents.parse(str(one.get("manifest", "")), "run.json", kept=True) for one in (there, here))
     found = list(_apart(before, after, "")) if isinstance(before, dict) and isinstance(after, dict) else []
-    ruled = ("curate", "pack", "publish", "evaluate", "name")  # which decide no image
-    found = [one for one in found if not one.startswith(ruled)]
+    found = [one for one in found if not one.startswith(_RULED)]
     if found:
         return "; ".join(found[:_MOST_NAMED]) + (f"; {len(found) - _MOST_NAMED} more" if found[_MOST_NAMED:] else "")
     entries = [name for name, one in here["entries"].items() if one["digest"] != _digest(there, name)]
     named = ", ".join(f"`{name}`" for name in entries[:_MOST_NAMED])
     return f"other prompts or real images of {named}" if named else "it has grown otherwise"
+
+
+def rules(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The keys of their manifests that decide no image and set two runs apart, with both values; empty for none."""
+    before, after = (yaml_documents.parse(str(one.get("manifest", "")), "run.json", kept=True) for one in (there, here))
+    found = [one for one in _apart(before, after, "") if one.startswith(_RULED)]
+    return "; ".join(found[:_MOST_NAMED])
 
 
 def _digest(document: Mapping[str, Any], name: str) -> object:

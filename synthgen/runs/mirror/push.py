@@ -42,6 +42,7 @@ class Sender:
     Attributes:
         left: How many shards are not on the mirror, once it has ended.
         why: Why not.
+        refused: Whether they can't go there, since the mirror follows another plan or was begun otherwise.
         disagreeing: The shards of which the mirror holds other bytes than were made here.
     """
 
@@ -65,7 +66,7 @@ class Sender:
         self._changed, self._state_lock = threading.Condition(threading.RLock()), threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(AT_ONCE)]
         self._keeper = threading.Thread(target=self._keep, daemon=True)
-        self.left, self.why, self.disagreeing = 0, "", list[str]()
+        self.left, self.why, self.refused, self.disagreeing = 0, "", False, list[str]()
 
     def __enter__(self) -> Self:
         for thread in (self._keeper, *self._threads):
@@ -188,6 +189,7 @@ class Sender:
             lasts = not passing or self._failures >= TRIES
             if not isinstance(error, MirrorError) or (self._ending and lasts):
                 self._given_up = True  # of another plan by now, or gone
+                self.refused = not isinstance(error, MirrorError)
             elif lasts:
                 self._resume = time.monotonic() + backoff.LONGEST_WAIT
             say = (lasts or self._given_up) and not self._said

@@ -2,14 +2,17 @@
 
 These are ``run.json``, the index of real images and those kept with it, what was topped up and set aside, adapters,
 copies of plug-ins and the salt of pseudonyms. On the mirror each lies under its sha256, so that none is ever written
-over, and ``mirror.json``, which is written last, says which name it has in a run: whoever is killed in between has
-changed nothing. Which side is newer follows from what both had when they last met, never from a clock: what has changed
-on one side alone is taken by the other, what has changed on both is refused. Not the package fsspec's own ``rsync``,
-which goes by sizes and times.
+over, and a list, which is written last, says which name it has in a run: whoever is killed in between has changed
+nothing. Each list has a number and is created, never written over, so of two machines that add to one list the second
+sees what the first has added; ``mirror.json`` is a copy of one of the newest, from which the newest is looked for. It
+names what was taken away, too. Which side is newer follows from what both had when they last met, never from a clock:
+what has changed on one side alone is taken by the other, what has changed on both is refused. Not the package fsspec's
+own ``rsync``, which goes by sizes and times.
 """
 
 import hashlib
 import json
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -19,28 +22,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from synthgen.core import adapter_folder, atomic, locks, releases, seal
+from synthgen.core import adapter_folder, atomic, locks
 from synthgen.core.hashing import sha256_file
 from synthgen.errors import InputError, MirrorError, PlanMismatchError
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import plugin_files
 from synthgen.runs import run_file, run_folder, set_aside
-from synthgen.runs.mirror import differences
+from synthgen.runs.mirror import differences, lists, removed
+from synthgen.runs.mirror.lists import LISTING, List, Listing
 from synthgen.runs.mirror.store import Store, retried
 from synthgen.runs.own_files import own_file
 
-LISTING = "mirror.json"
 HOME = ".mirror"
 RUN = "run.json"
-_FORMAT = 1
+_ROUNDS = 20  # how often a list is added to that others add to meanwhile
+_NAMED = 3
+_RULES = ("name", "manifest", "prompts", "plugins")
+_log = logging.getLogger(__name__)
 _SMALL = 16 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _INDEX = re.compile(r"sources[^/]*\.parquet")
 _SALT = ".pseudonyms"
 _FILES = (top_ups.FILE, set_aside.FILE, _SALT)
 _FOLDERS = (adapter_folder.FOLDER, plugin_files.FOLDER, "sources")
-Listing = Mapping[str, str]
-"""The sha256 of each file, by its path in the run."""
 
 
 def files(root: Path) -> Iterator[str]:
@@ -68,30 +72,7 @@ class State:
         self._store, self._root = store, root
         self._seen = root / HOME / f"{hashlib.sha256(store.name.encode()).hexdigest()[:16]}.json"
         self._sent: tuple[object, ...] | None = None
-        self._brought = set[str]()
-
-    def listing(self) -> Listing | None:
-        """What the mirror lists; ``None`` where nothing was ever copied there.
-
-        Raises:
-            InputError: It is of another version.
-            MirrorError: It can't be read, or is not what was written.
-        """
-        content = self._store.read(LISTING)
-        if content is None:
-            return None
-        where = f"{self._store.name}/{LISTING}"
-        try:
-            document = seal.loads(content)
-            if document["format"] != _FORMAT:
-                raise InputError(f"{where}: written by another version of synthgen ({document.get('generator')})")
-            found = {str(name): str(sha256) for name, sha256 in document["files"].items()}
-            if seal.has_changed(content):
-                raise ValueError(seal.CHANGED)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            said = f"{where}: not the list of a mirror ({error}); remove it there, and who has the run writes it anew"
-            raise MirrorError(said, passing=True) from None  # it may just be written
-        return found
+        self._brought, self._said = set[str](), False
 
     def bring(self, *, running: bool = False) -> bool:
         """Whether the mirror has a run, which this folder then follows, as far as it is the newer of the two.
@@ -103,38 +84,94 @@ class State:
             PlanMismatchError: The two are of other plans, or were begun otherwise, or one file has changed on both.
             MirrorError: Something can't be had.
         """
-        if self.listing() is None:
+        if lists.newest(self._store) is None:
             return False
         with self._alone():
-            self._bring(self.listing() or {}, running=running)
+            self._bring(lists.newest(self._store) or List(), running=running)
         return True
 
-    def _bring(self, listing: Listing, *, running: bool) -> None:
+    def _bring(self, there: List, *, running: bool) -> None:
+        listing = there.files
         if RUN not in listing:
             raise InputError(f"{self._store.name}: holds another thing than a run; give each run a place of its own")
-        mine = self._mine()
-        if mine.get(RUN) == listing[RUN] and all(mine.get(name) == sha256 for name, sha256 in listing.items()):
+        mine, met = self._mine(), self._memory()
+        if mine == listing:
             self._remember(listing, self._document())
             return
         document = self._theirs(listing[RUN])
         follow = self._follows(document, running=running)
-        files_before = self._memory().files
-        for name, sha256 in listing.items():
-            if name == RUN or mine.get(name) == sha256 or (name == _SALT and name in mine):
-                continue
-            if name in mine and mine[name] != files_before.get(name):
-                if sha256 != files_before.get(name):
-                    raise PlanMismatchError(
-                        f"{self._root / name}: is another one than {self._store.name}/{name}; move one of them away, "
-                        "or use another --out or --mirror"
-                    )
-                continue  # ours is the newer
-            self._fetch(name, sha256)
+        before = met.files if run_file.is_run(self._root) else {}
+        if run_file.is_run(self._root):
+            differences.with_pins(self._document(), document, met.pins, self._store.name)  # refused before all else
+            self._settle(document, met, follow=follow)
+        if removed.follow(self._root, there.files, there.gone, mine, before):
+            mine = self._mine()
+        wanted = [
+            name
+            for name, sha256 in listing.items()
+            if name != RUN
+            and mine.get(name) != sha256
+            and not (name == _SALT and name in mine)
+            and not removed.stays_away(name, listing, mine, before)
+        ]
+        for name in wanted:
+            if name in mine and before.get(name) not in (mine[name], listing[name]):
+                raise PlanMismatchError(
+                    f"{self._root / name}: is another one than {self._store.name}/{name}; move one of them away, "
+                    "or use another --out or --mirror"
+                )
+        for name in wanted:
+            if name not in mine or mine[name] == before.get(name):  # else ours is the newer
+                self._fetch(name, listing[name])
         if follow or not run_file.is_run(self._root):
             self._adopt(document)
         else:
             self._merge_pins(document)
-        self._remember(listing, document)
+        left = self._left(there, mine, met)
+        if left and not self._said:
+            _log.warning(
+                "%s: %d files that were taken away on another machine are still here (%s): they are copied to no "
+                "other; remove them here too, if nobody is to have them",
+                self._root, len(left), ", ".join(list(left)[:_NAMED]),
+            )  # fmt: skip
+            self._said = True
+        self._remember({**listing, **left}, document)
+
+    @staticmethod
+    def _left(there: List, mine: Listing, met: "_Met") -> Listing:
+        """What lies here and was taken away elsewhere, unchanged since: nothing is deleted, and it goes nowhere."""
+        return {
+            name: sha256
+            for name, sha256 in mine.items()
+            if name not in there.files
+            and there.gone.get(name) == sha256
+            and (met.files.get(name) == sha256 or not met.identity)
+        }
+
+    def _settle(self, document: Mapping[str, Any], met: "_Met", *, follow: bool) -> None:
+        """Take over what the mirror's manifest says of curate, pack and publish, where it has changed there alone.
+
+        Raises:
+            PlanMismatchError: It has changed on both sides, and otherwise.
+        """
+        held = self._document()
+        here, there = _digest(held), _digest(document)
+        if there in (here, met.manifest):
+            return
+        if here != met.manifest:
+            if met.identity and (apart := differences.rules(document, held)):
+                raise PlanMismatchError(
+                    f"{self._store.name}: its run is curated, packed or published otherwise by now ({apart}), and so "
+                    f"is this one; run `synthgen curate {self._root} --manifest` without --mirror, with a manifest "
+                    "that says what is there, or use another --mirror"
+                )
+            return
+        if follow:
+            return  # all of it is taken over
+        with run_file.locked(self._root):
+            held = {name: one for name, one in self._document().items() if name not in _RULES}
+            run_file.check_seal(self._root)
+            run_file.write(self._root, held | {name: document[name] for name in _RULES if name in document})
 
     def send(self) -> None:
         """Copy what is newer here to the mirror, its list last; what others have added there comes here first.
@@ -144,17 +181,34 @@ class State:
             MirrorError: Something can't be copied.
         """
         with self._alone():
-            stamp, listing = self._stamp(), self.listing() or {}
-            if listing:
-                self._bring(listing, running=True)
-            mine = {name: self._put(name, sha256, listing) for name, sha256 in self._mine().items()}
-            if _SALT in listing:  # whoever packed first has chosen it
-                mine[_SALT] = listing[_SALT]
-            if listing != mine:
-                document = {"format": _FORMAT, "generator": releases.signature(""), "files": mine}
-                self._store.write(LISTING, seal.dumps(document))
-            self._remember(mine, self._document())
-            self._sent = stamp
+            for _ in range(_ROUNDS):
+                stamp, there = self._stamp(), lists.newest(self._store)
+                if there:
+                    self._bring(there, running=True)
+                if self._send(there or List()):
+                    self._sent = stamp
+                    return
+        raise MirrorError(f"{self._store.name}: others write its list again and again", passing=True)
+
+    def _send(self, there: List) -> bool:
+        """Whether the mirror lists what is here now; not where another machine was the first to add to its list."""
+        here = self._mine()
+        left = self._left(there, here, self._memory())
+        mine = {name: self._put(name, sha256, there.files) for name, sha256 in here.items() if name not in left}
+        if _SALT in there.files:  # whoever packed first has chosen it
+            mine[_SALT] = there.files[_SALT]
+        gone = {name: sha256 for name, sha256 in {**there.gone, **there.files}.items() if name not in mine}
+        if (there.files, there.gone) != (mine, gone):
+            number = there.number + 1
+            content = List(number, mine, gone).to_json()
+            if (
+                not self._store.create(lists.place(number), content)
+                and self._store.read(lists.place(number)) != content
+            ):
+                return False
+            self._store.write(LISTING, content)
+        self._remember({**mine, **left}, self._document())
+        return True
 
     def _put(self, name: str, sha256: str, listing: Listing) -> str:
         """The sha256 of a file that is on the mirror now."""
@@ -283,10 +337,10 @@ class State:
         try:
             return _Met(**json.loads(self._seen.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
-            return _Met("", {}, {})
+            return _Met("", {}, {}, "")
 
     def _remember(self, listing: Listing, document: Mapping[str, Any]) -> None:
-        met = _Met(differences.identity(document), dict(listing), differences.pins(document))
+        met = _Met(differences.identity(document), dict(listing), differences.pins(document), _digest(document))
         if self._memory() != met:
             atomic.write(self._seen, json.dumps(asdict(met)).encode())
 
@@ -299,11 +353,13 @@ class _Met:
         identity: What names the plan that they followed; empty where they never met.
         files: The sha256 of each file.
         pins: The environment that was pinned for each entry.
+        manifest: The sha256 of the text of its manifest.
     """
 
     identity: str
     files: Listing
     pins: Mapping[str, Any]
+    manifest: str = ""
 
 
 def bring(state: State, root: Path, stop: Callable[[], bool]) -> bool:
@@ -315,6 +371,11 @@ def bring(state: State, root: Path, stop: Callable[[], bool]) -> bool:
     if not (root / HOME / RUN).is_file():  # as of who died while it was brought
         run_folder.check_ours(root)
     return retried(state.bring, stop)
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """The sha256, in hex, of the text of a run's manifest."""
+    return hashlib.sha256(str(document.get("manifest", "")).encode()).hexdigest()
 
 
 def _object(sha256: str) -> str:

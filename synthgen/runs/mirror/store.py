@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from synthgen.core import atomic, backoff
 from synthgen.core.hashing import sha256_file
@@ -52,8 +53,8 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self.name = addresses.shown(address)
-        self._files, self._base = addresses.opened(address)
-        self._closed = False
+        self._opened, self._base = addresses.opened(address)
+        self._address, self._closed, self._cut = address, False, False
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a small file; ``None`` where there is none.
@@ -81,7 +82,10 @@ class Store:
                 self._files.mv(self._path(scratch), self._path(name))
 
     def create(self, name: str, content: bytes) -> bool:
-        """Whether a small file could be written that was not there; at once, where the file system can do that.
+        """Whether a small file could be written that was not there; of several at once one alone can.
+
+        Object stores say so themselves. A disk and sftp have a file that is whole beside its place take a name that is
+        free. Elsewhere fsspec looks first and then writes, and two may both be told that they could.
 
         Raises:
             MirrorError: It can't be written.
@@ -89,10 +93,28 @@ class Store:
         with self._faults(name, "written"):
             self._make_folder(name)
             try:
-                self._files.pipe_file(self._path(name), content, mode="create")
-            except FileExistsError:
-                return False
+                if (take := self._taking()) is None:
+                    self._files.pipe_file(self._path(name), content, mode="create")
+                    return True
+                scratch = self._path(f"{name}.{atomic.owner()}.{threading.get_ident()}.part")
+                self._files.pipe_file(scratch, content)
+                try:
+                    take(scratch, self._path(name))
+                finally:
+                    if self._files.exists(scratch):
+                        self._files.rm_file(scratch)
+            except OSError as error:
+                if isinstance(error, FileExistsError) or (error.errno is None and self._files.exists(self._path(name))):
+                    return False  # sftp has no word for it but that it failed
+                raise
             return True
+
+    def _taking(self) -> Callable[[str, str], object] | None:
+        """What gives a file a second name, or another, only where nobody has that name yet; if the file system can."""
+        if _is_local(self._files):
+            return os.link if _links(self._base) else None
+        ftp = getattr(self._files, "ftp", None)  # fsspec's SFTPFileSystem; of the protocol, not its POSIX extension
+        return getattr(ftp, "rename", None)
 
     def put(self, path: Path, name: str) -> None:
         """Copy a file there, and ask for its size.
@@ -201,9 +223,20 @@ class Store:
                 return
 
     @property
+    def _files(self) -> Any:
+        """The file system; connected to anew after a fault where it may hold a connection, as sftp's is for ever."""
+        if self._cut:
+            try:
+                self._opened, _ = addresses.opened(self._address, anew=True)
+            except SynthgenError as error:
+                raise MirrorError(*(str(one) for one in error.faults), passing=True) from None
+            self._cut = False
+        return self._opened
+
+    @property
     def _stores_objects(self) -> bool:
         """Whether it is an object store, by what sets these apart in fsspec: their requests need not be waited for."""
-        return bool(getattr(self._files, "async_impl", False))
+        return bool(getattr(self._opened, "async_impl", False))
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base
@@ -245,7 +278,9 @@ class Store:
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
             what = "is full" if getattr(error, "errno", None) in _FULL else f"can't be {done}"
             said = f"{self._shown(name)}: {what} ({addresses.reason(error)})"
-            raise MirrorError(said, passing=_may_pass(error)) from None
+            passing = _may_pass(error)
+            self._cut = self._cut or (passing and not self._stores_objects and not _is_local(self._opened))
+            raise MirrorError(said, passing=passing) from None
 
 
 def _is_local(files: object) -> bool:
@@ -253,6 +288,22 @@ def _is_local(files: object) -> bool:
     from fsspec.implementations.local import LocalFileSystem
 
     return isinstance(files, LocalFileSystem)
+
+
+@lru_cache
+def _links(folder: str) -> bool:
+    """Whether a folder's file system has hard links, which FAT and some network folders have not."""
+    scratch = Path(folder) / f".link.{atomic.owner()}"
+    other = scratch.with_suffix(".2")
+    try:
+        scratch.touch()
+        os.link(scratch, other)
+    except OSError:
+        return False
+    finally:
+        for path in (scratch, other):
+            path.unlink(missing_ok=True)
+    return True
 
 
 def _may_pass(error: Exception) -> bool:
