@@ -97,7 +97,7 @@ def warn(root: Path, read: Manifest, frozen: Index) -> None:
     try:
         now = indexing.scan(
             real.source,
-            real.settings,
+            real.settings.model_copy(update={"stratify": None}),  # what is drawn is not compared
             labels=document.labels,
             scale=document.skin_tones.scale,
             tones=document.skin_tones.values,

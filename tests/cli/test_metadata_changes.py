@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from synthgen.extensions import EXTENSIONS
+from synthgen.runs import load_plan, run_folder
 from synthgen.vision.images import codec
 
 Synthgen = Callable[..., Any]
@@ -105,3 +107,26 @@ def test_every_command_says_what_has_changed(
     counts = "1 new, 1 relabelled, 1 with another group, split or licence, 1 no longer allowed, 1 whose file is gone"
     assert counts in line
     assert "No longer allowed: 0 (1 not among the values of `where`); `real.exclude: {ids: [...]}`" in line
+
+
+def test_splits_are_not_drawn_again_to_compare(
+    table: dict[str, dict[str, str]],
+    write: Callable[..., None],
+    write_manifest: Callable[..., Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """That of a group depends on all others, so it is not compared where splits are stratified."""
+    write(table)
+    real = {"source": "folder", "path": "photographs", "columns": {"group": "patient"}, "stratify": ["label"]}
+    manifest = write_manifest(generate=[ENTRY], real=real)
+    run_folder.reserve(tmp_path / "run", load_plan.read(manifest, EXTENSIONS, tmp_path / "run"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("synthgen.real.indexing.stratified.draw", lambda *_: pytest.fail("splits are drawn again"))
+        load_plan.read(manifest, EXTENSIONS, tmp_path / "run")
+        assert warnings(caplog) == []
+        table["1.png"]["label"] = "healthy"
+        write(table)
+        load_plan.read(manifest, EXTENSIONS, tmp_path / "run")
+        [line] = warnings(caplog)
+        assert "1 relabelled;" in line
