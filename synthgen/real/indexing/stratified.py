@@ -4,7 +4,7 @@ Not scikit-learn's ``StratifiedGroupKFold``, whose folds are all of one size, so
 it, and whose draws may change with its version, while a split has to stay.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from synthgen.core.hashing import stable_hash
@@ -32,33 +32,41 @@ def draw(
         fractions: The share of each split; they add up to 1.
         seed: The manifest's seed.
     """
-    strata = {name: Counter(one for image in images for one in _strata(*image, by)) for name, images in groups.items()}
+    kind_of = {name: tuple(images) for name, images in groups.items()}  # many are of the same labels and tones
+    strata = {kind: Counter(one for image in kind for one in _strata(*image, by)) for kind in set(kind_of.values())}
     total = Counter[Stratum]()
     number_of = Counter[Stratum]()
-    for counts in strata.values():
-        total.update(counts)
-        number_of.update(dict.fromkeys(counts, 1))
+    for kind, number in Counter(kind_of.values()).items():
+        for one, n in strata[kind].items():
+            total[one] += n * number
+            number_of[one] += number
+    rarest = {kind: min(total[one] for one in counts) for kind, counts in strata.items()}
     names = [split for split in _FIRST if split in fractions]
     share = {
-        (split, one): max(fractions[split] * total[one], total[one] / number_of[one])
+        split: {one: max(fractions[split] * total[one], total[one] / number_of[one]) for one in total}
         for split in names
-        for one in total
     }
-    held = defaultdict[tuple[Split, Stratum], int](int)
+    held = {split: dict.fromkeys(total, 0) for split in names}
 
     def filled(split: Split, counts: Counter[Stratum]) -> float:
-        return sum(n * (held[split, one] + n / 2) / share[split, one] for one, n in counts.items())
+        has, of = held[split], share[split]
+        return sum([n * (has[one] + n / 2) / of[one] for one, n in counts.items()])
 
     def place(name: str) -> tuple[int, int, bytes]:
-        counts = strata[name]
-        return min(total[one] for one in counts), -counts[()], stable_hash(seed, "stratify", name)
+        kind = kind_of[name]
+        return rarest[kind], -len(kind), stable_hash(seed, "stratify", name)
 
     found: dict[str, Split] = {}
+    before, by_split = None, dict[Split, float]()
     for name in sorted(groups, key=place):
-        counts = strata[name]
-        found[name] = min(names, key=lambda split: (filled(split, counts), names.index(split)))
+        kind = kind_of[name]
+        counts = strata[kind]
+        if kind != before:
+            before, by_split = kind, {split: filled(split, counts) for split in names}
+        chosen = found[name] = min(names, key=by_split.__getitem__)  # of equals the first
         for one, n in counts.items():
-            held[found[name], one] += n
+            held[chosen][one] += n
+        by_split[chosen] = filled(chosen, counts)  # the others are as they were
     return found
 
 
