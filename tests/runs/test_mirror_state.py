@@ -331,7 +331,7 @@ def test_a_connection_that_was_cut_is_made_anew(tmp_path: Path, monkeypatch: pyt
 
         @classmethod
         def _strip_protocol(cls, path: Any) -> Any:
-            return super()._strip_protocol(str(path).replace("cut://", "file://"))
+            return super()._strip_protocol(str(path).removeprefix("cut://"))
 
     fsspec.register_implementation("cut", Cut, clobber=True)
     monkeypatch.setattr("synthgen.runs.mirror.store._is_local", lambda _: False)
