@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,10 @@ from synthgen.runs.receipts import Receipt
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported, which reads it once
 # As synthgen.core.devices does it; here torch may be imported before.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Whoever starts tests in the background may ignore signals, which every command then ignores too, as it should.
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 settings.register_profile(
     "synthgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

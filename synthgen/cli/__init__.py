@@ -6,6 +6,8 @@ A command's module is imported only when it is asked for, and what it needs only
 import errno
 import gc
 import sys
+import traceback
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -92,9 +94,11 @@ def call(arguments: list[str] | None = None) -> int:
     try:
         with _signals.interrupting():
             return int(cli.main(arguments, prog_name="synthgen", standalone_mode=False) or 0)
-    except _signals.Interrupted:
+    except _signals.Interrupted as interrupted:
+        _let_go(interrupted)
         code, faults = StoppedError.exit_code, (_signals.STOPPED,)
     except SynthgenError as error:
+        _let_go(error)
         code, faults = error.exit_code, error.faults
     except NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
@@ -119,6 +123,13 @@ def call(arguments: list[str] | None = None) -> int:
         if len(faults) > _SHOWN:
             click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
+
+
+def _let_go(error: BaseException) -> None:
+    """Let go of what a command was at; work that it had prepared and not begun is no fault to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        traceback.clear_frames(error.__traceback__)
 
 
 def _said(error: click.ClickException) -> str:

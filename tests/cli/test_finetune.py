@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synthgen.cli import _progress
+from synthgen.cli import _signals
 
 Synthgen = Callable[..., Any]
 ENTRY = {"name": "text", "strategy": "fake", "per_cell": 1, "adapter": "tuned", "settings": {"height": 16, "width": 16}}
@@ -53,7 +53,7 @@ def test_a_signal_is_exit_code_75(
         yield lambda: True
 
     assert synthgen("plan", study).code == 0
-    monkeypatch.setattr(_progress, "stoppable", heard)
+    monkeypatch.setattr(_signals, "stoppable", heard)
     monkeypatch.setattr("synthgen.cli._options.plan", planned)
     said = synthgen("finetune", study, "--out", tmp_path / "run")
     assert said.code == 75

@@ -1,5 +1,6 @@
 """A signal ends any command with exit code 75, wherever it is, and the same command goes on."""
 
+import gc
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from synthgen import study
 from synthgen.cli import _signals
 from synthgen.core import atomic, processes
 from synthgen.core.signals import STOPPING
@@ -98,6 +100,24 @@ def test_what_does_not_ask_for_long_is_interrupted(
     said = synthgen("generate", manifest, "--out", tmp_path / "run", "-q")
     assert said.code == 75
     assert time.monotonic() - began < 30
+
+
+def test_what_was_not_begun_when_it_is_interrupted_says_nothing(
+    synthgen: Synthgen, write_manifest: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making images was prepared and never asked for: that is no mistake of the user's to warn of."""
+    prepared = study.generate
+
+    def prepares(*args: Any, **kwargs: Any) -> Any:
+        task = prepared(*args, **kwargs)
+        if task.stage.total:
+            raise _signals.Interrupted
+
+    monkeypatch.setattr(study, "generate", prepares)
+    said = synthgen("generate", write_manifest(), "--out", tmp_path / "run")
+    gc.collect()
+    assert (said.code, said.err.splitlines()[-1:]) == (75, [f"error: {_signals.STOPPED}"])
+    assert "never iterated" not in said.err
 
 
 def test_ignored_signals_stay_ignored(synthgen: Synthgen, run: Path) -> None:

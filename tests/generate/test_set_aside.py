@@ -167,7 +167,7 @@ def test_a_topped_up_run_shrinks(make_plan: MakePlan, make_images: MakeImages, t
     old, new = make_plan(), make_plan(skin_tones={"scale": "fitzpatrick", "values": [1, 3]})
     for name, plan in (("changed", old), ("once", new)):
         make_images(plan, tmp_path / name)
-        top_ups.add(tmp_path / name, rounds[0])
+        top_ups.add(tmp_path / name, rounds[0], ())
         make_images(Plan(plan.manifest, plan.index, rounds), tmp_path / name)
     change(Plan(new.manifest, new.index, rounds), tmp_path / "changed")
     assert records(tmp_path / "changed") == records(tmp_path / "once")
