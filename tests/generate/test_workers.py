@@ -40,7 +40,7 @@ def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     assert sorted(receipt.shard for receipt in receipts) == [0, 1, 2, 3, 4]
     assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
     assert not list((tmp_path / "two/.scratch").iterdir())
-    assert "another takes its place" in caplog.text
+    assert "a worker died: killed by SIGKILL" in caplog.text
 
 
 def test_a_shard_that_another_process_is_at_is_left_for_last(
