@@ -27,7 +27,7 @@ SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 
 
 @pytest.mark.slow
 def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
-    make_plan: Any, make_images: Any, tars_in: TarsIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_plan: Any, make_images: Any, tars_in: TarsIn, tmp_path: Path
 ) -> None:
     """Each receipt comes once, also of what the killed one was at, and the tars are those of one process."""
     make_images(make_plan(**SLOW), tmp_path / "one")
@@ -40,7 +40,6 @@ def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     assert sorted(receipt.shard for receipt in receipts) == [0, 1, 2, 3, 4]
     assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
     assert not list((tmp_path / "two/.scratch").iterdir())
-    assert "a worker died: killed by SIGKILL" in caplog.text
 
 
 def test_a_shard_that_another_process_is_at_is_left_for_last(
