@@ -45,8 +45,8 @@ class Accelerator:
 
 
 @dataclass(frozen=True, slots=True)
-class Autoencoder:
-    """An autoencoder that takes the place of a model's own.
+class _Network:
+    """A network that is loaded whole.
 
     Attributes:
         model: Where it comes from, under the name that the manifest gives it.
@@ -62,22 +62,16 @@ class Autoencoder:
         return [self.model.name, self.revision]
 
 
-@dataclass(frozen=True, slots=True)
-class ControlNet:
-    """A ControlNet: a network beside a model's denoiser that guides it by an image of lines or shapes.
+class Autoencoder(_Network):
+    """An autoencoder that takes the place of a model's own."""
 
-    Attributes:
-        model: Where it comes from, under the name that the manifest gives it.
-        revision: The commit or tag asked of a Hub id; empty for its newest.
-    """
+    __slots__ = ()
 
-    model: ModelFacts
-    revision: str = ""
 
-    @property
-    def content(self) -> list[Any]:
-        """What of it decides an image, as plain values."""
-        return [self.model.name, self.revision]
+class ControlNet(_Network):
+    """A ControlNet: a network beside a model's denoiser that guides it by an image of lines or shapes."""
+
+    __slots__ = ()
 
 
 def describe_controlnet(name: str, base: Path, *, revision: str = "") -> ControlNet:

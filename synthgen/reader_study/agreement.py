@@ -1,7 +1,7 @@
 """Shares with intervals, differences of two shares, and how far readers agree.
 
-Own few lines, since scipy has no score interval of a difference, and scikit-learn and statsmodels would come along for
-one formula each.
+Own few lines: scipy's score interval takes whole counts, and an image that two of three readers call so counts two
+thirds; it has none of a difference; and scikit-learn and statsmodels would come along for one formula each.
 """
 
 from __future__ import annotations
