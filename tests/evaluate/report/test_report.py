@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import json
 import math
 from pathlib import Path
@@ -13,13 +14,16 @@ import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
 
+from synthgen.core.report import markdown
 from synthgen.errors import DamagedError
-from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
+from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import verdicts, write
+from synthgen.evaluate.report import first_screen, verdicts, write
 from synthgen.evaluate.report.plots import dose_response, style
 from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.plan.manifest.primary import Primary
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
 CELLS = {
@@ -131,7 +135,7 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     named = [(one.arm.strategy, one.against.strategy, one.family) for one in pairs]
     assert named == [(Strategy("text"), Strategy("text", curated=False), 1)] * 2
     assert [(one.arm.name, str(one.arm.strategy)) for one in analysis.primary] == [("real+synthetic", "text")]
-    said = (tmp_path / "report.md").read_text()
+    said = (tmp_path / "card.md").read_text()
     kept = "images of text that curation kept, against all that were planned: significantly better in 1"
     assert said.count(kept) == 2
     with (tmp_path / "comparisons.csv").open() as file:
@@ -156,8 +160,10 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     assert named == [(tuned, plain, 1, 1, 2), (tuned, plain, 10, 10, 2)]
     assert len(analysis.family("real+synthetic", kind="curation")) == 2
     assert analysis.family("real+synthetic") == ()
-    text = (tmp_path / "report.md").read_text()
+    text = (tmp_path / "card.md").read_text()
     assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
+    row = "| is it more than as many of plain? | real+synthetic | tuned | all images | 2 | 2 | 0 | 0 |"
+    assert row in (tmp_path / "report.md").read_text()
     assert write.rescore(tmp_path).family("real+synthetic", kind="strategies") == pairs
 
 
@@ -220,11 +226,72 @@ def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> Non
 def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> None:
     """Each plot is well-formed SVG that the Markdown names."""
     write.write(predictions, tmp_path)
-    plots = sorted((tmp_path / "plots").iterdir())
-    assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain"]
+    plots = sorted((tmp_path / "plots").glob("*.svg"))
+    assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain", "primary"]
     for path in plots:
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert f"](plots/{path.name})" in (tmp_path / "report.md").read_text()
+    assert sorted(path.stem for path in (tmp_path / "plots").glob("*.csv")) == [path.stem for path in plots]
+
+
+def test_what_is_drawn_is_kept_as_a_table(predictions: Predictions, tmp_path: Path) -> None:
+    """Beside each picture lie the numbers in it: the forest plot's are the primary comparisons of comparisons.csv."""
+    analysis = write.write(predictions, tmp_path)
+    with (tmp_path / "plots" / "primary.csv").open() as drawn, (tmp_path / "comparisons.csv").open() as compared:
+        named = ("arm", "strategy", "n_real", "ratio", "difference", "low", "high", "smallest_detectable")
+        family = [{name: row[name] for name in named} for row in csv.DictReader(compared) if row["primary"] == "yes"]
+        assert [{name: row[name] for name in named} for row in csv.DictReader(drawn)] == family
+    with (tmp_path / "plots" / "confusion.csv").open() as file:
+        shares = [float(row["share"]) for row in csv.DictReader(file)]
+    assert sum(shares) == pytest.approx(len(analysis.plotted) * len(predictions.study.labels))
+
+
+def test_a_report_begins_with_its_verdict(predictions: Predictions, tmp_path: Path) -> None:
+    """First the sentence, then what can turn it around, the forest plot and the table, before anything else."""
+    analysis = write.write(said(predictions, notes=(Note("Mind this.", serious=True),)), tmp_path)
+    sentence = markdown.escape(first_screen.verdict(analysis))
+    text = (tmp_path / "report.md").read_text()
+    order = [f"**{sentence}**", "**Mind this.**", "](plots/primary.svg)", "| arm | strategy | shown |", "classifiers were"]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert text.index("# simulated") < places[0] < text.index("## ")
+    assert f'<p class="lead">{html.escape(first_screen.verdict(analysis))}</p>' in (tmp_path / "report.html").read_text()
+
+
+def compared(difference: float, error: float, p: float, **changes: Any) -> Comparison:
+    """A comparison of the primary family with this difference, standard error and corrected p."""
+    arm, real = ArmKey("real+synthetic", Strategy("text"), 8, 1), ArmKey("real", Strategy(), 8, 0)
+    known = Estimate(difference, difference - 2 * error, difference + 2 * error, p, error, 30, 5)
+    return dataclasses.replace(
+        Comparison(arm, real, "top1", "all", 0.5 + difference, 0.5, known, primary=True, family=2, p_report=p, tests=2),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "parts"),
+    [
+        ([], ["Nothing was shown", "no arm could be compared"]),
+        ([compared(0.3, 0.05, math.nan)], ["Nothing was shown", "three seeds"]),
+        ([compared(0.02, 0.05, 0.8)], ["was not shown to make a difference", "+2.0 (-8.0 to 12.0) points", "80 % power"]),
+        (
+            [compared(0.01, 0.002, 0.001), compared(0.12, 0.08, 0.2)],
+            ["better in 1 of 2", "smallest that was shown is +1.0", "largest that was not is +12.0"],
+        ),
+        ([compared(-0.2, 0.01, 0.001)], ["worse in 1 of 1 comparison, by -20.0 points"]),
+        (
+            [compared(0.0, 0.01, 0.01, hypothesis="non-inferiority", margin=0.05)],
+            ["non-inferiority to real images alone in top-1 by a margin of 5 points was shown in 1 of 1"],
+        ),
+    ],
+)
+def test_a_verdict_says_what_was_shown_and_what_was_not(family: list[Comparison], parts: list[str]) -> None:
+    """A small effect that was shown and a large one that was not are both in the sentence."""
+    analysis = SimpleNamespace(primary_family=Primary(), primary=tuple(family))
+    sentence = first_screen.verdict(analysis)  # type: ignore[arg-type]
+    for part in parts:
+        assert part in sentence
+    assert sentence.endswith(".")
 
 
 @pytest.mark.parametrize("fault", ["shape", "label", "nan", "twice"])
