@@ -13,7 +13,12 @@ from synthgen.extensions import EXTENSIONS
 from synthgen.plan.real_index import Index
 from synthgen.runs import load_plan
 
-ROWS = [("a", 1, "woman", "scaly plaques"), ("b", 6, "man", "red plaques"), ("c", 6, "man", ""), ("d", 1, "", "plaques")]
+ROWS = [
+    ("a", 1, "woman", "scaly plaques"),
+    ("b", 6, "man", "red plaques"),
+    ("c", 6, "man", ""),
+    ("d", 1, "", "plaques"),
+]
 
 
 def test_attributes_are_counted_by_skin_tone(

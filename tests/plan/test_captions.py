@@ -72,16 +72,17 @@ def test_an_adapter_is_trained_on_them(planned: Callable[..., Plan]) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, r"entry `inside`: its templates need \{caption\}, \{sex\}, which is not known of 2 real images \(`b` is one\)"),
+        (
+            {},
+            r"entry `inside`: its templates need \{caption\}, \{sex\}, which is not known of 2 real images \(`b` is one\)",
+        ),
         (
             {"generate": [{"name": "text", "strategy": "fake", "per_cell": 1, "settings": SIZE}]},
             r"entry `text`: its templates need \{caption\}, \{sex\}, which is known of real images alone",
         ),
     ],
 )
-def test_prompts_that_can_not_be_filled_in_are_refused(
-    changes: Any, said: str, planned: Callable[..., Plan]
-) -> None:
+def test_prompts_that_can_not_be_filled_in_are_refused(changes: Any, said: str, planned: Callable[..., Plan]) -> None:
     """Before anything is made, with how many images it is of, and one of them."""
     with pytest.raises(InputError, match=said):
         planned(source("a", "scaly plaques"), source("b"), source("c"), **changes)

@@ -251,11 +251,19 @@ def test_a_report_begins_with_its_verdict(predictions: Predictions, tmp_path: Pa
     analysis = write.write(said(predictions, notes=(Note("Mind this.", serious=True),)), tmp_path)
     sentence = markdown.escape(first_screen.verdict(analysis))
     text = (tmp_path / "report.md").read_text()
-    order = [f"**{sentence}**", "**Mind this.**", "](plots/primary.svg)", "| arm | strategy | shown |", "classifiers were"]
+    order = [
+        f"**{sentence}**",
+        "**Mind this.**",
+        "](plots/primary.svg)",
+        "| arm | strategy | shown |",
+        "classifiers were",
+    ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert text.index("# simulated") < places[0] < text.index("## ")
-    assert f'<p class="lead">{html.escape(first_screen.verdict(analysis))}</p>' in (tmp_path / "report.html").read_text()
+    assert (
+        f'<p class="lead">{html.escape(first_screen.verdict(analysis))}</p>' in (tmp_path / "report.html").read_text()
+    )
 
 
 def compared(difference: float, error: float, p: float, **changes: Any) -> Comparison:
@@ -273,7 +281,10 @@ def compared(difference: float, error: float, p: float, **changes: Any) -> Compa
     [
         ([], ["Nothing was shown", "no arm could be compared"]),
         ([compared(0.3, 0.05, math.nan)], ["Nothing was shown", "three seeds"]),
-        ([compared(0.02, 0.05, 0.8)], ["was not shown to make a difference", "+2.0 (-8.0 to 12.0) points", "80 % power"]),
+        (
+            [compared(0.02, 0.05, 0.8)],
+            ["was not shown to make a difference", "+2.0 (-8.0 to 12.0) points", "80 % power"],
+        ),
         (
             [compared(0.01, 0.002, 0.001), compared(0.12, 0.08, 0.2)],
             ["better in 1 of 2", "smallest that was shown is +1.0", "largest that was not is +12.0"],
