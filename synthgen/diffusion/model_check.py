@@ -39,7 +39,7 @@ from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.price import CardRates
-from synthgen.vision.features import named
+from synthgen.vision.features.named import stands_for
 
 _ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
 
@@ -349,7 +349,7 @@ def _backbone(plan: Plan) -> list[Fault]:
     if study is None:
         return []
     learner = study.learner
-    checkpoint = named.stands_for(learner.network).name
+    checkpoint = stands_for(learner.network).name
     if "/" not in checkpoint or Path(checkpoint).is_dir() or not hub.MODEL_ID.fullmatch(checkpoint):
         return []
     try:

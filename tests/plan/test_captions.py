@@ -74,7 +74,7 @@ def test_an_adapter_is_trained_on_them(planned: Callable[..., Plan]) -> None:
     [
         (
             {},
-            r"entry `inside`: its templates need \{caption\}, \{sex\}, which is not known of 2 real images \(`b` is one\)",
+            r"entry `inside`: its templates need \{caption\}, \{sex\}, which is not known of 2 real images \(`b` is",
         ),
         (
             {"generate": [{"name": "text", "strategy": "fake", "per_cell": 1, "settings": SIZE}]},

@@ -91,7 +91,7 @@ def test_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_folder_is_told_by_its_files(vit: Path, tmp_path: Path) -> None:
-    """timm's has an architecture in its configuration, OpenCLIP's a configuration of its own name."""
+    """The configuration of timm's has an architecture, that of OpenCLIP's a name of its own."""
     for name, file, content in (
         ("timm", "config.json", '{"architecture": "resnet18"}'),
         ("clip", "open_clip_config.json", "{}"),
