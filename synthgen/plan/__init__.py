@@ -236,7 +236,8 @@ def _check_prompts(plan: Plan) -> None:
             if images[0] is None:
                 why = "which is known of real images alone"
             else:
-                why = f"which is not known of {len(images):,} real images (`{images[0].id}` is one)"
+                first = min(one.id for one in images if one)
+                why = f"which is not known of {len(images):,} real images (`{first}` is one)"
             faults.append(f"entry `{name}`: its templates need {needed}, {why}; add a template without it")
     prompts = plan.manifest.prompts
     for name, adapter in plan.adapter_plans.items():

@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "labels": {"psoriasis": "psoriasis"},
     "skin_tones": {"scale": "fitzpatrick", "values": [1]},
     "real": {"source": "phantom", "count": 1, "columns": COLUMNS},
-    "generate": [{"name": "inside", "strategy": "fake", "per_source": 4, "settings": SIZE}],
+    "generate": [{"name": "inside", "strategy": "fake", "per_source": 12, "settings": SIZE}],
 }
 
 
@@ -55,7 +55,7 @@ def test_each_image_has_the_words_of_its_own_photograph(planned: Callable[..., P
     assert texts == {"a": {"scaly plaques", "psoriasis, woman"}, "b": {"psoriasis, man"}}
     assert {one.text for one in entry.prompts_with(None)} == texts["a"] | texts["b"]
     kept = [json.loads(record(one, image_sha256="", model_revision="", generator="").attributes) for one in samples]
-    assert [one for one in kept if one["sex"] == "woman"] == [{"age": "45", "sex": "woman"}] * 4
+    assert [one for one in kept if one["sex"] == "woman"] == [{"age": "45", "sex": "woman"}] * 12
 
 
 def test_an_adapter_is_trained_on_them(planned: Callable[..., Plan]) -> None:
