@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +74,24 @@ def _loaded(library: Any, folder: Path) -> Any:
     weights = next((path for name in _WEIGHTS if (path := folder / name).is_file()), None)
     if weights is None:
         raise OSError("no safetensors, and pickled weights are not read")
-    network = library.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
-    library.load_checkpoint(network, str(weights), strict=True)
+    with _quiet():
+        network = library.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+        library.load_checkpoint(network, str(weights), strict=True)
     return network
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what OpenCLIP logs less than errors; it logs by the root, which would get a handler by that."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+
+    def errors(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    root.addFilter(errors)
+    root.addHandler(silent)
+    try:
+        yield
+    finally:
+        root.removeHandler(silent)
+        root.removeFilter(errors)

@@ -59,7 +59,7 @@ def _timm() -> Any:
     except (ImportError, RuntimeError) as error:  # torchvision, which timm imports, may be of another torch
         raise UnavailableError(
             f"backbones of timm need a package that can't be imported here ({error}); "
-            "pip install 'synthgen-images[timm]', with torch and torchvision from one index"
+            "pip install 'synthgen-images[timm]', with torch and torchvision from one index of packages"
         ) from error
     return timm
 

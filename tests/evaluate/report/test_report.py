@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
 
-from synthgen.core.report import markdown
+from synthgen.core.report.markdown import escape
 from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
@@ -43,6 +43,15 @@ def predictions(simulated: ModuleType) -> Predictions:
     return found
 
 
+@pytest.fixture(scope="module")
+def written(simulated: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
+    """The report of a small study with a serious note, and its folder; nobody changes it."""
+    notes = (Note("Mind this.", serious=True),)
+    study: Predictions = simulated.study(CELLS, seeds=3, images=90, about={"notes": notes})
+    folder = tmp_path_factory.mktemp("report")
+    return write.write(study, folder), folder
+
+
 def said(predictions: Predictions, **changes: Any) -> Predictions:
     """The study with something else said of it."""
     return dataclasses.replace(predictions, study=dataclasses.replace(predictions.study, **changes))
@@ -53,9 +62,9 @@ def header(path: Path) -> list[str]:
         return next(csv.reader(file))
 
 
-def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path) -> None:
+def test_every_file_and_column_is_there(written: tuple[Analysis, Path]) -> None:
     """The CSV files begin with the columns that docs/evaluate.md promises, a row for each trial or comparison."""
-    analysis = write.write(predictions, tmp_path)
+    analysis, tmp_path = written
     promised = (
         "arm,strategy,n_real,ratio,seed,optimizer_steps,n_train,top1,top3,balanced_accuracy,macro_f1,macro_auroc,ece"
     )
@@ -63,7 +72,7 @@ def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path
     assert header(tmp_path / "by_skin_tone.csv")[5:9] == ["skin_tone", "n", "top1", "top3"]
     assert {"difference", "low", "high", "p", "p_holm"} <= set(header(tmp_path / "comparisons.csv"))
     rows = {name: (tmp_path / name).read_text().count("\n") - 1 for name in ("results.csv", "comparisons.csv")}
-    assert rows == {"results.csv": len(predictions.trials), "comparisons.csv": len(analysis.comparisons)}
+    assert rows == {"results.csv": len(analysis.predictions.trials), "comparisons.csv": len(analysis.comparisons)}
     assert {"report.md", "report.html", "card.md", "predictions.parquet"} <= {path.name for path in tmp_path.iterdir()}
 
 
@@ -223,9 +232,9 @@ def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> Non
     assert "\n# </" not in (tmp_path / "report.md").read_text()
 
 
-def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> None:
+def test_plots_are_whole_pictures(written: tuple[Analysis, Path]) -> None:
     """Each plot is well-formed SVG that the Markdown names."""
-    write.write(predictions, tmp_path)
+    _, tmp_path = written
     plots = sorted((tmp_path / "plots").glob("*.svg"))
     assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain", "primary"]
     for path in plots:
@@ -234,22 +243,22 @@ def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> N
     assert sorted(path.stem for path in (tmp_path / "plots").glob("*.csv")) == [path.stem for path in plots]
 
 
-def test_what_is_drawn_is_kept_as_a_table(predictions: Predictions, tmp_path: Path) -> None:
+def test_what_is_drawn_is_kept_as_a_table(written: tuple[Analysis, Path]) -> None:
     """Beside each picture lie the numbers in it: the forest plot's are the primary comparisons of comparisons.csv."""
-    analysis = write.write(predictions, tmp_path)
+    analysis, tmp_path = written
     with (tmp_path / "plots" / "primary.csv").open() as drawn, (tmp_path / "comparisons.csv").open() as compared:
         named = ("arm", "strategy", "n_real", "ratio", "difference", "low", "high", "smallest_detectable")
         family = [{name: row[name] for name in named} for row in csv.DictReader(compared) if row["primary"] == "yes"]
         assert [{name: row[name] for name in named} for row in csv.DictReader(drawn)] == family
     with (tmp_path / "plots" / "confusion.csv").open() as file:
         shares = [float(row["share"]) for row in csv.DictReader(file)]
-    assert sum(shares) == pytest.approx(len(analysis.plotted) * len(predictions.study.labels))
+    assert sum(shares) == pytest.approx(len(analysis.plotted) * len(analysis.predictions.study.labels))
 
 
-def test_a_report_begins_with_its_verdict(predictions: Predictions, tmp_path: Path) -> None:
+def test_a_report_begins_with_its_verdict(written: tuple[Analysis, Path]) -> None:
     """First the sentence, then what can turn it around, the forest plot and the table, before anything else."""
-    analysis = write.write(said(predictions, notes=(Note("Mind this.", serious=True),)), tmp_path)
-    sentence = markdown.escape(first_screen.verdict(analysis))
+    analysis, tmp_path = written
+    sentence = escape(first_screen.verdict(analysis))
     text = (tmp_path / "report.md").read_text()
     order = [
         f"**{sentence}**",
@@ -396,7 +405,7 @@ def test_a_legend_lies_within_its_picture(panels: int, name: str) -> None:
     figure, shown = style.panels(panels)
     for number in range(5):
         shown[0].plot([0, 1], [0, number], marker="o", label=f"real + {name}{' ' * number}")
-    style.finish(figure, shown, "plot", "caption")
+    style.finish(figure, shown, "plot", "caption", style.PlotData((), ()))
     FigureCanvasAgg(figure).draw()
     (legend,) = figure.legends
     extent = legend.get_window_extent()
