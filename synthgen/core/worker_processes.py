@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from synthgen.core import worker_main
+from synthgen.core import devices, worker_main
 from synthgen.core.dealing import Deal
 from synthgen.core.worker_log import Once
 from synthgen.errors import StoppedError, SynthgenError
@@ -60,6 +60,14 @@ def run(
             yield from crew.results(stop)
         finally:
             crew.end()
+
+
+def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    """The environment variables of each worker: its GPU, in turns, and its part of the machine's cores."""
+    if gpus and workers > len(gpus):
+        _log.warning("%d workers take turns on %d GPUs; a --batch-size leaves room for each", workers, len(gpus))
+    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, devices.cores() // workers))}
+    return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}) for number in range(workers)]
 
 
 @dataclass(eq=False)
