@@ -41,8 +41,9 @@ def run(
     stderr, are shown here, each once.
 
     Args:
-        work: Takes an iterable of items and yields results, of which each has ``item``, the one that it is of. It is
-            pickled. To be stopped within an item, it asks :func:`synthgen.core.worker_main.stop_asked`.
+        work: Takes an iterable of items and yields results, of which each has ``item``, the one that it ends, or none
+            where it only tells how far one is. It is pickled. To be stopped within an item, it asks
+            :func:`synthgen.core.worker_main.stop_asked`.
         items: What to work through; hashable, and their text names them.
         places: The environment variables of each worker.
         stop: Whether to stop: no more is handed out then, and what is finished is yielded.
@@ -126,7 +127,8 @@ class _Crew:
                     self._died(worker)
                     continue
                 if what == "result":
-                    self._deal.done(worker, value.item)
+                    if value.item is not None:
+                        self._deal.done(worker, value.item)
                     yield value
                 else:
                     self._hear(worker, what, value)

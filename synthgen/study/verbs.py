@@ -82,6 +82,7 @@ def finetune(
     out: str | os.PathLike[str],
     *,
     device: str = "auto",
+    workers: int | None = None,
     accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
@@ -93,6 +94,9 @@ def finetune(
         manifest: The manifest.
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Processes that train an adapter each, with a GPU each where there are GPUs; the weights are the same.
+            Where left out, one after another in this process. A script that asks for more needs
+            ``if __name__ == "__main__":``, as for :func:`pack`.
         accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
@@ -104,11 +108,12 @@ def finetune(
     from synthgen.finetune import finetune as train
     from synthgen.finetune import prepare
 
+    counted("workers", workers)
     DeviceRequest(device)  # refused before anything is written, if there is none
     root = run_folder_of(out)
     planned = plan(manifest, root, base=base, progress=progress)
     job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
-    steps = _returning(train(job, device, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
+    steps = _returning(train(job, device, workers=workers, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
