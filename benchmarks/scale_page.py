@@ -143,23 +143,26 @@ def _kills(made: Stage, images: int) -> Iterator[str]:
 
 def _memory_over_time(made: Stage) -> Iterator[str]:
     """How the memory of each process and its workers grew."""
+    from scipy import stats
+
     yield "## Memory"
     yield ""
     yield from _paragraph(
         f"""Of `generate` and its two workers together, after {WARM / 60:.0f} minutes, when each has loaded a model, and
         at the most. The first {GREW} of these processes ran as version 0.2.0 does, where the C library keeps what is
-        freed; the last hands it back after each work shard."""
+        freed; the last hands it back after each work shard. Growth is Theil and Sen's slope over all looks since then;
+        where an entry by an adapter, or one that starts from another's images, begins, memory takes a step."""
     )
-    yield "| process | images made | minutes | MiB after warming up | MiB at the most | kB more an image until then |"
+    yield "| process | images made | minutes | MiB after warming up | MiB at the most | growth, kB an image |"
     yield "|---:|---:|---:|---:|---:|---:|"
     before = 0
     for number, one in enumerate(made.parts, 1):
-        warm = next((look for look in one.looks if look[0] >= WARM), one.looks[-1])
-        last = max(one.looks, key=lambda look: (look[0] >= warm[0], look[1]))
-        grown = (last[1] - warm[1]) * 2**20 / 1000 / max(1, last[3] - warm[3])
+        warm = [look for look in one.looks if look[0] >= WARM]
+        memory, images = [look[1] for look in warm], [look[3] for look in warm]
+        slope = stats.theilslopes(memory, images).slope * 2**20 / 1000
         yield (
-            f"| {number} | {one.images - before:,} | {one.seconds / 60:.0f} | {warm[1]:,.0f} | {last[1]:,.0f} | "
-            f"{grown:.1f} |"
+            f"| {number} | {one.images - before:,} | {one.seconds / 60:.0f} | {memory[0]:,.0f} | {max(memory):,.0f} | "
+            f"{slope:.1f} |"
         )
         before = one.images
     yield ""
