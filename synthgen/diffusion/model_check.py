@@ -28,7 +28,8 @@ from synthgen.diffusion.pipelines import (
     pipeline_class,
     resolve,
 )
-from synthgen.diffusion.pipelines.loading import NamesModel, controlnet_variant
+from synthgen.diffusion.pipelines.part_files import controlnet_variant
+from synthgen.diffusion.pipelines.repositories import NamesModel
 from synthgen.diffusion.pipelines.weight_files import (
     Repository,
     loaded_files,
