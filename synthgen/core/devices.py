@@ -81,7 +81,8 @@ class DeviceRequest:
     """What the user asked for; ``auto`` and ``None`` leave it to :func:`decide`.
 
     Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; ``cuda:1`` for one of several GPUs, which is ``cuda`` once the
+            others are hidden.
         dtype: ``auto``, ``fp16``, ``bf16`` or ``fp32``, or torch's own names of these.
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together.
@@ -102,6 +103,7 @@ class DeviceRequest:
     def __post_init__(self) -> None:
         if self.pinned:
             return
+        object.__setattr__(self, "device", alone(self.device))
         known = {"device": DEVICES, "dtype": ("auto", *DTYPES), "attention": ATTENTION}
         if self.memory is not None:
             known["memory"] = MEMORY
@@ -302,6 +304,34 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
+def alone(device: str) -> str:
+    """torch's type of a device; of ``cuda:1`` all other GPUs are hidden from this process and from those it starts.
+
+    By ``CUDA_VISIBLE_DEVICES``, as a scheduler hides those of others, so a run pins ``cuda`` and goes on with any.
+
+    Raises:
+        UnavailableError: There is no such GPU, or this process has begun to use another.
+    """
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not number.isdecimal():
+        return device
+    there = gpus()
+    if int(number) >= len(there):
+        said = (
+            f"there are cuda:0 to cuda:{len(there) - 1}" if len(there) > 1 else "there is cuda:0" if there else "none"
+        )
+        raise UnavailableError(f"--device {device}: there is no such GPU here; of CUDA's {said}")
+    if len(there) > 1:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            raise UnavailableError(
+                f"--device {device}: this process has begun to use CUDA, and can't be kept to one GPU any more; say it "
+                f"first, or set CUDA_VISIBLE_DEVICES={there[int(number)]}"
+            )
+        os.environ["CUDA_VISIBLE_DEVICES"] = there[int(number)]
+    return kind
+
+
 def describe(request: str = "auto") -> Device:
     """The device that was asked for, described, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
@@ -320,6 +350,7 @@ def describe(request: str = "auto") -> Device:
     import torch
 
     there = available()
+    request = alone(request)
     kind = there[0] if request == "auto" else request
     if kind not in there:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")

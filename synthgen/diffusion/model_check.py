@@ -36,6 +36,7 @@ from synthgen.diffusion.pipelines.weight_files import (
     missing_shards,
     stored_dtypes,
 )
+from synthgen.diffusion.sampler_settings import SamplerSettings
 from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
@@ -124,6 +125,31 @@ def check(plan: Plan) -> list[ModelReport]:
     if faults:
         raise UnavailableError(*faults)
     return list(found.values())
+
+
+def check_model(name: str, *, height: int | None = None, width: int | None = None) -> ModelReport:
+    """What is known of a model by its name in a manifest, for images from prompts, or for inpainting if it is for that.
+
+    Args:
+        name: The bundled model's name, a folder (from the current one) or a Hub id.
+        height: The images' height in pixels; the model's own size where left out.
+        width: Their width.
+
+    Raises:
+        ManifestError: It is none, or can't make images of that size.
+        UnavailableError: It can't be loaded.
+    """
+    from synthgen.diffusion.strategies import inpaint, text2img
+
+    named, refused = _Named(model_folder.describe(name, Path()), ""), list[UnavailableError]()
+    asked = {"height": height, "width": width, "scheduler": "default"}
+    tries: dict[Task, SamplerSettings] = {"text2img": text2img.Settings(**asked), "inpaint": inpaint.Settings(**asked)}
+    for task, settings in tries.items():
+        try:
+            return _inspect(named, settings, task, (), memory.MAX_BATCH)
+        except UnavailableError as error:
+            refused.append(error)
+    raise refused[0]
 
 
 def seconds_on(plan: Plan, models: Sequence[ModelReport], card: CardRates) -> dict[str, float | None]:
