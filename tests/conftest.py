@@ -141,6 +141,23 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
+def tiny_ip_adapter(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of an IP-Adapter with random weights for the tiny model of a family."""
+    builder = _beside("tiny_ip_adapters")
+    found: dict[str, Path] = {}
+
+    def build(family: str) -> Path:
+        if family not in found:
+            found[family] = tmp_path_factory.mktemp(f"ip-adapter-{family}")
+            builder.build(tiny_model(family), found[family])
+        return found[family]
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def without_torch() -> list[str]:
     """The command in a process of its own in which torch can't be imported.
 

@@ -10,7 +10,10 @@ WEIGHTS = "ip-adapter.safetensors"
 def image_encoder(kind: str = "clip") -> Any:
     """A tiny image encoder of CLIP or SigLIP."""
     from transformers import (
-        CLIPVisionConfig, CLIPVisionModelWithProjection, SiglipVisionConfig, SiglipVisionModel,
+        CLIPVisionConfig,
+        CLIPVisionModelWithProjection,
+        SiglipVisionConfig,
+        SiglipVisionModel,
     )  # fmt: skip
 
     small: dict[str, Any] = {
@@ -73,6 +76,7 @@ def _of_sd3(network: Any) -> dict[str, Any]:
     for place in range(len(network.attn_processors)):
         layer = SD3IPAdapterJointAttnProcessor2_0(width, width, network.config.attention_head_dim, 32)
         found |= {f"ip_adapter.{place}.{name}": one for name, one in layer.state_dict().items()}
-    read = IPAdapterTimeImageProjection(_HIDDEN, width, 64, depth=1, dim_head=64, heads=1, num_queries=4,
-                                        timestep_in_dim=32)  # fmt: skip
+    read = IPAdapterTimeImageProjection(  # diffusers reads adapters of four layers alone
+        _HIDDEN, width, 64, depth=4, dim_head=64, heads=1, num_queries=4, timestep_in_dim=32
+    )
     return found | {f"image_proj.{name}": one for name, one in read.state_dict().items()}

@@ -5,7 +5,8 @@ Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so decis
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
@@ -261,6 +262,33 @@ def set_flags(flags: Mapping[str, bool]) -> None:
         setattr(holder, last, value)
 
 
+@contextmanager
+def deterministic(kind: str) -> Iterator[None]:
+    """Have CUDA compute by kernels that give the same bits each time meanwhile, backward passes as well.
+
+    An operation that PyTorch has no such kernel for warns once and is computed all the same. On a CPU they all are.
+
+    Args:
+        kind: torch's device type.
+    """
+    if not kind.startswith("cuda"):
+        yield
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS below CUDA 12.8
+    cudnn = torch.backends.cudnn
+    asked = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = cudnn.deterministic, cudnn.benchmark
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(asked[0], warn_only=asked[1])
+        cudnn.deterministic, cudnn.benchmark = before
+
+
 def versions() -> dict[str, str]:
     """The versions of the packages that compute or encode images, of synthgen the one that runs."""
     return {package: __version__ if package == "synthgen" else _installed(package) for package in PACKAGES}
@@ -305,7 +333,7 @@ def gpus() -> list[str]:
 
 
 def alone(device: str) -> str:
-    """torch's type of a device; of ``cuda:1`` all other GPUs are hidden from this process and from those it starts.
+    """The type that torch has of a device; of ``cuda:1`` other GPUs are hidden from this process and those it starts.
 
     By ``CUDA_VISIBLE_DEVICES``, as a scheduler hides those of others, so a run pins ``cuda`` and goes on with any.
 

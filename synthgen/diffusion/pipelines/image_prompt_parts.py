@@ -59,6 +59,8 @@ def load(
         raise UnavailableError(
             f"{called}: is for another model than this one, which has {len(loaded)} layers for its {len(wanted)}"
         )
+    if lacking := [key for key, value in network.named_parameters() if value.is_meta]:
+        raise UnavailableError(f"{called}: lacks {len(lacking)} of its weights, as {lacking[0]}; is it whole?")
 
 
 def _read_encoder(
