@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.core.ip_adapter import IpAdapter, check_encoder
 from synthgen.core.model_parts import ImageEncoder
 from synthgen.diffusion.pipelines import latents, part_files
+from synthgen.diffusion.pipelines.weight_files import shapes
 from synthgen.errors import ManifestError, UnavailableError, one_line
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def load(
     else:
         folder = part_files.downloaded(adapter.model, repository, inside or "")
     called = f"ip_adapter {adapter.model.name}"
-    shapes = _shapes(weights, called)
-    read, ready = _read_encoder(folder, shapes, (encoder or adapter).model.name, called, dtype)
+    found = shapes(weights)
+    read, ready = _read_encoder(folder, found, (encoder or adapter).model.name, called, dtype)
     pipe.register_modules(image_encoder=read, feature_extractor=ready)
-    wanted = {key.split(".")[1] for key in shapes if key.startswith(("ip_adapter.", "double_blocks."))}
+    wanted = {key.split(".")[1] for key in found if key.startswith(("ip_adapter.", "double_blocks."))}
     try:
         pipe.load_ip_adapter(str(weights.parent), subfolder="", weight_name=name)
     except (RuntimeError, ValueError, KeyError, AttributeError, TypeError, OSError) as error:
@@ -64,7 +65,7 @@ def load(
 
 
 def _read_encoder(
-    folder: Path, shapes: Mapping[str, tuple[int, ...]], name: str, called: str, dtype: torch.dtype
+    folder: Path, held: Mapping[str, tuple[int, ...]], name: str, called: str, dtype: torch.dtype
 ) -> tuple[Any, Any]:
     """An image encoder, and what makes images ready for it.
 
@@ -75,7 +76,7 @@ def _read_encoder(
 
     try:
         config = json.loads((folder / "config.json").read_bytes())
-        kind = check_encoder(config, shapes, name, called)
+        kind = check_encoder(config, held, name, called)
         encoder = getattr(transformers, kind).from_pretrained(folder, dtype=dtype, use_safetensors=True)
         side = encoder.config.image_size
         if (folder / "preprocessor_config.json").is_file():
@@ -89,18 +90,3 @@ def _read_encoder(
     except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise UnavailableError(f"image_encoder {name}: can't be loaded: {one_line(error)[:200]}") from None
     return encoder.eval(), ready
-
-
-def _shapes(file: Path, called: str) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of a file.
-
-    Raises:
-        UnavailableError: It is no safetensors.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, "np") as tensors:
-            return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise UnavailableError(f"{called}: {file.name} can't be read: {one_line(error)[:200]}") from None
