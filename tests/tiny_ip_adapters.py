@@ -74,7 +74,7 @@ def _of_sd3(network: Any) -> dict[str, Any]:
     width = network.config.attention_head_dim * network.config.num_attention_heads
     found = dict[str, Any]()
     for place in range(len(network.attn_processors)):
-        layer = SD3IPAdapterJointAttnProcessor2_0(width, width, network.config.attention_head_dim, 32)
+        layer = SD3IPAdapterJointAttnProcessor2_0(width, width, network.config.attention_head_dim, 64)
         found |= {f"ip_adapter.{place}.{name}": one for name, one in layer.state_dict().items()}
     read = IPAdapterTimeImageProjection(  # diffusers reads adapters of four layers alone
         _HIDDEN, width, 64, depth=4, dim_head=64, heads=1, num_queries=4, timestep_in_dim=32
