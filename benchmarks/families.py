@@ -156,7 +156,7 @@ def tried(family: str) -> Iterator[tuple[str, Cell]]:
                 with tempfile.TemporaryDirectory() as other:
                     more = built(task, Path(folder), Path(other))
                     for dtype in DTYPES:
-                        run(cell, strategy, task, facts, dtype, more)
+                        run(cell, task, facts, dtype, more)
             except KeyError:
                 cell.reason = "not tried"
             except SynthgenError as error:
@@ -178,9 +178,9 @@ def built(task: str, model: Path, folder: Path) -> dict[str, Any]:
     return {task: describe(str(folder), Path())}
 
 
-def run(cell: Cell, strategy: Any, task: str, facts: model_folder.ModelFacts, dtype: str, more: dict[str, Any]) -> None:
+def run(cell: Cell, task: str, facts: model_folder.ModelFacts, dtype: str, more: dict[str, Any]) -> None:
     """Make an image alone, beside another, and at another place, and note how far these are apart."""
-    of = pipelines.family_of(facts.class_name)
+    strategy, of = TASKS[task], pipelines.family_of(facts.class_name)
     scheduler = "default" if of == "other" or facts.flow or pipelines.matches_flow(of) else "ddim"
     settings = strategy.Settings(num_inference_steps=2, height=SIDE, width=SIDE, scheduler=scheduler).fitted(facts)
     recipe = Recipe(task, task, settings, facts, **more)

@@ -26,7 +26,11 @@ def image_encoder(kind: str = "clip") -> Any:
 
 
 def build(model: Path, folder: Path) -> None:
-    """An IP-Adapter for the denoiser of a tiny model."""
+    """An IP-Adapter for the denoiser of a tiny model.
+
+    Raises:
+        KeyError: None is built for such a denoiser.
+    """
     import torch
     from diffusers import DiffusionPipeline
     from safetensors.torch import save_file
@@ -34,6 +38,8 @@ def build(model: Path, folder: Path) -> None:
     torch.manual_seed(0)
     pipe = DiffusionPipeline.from_pretrained(model)
     network = getattr(pipe, "unet", None) or pipe.transformer
+    if not type(network).__name__.startswith(("UNet2D", "SD3", "Flux")):
+        raise KeyError(type(network).__name__)
     tensors = _of_sd3(network) if type(network).__name__.startswith("SD3") else _of_attention(network)
     image_encoder("siglip" if "image_proj.proj_in.weight" in tensors else "clip").save_pretrained(
         folder / "image_encoder"
