@@ -141,7 +141,7 @@ def check_model(name: str, *, height: int | None = None, width: int | None = Non
     from synthgen.diffusion.strategies import inpaint, text2img
 
     named, refused = _Named(model_folder.describe(name, Path()), ""), list[UnavailableError]()
-    asked = {"height": height, "width": width, "scheduler": "default"}
+    asked: dict[str, Any] = {"height": height, "width": width, "scheduler": "default"}
     tries: dict[Task, SamplerSettings] = {"text2img": text2img.Settings(**asked), "inpaint": inpaint.Settings(**asked)}
     for task, settings in tries.items():
         try:

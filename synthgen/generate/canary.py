@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def needed(entry: LoadedEntry) -> bool:
     """Whether a device is one whose bytes may change while all that is pinned stays."""
-    return entry.environment.device != "cpu"
+    return entry.environment.device in ("cuda", "mps")
 
 
 def check(entry: LoadedEntry, numbers: Sequence[int], start_images: StartImages) -> str:

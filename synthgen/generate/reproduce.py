@@ -1,5 +1,7 @@
 """Makes one image again from its record, and says whether it is the same to the byte."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -125,8 +127,8 @@ def _from_run(
     sample = _planned(run.plan, found.key(record.key, record.source_id), record)
     sample = replace(sample, recipe=run_folder.located(sample.recipe, run.root))
     beside = _beside(run.plan, sample) if exact else ()
-    found = _starts(run, [sample, *beside], real)
-    return _compare(stored, record, _make(run.plan, sample, pin, found, beside))
+    starts = _starts(run, [sample, *beside], real)
+    return _compare(stored, record, _make(run.plan, sample, pin, starts, beside))
 
 
 def _beside(plan: Plan, sample: Sample) -> Sequence[Sample]:

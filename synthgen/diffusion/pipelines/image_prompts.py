@@ -99,7 +99,8 @@ class ImagePrompts:
         with out_of_memory(1), torch.inference_mode():
             found = self._by_class(self._pipe, read, None, self._pipe._execution_device, 1, *paired)
         self._listed = isinstance(found, list)
-        return found[0] if isinstance(found, list) else found
+        row: Tensor = found[0] if self._listed else found
+        return row
 
 
 def _as_given(_image: Any = None, embeds: Any = None, *_args: Any, **named: Any) -> Any:

@@ -99,8 +99,8 @@ def _shown(pipeline: AnyFamily, task: Task, recipe: Recipe) -> dict[str, str]:
     for what, place in (("seed", 0), ("prompt", 1)):
         if psnr(changed[place], together[place]) >= min(distances.values()):
             raise _UnfitError(f"another {what} gives the same image")
-    if (what := _READS.get(task)) and np.array_equal(make(one, other, turned=True), together):
-        raise _UnfitError(f"another image for the {what} gives the same image; was it trained?")
+    if (reads := _READS.get(task)) and np.array_equal(make(one, other, turned=True), together):
+        raise _UnfitError(f"another image for the {reads} gives the same image; was it trained?")
     if small.guidance_scale > 1:
         plain = small.model_copy(update={"guidance_scale": 1.0})
         free = make(*(replace(each, recipe=replace(each.recipe, settings=plain)) for each in (one, other)))
