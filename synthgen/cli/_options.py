@@ -192,7 +192,8 @@ class Device(click.ParamType[str]):
         """The device as it is written."""
         kind, colon, number = str(value).partition(":")
         if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
-            self.fail(f"`{value}` is none of auto, cpu, cuda, cuda:N (one of several GPUs, from 0) and mps", param, ctx)
+            said = "'auto', 'cpu', 'cuda', 'mps', and cuda:N for one of several GPUs, from cuda:0"
+            self.fail(f"{value!r} is not one of {said}", param, ctx)
         return str(value)
 
 
