@@ -2,11 +2,9 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate, study
+from synthgen.cli import call
 from synthgen.core.devices import DeviceRequest
 from synthgen.errors import InputError
 from synthgen.generate import reproduce
@@ -161,10 +160,7 @@ def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path
 def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:
     """A file that is not the one indexed any more stops the run with its name; what was made is kept."""
     photographs = tmp_path / "photographs"
-    subprocess.run(
-        [sys.executable, "-m", "synthgen", "phantom", "--out", photographs, "--per-cell", "1", "--seed", "1"],
-        check=True,
-    )
+    assert call(["phantom", "--out", str(photographs), "--per-cell", "1", "--seed", "1", "-q"]) == 0
     path = write_manifest(
         **CELLS | {"real": {"source": "folder", "path": str(photographs), "metadata": "metadata.csv"}},
         generate=[{"strategy": "fake", "per_source": 2}],
@@ -203,23 +199,25 @@ def test_a_shard_waits_for_the_one_that_it_starts_from(
 
 
 def test_a_chain_killed_in_the_middle_ends_the_same(
-    fakes: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, without_torch: list[str]
+    fakes: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, in_a_fork: Callable[..., BaseProcess]
 ) -> None:
     """Killed again and again, a chain of entries ends byte-equal with an unbroken one."""
     text = fakes.read_text().replace("strategy: fake", "strategy: fake\n  settings: {seconds: 0.02}", 1)
     fakes.write_text(text)
     made_in(tmp_path / "whole", extensions, fakes)
-    command = [*without_torch, "generate", fakes, "--out", tmp_path / "run", "-q"]
+    command = ("command", "generate", fakes, "--out", tmp_path / "run", "-q")
     moments = random.Random(1)
     for _ in range(4):
         before, deadline = len(tars_in(tmp_path / "run")), time.monotonic() + 60
-        process = subprocess.Popen(command)
-        while process.poll() is None and len(tars_in(tmp_path / "run")) == before and time.monotonic() < deadline:
+        process = in_a_fork(*command)
+        while process.is_alive() and len(tars_in(tmp_path / "run")) == before and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert subprocess.run(command, check=False).returncode == 0
+        process.kill()
+        process.join()
+    last = in_a_fork(*command)
+    last.join()
+    assert last.exitcode == 0
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "whole")
     assert {finding.state for finding in verify(tmp_path / "run", extensions)} == {"whole"}
 
