@@ -200,12 +200,12 @@ def without_torch() -> list[str]:
 
 @pytest.fixture(scope="session")
 def _fork_server() -> ForkServerContext:
-    """A process that has imported what ``killed.py`` does, to be forked."""
+    """A process that has imported ``preloaded.py``, to be forked."""
     folder = os.fspath(Path(__file__).parent)
     if folder not in sys.path:
         sys.path.append(folder)
     context = get_context("forkserver")
-    context.set_forkserver_preload(["killed"])
+    context.set_forkserver_preload(["preloaded"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
         forkserver.ensure_running()

@@ -1,23 +1,11 @@
-"""What is run in processes that tests kill; each is a fork of one that has imported all of it, and costs no import.
-
-Torch can't be imported in them: webdataset imports it where it is, which takes seconds that no test of the fake
-strategy needs.
-"""
+"""What is run in processes that tests kill; each is a fork of one that has imported ``preloaded.py``."""
 
 import os
 import signal
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-sys.modules["torch"] = None  # type: ignore[assignment]
-for _name in (
-    "jinja2", "pyarrow.parquet", "synthgen.cli.generate", "synthgen.diffusion.strategies.fake", "synthgen.extensions",
-    "synthgen.generate.worker", "synthgen.pack", "synthgen.runs.verify", "synthgen.study", "webdataset",
-):  # fmt: skip
-    import_module(_name)
 
 
 def start(environment: Mapping[str, str], name: str, *arguments: Any) -> None:

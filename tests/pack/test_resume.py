@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ def test_workers_end_with_a_killed_parent(small: Path, tree: Any, unbroken: Any,
     children: set[Any] = set()
     while process.is_alive():
         time.sleep(0.02)
-        children |= set(psutil.Process(process.pid).children()) if psutil.pid_exists(process.pid) else set()
+        with suppress(psutil.NoSuchProcess):
+            children |= set(psutil.Process(process.pid).children())
     assert process.exitcode == -signal.SIGKILL
     assert len(children) >= 2
     assert psutil.wait_procs(children, timeout=10)[1] == []
