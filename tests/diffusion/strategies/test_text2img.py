@@ -38,7 +38,7 @@ pytestmark = [
 
 MakePlan = Callable[..., Plan]
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-SETTINGS = {"height": 32, "width": 32, "num_inference_steps": 3, "guidance_scale": 2.5}
+SETTINGS = {"height": 64, "width": 64, "num_inference_steps": 3, "guidance_scale": 2.5}
 SCHEDULERS = get_args(text2img.Settings.model_fields["scheduler"].annotation)
 CPU = DeviceRequest(device="cpu", dtype="fp32", batch_size=4)
 
@@ -98,7 +98,7 @@ def test_the_weights_are_a_plain_diffusers_folder() -> None:
 
 def test_images_are_pictures(four: list[Pixels]) -> None:
     """What comes out is uint8 RGB of the size asked for, not blank, and each differs from the others."""
-    assert [(one.shape, one.dtype) for one in four] == [((32, 32, 3), np.uint8)] * 4
+    assert [(one.shape, one.dtype) for one in four] == [((64, 64, 3), np.uint8)] * 4
     assert [codec.blank(one) for one in four] == [""] * 4
     assert len({one.tobytes() for one in four}) == 4
 
