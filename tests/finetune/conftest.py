@@ -10,6 +10,7 @@ import yaml
 from synthgen import finetune
 from synthgen.errors import StoppedError
 from synthgen.extensions import EXTENSIONS
+from synthgen.finetune import sample_grid
 from synthgen.plan import Plan
 from synthgen.runs import load_plan
 
@@ -21,12 +22,25 @@ METHODS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _sketchy_grids() -> Iterator[None]:
+    """Draw sample grids and prior images in a few steps; what they show of a random model is noise in any case."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample_grid, "NUM_INFERENCE_STEPS", 3)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[Any]]]:
     """Tunes a tiny model in a folder; returns the plan and what was yielded. ``stop_after`` steps, a signal comes."""
 
     def run(
-        root: Path, family: str, *entries: dict[str, Any], stop_after: int | None = None, train: float = 1.0
+        root: Path,
+        family: str,
+        *entries: dict[str, Any],
+        stop_after: int | None = None,
+        train: float = 1.0,
+        workers: int | None = None,
     ) -> tuple[Plan, list[Any]]:
         splits = {"train": train} | ({"validation": 1 - train} if train < 1 else {})
         document = {
@@ -42,7 +56,10 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         plan = load_plan.read(path, EXTENSIONS, root)
         asked = iter(range(10**6))
         found = finetune.finetune(
-            finetune.prepare(plan, root), "cpu", stop=lambda: stop_after is not None and next(asked) >= stop_after
+            finetune.prepare(plan, root),
+            "cpu",
+            workers=workers,
+            stop=lambda: stop_after is not None and next(asked) >= stop_after,
         )
         return plan, list(_until_stopped(found))
 
