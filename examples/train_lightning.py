@@ -96,11 +96,12 @@ def main() -> None:
     data = Data(arguments.dataset, arguments.size, arguments.batch_size)
     best = lightning.pytorch.callbacks.ModelCheckpoint(monitor="validation_accuracy", mode="max")
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    keeps = {"callbacks": [best]} if data.validation is not None else {"enable_checkpointing": False}
+    held = data.validation is not None
+    keeps = {"callbacks": [best]} if held else {"enable_checkpointing": False, "limit_val_batches": 0}
     trainer = lightning.Trainer(max_epochs=arguments.epochs, **quiet, **keeps)
     model = Classifier(len(data.names))
     trainer.fit(model, data)
-    [found] = trainer.test(model, data, ckpt_path="best" if data.validation is not None else None, verbose=False)
+    [found] = trainer.test(model, data, ckpt_path="best" if held else None, verbose=False)
     print(f"accuracy {found['accuracy']:.3f} on {len(data.test)} images")
 
 

@@ -8,6 +8,8 @@ import argparse
 
 import numpy as np
 import timm
+import timm.data
+import timm.optim
 import torch
 from datasets import load_dataset
 from torch.utils.data import DataLoader
