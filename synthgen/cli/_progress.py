@@ -188,6 +188,8 @@ class Stages:
         if done == total or done - self._done >= total / 20:
             self._bar.step(done - self._done, what)
             self._done = done
+        if done == total:
+            self.close()
 
     def close(self) -> None:
         """End the bar that is shown."""

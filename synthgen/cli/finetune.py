@@ -1,6 +1,7 @@
 """``synthgen finetune``: trains the adapters."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
     out = study.run_folder_of(out)
     planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
-    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.finetune(planned, out, stop=stop, **options)
+    with (
+        _signals.stoppable() as stop,
+        _progress.Events(quiet=quiet) as events,
+        closing(_progress.Stages(stop, quiet=quiet)) as stages,
+    ):
+        task = study.finetune(planned, out, stop=stop, progress=stages, **options)
         events.begin(task.stage)
         for made in task:
             stop.patient = isinstance(made, Step)  # what was trained since the last state would be lost

@@ -12,6 +12,7 @@ from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import run_folder, trained_adapters
+from synthgen.runs.trained_adapters import OtherAdapter
 
 __all__ = ["FinetuneJob", "Step", "Trained", "finetune", "prepare"]
 
@@ -70,8 +71,7 @@ def prepare(
     """
     others = list(trained_adapters.others(plan, root))
     if others and not accept_changes:
-        advice = "--accept-changes sets that one aside and trains it again, or undo the change"
-        raise PlanMismatchError(*(f"{one.folder}: {one}: {advice}" for one in others))
+        raise PlanMismatchError(*(f"{one.folder}: {one}: {_advice(one)}" for one in others))
     plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
     for one in others:
         adapter_folder.set_aside(root, one.name, one.digest)
@@ -84,8 +84,17 @@ def prepare(
     return FinetuneJob(plan, root, tuple(todo), tuple(finished))
 
 
+def _advice(other: OtherAdapter) -> str:
+    does = "trains it again" if other.steps is None else "goes on from there, or begins anew where it has more"
+    return f"--accept-changes sets that one aside and {does}, or undo the change"
+
+
 def finetune(
-    job: FinetuneJob, device: str = "auto", *, stop: Callable[[], bool] = lambda: False
+    job: FinetuneJob,
+    device: str = "auto",
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Step | Trained]:
     """Train the adapters of a job one after another, each from its own newest state.
 
@@ -95,6 +104,7 @@ def finetune(
         job: What there is to do.
         device: torch's device, or ``auto``.
         stop: Whether a signal asked to stop.
+        progress: Told what is encoded before the first step, how much of it is done, and of how much.
 
     Raises:
         InputError: Another process trains one of them.
@@ -114,7 +124,7 @@ def finetune(
         if not adapter_folder.restore(job.root, adapter_plan.adapter.name, adapter_plan.adapter.digest):  # as of others
             held = on_the_way.sources(job.plan.index, adapter_plan)
             for step in train_adapter.train(
-                job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held
+                job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held, progress=progress
             ):
                 seconds += step.seconds
                 yield step
