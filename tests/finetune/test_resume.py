@@ -83,7 +83,7 @@ def test_trained_longer(tune: Callable[..., Any], tmp_path: Path, caplog: pytest
     run, at_once = tmp_path / "run", tmp_path / "at-once"
     tune(run, "sd", entry(2))
     short = weights(run, "word")
-    with pytest.raises(PlanMismatchError, match="has 2 steps .* goes on from there"):
+    with pytest.raises(PlanMismatchError, match=r"has 2 steps .* goes on from there"):
         tune(run, "sd", entry(3))
     caplog.set_level("INFO")
     _, said = tune(run, "sd", entry(3), accept_changes=True)
@@ -98,7 +98,7 @@ def test_trained_longer(tune: Callable[..., Any], tmp_path: Path, caplog: pytest
 def test_a_rate_that_falls_over_the_training_makes_it_no_longer(tune: Callable[..., Any], tmp_path: Path) -> None:
     """A training whose learning rate follows from its length is refused as one to go on from."""
     falls = {"resume_from_checkpoint": "latest", "lr_scheduler": "cosine"}
-    with pytest.raises(InputError, match="resume_from_checkpoint: .*cosine.* take constant"):
+    with pytest.raises(InputError, match=r"resume_from_checkpoint: .*cosine.* take constant"):
         tune(tmp_path / "run", "sd", {**WORD, "settings": WORD["settings"] | falls})
 
 
