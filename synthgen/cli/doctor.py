@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from synthgen.cli import _options
+from synthgen.cli._terminal import say
 from synthgen.core import hub
 
 
@@ -69,11 +70,11 @@ def _benchmark(device: str, out: Path, steps: str, seconds: int, *, quiet: bool)
     for result in benchmark.run(commands, seconds):
         found.append(result)
         if not quiet:
-            click.echo(benchmark.line(result))
+            say(benchmark.line(result))
         written = benchmark.write(found, out, device=name, reduced=reduced)
     for line in benchmark.summary(found):
-        click.echo(line)
-    click.echo(f"wrote {written[0]} and {written[1]}")
+        say(line)
+    say(f"wrote {written[0]} and {written[1]}")
     return 1 if benchmark.failed(found) else 0
 
 
@@ -97,9 +98,9 @@ def _say_what_is_here(*, quiet: bool) -> None:
     width = max(map(len, rows))
     for name, value in () if quiet else rows.items():
         first, *more = [value] if isinstance(value, str) else value
-        click.echo(f"{name:<{width}}  {first}")
+        say(f"{name:<{width}}  {first}")
         for line in more:
-            click.echo(f"{'':<{width}}  {line}")
+            say(f"{'':<{width}}  {line}")
 
 
 def _plugins() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("finetune")
@@ -45,7 +46,7 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
             if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")
     if not quiet:
-        click.echo("\n".join([*lines, _summary(out, len(task.job.todo), len(task.job.finished))]))
+        say("\n".join([*lines, _summary(out, len(task.job.todo), len(task.job.finished))]))
     return 0
 
 

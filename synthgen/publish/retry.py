@@ -86,7 +86,7 @@ class Patience:
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """End where the Hub asks the client's own retries for a longer wait than ``longest``, or an answer has no end."""
+        """End where the Hub asks the client's own retries for more than ``longest``, or an answer has no end."""
 
         def prepare(request: Any) -> None:
             answers.prepare(request, self.within)
