@@ -99,16 +99,19 @@ def _plan(manifest: str) -> tuple[str, float]:
     except BaseException as error:  # noqa: BLE001 - this is what is looked for
         return f"traceback of {type(error).__name__}: {str(error)[:_LONGEST]}", time.process_time() - began
     seconds = time.process_time() - began
-    odd = [line for line in said.getvalue().splitlines() if not line.startswith(_SAYS)]
+    return _wrong(code, said.getvalue(), seconds) or ("refused" if code else "planned"), seconds
+
+
+def _wrong(code: int, said: str, seconds: float) -> str:
+    """What is wrong with how a command ended; empty for nothing."""
+    odd = [line for line in said.splitlines() if not line.startswith(_SAYS)]
     if code not in (0, 2):
-        return f"exit code {code}: {said.getvalue()[:_LONGEST].strip()}", seconds
+        return f"exit code {code}: {said[:_LONGEST].strip()}"
     if odd:
-        return f"a line that is no fault's: {odd[0][:_LONGEST]}", seconds
-    if code == 2 and not said.getvalue().strip():
-        return "says nothing", seconds
-    if code == 2 and seconds > SLOW:
-        return f"takes {seconds:.1f} s", seconds
-    return ("refused" if code else "planned"), seconds
+        return f"a line that is no fault's: {odd[0][:_LONGEST]}"
+    if code and not said.strip():
+        return "says nothing"
+    return f"takes {seconds:.1f} s" if code and seconds > SLOW else ""
 
 
 @contextlib.contextmanager
