@@ -11,7 +11,7 @@ import pytest
 
 from synthgen.core import locks
 from synthgen.errors import InputError, PlanMismatchError, StoppedError, UnavailableError
-from synthgen.finetune import Step
+from synthgen.finetune import Step, loss_curve
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +36,12 @@ atomic.publish = dying
 plan = load_plan.read(Path(sys.argv[1]), EXTENSIONS, Path(sys.argv[2]))
 list(finetune.finetune(finetune.prepare(plan, Path(sys.argv[2])), "cpu"))
 """
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves are written and not drawn: drawing them takes longer than these trainings."""
+    monkeypatch.setattr(loss_curve, "_draw", lambda *_: b"")
 
 
 def weights(root: Path, name: str) -> dict[str, bytes]:
