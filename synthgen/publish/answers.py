@@ -7,15 +7,12 @@ most, so what is far beyond them is no answer. Bytes that are sent have no bound
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synthgen.core import hub
 from synthgen.errors import SynthgenError
 
-if TYPE_CHECKING:
-    from httpx import SyncByteStream
-else:
-    SyncByteStream = import_module(hub.http_error().__module__.partition(".")[0]).SyncByteStream
+_Stream: Any = import_module(hub.http_error().__module__.partition(".")[0]).SyncByteStream  # httpx or httpx2
 
 LARGEST = 256 << 20
 """Bytes of an answer; a listing of a million files has fewer."""
@@ -24,7 +21,7 @@ LONGEST = 300.0
 _DEFLATED = 1032  # a byte of deflate becomes at most so many
 
 
-class Bounded(SyncByteStream):
+class Bounded(_Stream):  # type: ignore[misc] # whichever of the two it is
     """The bytes of an answer, up to a size and a time.
 
     Args:
