@@ -24,20 +24,27 @@ TarsIn = Callable[[Path], dict[str, bytes]]
 SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32, "seconds": 0.3}}]}
 
 
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A token in the environment."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    return TOKEN
+
+
 @pytest.mark.slow
 def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     make_plan: Any,
     make_images: Any,
     tars_in: TarsIn,
     tmp_path: Path,
+    token: str,
+    *,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each receipt comes once, also of what the killed one was at, and the tars are those of one process.
 
     No command line of theirs, which everybody on the machine may read, shows a token of the environment.
     """
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
     make_images(make_plan(**SLOW), tmp_path / "one")
     receipts, shown = list[Any](), list[str]()
     for receipt in generate.generate(generate.prepare(make_plan(**SLOW), tmp_path / "two"), workers=2):
@@ -51,7 +58,7 @@ def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     assert not list((tmp_path / "two/.scratch").iterdir())
     assert "another takes its place" in caplog.text
     assert len(shown) >= 2
-    assert TOKEN not in "".join(shown)
+    assert token not in "".join(shown)
 
 
 def _holds_a_shard(process: psutil.Process, root: Path) -> bool:
