@@ -28,6 +28,16 @@ MANIFEST = HERE.parent / "manifests" / "p1-scale.yaml"
 EVERY = 5.0  # seconds from look to look
 KILLS = (0.2, 0.45, 0.7)  # after these shares of the images
 REPO = "org/p1-scale"
+NULL = """
+name: "null"
+seed: 1
+model: phantom
+prompts: sagers2023
+labels: {a: psoriasis, b: melanoma, c: vitiligo, d: healthy skin}
+skin_tones: {scale: fitzpatrick, values: [1, 2, 3, 4, 5, 6]}
+generate: [{strategy: fake, total: 1000000, settings: {height: 32, width: 32}}]
+output: {image_format: jpeg, shard_samples: 1000}
+"""
 # What reads a dataset to its end, as a training would; prints how many images it had.
 READ = """
 import sys
@@ -198,7 +208,8 @@ def verify_run(bench: Bench) -> None:
 
 def curate(bench: Bench) -> None:
     """Score every image and judge it."""
-    bench.run("curate", "-m", "synthgen", "curate", bench.work, "--manifest", MANIFEST)
+    workers = ("--workers", str(bench.workers))
+    bench.run("curate", "-m", "synthgen", "curate", bench.work, "--manifest", MANIFEST, *workers)
 
 
 def judge(bench: Bench) -> None:
@@ -218,6 +229,12 @@ def verify_dataset(bench: Bench) -> None:
     """Read every byte of both datasets."""
     for folder in ("dataset", "dataset-parquet"):
         bench.run(f"verify-{folder}", "-m", "synthgen", "verify", bench.study / folder)
+
+
+def classifier_eval(bench: Bench) -> None:
+    """Train classifiers with the images and without."""
+    command = ("-m", "synthgen", "classifier-eval", MANIFEST, "--synthetic", bench.study / "dataset")
+    bench.run("classifier-eval", *command, "--out", bench.study / "report")
 
 
 def publish(bench: Bench) -> None:
@@ -246,6 +263,16 @@ def preview(bench: Bench) -> None:
     bench.run("preview", "-m", "synthgen", "preview", bench.work, "--out", bench.study / "preview.html")
 
 
+def null(bench: Bench) -> None:
+    """Make a million images by no model, and start that again: what the engine itself takes."""
+    apart = Bench(bench.out / "null", bench.workers)
+    manifest = apart.out / "null.yaml"
+    manifest.write_text(NULL, encoding="utf-8")
+    command = ("-m", "synthgen", "generate", manifest, "--out", apart.work, "--workers", str(bench.workers))
+    apart.run("null", *command)
+    apart.run("null-restart", *command)
+
+
 STAGES: dict[str, Callable[[Bench], None]] = {
     "finetune": finetune,
     "generate": generate,
@@ -255,9 +282,11 @@ STAGES: dict[str, Callable[[Bench], None]] = {
     "judge": judge,
     "pack": pack,
     "verify-dataset": verify_dataset,
+    "classifier-eval": classifier_eval,
     "publish": publish,
     "read": read,
     "preview": preview,
+    "null": null,
 }
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+from synthgen.core import free_memory
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
-from synthgen.generate import retry
+from synthgen.generate import canary, retry
 from synthgen.generate.claims import NO_CLAIMS, STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
@@ -171,6 +172,7 @@ class ShardMaker:
                 return MadeShard(ref, commit(entry, ref.number, files, environment, seconds))
             finally:
                 claims.release(ref)
+                free_memory.hand_back()
 
         return committer.submit(finish)
 
@@ -218,6 +220,8 @@ class ShardMaker:
                 sample=next(ready, None),
                 prompts=run_prompts(self.plan, self.root, recipe),
             )
+            if canary.needed(self._loaded) and self._loaded.same_device:
+                canary.check(self._loaded, plan.numbers, self.start_images)
         return self._loaded
 
     def _with_half_the_batch(self, entry: LoadedEntry, batch_size: int, error: OutOfMemoryError) -> int:
