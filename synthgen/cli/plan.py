@@ -120,6 +120,7 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device
     shown += map(_table, planned.entries.values())
     shown += dict.fromkeys(line for one in models for line in one.lines())
     shown += _real_images.of_words(planned.strange_words)
+    shown += _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words)
     if index and (table := _real_images.table(index, planned.manifest)) is not None:
         shown.append(table)
     shown += _real_images.lines(index, planned.manifest, opened=False) if index else ()

@@ -64,7 +64,8 @@ def _prompts(manifest: Manifest, adapter_plan: AdapterPlan, source: Source, *, n
     words = adapter_plan.adapter.word(source.label, own) if new else own
     tone = (scale, source.tone, skin_tones.name(scale, source.tone))
     seeds = (step_seeds.seed(adapter_plan.seed_digest, "prompt", source.id, turn) for turn in range(_PROMPTS_AN_IMAGE))
-    texts = (manifest.prompts.render(source.label, words, tone, seed).text for seed in seeds)
+    about = source.about
+    texts = (manifest.prompts.render(source.label, words, tone, seed, about).text for seed in seeds)
     return tuple(dict.fromkeys(texts))
 
 
