@@ -258,7 +258,7 @@ def withdrawn(run: Path, *, will: bool = False) -> None:
     if not held and not (will and dataset):
         return
     what = f"{held[1]:,} images that are set aside" if held else "images that would be set aside"
-    click.echo(
+    say(
         f"{dataset} holds {what}: pack it again, and where it is published publish it again, which deletes there what "
         "is of it no more",
         err=True,
@@ -292,6 +292,8 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
             planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
         say("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
-    for line in [] if quiet else _real_images.of_words(planned.strange_words):
+    said = _real_images.of_words(planned.strange_words)
+    said += _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words)
+    for line in [] if quiet else said:
         say(line, err=True)
     return planned
