@@ -6,12 +6,17 @@ gives every image as decoded pixels, as uint8 arrays, in a process of its own, o
 * ``datasets, map``       `datasets.load_dataset`, row by row from its Arrow cache, which the warming up has written;
 * ``datasets, stream``    the same with ``streaming=True``, from the files of the dataset;
 * ``webdataset``          `webdataset.WebDataset`, of tars alone;
-* ``DataLoader, N``       torch's DataLoader with N workers, around each of these.
+* ``litdata``             `litdata.StreamingDataset`, of Parquet alone;
+* ``fiftyone``            `fiftyone.Dataset`, of image folders alone: the files of its samples, opened by Pillow;
+* ``DataLoader, N``       torch's DataLoader with N workers, around each of these but FiftyOne.
+
+A reader that is not installed is a row that says so.
 
 Run with ``python benchmarks/readers.py``; with ``--images 5000 --side 512`` for others.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -31,8 +36,15 @@ skin_tones: {scale: fitzpatrick, values: [1, 2, 3, 4, 5, 6]}
 generate: [{strategy: fake, total: %d, settings: {height: %d, width: %d}}]
 pack: {images_per_shard: %d}
 """
-READERS = ("datasets, map", "datasets, stream", "webdataset")
-LAYOUTS = ("webdataset", "parquet")
+READERS = {  # by the layouts that each opens
+    "datasets, map": ("webdataset", "parquet"),
+    "datasets, stream": ("webdataset", "parquet"),
+    "webdataset": ("webdataset",),
+    "litdata": ("parquet",),
+    "fiftyone": ("imagefolder",),
+}
+LAYOUTS = ("webdataset", "parquet", "imagefolder")
+NOT_INSTALLED = "not installed"
 
 
 def make(folder: Path, images: int, side: int) -> int:
@@ -63,12 +75,44 @@ def opened(reader: str, folder: Path) -> Any:
 
         tars = sorted(map(str, folder.glob("data/*.tar")))
         return webdataset.WebDataset(tars, shardshuffle=False).decode("pil").map(array)
+    if reader == "litdata":
+        return in_litdata(folder)
+    if reader == "fiftyone":
+        return in_fiftyone(folder)
     import datasets
 
     datasets.disable_progress_bars()
     streaming = reader.endswith("stream")
     found = datasets.load_dataset(str(folder), split="train", streaming=streaming)
     return found.map(lambda row: {"pixels": array(row)}).select_columns("pixels") if streaming else Rows(found)
+
+
+def in_litdata(folder: Path) -> Any:
+    """The Parquet files in LitData, whose index is written beside them."""
+    import io
+
+    import litdata
+    from litdata.streaming.item_loader import ParquetLoader
+    from PIL import Image
+
+    litdata.index_parquet_dataset(str(folder / "data"))
+
+    class Pixels(litdata.StreamingDataset):  # type: ignore[misc]
+        def __getitem__(self, index: Any) -> Any:
+            row = super().__getitem__(index)
+            image = next(value for value in row if isinstance(value, dict) and "bytes" in value)
+            return array({"image": Image.open(io.BytesIO(image["bytes"]))})
+
+    return Pixels(str(folder / "data"), item_loader=ParquetLoader())
+
+
+def in_fiftyone(folder: Path) -> Any:
+    """The image files in FiftyOne."""
+    import fiftyone
+    from PIL import Image
+
+    dataset = fiftyone.Dataset.from_images_dir(str(folder / "data" / "train"), recursive=True)
+    return (array({"image": Image.open(sample.filepath)}) for sample in dataset)
 
 
 class Rows:
@@ -102,6 +146,7 @@ def read(folder: Path, reader: str, workers: int, rounds: int) -> list[float]:
     """Child: images a second of each round after the first."""
     data, rates = opened(reader, folder), []
     for turn in range(rounds + 1):
+        data = opened(reader, folder) if reader == "fiftyone" else data  # a generator, which ends
         began = time.perf_counter()
         images = count(loaded(data, workers))
         if turn:
@@ -117,13 +162,19 @@ def child(*arguments: object, cache: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def rows(folder: Path, workers: int, rounds: int) -> Iterator[tuple[str, str, int, float]]:
-    """Layout, reader, workers and the median rate of each that there is."""
+def installed(reader: str) -> bool:
+    """Whether a reader's package is here."""
+    return importlib.util.find_spec(reader.partition(",")[0]) is not None
+
+
+def rows(folder: Path, workers: int, rounds: int) -> Iterator[tuple[str, str, int, float | None]]:
+    """Layout, reader, workers and the median rate of each that there is; ``None`` of one that is not installed."""
     for layout in LAYOUTS:
-        for reader in READERS:
-            if reader == "webdataset" and layout != "webdataset":
+        for reader in (name for name, layouts in READERS.items() if layout in layouts):
+            if not installed(reader):
+                yield layout, reader, 0, None
                 continue
-            for number in (0, workers):
+            for number in (0,) if reader == "fiftyone" else (0, workers):
                 rates = child("read", folder / layout, reader, number, rounds, cache=folder / "cache")
                 yield layout, reader, number, statistics.median(rates)
 
@@ -150,7 +201,8 @@ def main() -> None:
         print(f"{arguments.images:,} images of {arguments.side} pixels, {size / arguments.images / 1000:.0f} kB each\n")
         print("| layout | reader | DataLoader workers | images/s |\n|---|---|---:|---:|")
         for layout, reader, workers, rate in rows(folder, arguments.workers, arguments.rounds):
-            print(f"| {layout} | {reader} | {workers or '-'} | {rate:,.0f} |", flush=True)
+            said = NOT_INSTALLED if rate is None else f"{rate:,.0f}"
+            print(f"| {layout} | {reader} | {workers or '-'} | {said} |", flush=True)
 
 
 if __name__ == "__main__":
