@@ -124,7 +124,7 @@ def _judge(
     if not quiet:
         _survivors.show(outcome)
         for line in study.checklist(folder):
-            click.echo(line)
+            say(line)
         said = f"verdicts, survivors.csv and survivors.png in {folder.root}"
         say(f"{said}; next: synthgen {_options.pack_next(folder.root)}")
     return _survivors.complain(outcome, parity=parity)
