@@ -189,6 +189,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
+def tiny_controlnet(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of a ControlNet with random weights for the tiny model of a family."""
+    return _built("tiny_controlnets", tiny_model, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tiny_ip_adapter(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of an IP-Adapter with random weights for the tiny model of a family."""
+    return _built("tiny_ip_adapters", tiny_model, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def without_torch() -> list[str]:
     """The command in a process of its own in which torch can't be imported.
 
@@ -282,6 +298,19 @@ def tars_in() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*.tar"))}
 
     return read
+
+
+def _built(name: str, tiny_model: Callable[[str], Path], factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds what a module beside this one builds for a tiny model, once a family."""
+    builder, found = _beside(name), dict[str, Path]()
+
+    def build(family: str) -> Path:
+        if family not in found:
+            found[family] = factory.mktemp(f"{name}-{family}")
+            builder.build(tiny_model(family), found[family])
+        return found[family]
+
+    return build
 
 
 def _beside(name: str) -> Any:

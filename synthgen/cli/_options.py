@@ -183,8 +183,28 @@ class Count(click.ParamType[int | str]):
         return number
 
 
+class Device(click.ParamType[str]):
+    """``auto``, ``cpu``, ``cuda``, ``mps``, or one of several GPUs as ``cuda:1``."""
+
+    name = "auto|cpu|cuda|cuda:N|mps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The device as it is written."""
+        kind, colon, number = str(value).partition(":")
+        if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
+            said = "'auto', 'cpu', 'cuda', 'mps', and cuda:N for one of several GPUs, from cuda:0"
+            self.fail(f"{value!r} is not one of {said}", param, ctx)
+        return str(value)
+
+
 _DEVICE_OPTIONS = (
-    click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"])),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        type=Device(),
+        help="cuda:1 for one of several GPUs, from cuda:0.",
+    ),
     click.option(
         "--dtype",
         default="auto",
@@ -238,7 +258,7 @@ def withdrawn(run: Path, *, will: bool = False) -> None:
     if not held and not (will and dataset):
         return
     what = f"{held[1]:,} images that are set aside" if held else "images that would be set aside"
-    click.echo(
+    say(
         f"{dataset} holds {what}: pack it again, and where it is published publish it again, which deletes there what "
         "is of it no more",
         err=True,
@@ -272,6 +292,8 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
             planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
         say("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
-    for line in [] if quiet else _real_images.of_words(planned.strange_words):
+    said = _real_images.of_words(planned.strange_words)
+    said += _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words)
+    for line in [] if quiet else said:
         say(line, err=True)
     return planned

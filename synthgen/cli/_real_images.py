@@ -9,7 +9,7 @@ from synthgen.core.model_folder import LEARNED
 
 if TYPE_CHECKING:
     from synthgen.plan.manifest import Manifest
-    from synthgen.plan.real_index import Index
+    from synthgen.plan.real_index import Index, Source
 
 
 def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
@@ -26,6 +26,7 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
     document = manifest.document
     labels = document.labels
     account, met = index.account(), real_account.examples(index)
+    marked = ", ".join(f"{count:,} {mark}" for mark, count in index.marked.items())
     faults = dict(account["faults"])
     same = faults.pop(SAME_FILE, 0)
     said = [f"real images: {_counted(account['usable'])}{'' if opened else '; counted from metadata, none was opened'}"]
@@ -39,6 +40,8 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
         example = next(iter(met[SAME_FILE]), "")
         said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}, as `{example}`")
     said += [f"  {line}" for line in (*index.notes, *real_account.warnings(index, labels, document.skin_tones.values))]
+    if marked:
+        said.append(f"  marks of how they came to be: {marked}; recorded, and in no image that is made")
     if block := real_account.labels_block(index, labels):
         said += ["  to use rows without a label, say what they are:", *(f"    {line}" for line in block)]
     return said
@@ -107,6 +110,20 @@ def of_words(strange: Sequence[str]) -> list[str]:
     return [
         f"the bundled model has not learned {listed}, and draws something else; it knows {', '.join(LEARNED)}. Teach "
         "it with `finetune:`, or take another model"
+    ]
+
+
+def of_captions(cut: "Sequence[Source]", most: int | None) -> list[str]:
+    """The line that says of how many real images prompts say less than the caption; none where they say all of each.
+
+    Args:
+        cut: The images, as of :attr:`synthgen.plan.Plan.cut_captions`.
+        most: The words of a caption that they say at the most.
+    """
+    if not cut:
+        return []
+    return [
+        f"{len(cut):,} captions are cut after {most} words (`max_caption_words` of the prompts): {cut[0].id} is one"
     ]
 
 

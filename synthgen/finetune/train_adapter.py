@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.core import adapter_folder, atomic, devices, locks, weight_file
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
+from synthgen.diffusion.pipelines.out_of_memory import out_of_memory
 from synthgen.errors import Fault, InputError
 from synthgen.finetune import (
     checkpoints,
@@ -30,7 +31,7 @@ from synthgen.finetune.loss import Loss, TrainingData
 from synthgen.finetune.methods import Learner
 from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import training_settings
-from synthgen.finetune.training import Step, Training
+from synthgen.finetune.training import CHECKPOINT, Step, Training
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 _FINISHED = "adapter"
+Progress = Callable[[str, int, int], None]
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,7 @@ def train(
     device: str,
     stop: Callable[[], bool],
     held_out: Sequence[Source] = (),
+    progress: Progress | None = None,
 ) -> Iterator[Step]:
     """Train an adapter into its folder; yields how far it is.
 
@@ -64,6 +67,7 @@ def train(
         device: torch's device, or ``auto``.
         stop: Whether a signal asked to stop.
         held_out: Real images of which the loss is measured on the way, where the settings ask for it.
+        progress: Told what is encoded before the first step, how much of it is done, and of how much.
 
     Raises:
         InputError: Another process trains it.
@@ -72,21 +76,10 @@ def train(
     """
     with ExitStack() as held:
         work = _AdapterTraining(manifest, adapter_plan, root, device, held)
+        work.progress = progress
         work.held_out = tuple(held_out) if work.every else ()
-        if not (
-            work.scratch / _FINISHED / adapter_folder.FACTS
-        ).is_file():  # else killed between its last byte and its name
-            before = work.grid_images(new=False)
-            training = work.training()
-            if not training.done:
-                work.look(training)
-            for step in training.run(stop):
-                work.log(step)
-                if work.every and step.step % work.every == 0 and step.step < step.steps:
-                    work.look(training)
-                yield step
-            work.look(training, drawn=False)  # the grid of then is the adapter's own
-            work.write(training, before)
+        if not work.finished:  # else killed between its last byte and its name
+            yield from work.trained(stop)
         work.publish()
 
 
@@ -111,21 +104,23 @@ class _AdapterTraining:
     def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack) -> None:
         entry = adapter_plan.entry
         self._manifest, self._plan, self._root = manifest, adapter_plan, root
-        self._settings = training_settings(entry)
+        self._settings = settings = training_settings(entry)
         self.scratch = root / adapter_folder.FOLDER / f".{adapter_plan.adapter.name}"
         described = devices.describe(device)
         precision = environment.precision(self._settings.mixed_precision, described)
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
         repository = pipelines.resolve(entry)
         self._revision = repository.revision
-        self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
+        self._facts = environment.facts(adapter_plan, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
         self.held_out: tuple[Source, ...] = ()
+        self.progress: Progress | None = None
         self.every = self._settings.validation_steps
         self._held_out_loss: Loss | None = None
         if self._accelerator.is_main_process:
             held.enter_context(_alone(self.scratch.with_name(adapter_plan.adapter.name)))
             environment.pin(self.scratch, self._facts)
+            self._forget_what_is_beyond()
         self._accelerator.wait_for_everyone()
         variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)
         if variant:
@@ -134,7 +129,75 @@ class _AdapterTraining:
         for part in self._pipe.components.values():
             if hasattr(part, "requires_grad_"):
                 part.requires_grad_(False)
-        self._pipe.to(self._accelerator.device)
+        half, on = self._half, self._accelerator.device.type
+        with out_of_memory(settings.train_batch_size, self._what_to_set()):
+            if half is not None:  # before it takes the room of twice as much there
+                pipelines.denoiser(self._pipe).to(half)
+            self._pipe.to(self._accelerator.device)
+        if on != "cpu":  # an image at a time: sixteen of 1024 pixels would take 40 GiB
+            self._pipe.vae.enable_slicing()
+
+    @property
+    def _half(self) -> torch.dtype | None:
+        """What the denoiser's own weights are held in beside what is trained of it; ``None`` for fp32."""
+        import torch
+
+        if self._accelerator.device.type == "cpu":  # whose kernels take no half weights beside fp32 inputs
+            return None
+        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
+
+    def trained(self, stop: Callable[[], bool]) -> Iterator[Step]:
+        """Train, and write the adapter's folder; yields how far it is.
+
+        Raises:
+            OutOfMemoryError: The device has no room for it; the message says which settings make some.
+            StoppedError: ``stop`` said so; the state is kept.
+        """
+        with out_of_memory(self._settings.train_batch_size, self._what_to_set()):
+            with devices.deterministic(self._accelerator.device.type):
+                before = self.grid_images(new=False)
+                training = self.training()
+                if training.done:
+                    said = "adapter `%s` goes on from step %d of %d"
+                    _log.info(said, self._plan.adapter.name, training.done, training.steps)
+                if self.every and training.done % self.every == 0 and training.done < training.steps:
+                    self.look(training)
+                for step in training.run(stop):
+                    self.log(step)
+                    if self.every and step.step % self.every == 0 and step.step < step.steps:
+                        self.look(training)
+                    yield step
+                self.look(training, drawn=False)  # the grid of then is the adapter's own
+            self.write(training, before)
+
+    def _what_to_set(self) -> str:
+        """What makes room for a training on this device, by the manifest's keys."""
+        settings, at = self._settings, f"finetune: adapter `{self._plan.adapter.name}`"
+        ways = [] if settings.gradient_checkpointing else ["gradient_checkpointing: true"]
+        if settings.train_batch_size > 1:
+            as_many = settings.gradient_accumulation_steps * settings.train_batch_size
+            ways.append(f"train_batch_size: 1 with gradient_accumulation_steps: {as_many}")
+        if self._accelerator.mixed_precision == "no":
+            ways.append("mixed_precision: bf16")
+        ways += ["num_validation_images: 0"] if settings.num_validation_images else []
+        ways += ["method: lora"] if self._plan.entry.method == "full" else []
+        ways += [f"a smaller resolution than {settings.side}"]
+        return f"{at}: set {', or '.join(ways)}; or end what else is on the device"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is trained and written, and lacks only its name."""
+        folder = self.scratch / _FINISHED
+        return (folder / adapter_folder.FACTS).is_file() and (
+            adapter_folder.read(folder)["digest"] == self._plan.adapter.digest
+        )
+
+    def _forget_what_is_beyond(self) -> None:
+        """Begin anew where the state is of more steps than are asked for: there is no way back from it."""
+        steps = self._settings.steps(len(self._plan.pool), self._accelerator.num_processes)
+        if checkpoints.steps_done(self.scratch / CHECKPOINT) > steps:
+            shutil.rmtree(self.scratch)
+            environment.pin(self.scratch, self._facts)
 
     @cached_property
     def _bytes(self) -> Callable[[Source], bytes]:
@@ -150,7 +213,7 @@ class _AdapterTraining:
         """The training, its images encoded and what is trained put onto the model."""
         import torch
 
-        settings, digest, pipe = self._settings, self._plan.adapter.digest, self._pipe
+        settings, digest, pipe = self._settings, self._plan.seed_digest, self._pipe
         masked = self._plan.entry.strategy == "inpaint"
         of_prior = prior.images(pipe, settings, digest, within=self._accelerator.autocast, inpaint=masked)
         torch.manual_seed(step_seeds.seed(digest, "first"))
@@ -160,8 +223,13 @@ class _AdapterTraining:
         images = [partial(self._read, source) for source in self._plan.pool]
         rows, shown = self._shown("own", texts, masked=masked)
         prior_rows, prior_shown = self._shown("prior", [(text,) for text, _ in of_prior], masked=masked)
-        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest, rows=rows)
-        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest, rows=prior_rows)
+        own = latents.encode(
+            pipe, images, texts, settings, masked=masked, digest=digest, rows=rows, progress=self._encoding("training")
+        )
+        other = prior.encode(
+            pipe, of_prior, settings,
+            masked=masked, digest=digest, rows=prior_rows, progress=self._encoding("prior preservation's"),
+        )  # fmt: skip
         embeddings = {} if learner.reads_text else latents.embed(pipe, [*shown, *prior_shown, ""])
         held = self._encoded_held_out(masked=masked, embeds=not learner.reads_text)
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
@@ -181,14 +249,20 @@ class _AdapterTraining:
             self._held_out_loss = training.held_out(held, on_the_way.unaugmented(settings))
         return training
 
+    def _encoding(self, which: str) -> Callable[[int, int], None] | None:
+        """What is told of images as they are encoded."""
+        what = f"adapter {self._plan.adapter.name}: encoding its {which} images"
+        return None if self.progress is None else partial(self.progress, what)
+
     def _encoded_held_out(self, *, masked: bool, embeds: bool) -> TrainingData | None:
         """The images that the loss is measured of on the way; ``None`` where there are none."""
         if not self.held_out:
             return None
         texts = latents.prompts_of(self._manifest, self._plan, self.held_out)
         images = [partial(self._read, source) for source in self.held_out]
-        settings, digest = on_the_way.unaugmented(self._settings), f"{self._plan.adapter.digest} held out"
-        own = latents.encode(self._pipe, images, texts, settings, masked=masked, digest=digest)
+        settings, digest = on_the_way.unaugmented(self._settings), f"{self._plan.seed_digest} held out"
+        told = self._encoding("held-out")
+        own = latents.encode(self._pipe, images, texts, settings, masked=masked, digest=digest, progress=told)
         said = [text for some in texts for text in some]
         return TrainingData(own, None, latents.embed(self._pipe, [*said, ""]) if embeds else {})
 
@@ -215,7 +289,7 @@ class _AdapterTraining:
             return set(), set()
         variants = latents.variants_of(settings, masked=masked)
         schedule = Schedule(
-            self._plan.adapter.digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
+            self._plan.seed_digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
         )
         steps = settings.steps(len(self._plan.pool), accelerator.num_processes)
         batches = list(schedule.every(steps))
@@ -228,13 +302,8 @@ class _AdapterTraining:
                 part.to(device)
 
     def _learner(self) -> Learner:
-        import torch
-
         pipe = self._pipe
         denoiser = pipelines.denoiser(pipe)
-        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
-        if half and self._accelerator.device.type != "cpu":  # a CPU's kernels take no half weights beside fp32 inputs
-            denoiser.to(half)
         learner = methods.method(self._plan.entry.method).learner(pipe, self._settings, self._plan.labels)
         if self._settings.gradient_checkpointing:
             denoiser.enable_gradient_checkpointing()
@@ -295,10 +364,11 @@ class _AdapterTraining:
                     os.fsync(file.fileno())
 
     def publish(self) -> None:
-        """Give the finished folder its name; what was kept to go on from goes."""
+        """Give the finished folder its name; what was kept to go on from goes, unless more steps may be asked for."""
         if self._accelerator.is_main_process:
             atomic.publish(self.scratch / _FINISHED, self.scratch.with_name(self._plan.adapter.name))
-            shutil.rmtree(self.scratch)
+            if not self._settings.resume_from_checkpoint:
+                shutil.rmtree(self.scratch)
         self._accelerator.wait_for_everyone()
 
     def _adapter_facts(self, training: Training, loss: float) -> dict[str, Any]:
@@ -318,6 +388,7 @@ class _AdapterTraining:
             "seed": str(self._manifest.document.seed),
             "settings": entry.settings.model_dump(mode="json"),
             "pool": {"asked": asked, "ids": list(adapter.pool or ())},
+            **({"seed_digest": self._plan.seed_digest} if self._settings.resume_from_checkpoint else {}),
             "steps": training.steps,
             "loss": round(loss, 6),
             "environment": self._facts,

@@ -100,7 +100,7 @@ def finetune(
         accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
-        progress: Told of real images as they are indexed.
+        progress: Told of real images as they are indexed, and as they are encoded.
 
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
@@ -109,11 +109,12 @@ def finetune(
     from synthgen.finetune import prepare
 
     counted("workers", workers)
-    DeviceRequest(device)  # refused before anything is written, if there is none
+    device = DeviceRequest(device).device  # refused before anything is written, if there is none
     root = run_folder_of(out)
     planned = plan(manifest, root, base=base, progress=progress)
     job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
-    steps = _returning(train(job, device, workers=workers, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
+    made = train(job, device, workers=workers, stop=stop, progress=progress)
+    steps = _returning(made, lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -279,10 +280,24 @@ def curate(
     run = open_run(brought(folder, mirror, progress=progress, stop=stop))
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)
-    DeviceRequest(device)  # refused before anything is read, if there is none
+    device = DeviceRequest(device).device  # refused before anything is read, if there is none
     job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None, device)
     length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
     return Task(Stage("curate", job.images), whole.curate(run, job, stop, workers), length=length, job=job)
+
+
+def checklist(folder: Run | Dataset) -> list[str]:
+    """What the scorer ``vlm`` found of a run, in a few lines: answers as is hoped for, calls and tokens.
+
+    Args:
+        folder: A run that is scored; nothing is said of one that asked no such model.
+
+    Raises:
+        DamagedError: The scores can't be read.
+    """
+    from synthgen.curate import checklist as answers
+
+    return [*answers.lines(folder.root)]
 
 
 def fidelity(
@@ -347,7 +362,7 @@ def compare(
     counted("limit", limit)
     if price is not None and not 0 < price < float("inf"):
         raise InputError(Fault(f"price {price!r}: give a number above 0", path="price", kind="out_of_range"))
-    DeviceRequest(device)  # refused before anything is read, if there is none
+    device = DeviceRequest(device).device  # refused before anything is read, if there is none
     return side_by_side(
         [open_run(folder) for folder in folders],
         Path(out),
@@ -658,7 +673,7 @@ def run(
         mirror: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
-        progress: Told of real images as they are indexed.
+        progress: Told of real images as they are indexed, and as they are encoded for a training.
 
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
@@ -672,7 +687,7 @@ def run(
     copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
     copied.bring_shards(progress=progress, stop=stop)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
-    steps = whole.run(planned, folder, request, stop=stop, mirror=copied, **options)
+    steps = whole.run(planned, folder, request, stop=stop, progress=progress, mirror=copied, **options)
     return Task(Stage("run"), _copied(steps, copied))
 
 

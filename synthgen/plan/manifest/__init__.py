@@ -1,10 +1,12 @@
 """The YAML a person writes, strictly typed: every fault listed at once as ``path: message``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from synthgen.core import resources, yaml_documents
-from synthgen.core.plugins import PluginFile
+from synthgen.core.plugins import FilePlugin, PluginFile
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest import plugin_files, prompts, validation
@@ -57,6 +59,7 @@ class Manifest:
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
         plugins: The plug-ins that it names by their files.
+        packages: The installed packages, with their versions, that bring others which it names, by kind and name.
     """
 
     document: Document
@@ -69,6 +72,7 @@ class Manifest:
     base: Path
     curation: Curation | None = None
     plugins: tuple[PluginFile, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def starts_from_real(self) -> bool:
@@ -122,8 +126,9 @@ def parse(
     files, found = plugin_files.find(raw.get("plugins"), base, extensions, kept)
     faults += found
     extensions = extensions.with_files(files)
-    templates, unread = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base)
     checked = validation.check(raw, base, extensions)
+    columns = checked.real.settings.columns.about if checked.real else _asked_columns(raw)
+    templates, unread = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, columns)
     faults += [*unread, *checked.faults]
     if kept is None:
         faults += _format_faults(document, extensions)
@@ -144,10 +149,38 @@ def parse(
         base=base,
         curation=checked.curation,
         plugins=files,
+        packages=_packages(document, checked, extensions),
     )
 
 
-def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str, PromptSet] | None, tuple[Fault, ...]]:
+def _packages(document: Document, checked: validation.Checked, extensions: Extensions) -> dict[str, str]:
+    """The installed packages that bring plug-ins which a manifest names, with their versions, by kind and name."""
+    named = [(extensions.strategies, entry.strategy) for entry in checked.entries]
+    named += [(extensions.methods, entry.method) for entry in checked.finetune]
+    named += [(extensions.sources, checked.real.source)] if checked.real else []
+    named += [(extensions.scorers, name) for name in (checked.curation.scorers if checked.curation else ())]
+    named += [(extensions.formats, document.pack.format)]
+    return {
+        key: package
+        for folder, name in named
+        if not isinstance(name, FilePlugin)
+        for key, package in folder.versions(name).items()
+    }
+
+
+def _asked_columns(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """What prompts may say of real images, of a manifest whose `real:` is at fault: its prompts are at no other."""
+    real = raw.get("real")
+    columns = real.get("columns") if isinstance(real, dict) else None
+    attributes = columns.get("attributes") if isinstance(columns, dict) else None
+    return (
+        ("caption", *map(str, attributes)) if isinstance(attributes, dict | list) else ("caption",) if columns else ()
+    )
+
+
+def _read_prompts(
+    name: object, kept: str | None, base: Path, columns: Sequence[str]
+) -> tuple[tuple[str, PromptSet] | None, tuple[Fault, ...]]:
     """The text of the prompt templates and what it says; or what is wrong with them."""
     if not isinstance(name, str):
         return None, ()
@@ -160,7 +193,7 @@ def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str
         path = found
     try:
         text = yaml_documents.read_text(path) if kept is None else kept
-        return (text, prompts.read(text, f"prompts: {path.name}", kept=kept is not None)), ()
+        return (text, prompts.read(text, f"prompts: {path.name}", kept=kept is not None, columns=columns)), ()
     except ManifestError as error:
         return None, error.faults
 
