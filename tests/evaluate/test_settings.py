@@ -26,7 +26,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         [1, 10],
         5,
     )
-    assert tuple(settings.arms) == ARMS[:-1]  # but for one that came later
+    assert tuple(settings.arms) == ARMS[:8]  # but for those that came later
     assert (settings.generator_pool, settings.mix, settings.protocol) == ("n", "union", "equal-steps")
     assert (settings.learner.kind, settings.learner.backbone) == ("probe", "small-cnn")
 
@@ -131,6 +131,14 @@ def test_a_mix_is_a_name_or_a_share() -> None:
             {"primary": {"arms": ["substitute"]}, "arms": ["real"]},
             "evaluate: primary: `substitute` is not among `arms`",
         ),
+        ({"synthetic": 3}, "evaluate.synthetic: must be `this`, a folder or a Hub id; or a block"),
+        ({"ratios": [0]}, "evaluate.ratios[0]: "),
+        ({"augment": ["classic", "classic"]}, "evaluate.augment: classic is given twice"),
+        ({"augment": ["mixup"]}, "evaluate: augment: a probe's views are made before it is trained"),
+        ({"augment": ["classic", "randaugment"]}, "evaluate: augment: a probe's views are made before it is trained"),
+        ({"validation": "few"}, "evaluate.validation: "),
+        ({"target": {"labels": []}}, "evaluate.target.labels: "),
+        ({"target": {"labels": ["a"], "specificity": 90}}, "evaluate.target.specificity: "),
         ({"seed": 5}, "evaluate.seed: unknown key; did you mean `seeds`?"),
     ],
 )

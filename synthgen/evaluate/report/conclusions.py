@@ -10,6 +10,7 @@ from synthgen.evaluate.analysis.comparisons import (
     GAP,
     MATCHED,
     MORE,
+    PERMUTED,
     PRIMARY,
     REAL,
     Analysis,
@@ -29,6 +30,7 @@ _CONTROLS = {
     AUGMENT: "real images with classic augmentation",
     MATCHED: "real images trained for as many steps",
     MORE: "as many more real images",
+    PERMUTED: "the same images with labels permuted within skin tone",
 }
 
 

@@ -16,7 +16,7 @@ from synthgen.plan.manifest.plugin_files import KeptPlugins
 from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.manifest.schema import AUTO, Document, Layout, Output, Pack, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.plan.manifest.validation import RealImages
+from synthgen.plan.manifest.validation import ForeignImages, RealImages
 
 __all__ = [
     "AdapterChoice",
@@ -57,6 +57,7 @@ class Manifest:
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
         plugins: The plug-ins that it names by their files.
+        foreign: The synthetic images of elsewhere that its study takes; ``None`` where it takes a run's or a dataset's.
     """
 
     document: Document
@@ -69,6 +70,7 @@ class Manifest:
     base: Path
     curation: Curation | None = None
     plugins: tuple[PluginFile, ...] = ()
+    foreign: ForeignImages | None = None
 
     @property
     def starts_from_real(self) -> bool:
@@ -144,6 +146,7 @@ def parse(
         base=base,
         curation=checked.curation,
         plugins=files,
+        foreign=checked.foreign,
     )
 
 
