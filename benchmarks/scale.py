@@ -198,7 +198,8 @@ def verify_run(bench: Bench) -> None:
 
 def curate(bench: Bench) -> None:
     """Score every image and judge it."""
-    bench.run("curate", "-m", "synthgen", "curate", bench.work, "--manifest", MANIFEST)
+    workers = ("--workers", str(bench.workers))
+    bench.run("curate", "-m", "synthgen", "curate", bench.work, "--manifest", MANIFEST, *workers)
 
 
 def judge(bench: Bench) -> None:
@@ -218,6 +219,12 @@ def verify_dataset(bench: Bench) -> None:
     """Read every byte of both datasets."""
     for folder in ("dataset", "dataset-parquet"):
         bench.run(f"verify-{folder}", "-m", "synthgen", "verify", bench.study / folder)
+
+
+def classifier_eval(bench: Bench) -> None:
+    """Train classifiers with the images and without."""
+    command = ("-m", "synthgen", "classifier-eval", MANIFEST, "--synthetic", bench.study / "dataset")
+    bench.run("classifier-eval", *command, "--out", bench.study / "report")
 
 
 def publish(bench: Bench) -> None:
@@ -255,6 +262,7 @@ STAGES: dict[str, Callable[[Bench], None]] = {
     "judge": judge,
     "pack": pack,
     "verify-dataset": verify_dataset,
+    "classifier-eval": classifier_eval,
     "publish": publish,
     "read": read,
     "preview": preview,

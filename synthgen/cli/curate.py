@@ -62,6 +62,12 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     help="What networks of scorers compute on.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that score; the bytes are the same. If left out one a GPU, or up to one a core.",
+)
 @_options.mirror(_options.BRINGS)
 @_options.trust
 @_options.verbosity
@@ -73,6 +79,7 @@ def command(
     report: bool,
     backbone: str | None,
     device: str,
+    workers: int | None,
     mirror: str | None,
     quiet: bool,
 ) -> int:
@@ -95,18 +102,20 @@ def command(
             study.brought(directory, mirror, progress=stages, stop=stop)
     code, folder = 0, study.open_folder(directory) if report else study.open_run(directory)
     if not (report and alone(folder, manifest)):
-        code = _judge(folder, manifest, parity=require_parity, device=device, quiet=quiet)
+        code = _judge(folder, manifest, parity=require_parity, device=device, workers=workers, quiet=quiet)
     if report:
         write(study.open_folder(directory) if manifest else folder, backbone, quiet=quiet)
     return code
 
 
-def _judge(folder: "Run | Dataset", manifest: Path | None, *, parity: bool, device: str, quiet: bool) -> int:
+def _judge(
+    folder: "Run | Dataset", manifest: Path | None, *, parity: bool, device: str, workers: int | None, quiet: bool
+) -> int:
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
 
     with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.curate(folder, manifest=manifest, device=device, stop=stop)
+        task = study.curate(folder, manifest=manifest, device=device, workers=workers, stop=stop)
         events.begin(task.stage)
         for event in task:
             events.show(event)

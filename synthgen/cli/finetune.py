@@ -13,13 +13,19 @@ from synthgen.cli import _options, _progress, _signals
 @click.argument("manifest", type=_options.Manifest())
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; resumed if it is this plan's.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Adapters trained at a time, each on a GPU of its own; one if left out. The weights are the same.",
+)
 @_options.accept_changes
 @_options.verbosity
 def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     """Train every adapter of a manifest that is not there yet. Kill it at any time; the same command goes on.
 
-    Adapters lie in DIR/adapters/NAME, as plain diffusers loads them. On several GPUs: accelerate launch -m synthgen
-    finetune MANIFEST --out DIR.
+    Adapters lie in DIR/adapters/NAME, as plain diffusers loads them. On several GPUs: --workers N trains N adapters at
+    a time; accelerate launch -m synthgen finetune MANIFEST --out DIR shares out the batches of each.
 
     Exit code 75: stopped by a signal, can be resumed.
 
@@ -35,7 +41,9 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
         task = study.finetune(planned, out, stop=stop, **options)
         events.begin(task.stage)
         for made in task:
-            stop.patient = isinstance(made, Step)  # what was trained since the last state would be lost
+            stop.patient = isinstance(made, Step) or bool(
+                options["workers"]
+            )  # what was trained since the last state would be lost
             events.show(made)
             if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")

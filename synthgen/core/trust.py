@@ -64,6 +64,17 @@ def everything() -> Iterator[None]:
         _everything[0] = before
 
 
+def said() -> tuple[bool, dict[str, str]]:
+    """What the user has said to this process: whether to trust every plug-in, and which files, by their sha256."""
+    return _everything[0], dict(_named)
+
+
+def repeat(told: tuple[bool, dict[str, str]]) -> None:
+    """Trust, as long as this process lives, what was :func:`said` to the one that started it."""
+    _everything[0] = _everything[0] or told[0]
+    _named.update(told[1])
+
+
 def _file() -> Path:
     from platformdirs import user_config_path
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from synthgen.core import worker_main
+from synthgen.core import devices, worker_main
 from synthgen.core.dealing import Deal
 from synthgen.core.worker_log import Once
 from synthgen.errors import StoppedError, SynthgenError
@@ -41,8 +41,9 @@ def run(
     stderr, are shown here, each once.
 
     Args:
-        work: Takes an iterable of items and yields results, of which each has ``item``, the one that it is of. It is
-            pickled. To be stopped within an item, it asks :func:`synthgen.core.worker_main.stop_asked`.
+        work: Takes an iterable of items and yields results, of which each has ``item``, the one that it ends, or none
+            where it only tells how far one is. It is pickled. To be stopped within an item, it asks
+            :func:`synthgen.core.worker_main.stop_asked`.
         items: What to work through; hashable, and their text names them.
         places: The environment variables of each worker.
         stop: Whether to stop: no more is handed out then, and what is finished is yielded.
@@ -60,6 +61,14 @@ def run(
             yield from crew.results(stop)
         finally:
             crew.end()
+
+
+def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    """The environment variables of each worker: its GPU, in turns, and its part of the machine's cores."""
+    if gpus and workers > len(gpus):
+        _log.warning("%d workers take turns on %d GPUs; a --batch-size leaves room for each", workers, len(gpus))
+    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, devices.cores() // workers))}
+    return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}) for number in range(workers)]
 
 
 @dataclass(eq=False)
@@ -118,7 +127,8 @@ class _Crew:
                     self._died(worker)
                     continue
                 if what == "result":
-                    self._deal.done(worker, value.item)
+                    if value.item is not None:
+                        self._deal.done(worker, value.item)
                     yield value
                 else:
                     self._hear(worker, what, value)

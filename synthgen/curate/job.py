@@ -1,15 +1,15 @@
-"""The scoring of a run: finds what has no scores yet, and scores it."""
+"""The scoring of a run, made ready: its shards, its scorers, and what these may look at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synthgen.curate.judge import curation_of
 from synthgen.curate.scorers import Context
-from synthgen.curate.scoring import Scored, Scoring, Shard, work_shards
+from synthgen.curate.scoring import Scoring, Shard, work_shards
 from synthgen.errors import IncompleteError, InputError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import ScorerSettings
@@ -24,12 +24,18 @@ class CurateJob:
     """The shards and scorers of a run that is to be scored.
 
     Attributes:
+        plan: The run's plan.
+        root: The run.
         shards: The work shards that there are.
         scorings: The scorers, ready.
+        device: What networks of scorers compute on, as it was asked for.
     """
 
+    plan: Plan
+    root: Path
     shards: tuple[Shard, ...]
     scorings: tuple[Scoring, ...]
+    device: str
 
     @property
     def images(self) -> int:
@@ -99,18 +105,8 @@ def scoring_job(
         UnavailableError: A scorer can't be had here.
     """
     context = replace(_context(plan, root, shards, progress), device=device)
-    return CurateJob(shards, tuple(Scoring(name, settings, context, root) for name, settings in scorers.items()))
-
-
-def score(job: CurateJob, stop: Callable[[], bool]) -> Iterator[Scored]:
-    """Each shard as it is scored; what is scored already is left alone.
-
-    Raises:
-        StoppedError: ``stop`` said so; what was scored is kept.
-    """
-    for scoring in job.scorings:
-        yield from scoring.score(scoring.unscored(job.shards), stop)
-        scoring.finish(job.shards)
+    scorings = tuple(Scoring(name, settings, context, root) for name, settings in scorers.items())
+    return CurateJob(plan, root, shards, scorings, device)
 
 
 def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callable[[int, int], None] | None) -> Context:

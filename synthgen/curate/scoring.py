@@ -9,16 +9,16 @@ import hashlib
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic, table_file
 from synthgen.core.plugins import takes
-from synthgen.curate.scorers import Batch, Context, Module, Scorer, code_of, module
+from synthgen.curate.scorers import Batch, Context, Module, Scorer, Scores, code_of, module
 from synthgen.errors import DamagedError, StoppedError, SynthgenError
-from synthgen.plan import Plan
+from synthgen.plan import Plan, ShardRef
 from synthgen.plan.manifest.settings import ScorerSettings
 from synthgen.plan.sample import Record
 from synthgen.runs import run_folder
@@ -49,6 +49,11 @@ class Shard:
     def number(self) -> int:
         """Its number there."""
         return self.finished.receipt.shard
+
+    @property
+    def ref(self) -> ShardRef:
+        """Which it is."""
+        return ShardRef(self.entry, self.number)
 
     @property
     def digest(self) -> str:
@@ -94,6 +99,11 @@ class Scored:
     shard: int
     images: int
 
+    @property
+    def ref(self) -> ShardRef:
+        """The work shard."""
+        return ShardRef(self.entry, self.shard)
+
 
 class Scoring:
     """One scorer on a run.
@@ -106,7 +116,7 @@ class Scoring:
     """
 
     def __init__(self, name: str, settings: ScorerSettings, context: Context, root: Path) -> None:
-        self.name, self._root = name, root
+        self.name, self.settings, self._root = name, settings, root
         self._module: Module = module(name, settings)
         self._scorer = _promised(name, self._module.open_scorer(settings, context))
         identity = {
@@ -141,7 +151,7 @@ class Scoring:
             self._whole.add(path)
         return path in self._whole
 
-    def score(self, todo: Sequence[Shard], stop: Callable[[], bool]) -> Iterator[Scored]:
+    def score(self, todo: Iterable[Shard], stop: Callable[[], bool]) -> Iterator[Scored]:
         """Score shards; yields each once its part is on disk.
 
         Raises:
@@ -150,14 +160,13 @@ class Scoring:
         """
         self._parts.mkdir(parents=True, exist_ok=True)
         atomic.sweep(self._parts)
-        score = self._scorer.load() if todo else None
-        if todo and not callable(score):
-            raise _other(self.name, "its `load`", score, "a function from a Batch to its columns")
+        score = None
         for shard in todo:
             if stop():
                 raise StoppedError("stopped by a signal; run the same command again to go on")
+            score = score or self._load()
             batch = shard.batch()
-            given = score(batch) if score and batch.records else {}
+            given = score(batch) if batch.records else {}
             try:
                 columns = dict(given)
             except (TypeError, ValueError):
@@ -165,6 +174,12 @@ class Scoring:
                 raise _other(self.name, "what it gives", given, said) from None
             _write(self._part(shard), self._table(batch, columns), {})
             yield Scored(self.name, shard.entry, shard.number, len(batch.records))
+
+    def _load(self) -> Callable[[Batch], Scores]:
+        score = self._scorer.load()
+        if not callable(score):
+            raise _other(self.name, "its `load`", score, "a function from a Batch to its columns")
+        return score
 
     def finish(self, shards: Sequence[Shard]) -> Any:
         """Put the parts of all shards together, write them where that is not done yet, and return the table."""

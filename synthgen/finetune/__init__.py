@@ -1,122 +1,46 @@
 """Trains every adapter that a manifest asks for and that is not there yet."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from synthgen.core import adapter_folder
-from synthgen.errors import PlanMismatchError, StoppedError
+from synthgen.finetune import training_workers
+from synthgen.finetune.job import FinetuneJob, Trained, prepare, train
 from synthgen.finetune.settings import training_settings
-from synthgen.finetune.training import STOPPED, Step
-from synthgen.plan import Plan
-from synthgen.plan.adapters import AdapterPlan
-from synthgen.plan.manifest.settings import Extensions
-from synthgen.runs import run_folder, trained_adapters
+from synthgen.finetune.training import Step
 
 __all__ = ["FinetuneJob", "Step", "Trained", "finetune", "prepare"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """An adapter that is finished and safely on disk.
-
-    Attributes:
-        adapter: Its name.
-        folder: Where it lies.
-        images: How many real images it was shown.
-        steps: Optimizer steps.
-        loss: The mean over the last tenth of them.
-        seconds: That they took in this process.
-    """
-
-    adapter: str
-    folder: Path
-    images: int
-    steps: int
-    loss: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FinetuneJob:
-    """The adapters of a run, and those of them that are to be trained."""
-
-    plan: Plan
-    root: Path
-    todo: tuple[AdapterPlan, ...]
-    finished: tuple[str, ...]
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of all that are to be trained, on one device."""
-        return sum(training_settings(one.entry).steps(len(one.pool)) for one in self.todo)
-
-
-def prepare(
-    plan: Plan, root: Path, extensions: Extensions | None = None, *, accept_changes: bool = False
-) -> FinetuneJob:
-    """The adapters of a plan, and those of them that its folder, reserved for it here, does not have.
-
-    Args:
-        plan: The plan.
-        root: The run's folder.
-        extensions: The plug-ins there are, by which the plan that a run has is read.
-        accept_changes: Whether an adapter of another recipe is set aside, and trained anew, with the images made by it.
-
-    Raises:
-        PlanMismatchError: The folder holds an adapter of another recipe, or images would be set aside, and that was not
-            accepted.
-        InputError: The folder is not a run.
-    """
-    others = list(trained_adapters.others(plan, root))
-    if others and not accept_changes:
-        advice = "--accept-changes sets that one aside and trains it again, or undo the change"
-        raise PlanMismatchError(*(f"{one.folder}: {one}: {advice}" for one in others))
-    plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
-    for one in others:
-        adapter_folder.set_aside(root, one.name, one.digest)
-    todo, finished = list[AdapterPlan](), list[str]()
-    for name, adapter_plan in plan.adapter_plans.items():
-        if adapter_folder.restore(root, name, adapter_plan.adapter.digest):
-            finished.append(name)
-        else:
-            todo.append(adapter_plan)
-    return FinetuneJob(plan, root, tuple(todo), tuple(finished))
-
-
 def finetune(
-    job: FinetuneJob, device: str = "auto", *, stop: Callable[[], bool] = lambda: False
+    job: FinetuneJob,
+    device: str = "auto",
+    *,
+    workers: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Trained]:
-    """Train the adapters of a job one after another, each from its own newest state.
+    """Train the adapters of a job, each from its own newest state.
 
     Yields a :class:`Step` every few seconds and a :class:`Trained` for each adapter.
 
     Args:
         job: What there is to do.
         device: torch's device, or ``auto``.
+        workers: Processes that train an adapter each, with a GPU of its own each where there are GPUs; the weights are
+            the same. Where left out they are trained here, one after another.
         stop: Whether a signal asked to stop.
 
     Raises:
-        InputError: Another process trains one of them.
+        InputError: Another process trains one of them, or they can't be trained by so many.
+        LostWorkError: An adapter ended every process that trained it.
         UnavailableError: The device, or a model, can't be had here.
         StoppedError: ``stop`` said so; what was yielded is kept.
     """
-    from synthgen.finetune import on_the_way, train_adapter
+    from synthgen.finetune import on_the_way
 
-    for adapter_plan in job.todo:
-        on_the_way.check(training_settings(adapter_plan.entry), adapter_plan.adapter.name)
-
-    for adapter_plan in job.todo:
-        if stop():
-            raise StoppedError(STOPPED)
-        folder = job.root / adapter_folder.FOLDER / adapter_plan.adapter.name
-        seconds = 0.0
-        if not adapter_folder.restore(job.root, adapter_plan.adapter.name, adapter_plan.adapter.digest):  # as of others
-            held = on_the_way.sources(job.plan.index, adapter_plan)
-            for step in train_adapter.train(
-                job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held
-            ):
-                seconds += step.seconds
-                yield step
-        facts = adapter_folder.read(folder)
-        yield Trained(adapter_plan.adapter.name, folder, len(adapter_plan.pool), facts["steps"], facts["loss"], seconds)
+    training_workers.check(workers)
+    for one in job.todo:
+        on_the_way.check(training_settings(one.entry), one.adapter.name)
+    if min(workers or 1, len(job.todo)) > 1:
+        yield from training_workers.finetune(job, device, workers or 1, stop)
+        return
+    for one in job.todo:
+        yield from train(job, one, device, stop)

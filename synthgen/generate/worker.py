@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+from synthgen.core import free_memory
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
@@ -171,6 +172,7 @@ class ShardMaker:
                 return MadeShard(ref, commit(entry, ref.number, files, environment, seconds))
             finally:
                 claims.release(ref)
+                free_memory.hand_back()
 
         return committer.submit(finish)
 

@@ -82,6 +82,7 @@ def finetune(
     out: str | os.PathLike[str],
     *,
     device: str = "auto",
+    workers: int | None = None,
     accept_changes: bool = False,
     base: str | os.PathLike[str] | None = None,
     stop: Stop = never,
@@ -93,6 +94,9 @@ def finetune(
         manifest: The manifest.
         out: The run's folder; gone on with if it is this plan's.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Processes that train an adapter each, with a GPU each where there are GPUs; the weights are the same.
+            Where left out, one after another in this process. A script that asks for more needs
+            ``if __name__ == "__main__":``, as for :func:`pack`.
         accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
@@ -104,11 +108,12 @@ def finetune(
     from synthgen.finetune import finetune as train
     from synthgen.finetune import prepare
 
+    counted("workers", workers)
     DeviceRequest(device)  # refused before anything is written, if there is none
     root = run_folder_of(out)
     planned = plan(manifest, root, base=base, progress=progress)
     job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
-    steps = _returning(train(job, device, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
+    steps = _returning(train(job, device, workers=workers, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -243,6 +248,7 @@ def curate(
     manifest: ManifestLike | None = None,
     base: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    workers: int | None = None,
     mirror: MirrorLike = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -256,6 +262,8 @@ def curate(
         manifest: A manifest of the same images, by whose ``curate`` they are judged, and which the run then keeps.
         base: The folder that relative paths of a dict start from.
         device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Processes that score; the bytes are the same. One a GPU where left out, or up to one a core where there
+            are thousands of images. For more than one a script runs what it does under ``if __name__ == "__main__":``.
         mirror: The run's mirror, as of :func:`generate`: what the folder lacks is brought here first.
         stop: Asked between shards; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed, where a scorer needs them and they are not yet.
@@ -267,13 +275,14 @@ def curate(
     """
     from synthgen.curate import prepare
 
+    counted("workers", workers)
     run = open_run(brought(folder, mirror, progress=progress, stop=stop))
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)
     DeviceRequest(device)  # refused before anything is read, if there is none
     job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None, device)
     length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
-    return Task(Stage("curate", job.images), whole.curate(run, job, stop), length=length, job=job)
+    return Task(Stage("curate", job.images), whole.curate(run, job, stop, workers), length=length, job=job)
 
 
 def fidelity(

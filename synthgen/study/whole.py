@@ -137,7 +137,9 @@ def fill(
         plan = Plan(plan.manifest, plan.index, top_ups.read(root))
 
 
-def curate(run: Run, job: CurateJob, stop: Stop) -> Generator[Scored | Survivors, None, Survivors]:
+def curate(
+    run: Run, job: CurateJob, stop: Stop, workers: int | None = None
+) -> Generator[Scored | Survivors, None, Survivors]:
     """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
 
     Yields each shard as it is scored, and last the outcome, which it returns too.
@@ -145,7 +147,7 @@ def curate(run: Run, job: CurateJob, stop: Stop) -> Generator[Scored | Survivors
     Raises:
         StoppedError: ``stop`` said so; what was scored is kept.
     """
-    yield from score(job, stop)
+    yield from score(job, stop, workers)
     atomic.sweep(run.root)
     atomic.sweep(run.root / verdicts.SCORES)
     checksums.clear(run.root)

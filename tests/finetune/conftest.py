@@ -26,7 +26,12 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
     """Tunes a tiny model in a folder; returns the plan and what was yielded. ``stop_after`` steps, a signal comes."""
 
     def run(
-        root: Path, family: str, *entries: dict[str, Any], stop_after: int | None = None, train: float = 1.0
+        root: Path,
+        family: str,
+        *entries: dict[str, Any],
+        stop_after: int | None = None,
+        train: float = 1.0,
+        workers: int | None = None,
     ) -> tuple[Plan, list[Any]]:
         splits = {"train": train} | ({"validation": 1 - train} if train < 1 else {})
         document = {
@@ -42,7 +47,10 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         plan = load_plan.read(path, EXTENSIONS, root)
         asked = iter(range(10**6))
         found = finetune.finetune(
-            finetune.prepare(plan, root), "cpu", stop=lambda: stop_after is not None and next(asked) >= stop_after
+            finetune.prepare(plan, root),
+            "cpu",
+            workers=workers,
+            stop=lambda: stop_after is not None and next(asked) >= stop_after,
         )
         return plan, list(_until_stopped(found))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from synthgen import generate
+from synthgen.core import free_memory
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import MadeImages
 from synthgen.diffusion.strategies import fake
@@ -46,3 +47,12 @@ def test_what_is_no_image_a_sample_is_refused(
     with pytest.raises(InputError, match=f"`fake`.*{named}"):
         list(generate.generate(job, DeviceRequest(batch_size=5)))
     assert not list(tmp_path.rglob("*.tar"))
+
+
+def test_freed_memory_is_handed_back_after_each_shard(
+    make_plan: Any, make_images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that makes hundreds of shards is no larger at the last than at the first."""
+    handed = list[int]()
+    monkeypatch.setattr(free_memory, "hand_back", lambda: handed.append(1))
+    assert len(make_images(make_plan(), tmp_path / "run")) == len(handed) > 1

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from synthgen import generate
-from synthgen.core import devices
+from synthgen.core import devices, worker_processes
 from synthgen.core.devices import DeviceRequest
 from synthgen.errors import InputError
 from synthgen.generate import claims, workers
@@ -106,15 +106,15 @@ def test_each_worker_has_a_gpu_and_its_part_of_the_cores(
     """GPUs go round, which is said where they have to be shared; threads are divided, unless the user has said."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(devices, "cores", lambda: 16)
-    assert local.places(2, ["3", "GPU-x"]) == [
+    assert worker_processes.places(2, ["3", "GPU-x"]) == [
         {"OMP_NUM_THREADS": "8", "CUDA_VISIBLE_DEVICES": "3"},
         {"OMP_NUM_THREADS": "8", "CUDA_VISIBLE_DEVICES": "GPU-x"},
     ]
     assert not caplog.text
-    assert [one["CUDA_VISIBLE_DEVICES"] for one in local.places(3, ["0", "1"])] == ["0", "1", "0"]
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in worker_processes.places(3, ["0", "1"])] == ["0", "1", "0"]
     assert "3 workers take turns on 2 GPUs" in caplog.text
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert local.places(2, []) == [{}, {}]
+    assert worker_processes.places(2, []) == [{}, {}]
 
 
 def test_a_cpu_that_was_asked_for_has_no_gpus(

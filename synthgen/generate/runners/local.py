@@ -3,8 +3,6 @@
 Several need no GPU: on a CPU each has its part of the cores; ``benchmarks/workers.py`` measures what that brings.
 """
 
-import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -13,7 +11,6 @@ from synthgen.errors import StoppedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_log = logging.getLogger(__name__)
 
 
 def run(
@@ -49,15 +46,7 @@ def run_on(
     if (workers or 1) == 1:
         yield from work(_until(items, stop))
     elif count:
-        yield from worker_processes.run(work, items, places(count, gpus), stop)
-
-
-def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
-    """The environment variables of each worker: its GPU, in turns, and its part of the machine's cores."""
-    if gpus and workers > len(gpus):
-        _log.warning("%d workers take turns on %d GPUs; a --batch-size leaves room for each", workers, len(gpus))
-    threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, devices.cores() // workers))}
-    return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}) for number in range(workers)]
+        yield from worker_processes.run(work, items, worker_processes.places(count, gpus), stop)
 
 
 def _until(items: Sequence[Item], stop: Callable[[], bool]) -> Iterator[Item]:
