@@ -126,7 +126,7 @@ def power(manifest: Manifest, index: Index) -> "Power | None":
     if settings is None:
         return None
     tested = [source for source in index.usable("test") if source.label in labels]
-    entries = [entry.name for entry in manifest.document.generate] if settings.synthetic == "this" else ["synthetic"]
+    entries = [entry.name for entry in manifest.entries] if settings.synthetic == "this" else ["synthetic"]
     strategies = list(dict.fromkeys(settings.strategy_of.get(entry, entry) for entry in entries))
     return expected(settings, tested, strategies, manifest.document.skin_tones.scale) if tested else None
 

@@ -182,7 +182,11 @@ def check(manifest: Manifest, out: Path, index: Index | None) -> None:
         )
     if settings.uncurated and not isinstance(settings.synthetic, str):
         raise InputError("evaluate.uncurated: nobody knows what was rejected of images made elsewhere; leave it out")
-    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(manifest.base / settings.synthetic):
+    if (
+        settings.uncurated
+        and settings.synthetic != "this"
+        and not locate.holds_run(manifest.base / str(settings.synthetic))
+    ):
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )

@@ -44,7 +44,8 @@ class Mixing:
 
         if name not in ("mixup", "cutmix"):
             return cls.none()
-        own = float(rng.beta(*[_MIXUP if name == "mixup" else _CUTMIX] * 2))
+        even = _MIXUP if name == "mixup" else _CUTMIX
+        own = float(rng.beta(even, even))
         order = torch.from_numpy(rng.permutation(count))
         if name == "mixup":
             return cls(own, order)

@@ -21,7 +21,10 @@ from synthgen.plan import skin_tones
 from synthgen.plan.manifest.settings import ScorerSettings
 
 if TYPE_CHECKING:
-    from synthgen.core.types import Floats, Pixels
+    import numpy as np
+    import numpy.typing as npt
+
+    from synthgen.core.types import Pixels
 
 COLUMNS = {
     "chance": "that a real image of the tone asked for lies as far out to that side, doubled; NaN where unknown",
@@ -75,7 +78,9 @@ class Tones:
 
         self._scale = scale
         known = {tone: np.sort(np.asarray(found, np.float64)) for tone, found in angles.items()}
-        self._angles: dict[int, Floats] = {tone: found[~np.isnan(found)] for tone, found in known.items()}
+        self._angles: dict[int, npt.NDArray[np.float64]] = {
+            tone: found[~np.isnan(found)] for tone, found in known.items()
+        }
         self._tones = {skin_tones.name(scale, value): value for value in skin_tones.NAMES[scale]}
 
     def score(self, batch: Batch) -> Scores:
@@ -127,4 +132,5 @@ def exposed(pixels: Pixels, stops: float) -> Pixels:
     linear = np.clip(linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     table = np.rint(encoded * 255).astype(np.uint8)
-    return table[pixels]
+    changed: Pixels = table[pixels]
+    return changed

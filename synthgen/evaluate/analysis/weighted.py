@@ -99,7 +99,7 @@ def net_benefit(drawn: Array, probabilities: Floats, outcome: Marks, threshold: 
     """True positives less false ones at the odds of the threshold, an image (A. J. Vickers and E. B. Elkin, 2006)."""
     taken = np.asarray(probabilities, np.float64) >= threshold
     worth = np.where(outcome, 1.0, -threshold / (1 - threshold))
-    return accuracy(drawn, taken * worth)
+    return accuracy(drawn, taken.astype(np.float64) * worth)
 
 
 def _logits(probabilities: Array) -> Array:

@@ -92,7 +92,7 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         with precision(device):
             loss = mixed.loss(self._network.module(inputs).float(), targets.to(device))
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()

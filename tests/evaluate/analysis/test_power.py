@@ -43,17 +43,17 @@ def test_what_is_assumed_is_what_studies_found(study: str) -> None:
     ]
     low, high = power.standard_errors(5, groups)
     inside = [low <= float(one["standard_error"]) <= high for one in rows]
-    assert np.mean(inside) >= 0.7
+    assert np.mean(inside) >= 0.8
 
 
 def test_more_seeds_and_patients_find_less_and_more_questions_more() -> None:
     """Images of one patient count once, and every comparison of the family makes it harder."""
     one = power.expected(read(seeds=5), images(600), ["text"], "fitzpatrick")
-    assert 0.01 < one.low < one.high < 0.3
+    assert 0.01 < one.low < one.high < 0.2
     assert power.expected(read(seeds=10), images(600), ["text"], "fitzpatrick").high < one.high
     few = power.expected(read(seeds=5), images(600, of_each=20), ["text"], "fitzpatrick")
     assert (few.groups, one.groups) == (30, 600)
-    assert few.low > 2 * one.low
+    assert few.low > 1.5 * one.low
     several = power.expected(read(seeds=5), images(600), ["text", "painted"], "fitzpatrick")
     assert (several.comparisons, one.comparisons) == (16, 8)
     assert several.low > one.low
