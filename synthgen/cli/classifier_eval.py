@@ -53,8 +53,8 @@ def command(
     """Train the manifest's study: classifiers on real images with and without synthetic ones, tested on real images.
 
     Leaks and near-copies are looked for first. Kill it at any time: the same command goes on and repeats nothing. The
-    report is DIR/report.html and report.md, every number in it is made from DIR/predictions.parquet. Exit code 75:
-    stopped by a signal, resumable.
+    report is DIR/report.html and report.md, every number in it is made from DIR/predictions.parquet and, where
+    thresholds are chosen, validation.parquet. Exit code 75: stopped by a signal, resumable.
 
     Example: synthgen classifier-eval evaluate-phantom --out runs/evaluate-phantom/report
     """

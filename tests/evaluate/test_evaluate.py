@@ -181,7 +181,8 @@ def test_a_rotten_file_is_trained_again(whole: Path, prepared: Any) -> None:
 def test_a_report_is_made_again_from_its_predictions(whole: Path, tmp_path: Path) -> None:
     """Without a training, an image or a manifest, the same files come out."""
     (tmp_path / "again").mkdir()
-    shutil.copy(whole / write.FILE, tmp_path / "again")
+    for name in (write.FILE, write.VALIDATION):
+        shutil.copy(whole / name, tmp_path / "again")
     evaluate.rescore(tmp_path / "again")
     expected, again = files(whole), files(tmp_path / "again")
     del again["SHA256SUMS"]  # the study's own lists what was found of near-copies too
