@@ -19,14 +19,21 @@ import numpy as np
 
 from synthgen.core import model_folder
 from synthgen.core.devices import DeviceRequest
+from synthgen.core.ip_adapter import describe_ip_adapter
+from synthgen.core.model_parts import describe_controlnet
 from synthgen.diffusion import pipelines
-from synthgen.diffusion.strategies import img2img, inpaint, text2img
+from synthgen.diffusion.strategies import controlnet, img2img, inpaint, ip_adapter, text2img
 from synthgen.errors import SynthgenError
 from synthgen.plan.sample import Recipe, Sample
 from synthgen.vision.images.codec import psnr
 
 ROOT = Path(__file__).resolve().parents[1]
-TASKS: dict[str, Any] = {"text2img": text2img, "img2img": img2img, "inpaint": inpaint}
+TASKS: dict[str, Any] = {
+    "text2img": text2img, "img2img": img2img, "inpaint": inpaint, "controlnet": controlnet, "ip_adapter": ip_adapter,
+}  # fmt: skip
+BESIDE: dict[str, tuple[str, Any]] = {
+    "controlnet": ("tiny_controlnets", describe_controlnet), "ip_adapter": ("tiny_ip_adapters", describe_ip_adapter),
+}  # fmt: skip
 DTYPES = ("fp32", "bf16")
 SIDE = 64
 NAMES = {
@@ -45,7 +52,8 @@ how good images are. Real weights of these families were not run here.
 What a cell says is how far an image is from itself when it is made alone, in place of beside another, on a CPU: first
 in fp32, then in bf16, or once for both where they are alike. At another place of a batch of the same size, beside
 another image still, it was the same to the byte in {identical} of {ran} runs. Another seed gave another image in all of
-them.
+them, and another image for a ControlNet or an IP-Adapter did. These have random weights too; where diffusers has a
+class for it and none was built, the cell says `not tried`.
 
 | family | class | {tasks} |
 |---|---|{lines}|
@@ -111,7 +119,7 @@ class Cell:
     def text(self) -> str:
         """The cell."""
         if self.reason:
-            return "refused" if "was tried here" in self.reason else "no"
+            return "refused" if "was tried here" in self.reason else self.reason if self.reason == "not tried" else "no"
         said = (f"{dB:.0f} dB" if dB < float("inf") else "identical" for dB in self.distances.values())
         return ", ".join(dict.fromkeys(said))
 
@@ -144,20 +152,38 @@ def tried(family: str) -> Iterator[tuple[str, Cell]]:
         for task, strategy in TASKS.items():
             cell = Cell(facts.class_name)
             try:
-                for dtype in DTYPES:
-                    run(cell, strategy, task, facts, dtype)
+                pipelines.pipeline_class(strategy.Settings.task, facts.class_name, "MODEL")
+                with tempfile.TemporaryDirectory() as other:
+                    more = built(task, Path(folder), Path(other))
+                    for dtype in DTYPES:
+                        run(cell, task, facts, dtype, more)
+            except KeyError:
+                cell.reason = "not tried"
             except SynthgenError as error:
                 cell.reason = " ".join(str(error).split()).replace(folder, "MODEL")
             yield task, cell
         pipelines.release()
 
 
-def run(cell: Cell, strategy: Any, task: str, facts: model_folder.ModelFacts, dtype: str) -> None:
+def built(task: str, model: Path, folder: Path) -> dict[str, Any]:
+    """What a recipe has beside the model for a task, built here.
+
+    Raises:
+        KeyError: None is built for such a model.
+    """
+    if task not in BESIDE:
+        return {}
+    module, describe = BESIDE[task]
+    beside(module).build(model, folder)
+    return {task: describe(str(folder), Path())}
+
+
+def run(cell: Cell, task: str, facts: model_folder.ModelFacts, dtype: str, more: dict[str, Any]) -> None:
     """Make an image alone, beside another, and at another place, and note how far these are apart."""
-    of = pipelines.family_of(facts.class_name)
+    strategy, of = TASKS[task], pipelines.family_of(facts.class_name)
     scheduler = "default" if of == "other" or facts.flow or pipelines.matches_flow(of) else "ddim"
     settings = strategy.Settings(num_inference_steps=2, height=SIDE, width=SIDE, scheduler=scheduler).fitted(facts)
-    recipe = Recipe(task, task, settings, facts)
+    recipe = Recipe(task, task, settings, facts, **more)
     environment = strategy.environment(recipe, DeviceRequest("cpu", dtype, batch_size=2), 2)
     strategy.maker(recipe, environment)
     pipeline = pipelines.loaded(settings.task, environment)
@@ -165,19 +191,21 @@ def run(cell: Cell, strategy: Any, task: str, facts: model_folder.ModelFacts, dt
         raise LookupError(task)
     first, second, third = (sample(recipe, seed) for seed in range(3))
 
-    def make(*samples: Sample) -> Any:
-        images = np.stack([start(one.seed) for one in samples])
-        masks = np.zeros(images.shape[:3], bool)
-        masks[:, 16:48, 16:48] = True
+    def make(*samples: Sample, shown: int = 0) -> Any:
+        images = np.stack([start(one.seed + shown) for one in samples])
         if task == "text2img":
             return pipeline.text2img(samples).pixels
-        return pipeline.img2img(samples, images).pixels if task == "img2img" else (
-            pipeline.inpaint(samples, images, masks).pixels
-        )  # fmt: skip
+        if task == "inpaint":
+            masks = np.zeros(images.shape[:3], bool)
+            masks[:, 16:48, 16:48] = True
+            return pipeline.inpaint(samples, images, masks).pixels
+        return getattr(pipeline, task)(samples, images).pixels
 
     together = make(first, second)
     if np.array_equal(make(replace(first, seed=9), second)[0], together[0]):
         raise ValueError(f"{cell.kind}, {task}: another seed gives the same image")
+    if task in BESIDE and np.array_equal(make(first, second, shown=9)[0], together[0]):
+        raise ValueError(f"{cell.kind}, {task}: another image gives the same image")
     cell.distances[dtype] = psnr(make(first)[0], together[0])
     cell.same &= np.array_equal(make(third, first)[1], together[0])
 

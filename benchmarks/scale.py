@@ -28,6 +28,16 @@ MANIFEST = HERE.parent / "manifests" / "p1-scale.yaml"
 EVERY = 5.0  # seconds from look to look
 KILLS = (0.2, 0.45, 0.7)  # after these shares of the images
 REPO = "org/p1-scale"
+NULL = """
+name: "null"
+seed: 1
+model: phantom
+prompts: sagers2023
+labels: {a: psoriasis, b: melanoma, c: vitiligo, d: healthy skin}
+skin_tones: {scale: fitzpatrick, values: [1, 2, 3, 4, 5, 6]}
+generate: [{strategy: fake, total: 1000000, settings: {height: 32, width: 32}}]
+output: {image_format: jpeg, shard_samples: 1000}
+"""
 # What reads a dataset to its end, as a training would; prints how many images it had.
 READ = """
 import sys
@@ -253,6 +263,16 @@ def preview(bench: Bench) -> None:
     bench.run("preview", "-m", "synthgen", "preview", bench.work, "--out", bench.study / "preview.html")
 
 
+def null(bench: Bench) -> None:
+    """Make a million images by no model, and start that again: what the engine itself takes."""
+    apart = Bench(bench.out / "null", bench.workers)
+    manifest = apart.out / "null.yaml"
+    manifest.write_text(NULL, encoding="utf-8")
+    command = ("-m", "synthgen", "generate", manifest, "--out", apart.work, "--workers", str(bench.workers))
+    apart.run("null", *command)
+    apart.run("null-restart", *command)
+
+
 STAGES: dict[str, Callable[[Bench], None]] = {
     "finetune": finetune,
     "generate": generate,
@@ -266,6 +286,7 @@ STAGES: dict[str, Callable[[Bench], None]] = {
     "publish": publish,
     "read": read,
     "preview": preview,
+    "null": null,
 }
 
 

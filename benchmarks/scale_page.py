@@ -8,7 +8,7 @@ import json
 import os
 import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ SAID = {
     "classifier-eval": "a study of what they do for a classifier",
 }
 MAKES = ("finetune", "restart", "publish-again", "judge", "preview", "classifier-eval")  # whose rate says nothing
+H100_TIMES = 2.0
+H100_SOURCE = "https://www.baseten.co/blog/unlocking-the-full-power-of-nvidia-h100-gpus-for-ml-inference-with-tensorrt/"
 WARM = 120.0  # seconds after which the memory of a process of `generate` is that of its work
 GREW = 4  # of the processes of `generate`, those before freed memory was handed back
 
@@ -125,6 +127,8 @@ def page(bench: Bench) -> Iterator[str]:
     yield ""
     yield from _disk(bench)
     yield ""
+    yield from _larger(bench, found, images)
+    yield ""
     yield from _elsewhere(images)
     yield ""
 
@@ -143,23 +147,26 @@ def _kills(made: Stage, images: int) -> Iterator[str]:
 
 def _memory_over_time(made: Stage) -> Iterator[str]:
     """How the memory of each process and its workers grew."""
+    from scipy import stats
+
     yield "## Memory"
     yield ""
     yield from _paragraph(
         f"""Of `generate` and its two workers together, after {WARM / 60:.0f} minutes, when each has loaded a model, and
         at the most. The first {GREW} of these processes ran as version 0.2.0 does, where the C library keeps what is
-        freed; the last hands it back after each work shard."""
+        freed; the last hands it back after each work shard. Growth is Theil and Sen's slope over all looks since then;
+        where an entry by an adapter, or one that starts from another's images, begins, memory takes a step."""
     )
-    yield "| process | images made | minutes | MiB after warming up | MiB at the most | kB more an image until then |"
+    yield "| process | images made | minutes | MiB after warming up | MiB at the most | growth, kB an image |"
     yield "|---:|---:|---:|---:|---:|---:|"
     before = 0
     for number, one in enumerate(made.parts, 1):
-        warm = next((look for look in one.looks if look[0] >= WARM), one.looks[-1])
-        last = max(one.looks, key=lambda look: (look[0] >= warm[0], look[1]))
-        grown = (last[1] - warm[1]) * 2**20 / 1000 / max(1, last[3] - warm[3])
+        warm = [look for look in one.looks if look[0] >= WARM]
+        memory, images = [look[1] for look in warm], [look[3] for look in warm]
+        slope = stats.theilslopes(memory, images).slope * 2**20 / 1000
         yield (
-            f"| {number} | {one.images - before:,} | {one.seconds / 60:.0f} | {warm[1]:,.0f} | {last[1]:,.0f} | "
-            f"{grown:.1f} |"
+            f"| {number} | {one.images - before:,} | {one.seconds / 60:.0f} | {memory[0]:,.0f} | {max(memory):,.0f} | "
+            f"{slope:.1f} |"
         )
         before = one.images
     yield ""
@@ -183,6 +190,46 @@ def _disk(bench: Bench) -> Iterator[str]:
         yield f"| `{folder}` | {len(sizes):,} | {most:,} | {sum(sizes) / 1e9:.2f} GB | {sum(sizes) / images:,.0f} |"
 
 
+def _larger(bench: Bench, found: Mapping[str, Stage], images: int) -> Iterator[str]:
+    """What binds first where there are more images, by arithmetic from what was measured, and by a run of no model."""
+    yield "## Ten million, and a hundred"
+    yield ""
+    yield from _paragraph(
+        """By arithmetic from the table: hours of one core, bytes and files grow with the images. What memory does was
+        measured at one size, so what stands here is the most that it can be: all of it in proportion."""
+    )
+    yield "| images | making them, core hours | the rest, core hours | run and tars, GB | work shards | memory, GiB |"
+    yield "|---:|---:|---:|---:|---:|---|"
+    after = [stage for name, stage in found.items() if name not in ("finetune", "generate")]
+    making, rest = found["generate"].cpu / images, sum(stage.cpu for stage in after) / images
+    largest = max(after, key=lambda stage: stage.memory)
+    stored = sum(_bytes(bench.study / folder) for folder in ("work", "dataset")) / images
+    shards = sum(1 for _ in bench.work.glob("*/*.tar")) / images
+    for number in (images, 10_000_000, 100_000_000):
+        times = number / images
+        yield (
+            f"| {number:,} | {number * making / 3600:,.1f} | {number * rest / 3600:,.1f} | "
+            f"{number * stored / 1e9:,.1f} | {number * shards:,.0f} | "
+            f"{largest.memory / 1024 * times:,.1f}, {SAID[largest.name]} |"
+        )
+    yield ""
+    null = {one.name: one for one in stages(Bench(bench.out / "null", bench.workers).measures())}
+    if "null" not in null:
+        return
+    made, again = null["null"].parts[-1], null["null-restart"].parts[-1]
+    warm = [look for look in made.looks if look[3]]
+    yield from _paragraph(
+        f"""The engine alone, with images of 32 x 32 pixels that no model makes: {made.images:,} of them took
+        {made.cpu:,.0f} CPU seconds, {made.images / made.cpu:,.0f} a second of CPU; the first receipt was there after
+        {warm[0][0]:.0f} s, memory was {warm[len(warm) // 10][1]:,.0f} MiB at a tenth of the way and
+        {warm[-1][1]:,.0f} MiB at the end, and starting it again when all is made took {again.seconds:.1f} s."""
+    )
+
+
+def _bytes(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
 def _elsewhere(images: int) -> Iterator[str]:
     """The same number on cards, by arithmetic from a published rate."""
     hours = images * SDXL_SECONDS / 3600
@@ -192,7 +239,9 @@ def _elsewhere(images: int) -> Iterator[str]:
         f"""No card was at hand. diffusers' own documentation had SDXL at {SDXL_SECONDS} s an image on an A100 of 80 GB
         (1024 x 1024 pixels, 30 steps, bfloat16, PyTorch's attention, one image at a time; [source]({SDXL_SOURCE})). At
         that rate {images:,} images take one card {hours:,.0f} hours ({hours / 24:.1f} days) and eight cards
-        {hours / 8:,.0f} hours; at 2.00 an hour they cost {hours * 2:,.0f}. In four steps without guidance, by an
+        {hours / 8:,.0f} hours; at 2.00 an hour they cost {hours * 2:,.0f}. An H100 has two to three times
+        an A100's throughput ([source]({H100_SOURCE}), with TensorRT): {hours / H100_TIMES:,.0f} hours at the most, and
+        {hours / H100_TIMES / 8:,.0f} on eight. In four steps without guidance, by an
         adapter as LCM-LoRA, the denoiser is passed 4 times in place of 60. `synthgen plan MANIFEST --gpu-report
         gpu-report.json --price 2.00` says it of your manifest and your card."""
     )

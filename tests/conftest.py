@@ -1,13 +1,18 @@
 """What every test stands on: an isolated user, the real extensions, and a small manifest that makes images at once."""
 
+import gc
 import importlib.util
 import itertools
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+# As the command line does: the collector of cycles looks seldom through all that torch and diffusers define.
+gc.set_threshold(50_000, 10, 10)
 settings.register_profile(
     "synthgen", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -73,6 +80,8 @@ def pytest_collection_finish() -> None:
 
 def _use_usual_threads(torch: Any) -> None:
     """Let torch take as many threads as by itself; asked of a new process where only a test imported it."""
+    if not _usual_threads and os.environ.get("OMP_NUM_THREADS", "").isdecimal():
+        _usual_threads.append(int(os.environ["OMP_NUM_THREADS"]))
     if not _usual_threads:
         code = "import torch; print(torch.get_num_threads())"
         _usual_threads.append(int(subprocess.check_output([sys.executable, "-c", code], text=True)))
@@ -85,6 +94,7 @@ def _process_as_it_was() -> Iterator[None]:
     """Give back what a command or a model sets for the whole process: the log's level and torch's threads."""
     log = logging.getLogger("synthgen")
     level = log.level
+    _pass_over_libraries()
     yield
     log.setLevel(level)
     torch = sys.modules.get("torch")
@@ -92,11 +102,49 @@ def _process_as_it_was() -> Iterator[None]:
         _use_usual_threads(torch)
 
 
+_known_modules: list[int] = [0]
+
+
+def _pass_over_libraries() -> None:
+    """Take what was imported out of the collector's sight: a model that is let go of has it look through everything."""
+    if len(sys.modules) - _known_modules[0] < 200:
+        return
+    _known_modules[0] = len(sys.modules)
+    loaded_model = sys.modules.get("synthgen.diffusion.pipelines.loaded_model")
+    if loaded_model is not None:
+        loaded_model.release()  # a model is no library, and could not be let go of any more
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cuts() -> Iterator[None]:
+    """Let no file wait for the disk, since no power is cut here; tests of what is lost then bring an fsync."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", _sync_nothing)
+        yield
+
+
+def _sync_nothing(handle: int) -> None:
+    """Do of an fsync what fails at once, where there is no such file, and nothing else."""
+    os.fstat(handle)
+
+
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folders that are not there yet; ``mktemp`` would look through all earlier ones for the next free number."""
     base = tmp_path_factory.mktemp("homes")
     return (base / str(number) for number in itertools.count())
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, _homes: Iterator[Path]) -> Path:
+    """An empty folder, as pytest's own, named by its test; see ``_homes``."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    home = next(_homes)
+    path = home.with_name(f"{name}-{home.name}")
+    path.mkdir()
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +189,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
+def tiny_controlnet(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of a ControlNet with random weights for the tiny model of a family."""
+    return _built("tiny_controlnets", tiny_model, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tiny_ip_adapter(
+    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of an IP-Adapter with random weights for the tiny model of a family."""
+    return _built("tiny_ip_adapters", tiny_model, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def without_torch() -> list[str]:
     """The command in a process of its own in which torch can't be imported.
 
@@ -148,6 +212,47 @@ def without_torch() -> list[str]:
     """
     code = "import sys; sys.modules['torch'] = None; from synthgen.cli import main; main()"
     return [sys.executable, "-c", code]
+
+
+@pytest.fixture(scope="session")
+def _fork_server() -> ForkServerContext:
+    """A process that has imported ``preloaded.py``, to be forked."""
+    folder = os.fspath(Path(__file__).parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["preloaded"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+        forkserver.ensure_running()
+    return context
+
+
+@pytest.fixture
+def in_a_fork(_fork_server: ForkServerContext) -> Iterator[Callable[..., BaseProcess]]:
+    """Starts a function of ``killed.py`` in a process of its own, by its name and arguments; what is left is killed."""
+    from killed import start
+
+    started: list[BaseProcess] = []
+
+    def run(name: str, *arguments: object) -> BaseProcess:
+        started.append(_fork_server.Process(target=start, args=(dict(os.environ), name, *arguments)))
+        started[-1].start()
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.join()
+        process.close()
+
+
+@pytest.fixture
+def workers_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Worker processes that this test starts can't import torch; see ``without_torch``."""
+    folder = tmp_path_factory.mktemp("without-torch")
+    (folder / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
+    monkeypatch.setenv("PYTHONPATH", os.fspath(folder), prepend=os.pathsep)
 
 
 @pytest.fixture
@@ -193,6 +298,19 @@ def tars_in() -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*.tar"))}
 
     return read
+
+
+def _built(name: str, tiny_model: Callable[[str], Path], factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Builds what a module beside this one builds for a tiny model, once a family."""
+    builder, found = _beside(name), dict[str, Path]()
+
+    def build(family: str) -> Path:
+        if family not in found:
+            found[family] = factory.mktemp(f"{name}-{family}")
+            builder.build(tiny_model(family), found[family])
+        return found[family]
+
+    return build
 
 
 def _beside(name: str) -> Any:

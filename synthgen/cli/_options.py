@@ -183,8 +183,28 @@ class Count(click.ParamType[int | str]):
         return number
 
 
+class Device(click.ParamType[str]):
+    """``auto``, ``cpu``, ``cuda``, ``mps``, or one of several GPUs as ``cuda:1``."""
+
+    name = "auto|cpu|cuda|cuda:N|mps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The device as it is written."""
+        kind, colon, number = str(value).partition(":")
+        if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
+            said = "'auto', 'cpu', 'cuda', 'mps', and cuda:N for one of several GPUs, from cuda:0"
+            self.fail(f"{value!r} is not one of {said}", param, ctx)
+        return str(value)
+
+
 _DEVICE_OPTIONS = (
-    click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"])),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        type=Device(),
+        help="cuda:1 for one of several GPUs, from cuda:0.",
+    ),
     click.option(
         "--dtype",
         default="auto",

@@ -17,7 +17,7 @@ from synthgen.cli import _options, _progress, _signals
 @click.option("--backbone", default="gabor", show_default=True, metavar="NAME",
               help="Whose features fidelity is measured on: gabor, efficientnet-lite0, or a folder or Hub id of a "
               "transformers vision model.")  # fmt: skip
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+@click.option("--device", default="auto", show_default=True, type=_options.Device(),
               help="What networks of scorers compute on.")  # fmt: skip
 @_options.trust
 @_options.verbosity

@@ -59,7 +59,7 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
     "--device",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    type=_options.Device(),
     help="What networks of scorers compute on.",
 )
 @click.option(

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from synthgen.cli import _options
-from synthgen.core import hub
+from synthgen.core import digits, hub
 
 
 class _Letters(click.ParamType[str]):
@@ -27,25 +27,50 @@ class _Letters(click.ParamType[str]):
         return letters
 
 
+class _Size(click.ParamType[tuple[int, int]]):
+    """Width and height in pixels, as ``1024x768``."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Both as numbers."""
+        sides = [digits.whole(one) for one in str(value).lower().split("x")]
+        if len(sides) != 2 or not all(one and 8 <= one <= 8192 for one in sides):
+            self.fail(f"`{value}`: give width and height from 8 to 8192 pixels, as 1024x768", param, ctx)
+        return sides[0] or 0, sides[1] or 0
+
+
 @click.command("doctor")
 @click.option("--benchmark", is_flag=True, help="Then try the device in thirteen steps, about ten minutes on a GPU.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True,
+@click.option("--device", type=_options.Device(), default="auto", show_default=True,
               help="What --benchmark runs on; on a CPU networks are reduced to tiny ones.")  # fmt: skip
 @click.option("--out", type=_options.DIRECTORY, default=Path(), show_default="the current folder",
               help="Where --benchmark writes gpu-report.md and gpu-report.json.")  # fmt: skip
 @click.option("--steps", type=_Letters(), help="Only these steps of --benchmark, by their letters.")
 @click.option("--seconds", type=click.IntRange(min=10), default=600, show_default=True,
               help="What --benchmark may take; steps for which no time is left are skipped.")  # fmt: skip
+@click.option("--model", metavar="NAME", help="Say of this model, a Hub id or a folder, which cards it fits.")
+@click.option("--size", type=_Size(), help="The images that --model is asked for; the model's own size if left out.")
 @_options.verbosity
-def command(*, benchmark: bool, device: str, out: Path, steps: str | None, seconds: int, quiet: bool) -> int:
+def command(*, benchmark: bool, device: str, out: Path, steps: str | None, seconds: int, model: str | None,
+            size: tuple[int, int] | None, quiet: bool) -> int:  # fmt: skip
     """Say what synthgen would use here: device, dtype, attention, versions, and whether the Hub knows you.
+
+    With --model, say whether a model can be loaded, what its weights take, and how many images at once fit cards of
+    16, 24, 40 and 80 GB, before anything of it is downloaded but its listing and its small JSON files.
 
     With --benchmark, try the device with full-size networks of random weights, without a network: whether images are
     right and the same to the byte, what fits, how fast it is, whether a killed run goes on. Each step is a process of
     its own; one that fails is a line, and the others go on. Exit code 1: something failed.
 
-    Example: synthgen doctor --benchmark
+    Example: synthgen doctor --model stabilityai/stable-diffusion-xl-base-1.0 --size 1024x1024
     """
+    if model and benchmark:
+        raise click.UsageError("--model is for no --benchmark; ask one at a time")
+    if size and not model:
+        raise click.UsageError("--size is for --model; give that too, or leave it out")
+    if model:
+        return _fits(model, size, quiet=quiet)
     if benchmark:
         return _benchmark(device, out, steps or "", seconds, quiet=quiet)
     given = click.get_current_context().get_parameter_source
@@ -54,6 +79,28 @@ def command(*, benchmark: bool, device: str, out: Path, steps: str | None, secon
             raise click.UsageError(f"--{option} is for --benchmark; give that too, or leave it out")
     _say_what_is_here(quiet=quiet)
     return 0
+
+
+def _fits(model: str, size: tuple[int, int] | None, *, quiet: bool) -> int:
+    """Say what is known of a model, and what of it fits here and on cards of several sizes."""
+    from synthgen.core import devices
+    from synthgen.diffusion import memory, model_check
+    from synthgen.errors import InputError, ManifestError
+
+    width, height = size or (None, None)
+    try:
+        report = model_check.check_model(model, height=height, width=width)
+    except ManifestError as error:
+        if not size and all(fault.kind == "missing" for fault in error.faults):
+            raise InputError(f"--size: {model} does not say its own size; give one, as 1024x1024") from None
+        raise
+    for line in () if quiet else report.lines():
+        click.echo(line)
+    device = devices.describe()
+    if not quiet and device.kind == "cuda" and report.footprint:
+        fits = report.footprint.batch_size(device.free_memory, memory.MAX_BATCH)
+        click.echo(f"  here ({device.name}, {device.free_memory / memory.GIB:.1f} GiB free): {fits or 'no'} at once")
+    return 1 if report.note else 0
 
 
 def _benchmark(device: str, out: Path, steps: str, seconds: int, *, quiet: bool) -> int:

@@ -12,7 +12,7 @@ from synthgen.cli import _options, _progress, _signals
 @click.command("finetune")
 @click.argument("manifest", type=_options.Manifest())
 @click.option("--out", required=True, type=_options.DIRECTORY, help="The run's folder; resumed if it is this plan's.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option("--device", default="auto", show_default=True, type=_options.Device())
 @click.option(
     "--workers",
     type=click.IntRange(min=1),

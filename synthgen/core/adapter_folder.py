@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from synthgen.core import atomic, digits, model_folder, seal
 from synthgen.core.hashing import sha256_file
+from synthgen.core.known_digests import sha256_large
 from synthgen.errors import DamagedError, IncompleteError, ManifestError
 
 FOLDER = "adapters"
@@ -250,4 +251,4 @@ def _method(folder: Path, *, own: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _sha256(path: Path, _size: int, _mtime_ns: int) -> bytes:
-    return bytes.fromhex(sha256_file(path))
+    return bytes.fromhex(sha256_large(path))

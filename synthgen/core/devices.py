@@ -5,7 +5,8 @@ Only :func:`available`, :func:`describe` and :func:`gpus` import torch, so decis
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, cast
@@ -81,7 +82,8 @@ class DeviceRequest:
     """What the user asked for; ``auto`` and ``None`` leave it to :func:`decide`.
 
     Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; ``cuda:1`` for one of several GPUs, which is ``cuda`` once the
+            others are hidden.
         dtype: ``auto``, ``fp16``, ``bf16`` or ``fp32``, or torch's own names of these.
         attention: ``auto``, ``sdpa``, ``cudnn``, ``flash-3`` or ``xformers``.
         batch_size: Images denoised together.
@@ -102,6 +104,7 @@ class DeviceRequest:
     def __post_init__(self) -> None:
         if self.pinned:
             return
+        object.__setattr__(self, "device", alone(self.device))
         known = {"device": DEVICES, "dtype": ("auto", *DTYPES), "attention": ATTENTION}
         if self.memory is not None:
             known["memory"] = MEMORY
@@ -259,6 +262,33 @@ def set_flags(flags: Mapping[str, bool]) -> None:
         setattr(holder, last, value)
 
 
+@contextmanager
+def deterministic(kind: str) -> Iterator[None]:
+    """Have CUDA compute by kernels that give the same bits each time meanwhile, backward passes as well.
+
+    An operation that PyTorch has no such kernel for warns once and is computed all the same. On a CPU they all are.
+
+    Args:
+        kind: torch's device type.
+    """
+    if not kind.startswith("cuda"):
+        yield
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS below CUDA 12.8
+    cudnn = torch.backends.cudnn
+    asked = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = cudnn.deterministic, cudnn.benchmark
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(asked[0], warn_only=asked[1])
+        cudnn.deterministic, cudnn.benchmark = before
+
+
 def versions() -> dict[str, str]:
     """The versions of the packages that compute or encode images, of synthgen the one that runs."""
     return {package: __version__ if package == "synthgen" else _installed(package) for package in PACKAGES}
@@ -302,6 +332,34 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
+def alone(device: str) -> str:
+    """The type that torch has of a device; of ``cuda:1`` other GPUs are hidden from this process and those it starts.
+
+    By ``CUDA_VISIBLE_DEVICES``, as a scheduler hides those of others, so a run pins ``cuda`` and goes on with any.
+
+    Raises:
+        UnavailableError: There is no such GPU, or this process has begun to use another.
+    """
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not number.isdecimal():
+        return device
+    there = gpus()
+    if int(number) >= len(there):
+        said = (
+            f"there are cuda:0 to cuda:{len(there) - 1}" if len(there) > 1 else "there is cuda:0" if there else "none"
+        )
+        raise UnavailableError(f"--device {device}: there is no such GPU here; of CUDA's {said}")
+    if len(there) > 1:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            raise UnavailableError(
+                f"--device {device}: this process has begun to use CUDA, and can't be kept to one GPU any more; say it "
+                f"first, or set CUDA_VISIBLE_DEVICES={there[int(number)]}"
+            )
+        os.environ["CUDA_VISIBLE_DEVICES"] = there[int(number)]
+    return kind
+
+
 def describe(request: str = "auto") -> Device:
     """The device that was asked for, described, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
@@ -320,6 +378,7 @@ def describe(request: str = "auto") -> Device:
     import torch
 
     there = available()
+    request = alone(request)
     kind = there[0] if request == "auto" else request
     if kind not in there:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from synthgen.core import hub
-from synthgen.core.hashing import sha256_file
+from synthgen.core.known_digests import sha256_large
 from synthgen.errors import ManifestError
 
 BUNDLED = "phantom"
@@ -94,7 +94,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in {".json", ".safetensors", ".txt", ".model"}:
-            content = bytes.fromhex(sha256_file(path))
+            content = bytes.fromhex(sha256_large(path))
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
     return f"sha256:{digest.hexdigest()[:32]}"
 

@@ -74,16 +74,22 @@ class ControlNet(_Network):
     __slots__ = ()
 
 
+class ImageEncoder(_Network):
+    """An image encoder for an IP-Adapter whose own repository has none."""
+
+    __slots__ = ()
+
+
 def describe_controlnet(name: str, base: Path, *, revision: str = "") -> ControlNet:
     """A ControlNet by its name in a manifest: a folder (from ``base``) or a Hub id.
 
     Raises:
         ManifestError: It is neither, or no ControlNet of safetensors; ``key: message``.
     """
-    folder = _folder("model", name, base)
+    folder = find_folder("model", name, base)
     if folder is None:
         return ControlNet(ModelFacts(name, "hub"), revision)
-    _no_revision(name, revision)
+    refuse_revision(name, revision)
     try:
         model_folder.refuse_unsafe(folder, [folder])
         config = dict(json.loads((folder / _CONFIG).read_bytes()))
@@ -129,22 +135,23 @@ def describe_accelerator(
     """
     ships = bundled_adapters() / name if hub.MODEL_ID.fullmatch(name) and "/" not in name else None
     own = ships is not None and ships.is_dir()
-    folder = ships if own else _folder("adapter", name, base)
+    folder = ships if own else find_folder("adapter", name, base)
     if folder is None:
         return Accelerator(ModelFacts(name, "hub"), revision, weight_name, weight)
-    _no_revision(name, revision)
+    refuse_revision(name, revision)
     file = folder / choose_weights([path.name for path in folder.iterdir() if path.is_file()], weight_name, name)
     facts = ModelFacts(name, "bundled" if own else "folder", folder)
     return Accelerator(facts, "", file.name, weight, sha256_file(file))
 
 
-def choose_weights(names: Iterable[str], wanted: str, adapter: str) -> str:
+def choose_weights(names: Iterable[str], wanted: str, adapter: str, key: str = "adapter") -> str:
     """The file of an adapter's weights: the one that is wanted, the usual one, or the only one that there is.
 
     Args:
         names: The files that there are, paths from the adapter's own folder.
         wanted: The one that is asked for; empty for the usual one.
         adapter: What a message calls the adapter.
+        key: The manifest's key that names it.
 
     Raises:
         ManifestError: It is not there, is pickled, or there are several; ``key: message``.
@@ -164,10 +171,10 @@ def choose_weights(names: Iterable[str], wanted: str, adapter: str) -> str:
     pickled = sorted(one for one in found if one.endswith(model_folder.PICKLED))
     if pickled:
         raise ManifestError(
-            f"adapter: {adapter} has only pickled weights ({_listed(pickled)}), which can run code when loaded; "
+            f"{key}: {adapter} has only pickled weights ({_listed(pickled)}), which can run code when loaded; "
             "only safetensors are read"
         )
-    raise ManifestError(f"adapter: {adapter} has no .safetensors file")
+    raise ManifestError(f"{key}: {adapter} has no .safetensors file")
 
 
 def describe_autoencoder(name: str, base: Path, *, revision: str = "") -> Autoencoder:
@@ -176,10 +183,10 @@ def describe_autoencoder(name: str, base: Path, *, revision: str = "") -> Autoen
     Raises:
         ManifestError: It is neither, or no autoencoder of safetensors; ``key: message``.
     """
-    folder = _folder("model", name, base)
+    folder = find_folder("model", name, base)
     if folder is None:
         return Autoencoder(ModelFacts(name, "hub"), revision)
-    _no_revision(name, revision)
+    refuse_revision(name, revision)
     if not (folder / _CONFIG).is_file() and (folder / "vae" / _CONFIG).is_file():
         folder = folder / "vae"
     try:
@@ -200,8 +207,17 @@ def describe_autoencoder(name: str, base: Path, *, revision: str = "") -> Autoen
     return Autoencoder(facts)
 
 
-def _folder(key: str, name: str, base: Path) -> Path | None:
-    """The folder of that name; ``None`` for a Hub id."""
+def find_folder(key: str, name: str, base: Path) -> Path | None:
+    """The folder of that name; ``None`` for a Hub id.
+
+    Args:
+        key: What a message calls it.
+        name: Its name in a manifest.
+        base: The folder that a relative path starts from.
+
+    Raises:
+        ManifestError: It is neither; ``key: message``.
+    """
     try:
         folder = (base / Path(name).expanduser()).resolve()
         found = folder.is_dir()
@@ -218,7 +234,12 @@ def _folder(key: str, name: str, base: Path) -> Path | None:
     return None
 
 
-def _no_revision(name: str, revision: str) -> None:
+def refuse_revision(name: str, revision: str) -> None:
+    """Refuse a revision of what is no Hub id.
+
+    Raises:
+        ManifestError: There is one; ``key: message``.
+    """
     if revision:
         raise ManifestError(f"revision: is for a Hub id; `{name}` is not one")
 

@@ -6,7 +6,6 @@ these can be had it is said that a model was not checked.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,7 @@ from typing import Any
 
 from synthgen.core import hub, model_folder
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import ControlNet
-from synthgen.diffusion import adapter_check, learned_words, memory
+from synthgen.diffusion import adapter_check, learned_words, memory, part_check
 from synthgen.diffusion.adapter_check import Lora
 from synthgen.diffusion.memory import Footprint
 from synthgen.diffusion.pipelines import (
@@ -28,17 +26,20 @@ from synthgen.diffusion.pipelines import (
     pipeline_class,
     resolve,
 )
-from synthgen.diffusion.pipelines.loading import NamesModel, controlnet_variant
+from synthgen.diffusion.pipelines.repositories import NamesModel
 from synthgen.diffusion.pipelines.weight_files import (
     Repository,
     loaded_files,
     missing_shards,
     stored_dtypes,
 )
+from synthgen.diffusion.repository_json import Configurations
+from synthgen.diffusion.sampler_settings import SamplerSettings
 from synthgen.errors import Fault, InputError, UnavailableError
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.price import CardRates
+from synthgen.plan.sample import Recipe
 
 _ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
 
@@ -125,6 +126,31 @@ def check(plan: Plan) -> list[ModelReport]:
     return list(found.values())
 
 
+def check_model(name: str, *, height: int | None = None, width: int | None = None) -> ModelReport:
+    """What is known of a model by its name in a manifest, for images from prompts, or for inpainting if it is for that.
+
+    Args:
+        name: The bundled model's name, a folder (from the current one) or a Hub id.
+        height: The images' height in pixels; the model's own size where left out.
+        width: Their width.
+
+    Raises:
+        ManifestError: It is none, or can't make images of that size.
+        UnavailableError: It can't be loaded.
+    """
+    from synthgen.diffusion.strategies import inpaint, text2img
+
+    named, refused = _Named(model_folder.describe(name, Path()), ""), list[UnavailableError]()
+    asked: dict[str, Any] = {"height": height, "width": width, "scheduler": "default"}
+    tries: dict[Task, SamplerSettings] = {"text2img": text2img.Settings(**asked), "inpaint": inpaint.Settings(**asked)}
+    for task, settings in tries.items():
+        try:
+            return _inspect(named, settings, task, (), memory.MAX_BATCH)
+        except UnavailableError as error:
+            refused.append(error)
+    raise refused[0]
+
+
 def seconds_on(plan: Plan, models: Sequence[ModelReport], card: CardRates) -> dict[str, float | None]:
     """Seconds that the images of each entry take one such card, by the entry's name; ``None`` where it can't be told.
 
@@ -176,7 +202,7 @@ def _inspect(
     name = named.model.name
     try:
         repository = resolve(named, sizes=True)
-        read = _Configurations(named.model, repository)
+        read = Configurations(named.model, repository)
         index = read("model_index.json")
     except UnreachableError:
         return ModelReport(name, (), "not checked: the Hub can't be reached, and nothing of it was downloaded before")
@@ -201,7 +227,7 @@ def _inspect(
                if repository.folder is not None]  # fmt: skip
     for lora in loras:
         adapter_check.check(lora, facts.name, backbone, denoiser, [one for one in weights if one.is_file()])
-    beside = _beside(getattr(named, "controlnet", None))
+    beside = part_check.check(named, facts, denoiser) if isinstance(named, Recipe) else 0
     report = ModelReport(name, (), family=family_of(facts.class_name), distilled=facts.distilled)
     known = _weights(named.model, repository, variants[True])
     if known is None:
@@ -228,48 +254,6 @@ def _inspect(
     return replace(report, footprint=footprint, batch_sizes=fits, by_memory={"fp8": fp8, "offload": offload})
 
 
-class _Configurations:
-    """Reads the small JSON files of a repository."""
-
-    def __init__(self, model: ModelFacts, repository: Repository) -> None:
-        self._model, self._repository = model, repository
-
-    def __call__(self, path: str) -> dict[str, Any]:
-        """The content of a file; empty where the repository lists none of that name.
-
-        Raises:
-            UnavailableError: It is not JSON, or the Hub does not give it.
-            UnreachableError: The Hub can't be reached any more.
-        """
-        if path not in self._repository.files:
-            return {}
-        name = self._model.name
-        try:
-            content = json.loads(self._file(path).read_bytes())
-        except (ValueError, OSError) as error:
-            raise UnavailableError(f"model {name}: {path} can't be read: {error}") from None
-        if not isinstance(content, dict):
-            raise UnavailableError(f"model {name}: {path} is no JSON object")
-        return content
-
-    def _file(self, path: str) -> Path:
-        if self._repository.folder is not None:
-            return self._repository.folder / path
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError
-
-        name = self._model.name
-        try:
-            return Path(hf_hub_download(name, path, revision=self._repository.revision))
-        except GatedRepoError:
-            raise UnavailableError(
-                f"model {name}: gated; accept its terms at https://huggingface.co/{name} and log in with "
-                "`hf auth login`"
-            ) from None
-        except (LocalEntryNotFoundError, hub.http_error(), OSError) as error:
-            raise UnreachableError(f"model {name}: {path}: {error}") from None
-
-
 def _refuse_code(name: str, repository: Repository, index: Mapping[str, Any]) -> None:
     """Refuse a pipeline, or a part, that is made by code of the repository's own.
 
@@ -288,7 +272,7 @@ def _refuse_code(name: str, repository: Repository, index: Mapping[str, Any]) ->
 
 
 def _check_indices(
-    name: str, repository: Repository, read: _Configurations, loaded: Mapping[str, tuple[str, ...]]
+    name: str, repository: Repository, read: Configurations, loaded: Mapping[str, tuple[str, ...]]
 ) -> None:
     """Refuse an index of weights that tells of files that are not there.
 
@@ -323,23 +307,6 @@ def _weights(
     dtypes = stored_dtypes(model, repository, loaded)
     halved = {path: repository.sizes[path] * 2 // _ITEMSIZE.get(dtypes[path], 2) for path in paths}
     return {part: sum(halved[path] for path in each) for part, each in loaded.items()}, loaded
-
-
-def _beside(controlnet: ControlNet | None) -> int:
-    """Bytes of a ControlNet's weights as its file has them, which may be twice what half precision takes; 0 for none.
-
-    Raises:
-        UnavailableError: It can't be had, or has no safetensors.
-    """
-    if controlnet is None:
-        return 0
-    try:
-        repository = resolve(controlnet, sizes=True)
-    except UnreachableError:
-        return 0
-    variant = controlnet_variant(controlnet, repository)
-    there = {path: size for path, size in repository.sizes.items() if path.endswith(".safetensors") and "/" not in path}
-    return sum(size for path, size in there.items() if (".fp16." in path) == (variant == "fp16"))
 
 
 def _backbone(plan: Plan) -> list[Fault]:

@@ -25,6 +25,7 @@ def facts(adapter: Adapter, device: devices.Device, mixed_precision: str, revisi
         "threads": device.threads,
         "mixed_precision": mixed_precision,
         "model_revision": revision,
+        **({"deterministic": True} if device.kind == "cuda" else {}),
         "versions": {name: version(name) for name in PACKAGES} | methods.plugins.versions(adapter.method),
     }
 

@@ -14,7 +14,8 @@ from synthgen.errors import DamagedError
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
-_STEPS, _GUIDANCE, _STRENGTH = 20, 3.0, 0.97
+NUM_INFERENCE_STEPS = 20
+_GUIDANCE, _STRENGTH = 3.0, 0.97
 _SHOWN = 128  # pixels a side
 _MARGIN, _GAP = 78, 4
 
@@ -67,7 +68,7 @@ def draw(
             list(prompts),
             height=side,
             width=side,
-            num_inference_steps=_STEPS,
+            num_inference_steps=NUM_INFERENCE_STEPS,
             guidance_scale=_GUIDANCE,
             generator=[torch.Generator("cpu").manual_seed(first_seed + place) for place in range(len(prompts))],
             output_type="np",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from synthgen.core import adapter_folder, atomic, devices, locks, weight_file
 from synthgen.core.releases import __version__
 from synthgen.diffusion import pipelines
+from synthgen.diffusion.pipelines.out_of_memory import out_of_memory
 from synthgen.errors import Fault, InputError
 from synthgen.finetune import (
     checkpoints,
@@ -76,17 +77,7 @@ def train(
         if not (
             work.scratch / _FINISHED / adapter_folder.FACTS
         ).is_file():  # else killed between its last byte and its name
-            before = work.grid_images(new=False)
-            training = work.training()
-            if not training.done:
-                work.look(training)
-            for step in training.run(stop):
-                work.log(step)
-                if work.every and step.step % work.every == 0 and step.step < step.steps:
-                    work.look(training)
-                yield step
-            work.look(training, drawn=False)  # the grid of then is the adapter's own
-            work.write(training, before)
+            yield from work.trained(stop)
         work.publish()
 
 
@@ -111,7 +102,7 @@ class _AdapterTraining:
     def __init__(self, manifest: Manifest, adapter_plan: AdapterPlan, root: Path, device: str, held: ExitStack) -> None:
         entry = adapter_plan.entry
         self._manifest, self._plan, self._root = manifest, adapter_plan, root
-        self._settings = training_settings(entry)
+        self._settings = settings = training_settings(entry)
         self.scratch = root / adapter_folder.FOLDER / f".{adapter_plan.adapter.name}"
         described = devices.describe(device)
         precision = environment.precision(self._settings.mixed_precision, described)
@@ -134,7 +125,57 @@ class _AdapterTraining:
         for part in self._pipe.components.values():
             if hasattr(part, "requires_grad_"):
                 part.requires_grad_(False)
-        self._pipe.to(self._accelerator.device)
+        half, on = self._half, self._accelerator.device.type
+        with out_of_memory(settings.train_batch_size, self._what_to_set()):
+            if half is not None:  # before it takes the room of twice as much there
+                pipelines.denoiser(self._pipe).to(half)
+            self._pipe.to(self._accelerator.device)
+        if on != "cpu":  # an image at a time: sixteen of 1024 pixels would take 40 GiB
+            self._pipe.vae.enable_slicing()
+
+    @property
+    def _half(self) -> torch.dtype | None:
+        """What the denoiser's own weights are held in beside what is trained of it; ``None`` for fp32."""
+        import torch
+
+        if self._accelerator.device.type == "cpu":  # whose kernels take no half weights beside fp32 inputs
+            return None
+        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
+
+    def trained(self, stop: Callable[[], bool]) -> Iterator[Step]:
+        """Train, and write the adapter's folder; yields how far it is.
+
+        Raises:
+            OutOfMemoryError: The device has no room for it; the message says which settings make some.
+            StoppedError: ``stop`` said so; the state is kept.
+        """
+        with out_of_memory(self._settings.train_batch_size, self._what_to_set()):
+            with devices.deterministic(self._accelerator.device.type):
+                before = self.grid_images(new=False)
+                training = self.training()
+                if not training.done:
+                    self.look(training)
+                for step in training.run(stop):
+                    self.log(step)
+                    if self.every and step.step % self.every == 0 and step.step < step.steps:
+                        self.look(training)
+                    yield step
+                self.look(training, drawn=False)  # the grid of then is the adapter's own
+            self.write(training, before)
+
+    def _what_to_set(self) -> str:
+        """What makes room for a training on this device, by the manifest's keys."""
+        settings, at = self._settings, f"finetune: adapter `{self._plan.adapter.name}`"
+        ways = [] if settings.gradient_checkpointing else ["gradient_checkpointing: true"]
+        if settings.train_batch_size > 1:
+            as_many = settings.gradient_accumulation_steps * settings.train_batch_size
+            ways.append(f"train_batch_size: 1 with gradient_accumulation_steps: {as_many}")
+        if self._accelerator.mixed_precision == "no":
+            ways.append("mixed_precision: bf16")
+        ways += ["num_validation_images: 0"] if settings.num_validation_images else []
+        ways += ["method: lora"] if self._plan.entry.method == "full" else []
+        ways += [f"a smaller resolution than {settings.side}"]
+        return f"{at}: set {', or '.join(ways)}; or end what else is on the device"
 
     @cached_property
     def _bytes(self) -> Callable[[Source], bytes]:
@@ -228,13 +269,8 @@ class _AdapterTraining:
                 part.to(device)
 
     def _learner(self) -> Learner:
-        import torch
-
         pipe = self._pipe
         denoiser = pipelines.denoiser(pipe)
-        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._accelerator.mixed_precision)
-        if half and self._accelerator.device.type != "cpu":  # a CPU's kernels take no half weights beside fp32 inputs
-            denoiser.to(half)
         learner = methods.method(self._plan.entry.method).learner(pipe, self._settings, self._plan.labels)
         if self._settings.gradient_checkpointing:
             denoiser.enable_gradient_checkpointing()

@@ -20,7 +20,10 @@ from synthgen.vision.images.codec import Encoding
 
 @dataclass
 class LoadedEntry:
-    """An entry with its model loaded; ``started`` counts the shards whose images this process has made."""
+    """An entry with its model loaded; ``started`` counts the shards whose images this process has made.
+
+    ``same_device`` is whether the device has the name of the one that the run was begun on.
+    """
 
     plan: EntryPlan
     recipe: Recipe
@@ -30,6 +33,7 @@ class LoadedEntry:
     encoding: Encoding
     output: Output
     started: int = 0
+    same_device: bool = True
 
 
 def load_entry(
@@ -68,6 +72,7 @@ def load_entry(
             maker = strategy.maker(located, environment, start_images)
         batch_size = measured_batch_size(located, environment, maker, own, plan.shard_samples)
         environment = replace(environment, batch_size=batch_size)
+    device_name = environment.device_name
     environment = run_folder.pin(root, plan.name, environment)
     run_folder.apply_pin(environment, request)  # another process may have pinned in between
     ledger = Ledger(root, plan.name, plan.digest_of)
@@ -82,4 +87,5 @@ def load_entry(
         maker=maker,
         encoding=Encoding(output.image_format, output.quality or 95),
         output=output,
+        same_device=environment.device_name == device_name,
     )

@@ -1,16 +1,20 @@
 """Makes one image again from its record, and says whether it is the same to the byte."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthgen.core import adapter_folder, releases
 from synthgen.core.devices import DeviceRequest, Environment
 from synthgen.diffusion import strategies
+from synthgen.diffusion.maker import ImageMaker
 from synthgen.errors import Fault, InputError, UnavailableError
-from synthgen.generate import stated_origin
+from synthgen.generate import retry, stated_origin
 from synthgen.generate.retry import pad
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
@@ -21,6 +25,9 @@ from synthgen.runs.start_images import StartImages
 from synthgen.runs.tar_samples import TarSample
 from synthgen.vision.images import codec
 from synthgen.vision.images.codec import Encoding
+
+if TYPE_CHECKING:
+    from synthgen.core.types import Pixels
 
 TOLERANCE = 40.0
 _OURS = "package synthgen"
@@ -50,9 +57,18 @@ class Reproduction:
 
 
 def reproduce(
-    root: Path, key: str, extensions: Extensions, work: Path | None = None, *, real: Path | None = None
+    root: Path,
+    key: str,
+    extensions: Extensions,
+    work: Path | None = None,
+    *,
+    real: Path | None = None,
+    exact: bool = False,
 ) -> Reproduction:
     """Make the image with that key again, in the environment its run pinned as far as it can be had here.
+
+    On a GPU a kernel may sum in another order at another place of a batch. With ``exact`` the image is made where the
+    run had it: at its place, beside the images that it was beside, whatever these start from read as well.
 
     Args:
         root: A run, or a packed dataset.
@@ -61,6 +77,7 @@ def reproduce(
         work: For an image of a packed dataset, the run that holds what is never packed: the adapter that made it, or
             the name of the real image that it was made from. That beside a dataset of pseudonyms is found by itself.
         real: The folder that real images are in, which are told by their bytes; where the manifest says if left out.
+        exact: Whether all batches of its work shard up to its own are made, as the plan lays the shard out.
 
     Raises:
         IncompleteError: The adapter that made it is not there.
@@ -73,13 +90,14 @@ def reproduce(
     stored, pin = folder.stored(key)
     record = Record.from_json(stored.files["json"])
     if isinstance(folder, Dataset) and pseudonyms.is_pseudonymous(folder) and (record.source_id or record.adapter):
-        return _from_run(folder, stored, record, pin, work=work, real=real)
+        return _from_run(folder, stored, record, pin, work=work, real=real, exact=exact)
     if isinstance(folder, Dataset) and dataset_folder.withholds_places(root):
         folder, work = _run_of(root, work, extensions), None
     sample = _planned(folder.plan, record.key, record)
     recipe = run_folder.located(sample.recipe, folder.root if isinstance(folder, Run) else work)
-    content = _make(folder.plan, replace(sample, recipe=recipe), pin, _starts(folder, sample, real))
-    return _compare(stored, record, content)
+    beside = _beside(folder.plan, sample) if exact else ()
+    found = _starts(folder, [sample, *beside], real)
+    return _compare(stored, record, _make(folder.plan, replace(sample, recipe=recipe), pin, found, beside))
 
 
 def _run_of(dataset: Path, work: Path | None, extensions: Extensions) -> Run:
@@ -96,8 +114,9 @@ def _run_of(dataset: Path, work: Path | None, extensions: Extensions) -> Run:
 
 
 def _from_run(
-    dataset: Dataset, stored: TarSample, record: Record, pin: Environment, *, work: Path | None, real: Path | None
-) -> Reproduction:
+    dataset: Dataset, stored: TarSample, record: Record, pin: Environment, *, work: Path | None, real: Path | None,
+    exact: bool,
+) -> Reproduction:  # fmt: skip
     """The image of a dataset of pseudonyms, from the run that has the names behind them, and adapters."""
     found = pseudonyms.originals(dataset, work)
     if found is None:
@@ -107,20 +126,28 @@ def _from_run(
     run = found.run
     sample = _planned(run.plan, found.key(record.key, record.source_id), record)
     sample = replace(sample, recipe=run_folder.located(sample.recipe, run.root))
-    return _compare(stored, record, _make(run.plan, sample, pin, _starts(run, sample, real)))
+    beside = _beside(run.plan, sample) if exact else ()
+    starts = _starts(run, [sample, *beside], real)
+    return _compare(stored, record, _make(run.plan, sample, pin, starts, beside))
 
 
-def _starts(folder: Run | Dataset, sample: Sample, real: Path | None) -> StartImages:
-    """What a sample starts from, read.
+def _beside(plan: Plan, sample: Sample) -> Sequence[Sample]:
+    """The samples of the work shard of a sample, its own among them."""
+    entry = plan.entries[sample.recipe.entry]
+    return entry.shard(entry.shard_of(sample.index))
+
+
+def _starts(folder: Run | Dataset, samples: Sequence[Sample], real: Path | None) -> StartImages:
+    """What samples start from, read.
 
     Raises:
         InputError: A real image is not where it was, or not in the folder that was given.
     """
-    found = folder.start_images([sample], real)
+    found = folder.start_images(samples, real)
     try:
-        found.fetch([sample])
+        found.fetch(samples)
     except InputError as error:
-        if real is not None or not (sample.source or sample.mask_source):
+        if real is not None or not any(one.source or one.mask_source for one in samples):
             raise
         *others, last = error.faults
         said = f"{last}; where it lies elsewhere now, --real FOLDER finds it by its bytes"
@@ -139,7 +166,8 @@ def _planned(plan: Plan, key: str, record: Record) -> Sample:
     return sample
 
 
-def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> bytes:
+def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages, beside: Sequence[Sample] = ()) -> bytes:
+    """The file of a sample's image, made again alone or beside the samples of its work shard."""
     shard_samples = plan.manifest.document.output.shard_samples
     request = DeviceRequest(pin.device, pin.dtype, pin.attention, pin.batch_size, pin.memory or None, pinned=True)
     try:
@@ -156,14 +184,38 @@ def _make(plan: Plan, sample: Sample, pin: Environment, found: StartImages) -> b
     for what, there, now in _differences(pin, here):
         _log.warning("made with %s %s, here it is %s", what, there, now)
     maker = strategies.strategy(sample.recipe.strategy).maker(sample.recipe, here, found)
-    batch = pad([sample], here.batch_size)
-    painted = maker(batch)
-    if not painted.finite[0]:
-        painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
+    pixels = _among(plan, sample, here, maker, [one for one in beside if found.has(one)])
+    if pixels is None:
+        painted = maker(pad([sample], here.batch_size))
+        if not painted.finite[0]:
+            painted = maker(pad([sample], pin.redo_batch_size or here.batch_size), precise=True)
+        pixels = painted.pixels[0]
     output = plan.manifest.document.output
     encoding = Encoding(output.image_format, output.quality or 95)
     made_by = stated_origin.made_by(sample, output, pin.model_revision, pin.parts)
-    return codec.encode(painted.pixels[0], encoding, stated_origin.source_type(sample), made_by)
+    return codec.encode(pixels, encoding, stated_origin.source_type(sample), made_by)
+
+
+def _among(plan: Plan, sample: Sample, here: Environment, maker: ImageMaker, shard: Sequence[Sample]) -> Pixels | None:
+    """The image of a sample as it comes out of its work shard; ``None`` where no shard is given."""
+    if not shard:
+        return None
+    entry = plan.entries[sample.recipe.entry]
+
+    def located(one: Sample) -> Sample:
+        return replace(one, recipe=sample.recipe)
+
+    made = retry.make(
+        [located(one) for one in shard],
+        maker,
+        here.batch_size,
+        lambda one, attempt: located(entry.sample(one.index, attempt)),
+        redo_batch_size=here.redo_batch_size,
+    )
+    own = next(one for one in made if one.sample.key == sample.key)
+    if own.pixels is None:
+        raise InputError(f"`{sample.key}` could not be made this time: {', '.join(own.outcomes)}")
+    return own.pixels
 
 
 def _weights(sample: Sample, pin: Environment) -> dict[str, str]:

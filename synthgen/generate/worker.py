@@ -16,7 +16,7 @@ from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.sampler_settings import what_to_set
 from synthgen.errors import InputError, OutOfMemoryError, StoppedError
-from synthgen.generate import retry
+from synthgen.generate import canary, retry
 from synthgen.generate.claims import NO_CLAIMS, STOPPED, MadeShard, ShardClaims, check_mark
 from synthgen.generate.loaded_entry import LoadedEntry, load_entry
 from synthgen.generate.retry import MadeSample
@@ -220,6 +220,8 @@ class ShardMaker:
                 sample=next(ready, None),
                 prompts=run_prompts(self.plan, self.root, recipe),
             )
+            if canary.needed(self._loaded) and self._loaded.same_device:
+                canary.check(self._loaded, plan.numbers, self.start_images)
         return self._loaded
 
     def _with_half_the_batch(self, entry: LoadedEntry, batch_size: int, error: OutOfMemoryError) -> int:

@@ -76,6 +76,8 @@ class EntryPlan:
             accelerator=entry.accelerator,
             autoencoder=entry.autoencoder,
             controlnet=entry.controlnet,
+            ip_adapter=entry.ip_adapter,
+            image_encoder=entry.image_encoder,
         )
         self.adapters = {label: adapters.adapter_of(entry.adapter, label, adapter_plans) for label in self._labels}
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}

@@ -173,6 +173,8 @@ def _said_of(entry: GenerateEntry) -> dict[str, Any]:
         "accelerate": entry.accelerator.content if entry.accelerator else None,
         "vae": entry.autoencoder.content if entry.autoencoder else None,
         "controlnet": entry.controlnet.content if entry.controlnet else None,
+        "ip_adapter": entry.ip_adapter.content if entry.ip_adapter else None,
+        "image_encoder": entry.image_encoder.content if entry.image_encoder else None,
         "per_cell": entry.per_cell,
         "total": entry.total,
         "per_source": entry.per_source,

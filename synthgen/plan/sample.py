@@ -8,13 +8,21 @@ from types import MappingProxyType
 from typing import Any
 
 from synthgen.core.adapter_folder import Adapter
+from synthgen.core.ip_adapter import IpAdapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, ImageEncoder
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.real_index import Source
 
+Part = Accelerator | Autoencoder | ControlNet | IpAdapter | ImageEncoder
 PARTS: Mapping[str, str] = MappingProxyType(
-    {"accelerate": "accelerator", "vae": "autoencoder", "controlnet": "controlnet"}
+    {
+        "accelerate": "accelerator",
+        "vae": "autoencoder",
+        "controlnet": "controlnet",
+        "ip_adapter": "ip_adapter",
+        "image_encoder": "image_encoder",
+    }
 )
 """What a recipe may be made with beside the model and the adapter: by the manifest's key, the recipe's attribute."""
 
@@ -33,6 +41,8 @@ class Recipe:
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
         controlnet: What guides the model by an image; ``None`` for nothing.
+        ip_adapter: What has the model read an image as it reads the prompt; ``None`` for nothing.
+        image_encoder: What encodes that image, where it does not come with the IP-Adapter; ``None`` where it does.
     """
 
     entry: str
@@ -44,9 +54,11 @@ class Recipe:
     accelerator: Accelerator | None = None
     autoencoder: Autoencoder | None = None
     controlnet: ControlNet | None = None
+    ip_adapter: IpAdapter | None = None
+    image_encoder: ImageEncoder | None = None
 
     @property
-    def parts(self) -> dict[str, Accelerator | Autoencoder | ControlNet]:
+    def parts(self) -> dict[str, Part]:
         """What it is made with beside the model and the adapter, by the manifest's key; only what is used."""
         return {key: part for key, name in PARTS.items() if (part := getattr(self, name))}
 

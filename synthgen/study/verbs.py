@@ -109,7 +109,7 @@ def finetune(
     from synthgen.finetune import prepare
 
     counted("workers", workers)
-    DeviceRequest(device)  # refused before anything is written, if there is none
+    device = DeviceRequest(device).device  # refused before anything is written, if there is none
     root = run_folder_of(out)
     planned = plan(manifest, root, base=base, progress=progress)
     job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
@@ -279,7 +279,7 @@ def curate(
     run = open_run(brought(folder, mirror, progress=progress, stop=stop))
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)
-    DeviceRequest(device)  # refused before anything is read, if there is none
+    device = DeviceRequest(device).device  # refused before anything is read, if there is none
     job = prepare(run.plan, run.root, partial(progress, "indexing real images") if progress else None, device)
     length = sum(len(scoring.unscored(job.shards)) for scoring in job.scorings) + 1
     return Task(Stage("curate", job.images), whole.curate(run, job, stop, workers), length=length, job=job)
@@ -347,7 +347,7 @@ def compare(
     counted("limit", limit)
     if price is not None and not 0 < price < float("inf"):
         raise InputError(Fault(f"price {price!r}: give a number above 0", path="price", kind="out_of_range"))
-    DeviceRequest(device)  # refused before anything is read, if there is none
+    device = DeviceRequest(device).device  # refused before anything is read, if there is none
     return side_by_side(
         [open_run(folder) for folder in folders],
         Path(out),

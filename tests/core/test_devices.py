@@ -1,5 +1,6 @@
 """What to compute with is decided from a described device, and a request is granted or refused, never replaced."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -217,3 +218,48 @@ def test_the_best_device_comes_first(cuda: bool, mps: bool, found: list[str], mo
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
     assert devices.available() == found
+
+
+@pytest.mark.parametrize(("asked", "left"), [("cuda:1", "7"), ("cuda:0", "3"), ("cuda", "3,7"), ("cpu", "3,7")])
+def test_one_of_several_gpus_hides_the_others(asked: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From this process and those that it starts; a run pins ``cuda``, whichever it was."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    assert DeviceRequest(asked).device == asked.partition(":")[0]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == left
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        ("3,7", "cuda:2", "--device cuda:2: there is no such GPU here; of CUDA's there are cuda:0 to cuda:1"),
+        ("3", "cuda:9", "of CUDA's there is cuda:0"),
+        ("", "cuda:0", "of CUDA's none"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_said(there: str, asked: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that are."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", there)
+    with pytest.raises(UnavailableError, match=said):
+        DeviceRequest(asked)
+
+
+def test_a_process_at_one_gpu_is_not_moved_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch looks at what is hidden once."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    with pytest.raises(UnavailableError, match="CUDA_VISIBLE_DEVICES=7"):
+        DeviceRequest("cuda:1")
+
+
+@pytest.mark.parametrize("kind", ["cuda", "cpu"])
+def test_deterministic_kernels_are_asked_for_on_cuda_and_only_meanwhile(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked of torch before is asked afterwards."""
+    import torch
+
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with devices.deterministic(kind):
+        assert torch.are_deterministic_algorithms_enabled() is (kind == "cuda")
+        assert torch.is_deterministic_algorithms_warn_only_enabled() is (kind == "cuda")
+    assert not torch.are_deterministic_algorithms_enabled()

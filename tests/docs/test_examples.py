@@ -1,11 +1,11 @@
 """The examples run as they are on a packed quickstart, smaller and sketchier than the one that ships."""
 
-import os
 import runpy
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import pytest
 import yaml
 from datasets import Dataset, DatasetDict
@@ -29,27 +29,32 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run" / "dataset"
 
 
-def example(name: str, *arguments: str, cache: Path) -> str:
-    """Run an example as a user does; returns what it printed."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
-    command = [sys.executable, str(ROOT / "examples" / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
+    """Runs an example as Python runs a script; returns what it printed."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+    def run(name: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        capsys.readouterr()
+        runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
 
 
 @pytest.mark.slow
-def test_a_classifier_trains_from_it(dataset: Path, tmp_path: Path) -> None:
+def test_a_classifier_trains_from_it(dataset: Path, example: Callable[..., str]) -> None:
     """`train_classifier.py` trains, and says its accuracy on held-out images after each epoch."""
-    said = example("train_classifier.py", str(dataset), "--epochs", "2", cache=tmp_path)
+    said = example("train_classifier.py", str(dataset), "--epochs", "2")
     assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1", "epoch 2"]
     assert all(0 <= float(line.rpartition("accuracy ")[2]) <= 1 for line in said.splitlines())
 
 
 @pytest.mark.slow
-def test_its_tars_stream(dataset: Path, tmp_path: Path) -> None:
+def test_its_tars_stream(dataset: Path, example: Callable[..., str]) -> None:
     """`stream_webdataset.py` sees every image once."""
-    said = example("stream_webdataset.py", str(dataset), cache=tmp_path)
+    said = example("stream_webdataset.py", str(dataset))
     assert said.startswith("96 images")
     assert "'psoriasis': 12" in said
     assert "'VI': 16" in said

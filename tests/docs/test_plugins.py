@@ -150,6 +150,7 @@ def test_a_page_names_every_field(name: str, thing: Any) -> None:
     assert not [field.name for field in fields(thing) if not re.search(rf"`{field.name}\b", text)]
 
 
+@pytest.mark.usefixtures("workers_without_torch")
 @pytest.mark.parametrize("install", [as_file, as_package])
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in ("methods", "runners") else kind for kind in KINDS]

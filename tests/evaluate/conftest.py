@@ -7,6 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from synthgen.evaluate.report import plots
+
 
 def _beside(name: str) -> ModuleType:
     """A module beside this file."""
@@ -30,3 +32,9 @@ def simulated() -> ModuleType:
 def drawn() -> ModuleType:
     """The module of small pictures in classes."""
     return _beside("drawn")
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have no pictures, which take most of their time; for tests of what a report says."""
+    monkeypatch.setattr(plots, "all_plots", lambda _analysis: [])

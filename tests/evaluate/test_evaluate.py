@@ -215,6 +215,7 @@ def test_a_report_of_another_study_is_left_alone(whole: Path, prepared: Any, tmp
         prepared()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: Any) -> None:
     """A test image, made a little brighter and stored anew, trains nothing, is counted, and the report says so."""
     test_image = drawn.picture("acne", 30)  # the first test image: training has 20, validation 10
@@ -227,6 +228,7 @@ def test_a_planted_near_copy_is_caught_end_to_end(drawn: ModuleType, prepared: A
     assert f"| {NEAR} | 1 |" in (job.out / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_synthetic_images_are_augmented_too(prepared: Any) -> None:
     """In `real+synthetic+augment` every image has its ten views, is compared with augmentation alone, and is told."""
     arms = ["real", "real+augment", "real+synthetic", "real+synthetic+augment"]
@@ -366,6 +368,7 @@ def test_a_dataset_of_pseudonyms_is_refused_without_its_run(
         evaluate.prepare(read, tmp_path / "report", extensions, given=given)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_shuffled_labels_are_not_said_to_help(drawn: ModuleType, prepared: Any) -> None:
     """Synthetic images whose labels were dealt round do harm, if anything."""
     images = drawn.more_real(12, says=("eczema", "nevus", "acne"))
@@ -373,6 +376,7 @@ def test_shuffled_labels_are_not_said_to_help(drawn: ModuleType, prepared: Any) 
     assert not any(one.significant and one.difference.value > 0 for one in analysis.primary)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_second_pool_of_real_images_is_as_good_as_more(prepared: Any) -> None:
     """Synthetic images that are real in truth come out no different from as many more real ones."""
     analysis = done(prepared(arms=["real", "real-more", "real+synthetic"], n_real=[2], ratios=[4], seeds=4))
@@ -381,6 +385,7 @@ def test_a_second_pool_of_real_images_is_as_good_as_more(prepared: Any) -> None:
     assert not family[0].significant
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_a_dataset_without_tones_is_evaluated(drawn: ModuleType, extensions: Any, tmp_path: Path) -> None:
     """What can't be said of it is said."""
     drawn.write_real(tmp_path / "real", each=4, held=3, tones=False)
@@ -390,6 +395,7 @@ def test_a_dataset_without_tones_is_evaluated(drawn: ModuleType, extensions: Any
     assert "nothing can be said of light and dark skin" in (job.out / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_pixels_are_trained_from(drawn: ModuleType, prepared: Any) -> None:
     """With `finetune` the small network learns inside each trial, from images of the size asked."""
     learner = {"kind": "finetune", "optimizer_steps": 4, "batch_size": 8, "image_size": 16}
@@ -457,6 +463,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
     return make
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("learner", [{}, {"kind": "finetune", "frozen": True}, {"kind": "finetune"}])
 def test_a_checkpoint_of_ones_own_is_what_learns(
     learner: dict[str, Any], prepared: Any, checkpoint: Callable[[int], Path]
@@ -472,6 +479,7 @@ def test_a_checkpoint_of_ones_own_is_what_learns(
     assert (answers[0] != answers[1]).any()
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("mix", [{"share": 0.25}, "pretrain-then-real"])
 def test_every_mix_is_trained(prepared: Any, mix: Any) -> None:
     """How real and synthetic images meet is handed to the learner and said in the report."""
@@ -481,6 +489,7 @@ def test_every_mix_is_trained(prepared: Any, mix: Any) -> None:
     assert f"| mix | {said} |" in (job.out / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_some_labels_can_be_told_apart(prepared: Any) -> None:
     """With `labels`, images of the others take no part."""
     job = prepared(labels=["acne", "nevus"], arms=["real", "real+synthetic"], n_real=[2], ratios=[1], seeds=1)

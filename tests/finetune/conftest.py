@@ -10,6 +10,7 @@ import yaml
 from synthgen import finetune
 from synthgen.errors import StoppedError
 from synthgen.extensions import EXTENSIONS
+from synthgen.finetune import sample_grid
 from synthgen.plan import Plan
 from synthgen.runs import load_plan
 
@@ -19,6 +20,14 @@ METHODS: list[dict[str, Any]] = [
     {"name": "full", "method": "full", "settings": FEW | {"snr_gamma": 5.0, "gradient_accumulation_steps": 2}},
     {"name": "word", "method": "textual-inversion", "settings": FEW | {"num_vectors": 2}},
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sketchy_grids() -> Iterator[None]:
+    """Draw sample grids and prior images in a few steps; what they show of a random model is noise in any case."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample_grid, "NUM_INFERENCE_STEPS", 3)
+        yield
 
 
 @pytest.fixture(scope="session")

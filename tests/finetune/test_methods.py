@@ -12,7 +12,7 @@ from PIL import Image
 
 from synthgen.core import adapter_folder
 from synthgen.diffusion.pipelines import load_adapter
-from synthgen.errors import UnavailableError
+from synthgen.errors import OutOfMemoryError, UnavailableError
 
 pytestmark = pytest.mark.slow
 
@@ -132,3 +132,22 @@ def test_only_safetensors_are_written(tuned: Path) -> None:
     """No file of an adapter can run code when it is loaded."""
     kinds = {path.suffix for path in (tuned / "adapters").rglob("*") if path.is_file()}
     assert kinds <= {".safetensors", ".json", ".csv", ".png", ".txt"}
+
+
+def test_a_training_without_memory_says_what_to_set(
+    tune: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, by the manifest's keys, whatever of it ran out of memory."""
+
+    def out_of_memory(*_: Any, **__: Any) -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr("synthgen.finetune.latents.encode", out_of_memory)
+    settings = {"max_train_steps": 1, "train_batch_size": 2, "num_validation_images": 0, "mixed_precision": "no"}
+    said = (
+        "adapter `a`: set gradient_checkpointing: true, or train_batch_size: 1 with gradient_accumulation_steps: 2, "
+        "or mixed_precision: bf16, or a smaller resolution than"
+    )
+    with pytest.raises(OutOfMemoryError, match=said) as raised:
+        tune(tmp_path / "run", "sd", {"name": "a", "method": "lora", "settings": settings})
+    assert len(raised.value.faults) == 1

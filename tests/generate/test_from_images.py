@@ -2,18 +2,18 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from synthgen import generate, study
+from synthgen.cli import call
 from synthgen.core.devices import DeviceRequest
 from synthgen.errors import InputError
 from synthgen.generate import reproduce
@@ -36,6 +36,7 @@ CELLS = {
     "real": REAL,
 }
 SAMPLER = {"num_inference_steps": 3, "guidance_scale": 2.0}
+FOUR = DeviceRequest("cpu", "fp32", batch_size=4)
 CENTRE = {"shape": "centre", "fraction": 0.25}
 EVERY = [
     {"strategy": "img2img", "per_source": 1, "settings": SAMPLER | {"strength": 0.7}},
@@ -55,10 +56,22 @@ def fakes(write_manifest: Write) -> Path:
     return write_manifest(**CELLS, generate=FAKES)
 
 
-@pytest.fixture
-def every(write_manifest: Write) -> Path:
-    """Every strategy that starts from an image, on the bundled model."""
-    return write_manifest(**CELLS | {"real": REAL | {"count": 6}}, generate=EVERY)
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of every strategy that starts from an image, on the bundled model."""
+    path = tmp_path_factory.mktemp("every") / "manifest.yaml"
+    document = {"name": "every", "seed": 7, **CELLS, "real": REAL | {"count": 6}, "generate": EVERY}
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def painted(every: Path, extensions: Extensions) -> tuple[Path, Plan]:
+    """The run of that manifest in batches of four, and its plan; nobody changes it."""
+    root = every.with_name("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(every.with_name("cache")))
+        return root, made_in(root, extensions, every, FOUR)
 
 
 def made_in(
@@ -161,10 +174,7 @@ def test_nothing_is_written_into_a_folder_of_somebody_else(fakes: Path, tmp_path
 def test_a_changed_photograph_is_refused(write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:
     """A file that is not the one indexed any more stops the run with its name; what was made is kept."""
     photographs = tmp_path / "photographs"
-    subprocess.run(
-        [sys.executable, "-m", "synthgen", "phantom", "--out", photographs, "--per-cell", "1", "--seed", "1"],
-        check=True,
-    )
+    assert call(["phantom", "--out", str(photographs), "--per-cell", "1", "--seed", "1", "-q"]) == 0
     path = write_manifest(
         **CELLS | {"real": {"source": "folder", "path": str(photographs), "metadata": "metadata.csv"}},
         generate=[{"strategy": "fake", "per_source": 2}],
@@ -203,23 +213,25 @@ def test_a_shard_waits_for_the_one_that_it_starts_from(
 
 
 def test_a_chain_killed_in_the_middle_ends_the_same(
-    fakes: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, without_torch: list[str]
+    fakes: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, in_a_fork: Callable[..., BaseProcess]
 ) -> None:
     """Killed again and again, a chain of entries ends byte-equal with an unbroken one."""
     text = fakes.read_text().replace("strategy: fake", "strategy: fake\n  settings: {seconds: 0.02}", 1)
     fakes.write_text(text)
     made_in(tmp_path / "whole", extensions, fakes)
-    command = [*without_torch, "generate", fakes, "--out", tmp_path / "run", "-q"]
+    command = ("command", "generate", fakes, "--out", tmp_path / "run", "-q")
     moments = random.Random(1)
     for _ in range(4):
         before, deadline = len(tars_in(tmp_path / "run")), time.monotonic() + 60
-        process = subprocess.Popen(command)
-        while process.poll() is None and len(tars_in(tmp_path / "run")) == before and time.monotonic() < deadline:
+        process = in_a_fork(*command)
+        while process.is_alive() and len(tars_in(tmp_path / "run")) == before and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert subprocess.run(command, check=False).returncode == 0
+        process.kill()
+        process.join()
+    last = in_a_fork(*command)
+    last.join()
+    assert last.exitcode == 0
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "whole")
     assert {finding.state for finding in verify(tmp_path / "run", extensions)} == {"whole"}
 
@@ -240,10 +252,10 @@ def test_a_packed_chain_knows_its_plan(fakes: Path, tmp_path: Path, extensions: 
 class TestDiffusion:
     """Every strategy that starts from an image, by real diffusion."""
 
-    def test_only_the_mask_is_painted(self, every: Path, tmp_path: Path, extensions: Extensions) -> None:
+    def test_only_the_mask_is_painted(self, painted: tuple[Path, Plan]) -> None:
         """Stored without loss, every pixel outside the mask is the source's own, and inside it is another."""
-        plan = made_in(tmp_path / "run", extensions, every)
-        found, read = stored(tmp_path / "run", plan), of_run(plan, tmp_path / "run")
+        root, plan = painted
+        found, read = stored(root, plan), of_run(plan, root)
         for name in ("inside", "around"):
             entry: Any = plan.entries[name]
             for sample in entry.shard(0):
@@ -253,24 +265,28 @@ class TestDiffusion:
                 assert (made[~mask] == original[~mask]).all()
                 assert (made[mask] != original[mask]).mean() > 0.5
 
-    def test_rerun_and_batch_size(self, every: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
+    def test_rerun_and_batch_size(
+        self, painted: tuple[Path, Plan], every: Path, tmp_path: Path, extensions: Extensions, tars_in: Any
+    ) -> None:
         """A second run gives the same bytes; batches of one give the same images to 40 dB."""
-        plan = made_in(tmp_path / "one", extensions, every, DeviceRequest("cpu", "fp32", batch_size=4))
-        made_in(tmp_path / "two", extensions, every, DeviceRequest("cpu", "fp32", batch_size=4))
+        root, plan = painted
+        made_in(tmp_path / "two", extensions, every, FOUR)
         made_in(tmp_path / "single", extensions, every, DeviceRequest("cpu", "fp32", batch_size=1))
-        assert tars_in(tmp_path / "one") == tars_in(tmp_path / "two")
-        batched, single = stored(tmp_path / "one", plan), stored(tmp_path / "single", plan)
+        assert tars_in(root) == tars_in(tmp_path / "two")
+        batched, single = stored(root, plan), stored(tmp_path / "single", plan)
         # the last entry starts from the images of the one before, so its tolerance is theirs
         worst = min(codec.psnr(codec.decode(batched[key].image), codec.decode(single[key].image)) for key in batched)
         assert worst >= 40
 
-    def test_reproduced_from_run_and_dataset(self, every: Path, tmp_path: Path, extensions: Extensions) -> None:
+    def test_reproduced_from_run_and_dataset(
+        self, painted: tuple[Path, Plan], tmp_path: Path, extensions: Extensions
+    ) -> None:
         """One image is made again to the byte, from its real image or from the image that it started from."""
-        plan = made_in(tmp_path / "run", extensions, every)
-        list(study.pack(tmp_path / "run", tmp_path / "dataset"))
+        root, plan = painted
+        list(study.pack(root, tmp_path / "dataset"))
         for entry in plan.entries.values():
             key = entry.sample(1).key
-            assert reproduce.reproduce(tmp_path / "run", key, extensions).identical
+            assert reproduce.reproduce(root, key, extensions).identical
             assert reproduce.reproduce(tmp_path / "dataset", key, extensions).identical
 
     def test_strength_is_how_far_it_goes(self, write_manifest: Write, tmp_path: Path, extensions: Extensions) -> None:

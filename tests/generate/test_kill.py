@@ -2,10 +2,9 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,7 @@ from synthgen.runs.verify import verify
 pytestmark = pytest.mark.slow
 
 KILLS = 8
-RUN = """
-import os, signal, sys
-from pathlib import Path
-sys.modules["torch"] = None  # webdataset imports it where it is, which takes seconds that no test here needs
-from synthgen import generate
-from synthgen.core import atomic
-from synthgen.extensions import EXTENSIONS
-from synthgen.runs import load_plan
-
-publish = atomic.publish
-def dying(scratch, path):
-    if path.name == sys.argv[3] and sys.argv[4] == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    publish(scratch, path)
-    if path.name == sys.argv[3]:
-        os.kill(os.getpid(), signal.SIGKILL)
-atomic.publish = dying
-job = generate.prepare(load_plan.read(Path(sys.argv[1]), EXTENSIONS), Path(sys.argv[2]))
-print(len(list(generate.generate(job))))
-"""
-
-
-def start(manifest: Path, root: Path, die_at: str = "-", when: str = "-") -> "subprocess.Popen[bytes]":
-    """Begin or resume a run in a process of its own."""
-    return subprocess.Popen([sys.executable, "-c", RUN, manifest, root, die_at, when], stdout=subprocess.DEVNULL)
+Start = Callable[..., BaseProcess]
 
 
 def shards(root: Path) -> list[str]:
@@ -57,17 +32,21 @@ def leftovers(root: Path) -> list[str]:
     return sorted(path.name for path in hidden if path.name not in (".lock", ".scratch"))
 
 
-def kill_later(process: "subprocess.Popen[bytes]", root: Path, delay: float) -> bool:
+def kill_later(process: BaseProcess, root: Path, delay: float) -> bool:
     """Kill a process so many seconds after the first new file of a shard; False where it was done before."""
     before, deadline = shards(root), time.monotonic() + 60
-    while process.poll() is None and shards(root) == before:
+    while process.is_alive() and shards(root) == before:
         assert time.monotonic() < deadline, "nothing was made in a minute"
         time.sleep(0.002)
-    try:
-        process.wait(timeout=delay)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    return process.wait(timeout=60) == -signal.SIGKILL
+    process.join(delay)
+    process.kill()
+    return ended(process) == -signal.SIGKILL
+
+
+def ended(process: BaseProcess) -> int | None:
+    """The exit code of a process, once it has ended."""
+    process.join(120)
+    return process.exitcode
 
 
 @pytest.fixture
@@ -86,14 +65,17 @@ def short(write_manifest: Callable[..., Path]) -> Path:
     return write_manifest()
 
 
-def test_killed_at_random_moments(manifest: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
+def test_killed_at_random_moments(
+    manifest: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, in_a_fork: Start
+) -> None:
     """After eight kills the run ends byte-equal with an unbroken one, whole, and without scratch."""
-    unbroken = start(manifest, tmp_path / "unbroken")
+    unbroken = in_a_fork("make", manifest, tmp_path / "unbroken")
     moments, killed = random.Random(0), 0
     for _ in range(KILLS):
-        killed += kill_later(start(manifest, tmp_path / "run"), tmp_path / "run", moments.uniform(0, 0.12))
-    assert start(manifest, tmp_path / "run").wait(timeout=120) == 0
-    assert unbroken.wait(timeout=120) == 0
+        process = in_a_fork("make", manifest, tmp_path / "run")
+        killed += kill_later(process, tmp_path / "run", moments.uniform(0, 0.12))
+    assert ended(in_a_fork("make", manifest, tmp_path / "run")) == 0
+    assert ended(unbroken) == 0
     assert killed >= KILLS - 2
     assert tars_in(tmp_path / "run") == tars_in(tmp_path / "unbroken")
     assert {finding.state for finding in verify(tmp_path / "run", extensions)} == {"whole"}
@@ -102,20 +84,22 @@ def test_killed_at_random_moments(manifest: Path, tmp_path: Path, extensions: Ex
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", ["00001.tar", "00001.json", "run.json"])
-def test_killed_at_a_rename(short: Path, extensions: Extensions, name: str, when: str) -> None:
+def test_killed_at_a_rename(short: Path, extensions: Extensions, name: str, when: str, in_a_fork: Start) -> None:
     """Killed just before or after a file gets its name, a run leaves nothing that the next does not put right."""
     run = short.with_name("run")
-    assert start(short, run, name, when).wait(timeout=60) == -signal.SIGKILL
-    assert start(short, run).wait(timeout=60) == 0
+    assert ended(in_a_fork("make", short, run, name, when)) == -signal.SIGKILL
+    assert ended(in_a_fork("make", short, run)) == 0
     assert [finding.state for finding in verify(run, extensions)] == ["whole"] * 5
     assert leftovers(run) == []
 
 
-def test_two_processes_at_once_make_one_run(short: Path, tmp_path: Path, extensions: Extensions, tars_in: Any) -> None:
+def test_two_processes_at_once_make_one_run(
+    short: Path, tmp_path: Path, extensions: Extensions, tars_in: Any, in_a_fork: Start
+) -> None:
     """Two processes that make the same shards in one folder end with the bytes of one."""
-    both = [start(short, tmp_path / "two") for _ in range(2)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
-    assert start(short, tmp_path / "one").wait(timeout=60) == 0
+    both = [in_a_fork("make", short, tmp_path / "two") for _ in range(2)]
+    assert [ended(process) for process in both] == [0, 0]
+    assert ended(in_a_fork("make", short, tmp_path / "one")) == 0
     assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
     assert {finding.state for finding in verify(tmp_path / "two", extensions)} == {"whole"}
     assert leftovers(tmp_path / "two") == []

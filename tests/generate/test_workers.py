@@ -24,6 +24,7 @@ SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("workers_without_torch")
 def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     make_plan: Any, make_images: Any, tars_in: TarsIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

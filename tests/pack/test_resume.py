@@ -2,10 +2,10 @@
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,19 @@ from synthgen import study
 from synthgen.core import seal
 from synthgen.errors import DamagedError, InputError
 
-PACK = """
-import os, signal, sys
-from pathlib import Path
-sys.modules["torch"] = None
-from synthgen import study
-from synthgen.core import atomic
-
-publish = atomic.publish
-def dying(scratch, path):
-    if path.name == sys.argv[3] and sys.argv[4] == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    publish(scratch, path)
-    if path.name == sys.argv[3]:
-        os.kill(os.getpid(), signal.SIGKILL)
-atomic.publish = dying
-list(study.pack(Path(sys.argv[1]), Path(sys.argv[2]), workers=int(sys.argv[5])))
-"""
+Start = Callable[..., BaseProcess]
 
 
-def start(run: Path, out: Path, die_at: str, when: str = "after", workers: int = 1) -> "subprocess.Popen[bytes]":
-    """Pack in a process of its own that kills itself at the rename of a file."""
-    return subprocess.Popen([sys.executable, "-c", PACK, run, out, die_at, when, str(workers)])
+@pytest.fixture
+def start(in_a_fork: Start) -> Start:
+    """Packs in a process of its own that kills itself at the rename of a file."""
+    return lambda run, out, die_at, when="after", workers=1: in_a_fork("pack", run, out, die_at, when, workers)
+
+
+def ended(process: BaseProcess) -> int | None:
+    """The exit code of a process, once it has ended."""
+    process.join(60)
+    return process.exitcode
 
 
 def scratch_of(out: Path) -> Path:
@@ -64,10 +55,12 @@ def unbroken(small: Path, tree: Any, tmp_path_factory: pytest.TempPathFactory) -
         ("dataset", "after"),
     ],
 )
-def test_killed_at_a_rename(death: tuple[str, str], small: Path, tree: Any, unbroken: Any, tmp_path: Path) -> None:
+def test_killed_at_a_rename(
+    *, death: tuple[str, str], small: Path, tree: Any, unbroken: Any, tmp_path: Path, start: Start
+) -> None:
     """Killed just before or after a file gets its name, the next pack ends in the same bytes and nothing else."""
     out = tmp_path / "dataset"
-    assert start(small, out, *death).wait(timeout=60) == -signal.SIGKILL
+    assert ended(start(small, out, *death)) == -signal.SIGKILL
     assert out.exists() == (death == ("dataset", "after"))
     list(study.pack(small, out))
     assert tree(out) == unbroken
@@ -75,10 +68,10 @@ def test_killed_at_a_rename(death: tuple[str, str], small: Path, tree: Any, unbr
 
 
 @pytest.mark.slow
-def test_finished_shards_are_kept(small: Path, tree: Any, unbroken: Any, tmp_path: Path) -> None:
+def test_finished_shards_are_kept(small: Path, tree: Any, unbroken: Any, tmp_path: Path, start: Start) -> None:
     """Shards with a receipt are not written again: their files are the very ones."""
     out = tmp_path / "dataset"
-    start(small, out, "train-00001-of-00004.json").wait(timeout=60)
+    assert ended(start(small, out, "train-00001-of-00004.json")) == -signal.SIGKILL
     data = scratch_of(out) / "dataset" / "data"
     before = {path.name: path.stat().st_ino for path in data.iterdir()}
     assert sorted(before) == ["train-00000-of-00004.tar", "train-00001-of-00004.tar"]
@@ -88,17 +81,19 @@ def test_finished_shards_are_kept(small: Path, tree: Any, unbroken: Any, tmp_pat
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_killed_parent(small: Path, tree: Any, unbroken: Any, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("workers_without_torch")
+def test_workers_end_with_a_killed_parent(small: Path, tree: Any, unbroken: Any, tmp_path: Path, start: Start) -> None:
     """Two workers write the bytes of one; killed with -9, none lives on, and one worker goes on from there."""
     import psutil
 
     out = tmp_path / "dataset"
     process = start(small, out, "provenance.json", "before", workers=2)
     children: set[Any] = set()
-    while process.poll() is None:
+    while process.is_alive():
         time.sleep(0.02)
-        children |= set(psutil.Process(process.pid).children()) if psutil.pid_exists(process.pid) else set()
-    assert process.returncode == -signal.SIGKILL
+        with suppress(psutil.NoSuchProcess):
+            children |= set(psutil.Process(process.pid).children())
+    assert process.exitcode == -signal.SIGKILL
     assert len(children) >= 2
     assert psutil.wait_procs(children, timeout=10)[1] == []
     shards = {path.name: path.read_bytes() for path in (scratch_of(out) / "dataset" / "data").iterdir()}

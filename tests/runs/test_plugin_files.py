@@ -272,6 +272,7 @@ def run(work, items, workers, stop):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("workers_without_torch")
 def test_workers_have_the_plugins_of_a_plan(own: Path, written: Path, tmp_path: Path, tars_in: Any) -> None:
     """Processes that have imported nothing make the same bytes by the same strategy."""
     document = yaml.safe_load(written.read_text())

@@ -120,9 +120,5 @@ class _References:
         """The similarity to the image of that id, 0 where there is none."""
         import numpy as np
 
-        found = np.zeros(len(rows), np.float32)
-        for place, name in enumerate(names):
-            if name in self._places:
-                reference = self._known.rows[self._places[name]][None]
-                found[place] = near_duplicates.nearest(rows[place][None], reference).similarity[0]
-        return found
+        places = np.array([self._places.get(name, -1) for name in names], np.int64)
+        return self._known.similarity(rows, places)

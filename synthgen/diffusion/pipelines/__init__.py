@@ -8,18 +8,17 @@ from synthgen.diffusion.pipelines.latents import denoiser, reads_mask
 from synthgen.diffusion.pipelines.loaded_model import load, loaded, release, release_from_gpu
 from synthgen.diffusion.pipelines.loading import (
     CLASSES,
-    UnreachableError,
     check_channels,
     load_adapter,
     load_diffusers,
-    part_revision,
     pipeline_class,
-    resolve,
     task_class,
 )
 from synthgen.diffusion.pipelines.measured_memory import MeasuredMemory, measure
+from synthgen.diffusion.pipelines.part_files import part_revision
 from synthgen.diffusion.pipelines.pipeline import Pipeline
 from synthgen.diffusion.pipelines.prompt_embeddings import check_lengths, encode
+from synthgen.diffusion.pipelines.repositories import UnreachableError, resolve
 from synthgen.diffusion.pipelines.schedulers import SCHEDULERS, check_scheduler, check_steps
 from synthgen.diffusion.pipelines.task_classes import Task
 from synthgen.diffusion.pipelines.weight_files import choose_variant, stored_dtype

@@ -57,9 +57,9 @@ class AnyFamily(Pipeline):
         self._rows = pipe.encode_prompt = PromptRows(pipe)
         self.proof: dict[str, str] = {}
 
-    def text2img(self, samples: Sequence[Sample], *, precise: bool = False) -> MadeImages:
-        """Make one image a sample from its prompt alone; as of :meth:`Pipeline.text2img`."""
-        return self._make(samples, precise, lambda *_: {}, sized=True)
+    def _from_noise(self, _settings: Any, _generators: list[Generator]) -> dict[str, Any]:
+        """Nothing: the pipeline draws its noise itself, where each sample has its own."""
+        return {}
 
     def img2img(self, samples: Sequence[Sample], originals: Pixels, *, precise: bool = False) -> MadeImages:
         """Make one image a sample from its prompt and an image; as of :meth:`Pipeline.img2img`."""

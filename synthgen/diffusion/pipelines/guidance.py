@@ -74,8 +74,8 @@ def distilled(pipe: Any) -> bool:
 
 def _prompt_half(inputs: Any) -> Any:
     """The second half of every batch among a denoiser's inputs: what reads the prompt and not the negative one."""
-    if isinstance(inputs, tuple):
-        return tuple(_prompt_half(one) for one in inputs)
+    if isinstance(inputs, tuple | list):
+        return type(inputs)(_prompt_half(one) for one in inputs)
     if isinstance(inputs, dict):
         return {name: _prompt_half(one) for name, one in inputs.items()}
     return inputs.chunk(2)[1] if getattr(inputs, "ndim", 0) else inputs

@@ -16,8 +16,9 @@ from typing import Any
 from synthgen.core import devices
 from synthgen.core.adapter_folder import Adapter
 from synthgen.core.devices import Environment
+from synthgen.core.ip_adapter import IpAdapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, ImageEncoder
 from synthgen.diffusion.pipelines import embedding_file, loading, proof
 from synthgen.diffusion.pipelines.any_family import AnyFamily
 from synthgen.diffusion.pipelines.attention import set_attention
@@ -52,6 +53,8 @@ class _Key:
     part_revisions: tuple[tuple[str, str], ...]
     memory: Memory = ""
     controlnet: ControlNet | None = None
+    ip_adapter: IpAdapter | None = None
+    image_encoder: ImageEncoder | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ def load(task: Task, recipe: Recipe, environment: Environment) -> Pipeline:
         recipe.model, environment.model_revision, environment.device, environment.dtype, environment.attention,
         environment.variant, recipe.adapter, environment.fused, recipe.accelerator, recipe.autoencoder,
         tuple(sorted(environment.parts.items())), environment.memory, recipe.controlnet,
+        recipe.ip_adapter, recipe.image_encoder,
     )  # fmt: skip
     if _alive.key != key or any(one.displaced for one in _alive.pipelines.values()):
         release()
@@ -160,7 +164,8 @@ def _read_parts(task: Task, key: _Key, *, text_encoders: bool) -> Any:
     return loading.load_diffusers(
         task, key.model, key.revision, key.dtype, key.adapter, variant=key.variant, fused=key.fused,
         accelerator=key.accelerator, autoencoder=key.autoencoder, controlnet=key.controlnet,
-        part_revisions=dict(key.part_revisions), text_encoders=text_encoders,
+        ip_adapter=key.ip_adapter, image_encoder=key.image_encoder, part_revisions=dict(key.part_revisions),
+        text_encoders=text_encoders,
     )  # fmt: skip
 
 

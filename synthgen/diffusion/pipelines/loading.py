@@ -5,20 +5,18 @@ The safety checker is not loaded: it takes photographs of bare skin for nudity a
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from synthgen.core import adapter_folder, hub, model_folder
+from synthgen.core import adapter_folder, model_folder
 from synthgen.core.adapter_folder import Adapter
-from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, choose_weights
-from synthgen.diffusion.pipelines import model_parts
+from synthgen.core.ip_adapter import IpAdapter
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, ImageEncoder
+from synthgen.diffusion.pipelines import image_prompt_parts, model_parts, part_files
 from synthgen.diffusion.pipelines.task_classes import Task, diffusers_class, other_class, parameters
-from synthgen.diffusion.pipelines.weight_files import Repository, Variant
-from synthgen.errors import ManifestError, UnavailableError, one_line
+from synthgen.diffusion.pipelines.weight_files import Variant
+from synthgen.errors import UnavailableError
 
 if TYPE_CHECKING:
     import torch
@@ -33,141 +31,10 @@ _FAMILIES = {
     "StableDiffusion3Pipeline": "StableDiffusion3{}Pipeline",
     "FluxPipeline": "Flux{}Pipeline",
 }
-_TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint"}
+_TASKS: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint", "ip_adapter": ""}
 CLASSES: dict[tuple[Task, str], str] = {
     (task, family): pattern.format(part) for task, part in _TASKS.items() for family, pattern in _FAMILIES.items()
 }
-_log = logging.getLogger(__name__)
-
-
-class NamesModel(Protocol):
-    """A recipe of images, or an entry of ``finetune``: either names a model and its revision."""
-
-    @property
-    def model(self) -> model_folder.ModelFacts:
-        """What is known of it."""
-
-    @property
-    def revision(self) -> str:
-        """The commit or tag asked of a Hub id; empty for its newest."""
-
-
-def resolve(recipe: NamesModel, *, sizes: bool = False) -> Repository:
-    """The commit of a Hub id (its pinned, newest or already downloaded one) or a folder's fingerprint, and its files.
-
-    Args:
-        recipe: What names the model.
-        sizes: Whether the sizes of files are asked for too; no fingerprint of a folder is taken then, which reads it.
-
-    Raises:
-        UnavailableError: It has no such model, or its terms have to be accepted first.
-        UnreachableError: The Hub can't be reached and nothing is downloaded.
-    """
-    folder = recipe.model.folder
-    if folder is not None:
-        return _on_disk(folder, "" if sizes else model_folder.fingerprint(folder))
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
-
-    name, revision = recipe.model.name, recipe.revision or None
-    kind: type[UnavailableError] = UnreachableError
-    try:
-        info = HfApi().model_info(name, revision=revision, files_metadata=sizes)
-        listed = tuple(info.siblings or ())
-        known = {one.rfilename: one.size for one in listed if one.size}
-        return Repository(str(info.sha), tuple(one.rfilename for one in listed), known)
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        kind, reason = UnavailableError, one_line(error)[:200]
-    except (hub.http_error(), OSError, ValueError) as error:
-        reason = one_line(error)[:200]
-    try:
-        downloaded = snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["*.json"])
-    except LocalEntryNotFoundError:
-        raise kind(
-            f"model {name}: not downloaded before, and the Hub did not give it: {reason}; "
-            f"check the id, log in with `hf auth login` if it is gated, or use a local folder or `phantom`"
-        ) from None
-    _log.warning("the Hub can't be asked about %s; using what was downloaded before", name)
-    return _on_disk(Path(downloaded), Path(downloaded).name)
-
-
-class UnreachableError(UnavailableError):
-    """Nothing is known of a model: the Hub can't be reached, and nothing of it was downloaded before."""
-
-
-def _on_disk(folder: Path, revision: str) -> Repository:
-    files = _files(folder)
-    return Repository(revision, files, {path: (folder / path).stat().st_size for path in files}, folder)
-
-
-def _files(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()))
-
-
-def part_revision(part: Accelerator | Autoencoder | ControlNet) -> str:
-    """The commit of a part's Hub repository, or the sha256 of what lies in its folder.
-
-    Raises:
-        UnavailableError: It can't be had, or has no safetensors.
-    """
-    if isinstance(part, Accelerator) and part.sha256:
-        return f"sha256:{part.sha256[:32]}"
-    repository = resolve(part)
-    if isinstance(part, Accelerator):
-        _weights_among(part, repository)
-    elif isinstance(part, ControlNet):
-        controlnet_variant(part, repository)
-    elif part.model.folder is None:
-        _autoencoder_folder(part, repository)
-    return repository.revision
-
-
-def _autoencoder_folder(part: Autoencoder, repository: Repository) -> str:
-    """The folder of a Hub repository that an autoencoder lies in: its top, or ``vae`` of a whole model.
-
-    Raises:
-        UnavailableError: There is none of safetensors.
-    """
-    for folder in ("", "vae/"):
-        weights = (file for file in repository.files if file.endswith(".safetensors") and file.startswith(folder))
-        if f"{folder}config.json" in repository.files and any("/" not in one.removeprefix(folder) for one in weights):
-            return folder.rstrip("/")
-    raise UnavailableError(f"vae {part.model.name}: has no .safetensors of an autoencoder; choose another")
-
-
-def controlnet_variant(controlnet: ControlNet, repository: Repository) -> str:
-    """The variant of a ControlNet's weights that is read: the plain one, ``fp16`` where there is no other.
-
-    Raises:
-        UnavailableError: It has no safetensors.
-    """
-    there = [file for file in repository.files if file.endswith(".safetensors") and "/" not in file]
-    if any(".fp16." not in file for file in there):
-        return ""
-    if there:
-        return "fp16"
-    raise UnavailableError(f"controlnet {controlnet.model.name}: has no .safetensors; choose another")
-
-
-def _accelerator_file(accelerator: Accelerator, revision: str) -> Path:
-    """The file of a few-step adapter, downloaded where it is not there yet.
-
-    Raises:
-        UnavailableError: It can't be had.
-    """
-    if accelerator.model.folder is not None:
-        return accelerator.model.folder / accelerator.weight_name
-    from huggingface_hub import hf_hub_download
-
-    name = _weights_among(accelerator, resolve(dataclasses.replace(accelerator, revision=revision)))
-    return Path(hf_hub_download(accelerator.model.name, name, revision=revision))
-
-
-def _weights_among(accelerator: Accelerator, repository: Repository) -> str:
-    try:
-        return choose_weights(repository.files, accelerator.weight_name, accelerator.model.name)
-    except ManifestError as error:
-        raise UnavailableError(*(f"accelerate.{fault}" for fault in error.faults)) from None
 
 
 def load_diffusers(
@@ -182,6 +49,8 @@ def load_diffusers(
     accelerator: Accelerator | None = None,
     autoencoder: Autoencoder | None = None,
     controlnet: ControlNet | None = None,
+    ip_adapter: IpAdapter | None = None,
+    image_encoder: ImageEncoder | None = None,
     part_revisions: Mapping[str, str] = MappingProxyType({}),
     text_encoders: bool = True,
 ) -> Any:
@@ -198,7 +67,9 @@ def load_diffusers(
         accelerator: A few-step adapter that is loaded on top of it all, always fused.
         autoencoder: What takes the place of its own.
         controlnet: What guides it by an image.
-        part_revisions: The commits of these three, by the manifest's key.
+        ip_adapter: What has it read an image as it reads the prompt.
+        image_encoder: What encodes that image, where it does not come with the IP-Adapter.
+        part_revisions: The commits of these, by the manifest's key.
         text_encoders: Whether its text encoders and tokenizers are read too, and what an adapter has learned of words.
 
     Raises:
@@ -215,11 +86,11 @@ def load_diffusers(
     if autoencoder:
         commit, inside = part_revisions.get("vae", ""), ""
         if autoencoder.model.folder is None:
-            inside = _autoencoder_folder(autoencoder, resolve(dataclasses.replace(autoencoder, revision=commit)))
+            inside = part_files.autoencoder_folder(autoencoder, part_files.at(autoencoder, commit))
         options |= {"vae": model_parts.load_autoencoder(autoencoder, commit, chosen, inside)}
     if controlnet:
         commit = part_revisions.get("controlnet", "")
-        of = controlnet_variant(controlnet, resolve(dataclasses.replace(controlnet, revision=commit)))
+        of = part_files.controlnet_variant(controlnet, part_files.at(controlnet, commit))
         options |= {"controlnet": model_parts.load_controlnet(controlnet, commit, chosen, of)}
     pipe = _from_pretrained(kind, name, dtype=chosen, **options)
     check_pipeline(task, pipe, model.name)
@@ -234,6 +105,8 @@ def load_diffusers(
     if accelerator or (fused and added and added.loads_as == "lora"):
         pipe.fuse_lora(safe_fusing=True)
         pipe.unload_lora_weights()
+    if ip_adapter:
+        image_prompt_parts.load(pipe, ip_adapter, image_encoder, part_revisions, chosen)
     return pipe
 
 
@@ -272,7 +145,7 @@ def reads_text(adapter: Adapter | None, accelerator: Accelerator | None, revisio
         revision: Its commit.
     """
     files = [adapter.folder / adapter_folder.LORA] if adapter and adapter.folder and adapter.loads_as == "lora" else []
-    files += [_accelerator_file(accelerator, revision)] if accelerator else []
+    files += [part_files.accelerator_file(accelerator, revision)] if accelerator else []
     return any(model_parts.reads_text(file) for file in files)
 
 
@@ -324,7 +197,7 @@ def _put_on(pipe: Any, adapter: Adapter | None, accelerator: Accelerator | None,
     if adapter:
         load_adapter(pipe, adapter, name="adapter" if accelerator else None)
     if accelerator:
-        model_parts.load_accelerator(pipe, accelerator, _accelerator_file(accelerator, revision))
+        model_parts.load_accelerator(pipe, accelerator, part_files.accelerator_file(accelerator, revision))
         weights = {"adapter": 1.0} if adapter and adapter.loads_as == "lora" else {}
         weights |= {"accelerate": accelerator.weight}
         pipe.set_adapters(list(weights), list(weights.values()))

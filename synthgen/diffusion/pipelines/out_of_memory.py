@@ -17,13 +17,18 @@ _SAID = (
 
 
 @contextmanager
-def out_of_memory(batch_size: int) -> Iterator[None]:
+def out_of_memory(batch_size: int, what_to_do: str = "") -> Iterator[None]:
     """Turn out-of-memory faults of a batch into ours.
+
+    Args:
+        batch_size: How many images it holds.
+        what_to_do: What the message says of it beyond that.
 
     Raises:
         OutOfMemoryError: There was no memory for it; a smaller batch may have.
     """
-    with _turned(lambda: OutOfMemoryError(f"no memory for a batch of {batch_size}")):
+    said = f"no memory for a batch of {batch_size}" + (f"; {what_to_do}" if what_to_do else "")
+    with _turned(lambda: OutOfMemoryError(said)):
         yield
 
 

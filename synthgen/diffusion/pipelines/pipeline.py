@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from synthgen.diffusion.maker import MadeImages, joined
 from synthgen.diffusion.pipelines import guidance, latents, prompt_embeddings, schedulers
 from synthgen.diffusion.pipelines.families import Family, family
+from synthgen.diffusion.pipelines.image_prompts import ImagePrompts
 from synthgen.diffusion.pipelines.out_of_memory import out_of_memory
 from synthgen.diffusion.pipelines.placement import Memory
 from synthgen.diffusion.pipelines.precision import FP32, Precision, held, ladder, without_text_encoders
@@ -98,7 +99,28 @@ class Pipeline:
         """
 
         def begin(_rows: slice, settings: Any, generators: list[Generator]) -> dict[str, Any]:
-            return latents.from_noise(self.pipe, self._noise(settings, generators))
+            return self._from_noise(settings, generators)
+
+        return self._make(samples, precise, begin, sized=True)
+
+    def ip_adapter(self, samples: Sequence[Sample], shown: Pixels, *, precise: bool = False) -> MadeImages:
+        """Make one image a sample from its prompt and the image that an IP-Adapter reads.
+
+        Args:
+            samples: Samples of one recipe.
+            shown: uint8 RGB, shape (samples, height, width, 3).
+            precise: Make images again that were not finite, more precisely.
+
+        Raises:
+            OutOfMemoryError: The batch does not fit the device.
+            InputError: A prompt is longer than the model reads.
+        """
+        embedded = self._image_prompts.rows(shown)
+
+        def begin(rows: slice, settings: Any, generators: list[Generator]) -> dict[str, Any]:
+            self.pipe.set_ip_adapter_scale(settings.ip_adapter_scale)
+            read = self._image_prompts.arguments(embedded[rows], settings.guidance_scale)
+            return self._from_noise(settings, generators) | read
 
         return self._make(samples, precise, begin, sized=True)
 
@@ -228,6 +250,14 @@ class Pipeline:
             arguments |= {f"negative_{name}": value for name, value in self.embeddings(negative).items()}
         dtype = latents.denoiser(self.pipe).dtype
         return {name: value.to(dtype) for name, value in arguments.items()}
+
+    @cached_property
+    def _image_prompts(self) -> ImagePrompts:
+        return ImagePrompts(self.pipe)
+
+    def _from_noise(self, settings: Any, generators: list[Generator]) -> dict[str, Any]:
+        """What the pipeline is told of the noise that it begins from."""
+        return latents.from_noise(self.pipe, self._noise(settings, generators))
 
     def _noise(self, settings: Any, generators: list[Generator]) -> Tensor:
         """The first latents, shape (batch, channels, latent height, latent width), drawn in fp32."""

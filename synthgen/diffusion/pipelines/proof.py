@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 40.0  # dB, by which an image that is made again elsewhere is called the same
 _SIDE = 64  # pixels, or four of what a side must be a multiple of
+_READS = {"controlnet": "ControlNet", "ip_adapter": "IP-Adapter"}
 _PROMPTS = (
     "a photograph of skin", "a close photograph of a small dark lesion on the skin of a forearm, in daylight",
     "an image of melanoma",
@@ -98,8 +99,8 @@ def _shown(pipeline: AnyFamily, task: Task, recipe: Recipe) -> dict[str, str]:
     for what, place in (("seed", 0), ("prompt", 1)):
         if psnr(changed[place], together[place]) >= min(distances.values()):
             raise _UnfitError(f"another {what} gives the same image")
-    if task == "controlnet" and np.array_equal(make(one, other, turned=True), together):
-        raise _UnfitError("another image for the ControlNet gives the same image; was it trained?")
+    if (reads := _READS.get(task)) and np.array_equal(make(one, other, turned=True), together):
+        raise _UnfitError(f"another image for the {reads} gives the same image; was it trained?")
     if small.guidance_scale > 1:
         plain = small.model_copy(update={"guidance_scale": 1.0})
         free = make(*(replace(each, recipe=replace(each.recipe, settings=plain)) for each in (one, other)))
@@ -121,6 +122,8 @@ def _call(pipeline: AnyFamily, task: Task, samples: Sequence[Sample], *, turned:
     images = np.stack([_start(side, sample.seed) for sample in samples])
     if task == "img2img":
         return pipeline.img2img(samples, images)
+    if task == "ip_adapter":
+        return pipeline.ip_adapter(samples, 255 - images if turned else images)
     if task == "controlnet":
         lines = np.where(images > np.median(images), np.uint8(255), np.uint8(0))
         return pipeline.controlnet(samples, np.ascontiguousarray(lines[:, :, ::-1] if turned else lines))

@@ -14,15 +14,18 @@ from typing import Any, Literal
 from synthgen.core.model_folder import DENOISERS
 from synthgen.errors import UnavailableError
 
-Task = Literal["text2img", "img2img", "inpaint", "controlnet"]
+Task = Literal["text2img", "img2img", "inpaint", "controlnet", "ip_adapter"]
 Parameters = dict[str, inspect.Parameter]
-SUFFIXES: dict[Task, str] = {"text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint", "controlnet": "ControlNet"}
+SUFFIXES: dict[Task, str] = {
+    "text2img": "", "img2img": "Img2Img", "inpaint": "Inpaint", "controlnet": "ControlNet", "ip_adapter": "",
+}  # fmt: skip
 _GIVEN = {
     "text2img": {"prompt", "height", "width"},
     "img2img": {"prompt", "image", "strength"},
     "inpaint": {"prompt", "image", "mask_image", "strength"},
     "controlnet": {"prompt", "height", "width", "controlnet_conditioning_scale", "control_guidance_start",
                    "control_guidance_end"},
+    "ip_adapter": {"prompt", "height", "width", "ip_adapter_image_embeds"},
 }  # fmt: skip
 CONTROL_IMAGES = ("control_image", "image")  # what a class calls the image that its ControlNet is shown
 _ALWAYS = {"num_inference_steps", "generator", "output_type"}
@@ -94,6 +97,8 @@ def _lacks(task: Task, kind: Any, called: Parameters, made: Parameters) -> Itera
         yield "it has no `encode_prompt`"
     if "vae" not in made or not made.keys() & set(DENOISERS):
         yield "it has no `vae` beside a `unet` or a `transformer`"
+    if task == "ip_adapter" and not hasattr(kind, "load_ip_adapter"):
+        yield "it has no `load_ip_adapter`"
     given = _GIVEN[task] | _ALWAYS
     if task == "controlnet":
         shown = [name for name in CONTROL_IMAGES if name in called]

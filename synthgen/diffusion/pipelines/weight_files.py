@@ -152,6 +152,23 @@ def _remote_dtype(name: str, path: str, revision: str) -> str:
     return max(metadata.parameter_count, key=lambda dtype: metadata.parameter_count[dtype], default="")
 
 
+def shapes_in(model: ModelFacts, repository: Repository, path: str) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in a safetensors file of a repository, by name; empty where it can't be asked.
+
+    Raises:
+        UnavailableError: A file that lies here is none.
+    """
+    if repository.folder is not None and (repository.folder / path).is_file():
+        return shapes(repository.folder / path)
+    from huggingface_hub import HfApi
+
+    try:
+        found = HfApi().parse_safetensors_file_metadata(model.name, path, revision=repository.revision)
+    except (hub.http_error(), OSError, ValueError):
+        return {}
+    return {name: tuple(one.shape) for name, one in found.tensors.items()}
+
+
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The shape of each tensor in a safetensors file, by name; read from its header.
 

@@ -1,8 +1,9 @@
 """A pool of Ray actors, one a GPU (or as many as asked for), on this machine or a cluster.
 
-Actors that die are restarted, and what they were at is tried again, by Ray itself (``max_restarts``,
-``max_task_retries``). Ray's own ``ActorPool`` and Ray Data's pools hand out work as this does, but end with the first
-task that fails for good; here the others are finished first.
+Actors that die are restarted by Ray itself (``max_restarts``), on another node where theirs is gone. What they were at
+is tried again by whoever is free, as :class:`~synthgen.core.dealing.Deal` says it: Ray's own ``max_task_retries``
+counts every second in which a lost node does not answer as a death of the shard. Ray's ``ActorPool`` and Ray Data's
+pools hand out work as this does, but end with the first task that fails for good; here the others are finished first.
 """
 
 import logging
@@ -10,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from synthgen.core import worker_log
+from synthgen.core.dealing import Deal
 from synthgen.core.worker_log import Once
-from synthgen.errors import LostWorkError, StoppedError, SynthgenError, UnavailableError, one_line
+from synthgen.errors import StoppedError, SynthgenError, UnavailableError, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 1.0
-_RETRIES = 2  # so an item that ends three workers is given up
+_log = logging.getLogger(__name__)
 
 
 class _Actor:
@@ -52,7 +54,8 @@ def run(
     Raises:
         UnavailableError: Ray is not installed.
         StoppedError: ``stop`` said so before the end.
-        SynthgenError: A worker can't start, or an item ended every worker that tried it; all others are done by then.
+        LostWorkError: An item ended every worker that tried it; all others are done by then.
+        SynthgenError: A worker can't start.
     """
     try:
         import ray
@@ -64,9 +67,10 @@ def run(
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         count = min(workers or max(1, gpus), len(items))
-        kind = ray.remote(num_gpus=gpu_share(count, gpus), max_restarts=-1, max_task_retries=_RETRIES)(_Actor)
+        options = {"max_restarts": -1, "scheduling_strategy": "SPREAD"}  # over nodes
+        kind = ray.remote(num_gpus=gpu_share(count, gpus), **options)(_Actor)
         handle, level = ray.put(work), logging.getLogger("synthgen").getEffectiveLevel()
-        yield from _drive(ray, [kind.remote(handle, level) for _ in range(count)], list(reversed(items)), stop)
+        yield from _drive(ray, [kind.remote(handle, level) for _ in range(count)], Deal(items, count), stop)
     finally:
         if started:
             ray.shutdown()
@@ -80,37 +84,43 @@ def gpu_share(workers: int, gpus: int) -> float:
     return 1 / -(-workers // gpus) if gpus else 0.0
 
 
-def _drive(ray: Any, actors: list[Any], todo: list[Any], stop: Callable[[], bool]) -> Iterator[Any]:
+def _drive(ray: Any, actors: list[Any], deal: Deal[Any], stop: Callable[[], bool]) -> Iterator[Any]:
     """Keep every actor that has answered busy with one item; yields results as they come."""
     from ray.exceptions import RayActorError
 
-    busy: dict[Any, tuple[Any, Any]] = {actor.ready.remote(): (actor, None) for actor in actors}
-    idle, deadly, once = list[Any](), list[Any](), Once()
-    while todo or any(item is not None for _, item in busy.values()):
+    busy: dict[Any, tuple[Any, Any]] = {_ready(actor): (actor, None) for actor in actors}
+    idle, once, ever_ready = list[Any](), Once(), False
+    while not deal.over:
         if stop():
             raise StoppedError("stopped by a signal; run the same command again to go on")
-        while idle and todo:
-            actor, item = idle.pop(), todo.pop()
-            busy[actor.do.remote([item])] = actor, item
+        asking, idle = idle, []
+        for actor in asking:
+            if found := deal.take(actor):
+                busy[actor.do.remote(found)] = actor, found[0]
+            else:
+                idle.append(actor)  # until what another holds is done, or is to be tried again
         done, _ = ray.wait(list(busy), timeout=_POLL_SECONDS)
         for reference in done:
             actor, item = busy.pop(reference)
             try:
                 results = ray.get(reference)
             except RayActorError as error:
-                if item is None:
+                if item is None and not ever_ready:
                     raise SynthgenError(f"a worker can't start: {one_line(error)}") from None
-                deadly.append(item)
-            else:
                 if item is not None:
+                    deal.died(actor, one_line(error))
+                    _log.warning("a worker died at %s, or its machine is gone; another tries it", item)
+                busy[_ready(actor)] = actor, None  # it answers once it is restarted
+            else:
+                ever_ready = True
+                if item is not None:
+                    deal.done(actor, item)
                     for record in results[1]:
                         once.record(record)
                     yield from results[0]
-            idle.append(actor)
-    if deadly:
-        named = ", ".join(map(str, deadly[:3])) + (", ..." if len(deadly) > 3 else "")
-        raise LostWorkError(
-            f"{len(deadly)} work shards ended every worker that tried them, {_RETRIES + 1} times each ({named}); is "
-            "there memory enough? Everything else is done; run the same command again to try them once more",
-            items=tuple(deadly),
-        )
+                idle.append(actor)
+    deal.check()
+
+
+def _ready(actor: Any) -> Any:
+    return actor.ready.options(max_task_retries=-1).remote()

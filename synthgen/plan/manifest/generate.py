@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthgen.core.ip_adapter import IpAdapter
 from synthgen.core.model_folder import ModelFacts
-from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet
+from synthgen.core.model_parts import Accelerator, Autoencoder, ControlNet, ImageEncoder
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, InputError, ManifestError
 from synthgen.plan.manifest import finetune, model_parts
@@ -39,6 +40,8 @@ class GenerateEntry:
         accelerator: The few-step adapter that is loaded on top of both; ``None`` for none.
         autoencoder: What takes the place of the model's own; ``None`` for nothing.
         controlnet: What guides the model by an image; ``None`` for nothing.
+        ip_adapter: What has the model read an image as it reads the prompt; ``None`` for nothing.
+        image_encoder: What encodes that image, where it does not come with the IP-Adapter; ``None`` where it does.
     """
 
     name: str
@@ -58,6 +61,8 @@ class GenerateEntry:
     autoencoder: Autoencoder | None = None
     source_label: str | None = None
     controlnet: ControlNet | None = None
+    ip_adapter: IpAdapter | None = None
+    image_encoder: ImageEncoder | None = None
 
 
 def entry_name(entry: Part) -> str | None:
@@ -106,6 +111,7 @@ class EntryCheck:
         self._accelerator = self._find_accelerator(base)
         self._autoencoder = self._find_autoencoder(base, facts)
         self._controlnet = self._find_controlnet(base)
+        self._ip_adapter, self._image_encoder = self._find_ip_adapter(base)
         settings = self._settings(facts)
         self._check_counts()
         self._check_parent()
@@ -131,6 +137,8 @@ class EntryCheck:
             "accelerate": self._accelerator,
             "vae": self._autoencoder,
             "controlnet": self._controlnet,
+            "ip_adapter": self._ip_adapter,
+            "image_encoder": self._image_encoder,
         }
         if any(self._written.get(key) is not None and part is None for key, part in parts.items()):
             return None
@@ -148,6 +156,8 @@ class EntryCheck:
             accelerator=self._accelerator,
             autoencoder=self._autoencoder,
             controlnet=self._controlnet,
+            ip_adapter=self._ip_adapter,
+            image_encoder=self._image_encoder,
             **counts,
         )
 
@@ -210,6 +220,14 @@ class EntryCheck:
         found, faults = model_parts.controlnet(self._written["controlnet"], self._kind, base)
         self.faults += [fault.within(f"{self._path}.controlnet") for fault in faults]
         return found
+
+    def _find_ip_adapter(self, base: Path) -> tuple[IpAdapter | None, ImageEncoder | None]:
+        if not {"ip_adapter", "image_encoder"} <= self._written.keys():  # one is there, and at fault
+            return None, None
+        written = self._written["ip_adapter"], self._written["image_encoder"]
+        adapter, encoder, faults = model_parts.ip_adapter(*written, self._kind, base)
+        self.faults += [fault.within(self._path) for fault in faults]
+        return adapter, encoder
 
     def _settings(self, facts: ModelFacts | None) -> StrategySettings | None:
         if self._kind is None:

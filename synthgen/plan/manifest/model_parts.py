@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from synthgen.core.ip_adapter import IpAdapter, describe_image_encoder, describe_ip_adapter
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.model_parts import (
     Accelerator,
     Autoencoder,
     ControlNet,
+    ImageEncoder,
     describe_accelerator,
     describe_autoencoder,
     describe_controlnet,
 )
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest.schema import Accelerate, Controlnet, Vae
+from synthgen.plan.manifest.schema import ImageEncoder as WrittenEncoder
+from synthgen.plan.manifest.schema import IpAdapter as WrittenIpAdapter
 from synthgen.plan.manifest.settings import StrategySettings
 
 SAMPLING = ("scheduler", "timestep_spacing", "num_inference_steps", "guidance_scale")
@@ -108,3 +112,46 @@ def controlnet(
         return describe_controlnet(written.model, base, revision=written.revision or ""), []
     except ManifestError as error:
         return None, [Fault(one, kind="invalid").keyed() for one in error.faults]
+
+
+def ip_adapter(
+    written: WrittenIpAdapter | None,
+    encoder: WrittenEncoder | None,
+    kind: type[StrategySettings] | None,
+    base: Path,
+) -> tuple[IpAdapter | None, ImageEncoder | None, list[Fault]]:
+    """The IP-Adapter that an entry asks for, an image encoder for it, and what is at fault; places from the entry.
+
+    Args:
+        written: What the entry says of it; ``None`` for nothing.
+        encoder: What it says of an image encoder that lies elsewhere; ``None`` for nothing.
+        kind: The settings of the entry's strategy; ``None`` where they are not known.
+        base: The folder that relative paths start from.
+    """
+    reads = kind is not None and kind.reads_image_prompt
+    if kind is not None and not reads:
+        keys = [key for key, value in (("ip_adapter", written), ("image_encoder", encoder)) if value is not None]
+        return None, None, [Fault.at(key, "is for strategy `ip_adapter`", "conflict") for key in keys]
+    if written is None:
+        said = "missing; name an IP-Adapter, as a folder or a Hub id"
+        return None, None, [Fault.at("ip_adapter", said, "missing")] if reads else []
+    if encoder is not None and written.image_encoder_folder is not None:
+        said = "is in place of `image_encoder` of the entry; leave one out"
+        return None, None, [Fault.at("ip_adapter.image_encoder_folder", said, "conflict")]
+    faults, found, other = list[Fault](), None, None
+    try:
+        found = describe_ip_adapter(
+            written.model,
+            base,
+            revision=written.revision or "",
+            subfolder=written.subfolder,
+            weight_name=written.weight_name or "",
+            image_encoder_folder="" if encoder else written.image_encoder_folder or "image_encoder",
+        )
+    except ManifestError as error:
+        faults += [Fault(one, kind="invalid").keyed().within("ip_adapter") for one in error.faults]
+    try:
+        other = describe_image_encoder(encoder.model, base, revision=encoder.revision or "") if encoder else None
+    except ManifestError as error:
+        faults += [Fault(one, kind="invalid").keyed().within("image_encoder") for one in error.faults]
+    return found, other, faults

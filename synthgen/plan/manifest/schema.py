@@ -96,6 +96,23 @@ class Controlnet(Strict):
     revision: _Text | None = None
 
 
+class IpAdapter(Strict):
+    """An IP-Adapter beside a model's denoiser, as written, by the names of diffusers' ``load_ip_adapter``."""
+
+    model: _Text
+    revision: _Text | None = None
+    subfolder: str = ""
+    weight_name: _Text | None = None
+    image_encoder_folder: _Text | None = None
+
+
+class ImageEncoder(Strict):
+    """The image encoder of an IP-Adapter, where it lies in another repository, as written."""
+
+    model: _Text
+    revision: _Text | None = None
+
+
 class Entry(Strict):
     """One way of making images, as written; its settings are checked by its strategy.
 
@@ -119,6 +136,8 @@ class Entry(Strict):
     accelerate: Annotated[Accelerate | None, _under("adapter")] = None
     vae: Annotated[Vae | None, _under("model")] = None
     controlnet: Annotated[Controlnet | None, _under("model")] = None
+    ip_adapter: Annotated[IpAdapter | None, _under("model")] = None
+    image_encoder: Annotated[ImageEncoder | None, _under("model")] = None
     settings: dict[str, Any] = {}
 
 

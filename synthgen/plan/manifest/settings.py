@@ -27,6 +27,8 @@ class StrategySettings(Strict):
         uses_model: Whether a diffusion model makes its images. A manifest gives every entry a model, and records name
             it; a card, a plan and a gallery say none of a strategy that has no use for it.
         reads_control: Whether it needs a ControlNet, the entry's key ``controlnet``.
+        reads_image_prompt: Whether it needs an IP-Adapter, the entry's key ``ip_adapter``: what it makes is in the
+            likeness of the image that it starts from, so near-copies have to be looked for.
         shows_source: Whether pixels of the image that it starts from are in what it makes.
     """
 
@@ -34,6 +36,7 @@ class StrategySettings(Strict):
     reads_prompt: ClassVar[bool] = False
     uses_model: ClassVar[bool] = True
     reads_control: ClassVar[bool] = False
+    reads_image_prompt: ClassVar[bool] = False
     shows_source: ClassVar[bool] = True
 
     height: int | None = Field(default=None, ge=8, le=8192)

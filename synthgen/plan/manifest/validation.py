@@ -22,6 +22,7 @@ from synthgen.plan.manifest.settings import Extensions, SourceSettings
 
 SLUG = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_CLASSES = 255  # numbers of classes that a label map of 8 bits has beside 0
+_COPIES = ("near_copy", "copy")  # the scorers that look for copies of real images
 _SLUG_HELP = "use up to 64 lower-case letters, digits and single hyphens, as in `basal-cell-carcinoma`"
 
 
@@ -94,6 +95,8 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
     checked.faults += _masks(document, checked.entries)
+    if isinstance(raw.get("curate"), dict) or "curate" not in raw:
+        checked.faults += _likenesses(raw, checked.entries, extensions)
     return checked
 
 
@@ -160,6 +163,25 @@ def _masks(document: Part, entries: Sequence[GenerateEntry]) -> list[Fault]:
         said = f"a label map has room for {_MOST_CLASSES} labels, found {len(labels)}"
         faults.append(Fault.at("output.mask", said, "out_of_range"))
     return faults
+
+
+def _likenesses(raw: Mapping[str, Any], entries: Sequence[GenerateEntry], extensions: Extensions) -> list[Fault]:
+    """Whether copies are looked for, where images are made in the likeness of real ones."""
+    by_name = {entry.name: entry for entry in entries}
+
+    def likeness(entry: GenerateEntry | None) -> bool:
+        return entry is not None and (entry.per_source is not None or likeness(by_name.get(entry.parent or "")))
+
+    alike = [entry for entry in entries if entry.settings.reads_image_prompt and likeness(entry)]
+    written = raw.get("curate", {}).get("scorers", {})
+    measured = {extensions.scorers.named(name) for name in written} if isinstance(written, dict) else set(_COPIES)
+    if not alike or measured & set(_COPIES):
+        return []
+    said = (
+        f"entry `{alike[0].name}` makes images in the likeness of real ones, so copies have to be looked for: give "
+        "`near_copy: {}` or `copy: {}`, and a rule as `near_copy.source_similarity < 0.86` under `curate.keep`"
+    )
+    return [Fault.at("curate.scorers", said, "missing")]
 
 
 def _pack(written: object) -> list[Fault]:

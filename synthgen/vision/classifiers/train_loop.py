@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from synthgen.core import devices
 from synthgen.errors import InputError
 from synthgen.vision.augmentation import AUGMENTATIONS
 from synthgen.vision.classifiers import networks
@@ -187,7 +188,7 @@ def finetune(
     drawn, looked_at = list(batches), slice(None) if tuned is None else tuned
     _check(len(drawn), settings)
     check(labels, classes, validation, test)
-    with torch.random.fork_rng(devices=_cuda_devices(settings.device)):
+    with torch.random.fork_rng(devices=_cuda_devices(settings.device)), devices.deterministic(settings.device):
         torch.manual_seed(seed)
         network = networks.build(settings.backbone, classes, settings.revision)
         network.module.to(settings.device)

@@ -67,6 +67,27 @@ class References:
         with one_thread():
             return self._nearest(queries, exclude, at_once)
 
+    def similarity(self, queries: Floats, rows: Rows) -> Floats:
+        """How alike each query is to the reference of one row, float32, shape (n,); 0 where that is -1.
+
+        Args:
+            queries: Signatures, shape (n, 1024).
+            rows: The reference's row of each query, -1 for none, shape (n,).
+        """
+        import numpy as np
+        import torch
+
+        found, known = np.zeros(len(queries), np.float32), np.flatnonzero(rows >= 0)
+        if len(known):
+            with one_thread():
+                images, held = (
+                    torch.from_numpy(np.ascontiguousarray(each)).view(-1, SIDE, SIDE)
+                    for each in (queries[known], self.rows[rows[known]])
+                )
+                pairs = torch.arange(len(known))[:, None]
+                found[known] = alignment.align(images, held, pairs)[:, 0].numpy()
+        return found
+
     def _nearest(self, queries: Floats, exclude: Rows | None, at_once: int) -> Nearest:
         import numpy as np
         import torch

@@ -2,7 +2,6 @@
 
 import io
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,52 +25,6 @@ CPU = DeviceRequest("cpu", "fp32", batch_size=2)
 SETTINGS = {"num_inference_steps": 2, "guidance_scale": 3.0, "height": 64, "width": 64, "scheduler": "default"}
 MASK = {"shape": "random", "fraction": 0.3}
 Planned = Callable[..., Plan]
-
-
-def trained(network: Any) -> Any:
-    """The same network with random weights where an untrained ControlNet has zeros."""
-    import torch
-
-    torch.manual_seed(1)
-    for parameter in network.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return network
-
-
-_UNGIVEN = {"num_layers": 1, "num_extra_conditioning_channels": 0, "load_weights_from_transformer": False}
-_HEADS = {"num_layers": 1, "num_single_layers": 1, "num_attention_heads": 2, "attention_head_dim": 16}
-KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "sd": ("ControlNetModel", "UNet2DConditionModel", {}),
-    "sdxl": ("ControlNetModel", "UNet2DConditionModel", {}),
-    "sd3-deep": ("SD3ControlNetModel", "SD3Transformer2DModel", _UNGIVEN),
-    "flux": ("FluxControlNetModel", "FluxTransformer2DModel", _HEADS),
-}
-"""The classes of a family's ControlNet and of its denoiser, and how the one is cut from the other."""
-
-
-@pytest.fixture(scope="session")
-def tiny_controlnet(
-    tiny_model: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """The folder of a ControlNet for the tiny model of a family."""
-    import diffusers
-
-    made: dict[str, Path] = {}
-
-    def controlnet(family: str) -> Path:
-        if family not in made:
-            name, of, given = KINDS[family]
-            part = "unet" if of.startswith("UNet") else "transformer"
-            denoiser = getattr(diffusers, of).from_pretrained(tiny_model(family) / part)
-            with warnings.catch_warnings():  # diffusers' own ControlNet of Flux is built of what it calls deprecated
-                warnings.simplefilter("ignore", FutureWarning)
-                network = getattr(getattr(diffusers, name), f"from_{part}")(denoiser, **given)
-            made[family] = tmp_path_factory.mktemp(f"controlnet-{family}")
-            trained(network).save_pretrained(made[family])
-        return made[family]
-
-    return controlnet
 
 
 @pytest.fixture

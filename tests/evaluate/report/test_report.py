@@ -75,6 +75,7 @@ def test_predictions_are_read_as_written(predictions: Predictions, tmp_path: Pat
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_notes_are_kept_as_markdown(predictions: Predictions, tmp_path: Path) -> None:
     """As studies before kept them: a serious one is in bold as a whole, and comes first in the report."""
     notes = (Note("Seen by `text`."), Note("May be `text` images.", serious=True), Note("**One** word."))
@@ -114,6 +115,7 @@ def test_a_generator_that_saw_all_is_in_bold(predictions: Predictions, tmp_path:
     assert (tmp_path / "report.html").read_text().count('<p class="strong">generator_pool: all.') == 1
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_unequal_steps_are_in_bold(predictions: Predictions, tmp_path: Path) -> None:
     """Where one trial took more steps than another, the report warns of it."""
     longer = (dataclasses.replace(predictions.trials[0], optimizer_steps=900), *predictions.trials[1:])
@@ -195,6 +197,7 @@ def test_equal_differences_are_no_range() -> None:
     ]
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_arms_are_counted_once(simulated: ModuleType, tmp_path: Path) -> None:
     """An arm at two ratios is one arm, in two of them."""
     cells = {
@@ -295,6 +298,7 @@ def test_fewer_than_three_seeds_have_no_p(simulated: ModuleType, seeds: int, tmp
     assert "fewer than three seeds" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_it_says_how_many_patients_a_tone_group_has(simulated: ModuleType, tmp_path: Path) -> None:
     """Images of few patients are named with the patients, whose number decides the degrees of freedom."""
     cells = {ArmKey("real", Strategy(), 8, 0): 0.5, ArmKey("real+synthetic", Strategy("text"), 8, 1): 0.6}

@@ -142,3 +142,16 @@ def test_what_is_no_image_is_refused() -> None:
     """An array of another type or shape is bad input."""
     with pytest.raises(InputError, match="uint8"):
         near_duplicates.signatures(np.zeros((2, 8, 8), np.uint8))
+
+
+def test_the_similarity_of_a_pair_is_that_of_a_search_among_one(phantoms: Pixels) -> None:
+    """Many pairs at once have the very numbers that each has alone; a query without a reference has none."""
+    rows = near_duplicates.signatures(phantoms[:6])
+    queries = near_duplicates.signatures(np.ascontiguousarray(phantoms[:6, ::-1]))
+    pairs = np.array([3, -1, 2, 0, 5, 1])
+    found = near_duplicates.References(rows).similarity(queries, pairs)
+    alone = [
+        near_duplicates.nearest(query[None], rows[pair][None]).similarity[0] if pair >= 0 else 0.0
+        for query, pair in zip(queries, pairs, strict=True)
+    ]
+    assert found.tolist() == alone
