@@ -21,6 +21,7 @@ from synthgen.plan.manifest.evaluate import Strategy, Target
 
 DRAWS = 500  # of test images and seeds: a standard error is known to 3 % by them
 FEWEST = 10  # images of a class, and of others, below which a group of skin tones has no figure of it
+KNOWN = 0.9  # of the draws: where a figure is defined in fewer, it has no interval
 EVERY = "all classes"
 SPECIFICITY = 0.9  # where a study names no target
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of a decision curve
@@ -258,8 +259,12 @@ class PerClass:
                 found = values[:, [column[row] for row in rows]]
                 return found - values[:, [column[row] for row in less]] if less else found
 
+            found = of_rows(scores)
+            known = ~np.isnan(found).any(1)
+            if not known[0] or known.mean() < KNOWN:
+                return Estimate(float(found[0].mean()), *[math.nan] * 5, found.shape[1])
             split = [Part(of_rows(values), size) for (values, _), size in zip(parts, sizes, strict=True)]
-            return self._analysis.with_seeds(statistics.estimate(of_rows(scores), where.drawn, parts=split))
+            return self._analysis.with_seeds(statistics.estimate(found, where.drawn, parts=split))
 
         for arm in self.arms:
             rows, real = self.predictions.arms[arm], ArmKey(REAL, Strategy(), arm.n_real, 0)

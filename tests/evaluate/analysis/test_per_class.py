@@ -111,6 +111,14 @@ def test_small_groups_have_no_figure_and_are_counted(simulated: ModuleType) -> N
     assert f"{known.left_out} class" in str([*class_tables.blocks(known)])
 
 
+def test_a_figure_that_is_seldom_defined_has_no_interval(simulated: ModuleType) -> None:
+    """Of four test images most draws lack a class, and all can be told apart: no warning, and dashes in the tables."""
+    known = PerClass(Analysis(study(simulated, 4, target=TARGET), draws=100), study(simulated, 6, target=TARGET))
+    assert any(np.isnan(one.value.low) for one in known.figures)
+    assert [*class_tables.blocks(known)]
+    assert len([*class_tables.figure_rows(known)]) == len(known.figures)
+
+
 def test_calibration_is_of_what_is_predicted(shown: PerClass) -> None:
     """Tenths hold all predictions of all seeds, and a decision curve is beside acting on all."""
     of_all = [one for one in shown.reliability if (one.arm, one.of) == (ADDED, EVERY)]
