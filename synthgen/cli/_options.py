@@ -292,6 +292,8 @@ def plan(manifest: "Path | Manifest_", root: Path, *, quiet: bool) -> "Plan":
             planned = study.plan(read, root, progress=progress)
     if planned.index and opened and not quiet:  # some were opened just now
         say("\n".join(_real_images.lines(planned.index, read, opened=True)), err=True)
-    for line in [] if quiet else _real_images.of_words(planned.strange_words):
+    said = _real_images.of_words(planned.strange_words)
+    said += _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words)
+    for line in [] if quiet else said:
         say(line, err=True)
     return planned

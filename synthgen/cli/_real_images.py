@@ -9,7 +9,7 @@ from synthgen.core.model_folder import LEARNED
 
 if TYPE_CHECKING:
     from synthgen.plan.manifest import Manifest
-    from synthgen.plan.real_index import Index
+    from synthgen.plan.real_index import Index, Source
 
 
 def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
@@ -107,6 +107,20 @@ def of_words(strange: Sequence[str]) -> list[str]:
     return [
         f"the bundled model has not learned {listed}, and draws something else; it knows {', '.join(LEARNED)}. Teach "
         "it with `finetune:`, or take another model"
+    ]
+
+
+def of_captions(cut: "Sequence[Source]", most: int | None) -> list[str]:
+    """The line that says of how many real images prompts say less than the caption; none where they say all of each.
+
+    Args:
+        cut: The images, as of :attr:`synthgen.plan.Plan.cut_captions`.
+        most: The words of a caption that they say at the most.
+    """
+    if not cut:
+        return []
+    return [
+        f"{len(cut):,} captions are cut after {most} words (`max_caption_words` of the prompts): {cut[0].id} is one"
     ]
 
 

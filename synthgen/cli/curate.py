@@ -122,6 +122,8 @@ def _judge(
     outcome = task.result()
     if not quiet:
         _survivors.show(outcome)
+        for line in study.checklist(folder):
+            click.echo(line)
         said = f"verdicts, survivors.csv and survivors.png in {folder.root}"
         click.echo(f"{said}; next: synthgen {_options.pack_next(folder.root)}")
     return _survivors.complain(outcome, parity=parity)

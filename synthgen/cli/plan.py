@@ -134,6 +134,8 @@ def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device
         console.print(line, markup=False)
     for line in _real_images.of_words(planned.strange_words):
         console.print(line, markup=False)
+    for line in _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words):
+        console.print(line, markup=False)
     if index and (table := _real_images.table(index, planned.manifest)) is not None:
         console.print(table)
     if index:

@@ -134,4 +134,5 @@ def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callab
         cache=root / "scores" / ".features",
         base=plan.manifest.base,
         images=sum(shard.images for shard in shards),
+        words=dict(document.labels),
     )

@@ -40,6 +40,7 @@ from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import StrategySettings
 from synthgen.plan.price import CardRates
 from synthgen.plan.sample import Recipe
+from synthgen.vision.features.named import stands_for
 
 _ITEMSIZE = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F64": 8}
 
@@ -315,17 +316,18 @@ def _backbone(plan: Plan) -> list[Fault]:
     if study is None:
         return []
     learner = study.learner
-    if "/" not in learner.network or Path(learner.network).is_dir() or not hub.MODEL_ID.fullmatch(learner.network):
+    checkpoint = stands_for(learner.network).name
+    if "/" not in checkpoint or Path(checkpoint).is_dir() or not hub.MODEL_ID.fullmatch(checkpoint):
         return []
     try:
-        files = resolve(_Named(ModelFacts(learner.network, "hub"), learner.revision), sizes=True).files
+        files = resolve(_Named(ModelFacts(checkpoint, "hub"), learner.revision), sizes=True).files
     except UnreachableError:
         return []
     except UnavailableError as error:
         return [fault.within("evaluate.learner.backbone") for fault in error.faults]
     if any(path.endswith(".safetensors") and "/" not in path for path in files):
         return []
-    said = f"{learner.network}: it has no safetensors, and pickled weights are not read; choose another checkpoint"
+    said = f"{checkpoint}: it has no safetensors, and pickled weights are not read; choose another checkpoint"
     return [Fault.at("evaluate.learner.backbone", said, "unavailable")]
 
 

@@ -66,7 +66,8 @@ def _prompts(manifest: Manifest, adapter_plan: AdapterPlan, source: Source, *, n
     seeds = (
         step_seeds.seed(adapter_plan.adapter.digest, "prompt", source.id, turn) for turn in range(_PROMPTS_AN_IMAGE)
     )
-    texts = (manifest.prompts.render(source.label, words, tone, seed).text for seed in seeds)
+    about = source.about
+    texts = (manifest.prompts.render(source.label, words, tone, seed, about).text for seed in seeds)
     return tuple(dict.fromkeys(texts))
 
 

@@ -130,7 +130,13 @@ class DatasetFiles:
     def _facts(self, parts: Sequence[Part], order: Order) -> CardFacts:
         shards = {split: sum(part.split == split for part in parts) for split in order.spans()}
         splits = {split: Size(images, shards[split]) for split, (_, images) in order.spans().items()}
-        return CardFacts(counts=order.counts(), splits=splits, sources=order.sources(), **self._known)
+        return CardFacts(
+            counts=order.counts(),
+            splits=splits,
+            sources=order.sources(),
+            attributes=order.attributes(),
+            **self._known,
+        )
 
     def _curation(self) -> dict[str, Any]:
         """The filters with how many images each rejects, what they follow from, and which scorers learn from labels.

@@ -34,7 +34,7 @@ from synthgen.runs.cell import Cell
 from synthgen.runs.pseudonyms import PSEUDONYM
 from synthgen.vision.images.codec import EXTENSIONS
 
-_READ = ("key", "label", "skin_tone", "entry", "source_license", *FROM_REAL)
+_READ = ("key", "label", "skin_tone", "entry", "attributes", "source_license", *FROM_REAL)
 # What SQLite says of the disk, by its primary codes.
 _OF_THE_SYSTEM = {
     sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO, sqlite3.SQLITE_READONLY: errno.EROFS,
@@ -45,6 +45,7 @@ CREATE TABLE tars(id INTEGER PRIMARY KEY, path TEXT);
 CREATE TABLE cells(id INTEGER PRIMARY KEY, label TEXT, skin_tone TEXT, entry TEXT, UNIQUE(label, skin_tone, entry));
 CREATE TABLE counts(split INTEGER, cell INTEGER, images INTEGER);
 CREATE TABLE sources(dataset TEXT, license TEXT, PRIMARY KEY(dataset, license)) WITHOUT ROWID;
+CREATE TABLE attributes(name TEXT, value TEXT, skin_tone TEXT, images INTEGER);
 CREATE TABLE shuffled(split INTEGER, hash BLOB, key TEXT, tar INTEGER, start INTEGER, size INTEGER, cell INTEGER,
                       packed INTEGER, PRIMARY KEY(split, hash, key)) WITHOUT ROWID;
 CREATE TABLE samples(position INTEGER PRIMARY KEY, split INTEGER, key TEXT, tar INTEGER, start INTEGER, size INTEGER,
@@ -129,6 +130,8 @@ def _rows(
     cells: dict[Cell[str], int] = {}
     counts: Counter[tuple[int, int]] = Counter()
     sources, taught = set[tuple[str, str]](), _seen_by_adapters(found.plan)
+    real, attributes = found.plan.manifest.real, Counter[tuple[str, str, str]]()
+    named = tuple(real.settings.columns.attributes or ()) if real else ()
     document, private = found.plan.manifest.document, pack.identifiers == PSEUDONYM
     seed, extensions = document.seed, [EXTENSIONS[document.output.image_format]]
     extensions += [tar_samples.MASK] if document.output.mask else []
@@ -151,6 +154,8 @@ def _rows(
             shuffled = stable_hash(seed, "pack", key, size=16)
             place = SPLITS.index(split_of(seed, group_of(record), pack.splits))
             counts[place, number] += 1
+            said = json.loads(record["attributes"] or "{}") if named else {}
+            attributes.update((name, str(said.get(name, "")), record["skin_tone"]) for name in named)
             yield place, shuffled, key, tar, sample.offset, sample.size, number, packed
     if receipts.shards_digest(digests) != found.digest:
         raise InputError(f"{found.root}: the run changed while it was being packed; run the same command again")
@@ -158,6 +163,8 @@ def _rows(
     connection.executemany("INSERT INTO cells(id, entry, label, skin_tone) VALUES (?, ?, ?, ?)", rows)
     connection.executemany("INSERT INTO counts VALUES (?, ?, ?)", [(*both, images) for both, images in counts.items()])
     connection.executemany("INSERT INTO sources VALUES (?, ?)", sorted(sources))
+    rows_of = [(*one, images) for one, images in sorted(attributes.items())]
+    connection.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?)", rows_of)
 
 
 def _packed(

@@ -96,6 +96,13 @@ class Order:
             if not left:
                 return
 
+    def attributes(self) -> dict[tuple[str, str, str], int]:
+        """How many samples have each value of an attribute of real images, by its name, the value and the skin tone."""
+        if not [*self._connection.execute("PRAGMA table_info(attributes)")]:  # an earlier version left it half packed
+            return {}
+        rows = self._connection.execute("SELECT name, value, skin_tone, images FROM attributes")
+        return {(name, value, tone): images for name, value, tone, images in rows}
+
     def sources(self) -> tuple[tuple[str, str], ...]:
         """The (dataset, licence) pairs of the real images that samples were made from."""
         return tuple(self._connection.execute("SELECT dataset, license FROM sources ORDER BY dataset, license"))

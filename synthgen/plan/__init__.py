@@ -85,6 +85,7 @@ class Plan:
             masks = self._masks(entry, places) if entry.settings.draws_mask else None
             self.entries[entry.name] = EntryPlan(manifest, entry, places, self.adapter_plans, layout, masks=masks)
         _check_keys(self.entries)
+        _check_prompts(self)
         if index and index.excluded:
             _check_seen(self.entries, index.excluded)
 
@@ -178,6 +179,13 @@ class Plan:
         )
         return [words for words in dict.fromkeys(asked) if not any(known in words.casefold() for known in LEARNED)]
 
+    @property
+    def cut_captions(self) -> list[Source]:
+        """The real training images of which prompts say less than the caption."""
+        prompts = self.manifest.prompts
+        sources = self.index.usable("train") if self.index and prompts.max_caption_words else ()
+        return [one for one in sources if prompts.caption_is_cut(one.caption)]
+
     def refs(self) -> Iterator[ShardRef]:
         """Every work shard, entry after entry."""
         for entry in self.entries.values():
@@ -218,6 +226,30 @@ def _check_seen(entries: Mapping[str, EntryPlan], excluded: Mapping[str, str]) -
                     f"takes out (`{seen[0]}`{' ...' if seen[1:] else ''}): train it again without them, or take the "
                     "entry out"
                 )
+
+
+def _check_prompts(plan: Plan) -> None:
+    """Refuse prompts that can't be filled in: they name what is not known of a real image, or of no image at all."""
+    faults = []
+    for name, entry in plan.entries.items():
+        for needed, images in entry.unfilled().items():
+            if images[0] is None:
+                why = "which is known of real images alone"
+            else:
+                first = min(one.id for one in images if one)
+                why = f"which is not known of {len(images):,} real images (`{first}` is one)"
+            faults.append(f"entry `{name}`: its templates need {needed}, {why}; add a template without it")
+    prompts = plan.manifest.prompts
+    for name, adapter in plan.adapter_plans.items():
+        bare = [(one, needed) for one in adapter.pool if (needed := prompts.lacks(one.label, one.about))]
+        if bare:
+            image, needed = bare[0]
+            faults.append(
+                f"finetune `{name}`: its templates need {needed}, which is not known of {len(bare):,} real images "
+                f"(`{image.id}` is one); add a template without it"
+            )
+    if faults:
+        raise InputError(*faults)
 
 
 def _check_keys(entries: Mapping[str, EntryPlan]) -> None:

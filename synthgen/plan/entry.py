@@ -83,6 +83,8 @@ class EntryPlan:
         self._recipes = {label: replace(self.recipe, adapter=one) for label, one in self.adapters.items()}
         self.shard_samples = manifest.document.output.shard_samples
         self.samples = places.samples
+        self._columns = manifest.real.settings.columns.about if manifest.real else ()
+        self._from_real = bool(self.samples and places[0].source)
         self._cuts = list(itertools.accumulate((-(-size // self.shard_samples) for size in places.sizes), initial=0))
         self._starts = list(itertools.accumulate(places.sizes, initial=0))
         self.layout = layout if layout and layout.digest == self.digest else None
@@ -230,13 +232,34 @@ class EntryPlan:
         """
         for label in [label for label, own in self.adapters.items() if own == adapter]:
             tones = {tone: count for (of, tone), count in self.places.cells.items() if of == label and count}
-            if self._prompts.possible(label) * len(tones) <= sum(tones.values()):
+            of_each = self._from_real and self._prompts.says_any(label, self._columns)
+            if not of_each and self._prompts.possible(label) * len(tones) <= sum(tones.values()):
                 for tone in tones:
                     yield from self._prompts.every(label, self._words(label), self._tone(tone))
                 continue
             for place in self._slots(label):
                 seed = seed_of(self._manifest.document.seed, f"{self.name}-{place.name}", 0)
-                yield self._prompts.render(label, self._words(label), self._tone(place.tone), seed)
+                yield self._rendered(place, seed)
+
+    def unfilled(self) -> dict[str, list[Source | None]]:
+        """The real images for which no template can be filled in, by what these need; ``None`` stands for no image."""
+        found: dict[str, dict[tuple[str, str], Source | None]] = {}
+        if not any(self._prompts.says_any(label, self._columns) for label in self._labels):
+            return {}
+        for index in range(self.samples if self._from_real else 0):
+            place = self.places[index]
+            needed = self._prompts.lacks(place.label, place.source.about if place.source else {})
+            if needed:
+                found.setdefault(needed, {})[place.label, place.source.id if place.source else ""] = place.source
+        for label in self._labels if not self._from_real else ():
+            if needed := self._prompts.lacks(label, {}):
+                found.setdefault(needed, {})[label, ""] = None
+        return {needed: [*images.values()] for needed, images in found.items()}
+
+    def _rendered(self, place: Slot, seed: int) -> Prompt:
+        """The prompt of a place: with what is known of the real image that it starts from."""
+        about = place.source.about if place.source else {}
+        return self._prompts.render(place.label, self._words(place.label), self._tone(place.tone), seed, about)
 
     def _slots(self, label: str) -> Iterator[Slot]:
         """The places of one label."""
@@ -256,7 +279,8 @@ class EntryPlan:
         key = f"{self.name}-{place.name}"
         seed = seed_of(self._manifest.document.seed, key, attempt)
         written = skin_tones.name(self._scale, place.tone)
-        prompt = self._prompts.render(place.label, self._words(place.label), self._tone(place.tone), seed)
+        prompt = self._rendered(place, seed)
+        known = place.source.known_attributes if place.source else {}
         return Sample(
             key=key,
             index=index,
@@ -268,7 +292,7 @@ class EntryPlan:
             fitzpatrick=skin_tones.fitzpatrick(self._scale, place.tone),
             prompt=prompt.text,
             negative_prompt=prompt.negative,
-            attributes=prompt.attributes,
+            attributes=(*prompt.attributes, *known.items()),
             seed=seed,
             attempt=attempt,
             source=place.source,

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
@@ -16,6 +16,7 @@ from synthgen.core.hashing import fraction_from
 from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
+_LATER = frozenset(("caption", "attributes"))
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -81,6 +82,8 @@ class Source:
         height: In pixels; 0 until it was opened.
         fault: Why it can't be used; empty where it can.
         mask_sha256: Of the mask's bytes, in hex; empty where there is none, or it was not opened.
+        caption: What a column says of it in words; empty where none does.
+        attributes: What else is known of it, as JSON: age, sex, site or whatever columns say; empty for nothing.
     """
 
     id: str
@@ -97,6 +100,19 @@ class Source:
     height: int = 0
     fault: str = ""
     mask_sha256: str = ""
+    caption: str = ""
+    attributes: str = ""
+
+    @property
+    def known_attributes(self) -> dict[str, str]:
+        """What is known of it beside label and skin tone, by name; nothing that nobody knows."""
+        known: dict[str, str] = json.loads(self.attributes) if self.attributes else {}
+        return known
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What prompts may say of it beside label and skin tone: its attributes, and its ``caption``."""
+        return self.known_attributes | ({"caption": self.caption} if self.caption else {})
 
     @property
     def fault_kind(self) -> FaultKind | None:
@@ -108,7 +124,8 @@ class Source:
     def facts(self) -> list[str | int]:
         """All that an image made from it, and its record, depend on; not where it lies."""
         said: list[str | int] = [self.label, self.tone, self.group, self.split, self.license, self.dataset]
-        return [self.id, self.sha256, self.mask_sha256, *said]
+        about: list[str | int] = [self.caption, self.attributes] if self.caption or self.attributes else []
+        return [self.id, self.sha256, self.mask_sha256, *said, *about]
 
 
 @dataclass(frozen=True)
@@ -180,7 +197,7 @@ class Index:
         import pyarrow as pa
 
         left_out = json.dumps(dict(sorted(self.left_out.items())))
-        schema = _schema()
+        schema = _schema(name for name in _LATER if any(getattr(source, name) for source in self.sources))
         arrays = [pa.array([getattr(source, one.name) for source in self.sources], one.type) for one in schema]
         table = pa.Table.from_arrays(arrays, schema=schema)
         table_file.write(path, table, {"left_out": left_out, "recipe": self.recipe}, sealed=sealed)
@@ -195,10 +212,12 @@ class Index:
         with table_file.reading(path, "not an index of real images", "remove it to index again"):
             table, said = table_file.read(path)
             left_out = json.loads(said["left_out"])
-            if not table.schema.equals(_schema()) or any(column.null_count for column in table.columns):
+            names = table.column_names
+            if not table.schema.equals(_schema(_LATER & {*names})) or any(one.null_count for one in table.columns):
                 raise ValueError("other columns")
             rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-            return cls(tuple(Source(*row) for row in rows), left_out, said["recipe"])
+            found = tuple(Source(**dict(zip(names, row, strict=True))) for row in rows)
+            return cls(found, left_out, said["recipe"])
 
     @cached_property
     def _usable(self) -> dict[str, tuple[Source, ...]]:
@@ -211,7 +230,10 @@ def reason_of(source: Source) -> str:
     return str(source.fault_kind or _VALUES.sub("...", source.fault))
 
 
-def _schema() -> Any:
+def _schema(later: Iterable[str]) -> Any:
+    """The columns of an index, and those that came later, which are there where any image has something in them."""
     import pyarrow as pa
 
-    return pa.schema([(one.name, pa.int64() if one.type is int else pa.string()) for one in fields(Source)])
+    kept = {*later}
+    named = [one for one in fields(Source) if one.name in kept or one.name not in _LATER]
+    return pa.schema([(one.name, pa.int64() if one.type is int else pa.string()) for one in named])

@@ -89,11 +89,13 @@ class Pseudonyms:
     def source(self, source: Source) -> Source:
         """A real image without all that leads to its file: its names, where it and its mask lie, their sha256.
 
-        Of one that has a mask, the name that it has from now on stands in its place: masks are drawn among those.
+        Of one that has a mask, the name that it has from now on stands in its place: masks are drawn among those. What
+        is said of an image stays where images may be made from it, whose prompts and records say it too.
         """
         image, group = self.image(source.id), self.group(source.group)
         mask = image if source.mask else ""
-        return replace(source, id=image, group=group, location="", mask=mask, sha256="", mask_sha256="")
+        shown = replace(source, id=image, group=group, location="", mask=mask, sha256="", mask_sha256="")
+        return shown if source.split == "train" and not source.fault else replace(shown, caption="", attributes="")
 
     def record(self, record: Record) -> Record:
         """A record under pseudonyms; its seed is 0 where it follows from a name that is one, by which it could be told.

@@ -28,6 +28,7 @@ from synthgen.study.inputs import open as open_folder
 from synthgen.study.task import Stage, Task
 from synthgen.study.verbs import (
     analyse_reader_study,
+    checklist,
     compare,
     curate,
     evaluate,
@@ -58,6 +59,7 @@ __all__ = [
     "analyse_reader_study",
     "brought",
     "check_study",
+    "checklist",
     "compare",
     "curate",
     "differences",

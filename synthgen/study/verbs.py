@@ -285,6 +285,20 @@ def curate(
     return Task(Stage("curate", job.images), whole.curate(run, job, stop, workers), length=length, job=job)
 
 
+def checklist(folder: Run | Dataset) -> list[str]:
+    """What the scorer ``vlm`` found of a run, in a few lines: answers as is hoped for, calls and tokens.
+
+    Args:
+        folder: A run that is scored; nothing is said of one that asked no such model.
+
+    Raises:
+        DamagedError: The scores can't be read.
+    """
+    from synthgen.curate import checklist as answers
+
+    return [*answers.lines(folder.root)]
+
+
 def fidelity(
     folder: FolderLike,
     *,

@@ -32,6 +32,7 @@ CELLS = {
 def _without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw none, which takes most of a report's time and shows labels and arms alone."""
     monkeypatch.setattr(write.plots, "all_plots", lambda _: [])
+    monkeypatch.setattr(write.plots, "primary", lambda _: None)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,19 @@ def test_the_same_index_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, left_out in ("one", {"a": 1, "b": 2}), ("two", {"b": 2, "a": 1}):
         replace(INDEX, left_out=left_out).write(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_what_is_known_of_images_comes_back(tmp_path: Path) -> None:
+    """A caption and attributes are columns where any image has some, and no part of a digest where none has."""
+    known = Index((replace(ONE, caption="a mole", attributes='{"age": "45"}'), TWO))
+    for name, index in ("known", known), ("before", INDEX):
+        index.write(tmp_path / name)
+    assert Index.read(tmp_path / "known") == known
+    assert known.sources[0].about == {"age": "45", "caption": "a mole"}
+    columns = [pyarrow.parquet.read_schema(tmp_path / name).names for name in ("before", "known")]
+    assert columns[1] == [*columns[0], "caption", "attributes"]
+    assert known.digest != Index((ONE, TWO)).digest
+    assert len(ONE.facts) == len(known.sources[0].facts) - 2
 
 
 def test_an_empty_index_comes_back(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Sentences as plain text; ``strong`` where a reader must not miss them."""
+    """Sentences as plain text; ``strong`` where a reader must not miss them, ``lead`` where all else explains them."""
 
     text: str
     strong: bool = False
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def _markdown(block: Block) -> str:
     match block:
         case Heading(text):
             return f"## {escape(text)}"
-        case Paragraph(text, strong):
-            return f"**{escape(text)}**" if strong else escape(text)
+        case Paragraph(text, strong, lead):
+            return f"**{escape(text)}**" if strong or lead else escape(text)
         case Figure(file, caption, alt):
             return f"![{escape(alt)}]({file})\n\n*{escape(caption)}*"
         case Table():

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -49,7 +49,9 @@ class ScorerFolder(PluginFolder):
         under = given if isinstance(given, Mapping) else {}
         ready = isinstance(name, FilePlugin) or name in self.files or name in self.built_in()
         if ready or not {"file", "columns"} & set(under):
-            return self.module(name)
+            module = self.module(name)
+            of_settings = getattr(module, "for_settings", None)  # one whose columns its settings say
+            return of_settings(under) if of_settings else module
         if not NAME.fullmatch(name) or "-" in name:
             raise InputError(f"`{name}` can't name a scorer; use lower-case letters, digits and underscores")
         if "file" in under:
@@ -105,6 +107,7 @@ class Context:
         base: The manifest's folder, which a file of one's own starts from.
         images: How many images the run has.
         device: What networks compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        words: The words of each label, as prompts use them.
     """
 
     labels: tuple[str, ...]
@@ -118,6 +121,7 @@ class Context:
     base: Path = Path()
     images: int = 0
     device: str = "auto"
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def backbone(self, name: str, revision: str | None = None) -> Backbone:
         """A backbone on the device: in float32 on a CPU, in bfloat16 on a GPU that computes in it.

@@ -71,6 +71,21 @@ def findings(analysis: Analysis) -> list[str]:
     ]
 
 
+def shown(analysis: Analysis) -> list[str]:
+    """Those of the sentences that a report has beside its tables: the study, and the family that is claimed from."""
+    return [*_studied(analysis.predictions), *_helped(analysis), *_gate(analysis)]
+
+
+def by_skin(analysis: Analysis) -> list[str]:
+    """The sentences on skin tones."""
+    return [*_tones(analysis)]
+
+
+def estimated(analysis: Analysis) -> list[str]:
+    """The sentences on what is estimated and not tested."""
+    return [*_worth(analysis)]
+
+
 def _studied(predictions: Predictions) -> Iterator[str]:
     trials, study = predictions.trials, predictions.study
     sizes = formatting.enumerated(sorted({one.n_real for one in trials}))
@@ -101,7 +116,7 @@ def _helped(analysis: Analysis) -> Iterator[str]:
         )
     elif not tested:
         yield (
-            f"No arm could be compared with {_control(named)} as the primary family asks, so nothing about a "
+            f"No arm could be compared with {control(named)} as the primary family asks, so nothing about a "
             "gain was shown."
         )
     else:
@@ -109,28 +124,28 @@ def _helped(analysis: Analysis) -> Iterator[str]:
         same = f", {distinct} of them distinct trainings" if distinct < len(tested) else ""
         yield (
             f"The primary family, which claims are made from, is {formatting.enumerated(named.arms)} against "
-            f"{named.against} in {_figure(named)}: {formatting.counted(len(tested), 'comparison')}{same}, corrected by "
-            "Holm's method."
+            f"{named.against} in {metric_in_words(named)}: {formatting.counted(len(tested), 'comparison')}{same}, "
+            "corrected by Holm's method."
         )
     of_gap = named.subset == "gap"
     adjectives, figure = (_WIDER, ", the gap between light and dark skin") if of_gap else (_BETTER, "")
     for strategy in sorted({one.arm.strategy for one in family if one.arm.name == ADDED}):
         added = [one for one in family if (one.arm.name, one.arm.strategy) == (ADDED, strategy)]
-        yield from verdict(f"Adding images of {strategy} to real ones{figure}", added, _control(named), adjectives)
+        yield from verdict(f"Adding images of {strategy} to real ones{figure}", added, control(named), adjectives)
     for name in sorted({one.arm.name for one in family} - {ADDED}):
         yield from verdict(
-            f"{name}{figure}", [one for one in family if one.arm.name == name], _control(named), adjectives
+            f"{name}{figure}", [one for one in family if one.arm.name == name], control(named), adjectives
         )
     yield from _power(tested)
 
 
-def _control(named: Primary) -> str:
-    """What the primary family is compared with, in words."""
+def control(named: Primary) -> str:
+    """What a primary family is compared with, in words."""
     uncurated = "all that were planned" if named.against == UNCURATED else f"as many of {named.against}"
     return _CONTROLS.get(named.against, uncurated)
 
 
-def _figure(named: Primary) -> str:
+def metric_in_words(named: Primary) -> str:
     """The figure of the primary family in words."""
     metric = {"top1": "top-1", "top3": "top-3"}.get(named.metric, named.metric.replace("_", " "))
     subsets = {"all": "", "gap": ", as the gap between light and dark skin"}
@@ -246,7 +261,7 @@ def _tones(analysis: Analysis) -> Iterator[str]:
     yield from verdict(
         "For whom, which the change of the gap between light and dark skin alone can tell: the gap",
         gaps,
-        f"that of {_control(named)}",
+        f"that of {control(named)}",
         _WIDER,
     )
 

@@ -1,4 +1,4 @@
-"""The report's CSV files: a row a trial, a trial and skin tone, a trial and class, and a comparison."""
+"""The report's CSV files: a row a trial, a trial and skin tone, a trial and class, a comparison; and of each plot."""
 
 import csv
 import io
@@ -32,14 +32,14 @@ def csv_contents(analysis: Analysis, scored: Sequence[Metrics], per_class: PerCl
     """The bytes of every CSV file by name, of the trials' figures, the comparisons, and the arms as tests."""
     trials, labels = analysis.predictions.trials, analysis.predictions.study.labels
     return {
-        "results.csv": _csv(_RESULTS, map(_result, trials, scored)),
-        "by_skin_tone.csv": _csv((*_TRIAL, "skin_tone", "n", *_FIGURES), _by_tone(trials, scored)),
-        "by_label.csv": _csv(
+        "results.csv": csv_text(_RESULTS, map(_result, trials, scored)),
+        "by_skin_tone.csv": csv_text((*_TRIAL, "skin_tone", "n", *_FIGURES), _by_tone(trials, scored)),
+        "by_label.csv": csv_text(
             (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by_class(trials, scored, labels)
         ),
-        "comparisons.csv": _csv((*_COMPARED, *_ESTIMATED, *_TESTED), map(_compared, analysis.comparisons)),
-        "class_figures.csv": _csv(class_tables.FIGURES_HEADER, class_tables.figure_rows(per_class)),
-        "reliability.csv": _csv(class_tables.RELIABILITY_HEADER, class_tables.reliability_rows(per_class)),
+        "comparisons.csv": csv_text((*_COMPARED, *_ESTIMATED, *_TESTED), map(_compared, analysis.comparisons)),
+        "class_figures.csv": csv_text(class_tables.FIGURES_HEADER, class_tables.figure_rows(per_class)),
+        "reliability.csv": csv_text(class_tables.RELIABILITY_HEADER, class_tables.reliability_rows(per_class)),
     }
 
 
@@ -81,7 +81,7 @@ def _figures(scores: Scores) -> list[object]:
     return [getattr(scores, name) for name in _FIGURES]
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[object]]) -> bytes:
     """RFC 4180 with plain newlines; six digits, and an empty field for what can't be had."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -9,7 +9,7 @@ from synthgen.evaluate.analysis import metrics
 from synthgen.evaluate.analysis.comparisons import ADDED, ALL, GAP, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.analysis.dose_response import Saturation
 from synthgen.evaluate.analysis.metrics import Metrics
-from synthgen.evaluate.analysis.predictions import ArmKey
+from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.report import formatting
 from synthgen.plan.manifest.evaluate import Strategy
 
@@ -70,6 +70,17 @@ def by_tone(analysis: Analysis) -> Table | None:
     )
     header = ("arm", "strategy", "n", "ratio", *heads, "worst group", "gap", "change of gap", "p")
     return Table(caption, header, rows, names=2)
+
+
+def tested_on(predictions: Predictions) -> Table:
+    """The table of the test images: how many of each class, on each skin tone."""
+    scale = predictions.study.scale
+    tones = metrics.members_by_tone(scale, predictions.tones) if scale else {}
+    rows = []
+    for place, label in enumerate(predictions.study.labels):
+        of_label = predictions.labels == place
+        rows.append((label, *(f"{(of_label & members).sum():,}" for members in tones.values()), f"{of_label.sum():,}"))
+    return Table("The test images: real, by class and skin tone.", ("class", *tones, "all"), rows)
 
 
 def worth(analysis: Analysis) -> Iterator[Table]:

@@ -12,7 +12,17 @@ from synthgen.evaluate.analysis.metrics import Metrics
 from synthgen.evaluate.analysis.per_class import PerClass
 from synthgen.evaluate.analysis.predictions import FILE, VALIDATION, Predictions
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import class_tables, conclusions, csv_files, formatting, plots, result_tables
+from synthgen.evaluate.report import (
+    class_tables,
+    conclusions,
+    csv_files,
+    first_screen,
+    formatting,
+    plots,
+    questions,
+    result_tables,
+)
+from synthgen.evaluate.report.plots import Plot
 
 PLOTS = "plots"
 CARD = "card.md"
@@ -101,9 +111,11 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
     frozen = [*_frozen(predictions, out)]
-    content = [*frozen, *_content(analysis, per_class, scored)]
+    pictures = [one for one in (plots.primary(analysis), *plots.all_plots(analysis)) if one is not None]
+    content = [*_content(analysis, per_class, scored, frozen, pictures)]
     files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored, per_class).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
+    files |= {out / PLOTS / f"{one.name}.csv": csv_files.csv_text(one.data.header, one.data.rows) for one in pictures}
     files[out / CARD] = card(analysis, frozen).encode()
     files[out / "report.md"] = report.markdown(title, content).encode()
     files[out / "report.html"] = report.html(title, content, "synthgen classifier-eval").encode()
@@ -130,25 +142,44 @@ def _frozen(predictions: Predictions, out: Path) -> Iterator[Block]:
         yield Paragraph(note.text, strong=note.serious)
 
 
-def _content(analysis: Analysis, per_class: PerClass, scored: Sequence[Metrics]) -> Iterator[Block]:
+def _content(
+    analysis: Analysis,
+    per_class: PerClass,
+    scored: Sequence[Metrics],
+    frozen: Sequence[Block],
+    pictures: Sequence[Plot],
+) -> Iterator[Block]:
+    """The report: what was found, who it holds for, what else was asked, and then how it was done."""
     study = analysis.predictions.study
     cautions = list(conclusions.warnings(analysis.predictions))
+    yield Paragraph(first_screen.verdict(analysis), lead=True)
     yield from (one for one in cautions if one.strong)
-    yield Heading("What was and was not shown")
-    yield from (Paragraph(sentence) for sentence in conclusions.findings(analysis))
-    yield Heading("Pictures")
-    for plot in plots.all_plots(analysis):
-        yield Figure(f"{PLOTS}/{plot.name}.svg", plot.caption, plot.alt, plot.svg)
-    yield Heading("Skin tones")
+    yield from frozen
+    yield Heading("The primary comparisons")
+    yield from (_figure(plot) for plot in pictures if plot.name == plots.PRIMARY)
+    compared = first_screen.comparisons(analysis)
+    if compared:
+        yield compared
+    yield from (Paragraph(sentence) for sentence in conclusions.shown(analysis))
+    yield Heading("Who it holds for")
     of_tones = result_tables.by_tone(analysis)
     yield of_tones or Paragraph("The dataset has no skin tones: nothing can be said of light and dark skin.")
+    if of_tones:
+        yield from (Paragraph(sentence) for sentence in conclusions.by_skin(analysis))
+    yield result_tables.tested_on(analysis.predictions)
     yield Heading("As a test for each class")
     yield from class_tables.blocks(per_class)
+    yield Heading("Controls and other questions")
+    asked = questions.table(analysis)
+    yield asked or Paragraph("Nothing else was compared.")
     yield Heading("What synthetic images are worth")
     worth = list(result_tables.worth(analysis))
     yield from worth
+    yield from (Paragraph(sentence) for sentence in conclusions.estimated(analysis))
     if not worth:
         yield Paragraph("Too few sizes and ratios to tell where a gain saturates or what an image is worth.")
+    yield Heading("Pictures")
+    yield from (_figure(plot) for plot in pictures if plot.name != plots.PRIMARY)
     yield Heading("Every arm")
     yield result_tables.arms(analysis, scored)
     yield Heading("How it was done")
@@ -158,6 +189,10 @@ def _content(analysis: Analysis, per_class: PerClass, scored: Sequence[Metrics])
     if left_out:
         yield left_out
     yield from (Paragraph(text) for text in _METHODS)
+
+
+def _figure(plot: Plot) -> Figure:
+    return Figure(f"{PLOTS}/{plot.name}.svg", plot.caption, plot.alt, plot.svg)
 
 
 def _settings(predictions: Predictions) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from synthgen.core import devices, paths
 from synthgen.evaluate.design.trials import digest
 from synthgen.plan.manifest.learner import FIXED, SMALL, Learner
-from synthgen.vision.features import Backbone, backbone, checkpoints
+from synthgen.vision.features import Backbone, backbone, checkpoints, named
 
 _SMALL_VERSION = "small-cnn-1"  # another layout, another number
 _PROBE_VERSION = "probe-2"  # torch's own AdamW
@@ -66,8 +66,10 @@ def _trained(name: str, classifier: Learner, classes: int) -> Network:
     from synthgen.vision.classifiers import networks
 
     networks.build(name, classes, classifier.revision or None)
-    known = checkpoints.digest(name, classifier.revision or "main")
+    checkpoint = named.stands_for(name)
+    known = checkpoints.digest(checkpoint.name, classifier.revision or "main")
     known = digest(["finetune", known, version("torch"), version("transformers")])
     how = "its head alone" if classifier.frozen else "as a whole"
-    origin = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
+    unknown = f"The transformers checkpoint {Path(name).name}; what it was trained on is for its own card to say."
+    origin = checkpoint.trained_on or unknown
     return Network(name, known, f"{Path(name).name} from pixels, {how}", origin, None)

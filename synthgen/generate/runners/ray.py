@@ -7,7 +7,10 @@ pools hand out work as this does, but end with the first task that fails for goo
 """
 
 import logging
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from synthgen.core import worker_log
@@ -18,24 +21,56 @@ from synthgen.errors import StoppedError, SynthgenError, UnavailableError, one_l
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 1.0
+_AHEAD = 2  # items that an actor holds: the one it is at, and the one that it reads meanwhile
 _log = logging.getLogger(__name__)
 
 
 class _Actor:
-    """Holds one copy of the work, so that a model is loaded once an actor."""
+    """Holds one copy of the work, so that a model is loaded once an actor; it is always in the same thread.
+
+    Ray calls :meth:`do` in a thread for each item that it was given. The work takes them as a stream, so that it reads
+    the next while it is at one.
+    """
 
     def __init__(self, work: Callable[[Iterable[Any]], Iterator[Any]], level: int) -> None:
         self._work, self._said = work, list[logging.LogRecord]()
+        self._items = queue.SimpleQueue[tuple[Any, Future[list[Any]]]]()
         worker_log.forward(self._said.append, level)
+        threading.Thread(target=self._serve, daemon=True).start()
 
     def ready(self) -> None:
         """Answer: an actor that has no place in the cluster yet does not, and is given nothing to do."""
 
-    def do(self, items: Sequence[Any]) -> tuple[list[Any], list[logging.LogRecord]]:
-        """Work through a few items; gives their results, and what was logged meanwhile."""
-        results = list(self._work(items))
-        said, self._said[:] = list(self._said), []
+    def do(self, item: Any) -> tuple[list[Any], list[logging.LogRecord]]:
+        """Work through an item; gives its results, and what was logged meanwhile."""
+        answer = Future[list[Any]]()
+        self._items.put((item, answer))
+        results = answer.result()
+        said = list(self._said)
+        del self._said[: len(said)]
         return results, said
+
+    def _serve(self) -> None:
+        while True:
+            taken: dict[Any, Future[list[Any]]] = {}
+            try:
+                for result in self._work(self._waiting(taken)):
+                    if (answer := taken.pop(result.item, None)) is not None:
+                        answer.set_result([result])
+            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits is told
+                for answer in taken.values():
+                    answer.set_exception(error)
+            else:
+                for answer in taken.values():
+                    answer.set_result([])
+
+    def _waiting(self, taken: dict[Any, Future[list[Any]]]) -> Iterator[Any]:
+        """The next item, and those that are there by then; where there is none, the work is to come to its end."""
+        item, taken[item] = self._items.get()
+        yield item
+        while not self._items.empty():
+            item, taken[item] = self._items.get()
+            yield item
 
 
 def run(
@@ -67,10 +102,11 @@ def run(
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         count = min(workers or max(1, gpus), len(items))
-        options = {"max_restarts": -1, "scheduling_strategy": "SPREAD"}  # over nodes
+        options = {"max_restarts": -1, "max_concurrency": _AHEAD + 1, "scheduling_strategy": "SPREAD"}  # over nodes
         kind = ray.remote(num_gpus=gpu_share(count, gpus), **options)(_Actor)
         handle, level = ray.put(work), logging.getLogger("synthgen").getEffectiveLevel()
-        yield from _drive(ray, [kind.remote(handle, level) for _ in range(count)], Deal(items, count), stop)
+        actors = [kind.remote(handle, level) for _ in range(count)]
+        yield from _Crew(ray, actors, Deal(items, count)).results(stop)
     finally:
         if started:
             ray.shutdown()
@@ -84,43 +120,67 @@ def gpu_share(workers: int, gpus: int) -> float:
     return 1 / -(-workers // gpus) if gpus else 0.0
 
 
-def _drive(ray: Any, actors: list[Any], deal: Deal[Any], stop: Callable[[], bool]) -> Iterator[Any]:
-    """Keep every actor that has answered busy with one item; yields results as they come."""
-    from ray.exceptions import RayActorError
+class _Crew:
+    """The actors, and what they are at; an actor that has answered is idle once for each item that it may be given."""
 
-    busy: dict[Any, tuple[Any, Any]] = {_ready(actor): (actor, None) for actor in actors}
-    idle, once, ever_ready = list[Any](), Once(), False
-    while not deal.over:
-        if stop():
-            raise StoppedError("stopped by a signal; run the same command again to go on")
-        asking, idle = idle, []
+    def __init__(self, ray: Any, actors: Sequence[Any], deal: Deal[Any]) -> None:
+        self._ray, self._deal, self._once = ray, deal, Once()
+        self._busy: dict[Any, tuple[Any, Any]] = {}  # actor and item, by what is waited for; no item: it is to answer
+        self._idle = list[Any]()
+        self._ever_ready = False
+        for actor in actors:
+            self._await(actor)
+
+    def results(self, stop: Callable[[], bool]) -> Iterator[Any]:
+        """Results as they come, until everything is done or given up."""
+        from ray.exceptions import RayActorError
+
+        while not self._deal.over:
+            if stop():
+                raise StoppedError("stopped by a signal; run the same command again to go on")
+            self._hand_out()
+            done, _ = self._ray.wait(list(self._busy), timeout=_POLL_SECONDS)
+            for reference in done:
+                actor, item = self._busy.pop(reference, (None, None))
+                if actor is None:
+                    continue  # it died just now
+                try:
+                    found = self._ray.get(reference)
+                except RayActorError as error:
+                    self._died(actor, one_line(error))
+                else:
+                    yield from self._heard(actor, item, found)
+        self._deal.check()
+
+    def _await(self, actor: Any) -> None:
+        self._busy[actor.ready.options(max_task_retries=-1).remote()] = actor, None
+
+    def _hand_out(self) -> None:
+        asking, self._idle = self._idle, []
         for actor in asking:
-            if found := deal.take(actor):
-                busy[actor.do.remote(found)] = actor, found[0]
+            if found := self._deal.take(actor):
+                self._busy[actor.do.remote(found[0])] = actor, found[0]
             else:
-                idle.append(actor)  # until what another holds is done, or is to be tried again
-        done, _ = ray.wait(list(busy), timeout=_POLL_SECONDS)
-        for reference in done:
-            actor, item = busy.pop(reference)
-            try:
-                results = ray.get(reference)
-            except RayActorError as error:
-                if item is None and not ever_ready:
-                    raise SynthgenError(f"a worker can't start: {one_line(error)}") from None
-                if item is not None:
-                    deal.died(actor, one_line(error))
-                    _log.warning("a worker died at %s, or its machine is gone; another tries it", item)
-                busy[_ready(actor)] = actor, None  # it answers once it is restarted
-            else:
-                ever_ready = True
-                if item is not None:
-                    deal.done(actor, item)
-                    for record in results[1]:
-                        once.record(record)
-                    yield from results[0]
-                idle.append(actor)
-    deal.check()
+                self._idle.append(actor)  # until what another holds is done, or is to be tried again
 
+    def _heard(self, actor: Any, item: Any, found: Any) -> Iterator[Any]:
+        self._ever_ready = True
+        if item is None:
+            self._idle += [actor] * _AHEAD
+            return
+        self._idle.append(actor)
+        self._deal.done(actor, item)
+        results, said = found
+        for record in said:
+            self._once.record(record)
+        yield from results
 
-def _ready(actor: Any) -> Any:
-    return actor.ready.options(max_task_retries=-1).remote()
+    def _died(self, actor: Any, words: str) -> None:
+        if not self._ever_ready:
+            raise SynthgenError(f"a worker can't start: {words}")
+        if held := self._deal.died(actor, words):
+            named = ", ".join(map(str, held))
+            _log.warning("a worker died at %s, or its machine is gone; another tries it", named)
+        self._busy = {reference: one for reference, one in self._busy.items() if one[0] != actor}
+        self._idle = [one for one in self._idle if one != actor]
+        self._await(actor)  # it answers once it is restarted

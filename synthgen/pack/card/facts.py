@@ -52,6 +52,7 @@ class CardFacts:
         layout: How the dataset is laid out.
         sources: The (dataset, licence) pairs of the real images that images were made from.
         judged: What its filters rejected; ``None`` where nothing was filtered.
+        attributes: Packed images of each value of what is known of real images, by name, value and skin tone.
         withheld: Whether the manifest in the dataset lacks where its real images are.
         placeless: Whether it lacks where a model or a plug-in is.
         renamed: Whether real images go by pseudonyms, so that nobody without the run can tell which they are.
@@ -65,6 +66,7 @@ class CardFacts:
     layout: Layout = "webdataset"
     sources: Sequence[tuple[str, str]] = ()
     judged: verdicts.CurationSummary | None = None
+    attributes: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     withheld: bool = False
     placeless: bool = False
     renamed: bool = False

@@ -55,6 +55,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "tone_totals": [by_tone[tone] for tone in tones],
             "labels": [_label(facts.counts, label, words, tones) for label, words in _labels(facts).items()],
             "cells": [row for name in _entries(facts) for row in _cells(facts, name, tones)],
+            "attributes": _attributes(facts, tones),
             "license": escape(document.publish.license or "unknown"),
             "audit": escape(facts.audit_text),
             "sources": [
@@ -169,6 +170,15 @@ def _cells(facts: CardFacts, name: str, tones: list[str]) -> list[dict[str, Any]
         row = {"entry": name, "strategy": entry.recipe.strategy if entry else "", "label": label}
         rows.append(row | {"counts": found, "total": sum(found)})
     return rows
+
+
+def _attributes(facts: CardFacts, tones: list[str]) -> list[dict[str, Any]]:
+    """The rows of the tables of what is known of real images: each value with its images by skin tone."""
+    found = []
+    for name, value in sorted({(name, value) for name, value, _ in facts.attributes}):
+        counts = [facts.attributes.get((name, value, tone), 0) for tone in tones]
+        found.append({"name": escape(name), "value": escape(value) or "-", "counts": counts, "total": sum(counts)})
+    return found
 
 
 def _tar_names(split: str, size: Size) -> str:

@@ -1,7 +1,9 @@
 """The YAML a person writes, strictly typed: every fault listed at once as ``path: message``."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthgen.core import resources, yaml_documents
 from synthgen.core.plugins import PluginFile
@@ -124,8 +126,9 @@ def parse(
     files, found = plugin_files.find(raw.get("plugins"), base, extensions, kept)
     faults += found
     extensions = extensions.with_files(files)
-    templates, unread = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base)
     checked = validation.check(raw, base, extensions)
+    columns = checked.real.settings.columns.about if checked.real else _asked_columns(raw)
+    templates, unread = _read_prompts(raw.get("prompts", "dermatology"), prompts_text, base, columns)
     faults += [*unread, *checked.faults]
     if kept is None:
         faults += _format_faults(document, extensions)
@@ -150,7 +153,19 @@ def parse(
     )
 
 
-def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str, PromptSet] | None, tuple[Fault, ...]]:
+def _asked_columns(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """What prompts may say of real images, of a manifest whose `real:` is at fault: its prompts are at no other."""
+    real = raw.get("real")
+    columns = real.get("columns") if isinstance(real, dict) else None
+    attributes = columns.get("attributes") if isinstance(columns, dict) else None
+    return (
+        ("caption", *map(str, attributes)) if isinstance(attributes, dict | list) else ("caption",) if columns else ()
+    )
+
+
+def _read_prompts(
+    name: object, kept: str | None, base: Path, columns: Sequence[str]
+) -> tuple[tuple[str, PromptSet] | None, tuple[Fault, ...]]:
     """The text of the prompt templates and what it says; or what is wrong with them."""
     if not isinstance(name, str):
         return None, ()
@@ -163,7 +178,7 @@ def _read_prompts(name: object, kept: str | None, base: Path) -> tuple[tuple[str
         path = found
     try:
         text = yaml_documents.read_text(path) if kept is None else kept
-        return (text, prompts.read(text, f"prompts: {path.name}", kept=kept is not None)), ()
+        return (text, prompts.read(text, f"prompts: {path.name}", kept=kept is not None, columns=columns)), ()
     except ManifestError as error:
         return None, error.faults
 

@@ -2,16 +2,17 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from synthgen.core import yaml_documents
 from synthgen.core.yaml_documents import Strict, near, validate
-from synthgen.errors import Fault, ManifestError
+from synthgen.errors import Fault, InputError, ManifestError
 from synthgen.plan.seeding import draw
 from synthgen.plan.skin_tones import Scale
 
@@ -53,7 +54,10 @@ class PromptSet(Strict):
     """Templates (paraphrases of equal chance), the attributes they draw, and a negative prompt.
 
     Placeholders: ``{label}`` the words of the label, ``{skin_tone}`` the tone as the scale writes it or as
-    ``skin_tones`` says, and every name under ``attributes``, drawn by the sample's seed.
+    ``skin_tones`` says, every name under ``attributes``, drawn by the sample's seed, and what the manifest's
+    ``real.columns`` say of each real image: ``{caption}``, of which ``max_caption_words`` are said at the most, and
+    every attribute. What is known of an image comes before what is drawn; a template is for images of which all is
+    known that it names.
     """
 
     templates: Annotated[list[_Text], Field(min_length=1)]
@@ -61,24 +65,61 @@ class PromptSet(Strict):
     attributes: dict[str, _Choices] = {}
     skin_tones: dict[Scale, dict[int, _Text]] = {}
     labels: dict[str, LabelPrompts] = {}
+    max_caption_words: Annotated[int | None, Field(ge=1, le=1000, exclude_if=lambda most: most is None)] = None
 
-    def render(self, label: str, words: str, skin_tone: tuple[Scale, int, str], seed: int) -> "Prompt":
-        """The prompt of one sample, drawn by its seed.
+    def render(
+        self,
+        label: str,
+        words: str,
+        skin_tone: tuple[Scale, int, str],
+        seed: int,
+        about: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Prompt":
+        """The prompt of one sample, drawn by its seed among the templates that can be filled in for it.
 
         Args:
             label: The label's name in the manifest.
             words: The words that a prompt uses for it.
             skin_tone: The scale, the value on it, and how a record writes that value.
             seed: The sample's seed.
+            about: What is known of the real image that it is of, or starts from; it comes before what would be drawn.
+
+        Raises:
+            InputError: No template of the label can be filled in.
         """
-        templates, choices = self._of(label)
+        templates, choices = self._fillable(label, about)
+        if not templates:
+            raise InputError(f"prompts: every template of `{label}` needs {self._needed(label, about)}, not known here")
         template = templates[draw(seed, "template", (1.0,) * len(templates))]
-        drawn = {name: _draw(choices[name], seed, name) for name in _drawn(template, choices)}
-        return self._prompt(template, label, words, skin_tone, drawn)
+        known = {name: about[name] for name in _placeholders(template) if name in about}
+        drawn = {name: _draw(choices[name], seed, name) for name in _drawn(template, choices) if name not in known}
+        return self._prompt(template, label, words, skin_tone, drawn, known=known)
+
+    def says_any(self, label: str, names: Collection[str]) -> bool:
+        """Whether a template of a label has a placeholder of one of these names."""
+        return any(not {*names}.isdisjoint(_placeholders(one)) for one in self._of(label)[0])
+
+    def lacks(self, label: str, about: Mapping[str, str]) -> str:
+        """What every template of a label needs and is not known of an image; empty where one can be filled in."""
+        return "" if self._fillable(label, about)[0] else self._needed(label, about)
+
+    def caption_is_cut(self, caption: str) -> bool:
+        """Whether prompts say less than a whole caption."""
+        return self.max_caption_words is not None and len(caption.split()) > self.max_caption_words
+
+    def _needed(self, label: str, about: Mapping[str, str]) -> str:
+        templates, choices = self._of(label)
+        missing = [name for one in templates for name in _placeholders(one) if name not in {*_ALWAYS, *choices, *about}]
+        return ", ".join(f"{{{name}}}" for name in dict.fromkeys(missing))
+
+    def _fillable(self, label: str, about: Mapping[str, str]) -> "tuple[list[str], dict[str, dict[str, float]]]":
+        """The templates of a label whose placeholders are all known or drawn, and what is drawn."""
+        templates, choices = self._of(label)
+        return [one for one in templates if {*_placeholders(one)} <= {*_ALWAYS, *choices, *about}], choices
 
     def possible(self, label: str) -> int:
         """How many prompts a label can be given on one skin tone: each template with each value of what it draws."""
-        templates, choices = self._of(label)
+        templates, choices = self._fillable(label, {})
         return sum(math.prod(len(values) for _, values in _drawable(one, choices)) for one in templates)
 
     def every(self, label: str, words: str, skin_tone: tuple[Scale, int, str]) -> Iterator["Prompt"]:
@@ -89,7 +130,7 @@ class PromptSet(Strict):
             words: The words that a prompt uses for it.
             skin_tone: The scale, the value on it, and how a record writes that value.
         """
-        templates, choices = self._of(label)
+        templates, choices = self._fillable(label, {})
         for template in templates:
             drawable = _drawable(template, choices)
             for values in itertools.product(*(values for _, values in drawable)):
@@ -102,14 +143,23 @@ class PromptSet(Strict):
         return own.templates or self.templates, self.attributes | own.attributes
 
     def _prompt(
-        self, template: str, label: str, words: str, skin_tone: tuple[Scale, int, str], drawn: dict[str, str]
+        self,
+        template: str,
+        label: str,
+        words: str,
+        skin_tone: tuple[Scale, int, str],
+        drawn: dict[str, str],
+        *,
+        known: Mapping[str, str] = MappingProxyType({}),
     ) -> "Prompt":
-        """A template filled in with what was drawn for it."""
+        """A template filled in with what was drawn for it, and with what is known."""
         scale, value, written = skin_tone
         tone = self.skin_tones.get(scale, {}).get(value, written)
         own = self.labels.get(label, LabelPrompts())
         negative = self.negative_prompt if own.negative_prompt is None else own.negative_prompt
-        text = template.format(label=words, skin_tone=tone, **drawn)
+        if "caption" in known and self.caption_is_cut(known["caption"]):
+            known = {**known, "caption": " ".join(known["caption"].split()[: self.max_caption_words])}
+        text = template.format(label=words, skin_tone=tone, **drawn, **known)
         return Prompt(text, negative, tuple(drawn.items()))
 
     def every_template(self) -> list[str]:
@@ -127,26 +177,27 @@ class Prompt:
     attributes: tuple[tuple[str, str], ...]
 
 
-def read(text: str, where: str, *, kept: bool = False) -> PromptSet:
+def read(text: str, where: str, *, kept: bool = False, columns: Sequence[str] = ()) -> PromptSet:
     """The prompt templates of a YAML text.
 
     Args:
         text: The YAML.
         where: What faults call it.
         kept: Whether a run or dataset keeps it, as in :func:`synthgen.core.yaml_documents.parse`.
+        columns: What the manifest says is known of each real image, which templates may have placeholders for.
 
     Raises:
         ManifestError: Every fault, as ``where: path: message``; an unknown placeholder is one.
     """
     document, faults = validate(PromptSet, yaml_documents.parse(text, where, kept=kept))
     if document is not None:
-        faults = _check_placeholders(document)
+        faults = _check_placeholders(document, columns)
     if document is None or faults:
         raise ManifestError(*(fault.in_file(where) for fault in faults))
     return document
 
 
-def _check_placeholders(prompts: PromptSet) -> list[Fault]:
+def _check_placeholders(prompts: PromptSet, columns: Sequence[str]) -> list[Fault]:
     places = [("templates", prompts.templates, prompts.attributes)]
     for label, own in prompts.labels.items():
         attributes = prompts.attributes | own.attributes
@@ -155,7 +206,7 @@ def _check_placeholders(prompts: PromptSet) -> list[Fault]:
         places.append((path, templates, attributes))
     faults = []
     for path, templates, attributes in places:
-        known = (*_ALWAYS, *attributes)
+        known = tuple(dict.fromkeys((*_ALWAYS, *attributes, *columns)))
         for number, template in enumerate(templates):
             faults += [fault.within(f"{path}[{number}]") for fault in _template_faults(template, known)]
     given = [("attributes", prompts.attributes)]
@@ -176,7 +227,10 @@ def _template_faults(template: str, known: tuple[str, ...]) -> list[Fault]:
     for _, name, spec, conversion in parts:
         if name is None:
             continue
-        if name not in known:
+        if name == "caption" and name not in known:
+            said = "{caption} is of real images; name its column as `real.columns.caption`, or draw it: `attributes`"
+            faults.append(Fault(said, kind="not_found"))
+        elif name not in known:
             faults.append(Fault(f"unknown placeholder {{{name}}}; {near(name, known)}", kind="not_found"))
         elif spec or conversion:
             faults.append(Fault(f"{{{name}}} takes no format", kind="unsupported"))

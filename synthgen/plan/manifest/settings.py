@@ -117,6 +117,17 @@ def _text_lists(mapping: object) -> object:
     }
 
 
+def _own_names(attributes: object) -> object:
+    """A list of columns is a mapping that calls each by its own name."""
+    if isinstance(attributes, list) and all(isinstance(name, str) for name in attributes):
+        return {name: name for name in attributes}
+    return attributes
+
+
+# What prompts fill in themselves, and what records say among an image's attributes of how it was made.
+_TAKEN = frozenset((
+    "label", "skin_tone", "caption", "from", "precision", "mask_sha256", "accelerate", "vae", "controlnet",
+))  # fmt: skip
 _Text = Annotated[str, Field(min_length=1)]
 _Several = _Text | Annotated[list[_Text], Field(min_length=1)]
 
@@ -126,7 +137,9 @@ class Columns(Strict):
 
     ``image`` and ``mask`` are a column or a pattern over columns, ``images/{md5hash}.jpg``, in which ``*`` stands for
     anything; a list of them means several images a row. Of a list for ``skin_tone`` or ``group`` the first value counts
-    that is known. Of ``consent`` only rows that say yes are kept.
+    that is known. Of ``consent`` only rows that say yes are kept. ``caption`` is a sentence on the image, and
+    ``attributes`` are what else is known of it, such as age, sex and site: the name that prompts and records have, and
+    its column; prompts fill both in.
     """
 
     image: _Several | None = None
@@ -138,12 +151,28 @@ class Columns(Strict):
     license: _Text | None = None
     mask: _Text | None = None
     consent: _Text | None = None
+    caption: _Text | None = None
+    attributes: Annotated[dict[_Text, _Text], BeforeValidator(_own_names), Field(min_length=1)] | None = None
+
+    @field_validator("attributes")
+    @classmethod
+    def _can_be_named(cls, attributes: dict[str, str] | None) -> dict[str, str] | None:
+        for name in attributes or {}:
+            if not name.isidentifier() or name in _TAKEN:
+                raise ValueError(f"`{name}` can't name an attribute; records or prompts have a meaning for it")
+        return dict(sorted(attributes.items())) if attributes else None
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The placeholders that prompts may have for what is known of each image."""
+        return (*(("caption",) if self.caption else ()), *(self.attributes or ()))
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As plain values; indexes are named by them, also those made before there was a column of consent."""
         found: dict[str, Any] = serialize(self)
-        return {name: value for name, value in found.items() if name != "consent" or value is not None}
+        later = ("consent", "caption", "attributes")
+        return {name: value for name, value in found.items() if name not in later or value is not None}
 
 
 Stratify = Literal["label", "skin_tone"]

@@ -1,7 +1,7 @@
 """From a row of somebody's metadata to what a plan needs to know of an image, or to why it is left out."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from synthgen.core.yaml_documents import near
 from synthgen.errors import Fault, ManifestError
@@ -32,6 +32,8 @@ class Draft:
         split: What a column says; ``None`` where none does.
         license: Its licence.
         fault: Why it can't be used; empty where it can.
+        caption: What a column says of it; empty where none does.
+        attributes: What is known of it beside, by name.
     """
 
     row: SourceRow
@@ -43,6 +45,8 @@ class Draft:
     split: Split | None
     license: str
     fault: str
+    caption: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Understanding:
             split=split,
             license=(known(values.get(columns.license)) if columns.license else "") or self.settings.license,
             fault="; ".join(filter(None, faults)),
+            caption=" ".join(known(values.get(columns.caption)).split()) if columns.caption else "",
+            attributes={
+                name: said for name, column in (columns.attributes or {}).items() if (said := known(values.get(column)))
+            },
         )
 
     def _label(self, value: object) -> str | None:
@@ -191,8 +199,9 @@ def _conventional_tones(scale: str) -> tuple[str, ...]:
 
 def _missing(columns: Sequence[str], settings: SourceSettings) -> list[str]:
     """A fault for each column that is named and not there; those of images and masks are their source's to find."""
-    fields = [name for name in Columns.model_fields if name not in ("image", "mask")]
-    asked = [(f"real.columns.{field}", name) for field in fields for name in _several(getattr(settings.columns, field))]
+    fields = [name for name in Columns.model_fields if name not in ("image", "mask", "attributes")]
+    asked = [(f"real.columns.{one}", name) for one in fields for name in _several(getattr(settings.columns, one))]
+    asked += [(f"real.columns.attributes.{one}", name) for one, name in (settings.columns.attributes or {}).items()]
     asked += [(f"real.where.{name}", name) for name in settings.where]
     missing = [(path, name) for path, name in asked if name not in columns]
     return [Fault.at(path, f"no column `{name}`; {near(name, columns)}", "not_found") for path, name in missing]

@@ -1,5 +1,6 @@
 """Ids, groups and splits of images: unique, and the same however the rows are ordered."""
 
+import json
 import re
 import unicodedata
 from collections import defaultdict
@@ -47,6 +48,8 @@ def sources(
                 location=draft.row.location,
                 mask=draft.row.mask,
                 fault=draft.fault,
+                caption=draft.caption,
+                attributes=json.dumps(draft.attributes, ensure_ascii=False, sort_keys=True) if draft.attributes else "",
             )
         )
     return _apart(sorted(found, key=lambda source: source.id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthgen.errors import UnavailableError
-from synthgen.vision.features import checkpoints
+from synthgen.vision.features import checkpoints, named
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,9 +39,16 @@ def build(name: str, classes: int, revision: str | None = None) -> Network:
     Whatever is not in the checkpoint (a head for other classes) is drawn from torch's random state.
 
     Raises:
-        UnavailableError: There is no such classifier, or it is not in safetensors.
+        UnavailableError: There is no such classifier, it is not in safetensors, or it is of another library.
     """
-    return _small(classes) if name == SMALL else _pretrained(name, classes, revision)
+    if name == SMALL:
+        return _small(classes)
+    checkpoint = named.stands_for(name)
+    if checkpoint.library != "transformers":
+        raise UnavailableError(
+            f"{name}: a checkpoint of {checkpoint.library} is for `kind: probe`; it is not finetuned"
+        )
+    return _pretrained(checkpoint.name, classes, revision)
 
 
 def _small(classes: int) -> Network:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from synthgen.errors import InputError
+from synthgen.vision.features import named
 
 if TYPE_CHECKING:
     from synthgen.core.types import Floats, Pixels
@@ -58,10 +59,12 @@ class Backbone:
 
 
 def backbone(name: str, *, revision: str | None = None, device: str = "cpu", half: bool = False) -> Backbone:
-    """The backbone of a name: ``gabor``, ``efficientnet-lite0``, or a folder or Hub id of a transformers vision model.
+    """The backbone of a name.
 
     Args:
-        name: Which one; a folder is taken from the current one.
+        name: ``gabor``; ``efficientnet-lite0``; a word of :data:`~synthgen.vision.features.named.WORDS`; a folder, from
+            the current one, of transformers, timm or OpenCLIP, told by its files; or a Hub id, of transformers unless
+            it begins with ``timm:`` or ``open_clip:``.
         revision: The commit or branch of a Hub id; the newest without it.
         device: torch's device for a network; ``gabor`` stays on the CPU.
         half: Whether a network computes under autocast to bfloat16; its norms and what comes out stay in float32. The
@@ -76,9 +79,25 @@ def backbone(name: str, *, revision: str | None = None, device: str = "cpu", hal
         from synthgen.vision.features import efficientnet
 
         return Backbone(name, *_on(device, efficientnet.load(device), half=half))
+    checkpoint = named.stands_for(name)
+    digest, dim, size, origin, compute = _loader(checkpoint.library)(checkpoint.name, revision, device)
+    known = (digest, dim, size, checkpoint.trained_on or origin, compute)
+    return Backbone(name, *_on(device, known, half=half))
+
+
+def _loader(library: named.Library) -> Callable[..., tuple[str, int, int, str, Callable[[Pixels], Floats]]]:
+    """What loads the checkpoints of a library."""
+    if library == "timm":
+        from synthgen.vision.features import timm_models
+
+        return timm_models.load
+    if library == "open_clip":
+        from synthgen.vision.features import open_clip_models
+
+        return open_clip_models.load
     from synthgen.vision.features import pretrained
 
-    return Backbone(name, *_on(device, pretrained.load(name, revision, device), half=half))
+    return pretrained.load
 
 
 def _on(

@@ -1,9 +1,10 @@
-"""Vision checkpoints of transformers, from a folder or the Hub: safetensors only, and no code but transformers' own."""
+"""Vision checkpoints, from a folder or the Hub: safetensors only, and no code but the libraries' own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 
+_NEEDS = "config.json, preprocessor_config.json and model.safetensors"
+
+
 @contextmanager
-def loading(name: str) -> Iterator[None]:
+def loading(name: str, needs: str = _NEEDS) -> Iterator[None]:
     """Load a checkpoint in silence, and say in one line where that fails.
+
+    Args:
+        name: A folder or a Hub id.
+        needs: The files that it has to have.
 
     Raises:
         UnavailableError: It is not there, has no safetensors, or is of a kind that transformers does not know.
@@ -33,8 +41,8 @@ def loading(name: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = one_line(error).partition(". ")[0][:200]
         raise UnavailableError(
-            f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with config.json, "
-            "preprocessor_config.json and model.safetensors, or a Hub id that has them"
+            f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with {needs}, or a Hub id that "
+            "has them"
         ) from error
 
 
@@ -57,6 +65,25 @@ def processor(name: str, revision: str | None) -> Callable[[Pixels], Tensor]:
         return values
 
     return prepare
+
+
+def fetched(name: str, revision: str | None, files: Sequence[str]) -> tuple[Path, str]:
+    """A folder that has some files of a checkpoint, and what it is told apart by; of a Hub id they are downloaded.
+
+    Raises:
+        OSError: The Hub can't be reached, or has no such checkpoint.
+    """
+    if Path(name).is_dir():
+        return Path(name), digest(name, None)
+    from huggingface_hub import snapshot_download
+
+    folder = Path(snapshot_download(name, revision=revision, allow_patterns=[*files]))
+    return folder, digest(name, folder.name)
+
+
+def versions(*packages: str) -> str:
+    """What computes with a checkpoint, by name and version."""
+    return "/".join(f"{package}-{version(package)}" for package in packages)
 
 
 def digest(name: str, commit: str | None) -> str:

@@ -46,8 +46,6 @@ def load(name: str, revision: str | None, device: str) -> tuple[str, int, int, s
 
 
 def _loaded(name: str, revision: str | None) -> tuple[Any, Callable[[Pixels], Tensor], list[str], str]:
-    from importlib.metadata import version
-
     import torch
     from transformers import AutoModel
 
@@ -59,8 +57,8 @@ def _loaded(name: str, revision: str | None) -> tuple[Any, Callable[[Pixels], Te
     if strange := [each for each in missing if "pool" not in each]:
         raise UnavailableError(f"{name}: the checkpoint lacks weights ({', '.join(strange[:3])}); take a whole one")
     digest = checkpoints.digest(name, getattr(network.config, "_commit_hash", None))
-    versions = "/".join(f"{package}-{version(package)}" for package in ("torch", "transformers"))
-    return network, checkpoints.processor(name, revision), missing, f"{digest}/{versions}"
+    found = f"{digest}/{checkpoints.versions('torch', 'transformers')}"
+    return network, checkpoints.processor(name, revision), missing, found
 
 
 def _features(network: Any, inputs: Tensor, *, pooled: bool) -> Tensor:

@@ -39,6 +39,7 @@ def _own_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep features where the test does."""
     monkeypatch.setattr(user_cache, "folder", lambda: tmp_path / "features")
     monkeypatch.setattr(write.plots, "all_plots", lambda _: [])
+    monkeypatch.setattr(write.plots, "primary", lambda _: None)
 
 
 @pytest.fixture

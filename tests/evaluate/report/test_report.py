@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import json
 import math
 from pathlib import Path
@@ -13,13 +14,16 @@ import pyarrow.parquet
 import pytest
 from defusedxml import ElementTree
 
+from synthgen.core.report.markdown import escape
 from synthgen.errors import DamagedError
-from synthgen.evaluate.analysis.comparisons import Analysis
+from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
+from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import conclusions, verdicts, write
+from synthgen.evaluate.report import conclusions, first_screen, verdicts, write
 from synthgen.evaluate.report.plots import dose_response, style
 from synthgen.plan.manifest.evaluate import Strategy
+from synthgen.plan.manifest.primary import Primary
 
 HOSTILE = '</style><script>alert(1)</script>|`*_"&'
 CELLS = {
@@ -39,6 +43,15 @@ def predictions(simulated: ModuleType) -> Predictions:
     return found
 
 
+@pytest.fixture(scope="module")
+def written(simulated: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
+    """The report of a small study with a serious note, and its folder; nobody changes it."""
+    notes = (Note("Mind this.", serious=True),)
+    study: Predictions = simulated.study(CELLS, seeds=3, images=90, about={"notes": notes})
+    folder = tmp_path_factory.mktemp("report")
+    return write.write(study, folder), folder
+
+
 def said(predictions: Predictions, **changes: Any) -> Predictions:
     """The study with something else said of it."""
     return dataclasses.replace(predictions, study=dataclasses.replace(predictions.study, **changes))
@@ -49,9 +62,9 @@ def header(path: Path) -> list[str]:
         return next(csv.reader(file))
 
 
-def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path) -> None:
+def test_every_file_and_column_is_there(written: tuple[Analysis, Path]) -> None:
     """The CSV files begin with the columns that docs/evaluate.md promises, a row for each trial or comparison."""
-    analysis = write.write(predictions, tmp_path)
+    analysis, tmp_path = written
     promised = (
         "arm,strategy,n_real,ratio,seed,optimizer_steps,n_train,top1,top3,balanced_accuracy,macro_f1,macro_auroc,ece"
     )
@@ -59,7 +72,7 @@ def test_every_file_and_column_is_there(predictions: Predictions, tmp_path: Path
     assert header(tmp_path / "by_skin_tone.csv")[5:9] == ["skin_tone", "n", "top1", "top3"]
     assert {"difference", "low", "high", "p", "p_holm"} <= set(header(tmp_path / "comparisons.csv"))
     rows = {name: (tmp_path / name).read_text().count("\n") - 1 for name in ("results.csv", "comparisons.csv")}
-    assert rows == {"results.csv": len(predictions.trials), "comparisons.csv": len(analysis.comparisons)}
+    assert rows == {"results.csv": len(analysis.predictions.trials), "comparisons.csv": len(analysis.comparisons)}
     assert {"report.md", "report.html", "card.md", "predictions.parquet"} <= {path.name for path in tmp_path.iterdir()}
 
 
@@ -133,7 +146,7 @@ def test_curated_images_are_compared_with_all_that_were_planned(simulated: Modul
     named = [(one.arm.strategy, one.against.strategy, one.family) for one in pairs]
     assert named == [(Strategy("text"), Strategy("text", curated=False), 1)] * 2
     assert [(one.arm.name, str(one.arm.strategy)) for one in analysis.primary] == [("real+synthetic", "text")]
-    said = (tmp_path / "report.md").read_text()
+    said = (tmp_path / "card.md").read_text()
     kept = "images of text that curation kept, against all that were planned: significantly better in 1"
     assert said.count(kept) == 2
     with (tmp_path / "comparisons.csv").open() as file:
@@ -158,8 +171,10 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     assert named == [(tuned, plain, 1, 1, 2), (tuned, plain, 10, 10, 2)]
     assert len(analysis.family("real+synthetic", kind="curation")) == 2
     assert analysis.family("real+synthetic") == ()
-    text = (tmp_path / "report.md").read_text()
+    text = (tmp_path / "card.md").read_text()
     assert text.count("real+synthetic: images of tuned, against as many of plain: significantly better in 2 of 2") == 1
+    row = "| is it more than as many of plain? | real+synthetic | tuned | all images | 2 | 2 | 0 | 0 |"
+    assert row in (tmp_path / "report.md").read_text()
     assert write.rescore(tmp_path).family("real+synthetic", kind="strategies") == pairs
 
 
@@ -232,14 +247,86 @@ def test_hostile_words_are_text(predictions: Predictions, tmp_path: Path) -> Non
     assert "\n# </" not in (tmp_path / "report.md").read_text()
 
 
-def test_plots_are_whole_pictures(predictions: Predictions, tmp_path: Path) -> None:
+def test_plots_are_whole_pictures(written: tuple[Analysis, Path]) -> None:
     """Each plot is well-formed SVG that the Markdown names."""
-    write.write(predictions, tmp_path)
-    plots = sorted((tmp_path / "plots").iterdir())
-    assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain"]
+    _, tmp_path = written
+    plots = sorted((tmp_path / "plots").glob("*.svg"))
+    assert [path.stem for path in plots] == ["by-skin-tone", "confusion", "dose-response", "gain", "primary"]
     for path in plots:
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
         assert f"](plots/{path.name})" in (tmp_path / "report.md").read_text()
+    assert sorted(path.stem for path in (tmp_path / "plots").glob("*.csv")) == [path.stem for path in plots]
+
+
+def test_what_is_drawn_is_kept_as_a_table(written: tuple[Analysis, Path]) -> None:
+    """Beside each picture lie the numbers in it: the forest plot's are the primary comparisons of comparisons.csv."""
+    analysis, tmp_path = written
+    with (tmp_path / "plots" / "primary.csv").open() as drawn, (tmp_path / "comparisons.csv").open() as compared:
+        named = ("arm", "strategy", "n_real", "ratio", "difference", "low", "high", "smallest_detectable")
+        family = [{name: row[name] for name in named} for row in csv.DictReader(compared) if row["primary"] == "yes"]
+        assert [{name: row[name] for name in named} for row in csv.DictReader(drawn)] == family
+    with (tmp_path / "plots" / "confusion.csv").open() as file:
+        shares = [float(row["share"]) for row in csv.DictReader(file)]
+    assert sum(shares) == pytest.approx(len(analysis.plotted) * len(analysis.predictions.study.labels))
+
+
+def test_a_report_begins_with_its_verdict(written: tuple[Analysis, Path]) -> None:
+    """First the sentence, then what can turn it around, the forest plot and the table, before anything else."""
+    analysis, tmp_path = written
+    sentence = escape(first_screen.verdict(analysis))
+    text = (tmp_path / "report.md").read_text()
+    order = [
+        f"**{sentence}**",
+        "**Mind this.**",
+        "](plots/primary.svg)",
+        "| arm | strategy | shown |",
+        "classifiers were",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert text.index("# simulated") < places[0] < text.index("## ")
+    assert (
+        f'<p class="lead">{html.escape(first_screen.verdict(analysis))}</p>' in (tmp_path / "report.html").read_text()
+    )
+
+
+def compared(difference: float, error: float, p: float, **changes: Any) -> Comparison:
+    """A comparison of the primary family with this difference, standard error and corrected p."""
+    arm, real = ArmKey("real+synthetic", Strategy("text"), 8, 1), ArmKey("real", Strategy(), 8, 0)
+    known = Estimate(difference, difference - 2 * error, difference + 2 * error, p, error, 30, 5)
+    return dataclasses.replace(
+        Comparison(arm, real, "top1", "all", 0.5 + difference, 0.5, known, primary=True, family=2, p_report=p, tests=2),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "parts"),
+    [
+        ([], ["Nothing was shown", "no arm could be compared"]),
+        ([compared(0.3, 0.05, math.nan)], ["Nothing was shown", "three seeds"]),
+        (
+            [compared(0.02, 0.05, 0.8)],
+            ["was not shown to make a difference", "+2.0 (-8.0 to 12.0) points", "80 % power"],
+        ),
+        (
+            [compared(0.01, 0.002, 0.001), compared(0.12, 0.08, 0.2)],
+            ["better in 1 of 2", "smallest that was shown is +1.0", "largest that was not is +12.0"],
+        ),
+        ([compared(-0.2, 0.01, 0.001)], ["worse in 1 of 1 comparison, by -20.0 points"]),
+        (
+            [compared(0.0, 0.01, 0.01, hypothesis="non-inferiority", margin=0.05)],
+            ["non-inferiority to real images alone in top-1 by a margin of 5 points was shown in 1 of 1"],
+        ),
+    ],
+)
+def test_a_verdict_says_what_was_shown_and_what_was_not(family: list[Comparison], parts: list[str]) -> None:
+    """A small effect that was shown and a large one that was not are both in the sentence."""
+    analysis = SimpleNamespace(primary_family=Primary(), primary=tuple(family))
+    sentence = first_screen.verdict(analysis)  # type: ignore[arg-type]
+    for part in parts:
+        assert part in sentence
+    assert sentence.endswith(".")
 
 
 @pytest.mark.parametrize("fault", ["shape", "label", "nan", "twice"])
@@ -334,7 +421,7 @@ def test_a_legend_lies_within_its_picture(panels: int, name: str) -> None:
     figure, shown = style.panels(panels)
     for number in range(5):
         shown[0].plot([0, 1], [0, number], marker="o", label=f"real + {name}{' ' * number}")
-    style.finish(figure, shown, "plot", "caption")
+    style.finish(figure, shown, "plot", "caption", style.PlotData((), ()))
     FigureCanvasAgg(figure).draw()
     (legend,) = figure.legends
     extent = legend.get_window_extent()

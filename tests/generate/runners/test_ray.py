@@ -3,7 +3,9 @@
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,28 @@ from synthgen.errors import InputError, StoppedError, SynthgenError
 from synthgen.generate.runners import ray as runner
 
 
+@dataclass(frozen=True)
+class Doubled:
+    """What became of a number."""
+
+    item: int
+
+    @property
+    def value(self) -> int:
+        """Twice as much."""
+        return 2 * self.item
+
+
 class Double:
     """Work that ray can carry to another process: doubles numbers, and refuses 13 as an error of ours."""
 
-    def __call__(self, items: Iterable[int]) -> Iterator[int]:
+    def __call__(self, items: Iterable[int]) -> Iterator[Doubled]:
         """Double each item."""
         for item in items:
             logging.getLogger("synthgen.test").warning("careful")
             if item == 13:
                 raise InputError("13 is unlucky")
-            yield 2 * item
+            yield Doubled(item)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +74,7 @@ def test_a_cluster_that_was_there_stays(cluster: Any, caplog: pytest.LogCaptureF
     What it logs at each item is seen here, once.
     """
     with caplog.at_level(logging.WARNING):
-        assert sorted(runner.run(Double(), [1, 2, 3], None, lambda: False)) == [2, 4, 6]
+        assert values(runner.run(Double(), [1, 2, 3], None, lambda: False)) == [2, 4, 6]
     assert [record.getMessage() for record in caplog.records].count("careful") == 1
     assert cluster.is_initialized()
 
@@ -74,22 +88,53 @@ def test_an_error_in_an_actor_is_the_error_it_was(cluster: Any) -> None:
     assert caught.value.exit_code == 2
 
 
-def keep(driven: Iterator[int], results: list[int]) -> None:
+def keep(driven: Iterator[Doubled], results: list[int]) -> None:
     """Keep each result as it comes, so that what was there before an error is seen."""
     for result in driven:
-        results.append(result)
+        results.append(result.value)
+
+
+def values(driven: Iterator[Doubled]) -> list[int]:
+    """All results, sorted."""
+    return sorted(result.value for result in driven)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_item_is_worked_once(cluster: Any, workers: int) -> None:
     """Each result comes back once, from one worker or from one for each item."""
-    assert sorted(runner.run(Double(), [0, 1], workers, lambda: False)) == [0, 2]
+    assert values(runner.run(Double(), [0, 1], workers, lambda: False)) == [0, 2]
 
 
 def test_nothing_to_do_is_nothing_done(cluster: Any) -> None:
     """Without items nothing is yielded."""
     assert list(runner.run(Double(), [], 2, lambda: False)) == []
+
+
+class ReadsAhead:
+    """Work that gives a result once it has read the next item, as making shards does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, items: Iterable[int]) -> Iterator[Doubled]:
+        """Double each item."""
+        before = None
+        for item in items:
+            if before is not None:
+                (self._folder / f"{item}-read-before-{before}-was-given").touch()
+                yield Doubled(before)
+            time.sleep(0.2)
+            before = item
+        if before is not None:
+            yield Doubled(before)
+
+
+@pytest.mark.slow
+def test_the_next_item_is_read_while_one_is_worked(cluster: Any, tmp_path: Path) -> None:
+    """So images that a shard starts from are read, and those of the one before written, beside the GPU."""
+    assert values(runner.run(ReadsAhead(tmp_path), [0, 1, 2, 3], 1, lambda: False)) == [0, 2, 4, 6]
+    assert len(list(tmp_path.iterdir())) >= 2
 
 
 @pytest.mark.slow
@@ -108,21 +153,21 @@ class Dies:
     def __init__(self, folder: Path, deaths: dict[int, int]) -> None:
         self._folder, self._deaths = folder, deaths
 
-    def __call__(self, items: Iterable[int]) -> Iterator[int]:
+    def __call__(self, items: Iterable[int]) -> Iterator[Doubled]:
         """Double each item that does not end the process."""
         for item in items:
             died = len(list(self._folder.glob(f"{item}-*")))
             if died < self._deaths.get(item, 0):
                 (self._folder / f"{item}-{died}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            yield 2 * item
+            yield Doubled(item)
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(cluster: Any, tmp_path: Path) -> None:
     """What it was at is tried again by its successor, and every item is there once."""
     work = Dies(tmp_path, {1: 1})
-    assert sorted(runner.run(work, [0, 1, 2], 1, lambda: False)) == [0, 2, 4]
+    assert values(runner.run(work, [0, 1, 2], 1, lambda: False)) == [0, 2, 4]
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -143,9 +188,9 @@ class NeverStarts:
     def __reduce__(self) -> tuple[Any, ...]:
         return _missing, ()
 
-    def __call__(self, items: Iterable[int]) -> Iterator[int]:
+    def __call__(self, items: Iterable[int]) -> Iterator[Doubled]:
         """Nothing, since it never arrives."""
-        yield from items
+        yield from map(Doubled, items)
 
 
 def _missing() -> None:

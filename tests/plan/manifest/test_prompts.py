@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.core import resources
-from synthgen.errors import ManifestError
+from synthgen.errors import InputError, ManifestError
 from synthgen.plan import skin_tones
 from synthgen.plan.manifest import prompts
 
@@ -158,3 +158,54 @@ def test_shipped_prompts_render_on_every_scale(scale: str) -> None:
     read = prompts.read(path.read_text(encoding="utf-8"), "dermatology")
     for value, written in skin_tones.NAMES[scale].items():
         assert "{" not in read.render("acne", "acne", (scale, value, written), 1).text
+
+
+KNOWN = """
+templates: ["{caption}", "{label} of a {sex} on the {site}", "{label}"]
+attributes: {site: [arm, leg]}
+"""
+
+
+def of_image(about: dict[str, str], text: str = KNOWN) -> set[str]:
+    """The prompts that an image of which this is known may have."""
+    read = prompts.read(text, "p", columns=["caption", "sex", "site"])
+    return {read.render("acne", "acne", TONE, seed, about).text for seed in range(100)}
+
+
+def test_what_is_known_of_an_image_is_in_its_prompt() -> None:
+    """A template is drawn where all that it names is known; what is known comes before what would be drawn."""
+    assert of_image({"caption": "red papules", "sex": "woman", "site": "face"}) == {
+        "red papules", "acne of a woman on the face", "acne"
+    }  # fmt: skip
+    assert of_image({"sex": "man"}) == {"acne of a man on the arm", "acne of a man on the leg", "acne"}
+    assert of_image({}) == {"acne"}
+
+
+def test_what_no_template_can_say_is_named() -> None:
+    """Where every template needs what is not known, rendering is refused, and what lacks can be asked for."""
+    read = prompts.read("templates: ['{caption}', '{sex} {caption}']", "p", columns=["caption", "sex"])
+    assert read.lacks("acne", {"caption": "red"}) == ""
+    assert read.lacks("acne", {"sex": "man"}) == "{caption}"
+    with pytest.raises(InputError, match=r"every template of `acne` needs \{caption\}, \{sex\}"):
+        read.render("acne", "acne", TONE, 0)
+
+
+def test_a_caption_is_cut_where_that_is_asked_for() -> None:
+    """To so many words, and nothing else is; it is told of each caption whether it is cut."""
+    text = KNOWN + "max_caption_words: 2\n"
+    assert "two words" in of_image({"caption": "two  words and more", "sex": "tall old man", "site": "face"}, text)
+    read = prompts.read(text, "p", columns=["caption", "sex"])
+    assert [read.caption_is_cut(one) for one in ("two words", "three words here")] == [False, True]
+
+
+def test_prompts_that_cut_nothing_have_the_digest_that_they_had() -> None:
+    """The key is in what names a run only where it is used."""
+    assert "max_caption_words" not in prompts.read(TEXT, "p").model_dump(mode="json")
+
+
+def test_a_placeholder_that_no_column_fills_is_a_fault() -> None:
+    """Said with the key that would fill it."""
+    with pytest.raises(ManifestError, match=r"templates\[0\]: \{caption\} is of real images; .*real\.columns\.caption"):
+        prompts.read("templates: ['{caption}']", "p")
+    with pytest.raises(ManifestError, match=r"unknown placeholder \{agee\}; did you mean `age`"):
+        prompts.read("templates: ['{agee}']", "p", columns=["age"])

@@ -290,3 +290,41 @@ def test_added_rows_move_no_image(values: list[dict[str, str]], first: int, mapp
     after = {one.location: (one.group, one.split) for one in indexed(understanding, found)}
     before = {one.location: (one.group, one.split) for one in indexed(understanding, found[:first])}
     assert before.items() <= after.items()
+
+
+def test_captions_and_attributes_are_read(given_rows: Callable[..., Any]) -> None:
+    """As the data say them, blanks evened out; what nobody knows is not there."""
+    columns = {"caption": "text", "attributes": {"age": "age_approx", "site": "place"}}
+    rows = [
+        row("a.png", text="A  mole\n on the back.", age_approx=45.0, place="torso"),
+        row("b.png", text="", age_approx=None, place="NA"),
+    ]
+    one, two = given_rows(rows, {"columns": columns}).sources
+    assert one.about == {"age": "45", "caption": "A mole on the back.", "site": "torso"}
+    assert (two.about, two.attributes) == ({}, "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"caption": "words"}, r"real\.columns\.caption: no column `words`"),
+        ({"attributes": {"age": "years"}}, r"real\.columns\.attributes\.age: no column `years`"),
+    ],
+)
+def test_a_column_that_is_not_there_is_a_fault(columns: Any, said: str, given_rows: Callable[..., Any]) -> None:
+    """By the key that names it."""
+    with pytest.raises(ManifestError, match=said):
+        given_rows([row("a.png", text="a mole")], {"columns": columns})
+
+
+@pytest.mark.parametrize("name", ["label", "skin_tone", "caption", "from", "body site", "mask_sha256"])
+def test_an_attribute_has_a_name_of_its_own(name: str) -> None:
+    """Not one that prompts or records have a meaning for, and one that a template can hold."""
+    with pytest.raises(ValueError, match=f"`{name}` can't name an attribute"):
+        Columns(attributes={name: "column"})
+
+
+def test_a_list_of_attributes_names_columns() -> None:
+    """Each by its own name; left out, indexes are named as before."""
+    assert Columns.model_validate({"attributes": ["sex", "age"]}).attributes == {"age": "age", "sex": "sex"}
+    assert not {"caption", "attributes"} & set(Columns().model_dump(mode="json"))

