@@ -260,9 +260,10 @@ class PerClass:
                 return found - values[:, [column[row] for row in less]] if less else found
 
             found = of_rows(scores)
-            known = ~np.isnan(found).any(1)
+            known = np.asarray(~np.isnan(found).any(1))
             if not known[0] or known.mean() < KNOWN:
-                return Estimate(float(found[0].mean()), *[math.nan] * 5, found.shape[1])
+                value, none = float(found[0].mean()), math.nan
+                return Estimate(value, none, none, none, none, none, found.shape[1])
             split = [Part(of_rows(values), size) for (values, _), size in zip(parts, sizes, strict=True)]
             return self._analysis.with_seeds(statistics.estimate(found, where.drawn, parts=split))
 
