@@ -15,7 +15,8 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from synthgen.cli import _signals, _terminal
+from synthgen.cli import _signals
+from synthgen.cli._terminal import say
 from synthgen.core import atomic
 from synthgen.core.releases import __version__
 from synthgen.errors import StoppedError, SynthgenError
@@ -119,9 +120,9 @@ def call(arguments: list[str] | None = None) -> int:
         )
     with suppress(OSError):  # of a terminal that has hung up
         for fault in faults[:_SHOWN]:
-            click.echo(_terminal.plain(f"error: {fault}"), err=True)
+            say(f"error: {fault}", err=True)
         if len(faults) > _SHOWN:
-            click.echo(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
+            say(f"error: and {len(faults) - _SHOWN:,} more like these", err=True)
     return code
 
 

@@ -258,7 +258,7 @@ def withdrawn(run: Path, *, will: bool = False) -> None:
     if not held and not (will and dataset):
         return
     what = f"{held[1]:,} images that are set aside" if held else "images that would be set aside"
-    click.echo(
+    say(
         f"{dataset} holds {what}: pack it again, and where it is published publish it again, which deletes there what "
         "is of it no more",
         err=True,

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-import click
-
 from synthgen.cli import _signals
+from synthgen.cli._terminal import say
 from synthgen.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Progress:
             if spent >= _MEASURABLE and done:  # what takes no time has no rate that says anything
                 remaining = duration((self._total - self._done) * spent / done)
                 counted += f", {rate(done / spent)}" + (f", {remaining} left" if self._done < self._total else "")
-            click.echo(f"{what}: {counted}", err=True)
+            say(f"{what}: {counted}", err=True)
 
 
 class Events:
@@ -86,7 +85,7 @@ class Events:
         """A stage begins: its bar takes the place of the one before."""
         self._shown.close()
         if self._named and not self._quiet:
-            click.echo(f"{stage.verb} ...", err=True)
+            say(f"{stage.verb} ...", err=True)
         bar = Progress(stage.total, stage.done, quiet=self._quiet or not stage.total, unit=stage.unit)
         self._bar = self._shown.enter_context(bar)
 
@@ -188,6 +187,8 @@ class Stages:
         if done == total or done - self._done >= total / 20:
             self._bar.step(done - self._done, what)
             self._done = done
+        if done == total:
+            self.close()
 
     def close(self) -> None:
         """End the bar that is shown."""

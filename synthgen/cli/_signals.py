@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
-
+from synthgen.cli._terminal import say
 from synthgen.core.signals import STOPPING
 
 STOPPED = "stopped by a signal; run the same command again to go on"
@@ -104,7 +103,7 @@ def _second_kills() -> None:
 def _say(line: str) -> None:
     """Say something to whoever may have gone: where a terminal hung up, nothing more is said to it."""
     try:
-        click.echo(line, err=True)
+        say(line, err=True)
     except OSError:
         gone = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):

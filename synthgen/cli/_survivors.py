@@ -1,10 +1,10 @@
 """Prints what became of a run's images: survivors by cell, by filter, and dark skin beside light."""
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
+from synthgen.cli import _terminal
+from synthgen.cli._terminal import say
 
 if TYPE_CHECKING:
     from synthgen.curate import Survivors
@@ -16,28 +16,21 @@ _MOST_NAMED, _PIPED = 8, 240
 
 def show(outcome: "Survivors") -> None:
     """Print the tables."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else _PIPED  # a number that is cut off is worse than a long line
-    console = Console(highlight=False, soft_wrap=True, width=width)
-    for entry in dict.fromkeys(cell.entry for cell in outcome.cells):
-        console.print(_cells(outcome, entry))
+    shown = [_cells(outcome, entry) for entry in dict.fromkeys(cell.entry for cell in outcome.cells)]
     if outcome.facts.filters:
-        console.print(_filters(outcome))
+        shown.append(_filters(outcome))
     if outcome.facts.parity:
-        console.print(
-            "rejection of dark skin beside light skin, ratio of the rates with its 95 % interval:", markup=False
-        )
-    for line in _parity(outcome):
-        console.print(f"  {line}", markup=False)
-    console.print(f"{outcome.facts.accepted:,} of {outcome.facts.judged:,} images accepted", markup=False)
+        shown.append("rejection of dark skin beside light skin, ratio of the rates with its 95 % interval:")
+    shown += [f"  {line}" for line in _parity(outcome)]
+    shown.append(f"{outcome.facts.accepted:,} of {outcome.facts.judged:,} images accepted")
+    _terminal.show(*shown, piped_width=_PIPED)  # a number that is cut off is worse than a long line
 
 
 def complain(outcome: "Survivors", *, parity: bool = False) -> int:
     """Say what was demanded and missed; returns the exit code."""
     faults = list(missed(outcome, parity=parity))
     for fault in faults:
-        click.echo(f"error: {fault}", err=True)
+        say(f"error: {fault}", err=True)
     return 1 if faults else 0
 
 

@@ -4,7 +4,10 @@ Not rich's or click's: they take colours out, and leave the rest that a terminal
 """
 
 import logging
+import sys
 import unicodedata
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -19,9 +22,35 @@ def plain(text: str) -> str:
     return "".join(_shown(letter) for letter in text)
 
 
-def say(text: str, *, err: bool = False) -> None:
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text that may quote what is from elsewhere."""
-    click.echo(plain(text), err=err)
+    click.echo(plain(text), err=err, nl=nl)
+
+
+def show(*shown: Any, piped_width: int | None = None) -> None:
+    """Print tables of rich's, and texts, which are never its markup; what is in either may be from elsewhere.
+
+    Args:
+        shown: Each is printed below the one before.
+        piped_width: How wide tables may be where nobody sees a terminal's width.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else piped_width)
+    for one in shown:
+        console.print(_Plain(Text(one) if isinstance(one, str) else one))
+
+
+class _Plain:
+    """What rich lays out, with what steers a terminal written out in each piece of its text."""
+
+    def __init__(self, shown: Any) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        for piece in console.render(self._shown, options):
+            yield piece if piece.control else piece._replace(text=plain(piece.text))
 
 
 class PlainFormatter(logging.Formatter):

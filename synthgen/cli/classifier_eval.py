@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("classifier-eval")
@@ -73,12 +74,12 @@ def command(
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             written = study.freeze(manifest, out, synthetic=synthetic, progress=stages)
         if not quiet:
-            click.echo(f"{written}  the analysis plan; the report will say whether it follows it")
+            say(f"{written}  the analysis plan; the report will say whether it follows it")
         return
     if rescore:
         study.rescore(out, study.read_manifest(manifest))
         if not quiet:
-            click.echo(f"by `evaluate.primary` and `evaluate.against` of {manifest}; nothing trained", err=True)
+            say(f"by `evaluate.primary` and `evaluate.against` of {manifest}; nothing trained", err=True)
     else:
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             task = study.evaluate(manifest, out, synthetic=synthetic, workers=workers, stop=stop, progress=stages)
@@ -88,4 +89,4 @@ def command(
                     stages.close()
                     events.show(training)
     if not quiet:
-        click.echo(f"{out / 'report.html'}  the report; report.md and CSV files beside it")
+        say(f"{out / 'report.html'}  the report; report.md and CSV files beside it")

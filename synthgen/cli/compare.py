@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("compare")
@@ -44,5 +45,5 @@ def command(directories: tuple[Path, ...], *, out: Path, price: float | None, ro
         )
     if quiet:
         return
-    click.echo("".join(f"{line}\n" for line in (*summary_lines(found.league, found.pairs), *found.notes)), nl=False)
-    click.echo(f"{found.out / PAGE}  {found.images:,} images of each; {TABLE} and {SHEET} beside it")
+    say("".join(f"{line}\n" for line in (*summary_lines(found.league, found.pairs), *found.notes)), nl=False)
+    say(f"{found.out / PAGE}  {found.images:,} images of each; {TABLE} and {SHEET} beside it")

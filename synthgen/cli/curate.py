@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from synthgen.cli import _options, _progress, _signals, _survivors
+from synthgen.cli._terminal import say
 from synthgen.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
         found = study.fidelity(folder, backbone=backbone or fidelity.BACKBONE, progress=stages)
     if quiet:
         return
-    click.echo("".join(f"{line}\n" for line in (*fidelity.summary_lines(found.rows), *found.notes)), nl=False)
-    click.echo(f"{found.out / fidelity.PAGE}  the report; {fidelity.TABLE} and pictures beside it")
+    say("".join(f"{line}\n" for line in (*fidelity.summary_lines(found.rows), *found.notes)), nl=False)
+    say(f"{found.out / fidelity.PAGE}  the report; {fidelity.TABLE} and pictures beside it")
 
 
 @click.command("curate")
@@ -125,5 +126,5 @@ def _judge(
         for line in study.checklist(folder):
             click.echo(line)
         said = f"verdicts, survivors.csv and survivors.png in {folder.root}"
-        click.echo(f"{said}; next: synthgen {_options.pack_next(folder.root)}")
+        say(f"{said}; next: synthgen {_options.pack_next(folder.root)}")
     return _survivors.complain(outcome, parity=parity)

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from synthgen.cli import _options
+from synthgen.cli._terminal import say
 from synthgen.core import digits, hub
 
 
@@ -95,11 +96,11 @@ def _fits(model: str, size: tuple[int, int] | None, *, quiet: bool) -> int:
             raise InputError(f"--size: {model} does not say its own size; give one, as 1024x1024") from None
         raise
     for line in () if quiet else report.lines():
-        click.echo(line)
+        say(line)
     device = devices.describe()
     if not quiet and device.kind == "cuda" and report.footprint:
         fits = report.footprint.batch_size(device.free_memory, memory.MAX_BATCH)
-        click.echo(f"  here ({device.name}, {device.free_memory / memory.GIB:.1f} GiB free): {fits or 'no'} at once")
+        say(f"  here ({device.name}, {device.free_memory / memory.GIB:.1f} GiB free): {fits or 'no'} at once")
     return 1 if report.note else 0
 
 
@@ -116,11 +117,11 @@ def _benchmark(device: str, out: Path, steps: str, seconds: int, *, quiet: bool)
     for result in benchmark.run(commands, seconds):
         found.append(result)
         if not quiet:
-            click.echo(benchmark.line(result))
+            say(benchmark.line(result))
         written = benchmark.write(found, out, device=name, reduced=reduced)
     for line in benchmark.summary(found):
-        click.echo(line)
-    click.echo(f"wrote {written[0]} and {written[1]}")
+        say(line)
+    say(f"wrote {written[0]} and {written[1]}")
     return 1 if benchmark.failed(found) else 0
 
 
@@ -144,9 +145,9 @@ def _say_what_is_here(*, quiet: bool) -> None:
     width = max(map(len, rows))
     for name, value in () if quiet else rows.items():
         first, *more = [value] if isinstance(value, str) else value
-        click.echo(f"{name:<{width}}  {first}")
+        say(f"{name:<{width}}  {first}")
         for line in more:
-            click.echo(f"{'':<{width}}  {line}")
+            say(f"{'':<{width}}  {line}")
 
 
 def _plugins() -> list[str]:

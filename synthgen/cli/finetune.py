@@ -1,12 +1,14 @@
 """``synthgen finetune``: trains the adapters."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("finetune")
@@ -37,8 +39,12 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes that were launched, one speaks
     out = study.run_folder_of(out)
     planned, lines = _options.plan(manifest, out, quiet=quiet), list[str]()
-    with _signals.stoppable() as stop, _progress.Events(quiet=quiet) as events:
-        task = study.finetune(planned, out, stop=stop, **options)
+    with (
+        _signals.stoppable() as stop,
+        _progress.Events(quiet=quiet) as events,
+        closing(_progress.Stages(stop, quiet=quiet)) as stages,
+    ):
+        task = study.finetune(planned, out, stop=stop, progress=stages, **options)
         events.begin(task.stage)
         for made in task:
             stop.patient = isinstance(made, Step) or bool(
@@ -48,7 +54,7 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
             if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")
     if not quiet:
-        click.echo("\n".join([*lines, _summary(out, len(task.job.todo), len(task.job.finished))]))
+        say("\n".join([*lines, _summary(out, len(task.job.todo), len(task.job.finished))]))
     return 0
 
 

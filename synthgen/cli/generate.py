@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthgen.cli import _options, _progress, _signals, _survivors
+from synthgen.cli._terminal import say
 from synthgen.core import digits
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def command(manifest: Path, *, out: Path, top_up: bool, quiet: bool, **options: 
             made, failed = made + receipt.count, failed + receipt.failed
             events.show(receipt)
     if not quiet:
-        click.echo(_summary(out, made, failed, before, planned))
+        say(_summary(out, made, failed, before, planned))
         _options.withdrawn(out)
     return 1 if failed else 0
 
@@ -106,7 +107,7 @@ def _part_of_a_job(*, quiet: bool) -> tuple[int, int] | None:
     found = job_array.of_environment(os.environ)
     if found is None:
         if job_array.has_gaps(os.environ):
-            click.echo(
+            say(
                 "warning: SLURM_ARRAY_TASK_ID: an array whose numbers have gaps does not say which part this task is; "
                 "it looks at all, unless --array I/N says which",
                 err=True,
@@ -116,7 +117,7 @@ def _part_of_a_job(*, quiet: bool) -> tuple[int, int] | None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[found.local_rank % len(gpus)]
     if not quiet:
         said = " and ".join(found.said_by)
-        click.echo(f"part {found.part} of {found.parts}, by {said}; --array 0/1 makes all", err=True)
+        say(f"part {found.part} of {found.parts}, by {said}; --array 0/1 makes all", err=True)
     return found.part, found.parts
 
 
@@ -142,7 +143,7 @@ def _top_up(planned: "Plan", out: Path, *, quiet: bool, **options: Any) -> int:
         _survivors.show(outcome)
         rounds = f" in {len(filled.plan.rounds)} rounds" if filled.plan.rounds else ""
         more = filled.plan.samples - sum(entry.base.samples for entry in filled.plan.entries.values())
-        click.echo(f"{more:,} images beyond the plan's{rounds}")
+        say(f"{more:,} images beyond the plan's{rounds}")
     return _survivors.complain(outcome) or (1 if filled.failed else 0)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("pack")
@@ -105,10 +106,10 @@ def command(
         return
     if shards:
         named = options["manifest"] or f"the manifest that {directory} keeps; --manifest names another"
-        click.echo(f"packed by {named}", err=True)
+        say(f"packed by {named}", err=True)
     if told := _layout_said(out, options["format"]):
-        click.echo(told, err=True)
-    click.echo("; ".join(said))
+        say(told, err=True)
+    say("; ".join(said))
 
 
 def _layout_said(dataset: Path, asked: str | None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("phantom")
@@ -55,4 +56,4 @@ def command(
             progress.step(count, str(out))
     if not quiet:
         added = len(job.rows) - before
-        click.echo(f"{len(job.rows):,} phantoms in {out}, {added:,} of them new" if added else f"{out}: nothing to do")
+        say(f"{len(job.rows):,} phantoms in {out}, {added:,} of them new" if added else f"{out}: nothing to do")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthgen.cli import _options, _progress, _real_images
-from synthgen.cli._terminal import say
+from synthgen.cli._terminal import say, show
 
 if TYPE_CHECKING:
     from synthgen.plan.estimate import Forecast
@@ -120,36 +120,29 @@ def _against(one: "Difference") -> str:
 
 
 def _show(planned: Any, forecast: Any, models: Sequence[Any], index: Any, device: str) -> None:
-    from rich.console import Console
-
     from synthgen.plan import packed_layout, throughput
 
-    console = Console(highlight=False, soft_wrap=True)
+    shown = list[Any]()
     for name, adapter in planned.adapter_plans.items():
         seen = f"{len(adapter.pool):,} real images of {', '.join(adapter.labels)}"
-        console.print(f"adapter {name}: {adapter.entry.method}, {seen}", markup=False)
-    for entry in planned.entries.values():
-        console.print(_table(entry))
-    for line in dict.fromkeys(line for one in models for line in one.lines()):
-        console.print(line, markup=False)
-    for line in _real_images.of_words(planned.strange_words):
-        console.print(line, markup=False)
-    for line in _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words):
-        console.print(line, markup=False)
+        shown.append(f"adapter {name}: {adapter.entry.method}, {seen}")
+    shown += map(_table, planned.entries.values())
+    shown += dict.fromkeys(line for one in models for line in one.lines())
+    shown += _real_images.of_words(planned.strange_words)
+    shown += _real_images.of_captions(planned.cut_captions, planned.manifest.prompts.max_caption_words)
     if index and (table := _real_images.table(index, planned.manifest)) is not None:
-        console.print(table)
-    if index:
-        console.print("\n".join(_real_images.lines(index, planned.manifest, opened=False)), markup=False)
+        shown.append(table)
+    shown += _real_images.lines(index, planned.manifest, opened=False) if index else ()
     time = "not measured on this machine yet" if not device else f"not known on {device}"
     if forecast.seconds is not None:
         time = f"about {_progress.duration(forecast.seconds)}" + (f" on {device}" if device else "")
         if 0 < forecast.measured < throughput.ENOUGH:
             time += f", as {forecast.measured:,} images took here, loading included: rather less"
-    console.print(f"{planned.samples:,} images in {planned.shards:,} work shards")
-    console.print(f"disk about {_progress.size(forecast.bytes)}, time {time}", markup=False)
+    shown.append(f"{planned.samples:,} images in {planned.shards:,} work shards")
+    shown.append(f"disk about {_progress.size(forecast.bytes)}, time {time}")
     if told := packed_layout.said(planned.manifest.document.pack.format, forecast.bytes):
-        console.print(told, markup=False)
-    console.print(f"plan {planned.digest[:16]}")
+        shown.append(told)
+    show(*shown, f"plan {planned.digest[:16]}")
 
 
 def _table(entry: Any) -> Any:

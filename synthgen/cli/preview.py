@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options
+from synthgen.cli._terminal import say
 
 
 @click.command("preview")
@@ -36,4 +37,4 @@ def command(directory: Path, *, out: Path, limit: int, work: Path | None, no_ori
 
     sheet = study.preview(directory, out, limit=limit, originals=not no_originals, work=work)
     if not quiet:
-        click.echo(f"gallery {out}\ncontact sheet {sheet}")
+        say(f"gallery {out}\ncontact sheet {sheet}")

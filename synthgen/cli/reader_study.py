@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from synthgen.cli import _options, _progress, _signals
+from synthgen.cli._terminal import say
 
 
 @click.command("reader-study")
@@ -67,7 +68,7 @@ def command(
         blocks = study.analyse_reader_study(directory, answers)
         if not quiet:
             told = [block.text for block in blocks if isinstance(block, Paragraph) and block.strong]
-            click.echo("\n".join([*told, f"report {directory / 'report' / 'report.html'}"]))
+            say("\n".join([*told, f"report {directory / 'report' / 'report.html'}"]))
         return
     if not out:
         raise click.UsageError("give --out, a new folder, or --answers, what readers gave back")
@@ -82,9 +83,7 @@ def command(
         )
     if not quiet:
         photographs = made.count("photograph")
-        click.echo(
-            f"{made.count('synthetic'):,} synthetic images and {photographs:,} photographs in {out / 'for-readers'}"
-        )
+        say(f"{made.count('synthetic'):,} synthetic images and {photographs:,} photographs in {out / 'for-readers'}")
         if photographs:
-            click.echo("it holds photographs: hand it to whom they may be shown", err=True)
-        click.echo(f"next: synthgen reader-study {out} --answers answers-CODE.csv")
+            say("it holds photographs: hand it to whom they may be shown", err=True)
+        say(f"next: synthgen reader-study {out} --answers answers-CODE.csv")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from synthgen.cli import _options
+from synthgen.cli._terminal import say
 
 
 @click.command("reproduce")
@@ -54,5 +55,5 @@ def command(
     atomic.write(out, made.content)
     if not quiet:
         same = "identical" if made.identical else f"PSNR {made.psnr:.1f} dB (tolerance {TOLERANCE:.0f} dB)"
-        click.echo(f"{key}: {same}; written to {out}")
+        say(f"{key}: {same}; written to {out}")
     return 0 if made.within_tolerance else 1

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from synthgen.cli import _options, _progress, _signals, _survivors
+from synthgen.cli._terminal import say
 
 
 @click.command("run")
@@ -44,7 +45,7 @@ def command(manifest: Path, *, out: Path | None, quiet: bool, **options: Any) ->
     made = task.result()
     failed = made.failed
     if not quiet:
-        click.echo(_summary(out, made.root, made.plan.samples, failed))
+        say(_summary(out, made.root, made.plan.samples, failed))
     missed = _survivors.complain(outcome) if outcome else 0
     return 1 if failed else missed
 

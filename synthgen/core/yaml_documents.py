@@ -17,6 +17,7 @@ from synthgen.errors import Fault, ManifestError, one_line
 _MAX_BYTES = 16 * 1024 * 1024  # of a file; what of it is YAML is looked at closer
 _MAX_TEXT = 4 * 1024 * 1024  # characters that PyYAML reads in a few seconds
 _MAX_NODES = 50_000  # keys and values, each alias counted as all that it stands for
+_TOO_LONG = "is this the right file? Names of many images go into a file of their own, as `real.exclude.file`"
 _MAX_NUMBER = 400  # characters of a number: Python refuses to print more than 4,300 digits
 # What PyYAML raises of a tag that does not fit its value, and of nesting that no manifest has.
 _ILL_FITTING = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
@@ -44,7 +45,7 @@ class _Loader(yaml.SafeLoader):
         """Read a node and count it."""
         self._nodes += 1
         if self._nodes > _MAX_NODES and not self.any_length:
-            raise ManifestError(Fault(f"more than {_MAX_NODES:,} keys and values; is this the right file?"))
+            raise ManifestError(Fault(f"more than {_MAX_NODES:,} keys and values; {_TOO_LONG}"))
         return super().compose_node(parent, index)
 
     def get_single_node(self) -> yaml.Node | None:
@@ -143,7 +144,7 @@ def parse(text: str, where: str, *, kept: bool = False) -> dict[str, Any]:
             not a mapping.
     """
     if len(text) > _MAX_TEXT and not kept:
-        said = f"more than {_MAX_TEXT >> 20} MiB of YAML; is this the right file?"
+        said = f"more than {_MAX_TEXT >> 20} MiB of YAML; {_TOO_LONG}"
         raise ManifestError(Fault.at(where, said, "unreadable"))
     try:
         document = yaml.load(text, _KeptLoader if kept else _Loader)  # noqa: S506 - both are a SafeLoader

@@ -112,7 +112,7 @@ def scoring_job(
 def _context(plan: Plan, root: Path, shards: tuple[Shard, ...], progress: Callable[[int, int], None] | None) -> Context:
     """What scorers may look at beside the images."""
     document, real = plan.manifest.document, plan.manifest.real
-    index = load_plan.index(plan.manifest, real, root, progress) if real else None
+    index = load_plan.index(plan.manifest, real, root, progress, other=True) if real else None  # it decides no image
     usable = [source for split in ("train", "validation", "test") for source in (index.usable(split) if index else ())]
     settings = next(iter(plan.entries.values())).recipe.settings
     height, width = settings.height or 64, settings.width or 64

@@ -16,6 +16,7 @@ def finetune(
     *,
     workers: int | None = None,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Step | Trained]:
     """Train the adapters of a job, each from its own newest state.
 
@@ -27,6 +28,7 @@ def finetune(
         workers: Processes that train an adapter each, with a GPU of its own each where there are GPUs; the weights are
             the same. Where left out they are trained here, one after another.
         stop: Whether a signal asked to stop.
+        progress: Told what is encoded before the first step, how much of it is done, and of how much.
 
     Raises:
         InputError: Another process trains one of them, or they can't be trained by so many.
@@ -43,4 +45,4 @@ def finetune(
         yield from training_workers.finetune(job, device, workers or 1, stop)
         return
     for one in job.todo:
-        yield from train(job, one, device, stop)
+        yield from train(job, one, device, stop, progress)

@@ -41,6 +41,16 @@ def sort_header(path: Path) -> None:
     atomic.write(path, len(text).to_bytes(8, "little") + text + content[8 + length :])
 
 
+def steps_done(path: Path) -> int:
+    """The optimizer steps of the state in a file; 0 where there is none."""
+    from safetensors import safe_open
+
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as file:
+        return int(file.metadata()["step"])
+
+
 @dataclass(frozen=True)
 class TrainingState:
     """What of a training changes as it goes on, to be kept and taken up again.

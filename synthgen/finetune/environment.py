@@ -7,26 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.core import atomic, devices
-from synthgen.core.adapter_folder import Adapter
 from synthgen.errors import UnavailableError
 from synthgen.finetune import methods
 from synthgen.finetune.methods import TrainingSettings
+from synthgen.plan.adapters import AdapterPlan
 
 FILE = "environment.json"
 PACKAGES = ("accelerate", "peft", "torch", "diffusers", "transformers", "numpy", "pillow")
 
 
-def facts(adapter: Adapter, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
+def facts(adapter_plan: AdapterPlan, device: devices.Device, mixed_precision: str, revision: str) -> dict[str, Any]:
     """What the weights depend on beside the recipe, as plain values."""
     return {
-        "digest": adapter.digest,
+        "digest": adapter_plan.seed_digest,
         "device": device.kind,
         "device_name": device.name,
         "threads": device.threads,
         "mixed_precision": mixed_precision,
         "model_revision": revision,
         **({"deterministic": True} if device.kind == "cuda" else {}),
-        "versions": {name: version(name) for name in PACKAGES} | methods.plugins.versions(adapter.method),
+        "versions": {name: version(name) for name in PACKAGES} | methods.plugins.versions(adapter_plan.adapter.method),
     }
 
 

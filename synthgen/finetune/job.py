@@ -12,6 +12,7 @@ from synthgen.plan import Plan
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest.settings import Extensions
 from synthgen.runs import run_folder, trained_adapters
+from synthgen.runs.trained_adapters import OtherAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,7 @@ def prepare(
     """
     others = list(trained_adapters.others(plan, root))
     if others and not accept_changes:
-        advice = "--accept-changes sets that one aside and trains it again, or undo the change"
-        raise PlanMismatchError(*(f"{one.folder}: {one}: {advice}" for one in others))
+        raise PlanMismatchError(*(f"{one.folder}: {one}: {_advice(one)}" for one in others))
     plan = run_folder.reserve(root, plan, extensions, accept_changes=accept_changes)
     for one in others:
         adapter_folder.set_aside(root, one.name, one.digest)
@@ -82,8 +82,17 @@ def prepare(
     return FinetuneJob(plan, root, tuple(todo), tuple(finished))
 
 
+def _advice(other: OtherAdapter) -> str:
+    does = "trains it again" if other.steps is None else "goes on from there, or begins anew where it has more"
+    return f"--accept-changes sets that one aside and {does}, or undo the change"
+
+
 def train(
-    job: FinetuneJob, adapter_plan: AdapterPlan, device: str, stop: Callable[[], bool]
+    job: FinetuneJob,
+    adapter_plan: AdapterPlan,
+    device: str,
+    stop: Callable[[], bool],
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Step | Trained]:
     """Train one adapter of a job, from its newest state; yields and raises as :func:`synthgen.finetune.finetune`."""
     from synthgen.finetune import on_the_way, train_adapter
@@ -96,7 +105,7 @@ def train(
     if not adapter_folder.restore(job.root, adapter.name, adapter.digest):  # as of others
         held = on_the_way.sources(job.plan.index, adapter_plan)
         for step in train_adapter.train(
-            job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held
+            job.plan.manifest, adapter_plan, job.root, device=device, stop=stop, held_out=held, progress=progress
         ):
             seconds += step.seconds
             yield step

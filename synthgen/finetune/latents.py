@@ -63,9 +63,7 @@ def _prompts(manifest: Manifest, adapter_plan: AdapterPlan, source: Source, *, n
     scale, own = manifest.document.skin_tones.scale, adapter_plan.labels[source.label]
     words = adapter_plan.adapter.word(source.label, own) if new else own
     tone = (scale, source.tone, skin_tones.name(scale, source.tone))
-    seeds = (
-        step_seeds.seed(adapter_plan.adapter.digest, "prompt", source.id, turn) for turn in range(_PROMPTS_AN_IMAGE)
-    )
+    seeds = (step_seeds.seed(adapter_plan.seed_digest, "prompt", source.id, turn) for turn in range(_PROMPTS_AN_IMAGE))
     about = source.about
     texts = (manifest.prompts.render(source.label, words, tone, seed, about).text for seed in seeds)
     return tuple(dict.fromkeys(texts))
@@ -110,6 +108,7 @@ def encode(
     masked: bool,
     digest: str,
     rows: Collection[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> TrainingImages:
     """The variants of images that are shown, encoded.
 
@@ -121,6 +120,7 @@ def encode(
         masked: Whether images are masked.
         digest: The adapter's digest, from which all chance follows.
         rows: Which are shown, ``image * variants + variant``; all if left out.
+        progress: Told after each batch how many are encoded, of how many; what it raises ends the encoding.
     """
     import torch
 
@@ -137,6 +137,8 @@ def encode(
                 all_masks.append(torch.nn.functional.interpolate(masks, size=mean.shape[-2:]))
             if reads_mask:
                 all_masked.append(_latents(pipe, (pixels / 127.5 - 1) * (masks < 0.5))[0])
+            if progress is not None:
+                progress(min(len(means) * _BATCH, len(shown)), len(shown))
 
     def stacked(parts: list[Tensor]) -> Tensor:  # without what filled the last batch up
         return torch.cat(parts)[: len(shown)].clone()

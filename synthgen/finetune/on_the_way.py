@@ -108,8 +108,9 @@ class OnTheWay:
 
     @property
     def losses(self) -> loss_curve.Curve:
-        """The losses so far."""
-        return self._losses.read()
+        """The losses so far, without that of the last step of a training that was made longer."""
+        found, every = self._losses.read(), self._settings.validation_steps or 1
+        return [(step, loss) for step, loss in found if step % every == 0 or step == found[-1][0]]
 
     def write(self, folder: Path) -> None:
         """Put the grids into the adapter's folder, and end what TensorBoard is told."""

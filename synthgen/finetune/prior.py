@@ -49,15 +49,23 @@ def images(
 
 
 def encode(
-    pipe: Any, made: PriorImages, settings: TrainingSettings, *, masked: bool, digest: str, rows: Collection[int]
+    pipe: Any,
+    made: PriorImages,
+    settings: TrainingSettings,
+    *,
+    masked: bool,
+    digest: str,
+    rows: Collection[int],
+    progress: Callable[[int, int], None] | None = None,
 ) -> TrainingImages | None:
     """The same, encoded as the images to learn from are, ``rows`` of them; ``None`` for none."""
     if not made:
         return None
     readers = [partial(_same, pixels) for _, pixels in made]
     return latents.encode(
-        pipe, readers, [(text,) for text, _ in made], settings, masked=masked, digest=f"{digest} prior", rows=rows
-    )
+        pipe, readers, [(text,) for text, _ in made], settings,
+        masked=masked, digest=f"{digest} prior", rows=rows, progress=progress,
+    )  # fmt: skip
 
 
 def _same(pixels: Pixels) -> Pixels:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FAMILIES: tuple[pipelines.Family, ...] = ("StableDiffusion", "StableDiffusionXL", "StableDiffusion3", "Flux")
 
+_ENDLESS = ("constant", "constant_with_warmup")
+_LENGTH = ("max_train_steps", "num_train_epochs")
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial"]
 _Positive = Annotated[float, Field(gt=0)]
@@ -41,6 +43,9 @@ class TrainingSettings(MethodSettings):
         num_validation_images: Pictures of the grid before and after; 0 draws none.
         validation_steps: After how many steps, again and again, a grid is drawn, and the loss of images of the
             validation split measured, which the training never sees; ``None`` for never. It changes no weight.
+        resume_from_checkpoint: ``latest`` keeps the last state of a finished training beside its adapter, and has no
+            random number follow from its length; so with more steps it goes on from there, to the bytes of one that
+            had them at once. Left out, random numbers follow from the length too.
         report_to: ``tensorboard`` keeps losses and grids for TensorBoard too. It changes no weight.
     """
 
@@ -72,6 +77,7 @@ class TrainingSettings(MethodSettings):
     class_prompts: list[Annotated[str, Field(min_length=1)]] = []
     num_class_images: _Count = 64
     checkpointing_steps: _Count = 500
+    resume_from_checkpoint: Annotated[Literal["latest"] | None, Field(exclude_if=lambda asked: asked is None)] = None
     num_validation_images: Annotated[int, Field(ge=0, le=64)] = 8
     validation_steps: Annotated[_Count | None, Field(exclude=True)] = None  # no part of what names an adapter
     report_to: Annotated[Literal["tensorboard"] | None, Field(exclude=True)] = None
@@ -87,6 +93,11 @@ class TrainingSettings(MethodSettings):
         """These settings with the size filled in; a local model that can't be tuned so is refused here already."""
         if self.with_prior_preservation and not self.class_prompts:
             raise ManifestError("class_prompts: prior preservation needs them: what must not be forgotten, in prompts")
+        if self.resume_from_checkpoint and self.lr_scheduler not in _ENDLESS:
+            raise ManifestError(
+                f"resume_from_checkpoint: `lr_scheduler: {self.lr_scheduler}` falls over the whole training, so one of "
+                f"more steps is another from its first; take {' or '.join(_ENDLESS)}"
+            )
         reads_mask = facts.in_channels not in (None, facts.latent_channels)
         if self.with_prior_preservation and reads_mask:
             raise ManifestError(
@@ -100,6 +111,11 @@ class TrainingSettings(MethodSettings):
                 known = ", ".join(self.families)
                 raise ManifestError(f"method: can't tune a {facts.class_name}; it is for: {known}")
         return super().fitted(facts, strategy)
+
+    def seeding(self) -> dict[str, Any]:
+        """The settings that random numbers follow from: without the training's length where it may be made longer."""
+        found = super().seeding()
+        return {key: value for key, value in found.items() if not self.resume_from_checkpoint or key not in _LENGTH}
 
     def steps(self, images: int, processes: int = 1) -> int:
         """How many optimizer steps are made with so many images, on so many devices at once."""

@@ -31,7 +31,7 @@ from synthgen.finetune.loss import Loss, TrainingData
 from synthgen.finetune.methods import Learner
 from synthgen.finetune.schedule import Schedule
 from synthgen.finetune.settings import training_settings
-from synthgen.finetune.training import Step, Training
+from synthgen.finetune.training import CHECKPOINT, Step, Training
 from synthgen.plan.adapters import AdapterPlan
 from synthgen.plan.manifest import Manifest
 from synthgen.plan.real_index import Source
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from synthgen.core.types import Pixels
 
 _FINISHED = "adapter"
+Progress = Callable[[str, int, int], None]
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +56,7 @@ def train(
     device: str,
     stop: Callable[[], bool],
     held_out: Sequence[Source] = (),
+    progress: Progress | None = None,
 ) -> Iterator[Step]:
     """Train an adapter into its folder; yields how far it is.
 
@@ -65,6 +67,7 @@ def train(
         device: torch's device, or ``auto``.
         stop: Whether a signal asked to stop.
         held_out: Real images of which the loss is measured on the way, where the settings ask for it.
+        progress: Told what is encoded before the first step, how much of it is done, and of how much.
 
     Raises:
         InputError: Another process trains it.
@@ -73,10 +76,9 @@ def train(
     """
     with ExitStack() as held:
         work = _AdapterTraining(manifest, adapter_plan, root, device, held)
+        work.progress = progress
         work.held_out = tuple(held_out) if work.every else ()
-        if not (
-            work.scratch / _FINISHED / adapter_folder.FACTS
-        ).is_file():  # else killed between its last byte and its name
+        if not work.finished:  # else killed between its last byte and its name
             yield from work.trained(stop)
         work.publish()
 
@@ -109,14 +111,16 @@ class _AdapterTraining:
         self._accelerator = environment.accelerator(precision, self._settings, described.kind)
         repository = pipelines.resolve(entry)
         self._revision = repository.revision
-        self._facts = environment.facts(adapter_plan.adapter, described, precision, self._revision)
+        self._facts = environment.facts(adapter_plan, described, precision, self._revision)
         self._losses = loss_curve.LossLog(self.scratch)
         self.held_out: tuple[Source, ...] = ()
+        self.progress: Progress | None = None
         self.every = self._settings.validation_steps
         self._held_out_loss: Loss | None = None
         if self._accelerator.is_main_process:
             held.enter_context(_alone(self.scratch.with_name(adapter_plan.adapter.name)))
             environment.pin(self.scratch, self._facts)
+            self._forget_what_is_beyond()
         self._accelerator.wait_for_everyone()
         variant = pipelines.choose_variant(repository.files, half=False, model=entry.model.name)
         if variant:
@@ -153,7 +157,10 @@ class _AdapterTraining:
             with devices.deterministic(self._accelerator.device.type):
                 before = self.grid_images(new=False)
                 training = self.training()
-                if not training.done:
+                if training.done:
+                    said = "adapter `%s` goes on from step %d of %d"
+                    _log.info(said, self._plan.adapter.name, training.done, training.steps)
+                if self.every and training.done % self.every == 0 and training.done < training.steps:
                     self.look(training)
                 for step in training.run(stop):
                     self.log(step)
@@ -177,6 +184,21 @@ class _AdapterTraining:
         ways += [f"a smaller resolution than {settings.side}"]
         return f"{at}: set {', or '.join(ways)}; or end what else is on the device"
 
+    @property
+    def finished(self) -> bool:
+        """Whether it is trained and written, and lacks only its name."""
+        folder = self.scratch / _FINISHED
+        return (folder / adapter_folder.FACTS).is_file() and (
+            adapter_folder.read(folder)["digest"] == self._plan.adapter.digest
+        )
+
+    def _forget_what_is_beyond(self) -> None:
+        """Begin anew where the state is of more steps than are asked for: there is no way back from it."""
+        steps = self._settings.steps(len(self._plan.pool), self._accelerator.num_processes)
+        if checkpoints.steps_done(self.scratch / CHECKPOINT) > steps:
+            shutil.rmtree(self.scratch)
+            environment.pin(self.scratch, self._facts)
+
     @cached_property
     def _bytes(self) -> Callable[[Source], bytes]:
         real = self._manifest.real
@@ -191,7 +213,7 @@ class _AdapterTraining:
         """The training, its images encoded and what is trained put onto the model."""
         import torch
 
-        settings, digest, pipe = self._settings, self._plan.adapter.digest, self._pipe
+        settings, digest, pipe = self._settings, self._plan.seed_digest, self._pipe
         masked = self._plan.entry.strategy == "inpaint"
         of_prior = prior.images(pipe, settings, digest, within=self._accelerator.autocast, inpaint=masked)
         torch.manual_seed(step_seeds.seed(digest, "first"))
@@ -201,8 +223,13 @@ class _AdapterTraining:
         images = [partial(self._read, source) for source in self._plan.pool]
         rows, shown = self._shown("own", texts, masked=masked)
         prior_rows, prior_shown = self._shown("prior", [(text,) for text, _ in of_prior], masked=masked)
-        own = latents.encode(pipe, images, texts, settings, masked=masked, digest=digest, rows=rows)
-        other = prior.encode(pipe, of_prior, settings, masked=masked, digest=digest, rows=prior_rows)
+        own = latents.encode(
+            pipe, images, texts, settings, masked=masked, digest=digest, rows=rows, progress=self._encoding("training")
+        )
+        other = prior.encode(
+            pipe, of_prior, settings,
+            masked=masked, digest=digest, rows=prior_rows, progress=self._encoding("prior preservation's"),
+        )  # fmt: skip
         embeddings = {} if learner.reads_text else latents.embed(pipe, [*shown, *prior_shown, ""])
         held = self._encoded_held_out(masked=masked, embeds=not learner.reads_text)
         if not learner.reads_text:  # all that they say is known by now, so a GPU needs no room for them
@@ -222,14 +249,20 @@ class _AdapterTraining:
             self._held_out_loss = training.held_out(held, on_the_way.unaugmented(settings))
         return training
 
+    def _encoding(self, which: str) -> Callable[[int, int], None] | None:
+        """What is told of images as they are encoded."""
+        what = f"adapter {self._plan.adapter.name}: encoding its {which} images"
+        return None if self.progress is None else partial(self.progress, what)
+
     def _encoded_held_out(self, *, masked: bool, embeds: bool) -> TrainingData | None:
         """The images that the loss is measured of on the way; ``None`` where there are none."""
         if not self.held_out:
             return None
         texts = latents.prompts_of(self._manifest, self._plan, self.held_out)
         images = [partial(self._read, source) for source in self.held_out]
-        settings, digest = on_the_way.unaugmented(self._settings), f"{self._plan.adapter.digest} held out"
-        own = latents.encode(self._pipe, images, texts, settings, masked=masked, digest=digest)
+        settings, digest = on_the_way.unaugmented(self._settings), f"{self._plan.seed_digest} held out"
+        told = self._encoding("held-out")
+        own = latents.encode(self._pipe, images, texts, settings, masked=masked, digest=digest, progress=told)
         said = [text for some in texts for text in some]
         return TrainingData(own, None, latents.embed(self._pipe, [*said, ""]) if embeds else {})
 
@@ -256,7 +289,7 @@ class _AdapterTraining:
             return set(), set()
         variants = latents.variants_of(settings, masked=masked)
         schedule = Schedule(
-            self._plan.adapter.digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
+            self._plan.seed_digest, what, texts, variants=variants, settings=settings, accelerator=accelerator
         )
         steps = settings.steps(len(self._plan.pool), accelerator.num_processes)
         batches = list(schedule.every(steps))
@@ -331,10 +364,11 @@ class _AdapterTraining:
                     os.fsync(file.fileno())
 
     def publish(self) -> None:
-        """Give the finished folder its name; what was kept to go on from goes."""
+        """Give the finished folder its name; what was kept to go on from goes, unless more steps may be asked for."""
         if self._accelerator.is_main_process:
             atomic.publish(self.scratch / _FINISHED, self.scratch.with_name(self._plan.adapter.name))
-            shutil.rmtree(self.scratch)
+            if not self._settings.resume_from_checkpoint:
+                shutil.rmtree(self.scratch)
         self._accelerator.wait_for_everyone()
 
     def _adapter_facts(self, training: Training, loss: float) -> dict[str, Any]:
@@ -354,6 +388,7 @@ class _AdapterTraining:
             "seed": str(self._manifest.document.seed),
             "settings": entry.settings.model_dump(mode="json"),
             "pool": {"asked": asked, "ids": list(adapter.pool or ())},
+            **({"seed_digest": self._plan.seed_digest} if self._settings.resume_from_checkpoint else {}),
             "steps": training.steps,
             "loss": round(loss, 6),
             "environment": self._facts,

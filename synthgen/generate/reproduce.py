@@ -91,13 +91,29 @@ def reproduce(
     record = Record.from_json(stored.files["json"])
     if isinstance(folder, Dataset) and pseudonyms.is_pseudonymous(folder) and (record.source_id or record.adapter):
         return _from_run(folder, stored, record, pin, work=work, real=real, exact=exact)
-    if isinstance(folder, Dataset) and dataset_folder.withholds_places(root):
+    if isinstance(folder, Dataset) and not _plans_here(folder, work):
         folder, work = _run_of(root, work, extensions), None
     sample = _planned(folder.plan, record.key, record)
     recipe = run_folder.located(sample.recipe, folder.root if isinstance(folder, Run) else work)
     beside = _beside(folder.plan, sample) if exact else ()
     found = _starts(folder, [sample, *beside], real)
     return _compare(stored, record, _make(folder.plan, replace(sample, recipe=recipe), pin, found, beside))
+
+
+def _plans_here(dataset: Dataset, work: Path | None) -> bool:
+    """Whether a dataset's manifest tells where models and adapters lie, and they are there.
+
+    Raises:
+        InputError: They are not, and nobody says which run has them.
+    """
+    if dataset_folder.withholds_places(dataset.root):
+        return False
+    try:
+        return bool(dataset.plan.entries)
+    except InputError:  # as of a relative path, which starts from the folder of the manifest that was given
+        if run_folder.is_run(work or study_layout.run_of(dataset.root)):
+            return False
+        raise
 
 
 def _run_of(dataset: Path, work: Path | None, extensions: Extensions) -> Run:

@@ -32,7 +32,7 @@ from synthgen.pack.published_manifest import has_persons, published
 from synthgen.pack.scratch import PackJob, Scratch
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard
-from synthgen.plan import packed_layout
+from synthgen.plan import model_names, packed_layout
 from synthgen.plan.manifest import Layout, Pack
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import dataset_folder, pseudonyms
@@ -155,7 +155,7 @@ def _digest(found: Inventory, pack: Pack, template: str, manifest: str, names: P
         content["pseudonyms"] = names.mark
     judged = found.judged.document()["curate"] if found.judged else None
     private = pack.identifiers == pseudonyms.PSEUDONYM
-    if private and public_record.withholds([*public_record.names_of(found.plan), judged]):
+    if private and model_names.withholds([*public_record.names_of(found.plan), judged]):
         content["folders"] = "withheld"  # which releases before this rule have told in records
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -11,13 +11,13 @@ from synthgen.core.releases import __version__
 from synthgen.pack import card, croissant, formats, metadata, read_sample
 from synthgen.pack.card import CardFacts, Size, Template
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.public_record import last_name, last_names
 from synthgen.pack.scratch import PackJob
 from synthgen.pack.shard_plan import Part
 from synthgen.pack.shuffled_order import Order
 from synthgen.pack.write_shards import PackedShard, size_and_sha256
 from synthgen.plan import top_ups
 from synthgen.plan.manifest import Pack, plugin_files
+from synthgen.plan.model_names import last_name, last_names
 from synthgen.plan.source_names import Pseudonyms
 from synthgen.runs import dataset_folder as layout
 from synthgen.runs import pseudonyms

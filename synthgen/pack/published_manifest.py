@@ -8,7 +8,7 @@ import yaml
 
 from synthgen.core import yaml_documents
 from synthgen.errors import ManifestError
-from synthgen.pack.public_record import ABSOLUTE
+from synthgen.plan.model_names import ABSOLUTE
 from synthgen.runs import dataset_folder as layout
 
 _DRAWN = "phantom"  # the source whose images are of nobody

@@ -22,10 +22,11 @@ from synthgen.core import atomic
 from synthgen.core.hashing import stable_hash
 from synthgen.errors import DamagedError, InputError
 from synthgen.pack.inventory import Inventory
-from synthgen.pack.public_record import names_folders, public
+from synthgen.pack.public_record import public
 from synthgen.pack.shuffled_order import CACHE_KIB, group_of
 from synthgen.plan import Plan
 from synthgen.plan.manifest import Pack
+from synthgen.plan.model_names import names_folders
 from synthgen.plan.real_index import SPLITS, split_of
 from synthgen.plan.sample import FROM_REAL, Record
 from synthgen.plan.source_names import Pseudonyms

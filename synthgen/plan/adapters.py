@@ -24,12 +24,15 @@ class AdapterPlan:
         labels: The labels that it is shown, and the words that a prompt uses for each.
         pool: The real images that it is shown, sorted by id.
         adapter: What a plan knows of it.
+        seed_digest: What all random numbers of its training follow from: the adapter's digest, or where it may be
+            trained longer the digest of the same recipe without its length.
     """
 
     entry: FinetuneEntry
     labels: Mapping[str, str]
     pool: tuple[Source, ...]
     adapter: Adapter
+    seed_digest: str
 
 
 def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
@@ -47,7 +50,7 @@ def plan(manifest: Manifest, index: Index | None) -> dict[str, AdapterPlan]:
             if not images:
                 faults.append(f"finetune `{name}`: `real:` gives no usable training image of {', '.join(labels)}")
             shown = {label: words[label] for label in labels}
-            found[name] = AdapterPlan(entry, shown, images, _adapter(manifest, entry, name, shown, images))
+            found[name] = _planned(manifest, entry, name, shown, images)
     if faults:
         raise InputError(*faults)
     return found
@@ -70,9 +73,9 @@ def pool(manifest: Manifest, sources: Sequence[Source], n: int, draws: Iterable[
     return tuple(source for source in sources if source.id in ids)
 
 
-def _adapter(
+def _planned(
     manifest: Manifest, entry: FinetuneEntry, name: str, labels: Mapping[str, str], pool: tuple[Source, ...]
-) -> Adapter:
+) -> AdapterPlan:
     document = manifest.document
     content: dict[str, Any] = {
         "format": _FORMAT,
@@ -87,8 +90,13 @@ def _adapter(
         "prompts": manifest.prompts.model_dump(mode="json"),
         "pool": [one.facts for one in pool],
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     new = {label: entry.settings.words(label) for label in labels}
     words = tuple((label, word) for label, word in new.items() if word is not None)
     ids = tuple(one.id for one in pool)
-    return Adapter(name, hashlib.sha256(text.encode()).hexdigest(), entry.method, ids, words)
+    adapter = Adapter(name, _digest(content), entry.method, ids, words)
+    return AdapterPlan(entry, labels, pool, adapter, _digest(content | {"settings": entry.settings.seeding()}))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

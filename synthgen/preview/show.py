@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthgen.errors import InputError
+from synthgen.plan.model_names import attributes_without_folders, last_name
 from synthgen.plan.skin_tones import name as tone_name
 from synthgen.preview import gallery
 from synthgen.preview.before_after import Pairs, pair_with_start_images
@@ -123,7 +124,7 @@ def _of_dataset(dataset: Dataset) -> _Source:
 
 def _models(names: Iterable[str]) -> dict[str, str]:
     """The models as a fact of the page; none where no image was made by one."""
-    said = ", ".join(names)
+    said = ", ".join(map(last_name, names))
     return {"models": said} if said else {}
 
 
@@ -131,12 +132,22 @@ def _said(record: Mapping[str, object], *, by_model: bool) -> dict[str, object]:
     """The fields of a record that say something of its image, in their order.
 
     What does not apply to a strategy is an empty text or 0 in a record: a strength without an image to start from, a
-    model that was not used.
+    model that was not used. A page may be shown to others, so no folder of this machine stands before a model's name.
     """
     without = set() if record["num_inference_steps"] else {"num_inference_steps", "guidance_scale"}
     without |= set() if record["strength"] else {"strength"}
     without |= set() if by_model else {"model", "model_revision"}
-    return {name: value for name, value in record.items() if name not in without}
+    said = {name: value for name, value in record.items() if name not in without}
+    shown = {"model": last_name, "attributes": _attributes}
+    return said | {name: shown[name](str(said[name])) for name in shown.keys() & said.keys()}
+
+
+def _attributes(written: str) -> str:
+    """The attributes of a record without folders; those of a stranger that are not JSON as they are."""
+    try:
+        return attributes_without_folders(written)
+    except (ValueError, TypeError):
+        return written
 
 
 def _pick(source: _Source, limit: int) -> Iterator[Picture]:

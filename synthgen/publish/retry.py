@@ -16,7 +16,7 @@ from huggingface_hub import get_session
 
 from synthgen.core import backoff
 from synthgen.errors import SynthgenError
-from synthgen.publish import errors
+from synthgen.publish import answers, errors
 
 Result = TypeVar("Result")
 # What the client raises of an answer that has another shape than the Hub's have; its calls do nothing else here.
@@ -32,11 +32,15 @@ class Patience:
         waits: Seconds before each further try, where the Hub asks for no longer wait.
         longest: The longest wait in seconds that the Hub may ask for; asked for more, publishing ends and says so.
         token: Taken out of messages.
+        largest: How many bytes an answer may have.
+        within: How many seconds an answer may take, and may let wait for itself.
     """
 
     waits: tuple[float, ...] = tuple(backoff.doubling(attempt) for attempt in range(1, 6))
     longest: float = backoff.LONGEST_ASKED
     token: str | None = None
+    largest: int = answers.LARGEST
+    within: float = answers.LONGEST
 
     def call(self, doing: str, function: Callable[[], Result]) -> Result:
         """Call a function that may be called twice, again where that may help.
@@ -82,20 +86,26 @@ class Patience:
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """End where the Hub asks the client's own retries for a longer wait than ``longest``."""
+        """End where the Hub asks the client's own retries for more than ``longest``, or an answer has no end."""
+
+        def prepare(request: Any) -> None:
+            answers.prepare(request, self.within)
 
         def hook(response: Any) -> None:
             asked = backoff.retry_after(response.headers.get("Retry-After", ""))
             if response.status_code >= 400 and asked:
                 self._refuse_long(asked)
                 _log.warning("the Hub answers %d and asks to wait %.0f s; waiting", response.status_code, asked)
+            answers.bound(response, self.largest, self.within)
 
-        hooks = get_session().event_hooks["response"]
-        hooks.append(hook)
+        hooks = get_session().event_hooks
+        hooks["request"].append(prepare)
+        hooks["response"].append(hook)
         try:
             yield
         finally:
-            hooks.remove(hook)
+            hooks["request"].remove(prepare)
+            hooks["response"].remove(hook)
 
     def _refuse_long(self, wait: float) -> None:
         if wait > self.longest:

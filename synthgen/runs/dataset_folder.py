@@ -113,12 +113,20 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
             kept=KeptPlugins.read(read_provenance(root).get("plugins", [])),
         )
     except ManifestError as error:
-        raise InputError(*(fault.in_file(root) for fault in error.faults)) from None
+        raise InputError(*(_with_advice(fault).in_file(root) for fault in error.faults)) from None
     index = read_index(root) if read.starts_from_real and (root / SOURCES).exists() else None
     try:
         return Plan(read, index, top_ups.parse(read_provenance(root).get("top_up", [])))
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{root / PROVENANCE}: top_up: {error}") from None
+
+
+def _with_advice(fault: Fault) -> Fault:
+    """A fault that a folder is not there, with where it is; any other as it is."""
+    if "no folder " not in fault:
+        return fault
+    said = f"{fault}; a model or an adapter of one's own is never packed: put it there, or give the run, as --work RUN"
+    return Fault(said, path=fault.path, kind=fault.kind)
 
 
 def read_index(root: Path) -> Index:

@@ -17,7 +17,7 @@ from synthgen.plan.manifest.validation import SLUG
 
 ROUNDS = "rounds"
 _RESTORE = "put back a copy, or, if the change is yours, take its fields `sealed` and `seal` out"
-FORMER, EXCLUDED, INDEX = "former", "excluded", "index"
+FORMER, EXCLUDED, INDEX, PACKAGES = "former", "excluded", "index", "packages"
 _SHOWN = 80
 _INDEX = re.compile(r"sources(\.[0-9a-f]{12})?\.parquet")
 # A version that knows no growth refuses the second and so writes over no shard; one that sets nothing aside refuses the

@@ -1,7 +1,7 @@
 """A run's own file, ``run.json``: the manifest it follows, the digests of its entries, the environments it pins."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +134,8 @@ def reserve(root: Path, plan: Plan, extensions: Extensions | None = None, *, acc
             document[run_file.EXCLUDED] = dict(plan.index.excluded)
         if plan.index and plan.index.file != real_index.FILE:
             document |= {run_file.INDEX: plan.index.file, "format": PRUNED}
+        if plan.manifest.packages:
+            document[run_file.PACKAGES] = dict(plan.manifest.packages)
         if plan.manifest.plugins:
             document["plugins"] = plugin_files.table(plan.manifest.plugins)
         if is_run(root) and not run_file.is_sealed(root):
@@ -196,7 +198,7 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
             kept=KeptPlugins.read(document.get("plugins", []), root / plugin_files.FOLDER),
         )
     except ManifestError as error:
-        faults = (_with_package(fault, document["entries"]) for fault in error.faults)
+        faults = (_with_package(fault, document) for fault in error.faults)
         raise InputError(*(fault.in_file(f"{root}/run.json") for fault in faults)) from None
     path = root / run_file.index_file(document)
     index = Index.read(path) if asked.starts_from_real and path.exists() else None
@@ -209,10 +211,12 @@ def read_plan(root: Path, extensions: Extensions) -> Plan:
     return plan
 
 
-def _with_package(fault: Fault, entries: dict[str, Any]) -> Fault:
-    """A fault that a strategy is not there, with the package that the run was begun with; any other as it is."""
-    for entry in entries.values():
-        for plugin, version in (entry["environment"] or {}).get("versions", {}).items():
+def _with_package(fault: Fault, document: Mapping[str, Any]) -> Fault:
+    """A fault that a plug-in is not there, with the package that the run had it from; any other as it is."""
+    pinned = [(one["environment"] or {}).get("versions", {}) for one in document["entries"].values()]
+    named = document.get(run_file.PACKAGES)
+    for plugins in [*pinned, named if isinstance(named, dict) else {}]:
+        for plugin, version in plugins.items():
             kind, _, name = plugin.partition(" ")
             before, missing, _ = fault.partition(f"no {kind} `{name}`;")
             if name and missing and fault.kind == "not_found":

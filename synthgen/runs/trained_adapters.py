@@ -20,6 +20,8 @@ class OtherAdapter:
         gone: How many of these it would be shown no more.
         new: How many it would be shown beyond them.
         entries: The entries whose images wait for it to be trained again.
+        steps: How many optimizer steps it has, where the plan asks for the same training of another length that can
+            go on from there; ``None`` where it does not.
     """
 
     name: str
@@ -29,15 +31,17 @@ class OtherAdapter:
     gone: int
     new: int
     entries: tuple[str, ...]
+    steps: int | None = None
 
     def __str__(self) -> str:
         """What sets it apart, and what waits for it."""
-        what = "is of another recipe"
+        what = "is of another recipe" if self.steps is None else f"has {self.steps:,} steps and is asked for others"
         if self.gone or self.new:
             what = f"has seen {self.gone:,} of its {self.shown:,} real images that are planned no more"
             what += f", and {self.new:,} it has not" if self.new else ""
         entries = ", ".join(f"`{name}`" for name in self.entries)
-        return f"adapter `{self.name}` {what}" + (f"; it is to be trained again for {entries}" if entries else "")
+        again = "again" if self.steps is None else "on"
+        return f"adapter `{self.name}` {what}" + (f"; it is to be trained {again} for {entries}" if entries else "")
 
 
 def others(plan: Plan, root: Path) -> Iterator[OtherAdapter]:
@@ -55,6 +59,8 @@ def others(plan: Plan, root: Path) -> Iterator[OtherAdapter]:
             continue
         before, after = set(facts["pool"]["ids"]), {one.id for one in adapter_plan.pool}
         used = (entry.name for entry in plan.entries.values() if adapter_plan.adapter in entry.adapters.values())
+        same = facts.get("seed_digest") == adapter_plan.seed_digest
         yield OtherAdapter(
-            name, folder, facts["digest"], len(before), len(before - after), len(after - before), tuple(used)
-        )
+            name, folder, facts["digest"], len(before), len(before - after), len(after - before), tuple(used),
+            facts["steps"] if same else None,
+        )  # fmt: skip

@@ -100,7 +100,7 @@ def finetune(
         accept_changes: Whether what is made and planned no more may be set aside, adapters as well as images.
         base: The folder that relative paths of a dict start from.
         stop: Asked between steps; StoppedError is raised once it says so.
-        progress: Told of real images as they are indexed.
+        progress: Told of real images as they are indexed, and as they are encoded.
 
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
@@ -113,7 +113,8 @@ def finetune(
     root = run_folder_of(out)
     planned = plan(manifest, root, base=base, progress=progress)
     job = prepare(planned, root, EXTENSIONS, accept_changes=accept_changes)
-    steps = _returning(train(job, device, workers=workers, stop=stop), lambda: Run(root, EXTENSIONS, job.plan))
+    made = train(job, device, workers=workers, stop=stop, progress=progress)
+    steps = _returning(made, lambda: Run(root, EXTENSIONS, job.plan))
     return Task(Stage("finetune", job.steps, unit="steps"), steps, job=job)
 
 
@@ -672,7 +673,7 @@ def run(
         mirror: As of :func:`generate`.
         base: The folder that relative paths of a dict start from.
         stop: Asked in between; StoppedError is raised once it says so.
-        progress: Told of real images as they are indexed.
+        progress: Told of real images as they are indexed, and as they are encoded for a training.
 
     Raises:
         InputError: The manifest or the folder is at fault, or what was asked for can't be had here.
@@ -686,7 +687,7 @@ def run(
     copied.check(planned, EXTENSIONS, accept_changes=accept_changes)
     copied.bring_shards(progress=progress, stop=stop)
     options: dict[str, Any] = {"runner_name": runner, "workers": workers, "accept_changes": accept_changes}
-    steps = whole.run(planned, folder, request, stop=stop, mirror=copied, **options)
+    steps = whole.run(planned, folder, request, stop=stop, progress=progress, mirror=copied, **options)
     return Task(Stage("run"), _copied(steps, copied))
 
 

@@ -47,7 +47,14 @@ def check(plan: Plan, out: Path, runner_name: str = "local") -> None:
 
 
 def run(
-    plan: Plan, out: Path, request: DeviceRequest, *, stop: Stop, accept_changes: bool = False, **options: Any
+    plan: Plan,
+    out: Path,
+    request: DeviceRequest,
+    *,
+    stop: Stop,
+    accept_changes: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
 ) -> Generator[Stage | object, None, Run]:
     """Do all that a manifest asks for, into ``out``; yields each stage as it begins and its receipts, returns the run.
 
@@ -58,6 +65,7 @@ def run(
         request: What was asked of the device.
         stop: Whether a signal asked to stop.
         accept_changes: Whether what is made and planned no more may be set aside.
+        progress: Told of real images as they are encoded for a training.
         options: As :func:`synthgen.generate.generate` takes them.
 
     Raises:
@@ -67,7 +75,7 @@ def run(
     if plan.adapter_plans:
         job = prepare_finetune(plan, study_layout.work_of(out), EXTENSIONS, accept_changes=accept_changes)
         yield Stage("finetune", job.steps, unit="steps")
-        yield from finetune(job, request.device, stop=stop)
+        yield from finetune(job, request.device, stop=stop, progress=progress)
     made = yield from fill(
         plan, study_layout.work_of(out), request, stop=stop, accept_changes=accept_changes, **options
     )

@@ -43,6 +43,19 @@ def test_every_cell_gets_its_quota(filled: Path, extensions: Extensions) -> None
     assert sum(one.samples for one in found) == plan.samples > 24
 
 
+def test_a_manifest_of_other_tones_is_filled_at_once(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    """Scorers see the real images as the new manifest reads them; nobody has to run `generate` by itself before."""
+    block, real = BLOCK | {"quota": 1}, {"source": "phantom", "count": 12}
+    before, after = ({"scale": "fitzpatrick", "values": values} for values in ([1], [1, 6]))
+    list(
+        study.fill(make_plan(curate=block, real=real, skin_tones=before), tmp_path, DeviceRequest(), stop=lambda: False)
+    )
+    planned = make_plan(curate=block, real=real, skin_tones=after)
+    steps = study.fill(planned, tmp_path, DeviceRequest(), stop=lambda: False, accept_changes=True)
+    *_, last = [step for step in steps if isinstance(step, Survivors)]
+    assert {cell.tone for cell in last.cells} == {1, 6}
+
+
 def test_it_is_a_pure_function_of_the_manifest(filled: Path, make_plan: Callable[..., Plan], tmp_path: Path) -> None:
     """Made again elsewhere, rounds, images and verdicts are the same to the byte."""
     fill(make_plan(curate=BLOCK), tmp_path / "run")

@@ -438,7 +438,7 @@ def test_a_probe_is_tuned_on_few_and_taught_what_it_is_told(prepared: Any) -> No
     job = prepared(arms=arms, n_real=[4], ratios=[2.5], seeds=3, validation="n", learner={"optimizer_steps": 60})
     analysis = done(job)
     top1 = {arm.name: analysis.estimate(arm).value for arm in analysis.predictions.arms}
-    assert top1["permuted-labels"] < top1["real+synthetic"] - 0.1
+    assert top1["permuted-labels"] < top1["real+synthetic"] - 0.05
     said = (job.out / "report.md").read_text()
     assert "with labels permuted within skin tone" in said
     assert any(

@@ -1,4 +1,4 @@
-"""The harness of faults, as long as one likes: ``python tests/faults --damages 2000 --kills 1200``."""
+"""The harness of faults, as long as one likes: ``python tests/faults --damages 2000 --kills 1200 --manifests 1000``."""
 
 import argparse
 import os
@@ -16,6 +16,8 @@ import kills
 import page
 import specimen
 
+import manifests
+
 
 def main() -> int:
     """Damage and kill; returns 1 where a damage was missed or a file was another."""
@@ -23,6 +25,9 @@ def main() -> int:
     parser.add_argument("--damages", type=int, default=2000, metavar="N", help="damage so many files")
     parser.add_argument("--kills", type=float, default=1200, metavar="S", help="kill commands for so many seconds")
     parser.add_argument("--signals", type=float, default=600, metavar="S", help="send signals for so many seconds")
+    parser.add_argument(
+        "--manifests", type=int, default=1000, metavar="N", help="change so many manifests and plan them"
+    )
     parser.add_argument("--torch", action="store_true", help="kill commands that take torch, and no others")
     parser.add_argument("--seed", type=int, default=1, help="what decides every case")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
@@ -31,9 +36,12 @@ def main() -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as scratch:
         os.environ.setdefault("MPLCONFIGDIR", os.fspath(Path.home() / ".cache/matplotlib"))  # its fonts take seconds
+        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
         os.environ |= {"XDG_CACHE_HOME": f"{scratch}/cache", "XDG_CONFIG_HOME": f"{scratch}/config"}
         if asked.damages:
             bad += _damage(Path(scratch) / "damages", asked.seed, asked.damages, write=asked.write)
+        if asked.manifests:
+            bad += _plan(Path(scratch) / "manifests", asked.seed, asked.manifests, write=asked.write)
         for part in ("kills", "signals"):
             if getattr(asked, part):
                 bad += _kill(Path(scratch) / part, asked, part)
@@ -55,6 +63,19 @@ def _damage(root: Path, seed: int, number: int, *, write: bool) -> int:
         page.store("damages", summary)
     print(f"{len(found)} damages, {len(summary['missed'])} missed")
     return len(summary["missed"])
+
+
+def _plan(root: Path, seed: int, number: int, *, write: bool) -> int:
+    found = []
+    for case in manifests.cases(root, seed, range(number)):
+        found.append(case)
+        if case.bad:
+            print(case.where, flush=True)
+    summary = page.manifests(found, seed)
+    if write:
+        page.store("manifests", summary)
+    print(f"{len(found)} manifests, {len(summary['bad'])} that ended otherwise than they have to")
+    return len(summary["bad"])
 
 
 def _kill(root: Path, asked: argparse.Namespace, part: str) -> int:

@@ -10,9 +10,10 @@ RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 _HEAD = """# Reliability
 
-What happens to files on disk, and to commands, and what is then lost. `make faults` wrote this page: it damages files
-and kills commands, as many as one likes (`make faults FAULTS_ARGS="--damages 20000 --kills 7200 --seed 5"`), and a
-short form runs with the tests. Seeds are given, so each case can be had again.
+What happens to files on disk, to commands, and to manifests with mistakes, and what is then lost. `make faults` wrote
+this page: it damages files, kills commands and changes manifests, as many as one likes (`make faults
+FAULTS_ARGS="--damages 20000 --kills 7200 --manifests 5000 --seed 5"`), and a short form runs with the tests. Seeds are
+given, so each case can be had again.
 
 """
 _DAMAGES = """## Damage
@@ -44,6 +45,14 @@ The same with SIGTERM, SIGINT, SIGHUP or SIGUSR1, which have to end a command wi
 where it was done just then), or with SIGSTOP and, after a moment, SIGCONT, which have to change nothing.
 
 """
+_MANIFESTS = """## Manifests
+
+Every manifest that ships is changed, in one to four places: a value that is odd there, a key gone, mistyped, added,
+wrapped or moved, or the text itself cut, indented, or with a letter of YAML's more. Then `plan` reads it. **Refused**:
+exit code 2, a line for each fault, within two seconds of CPU. **Planned**: the change is none that matters, or a
+manifest that is as good. **Broken**: a traceback, another exit code, another kind of line, too slow.
+
+"""
 _KILLS_NOT = """
 Not in these tables: `fetch` and `publish`, which take a network, and whose tests break connections; several processes
 in one folder; power cuts, of which a kill shows nothing. `finetune` and `classifier-eval` take torch: `--torch` tries
@@ -72,6 +81,8 @@ def text(results: Mapping[str, Any]) -> str:
     parts = [_HEAD]
     if damages := results.get("damages"):
         parts += [_DAMAGES, _table_of_damages(damages), _named("missed", damages["missed"]), _DAMAGES_NOT]
+    if found := results.get("manifests"):
+        parts += [_MANIFESTS, _table_of_manifests(found), _named("broken", found["bad"]), "\n"]
     for part, head in (("kills", _KILLS), ("signals", _SIGNALS)):
         if found := results.get(part):
             parts += [head, _table_of_kills(found), _named("not the same", found["differing"]), "\n"]
@@ -99,6 +110,31 @@ def kills(found: Sequence[Any], seed: int) -> dict[str, Any]:
         f"{one.verb}, {one.sent} after {one.moment:.3f} s: {', '.join(one.differs)}" for one in found if one.differs
     ]
     return {"seed": seed, "rows": {verb: dict(row) for verb, row in rows.items()}, "differing": differing}
+
+
+def manifests(found: Sequence[Any], seed: int) -> dict[str, Any]:
+    """What is kept of manifests."""
+    rows: dict[str, Counter[str]] = {}
+    for case in found:
+        rows.setdefault(case.change, Counter()).update(["broken" if case.bad else case.outcome])
+    slowest = max((case.seconds for case in found if case.outcome == "refused"), default=0.0)
+    bad = [case.where for case in found if case.bad]
+    return {"seed": seed, "rows": {change: dict(row) for change, row in rows.items()}, "bad": bad,
+            "slowest": round(slowest, 2)}  # fmt: skip
+
+
+def _table_of_manifests(found: Mapping[str, Any]) -> str:
+    lines, total = ["| change | tried | refused | planned | broken |", "|---|--:|--:|--:|--:|"], Counter[str]()
+    for change, row in sorted(found["rows"].items()):
+        total.update(row)
+        lines.append(_manifest_line(change, row))
+    lines += [_manifest_line("**all**", total), ""]
+    return "\n".join([*lines, f"Seed {found['seed']}. The slowest refusal took {found['slowest']} s of CPU.", ""])
+
+
+def _manifest_line(change: str, row: Mapping[str, int]) -> str:
+    told = [row.get(outcome, 0) for outcome in ("refused", "planned", "broken")]
+    return f"| {change} | {sum(told):,} | {' | '.join(f'{one:,}' for one in told)} |"
 
 
 def _table_of_damages(found: Mapping[str, Any]) -> str:

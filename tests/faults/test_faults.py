@@ -13,6 +13,8 @@ import kills
 import page
 import specimen
 
+import manifests
+
 KINDS, DAMAGES = len(specimen.KINDS), len(damages.DAMAGES)
 
 
@@ -37,6 +39,15 @@ def test_a_killed_command_ends_the_same(*, signals: bool, tmp_path: Path, monkey
         assert one.differs == ()
 
 
+def test_a_changed_manifest_is_planned_or_refused_in_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is changed in whichever of those that ship, nothing ends in a traceback or hangs."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(manifests, "_names", lambda: ["da-fusion", "ham10000", "quickstart"])
+    found = list(manifests.cases(tmp_path, 4, range(24)))
+    assert [case.where for case in found if case.bad] == []
+    assert {case.outcome for case in found} == {"refused", "planned"}
+
+
 def test_the_page_tells_what_was_missed() -> None:
     """And of what kind."""
     found = [
@@ -47,3 +58,7 @@ def test_the_page_tells_what_was_missed() -> None:
     assert "| receipt | 1 | 0 | 0 | 1 | 0/1 |" in text
     assert "- work/a.json: flip" in text
     assert "| **all** | 2 | 1 | 0 | 1 |" in text
+    broken = manifests.Case("quickstart", "gone", "hangs", 20.0, "quickstart, gone: hangs")
+    text = page.text({"manifests": page.manifests([broken], 1)})
+    assert "| gone | 1 | 0 | 0 | 1 |" in text
+    assert "- quickstart, gone: hangs" in text

@@ -40,6 +40,7 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         *entries: dict[str, Any],
         stop_after: int | None = None,
         train: float = 1.0,
+        accept_changes: bool = False,
         workers: int | None = None,
     ) -> tuple[Plan, list[Any]]:
         splits = {"train": train} | ({"validation": 1 - train} if train < 1 else {})
@@ -56,7 +57,7 @@ def tune(tiny_model: Callable[[str], Path]) -> Callable[..., tuple[Plan, list[An
         plan = load_plan.read(path, EXTENSIONS, root)
         asked = iter(range(10**6))
         found = finetune.finetune(
-            finetune.prepare(plan, root),
+            finetune.prepare(plan, root, accept_changes=accept_changes),
             "cpu",
             workers=workers,
             stop=lambda: stop_after is not None and next(asked) >= stop_after,

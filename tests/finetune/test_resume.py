@@ -11,6 +11,7 @@ import pytest
 
 from synthgen.core import locks
 from synthgen.errors import InputError, PlanMismatchError, StoppedError, UnavailableError
+from synthgen.finetune import Step, loss_curve
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,12 @@ atomic.publish = dying
 plan = load_plan.read(Path(sys.argv[1]), EXTENSIONS, Path(sys.argv[2]))
 list(finetune.finetune(finetune.prepare(plan, Path(sys.argv[2])), "cpu"))
 """
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves are written and not drawn: drawing them takes longer than these trainings."""
+    monkeypatch.setattr(loss_curve, "_draw", lambda *_: b"")
 
 
 def weights(root: Path, name: str) -> dict[str, bytes]:
@@ -70,6 +77,35 @@ def test_killed_and_resumed(tune: Callable[..., Any], tmp_path: Path) -> None:
     assert (tmp_path / "killed" / "adapters" / ".lora" / "checkpoint.safetensors").is_file()
     tune(tmp_path / "killed", "sd", entry)
     assert weights(tmp_path / "killed", "lora") == weights(tmp_path / "unbroken", "lora")
+
+
+def test_trained_longer(tune: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """More steps go on from the last state, to the bytes of as many at once; fewer begin anew, to theirs."""
+
+    def entry(steps: int) -> dict[str, Any]:
+        more = {"max_train_steps": steps, "resume_from_checkpoint": "latest", "num_validation_images": 0}
+        return {**WORD, "settings": WORD["settings"] | more}
+
+    run, at_once = tmp_path / "run", tmp_path / "at-once"
+    tune(run, "sd", entry(2))
+    short = weights(run, "word")
+    with pytest.raises(PlanMismatchError, match=r"has 2 steps .* goes on from there"):
+        tune(run, "sd", entry(3))
+    caplog.set_level("INFO")
+    _, said = tune(run, "sd", entry(3), accept_changes=True)
+    assert "goes on from step 2 of 3" in caplog.text
+    assert sum(len(one.losses) for one in said if isinstance(one, Step)) == 1
+    tune(at_once, "sd", entry(3))
+    assert weights(run, "word") == weights(at_once, "word")
+    tune(at_once, "sd", entry(2), accept_changes=True)
+    assert weights(at_once, "word") == short
+
+
+def test_a_rate_that_falls_over_the_training_makes_it_no_longer(tune: Callable[..., Any], tmp_path: Path) -> None:
+    """A training whose learning rate follows from its length is refused as one to go on from."""
+    falls = {"resume_from_checkpoint": "latest", "lr_scheduler": "cosine"}
+    with pytest.raises(InputError, match=r"resume_from_checkpoint: .*cosine.* take constant"):
+        tune(tmp_path / "run", "sd", {**WORD, "settings": WORD["settings"] | falls})
 
 
 def test_what_is_finished_is_not_trained_again(tune: Callable[..., Any], tuned: Path) -> None:

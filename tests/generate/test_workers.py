@@ -19,20 +19,38 @@ from synthgen.generate.worker import ShardMaker
 from synthgen.plan import ShardRef
 from synthgen.runs.receipts import Ledger
 
+TOKEN = "hf_canaryCANARYcanaryCANARYcanary1234"
 TarsIn = Callable[[Path], dict[str, bytes]]
 SLOW = {"generate": [{"strategy": "fake", "per_cell": 4, "settings": {"height": 32, "width": 32, "seconds": 0.3}}]}
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A token in the environment."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    return TOKEN
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("workers_without_torch")
 def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
-    make_plan: Any, make_images: Any, tars_in: TarsIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_plan: Any,
+    make_images: Any,
+    tars_in: TarsIn,
+    tmp_path: Path,
+    token: str,
+    *,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each receipt comes once, also of what the killed one was at, and the tars are those of one process."""
+    """Each receipt comes once, also of what the killed one was at, and the tars are those of one process.
+
+    No command line of theirs, which everybody on the machine may read, shows a token of the environment.
+    """
     make_images(make_plan(**SLOW), tmp_path / "one")
-    receipts = list[Any]()
+    receipts, shown = list[Any](), list[str]()
     for receipt in generate.generate(generate.prepare(make_plan(**SLOW), tmp_path / "two"), workers=2):
         if not receipts:
+            shown += (" ".join(one.cmdline()) for one in psutil.Process().children(recursive=True))
             at_work = next(one for one in psutil.Process().children() if _holds_a_shard(one, tmp_path / "two"))
             at_work.kill()
         receipts.append(receipt)
@@ -40,6 +58,8 @@ def test_two_workers_of_which_one_is_killed_make_the_bytes_of_one(
     assert tars_in(tmp_path / "two") == tars_in(tmp_path / "one")
     assert not list((tmp_path / "two/.scratch").iterdir())
     assert "another takes its place" in caplog.text
+    assert len(shown) >= 2
+    assert token not in "".join(shown)
 
 
 def _holds_a_shard(process: psutil.Process, root: Path) -> bool:

@@ -15,12 +15,15 @@ import pytest
 from synthgen import study
 from synthgen.cli import call
 from synthgen.core import model_folder
+from synthgen.diffusion.strategies import fake
 from synthgen.errors import InputError
 from synthgen.extensions import EXTENSIONS
 from synthgen.generate.reproduce import reproduce
 from synthgen.pack import public_record
-from synthgen.plan import Plan
+from synthgen.plan import Plan, model_names
 from synthgen.plan.sample import PARTS, Recipe, Record
+from synthgen.preview import show
+from synthgen.runs.folders import open_folder
 
 HOST = "canary-host"
 TOKEN = "hf_canaryCANARYcanaryCANARYcanary1234"
@@ -69,6 +72,17 @@ def test_a_dataset_names_no_home_user_or_host(home: Path, folder: str) -> None:
     """In none of its files."""
     for word in ("jane.doe", str(home), HOST, TOKEN):
         assert [name for name, text in texts(home / "study" / folder) if word in text] == []
+
+
+def test_a_gallery_of_a_run_names_no_folder_of_a_model(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown to others; the model is called as in a dataset."""
+    monkeypatch.setattr(fake.Settings, "uses_model", True)  # as of a strategy that has use for one
+    show(open_folder(home / "study" / "work", EXTENSIONS), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "mine" in page
+    assert not re.search(r"models.{0,6}mine", page)
 
 
 def test_a_secret_of_the_environment_is_written_nowhere(home: Path) -> None:
@@ -138,7 +152,7 @@ def test_a_dataset_of_before_that_names_folders_is_packed_again(
     """It is another one by its digest, so that it is not found packed, nor half of it gone on with."""
     run, out = home / "study" / "work", tmp_path / "dataset"
     with monkeypatch.context() as before:
-        before.setattr(public_record, "ABSOLUTE", re.compile("(?!)"))
+        before.setattr(model_names, "ABSOLUTE", re.compile("(?!)"))
         study.pack(run, out).result()
     assert [name for name, text in texts(out) if "jane.doe" in text]
     study.pack(run, out).result()

@@ -1,12 +1,12 @@
 """The YAML a person writes, strictly typed: every fault listed at once as ``path: message``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthgen.core import resources, yaml_documents
-from synthgen.core.plugins import PluginFile
+from synthgen.core.plugins import FilePlugin, PluginFile
 from synthgen.core.yaml_documents import near, validate
 from synthgen.errors import Fault, ManifestError
 from synthgen.plan.manifest import plugin_files, prompts, validation
@@ -60,6 +60,7 @@ class Manifest:
         base: The folder that its relative paths start from.
         plugins: The plug-ins that it names by their files.
         foreign: The synthetic images of elsewhere that its study takes; ``None`` where it takes a run's or a dataset's.
+        packages: The installed packages, with their versions, that bring others which it names, by kind and name.
     """
 
     document: Document
@@ -73,6 +74,7 @@ class Manifest:
     curation: Curation | None = None
     plugins: tuple[PluginFile, ...] = ()
     foreign: ForeignImages | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def starts_from_real(self) -> bool:
@@ -150,7 +152,23 @@ def parse(
         curation=checked.curation,
         plugins=files,
         foreign=checked.foreign,
+        packages=_packages(document, checked, extensions),
     )
+
+
+def _packages(document: Document, checked: validation.Checked, extensions: Extensions) -> dict[str, str]:
+    """The installed packages that bring plug-ins which a manifest names, with their versions, by kind and name."""
+    named = [(extensions.strategies, entry.strategy) for entry in checked.entries]
+    named += [(extensions.methods, entry.method) for entry in checked.finetune]
+    named += [(extensions.sources, checked.real.source)] if checked.real else []
+    named += [(extensions.scorers, name) for name in (checked.curation.scorers if checked.curation else ())]
+    named += [(extensions.formats, document.pack.format)]
+    return {
+        key: package
+        for folder, name in named
+        if not isinstance(name, FilePlugin)
+        for key, package in folder.versions(name).items()
+    }
 
 
 def _asked_columns(raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -261,6 +261,10 @@ class MethodSettings(Strict):
         """What a prompt calls a label in place of its own words; ``None`` for those."""
         return None
 
+    def seeding(self) -> dict[str, Any]:
+        """The settings that random numbers of a training follow from, as plain values: all that name its adapter."""
+        return self.model_dump(mode="json")
+
 
 class ScorerSettings(Strict):
     """The settings of a scorer; each has its own.
