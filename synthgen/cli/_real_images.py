@@ -26,6 +26,7 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
     document = manifest.document
     labels = document.labels
     account, met = index.account(), real_account.examples(index)
+    marked = ", ".join(f"{count:,} {mark}" for mark, count in index.marked.items())
     faults = dict(account["faults"])
     same = faults.pop(SAME_FILE, 0)
     said = [f"real images: {_counted(account['usable'])}{'' if opened else '; counted from metadata, none was opened'}"]
@@ -39,6 +40,8 @@ def lines(index: "Index", manifest: "Manifest", *, opened: bool) -> list[str]:
         example = next(iter(met[SAME_FILE]), "")
         said.append(f"  {same:,} {'image is' if same == 1 else 'images are'} {SAME_FILE}, as `{example}`")
     said += [f"  {line}" for line in (*index.notes, *real_account.warnings(index, labels, document.skin_tones.values))]
+    if marked:
+        said.append(f"  marks of how they came to be: {marked}; recorded, and in no image that is made")
     if block := real_account.labels_block(index, labels):
         said += ["  to use rows without a label, say what they are:", *(f"    {line}" for line in block)]
     return said

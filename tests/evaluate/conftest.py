@@ -38,3 +38,4 @@ def drawn() -> ModuleType:
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have no pictures, which take most of their time; for tests of what a report says."""
     monkeypatch.setattr(plots, "all_plots", lambda _analysis: [])
+    monkeypatch.setattr(plots, "primary", lambda _analysis: None)

@@ -107,8 +107,10 @@ def encoder_files(encoder: ImageEncoder, repository: Repository) -> str:
     Raises:
         UnavailableError: It has none of safetensors there.
     """
-    with _fault_of("image_encoder"):
+    try:
         return ip_adapter.encoder_files("", repository.files, encoder.model.name)
+    except ManifestError as error:
+        raise UnavailableError(*(f"image_encoder: {fault}; choose another" for fault in error.faults)) from None
 
 
 def downloaded(model: ModelFacts, repository: Repository, folder: str) -> Path:

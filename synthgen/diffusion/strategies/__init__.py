@@ -1,4 +1,4 @@
-"""Strategies: a module here is one way to make an image, and its name is the ``strategy`` in a manifest.
+"""Strategies: a module here is a way to make an image; its name, with hyphens, is the ``strategy`` of a manifest.
 
 Plug-ins of one's own may lie elsewhere: docs/plugins/strategy.md. Each module has:
 
@@ -24,6 +24,7 @@ plugins = PluginFolder(
     Promise(
         {"environment": "recipe, request, shard_samples", "maker": "recipe, environment, start_image"}, StrategySettings
     ),
+    separator="-",
 )
 
 

@@ -131,7 +131,7 @@ def ip_adapter(
     reads = kind is not None and kind.reads_image_prompt
     if kind is not None and not reads:
         keys = [key for key, value in (("ip_adapter", written), ("image_encoder", encoder)) if value is not None]
-        return None, None, [Fault.at(key, "is for strategy `ip_adapter`", "conflict") for key in keys]
+        return None, None, [Fault.at(key, "is for strategy `ip-adapter`", "conflict") for key in keys]
     if written is None:
         said = "missing; name an IP-Adapter, as a folder or a Hub id"
         return None, None, [Fault.at("ip_adapter", said, "missing")] if reads else []

@@ -168,7 +168,7 @@ def _kept(reader: Reader, images: Sequence[Source]) -> list[Source]:
 
 def _opened(reader: Reader, images: Sequence[Source], progress: Progress | None) -> list[Source]:
     """The images with what opening each has shown."""
-    from synthgen.vision.images import untrusted
+    from synthgen.vision.images import marks, untrusted
 
     def opened(image: Source) -> Source:
         if image.fault:
@@ -178,7 +178,13 @@ def _opened(reader: Reader, images: Sequence[Source], progress: Progress | None)
             height, width, _ = untrusted.open_photograph(content).shape
         except DamagedError as error:
             return replace(image, fault=str(error))
-        found = replace(image, sha256=hashlib.sha256(content).hexdigest(), width=int(width), height=int(height))
+        found = replace(
+            image,
+            sha256=hashlib.sha256(content).hexdigest(),
+            width=int(width),
+            height=int(height),
+            marks=",".join(marks.marks(content)),
+        )
         try:
             if image.mask:
                 content = reader.read(image.mask)

@@ -32,7 +32,7 @@ def planned(
 
     def plan(family: str = "sd", entry: dict[str, Any] | None = None, top: Any = None, **settings: Any) -> Plan:
         asked = {
-            "name": "e", "strategy": "ip_adapter", "from": "words", "ip_adapter": str(tiny_ip_adapter(family)),
+            "name": "e", "strategy": "ip-adapter", "from": "words", "ip_adapter": str(tiny_ip_adapter(family)),
             "settings": SETTINGS | settings,
         } | (entry or {})  # fmt: skip
         words = {"name": "words", "strategy": "fake", "per_cell": 1}
@@ -66,7 +66,7 @@ def test_guidance_in_a_part_of_the_steps_reads_the_image_too(planned: Planned) -
     """The half of the batch that reads the prompt is the half that reads the image."""
     plan = planned("sd", num_inference_steps=4, guidance_stop=0.5)
     entry = plan.entries["e"]
-    maker = strategies.strategy("ip_adapter").maker(
+    maker = strategies.strategy("ip-adapter").maker(
         entry.recipe, strategies.environment(entry.recipe, CPU, 4), lambda _: _start(120)
     )
     assert maker([entry.sample(0), entry.sample(1)]).finite.all()
@@ -97,10 +97,10 @@ def test_a_run_says_by_which_adapter_and_how_strongly(
     ("entry", "said"),
     [
         ({"ip_adapter": None}, r"ip_adapter: missing; name an IP-Adapter"),
-        ({"strategy": "img2img"}, r"ip_adapter: is for strategy `ip_adapter`"),
+        ({"strategy": "img2img"}, r"ip_adapter: is for strategy `ip-adapter`"),
         ({"strategy": "img2img", "ip_adapter": None, "image_encoder": "lab/vit"}, r"image_encoder: is for strategy"),
         ({"ip_adapter": "./nowhere"}, r"ip_adapter\.model: no folder"),
-        ({"from": None, "per_cell": 1}, r"ip_adapter starts from images"),
+        ({"from": None, "per_cell": 1}, r"ip-adapter starts from images"),
         ({"ip_adapter": {"model": "lab/ip", "subfolder": "../up"}}, r"subfolder: `../up` is no folder inside"),
         ({"ip_adapter": {"model": "lab/ip", "weight_name": "a/b.safetensors"}}, r"weight_name: .* say its folder"),
         (

@@ -47,6 +47,19 @@ def test_files_are_opened_once(given_rows: Callable[..., Any], tmp_path: Path) -
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["sources.parquet"]
 
 
+def test_marks_of_files_are_in_the_index(given_rows: Callable[..., Any], tmp_path: Path) -> None:
+    """They are a column where any file has one, are counted, and are in no digest."""
+    comment = b"\xff\xfe" + (2 + len(b"Midjourney")).to_bytes(2, "big") + b"Midjourney"
+    file = io.BytesIO()
+    Image.open(io.BytesIO(picture(1))).save(file, format="jpeg")
+    marked = file.getvalue()[:2] + comment + file.getvalue()[2:]
+    found = given_rows([row("a"), row("b")], root=tmp_path, contents={"a": marked, "b": picture(2)})
+    assert [one.marks for one in found.sources] == ["ai:Midjourney", ""]
+    assert found.marked == {"ai:Midjourney": 1}
+    assert Index.read(tmp_path / "sources.parquet") == found
+    assert found.digest == Index(tuple(replace(one, marks="") for one in found.sources)).digest
+
+
 def test_the_same_data_give_the_same_file(given_rows: Callable[..., Any], tmp_path: Path) -> None:
     """Whatever order rows and threads come in, the bytes are equal."""
     contents = {str(number): picture(number % 5) for number in range(12)}
