@@ -21,7 +21,7 @@ from synthgen.evaluate.analysis.predictions import Predictions
 from synthgen.evaluate.design import caveats
 from synthgen.evaluate.design.leakage import CHILD, NEAR, SEEN
 from synthgen.evaluate.design.trials import SyntheticImage
-from synthgen.evaluate.images import near_duplicates
+from synthgen.evaluate.images import compare, near_duplicates
 from synthgen.evaluate.note import Note
 from synthgen.evaluate.report import write
 from synthgen.plan import manifest
@@ -65,10 +65,26 @@ def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def compared_once() -> Callable[..., compare.Alike]:
+    """``compare.by_chance``, which compares the same pictures once and remembers what it found."""
+    known, by_chance = dict[Any, compare.Alike](), compare.by_chance
+
+    def found(*given: Any) -> compare.Alike:
+        *pictures, own, _ = given
+        key = (*((*one.names, one.rows.tobytes(), *one.groups) for one in pictures), *own)
+        if key not in known:
+            known[key] = by_chance(*given)
+        return known[key]
+
+    return found
+
+
 @pytest.fixture(autouse=True)
-def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep features from one test to the next."""
+def _shared_features(base: Path, compared_once: Callable[..., compare.Alike], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep features, and what looks like what, from one test to the next."""
     monkeypatch.setattr(user_cache, "folder", lambda: base / "features")
+    monkeypatch.setattr(compare, "by_chance", compared_once)
 
 
 @pytest.fixture
