@@ -6,7 +6,8 @@ digit that the classifiers of that trial see, and ten synthetic images are drawn
 that says what each model was trained on, and `synthgen classifier-eval` does the rest.
 
 Run with ``python benchmarks/digits.py``: it writes docs/digits/. What is made lies in runs/digits/; killed and run
-again, finished models are not trained again.
+again, finished models are not trained again. What is published can be scored again, to the same bytes:
+``synthgen classifier-eval docs/digits/manifest.yaml --out docs/digits --rescore``.
 """
 
 import argparse
@@ -35,7 +36,10 @@ ROOT = Path(__file__).parents[1]
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SIZES, SEEDS, RATIO, SIDE = (8, 32), 3, 10, 32
 STEPS, BATCH, SAMPLING = 1200, 64, 30
-KEPT = ("report.md", "results.csv", "comparisons.csv", "by_label.csv")
+KEPT = (
+    "report.md", "results.csv", "comparisons.csv", "by_label.csv", "class_figures.csv", "reliability.csv",
+    "predictions.parquet", "validation.parquet",
+)  # fmt: skip
 MANIFEST = """# What:   does a diffusion model trained on only the digits that a classifier sees help it?
 # Run:    python benchmarks/digits.py
 name: digits
@@ -207,10 +211,11 @@ def study(home: Path, out: Path) -> None:
     write_dataset(home, {place: [one for ids in by.values() for one in ids] for place, by in chosen.items()})
     command = [sys.executable, "-m", "synthgen", "classifier-eval", home / "manifest.yaml", "--out", home / "report"]
     subprocess.run(command, check=True)
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(home / "report/plots", out / "plots")
+    subprocess.run([*command, "--share", home / "shared"], check=True)
+    shutil.rmtree(out / "plots", ignore_errors=True)
+    shutil.copytree(home / "shared/plots", out / "plots")
     for name in KEPT:
-        shutil.copy(home / "report" / name, out)
+        shutil.copy(home / "shared" / name, out)
     shutil.copy(home / "manifest.yaml", out)
     write_sheet(home, out / "digits.png")
 

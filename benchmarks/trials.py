@@ -47,7 +47,8 @@ def pixel_seconds(job: evaluate.EvaluateJob, count: int) -> Iterator[float]:
     setup = Setup(learner, learner.network, job.settings.mix, labels, held_out, classes, folder / "rows", folder)
     for name in names:
         trial = job.names[name]
-        unit = ClassifierTraining(name, *job.examples.rows_of(trial), trial.optimizer_steps, trial.augmented)
+        augment = ("classic",) if trial.augmented else ("",)
+        unit = ClassifierTraining(name, *job.examples.rows_of(trial), trial.optimizer_steps, augment)
         began = time.perf_counter()
         train.train(setup, unit)
         seconds = time.perf_counter() - began

@@ -2,11 +2,15 @@
 
 A report has many tables, groups of skin tones, controls and curves. Each study here is simulated as predictions
 (tests/evaluate/simulated.py), analysed as a real one, and its sentences are read: what they claim is held against the
-truth. Run with ``python benchmarks/whole_reports.py``; it writes its table into docs/statistics.md.
+truth. Run with ``python benchmarks/whole_reports.py``; it writes its table into docs/statistics.md. What each study
+came to is kept in runs/whole_reports.jsonl, so a run that was killed goes on, as long as no line of the analysis has
+changed.
 """
 
 import argparse
 import concurrent.futures
+import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +29,8 @@ from synthgen.evaluate.analysis.predictions import ArmKey
 from synthgen.evaluate.report import conclusions, result_tables
 from synthgen.plan.manifest.evaluate import Strategy
 
-PAGE = Path(__file__).parents[1] / "docs/statistics.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/statistics.md"
 BEGIN, END = "<!-- whole reports: made by `python benchmarks/whole_reports.py` -->", "<!-- /whole reports -->"
 CLAIMS = ("significantly", "shown to be", "still rising")
 TEXT, PAINTED = Strategy("text"), Strategy("painted")
@@ -145,11 +150,35 @@ def is_false(one: Comparison, truth: Truth) -> bool:
     return abs(true) < 1e-9 or true * one.difference.value < 0
 
 
-def share(kind: Study, studies: int, processes: int) -> tuple[float, float]:
+def analysis_digest() -> str:
+    """The sha256 of all that decides what a simulated study comes to: analysis, report, simulation and this file."""
+    parts = [ROOT / "synthgen/evaluate" / part for part in ("analysis", "report")]
+    files = sorted(path for part in parts for path in part.rglob("*.py"))
+    files += [ROOT / "synthgen/plan/manifest/primary.py", ROOT / "tests/evaluate/simulated.py", Path(__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def kept(path: Path) -> dict[tuple[str, int], tuple[bool, bool]]:
+    """What earlier runs of the same analysis found, by a study's kind and number."""
+    if not path.is_file():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    now = analysis_digest()
+    return {(one["study"], one["number"]): (one["any"], one["false"]) for one in lines if one["analysis"] == now}
+
+
+def share(kind: Study, studies: int, processes: int, path: Path) -> tuple[float, float]:
     """The share of studies whose reports claim anything, and of those that claim anything false."""
-    with concurrent.futures.ProcessPoolExecutor(processes) as pool:
-        found = list(pool.map(_claims, [(STUDIES.index(kind), number) for number in range(studies)], chunksize=8))
-    return sum(one for one, _ in found) / studies, sum(one for _, one in found) / studies
+    known, now = kept(path), analysis_digest()
+    todo = [(STUDIES.index(kind), number) for number in range(studies) if (kind.name, number) not in known]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with concurrent.futures.ProcessPoolExecutor(processes) as pool, path.open("a", encoding="utf-8") as file:
+        for (_, number), found in zip(todo, pool.map(_claims, todo), strict=True):
+            known[kind.name, number] = found
+            line = {"study": kind.name, "number": number, "any": found[0], "false": found[1], "analysis": now}
+            print(json.dumps(line), file=file, flush=True)
+    all_ = [known[kind.name, number] for number in range(studies)]
+    return sum(one for one, _ in all_) / studies, sum(one for _, one in all_) / studies
 
 
 def _claims(task: tuple[int, int]) -> tuple[bool, bool]:
@@ -157,7 +186,7 @@ def _claims(task: tuple[int, int]) -> tuple[bool, bool]:
         return claims(load_simulated(), STUDIES[task[0]], task[1])
 
 
-def table(studies: int, processes: int) -> Iterator[str]:
+def table(studies: int, processes: int, path: Path) -> Iterator[str]:
     """The lines of the table."""
     error = 200 * np.sqrt(0.05 * 0.95 / studies)
     yield f"{studies} studies a row, so a share of 5 % is known to {error:.1f} points."
@@ -166,7 +195,7 @@ def table(studies: int, processes: int) -> Iterator[str]:
     yield "|---|---:|---:|---:|"
     for kind in STUDIES:
         began = time.perf_counter()
-        any_, false = share(kind, studies, processes)
+        any_, false = share(kind, studies, processes, path)
         print(f"{kind.name}: {any_:.3f} {false:.3f}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
         yield f"| {kind.name} | {kind.seeds} | {100 * any_:.1f} % | {100 * false:.1f} % |"
 
@@ -176,8 +205,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--studies", type=int, default=400, help="simulated studies a row")
     options.add_argument("--processes", type=int, default=2)
+    options.add_argument("--kept", type=Path, default=ROOT / "runs/whole_reports.jsonl", help="what was found so far")
     given = options.parse_args()
-    lines = "\n".join(table(given.studies, given.processes))
+    lines = "\n".join(table(given.studies, given.processes, given.kept))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{lines}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     print(lines)

@@ -183,18 +183,16 @@ class Count(click.ParamType[int | str]):
         return number
 
 
-class Device(click.ParamType[str]):
+class Device(click.Choice[str]):
     """``auto``, ``cpu``, ``cuda``, ``mps``, or one of several GPUs as ``cuda:1``."""
 
-    name = "auto|cpu|cuda|cuda:N|mps"
+    def __init__(self) -> None:
+        super().__init__(["auto", "cpu", "cuda", "mps"])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The device as it is written."""
-        kind, colon, number = str(value).partition(":")
-        if kind not in ("auto", "cpu", "cuda", "mps") or (colon and not (kind == "cuda" and number.isdecimal())):
-            said = "'auto', 'cpu', 'cuda', 'mps', and cuda:N for one of several GPUs, from cuda:0"
-            self.fail(f"{value!r} is not one of {said}", param, ctx)
-        return str(value)
+        kind, _, number = str(value).partition(":")
+        return str(value) if kind == "cuda" and number.isdecimal() else super().convert(value, param, ctx)
 
 
 _DEVICE_OPTIONS = (

@@ -27,6 +27,12 @@ from synthgen.cli._terminal import say
     help="Train nothing; write the analysis plan and its digest before any result. Synthetic images are needed.",
 )
 @click.option(
+    "--share",
+    type=_options.DIRECTORY,
+    metavar="FOLDER",
+    help="Train nothing; write FOLDER with the report and its predictions, images and patients under pseudonyms.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
@@ -35,13 +41,21 @@ from synthgen.cli._terminal import say
 @_options.trust
 @_options.verbosity
 def command(
-    manifest: Path, *, out: Path, synthetic: Path | None, rescore: bool, freeze: bool, workers: int | None, quiet: bool
+    manifest: Path,
+    *,
+    out: Path,
+    synthetic: Path | None,
+    rescore: bool,
+    freeze: bool,
+    share: Path | None,
+    workers: int | None,
+    quiet: bool,
 ) -> None:
     """Train the manifest's study: classifiers on real images with and without synthetic ones, tested on real images.
 
     Leaks and near-copies are looked for first. Kill it at any time: the same command goes on and repeats nothing. The
-    report is DIR/report.html and report.md, every number in it is made from DIR/predictions.parquet. Exit code 75:
-    stopped by a signal, resumable.
+    report is DIR/report.html and report.md, every number in it is made from DIR/predictions.parquet and, where
+    thresholds are chosen, validation.parquet. Exit code 75: stopped by a signal, resumable.
 
     Example: synthgen classifier-eval evaluate-phantom --out runs/evaluate-phantom/report
     """
@@ -49,6 +63,13 @@ def command(
 
     if freeze and rescore:
         raise click.UsageError("--freeze comes before there are predictions, --rescore after; give one of them")
+    if share and (freeze or rescore):
+        raise click.UsageError("--share gives away a report that is there; give it alone")
+    if share:
+        study.share(out, share, study.read_manifest(manifest))
+        if not quiet:
+            click.echo(f"{share}  for anybody to score again; the salt of its pseudonyms stays in {out}")
+        return
     if freeze:
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:
             written = study.freeze(manifest, out, synthetic=synthetic, progress=stages)

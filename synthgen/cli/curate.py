@@ -1,7 +1,7 @@
 """``synthgen curate``: scores what was made, and judges which images are kept."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -65,9 +65,11 @@ def write(folder: "Run | Dataset", backbone: str | None, *, quiet: bool) -> None
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Processes that score; the bytes are the same. If left out one a GPU, or up to one a core.",
+    default="auto",
+    show_default=True,
+    type=_options.Count(),
+    metavar="auto|N",
+    help="Processes that score; auto: one a GPU, or up to one a core. The bytes are the same.",
 )
 @_options.mirror(_options.BRINGS)
 @_options.trust
@@ -80,7 +82,7 @@ def command(
     report: bool,
     backbone: str | None,
     device: str,
-    workers: int | None,
+    workers: Any,
     mirror: str | None,
     quiet: bool,
 ) -> int:
@@ -110,7 +112,7 @@ def command(
 
 
 def _judge(
-    folder: "Run | Dataset", manifest: Path | None, *, parity: bool, device: str, workers: int | None, quiet: bool
+    folder: "Run | Dataset", manifest: Path | None, *, parity: bool, device: str, workers: Any, quiet: bool
 ) -> int:
     """Score and judge a run, and say who survives; returns the exit code."""
     from synthgen import study
@@ -124,7 +126,7 @@ def _judge(
     if not quiet:
         _survivors.show(outcome)
         for line in study.checklist(folder):
-            click.echo(line)
+            say(line)
         said = f"verdicts, survivors.csv and survivors.png in {folder.root}"
         say(f"{said}; next: synthgen {_options.pack_next(folder.root)}")
     return _survivors.complain(outcome, parity=parity)

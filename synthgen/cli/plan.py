@@ -54,6 +54,7 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
     models = model_check.check(planned)
     index = planned.index or study.scan_if_there(read)  # also of images that only judge, as `evaluate` does
     unchecked = study.check_study(planned, index)
+    found_by = study.power(read, index) if index else None
     forecast = estimate.forecast(planned, model_check.seconds_on(planned, models, card) if card else None)
     cost = _cost(forecast, price, out)
     found = study.differences(planned, out) if out else []
@@ -62,6 +63,7 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
         told: dict[str, Any] = {"models": [asdict(one) for one in models]} if models else {}
         told |= {"device": card.device} if card else {}
         told |= {"cost": asdict(cost)} if cost else {}
+        told |= {"smallest_difference": _plain(asdict(found_by))} if found_by else {}
         say(json.dumps(forecast.to_dict() | against | told))
     elif not quiet:
         _show(planned, forecast, models, index, card.device if card else "")
@@ -69,12 +71,19 @@ def command(manifest: Path, *, out: Path | None, price: float | None, gpu_report
             say(_said(cost, "the report" if card else "this machine"))
         if unchecked:
             say(unchecked)
+        if found_by:
+            say(f"evaluate: {found_by}")
         for line in [*map(str, study.retrained(planned, out))] if out else []:
             say(line)
         for one in found:
             say(_against(one))
         if out:
             _options.withdrawn(out, will=any(one.aside for one in found))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The same for JSON, which has no NaN."""
+    return {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124 - NaN
 
 
 def _cost(forecast: "Forecast", price: float | None, out: Path | None) -> "Cost | None":

@@ -71,6 +71,14 @@ def places(workers: int, gpus: Sequence[str]) -> list[dict[str, str]]:
     return [threads | ({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}) for number in range(workers)]
 
 
+def threads_of_one() -> dict[str, str]:
+    """The environment variable by which a worker computes in as many threads as this process does.
+
+    Sums over a network's channels have other last digits in another number of threads.
+    """
+    return {"OMP_NUM_THREADS": str(devices.describe("cpu").threads)}
+
+
 @dataclass(eq=False)
 class _Worker:
     place: Mapping[str, str]

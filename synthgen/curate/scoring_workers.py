@@ -19,15 +19,17 @@ from synthgen.plan import Plan, ShardRef
 from synthgen.plan.manifest.settings import ScorerSettings
 
 _ENOUGH = 4_000  # scores that are worth another process, which starts in some seconds
+_BYTES_A_WORKER = 2 << 30  # of memory: torch, a backbone and a shard's images
 
 
-def score(job: CurateJob, stop: Callable[[], bool], workers: int | None = None) -> Iterator[Scored]:
+def score(job: CurateJob, stop: Callable[[], bool], workers: int | str | None = None) -> Iterator[Scored]:
     """Each shard as it is scored; what is scored already is left alone. Any number of workers writes the same bytes.
 
     Args:
         job: What is to be scored.
         stop: Whether to stop, asked between shards.
-        workers: Processes that score; where left out one a GPU, or as many as there are cores and it is worth starting.
+        workers: Processes that score, this one where left out; with ``auto`` one a GPU, or up to one a core, as far as
+            it is worth starting them and there are 2 GiB of memory for each.
 
     Raises:
         LostWorkError: A shard ended every process that scored it; all others are scored by then.
@@ -36,7 +38,7 @@ def score(job: CurateJob, stop: Callable[[], bool], workers: int | None = None) 
     """
     todo = {scoring.name: scoring.unscored(job.shards) for scoring in job.scorings}
     gpus = devices.gpus() if job.device in ("auto", "cuda") and any(todo.values()) else []
-    count = worth_starting(job.images, gpus, job.device) if workers is None else workers
+    count = worth_starting(job.images, gpus, job.device) if workers == "auto" else int(workers or 1)
     if min(count, sum(map(len, todo.values()))) > 1:
         yield from _score_in_workers(job, todo, count, gpus, stop)
     for scoring in job.scorings:
@@ -46,9 +48,12 @@ def score(job: CurateJob, stop: Callable[[], bool], workers: int | None = None) 
 
 def worth_starting(images: int, gpus: list[str], device: str) -> int:
     """How many processes are worth starting for so many scores: one a GPU, or up to one a core."""
+    import psutil
+
     if gpus or device == "mps":
         return max(1, len(gpus))
-    return min(devices.cores(), max(1, images // _ENOUGH))
+    fits = int(psutil.virtual_memory().available // _BYTES_A_WORKER)
+    return max(1, min(devices.cores(), fits, images // _ENOUGH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,9 @@ def _score_in_workers(
     digests = {scoring.name: scoring.digest for scoring in job.scorings}
     shards = [shard.ref for shard in job.shards]
     work = _Worker(job.plan, job.root, job.device, shards, scorers, digests, trust.said())
-    for result in worker_processes.run(work, items, worker_processes.places(workers, gpus), stop):
+    threads = worker_processes.threads_of_one()
+    places = [place | threads for place in worker_processes.places(workers, gpus)]
+    for result in worker_processes.run(work, items, places, stop):
         yield result.scored
 
 

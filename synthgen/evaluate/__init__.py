@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synthgen.core import atomic, devices
-from synthgen.evaluate.prepare import EvaluateJob, Progress, check, check_real, prepare
+from synthgen.evaluate.prepare import EvaluateJob, Progress, check, check_real, labels_of, prepare
 from synthgen.evaluate.train.train import ClassifierTraining, Setup
 from synthgen.plan.manifest import Manifest
+from synthgen.plan.real_index import Index
+
+if TYPE_CHECKING:
+    from synthgen.evaluate.analysis.power import Power
 
 __all__ = [
     "ClassifierTraining",
@@ -26,8 +31,10 @@ __all__ = [
     "evaluate",
     "finished",
     "freeze",
+    "power",
     "prepare",
     "rescore",
+    "share",
 ]
 
 TRIALS = "trials"
@@ -66,7 +73,8 @@ def evaluate(
             yield from worker_pool.train_all(setup, todo, workers or _processes(setup, len(todo)), stop)
         finally:
             setup.inputs.unlink(missing_ok=True)
-    write.write(collect.predictions(job, setup.results), job.out)
+    tested, validated = (collect.predictions(job, setup.results, split) for split in ("test", "validation"))
+    write.write(tested, job.out, validated)
 
 
 def finished(job: EvaluateJob) -> int:
@@ -105,6 +113,41 @@ def rescore(out: Path, manifest: Manifest | None = None) -> None:
     write.rescore(out, (lambda held: following(held, manifest)) if manifest else None)
 
 
+def power(manifest: Manifest, index: Index) -> "Power | None":
+    """The smallest difference that a manifest's study could find; ``None`` without a study or a test image.
+
+    Args:
+        manifest: The manifest.
+        index: Its real images, by their metadata at least.
+    """
+    from synthgen.evaluate.analysis.power import expected
+
+    settings, labels = manifest.document.evaluate, labels_of(manifest)
+    if settings is None:
+        return None
+    tested = [source for source in index.usable("test") if source.label in labels]
+    entries = [entry.name for entry in manifest.entries] if settings.synthetic == "this" else ["synthetic"]
+    strategies = list(dict.fromkeys(settings.strategy_of.get(entry, entry) for entry in entries))
+    return expected(settings, tested, strategies, manifest.document.skin_tones.scale) if tested else None
+
+
+def share(out: Path, folder: Path, manifest: Manifest) -> Path:
+    """Write a report with its predictions under pseudonyms into a folder, whose path is returned, for anybody to score.
+
+    Args:
+        out: The report's folder.
+        folder: What can be given away.
+        manifest: Whose ``primary`` and ``against`` are followed.
+
+    Raises:
+        DamagedError: There are no predictions, or they can't be read.
+        InputError: The folder is the report's own, or holds something else; or the manifest takes other trainings.
+    """
+    from synthgen.evaluate.shared import share as write_shared
+
+    return write_shared(out, folder, manifest)
+
+
 def _as_trained(job: EvaluateJob) -> EvaluateJob:
     """The study by the names of the former optimizer's trainings where it has them all, so that no two are mixed."""
     former = replace(job, network=replace(job.network, digest=job.network.former))
@@ -128,9 +171,14 @@ def _setup(job: EvaluateJob) -> Setup:
 
 
 def _training(job: EvaluateJob, name: str) -> ClassifierTraining:
-    trial = job.names[name]
+    import numpy as np
+
+    trial, places = job.names[name], {one: place for place, one in enumerate(job.design.validation)}
     real, synthetic = job.examples.rows_of(trial)
-    return ClassifierTraining(name, real, synthetic, trial.optimizer_steps, trial.augmented)
+    taught = np.array([job.labels.index(label) for label in trial.taught], np.int64) if trial.taught else None
+    tuned = np.array([places[one] for one in trial.tuned], np.int64) if trial.tuned else None
+    augment = (trial.augment or ("classic",)) if trial.augmented else ("",)
+    return ClassifierTraining(name, real, synthetic, trial.optimizer_steps, augment, taught, tuned)
 
 
 def _write_inputs(job: EvaluateJob, path: Path, progress: Progress | None) -> None:

@@ -1,5 +1,7 @@
 """Every prediction of a study's trials, gathered from what its trainings left."""
 
+from typing import Literal
+
 import numpy as np
 
 from synthgen.errors import IncompleteError
@@ -10,13 +12,20 @@ from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 
 
-def predictions(job: EvaluateJob, results: ResultsStore) -> Predictions:
+def predictions(job: EvaluateJob, results: ResultsStore, split: Literal["validation", "test"] = "test") -> Predictions:
     """The predictions of a whole study; trials of two arms that are one training share its answers.
+
+    Args:
+        job: The study.
+        results: What its trainings left.
+        split: The images that they are for.
 
     Raises:
         IncompleteError: A training is not there.
     """
     by_id = {source.id: source for source in job.index.sources}
+    ids: tuple[str, ...] = getattr(job.design, split)
+    asked = [by_id[one] for one in ids]
     tested = [by_id[one] for one in job.design.test]
     answers = {name: results.read(name) for name in job.names}
     trained, probabilities = [], []
@@ -26,14 +35,14 @@ def predictions(job: EvaluateJob, results: ResultsStore) -> Predictions:
             raise IncompleteError(f"{job.out}: the training {job.name(trial)} is gone; run the same command again")
         named = trial.key, trial.arm, trial.strategy, trial.n_real, float(trial.ratio), trial.seed
         trained.append(TrainedTrial(*named, learned.optimizer_steps, trial.n_train))
-        probabilities.append(learned.test)
+        probabilities.append(getattr(learned, split))
     return Predictions(
         _study(job, any(source.tone for source in tested)),
         tuple(trained),
-        job.design.test,
-        job.examples.labels[job.examples.held_out["test"]],
-        np.array([source.tone for source in tested], np.int64),
-        tuple(by_id[one].group or one for one in job.design.test),
+        ids,
+        job.examples.labels[job.examples.held_out[split]],
+        np.array([source.tone for source in asked], np.int64),
+        tuple(by_id[one].group or one for one in ids),
         np.stack(probabilities),
     )
 
@@ -59,4 +68,5 @@ def _study(job: EvaluateJob, has_tones: bool) -> StudyFacts:
         excluded=job.design.excluded,
         against=settings.against,
         primary=settings.primary.model_dump(exclude_none=True) if settings.primary else {},
+        target=settings.target.model_dump() if settings.target else {},
     )

@@ -14,6 +14,7 @@ from synthgen.evaluate.design.design import Design, design, refuse
 from synthgen.evaluate.design.trials import Trial, digest
 from synthgen.evaluate.images import examples, locate, near_duplicates, synthetic
 from synthgen.evaluate.images.examples import Examples
+from synthgen.evaluate.images.foreign import ForeignListing, list_foreign
 from synthgen.evaluate.images.near_duplicates import NearDuplicates
 from synthgen.evaluate.images.synthetic import SyntheticListing
 from synthgen.evaluate.note import Note
@@ -130,14 +131,18 @@ def prepare(
     root = _synthetic_root(manifest, settings, given, out)
     index, home = locate.find_index(manifest, images, root, out, partial(report, "indexing real images"))
     found = _listed(root, manifest, settings, extensions, index)
-    pictures = ImageReader(indexing.open_images(images.source, images.settings, manifest.base, home), found.places)
+    elsewhere = _foreign(manifest, given, index, out, partial(report, "indexing synthetic images"))
+    if elsewhere:
+        found = SyntheticListing(elsewhere.images, {})
+    read_real = indexing.open_images(images.source, images.settings, manifest.base, home)
+    pictures = ImageReader(read_real, found.places, elsewhere.readers if elsewhere else None)
     refuse(feasibility.of_real(settings, index, labels))  # before near-copies are looked for, which takes a while
     scale = document.skin_tones.scale
     report_near = partial(report, "looking for near-copies")
     search = partial(
         near_duplicates.find_near_duplicates, threshold=settings.near_copies, scale=scale, progress=report_near
     )
-    alike = search(_of_labels(index, labels), found.images, pictures, out) if root else None
+    alike = search(_of_labels(index, labels), found.images, pictures, out) if root or elsewhere else None
     images_seen = alike.marked(found.images) if alike else found.images
     excluded = alike.of_held if alike else ()
     designed = design(
@@ -150,7 +155,9 @@ def prepare(
         look_alikes=alike.real_ids if alike else (),
     )
     side = network.frozen.size if network.frozen else None
-    rows = examples.build_examples(designed, index.sources, found.images, labels, pictures, side=side)
+    rows = examples.build_examples(
+        designed, index.sources, found.images, labels, pictures, side=side, augment=settings.augment[0]
+    )
     of_curation = tuple(caveats.of_curation(found.curation, _learned(found.curation, extensions)))
     return EvaluateJob(manifest, settings, out, index, network, designed, alike, rows, of_curation)
 
@@ -173,7 +180,13 @@ def check(manifest: Manifest, out: Path, index: Index | None) -> None:
         raise InputError(
             "evaluate.uncurated: nothing is rejected without `curate:`; say what to keep, or leave this out"
         )
-    if settings.uncurated and settings.synthetic != "this" and not locate.holds_run(manifest.base / settings.synthetic):
+    if settings.uncurated and not isinstance(settings.synthetic, str):
+        raise InputError("evaluate.uncurated: nobody knows what was rejected of images made elsewhere; leave it out")
+    if (
+        settings.uncurated
+        and settings.synthetic != "this"
+        and not locate.holds_run(manifest.base / str(settings.synthetic))
+    ):
         raise InputError(
             f"evaluate.uncurated: `{settings.synthetic}` holds no run, and a dataset no rejected image; name a run"
         )
@@ -212,10 +225,20 @@ def _learned(curation: Mapping[str, Any], extensions: Extensions) -> list[str]:
 
 
 def _synthetic_root(manifest: Manifest, settings: Evaluate, given: Path | None, out: Path) -> Path | None:
-    if not arms.uses_synthetic(settings):
+    if not arms.uses_synthetic(settings) or (given is None and not isinstance(settings.synthetic, str)):
         return None
     name, run = manifest.document.name, settings.uncurated
-    return locate.find(settings.synthetic, given, name=name, base=manifest.base, out=out, run=run)
+    return locate.find(str(settings.synthetic), given, name=name, base=manifest.base, out=out, run=run)
+
+
+def _foreign(
+    manifest: Manifest, given: Path | None, index: Index, out: Path, progress: Callable[[int, int], None]
+) -> ForeignListing | None:
+    """Synthetic images of elsewhere, where the study takes some and no folder is given in their place."""
+    settings = manifest.document.evaluate
+    if manifest.foreign is None or given is not None or settings is None or not arms.uses_synthetic(settings):
+        return None
+    return list_foreign(manifest.foreign, manifest, index.sources, out, progress)
 
 
 def _listed(

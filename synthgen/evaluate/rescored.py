@@ -30,7 +30,8 @@ def following(predictions: Predictions, manifest: Manifest) -> Predictions:
         raise InputError(*faults)
     _warn(predictions, settings)
     primary = settings.primary.model_dump(exclude_none=True) if settings.primary else {}
-    study = replace(held, against=settings.against, primary=primary)
+    target = settings.target.model_dump() if settings.target else {}
+    study = replace(held, against=settings.against, primary=primary, target=target)
     return predictions if study == held else replace(predictions, study=study)
 
 

@@ -37,7 +37,7 @@ def finetune(job: FinetuneJob, device: str, workers: int, stop: Callable[[], boo
     """
     names = [one.adapter.name for one in job.todo]
     gpus = devices.gpus() if device in ("auto", "cuda") else []
-    threads = {"OMP_NUM_THREADS": str(devices.describe("cpu").threads)}
+    threads = worker_processes.threads_of_one()
     places = [place | threads for place in worker_processes.places(min(workers, len(names)), gpus)]
     for result in worker_processes.run(_Worker(job, device), names, places, stop):
         yield result.event

@@ -32,7 +32,17 @@ def of_run(run: Run) -> Pseudonyms | None:
     names = _names(run.plan)
     if all(names.is_nobody(image, group) for image, group in _all_names(run.plan)):
         return None
-    return Pseudonyms(_salt(run.root) or _made(run.root), names)
+    return Pseudonyms(salt_of(run.root), names)
+
+
+def salt_of(folder: Path) -> str:
+    """The salt of the pseudonyms that leave a folder, in hex; made the first time, and readable by its owner alone.
+
+    Raises:
+        DamagedError: The file of the salt holds something else.
+        InputError: It can't be written.
+    """
+    return _salt(folder) or _made(folder)
 
 
 def is_pseudonymous(dataset: Dataset) -> bool:

@@ -83,10 +83,16 @@ class ImageReader:
     Args:
         read_real: The bytes of an indexed real image.
         places: Where each synthetic image lies, by key.
+        foreign: What reads the bytes of those that were made elsewhere, by key.
     """
 
-    def __init__(self, read_real: Callable[[Source], bytes], places: Mapping[str, Location]) -> None:
-        self._places = places
+    def __init__(
+        self,
+        read_real: Callable[[Source], bytes],
+        places: Mapping[str, Location],
+        foreign: Mapping[str, Callable[[], bytes]] | None = None,
+    ) -> None:
+        self._places, self._foreign = places, foreign or {}
         self._real = lru_cache(maxsize=2)(lambda source: untrusted.open_photograph(read_real(source)))
         self._held: tuple[Path, dict[str, bytes]] = (Path(), {})
 
@@ -104,7 +110,10 @@ class ImageReader:
 
         Raises:
             DamagedError: It can't be read.
+            InputError: One that was made elsewhere is not the one that was indexed, or can't be read any more.
         """
+        if key in self._foreign:
+            return untrusted.open_photograph(self._foreign[key]())
         place = self._places[key]
         if place.shard.suffix == ".tar":
             with place.shard.open("rb") as file:

@@ -1,7 +1,7 @@
 """The verbs in their order, as a command and a notebook call them, and a whole study, which is all of them."""
 
 from synthgen.core.devices import DeviceRequest
-from synthgen.evaluate import rescore
+from synthgen.evaluate import power, rescore, share
 from synthgen.extensions import EXTENSIONS
 from synthgen.pack import add_report
 from synthgen.runs.folders import Dataset, Run
@@ -74,6 +74,7 @@ __all__ = [
     "open_run",
     "pack",
     "plan",
+    "power",
     "preview",
     "publish",
     "read_manifest",
@@ -84,6 +85,7 @@ __all__ = [
     "run_folder_of",
     "scan",
     "scan_if_there",
+    "share",
     "sign",
     "study_folder",
     "top_up",

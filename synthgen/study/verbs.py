@@ -249,7 +249,7 @@ def curate(
     manifest: ManifestLike | None = None,
     base: str | os.PathLike[str] | None = None,
     device: str = "auto",
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     mirror: MirrorLike = None,
     stop: Stop = never,
     progress: Progress | None = None,
@@ -263,8 +263,9 @@ def curate(
         manifest: A manifest of the same images, by whose ``curate`` they are judged, and which the run then keeps.
         base: The folder that relative paths of a dict start from.
         device: What networks of scorers compute on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        workers: Processes that score; the bytes are the same. One a GPU where left out, or up to one a core where there
-            are thousands of images. For more than one a script runs what it does under ``if __name__ == "__main__":``.
+        workers: Processes that score, this one where left out; with ``auto`` one a GPU, or up to one a core where there
+            are thousands of images. The bytes are the same. For more than one a script runs what it does under
+            ``if __name__ == "__main__":``.
         mirror: The run's mirror, as of :func:`generate`: what the folder lacks is brought here first.
         stop: Asked between shards; StoppedError is raised once it says so.
         progress: Told of real images as they are indexed, where a scorer needs them and they are not yet.
@@ -276,7 +277,8 @@ def curate(
     """
     from synthgen.curate import prepare
 
-    counted("workers", workers)
+    if workers != "auto":
+        counted("workers", workers)
     run = open_run(brought(folder, mirror, progress=progress, stop=stop))
     if manifest is not None:
         run = _following(run, manifest, base, progress, curation_of)

@@ -137,7 +137,7 @@ def fill(
             return run
         scoring = prepare_curate(plan, root, device=request.device)
         yield Stage("curate", scoring.images)
-        more: Round = next_round(plan, (yield from curate(run, scoring, stop)))
+        more: Round = next_round(plan, (yield from curate(run, scoring, stop, options.get("workers"))))
         if not more:
             return run
         with run_file.locked(root):
@@ -146,7 +146,7 @@ def fill(
 
 
 def curate(
-    run: Run, job: CurateJob, stop: Stop, workers: int | None = None
+    run: Run, job: CurateJob, stop: Stop, workers: int | str | None = None
 ) -> Generator[Scored | Survivors, None, Survivors]:
     """Score what is unscored of a run, judge every image, and write what became of them as a table and a chart.
 

@@ -1,4 +1,4 @@
-"""Images changed by chance before training: two recipes, since what is taught differs.
+"""Images changed by chance before training: several recipes, since what is taught differs.
 
 A classifier sees batches turned by any angle (:func:`augment`); a diffusion model sees upright photographs, cropped and
 mirrored at most (:func:`crop_and_jitter`), as diffusers' training scripts show them. Not torchvision's transforms: they
@@ -8,10 +8,11 @@ draw from torch's own state, and torchvision is no dependency.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthgen.vision.images import untrusted
+from synthgen.vision.randaugment import randaugment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +70,12 @@ def _recoloured(images: Any, chosen: Any) -> Any:
     images = mean + (images - mean) * contrast
     grey = images.mean(1, keepdim=True)
     return grey + (images - grey) * saturation
+
+
+AUGMENTATIONS: Mapping[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "classic": augment,
+    "randaugment": randaugment,
+}
 
 
 def crop_and_jitter(

@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from synthgen import study
@@ -62,18 +64,21 @@ def test_a_scorer_that_is_another_one_in_a_worker_is_refused(run: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("images", "gpus", "device", "workers"),
+    ("images", "gpus", "device", "memory", "workers"),
     [
-        (480, [], "auto", 1),
-        (8_000, [], "cpu", 2),
-        (458_920, [], "auto", 8),
-        (480, ["0", "1"], "auto", 2),
-        (458_920, [], "mps", 1),
+        (480, [], "auto", 64, 1),
+        (8_000, [], "cpu", 64, 2),
+        (458_920, [], "auto", 64, 8),
+        (458_920, [], "auto", 7, 3),
+        (458_920, [], "auto", 1, 1),
+        (480, ["0", "1"], "auto", 64, 2),
+        (458_920, [], "mps", 64, 1),
     ],
 )
 def test_as_many_as_are_worth_starting(
-    images: int, gpus: list[str], device: str, workers: int, monkeypatch: pytest.MonkeyPatch
+    *, images: int, gpus: list[str], device: str, memory: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A small run is scored by one process; a large one by one a core, or a GPU."""
     monkeypatch.setattr(devices, "cores", lambda: 8)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory << 30))
     assert worth_starting(images, gpus, device) == workers

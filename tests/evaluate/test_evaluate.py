@@ -21,13 +21,15 @@ from synthgen.evaluate.analysis.predictions import Predictions
 from synthgen.evaluate.design import caveats
 from synthgen.evaluate.design.leakage import CHILD, NEAR, SEEN
 from synthgen.evaluate.design.trials import SyntheticImage
-from synthgen.evaluate.images import near_duplicates
+from synthgen.evaluate.images import compare, near_duplicates
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import write
+from synthgen.evaluate.report import conclusions, write
+from synthgen.evaluate.train import train
 from synthgen.plan import manifest
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.real_index import Index, Source
 from synthgen.vision import near_duplicates as vision
+from synthgen.vision.classifiers.fit_result import log_loss
 from synthgen.vision.features import user_cache
 
 REAL_ARMS = ["real", "real+augment"]
@@ -65,10 +67,26 @@ def base(drawn: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def compared_once() -> Callable[..., compare.Alike]:
+    """``compare.by_chance``, which compares the same pictures once and remembers what it found."""
+    known, by_chance = dict[Any, compare.Alike](), compare.by_chance
+
+    def found(*given: Any) -> compare.Alike:
+        *pictures, own, _ = given
+        key = (*((*one.names, one.rows.tobytes(), *one.groups) for one in pictures), *own)
+        if key not in known:
+            known[key] = by_chance(*given)
+        return known[key]
+
+    return found
+
+
 @pytest.fixture(autouse=True)
-def _shared_features(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep features from one test to the next."""
+def _shared_features(base: Path, compared_once: Callable[..., compare.Alike], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep features, and what looks like what, from one test to the next."""
     monkeypatch.setattr(user_cache, "folder", lambda: base / "features")
+    monkeypatch.setattr(compare, "by_chance", compared_once)
 
 
 @pytest.fixture
@@ -113,6 +131,7 @@ def test_a_study_leaves_the_promised_files(whole: Path) -> None:
     names = {path.name for path in whole.iterdir()}
     promised = {"results.csv", "by_skin_tone.csv", "by_label.csv", "comparisons.csv", "predictions.parquet"}
     promised |= {"report.html", "report.md", "card.md", "plots", "trials", "study.json", "real", "near-copies.json"}
+    promised |= {"class_figures.csv", "reliability.csv", "validation.parquet"}
     assert promised | {"SHA256SUMS"} == names
     assert not [path for path in whole.rglob(".*") if path.name != ".lock"]
 
@@ -178,7 +197,8 @@ def test_a_rotten_file_is_trained_again(whole: Path, prepared: Any) -> None:
 def test_a_report_is_made_again_from_its_predictions(whole: Path, tmp_path: Path) -> None:
     """Without a training, an image or a manifest, the same files come out."""
     (tmp_path / "again").mkdir()
-    shutil.copy(whole / write.FILE, tmp_path / "again")
+    for name in (write.FILE, write.VALIDATION):
+        shutil.copy(whole / name, tmp_path / "again")
     evaluate.rescore(tmp_path / "again")
     expected, again = files(whole), files(tmp_path / "again")
     del again["SHA256SUMS"]  # the study's own lists what was found of near-copies too
@@ -399,6 +419,46 @@ def test_pixels_are_trained_from(drawn: ModuleType, prepared: Any) -> None:
     analysis = done(job)
     assert {one.optimizer_steps for one in analysis.predictions.trials} == {4}
     assert "small-cnn from pixels" in (job.out / "report.md").read_text()
+
+
+def test_each_trial_takes_the_augmentation_that_validation_prefers(
+    prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is trained from the same start; that of the least loss on the validation images it is tuned on is kept."""
+    learner = {"kind": "finetune", "optimizer_steps": 4, "batch_size": 8, "image_size": 16}
+    names = ["classic", "randaugment", "mixup", "cutmix"]
+    job = prepared(arms=["real", "real+augment"], n_real=[2], seeds=1, learner=learner, augment=names, validation="n")
+    made: list[tuple[str, Any, Any]] = []
+    finetune = train.finetune
+
+    def noted(*given: Any, **named: Any) -> Any:
+        found = finetune(*given, **named)
+        made.append((named["settings"].augment, named["tuned"], found))
+        return found
+
+    monkeypatch.setattr(train, "finetune", noted)
+    analysis = done(job)
+    assert [name for name, _, _ in made] == ["", *names]
+    labels = job.examples.labels[job.examples.held_out["validation"]]
+    assert all(len(tuned) == 6 for _, tuned, _ in made)
+    losses = [log_loss(found.validation[tuned], labels[tuned]) for _, tuned, found in made[1:]]
+    kept = made[1 + losses.index(min(losses))][2]
+    (row,) = next(rows for arm, rows in analysis.predictions.arms.items() if arm.name == "real+augment").values()
+    assert (analysis.predictions.probabilities[row] == kept.test).all()
+    assert len({found.test.tobytes() for _, _, found in made}) == 5
+
+
+def test_a_probe_is_tuned_on_few_and_taught_what_it_is_told(prepared: Any) -> None:
+    """With `validation: n` and permuted labels it is another training, of the same images; both are reported."""
+    arms = ["real", "real+synthetic", "permuted-labels"]
+    job = prepared(arms=arms, n_real=[4], ratios=[2.5], seeds=3, validation="n", learner={"optimizer_steps": 60})
+    analysis = done(job)
+    top1 = {arm.name: analysis.estimate(arm).value for arm in analysis.predictions.arms}
+    assert top1["permuted-labels"] < top1["real+synthetic"] - 0.05
+    assert "with labels permuted within skin tone" in " ".join(conclusions.findings(analysis))
+    assert any(
+        (one.against.name, one.arm.name) == ("permuted-labels", "real+synthetic") for one in analysis.comparisons
+    )
 
 
 @pytest.fixture(scope="module")

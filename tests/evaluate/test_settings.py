@@ -26,7 +26,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         [1, 10],
         5,
     )
-    assert tuple(settings.arms) == ARMS[:-1]  # but for one that came later
+    assert tuple(settings.arms) == ARMS[:8]  # but for those that came later
     assert (settings.generator_pool, settings.mix, settings.protocol) == ("n", "union", "equal-steps")
     assert (settings.learner.kind, settings.learner.backbone) == ("probe", "small-cnn")
 
@@ -92,7 +92,7 @@ def test_a_mix_is_a_name_or_a_share() -> None:
         ({"n_real": []}, "evaluate.n_real: "),
         ({"n_real": [0]}, "evaluate.n_real[0]: "),
         ({"n_real": [8, 8]}, "evaluate.n_real: 8 is given twice"),
-        ({"ratios": [1.5]}, "evaluate.ratios[0]: "),
+        ({"ratios": [-1.5]}, "evaluate.ratios[0]: "),
         ({"ratios": [True]}, "evaluate.ratios[0]: "),
         ({"seeds": 0}, "evaluate.seeds: "),
         ({"seeds": "5"}, "evaluate.seeds: "),
@@ -131,6 +131,13 @@ def test_a_mix_is_a_name_or_a_share() -> None:
             {"primary": {"arms": ["substitute"]}, "arms": ["real"]},
             "evaluate: primary: `substitute` is not among `arms`",
         ),
+        ({"synthetic": 3}, "evaluate.synthetic: must be `this`, a folder or a Hub id; or a block"),
+        ({"augment": ["classic", "classic"]}, "evaluate.augment: classic is given twice"),
+        ({"augment": ["mixup"]}, "evaluate: augment: a probe's views are made before it is trained"),
+        ({"augment": ["classic", "randaugment"]}, "evaluate: augment: a probe's views are made before it is trained"),
+        ({"validation": "few"}, "evaluate.validation: "),
+        ({"target": {"labels": []}}, "evaluate.target.labels: "),
+        ({"target": {"labels": ["a"], "specificity": 90}}, "evaluate.target.specificity: "),
         ({"seed": 5}, "evaluate.seed: unknown key; did you mean `seeds`?"),
     ],
 )

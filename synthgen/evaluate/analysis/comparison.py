@@ -13,6 +13,7 @@ Kind = Literal["arms", "strategies", "curation", "doses"]
 
 REAL, AUGMENT, ADDED = "real", "real+augment", "real+synthetic"
 MATCHED, MORE = "real-step-matched", "real-more"  # controls of one ratio
+PERMUTED = "permuted-labels"  # of one ratio and strategy
 PRIMARY = "top1"
 ALL, GAP = "all", "light-dark gap"
 

@@ -16,6 +16,7 @@ from synthgen.evaluate.analysis.comparison import (
     GAP,
     MATCHED,
     MORE,
+    PERMUTED,
     PRIMARY,
     REAL,
     Comparison,
@@ -25,9 +26,21 @@ from synthgen.evaluate.analysis.metrics import top_k
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions
 from synthgen.evaluate.analysis.statistics import Estimate, Part
 from synthgen.plan.manifest.evaluate import Strategy
-from synthgen.plan.manifest.primary import Primary
+from synthgen.plan.manifest.primary import AUGMENTED, Primary
 
-__all__ = ["ADDED", "ALL", "AUGMENT", "GAP", "MATCHED", "MORE", "PRIMARY", "REAL", "Analysis", "Comparison"]
+__all__ = [
+    "ADDED",
+    "ALL",
+    "AUGMENT",
+    "GAP",
+    "MATCHED",
+    "MORE",
+    "PERMUTED",
+    "PRIMARY",
+    "REAL",
+    "Analysis",
+    "Comparison",
+]
 
 FEWEST_SEEDS = 3  # that a p value is given for
 
@@ -75,7 +88,7 @@ class Analysis:
     def estimate(self, arm: ArmKey, metric: str = PRIMARY, subset: str = ALL) -> Estimate:
         """An arm's own figure, with its interval."""
         parts = [Part(self._scores(arm, metric, one), groups) for one, groups in self._parts(subset)]
-        return self._with_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn, parts=parts))
+        return self.with_seeds(statistics.estimate(self._scores(arm, metric, subset), self.drawn, parts=parts))
 
     def estimate_on(self, arm: ArmKey, members: NDArray[np.bool_]) -> Estimate:
         """An arm's top-1 on some of the test images, (N,), with its interval."""
@@ -83,7 +96,7 @@ class Analysis:
         right = top_k(self.predictions.labels, self.predictions.probabilities[rows], 1)[:, members]
         drawn = self.drawn.among(members)
         scores = statistics.accuracy(drawn.images, right.astype(np.float64))
-        return self._with_seeds(statistics.estimate(scores, drawn))
+        return self.with_seeds(statistics.estimate(scores, drawn))
 
     @property
     def plotted(self) -> tuple[ArmKey, ...]:
@@ -172,11 +185,14 @@ class Analysis:
             for name in (REAL, AUGMENT, MATCHED, MORE):
                 against = self._find(name, arm.n_real, arm.ratio)
                 asked = name == self.primary_family.against and arm.name in self.primary_family.arms
-                both = (name, arm.name) == (AUGMENT, "real+synthetic+augment")  # what synthesis adds to augmentation
+                both = name == AUGMENT and arm.name.endswith(AUGMENTED)  # what synthesis adds to augmentation
                 if against is None or arm.name == name or (name != REAL and arm.name != ADDED and not (asked or both)):
                     continue
                 if self._shared([arm, against]):
                     yield arm, against
+            permuted = replace(arm, name=PERMUTED)
+            if arm.name == ADDED and permuted in self.predictions.arms and self._shared([arm, permuted]):
+                yield arm, permuted
             yield from self._last_step(arm)
 
     def _last_step(self, arm: ArmKey) -> Iterator[tuple[ArmKey, ArmKey]]:
@@ -214,14 +230,14 @@ class Analysis:
             Part(self._scores(arm, metric, one, seeds) - self._scores(against, metric, one, seeds), groups)
             for one, groups in self._parts(subset)
         ]
-        difference = self._with_seeds(statistics.compare(a, b, self.drawn, parts=parts))
+        difference = self.with_seeds(statistics.compare(a, b, self.drawn, parts=parts))
         return Comparison(arm, against, metric, subset, *means, difference)
 
     def _parts(self, subset: str) -> list[tuple[str, int]]:
         """The sets of test images that a figure of a subset is of, and how many groups each is in."""
         return [(one, self.groups[one]) for one in ((metrics.LIGHT, metrics.DARK) if subset == GAP else (subset,))]
 
-    def _with_seeds(self, known: Estimate) -> Estimate:
+    def with_seeds(self, known: Estimate) -> Estimate:
         """A figure without what its number of seeds can't tell.
 
         One seed of several tells nothing of other draws, so it has no interval. Below three seeds there is no p value:

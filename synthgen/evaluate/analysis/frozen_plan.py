@@ -11,12 +11,13 @@ from synthgen.core import atomic
 from synthgen.errors import DamagedError, InputError
 from synthgen.evaluate.analysis import statistics
 from synthgen.evaluate.analysis.predictions import FILE as PREDICTIONS
-from synthgen.evaluate.analysis.predictions import StudyFacts
+from synthgen.evaluate.analysis.predictions import Predictions, StudyFacts
+from synthgen.evaluate.note import Note
 from synthgen.plan.manifest.primary import Primary
 
 FILE = "analysis-plan.json"
 RULES = 1  # of the analysis: raised where another version tests or claims otherwise
-_NOT_PLANNED = ("notes", "excluded", "name")  # what a study found of its images, and what it is called
+_NOT_PLANNED = ("notes", "excluded", "name", "frozen")  # what a study found of its images, and what it is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,24 @@ def read(out: Path) -> AnalysisPlan | None:
             f"{path}: not as it was frozen; put it back, or remove it, and the report says that none was"
         )
     return found
+
+
+def followed(predictions: Predictions, out: Path) -> str:
+    """Whether a study follows the plan frozen in its report's folder, as a note's Markdown; empty where none was.
+
+    Raises:
+        DamagedError: The plan can't be read, or has been changed since.
+    """
+    frozen = read(out)
+    if frozen is None:
+        return predictions.study.frozen
+    trials = [(one.key, one.arm, one.seed) for one in predictions.trials]
+    parts = ", ".join(frozen.differing(AnalysisPlan.of(predictions.study, trials, predictions.images)))
+    if parts:
+        said = "This study does not follow the analysis plan that was frozen before its results"
+        return Note(f"{said} ({frozen.digest[:16]}): it differs in {parts}.", serious=True).markdown
+    said = "This study follows the analysis plan that was frozen before its results"
+    return Note(f"{said}: sha256 {frozen.digest}.").markdown
 
 
 def _sha256(value: object) -> str:

@@ -16,6 +16,7 @@ from synthgen.evaluate.note import Note
 from synthgen.plan.manifest.evaluate import Strategy
 
 FILE = "predictions.parquet"
+VALIDATION = "validation.parquet"  # the same of the validation images
 _OF_TRIAL = ("key", "arm", "strategy", "n_real", "ratio", "seed", "optimizer_steps", "n_train")
 
 
@@ -36,6 +37,10 @@ class StudyFacts:
         excluded: How many synthetic images no trial used, by reason.
         against: For the name of a strategy, that of another that it is compared with in pairs.
         primary: What :class:`~synthgen.plan.manifest.evaluate.Primary` the manifest names; empty for the default.
+        target: The classes that are told from all others together, and at which specificity, as
+            :class:`~synthgen.plan.manifest.evaluate.Target`; empty for none.
+        frozen: Of predictions under pseudonyms, whether their study follows the plan that was frozen before its
+            results, as a note; empty where none was, or where the plan lies beside them.
     """
 
     name: str
@@ -50,11 +55,13 @@ class StudyFacts:
     excluded: Mapping[str, int] = field(default_factory=dict)
     against: Mapping[str, str] = field(default_factory=dict)
     primary: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+    frozen: str = ""
 
     def to_json(self) -> str:
         """The text that ``predictions.parquet`` keeps."""
         said = asdict(self) | {"notes": [note.markdown for note in self.notes]}
-        for name in ("source_pool", "primary"):
+        for name in ("source_pool", "primary", "target", "frozen"):
             if not said[name]:
                 del said[name]  # so that a report of an earlier version keeps its bytes
         return json.dumps(said)

@@ -220,6 +220,25 @@ def smallest_detectable(known: Estimate, tests: int = 1, power: float = POWER) -
     return float(sum(stdtrit(known.cautious_freedom, end) for end in ends)) * known.standard_error
 
 
+def planned(of_groups: float, of_seeds: float, seeds: int, groups: Sequence[int]) -> Estimate:
+    """What :func:`estimate` would know of a difference of zero, from standard deviations that are assumed.
+
+    Args:
+        of_groups: Between the groups of test images, of the difference averaged over seeds.
+        of_seeds: Between seeds, of the difference over all images.
+        seeds: How many, two at least.
+        groups: How many groups each set of images is in that the figure is of, two at least in each.
+    """
+    from scipy.special import chdtri
+
+    seeded, parts = of_seeds**2 / seeds, [of_groups**2 / count for count in groups]
+    of_freedom = sum(part**2 / (count - 1) for part, count in zip(parts, groups, strict=True))
+    at_most = seeded * (seeds - 1) / float(chdtri(seeds - 1, LEVEL))
+    freedom, cautious = ((one + sum(parts)) ** 2 / (one**2 / (seeds - 1) + of_freedom) for one in (seeded, at_most))
+    error = float(np.sqrt(seeded + sum(parts)))
+    return Estimate(0.0, np.nan, np.nan, np.nan, error, freedom, seeds, min(freedom, cautious))
+
+
 def spread(scores: Array, drawn: Resampling) -> Array:
     """Draws of a figure for what is not a plain mean, (1 + draws,): what seeds and images do apart, added up.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgen.plan.manifest.evaluate import SYNTHETIC, Arm, Evaluate, Strategy
+from synthgen.plan.manifest.primary import AUGMENTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,12 @@ class Condition:
     | synthetic-only    | 8, 4          | 0           | 8 x 4                         | 0       | 32 synthetic        |
     | substitute        | 8, 0.5        | 4           | 4 x 1                         | 0       | 4 and 4 synthetic   |
     | substitute        | 8, 1          | 0           | 8 x 1                         | 0       | 8 synthetic         |
+    | permuted-labels   | 8, 4          | 8           | 8 x 4                         | 0       | 8 and 32 synthetic  |
 
     The half of ``substitute`` has the 4 real images of the draw of 4, and synthetic ones whose generator saw no others.
-    ``real+synthetic+augment`` is as ``real+synthetic``, with all of its images augmented.
+    Arms that end in ``+augment`` are as those without, with all of their images augmented. ``permuted-labels`` is as
+    ``real+synthetic``, with the labels of synthetic images permuted within each skin tone. A ratio that is no integer
+    gives the nearest number of images; where that is none there is no trial, and no image is duplicated in part.
 
     Attributes:
         arm: Its arm.
@@ -37,6 +41,7 @@ class Condition:
         synthetic_ratio: Synthetic images for each of those n.
         augmented: As of ``Trial``.
         duplicated: As of ``Trial``.
+        permuted: Whether synthetic images have each other's labels.
         matched: The images a label whose number of steps it trains for, where these are not its own; 0 where they are.
     """
 
@@ -46,15 +51,16 @@ class Condition:
     ratio: float
     real_images: int
     synthetic_n: int = 0
-    synthetic_ratio: int = 0
+    synthetic_ratio: float = 0
     augmented: bool = False
     duplicated: int = 1
+    permuted: bool = False
     matched: int = 0
 
     @property
     def synthetic_images(self) -> int:
         """The synthetic images a label that it should have."""
-        return self.synthetic_n * self.synthetic_ratio
+        return added(self.synthetic_n, self.synthetic_ratio)
 
     @property
     def counted_images(self) -> int:
@@ -63,6 +69,11 @@ class Condition:
 
 
 _NONE = Strategy()
+
+
+def added(n: int, ratio: float) -> int:
+    """How many images a ratio adds to n."""
+    return round(n * ratio)
 
 
 def conditions(settings: Evaluate, strategies: Sequence[Strategy]) -> list[Condition]:
@@ -74,10 +85,10 @@ def conditions(settings: Evaluate, strategies: Sequence[Strategy]) -> list[Condi
     return found
 
 
-def synthetic_sizes(settings: Evaluate) -> tuple[list[int], list[int]]:
+def synthetic_sizes(settings: Evaluate) -> tuple[list[int], list[float]]:
     """Every n and every ratio that synthetic images are chosen for; half of an even n, and 1, for ``substitute``."""
     ns, ratios = set(settings.n_real), set(settings.ratios)
-    if "substitute" in settings.arms:
+    if any(_base(arm) == "substitute" for arm in settings.arms):
         ns |= {n // 2 for n in ns if n % 2 == 0}
         ratios.add(1)
     return sorted(ns), sorted(ratios)
@@ -100,35 +111,44 @@ def optimizer_steps(settings: Evaluate, images: int) -> int:
     return settings.learner.epochs * math.ceil(images / settings.learner.batch_size)
 
 
+def _base(arm: Arm) -> str:
+    """The arm without its augmentation."""
+    return arm.removesuffix(AUGMENTED)
+
+
 def _conditions(arm: Arm, n: int, settings: Evaluate, strategies: Sequence[Strategy]) -> Iterator[Condition]:
-    if arm in ("real", "real+augment"):
-        yield Condition(arm, _NONE, n, 0, n, augmented=arm == "real+augment")
-    elif arm == "substitute":
+    base, augmented = _base(arm), arm.endswith(AUGMENTED)
+    if base == "real":
+        yield Condition(arm, _NONE, n, 0, n, augmented=augmented)
+    elif base == "substitute":
         for strategy in strategies:
-            yield from _substitutes(strategy, n)
-    elif arm in ("real+synthetic", "synthetic-only", "real+synthetic+augment"):
+            yield from _substitutes(arm, strategy, n, augmented=augmented)
+    elif base in ("real+synthetic", "synthetic-only", "permuted-labels"):
+        real, permuted = 0 if base == "synthetic-only" else n, base == "permuted-labels"
         for strategy in strategies:
             for ratio in sorted(settings.ratios):
-                real = 0 if arm == "synthetic-only" else n
-                yield Condition(arm, strategy, n, ratio, real, n, ratio, augmented=arm == "real+synthetic+augment")
+                if added(n, ratio):
+                    yield Condition(arm, strategy, n, ratio, real, n, ratio, augmented=augmented, permuted=permuted)
     else:
         for ratio in sorted(settings.ratios):
-            yield from _controls(arm, n, ratio, settings)
+            if added(n, ratio):
+                yield from _controls(arm, n, ratio, settings)
 
 
-def _controls(arm: Arm, n: int, ratio: int, settings: Evaluate) -> Iterator[Condition]:
+def _controls(arm: Arm, n: int, ratio: float, settings: Evaluate) -> Iterator[Condition]:
     """The trials that do all that ``real+synthetic`` does but for its images: as many images, or as many steps."""
-    total = n * (1 + ratio)
+    total = n + added(n, ratio)
     if arm == "real-duplicated":
-        yield Condition(arm, _NONE, n, ratio, n, duplicated=1 + ratio)
-    elif arm == "real-more":
-        yield Condition(arm, _NONE, n, ratio, total)
+        if isinstance(ratio, int):
+            yield Condition(arm, _NONE, n, ratio, n, duplicated=1 + ratio)
+    elif _base(arm) == "real-more":
+        yield Condition(arm, _NONE, n, ratio, total, augmented=arm.endswith(AUGMENTED))
     elif settings.protocol != "equal-steps":  # where real itself has these steps already, it is that training
         yield Condition(arm, _NONE, n, ratio, n, matched=total)
 
 
-def _substitutes(strategy: Strategy, n: int) -> Iterator[Condition]:
+def _substitutes(arm: Arm, strategy: Strategy, n: int, *, augmented: bool) -> Iterator[Condition]:
     """Half, where n has one, and then all of n images replaced; none replaced is ``real``, which is designed anyway."""
     if n % 2 == 0:
-        yield Condition("substitute", strategy, n, 0.5, n // 2, n // 2, 1)
-    yield Condition("substitute", strategy, n, 1, 0, n, 1)
+        yield Condition(arm, strategy, n, 0.5, n // 2, n // 2, 1, augmented=augmented)
+    yield Condition(arm, strategy, n, 1, 0, n, 1, augmented=augmented)

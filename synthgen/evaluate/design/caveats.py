@@ -106,6 +106,17 @@ def _same(inputs: DesignInputs) -> Iterator[Note]:
             "real-duplicated: at equal optimizer steps it differs from `real` only in how often a pass over its images "
             "starts anew; a difference from `real` is chance."
         )
+    if "permuted-labels" in settings.arms:
+        yield Note(
+            "permuted-labels: the images of real+synthetic, with labels permuted within each skin tone; what it gains "
+            "over `real`, and what real+synthetic does not gain over it, is not what the images show."
+        )
+    fractions = [ratio for ratio in sorted(settings.ratios) if not isinstance(ratio, int)]
+    none = [n for n in sorted(settings.n_real) if any(not round(n * ratio) for ratio in fractions)]
+    if fractions and "real-duplicated" in settings.arms:
+        yield Note(f"real-duplicated: is not designed at {_list(fractions)}, since no image is duplicated in part.")
+    if none:
+        yield Note(f"n = {_list(none)} is left out where the ratio comes to less than half an image a label.")
     if "substitute" in settings.arms:
         yield Note(
             "substitute: n_real is the fixed total a label and ratio the share of it that is synthetic; with share 0 "
@@ -179,6 +190,16 @@ def _tested(inputs: DesignInputs) -> Iterator[Note]:
     missing = [label for label in inputs.labels if label not in validated]
     if missing:
         yield Note(f"No validation image shows {_list(missing)}; what is tuned on validation ignores that.")
+    counts = Counter(source.label for source in inputs.held("validation"))
+    sizes = sorted({min(counts.values()), max(counts.values())}) if counts else [0]
+    each = " to ".join(f"{size:,}" for size in sizes)
+    if inputs.settings.validation == "all":
+        yield Note(
+            f"Every trial is tuned on all {counts.total():,} validation images, {each} a label, however few real "
+            "images it trains on; `validation: n` gives it as many as those."
+        )
+    else:
+        yield Note(f"A trial is tuned on n validation images a label, drawn with its seed, of the {each} there are.")
     unknown = sum(source.tone == 0 for source in inputs.held("test"))
     if unknown == len(inputs.held("test")):
         yield Note("No test image has a known skin tone: this study can't say for whom the synthetic images help.")

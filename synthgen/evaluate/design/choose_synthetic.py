@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
 
 
 Candidates = dict[tuple[Strategy, str], list[Candidate]]  # by strategy and label
-Chosen = dict[tuple[int, int], frozenset[str]]  # keys, by n and ratio
+Chosen = dict[tuple[int, float], frozenset[str]]  # keys, by n and ratio
 
 
 class Pools(NamedTuple):
@@ -87,7 +87,7 @@ def candidates_in_turn(images: Iterable[SyntheticImage], drawn: Draw, pools: Poo
     return {stratum: [candidate for *_, candidate in sorted(found)] for stratum, found in turns.items()}
 
 
-def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterable[int]) -> Chosen:
+def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterable[float]) -> Chosen:
     """The keys of one label's images for every n and ratio: those of a smaller n or ratio, and then the next in turn.
 
     What both have to hold never passes n x ratio, since each holds what the smaller of both sizes has. A set with fewer
@@ -97,18 +97,20 @@ def choose(candidates: Sequence[Candidate], sizes: Iterable[int], ratios: Iterab
     smaller_n = 0
     for n in sorted(sizes):
         allowed = [candidate.key for candidate in candidates if candidate.smallest_n <= n]
-        smaller_ratio = 0
+        smaller_ratio: float = 0
         for ratio in sorted(ratios):
             kept = chosen.get((smaller_n, ratio), frozenset()) | chosen.get((n, smaller_ratio), frozenset())
             more = (key for key in allowed if key not in kept)
-            chosen[n, ratio] = kept.union(islice(more, n * ratio - len(kept)))
+            count = round(n * ratio)  # which both may pass by one where a ratio is no integer
+            kept = kept if len(kept) <= count else frozenset([key for key in allowed if key in kept][:count])
+            chosen[n, ratio] = kept.union(islice(more, count - len(kept)))
             smaller_ratio = ratio
         smaller_n = n
     return chosen
 
 
 def choose_all(
-    candidates: Candidates, sizes: Iterable[int], ratios: Iterable[int]
+    candidates: Candidates, sizes: Iterable[int], ratios: Iterable[float]
 ) -> Mapping[tuple[Strategy, str], Chosen]:
     """The chosen images of every strategy and label."""
     sizes, ratios = sorted(sizes), sorted(ratios)

@@ -1,18 +1,19 @@
 """One seed of a study: its draw of real images, its choice of synthetic ones, and the trials that they make."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
 
+from synthgen.core.hashing import stable_hash
 from synthgen.evaluate.design import arms, choose_synthetic, feasibility
 from synthgen.evaluate.design.arms import Condition
 from synthgen.evaluate.design.trials import SyntheticImage, Trial, digest
 from synthgen.plan.manifest.evaluate import Evaluate, Strategy
 from synthgen.plan.real_index import Index, Source
-from synthgen.plan.real_pools import Draw
+from synthgen.plan.real_pools import Draw, draw
 
 TOO_FEW_REAL = "real-more: there are not as many real training images"
 NOT_ALLOWED = "no synthetic image of the entry is made from, and by a generator that saw, only the trial's real images"
@@ -74,6 +75,16 @@ class DesignInputs:
         return {image.key: f"{image.label} {image.sha256}" for image in self.synthetic}
 
     @cached_property
+    def label_of(self) -> dict[str, str]:
+        """The label of each synthetic image, by its key."""
+        return {image.key: image.label for image in self.synthetic}
+
+    @cached_property
+    def tone_of(self) -> dict[str, int]:
+        """The skin tone of each synthetic image, by its key; 0 is unknown."""
+        return {image.key: image.tone for image in self.synthetic}
+
+    @cached_property
     def content(self) -> str:
         """The digest of what decides every result: the classifier, the labels, and what it is tuned and tested on."""
         classifier = self.settings.learner.model_dump(exclude={"optimizer_steps", "epochs"})
@@ -104,6 +115,8 @@ class SeedDesign:
         pools = choose_synthetic.Pools(settings.generator_pool, settings.source_pool)
         in_turn = partial(choose_synthetic.candidates_in_turn, drawn=drawn, pools=pools, seed=inputs.seed)
         self._candidates, self._set_aside = in_turn(inputs.synthetic), in_turn(inputs.set_aside)
+        held = inputs.held("validation")
+        self._tuned = draw(held, inputs.labels, inputs.seed, drawn.number) if settings.validation == "n" else None
         self._chosen = choose_synthetic.choose_all(self._candidates, *arms.synthetic_sizes(settings))
 
     @property
@@ -160,6 +173,7 @@ class SeedDesign:
         synthetic = tuple(sorted(keys)) if condition.synthetic_n else ()
         marks = [*map(inputs.real_marks.__getitem__, real), *map(inputs.synthetic_marks.__getitem__, synthetic)]
         mix = str(inputs.settings.mix) if real and synthetic else ""
+        augment = tuple(inputs.settings.augment) if condition.augmented else ()
         return Trial(
             condition.arm,
             condition.strategy,
@@ -172,7 +186,24 @@ class SeedDesign:
             condition.duplicated,
             arms.optimizer_steps(inputs.settings, condition.counted_images * len(inputs.labels)),
             digest([inputs.content, mix, *marks]),
+            tuned=self._tuned.first(condition.n_real) if self._tuned else (),
+            taught=self._permuted(synthetic) if condition.permuted else (),
+            augment=augment if augment != ("classic",) else (),
         )
+
+    def _permuted(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """The labels of some synthetic images, permuted at random within each skin tone, in the order of the keys."""
+        inputs, by_tone = self._inputs, defaultdict[int, list[str]](list)
+        for key in keys:
+            by_tone[inputs.tone_of[key]].append(key)
+        taught: dict[str, str] = {}
+        for members in by_tone.values():
+            orders = (
+                sorted(members, key=lambda key: stable_hash(inputs.seed, "permuted", which, self._drawn.number, key))
+                for which in ("to", "from")
+            )
+            taught |= {key: inputs.label_of[other] for key, other in zip(*orders, strict=True)}
+        return tuple(taught[key] for key in keys)
 
     def _keys(self, condition: Condition, label: str) -> frozenset[str]:
         """The keys of a trial's synthetic images of one label."""

@@ -64,6 +64,10 @@ class Trial:
         augmented: Whether its images are flipped, rotated, cropped and recoloured in training.
         duplicated: How many times each real image is in its training set; 1 for once.
         optimizer_steps: How long it trains, at most.
+        tuned: The ids of the validation images that it is tuned on, sorted; empty for all of them.
+        taught: The label that each of its synthetic images is taught with, where that is not its own; else empty.
+        augment: The names of its augmentations, the best of which validation chooses, where that is not ``classic``
+            alone; else empty.
         content: The digest of its images' bytes and of all that decides a result beside the fields here.
     """
 
@@ -78,6 +82,9 @@ class Trial:
     duplicated: int
     optimizer_steps: int
     content: str = ""
+    tuned: tuple[str, ...] = ()
+    taught: tuple[str, ...] = ()
+    augment: tuple[str, ...] = ()
 
     @property
     def n_train(self) -> int:
@@ -88,6 +95,8 @@ class Trial:
     def training(self) -> str:
         """The digest of all that decides its result; trials of two arms that share it are one and the same training."""
         facts = [str(self.seed), str(self.augmented), str(self.duplicated), str(self.optimizer_steps), self.content]
+        later = {"validation": self.tuned, "taught": self.taught, "augment": self.augment}  # no fact where empty
+        facts += [text for name, values in later.items() if values for text in (name, *values)]
         return digest([*facts, "real", *self.real, "synthetic", *self.synthetic])
 
     @cached_property

@@ -74,6 +74,7 @@ def build_examples(
     pictures: ImageReader,
     *,
     side: int | None,
+    augment: str = "classic",
 ) -> Examples:
     """The examples that a design needs, none of them read.
 
@@ -83,6 +84,7 @@ def build_examples(
         synthetic: The synthetic images, in the order that they are best read in.
         labels: The study's labels, in their order.
         pictures: What reads pixels.
+        augment: How views are made, one of :data:`~synthgen.vision.classifiers.AUGMENTATIONS`.
         side: The side in pixels that views are made at, for frozen features; ``None`` where training itself augments.
     """
     import numpy as np
@@ -95,6 +97,7 @@ def build_examples(
         classes.append(labels.index(label))
         return len(rows) - 1
 
+    views_of = partial(_views, side=side or 0, augment=augment)
     by_id = {source.id: source for source in sources}
     held_out = {
         split: np.array([add(_real(by_id[one], pictures), by_id[one].label) for one in ids], np.int64)
@@ -103,14 +106,13 @@ def build_examples(
     real = {one: add(_real(by_id[one], pictures), by_id[one].label) for one in sorted(design.real)}
     augmented = sorted({one for trial in design.trials if trial.augmented for one in trial.real}) if side else []
     views = {
-        one: [real[one], *(add(view, by_id[one].label) for view in _views(rows[real[one]], side or 0))]
-        for one in augmented
+        one: [real[one], *(add(view, by_id[one].label) for view in views_of(rows[real[one]]))] for one in augmented
     }
     used = design.synthetic
     row_of = {image.key: add(_synthetic(image, pictures), image.label) for image in synthetic if image.key in used}
     changed = {key for trial in design.trials if side and trial.augmented for key in trial.synthetic}
     synthetic_views = {
-        image.key: [row_of[image.key], *(add(view, image.label) for view in _views(rows[row_of[image.key]], side or 0))]
+        image.key: [row_of[image.key], *(add(view, image.label) for view in views_of(rows[row_of[image.key]]))]
         for image in synthetic
         if image.key in changed
     }
@@ -125,18 +127,20 @@ def _synthetic(image: SyntheticImage, pictures: ImageReader) -> Example:
     return Example(image.sha256, lambda: pictures.synthetic(image.record_key))
 
 
-def _views(example: Example, side: int) -> list[Example]:
+def _views(example: Example, side: int, augment: str) -> list[Example]:
     """The augmented views of an image: each known by what it is made of, and changed in its own way always."""
-    names = [hashlib.sha256(f"{example.digest}/view-{nth}/{side}".encode()).hexdigest() for nth in range(1, VIEWS)]
+    how = "" if augment == "classic" else f"/{augment}"  # as views were known before there were several ways
+    texts = (f"{example.digest}/view-{nth}/{side}{how}" for nth in range(1, VIEWS))
+    names = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
 
     def view(name: str) -> Pixels:
         import numpy as np
 
-        from synthgen.vision.classifiers import augment
+        from synthgen.vision.classifiers import AUGMENTATIONS
         from synthgen.vision.images import untrusted
 
         pixels = untrusted.fit(example.read(), side, side, "crop")
-        changed: Pixels = augment(pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
+        changed: Pixels = AUGMENTATIONS[augment](pixels[None], np.random.default_rng(int(name[:16], 16)))[0]
         return changed
 
     return [Example(name, partial(view, name)) for name in names]

@@ -10,6 +10,7 @@ from synthgen.evaluate.analysis.comparisons import (
     GAP,
     MATCHED,
     MORE,
+    PERMUTED,
     PRIMARY,
     REAL,
     Analysis,
@@ -21,7 +22,7 @@ from synthgen.evaluate.note import GENERATORS_SAW_ALL, Note
 from synthgen.evaluate.report import formatting
 from synthgen.evaluate.report.verdicts import detectable, verdict
 from synthgen.plan.manifest.evaluate import SYNTHETIC
-from synthgen.plan.manifest.primary import UNCURATED, Primary
+from synthgen.plan.manifest.primary import AUGMENTED, UNCURATED, Primary
 
 _BETTER, _WIDER = ("better", "worse"), ("wider", "narrower")  # what a higher figure, or gap, and a lower one are called
 _CONTROLS = {
@@ -29,6 +30,7 @@ _CONTROLS = {
     AUGMENT: "real images with classic augmentation",
     MATCHED: "real images trained for as many steps",
     MORE: "as many more real images",
+    PERMUTED: "the same images with labels permuted within skin tone",
 }
 
 
@@ -193,9 +195,13 @@ def _controls(analysis: Analysis) -> Iterator[str]:
         if control == REAL:
             continue
         found = [one for one in analysis.family(control) if not one.primary and one.arm.strategy.curated]
-        for strategy in sorted({one.arm.strategy for one in found}):
-            chosen = [one for one in found if one.arm.strategy == strategy]
+        added = [one for one in found if one.arm.name in (ADDED, f"{ADDED}{AUGMENTED}")]
+        for strategy in sorted({one.arm.strategy for one in added}):
+            chosen = [one for one in added if one.arm.strategy == strategy]
             yield from verdict(f"Adding images of {strategy} to real ones", chosen, name)
+        others = [one for one in found if one not in added]
+        for arm in sorted({one.arm.name for one in others}):
+            yield from verdict(arm, [one for one in others if one.arm.name == arm], name)
 
 
 def _curated(analysis: Analysis) -> Iterator[str]:

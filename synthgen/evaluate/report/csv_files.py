@@ -7,7 +7,9 @@ from dataclasses import asdict, fields
 
 from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
 from synthgen.evaluate.analysis.metrics import ClassScores, Metrics, Scores, metrics
+from synthgen.evaluate.analysis.per_class import PerClass
 from synthgen.evaluate.analysis.predictions import Predictions, TrainedTrial
+from synthgen.evaluate.report import class_tables
 
 _FIGURES = tuple(one.name for one in fields(Scores) if one.name != "n")
 _TRIAL = ("arm", "strategy", "n_real", "ratio", "seed")
@@ -26,8 +28,8 @@ def score_trials(predictions: Predictions) -> tuple[Metrics, ...]:
     return tuple(metrics(known.labels, one, known.tones, known.study.scale) for one in known.probabilities)
 
 
-def csv_contents(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, bytes]:
-    """The bytes of every CSV file by name, of the trials' figures and the comparisons."""
+def csv_contents(analysis: Analysis, scored: Sequence[Metrics], per_class: PerClass) -> dict[str, bytes]:
+    """The bytes of every CSV file by name, of the trials' figures, the comparisons, and the arms as tests."""
     trials, labels = analysis.predictions.trials, analysis.predictions.study.labels
     return {
         "results.csv": csv_text(_RESULTS, map(_result, trials, scored)),
@@ -36,6 +38,8 @@ def csv_contents(analysis: Analysis, scored: Sequence[Metrics]) -> dict[str, byt
             (*_TRIAL, "label", *(one.name for one in fields(ClassScores))), _by_class(trials, scored, labels)
         ),
         "comparisons.csv": csv_text((*_COMPARED, *_ESTIMATED, *_TESTED), map(_compared, analysis.comparisons)),
+        "class_figures.csv": csv_text(class_tables.FIGURES_HEADER, class_tables.figure_rows(per_class)),
+        "reliability.csv": csv_text(class_tables.RELIABILITY_HEADER, class_tables.reliability_rows(per_class)),
     }
 
 

@@ -8,10 +8,20 @@ from synthgen.core.report import Block, Figure, Heading, Paragraph, Table
 from synthgen.errors import DamagedError
 from synthgen.evaluate.analysis import frozen_plan
 from synthgen.evaluate.analysis.comparisons import Analysis
-from synthgen.evaluate.analysis.frozen_plan import AnalysisPlan
 from synthgen.evaluate.analysis.metrics import Metrics
-from synthgen.evaluate.analysis.predictions import FILE, Predictions
-from synthgen.evaluate.report import conclusions, csv_files, first_screen, formatting, plots, questions, result_tables
+from synthgen.evaluate.analysis.per_class import PerClass
+from synthgen.evaluate.analysis.predictions import FILE, VALIDATION, Predictions
+from synthgen.evaluate.note import Note
+from synthgen.evaluate.report import (
+    class_tables,
+    conclusions,
+    csv_files,
+    first_screen,
+    formatting,
+    plots,
+    questions,
+    result_tables,
+)
 from synthgen.evaluate.report.plots import Plot
 
 PLOTS = "plots"
@@ -33,10 +43,18 @@ _METHODS = (
 )
 
 
-def write(predictions: Predictions, out: Path) -> Analysis:
-    """The analysis of a study, with every file of its report written into the folder ``out``, the predictions first."""
+def write(predictions: Predictions, out: Path, validation: Predictions | None = None) -> Analysis:
+    """The analysis of a study, with every file of its report written into the folder ``out``, the predictions first.
+
+    Args:
+        predictions: For the test images.
+        out: The report's folder.
+        validation: Those of the same trials for the validation images; what lies in the folder where left out.
+    """
     (out / PLOTS).mkdir(parents=True, exist_ok=True)
     checksums.clear(out)
+    if validation is not None:
+        validation.write(out / VALIDATION)
     predictions.write(out / FILE)
     return _write_rest(predictions, out)
 
@@ -54,12 +72,22 @@ def rescore(out: Path, following: Callable[[Predictions], Predictions] | None = 
     if not (out / FILE).is_file():
         raise DamagedError(f"{out / FILE}: there is none to score again; run classifier-eval without --rescore")
     (out / PLOTS).mkdir(exist_ok=True)
-    checksums.check(out / FILE, "run classifier-eval without --rescore")
+    for name in (FILE, VALIDATION):
+        checksums.check(out / name, "run classifier-eval without --rescore")
     held = Predictions.read(out / FILE)
     asked = following(held) if following else held
     if asked is not held:
         return write(asked, out)
     return _write_rest(held, out)
+
+
+def read_validation(out: Path) -> Predictions | None:
+    """The predictions for validation images in a report's folder; ``None`` where an earlier version kept none.
+
+    Raises:
+        DamagedError: They can't be read.
+    """
+    return Predictions.read(out / VALIDATION) if (out / VALIDATION).is_file() else None
 
 
 def card(analysis: Analysis, frozen: Sequence[Block] = ()) -> str:
@@ -79,12 +107,13 @@ def card(analysis: Analysis, frozen: Sequence[Block] = ()) -> str:
 def _write_rest(predictions: Predictions, out: Path) -> Analysis:
     checksums.clear(out)
     analysis = Analysis(predictions)
+    per_class = PerClass(analysis, read_validation(out))
     scored = csv_files.score_trials(predictions)
     title = f"{predictions.study.name}: does the synthetic data help a classifier?"
     frozen = [*_frozen(predictions, out)]
     pictures = [one for one in (plots.primary(analysis), *plots.all_plots(analysis)) if one is not None]
-    content = [*_content(analysis, scored, frozen, pictures)]
-    files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored).items()}
+    content = [*_content(analysis, per_class, scored, frozen, pictures)]
+    files = {out / name: text for name, text in csv_files.csv_contents(analysis, scored, per_class).items()}
     files |= {out / one.file: one.content for one in content if isinstance(one, Figure)}
     files |= {out / PLOTS / f"{one.name}.csv": csv_files.csv_text(one.data.header, one.data.rows) for one in pictures}
     files[out / CARD] = card(analysis, frozen).encode()
@@ -94,6 +123,7 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
         atomic.write(path, text)
     written = [
         out / FILE,
+        out / VALIDATION,
         out / "study.json",
         out / frozen_plan.FILE,
         out / "near-copies.json",
@@ -106,26 +136,18 @@ def _write_rest(predictions: Predictions, out: Path) -> Analysis:
 
 def _frozen(predictions: Predictions, out: Path) -> Iterator[Block]:
     """Whether the report follows the plan that was frozen before its results; nothing where none was."""
-    frozen = frozen_plan.read(out)
-    if frozen is None:
-        return
-    trials = [(one.key, one.arm, one.seed) for one in predictions.trials]
-    followed = AnalysisPlan.of(predictions.study, trials, predictions.images)
-    parts = ", ".join(frozen.differing(followed))
-    if parts:
-        yield Paragraph(
-            f"This study does not follow the analysis plan that was frozen before its results ({frozen.digest[:16]}): "
-            f"it differs in {parts}.",
-            strong=True,
-        )
-    else:
-        yield Paragraph(
-            f"This study follows the analysis plan that was frozen before its results: sha256 {frozen.digest}."
-        )
+    said = frozen_plan.followed(predictions, out)
+    if said:
+        note = Note.from_markdown(said)
+        yield Paragraph(note.text, strong=note.serious)
 
 
 def _content(
-    analysis: Analysis, scored: Sequence[Metrics], frozen: Sequence[Block], pictures: Sequence[Plot]
+    analysis: Analysis,
+    per_class: PerClass,
+    scored: Sequence[Metrics],
+    frozen: Sequence[Block],
+    pictures: Sequence[Plot],
 ) -> Iterator[Block]:
     """The report: what was found, who it holds for, what else was asked, and then how it was done."""
     study = analysis.predictions.study
@@ -145,6 +167,8 @@ def _content(
     if of_tones:
         yield from (Paragraph(sentence) for sentence in conclusions.by_skin(analysis))
     yield result_tables.tested_on(analysis.predictions)
+    yield Heading("As a test for each class")
+    yield from class_tables.blocks(per_class)
     yield Heading("Controls and other questions")
     asked = questions.table(analysis)
     yield asked or Paragraph("Nothing else was compared.")

@@ -13,6 +13,7 @@ from synthgen.evaluate.train.results_store import ResultsStore
 from synthgen.plan.manifest.evaluate import Share
 from synthgen.plan.manifest.learner import SMALL, Learner
 from synthgen.vision.classifiers import FinetuneSettings, FitResult, ProbeSettings, batches, finetune, probe
+from synthgen.vision.classifiers.fit_result import log_loss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,38 +70,60 @@ class ClassifierTraining:
         real: Rows of real images, each as often as it counts.
         synthetic: Rows of synthetic images.
         steps: The optimizer-step budget.
-        augmented: Whether pixels are augmented as they are trained on.
+        augment: How pixels are augmented as they are trained on, empty for not at all; of several the one is kept that
+            does best on validation.
+        taught: The classes that its synthetic rows are taught with, shape (n,), where these are not their own.
+        tuned: The places among the validation rows that it is tuned on; all where there are none.
     """
 
     name: str
     real: Rows
     synthetic: Rows
     steps: int
-    augmented: bool
+    augment: tuple[str, ...] = ("",)
+    taught: Rows | None = None
+    tuned: Rows | None = None
 
 
 def train(setup: Setup, training: ClassifierTraining) -> FitResult:
-    """The predictions of one classifier, trained in one thread, so that they depend on nothing that runs beside it."""
+    """The predictions of one classifier, trained in one thread, so that they depend on nothing that runs beside it.
+
+    Of several augmentations that one's which has the least class-balanced log loss on validation, of equal ones the
+    first that was named.
+    """
     import numpy as np
 
-    seed = int(training.name[:15], 16)
+    found = [_trained(setup, training, augment) for augment in training.augment]
+    rows = setup.held_out["validation"]
+    places = np.arange(len(rows)) if training.tuned is None else training.tuned
+    losses = [log_loss(one.validation[places], setup.labels[rows[places]]) for one in found]
+    return found[int(np.argmin(losses))]
+
+
+def _trained(setup: Setup, training: ClassifierTraining, augment: str) -> FitResult:
+    import numpy as np
+
+    seed, labels = int(training.name[:15], 16), setup.labels
+    if training.taught is not None:
+        labels = labels.copy()
+        labels[training.synthetic] = training.taught
     drawn = batches(
         np.random.default_rng(seed),
         training.real,
         training.synthetic,
-        setup.labels,
+        labels,
         batch_size=setup.classifier.batch_size,
         mix=setup.mix.share if isinstance(setup.mix, Share) else setup.mix,  # type: ignore[arg-type]
         steps=training.steps,
     )
-    given: dict[str, Any] = {**setup.held_out, "classes": setup.classes}
+    given: dict[str, Any] = {**setup.held_out, "classes": setup.classes, "tuned": training.tuned}
     with one_thread():
         if setup.classifier.kind == "probe":
             return probe(
-                setup.rows(), setup.labels, drawn, settings=probe_settings(setup.classifier, training.steps), **given
+                setup.rows(), labels, drawn, settings=probe_settings(setup.classifier, training.steps), **given
             )
-        settings = finetune_settings(setup, training)
-        return finetune(setup.rows(), setup.labels, drawn, settings=settings, seed=seed, **given)
+        settings = finetune_settings(setup, training, augment)
+        return finetune(setup.rows(), labels, drawn, settings=settings, seed=seed, **given)
 
 
 def probe_settings(classifier: Learner, steps: int) -> ProbeSettings:
@@ -108,7 +131,7 @@ def probe_settings(classifier: Learner, steps: int) -> ProbeSettings:
     return ProbeSettings(steps, classifier.learning_rate) if classifier.learning_rate else ProbeSettings(steps)
 
 
-def finetune_settings(setup: Setup, training: ClassifierTraining) -> FinetuneSettings:
+def finetune_settings(setup: Setup, training: ClassifierTraining, augment: str) -> FinetuneSettings:
     """The settings of a network's training from pixels."""
     classifier = setup.classifier
     rate = _HEAD if classifier.frozen or setup.network == SMALL else _WHOLE
@@ -118,7 +141,7 @@ def finetune_settings(setup: Setup, training: ClassifierTraining) -> FinetuneSet
         revision=classifier.revision or None,
         frozen=classifier.frozen,
         learning_rate=classifier.learning_rate or rate,
-        augmented=training.augmented,
+        augment=augment,
         patience=classifier.patience,
         evaluations=classifier.evaluations,
         device=setup.device,

@@ -1,7 +1,9 @@
 """The dataset card: its numbers come from records, receipts and verdicts; a placeholder without one is an error."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synthgen.core import resources, yaml_documents
 from synthgen.core.report.markdown import escape
@@ -9,6 +11,9 @@ from synthgen.errors import InputError, ManifestError, one_line
 from synthgen.pack.card.facts import CardFacts, Size, Summary
 from synthgen.pack.card.header import header
 from synthgen.pack.card.values import values
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["CardFacts", "Size", "Summary", "Template", "escape", "render"]
 
@@ -27,13 +32,12 @@ class Template:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        import jinja2.meta
+        import jinja2
 
         self.path = path or resources.card_template()
         try:
             self.text = yaml_documents.read_text(self.path)
-            tree = jinja2.Environment(autoescape=True).parse(self.text)
-            self._names = jinja2.meta.find_undeclared_variables(tree)
+            self._names = _placeholders(self.text)
         except ManifestError as error:
             raise InputError(*(f"card: {fault}" for fault in error.faults)) from None
         except jinja2.TemplateSyntaxError as error:
@@ -61,16 +65,33 @@ def render(facts: CardFacts, template: Template | None = None) -> str:
         InputError: The template has a placeholder that nothing fills, or asks of a value what it does not have.
     """
     from huggingface_hub import DatasetCard, DatasetCardData
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2 import TemplateError
 
     template = template or Template()
     template.check(facts)
     data = DatasetCardData(**header(facts))
     try:
-        # A template may come from anywhere, so it is filled in Jinja's sandbox and nowhere else; `from_template` of the
-        # Hub's client would do the same outside it.
-        sandboxed = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(template.text)
-        return str(DatasetCard(sandboxed.render(card_data=data.to_yaml(), **values(facts))))
+        return str(DatasetCard(_sandboxed(template.text).render(card_data=data.to_yaml(), **values(facts))))
     except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError, ValueError) as error:
         raise InputError(f"{template.path}: {one_line(error)}") from None
+
+
+@lru_cache(2)
+def _placeholders(text: str) -> frozenset[str]:
+    """The names that a template asks for; kept for the next dataset of this process, as its compiled form is."""
+    import jinja2.meta
+
+    return frozenset(jinja2.meta.find_undeclared_variables(jinja2.Environment(autoescape=True).parse(text)))
+
+
+@lru_cache(2)
+def _sandboxed(text: str) -> "jinja2.Template":
+    """A template, compiled.
+
+    It may come from anywhere, so it is filled in Jinja's sandbox and nowhere else; ``from_template`` of the Hub's
+    client would do the same outside it.
+    """
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(text)

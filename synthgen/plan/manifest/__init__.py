@@ -18,7 +18,7 @@ from synthgen.plan.manifest.plugin_files import KeptPlugins
 from synthgen.plan.manifest.prompts import PromptSet
 from synthgen.plan.manifest.schema import AUTO, Document, Layout, Output, Pack, SourcePool, Weights
 from synthgen.plan.manifest.settings import Extensions
-from synthgen.plan.manifest.validation import RealImages
+from synthgen.plan.manifest.validation import ForeignImages, RealImages
 
 __all__ = [
     "AdapterChoice",
@@ -59,6 +59,7 @@ class Manifest:
         prompts_text: The text of its prompt templates.
         base: The folder that its relative paths start from.
         plugins: The plug-ins that it names by their files.
+        foreign: The synthetic images of elsewhere that its study takes; ``None`` where it takes a run's or a dataset's.
         packages: The installed packages, with their versions, that bring others which it names, by kind and name.
     """
 
@@ -72,6 +73,7 @@ class Manifest:
     base: Path
     curation: Curation | None = None
     plugins: tuple[PluginFile, ...] = ()
+    foreign: ForeignImages | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -149,6 +151,7 @@ def parse(
         base=base,
         curation=checked.curation,
         plugins=files,
+        foreign=checked.foreign,
         packages=_packages(document, checked, extensions),
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import total_ordering
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from synthgen.core.yaml_documents import Strict, near
 from synthgen.plan.manifest.learner import Learner
@@ -20,6 +20,7 @@ __all__ = [
     "Primary",
     "Share",
     "Strategy",
+    "Target",
     "against_faults",
     "faults",
 ]
@@ -28,6 +29,15 @@ ModelSaw = Literal["none", "train", "unknown"]
 _UNCURATED = "uncurated "
 _Text = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=1, le=10**6)]
+Augmentation = Literal["classic", "randaugment", "mixup", "cutmix"]
+
+
+def _whole(ratio: float) -> float:
+    """A ratio as an integer where it is one, as it is told and as trials are named by it."""
+    return int(ratio) if ratio == int(ratio) else ratio
+
+
+_Ratio = Annotated[float, Field(gt=0, le=10**6), AfterValidator(_whole)]
 
 
 @total_ordering
@@ -76,6 +86,28 @@ class Share(Strict):
     share: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Target(Strict):
+    """Some of the labels that are told from all others together, as malignant from benign.
+
+    Attributes:
+        name: What they are called in the report.
+        labels: The labels that count as such.
+        specificity: The share of others that the threshold leaves alone, as validation images tell; sensitivity is
+            told at it.
+    """
+
+    name: _Text = "target"
+    labels: Annotated[list[_Text], Field(min_length=1)]
+    specificity: Annotated[float, Field(gt=0, lt=1)] = 0.9
+
+
+def _images(value: object) -> object:
+    """Say once where synthetic images can be, rather than once for each way to say it."""
+    if (isinstance(value, str) and value) or (isinstance(value, dict) and all(isinstance(key, str) for key in value)):
+        return value
+    raise ValueError("must be `this`, a folder or a Hub id; or a block as under `real:`, of images made elsewhere")
+
+
 def _mix(value: object) -> object:
     """Say once what a mix can be, rather than once for each thing that it is not."""
     share = value.get("share") if isinstance(value, dict) and len(value) == 1 else None
@@ -89,9 +121,11 @@ class Evaluate(Strict):
     """A study of what synthetic images do for a classifier.
 
     Attributes:
-        synthetic: Where the synthetic images are: ``this`` run, a run or dataset folder, or a Hub id.
+        synthetic: Where the synthetic images are: ``this`` run, a run or dataset folder, or a Hub id; or a block as
+            under ``real:``, of images that were made elsewhere, with a ``name`` for the way of making them. Their
+            column ``group`` names the real image that each was made from.
         n_real: Real training images a label.
-        ratios: Synthetic images a real one.
+        ratios: Synthetic images a real one; 0.25 is one for every four.
         seeds: How many times the study is repeated, each time on another draw of images.
         arms: What is compared; ``real`` is always one, for every other is compared with it.
         generator_pool: ``n``: no image of a generator that saw real images beyond the trial's own; or ``all``.
@@ -114,11 +148,16 @@ class Evaluate(Strict):
             model, those of the model that was tuned.
         primary: The family of comparisons that claims are made from; ``real+synthetic`` against ``real`` in top-1,
             where left out.
+        augment: How the images of arms that end in ``+augment`` are augmented; of several, each trial takes what does
+            best on its validation images.
+        validation: What a trial is tuned on: ``all`` validation images, or ``n`` of each label, as many as it has real
+            training images, drawn with its seed.
+        target: The labels that the report tells from all others together, such as those that are malignant.
     """
 
-    synthetic: _Text = "this"
+    synthetic: Annotated[str | dict[str, Any], BeforeValidator(_images)] = "this"
     n_real: Annotated[list[_Count], Field(min_length=1)] = [1, 8, 16, 32]
-    ratios: Annotated[list[_Count], Field(min_length=1)] = [1, 10]
+    ratios: Annotated[list[_Ratio], Field(min_length=1)] = [1, 10]
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
     arms: Annotated[list[Arm], Field(min_length=1)] = list(DEFAULT_ARMS)
     generator_pool: Literal["n", "all"] = "n"
@@ -133,8 +172,11 @@ class Evaluate(Strict):
     uncurated: bool = False
     against: dict[_Text, _Text] = {}
     primary: Primary | None = None
+    augment: Annotated[list[Augmentation], Field(min_length=1)] = ["classic"]
+    validation: Literal["n", "all"] = "all"
+    target: Target | None = None
 
-    @field_validator("n_real", "ratios", "arms", "labels")
+    @field_validator("n_real", "ratios", "arms", "labels", "augment")
     @classmethod
     def _once(cls, values: list[object] | None) -> list[object] | None:
         given = values or []
@@ -182,6 +224,15 @@ class Evaluate(Strict):
         return self
 
     @model_validator(mode="after")
+    def _can_augment(self) -> Self:
+        if self.learner.kind == "probe" and (len(self.augment) > 1 or self.augment[0] in ("mixup", "cutmix")):
+            raise ValueError(
+                "augment: a probe's views are made before it is trained, by `classic` or by `randaugment`; name one of "
+                "them, or take `learner: {kind: finetune}`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_primary(self) -> Self:
         primary = self.primary
         if primary is None:
@@ -200,7 +251,7 @@ class Evaluate(Strict):
             )
         if self.protocol == "equal-steps" and "real-step-matched" in (*primary.arms, primary.against):
             raise ValueError("primary: in protocol equal-steps `real-step-matched` is `real` itself; name that")
-        shares = [0.5, 1.0] if "substitute" in primary.arms else []
+        shares = [0.5, 1.0] if {"substitute", "substitute+augment"} & set(primary.arms) else []
         for key, known in (("n_real", self.n_real), ("ratios", [*self.ratios, *shares])):
             beyond = [one for one in getattr(primary, key) or [] if one not in known]
             if beyond:
@@ -225,6 +276,8 @@ def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str]
     found = [] if has_real else ["evaluate: needs real images to train and test on; say under `real:` where they are"]
     unknown = [label for label in settings.labels or [] if label not in labels]
     found += [f"evaluate.labels: no label `{label}` in `labels`; {near(label, labels)}" for label in unknown]
+    if settings.target:
+        found += _target_faults(settings.target, settings.labels or labels)
     if len(labels) < 2:
         found.append("evaluate: there is nothing to tell apart; `labels` has one label alone")
     for name, members in settings.strategies.items():
@@ -242,6 +295,18 @@ def faults(settings: Evaluate, labels: Collection[str], entries: Collection[str]
             for one in named
             if one not in known
         ]
+    return found
+
+
+def _target_faults(target: Target, labels: Collection[str]) -> list[str]:
+    """The faults of ``target`` in view of the labels that are told apart."""
+    found = [
+        f"evaluate.target.labels: no label `{one}`; {near(one, labels)}" for one in target.labels if one not in labels
+    ]
+    if not found and set(labels) <= set(target.labels):
+        found.append("evaluate.target.labels: are all there are, so there is nothing to tell them from; take some out")
+    if target.name in labels and target.labels != [target.name]:
+        found.append(f"evaluate.target.name: `{target.name}` is a label; take another name")
     return found
 
 

@@ -17,11 +17,24 @@ Arm = Literal[
     "synthetic-only",
     "substitute",
     "real+synthetic+augment",
+    "real-more+augment",
+    "synthetic-only+augment",
+    "substitute+augment",
+    "permuted-labels",
 ]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-DEFAULT_ARMS: tuple[Arm, ...] = ARMS[:-1]  # one that came later is studied where it is asked for
+DEFAULT_ARMS: tuple[Arm, ...] = ARMS[:8]  # those that came later are studied where they are asked for
+AUGMENTED = "+augment"  # how an arm ends whose images are augmented
 # Arms that have synthetic images.
-SYNTHETIC: tuple[Arm, ...] = ("real+synthetic", "synthetic-only", "substitute", "real+synthetic+augment")
+SYNTHETIC: tuple[Arm, ...] = (
+    "real+synthetic",
+    "synthetic-only",
+    "substitute",
+    "real+synthetic+augment",
+    "synthetic-only+augment",
+    "substitute+augment",
+    "permuted-labels",
+)
 Hypothesis = Literal["difference", "non-inferiority", "equivalence"]
 CONTROLS: tuple[Arm, ...] = ("real", "real+augment", "real-step-matched", "real-more")
 UNCURATED = "uncurated"

@@ -34,6 +34,21 @@ class RealImages:
     settings: SourceSettings
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignImages:
+    """Synthetic images that a study takes from elsewhere, checked.
+
+    Attributes:
+        images: Where they come from; all of them count as one split.
+        name: What the study calls the way of making them.
+        has_parents: Whether their column ``group`` names the real image that each was made from.
+    """
+
+    images: RealImages
+    name: str
+    has_parents: bool
+
+
 @dataclass
 class Checked:
     """What a document holds, as far as it is sound, and every fault that was found in it."""
@@ -42,6 +57,7 @@ class Checked:
     entries: list[GenerateEntry] = field(default_factory=list)
     finetune: list[FinetuneEntry] = field(default_factory=list)
     real: RealImages | None = None
+    foreign: ForeignImages | None = None
     curation: Curation | None = None
 
 
@@ -60,6 +76,7 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
     checked.faults += _output(raw.get("output")) + _pack(raw.get("pack"))
     checked.faults += _keys(entries, document.get("labels", {}))
     checked.real = _real(document, extensions, checked.faults)
+    checked.foreign = _foreign(document, extensions, checked.faults)
     checked.faults += [Fault(one).keyed() for one in _evaluate(document, entries, has_real="real" in raw)]
     checked.finetune = finetune.check(document, document["finetune"], base, extensions, checked.faults)
     checked.curation, found_in_curate = curate.check(raw.get("curate"), extensions.scorers)
@@ -184,22 +201,48 @@ def _evaluate(document: Part, entries: Sequence[Part], *, has_real: bool) -> lis
 
 def _real(document: Part, extensions: Extensions, faults: list[Fault]) -> RealImages | None:
     written = document.get("real")
-    if written is None:
+    return None if written is None else _source(written, "real", document, extensions, faults)
+
+
+def _foreign(document: Part, extensions: Extensions, faults: list[Fault]) -> ForeignImages | None:
+    """The synthetic images of elsewhere that a study names, read as real ones are."""
+    settings, where = document.get("evaluate"), "evaluate.synthetic"
+    if settings is None or isinstance(settings.synthetic, str):
         return None
+    rest = {key: value for key, value in settings.synthetic.items() if key != "name"}
+    name = settings.synthetic.get("name", "synthetic")
+    if not isinstance(name, str) or not SLUG.fullmatch(name):
+        faults.append(Fault.at(f"{where}.name", f"`{name}` can't name a way of making images; {_SLUG_HELP}", "invalid"))
+        return None
+    images = _source(rest, where, document, extensions, faults)
+    if images is None:
+        return None
+    columns = images.settings.columns
+    whole = {"splits": {"train": 1.0}, "stratify": None, "columns": columns.model_copy(update={"split": None})}
+    whole |= {"near_duplicates": None}
+    return ForeignImages(
+        RealImages(images.source, images.settings.model_copy(update=whole)), name, columns.group is not None
+    )
+
+
+def _source(
+    written: Mapping[str, Any], where: str, document: Part, extensions: Extensions, faults: list[Fault]
+) -> RealImages | None:
+    """Where images come from, as a block says it; ``None`` where a fault was found in it."""
     source = written.get("source")
     if not isinstance(source, str):
         what = "missing; this key is needed" if source is None else f"no source `{source}`"
         said = f"{what}; {near(source, extensions.sources.names())}"
-        faults.append(Fault.at("real.source", said, "missing" if source is None else "not_found"))
+        faults.append(Fault.at(f"{where}.source", said, "missing" if source is None else "not_found"))
         return None
     source = extensions.sources.named(source)
     try:
         kind: type[SourceSettings] = extensions.sources.module(source).Settings
     except InputError as error:
-        faults += [fault if fault.path else fault.within("real.source") for fault in error.faults]
+        faults += [fault if fault.path else fault.within(f"{where}.source") for fault in error.faults]
         return None
     rest = {key: value for key, value in written.items() if key != "source"}
-    settings, found = validate(kind, rest, "real")
+    settings, found = validate(kind, rest, where)
     faults += found
     if settings is None:
         return None
@@ -207,11 +250,11 @@ def _real(document: Part, extensions: Extensions, faults: list[Fault]) -> RealIm
     for value, label in settings.labels.items():
         if labels is not None and label not in labels:
             said = f"no label `{label}` in `labels`; {near(label, labels)}"
-            faults.append(Fault.at(f"real.labels.{value}", said, "not_found"))
+            faults.append(Fault.at(f"{where}.labels.{value}", said, "not_found"))
     for value, tone in settings.skin_tones.items():
         if tones is not None and tone and tone not in skin_tones.NAMES[tones.scale]:
             said = f"{tone} is not on the {tones.scale} scale; 0 is unknown"
-            faults.append(Fault.at(f"real.skin_tones.{value}", said, "not_found"))
+            faults.append(Fault.at(f"{where}.skin_tones.{value}", said, "not_found"))
     return RealImages(source, settings)
 
 

@@ -3,10 +3,10 @@
 Each is handed its batches and returns a :class:`~synthgen.vision.classifiers.fit_result.FitResult`.
 """
 
-from synthgen.vision.augmentation import augment
+from synthgen.vision.augmentation import AUGMENTATIONS
 from synthgen.vision.classifiers.batches import batches
 from synthgen.vision.classifiers.fit_result import FitResult
 from synthgen.vision.classifiers.probing import ProbeSettings, probe
 from synthgen.vision.classifiers.train_loop import FinetuneSettings, finetune
 
-__all__ = ["FinetuneSettings", "FitResult", "ProbeSettings", "augment", "batches", "finetune", "probe"]
+__all__ = ["AUGMENTATIONS", "FinetuneSettings", "FitResult", "ProbeSettings", "batches", "finetune", "probe"]

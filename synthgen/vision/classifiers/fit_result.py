@@ -50,6 +50,14 @@ def check(labels: Rows, classes: int, validation: Rows, test: Rows) -> None:
         raise InputError(*faults)
 
 
+def log_loss(probabilities: Floats, labels: Rows) -> float:
+    """The class-balanced log loss of probabilities, shape (rows, classes), for the classes that are so."""
+    import numpy as np
+
+    chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, None)
+    return float(-(np.log(chosen) * balanced(labels)).sum())
+
+
 def balanced(labels: Rows) -> Floats:
     """A weight for each row that gives each class there the same say; they sum to 1."""
     import numpy as np

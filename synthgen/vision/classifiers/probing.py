@@ -41,6 +41,7 @@ def probe(
     test: Rows,
     settings: ProbeSettings,
     classes: int,
+    tuned: Rows | None = None,
 ) -> FitResult:
     """The probabilities that a linear head, trained by AdamW, gives of validation and test rows.
 
@@ -56,6 +57,7 @@ def probe(
         test: Rows whose probabilities are asked for.
         settings: How it is trained.
         classes: How many classes there are.
+        tuned: The places among the validation rows that the strength is chosen on; all where left out.
 
     Raises:
         InputError: The batches are not as many as the budget, or rows, labels or features can't be learned from.
@@ -72,7 +74,8 @@ def probe(
     for batch in places.split([len(rows) for rows in plan]):  # type: ignore[no-untyped-call]
         head.step(training[batch], targets[batch])
     found = head.probabilities(held_out)
-    best = _best(found, labels[validation], settings.strengths)
+    asked_of = slice(None) if tuned is None else tuned
+    best = _best(found[asked_of], labels[validation][asked_of], settings.strengths)
     answer = head.probabilities(asked)[:, best]
     return FitResult(found[:, best].numpy(), answer.numpy(), head.steps, settings.strengths[best])
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from synthgen.core import devices
 from synthgen.errors import InputError
-from synthgen.vision.augmentation import augment
+from synthgen.vision.augmentation import AUGMENTATIONS
 from synthgen.vision.classifiers import networks
-from synthgen.vision.classifiers.fit_result import FitResult, balanced, check
+from synthgen.vision.classifiers.fit_result import FitResult, check, log_loss
+from synthgen.vision.mixing import Mixing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,8 @@ class FinetuneSettings:
         frozen: Whether the head alone learns.
         learning_rate: AdamW's at its highest: it rises over the first tenth of the steps and falls along a cosine.
         weight_decay: AdamW's.
-        augmented: Whether training images are augmented anew each time.
+        augment: How training images are changed anew each time: one of
+            :data:`~synthgen.vision.augmentation.AUGMENTATIONS`, ``mixup`` or ``cutmix``; empty for not at all.
         evaluations: How often validation is asked; the weights that did best are kept (early stopping).
         patience: ``None`` spends the whole budget, as equal budgets need; a number stops for good after so many
             evaluations without a better one, and the steps really done are told.
@@ -49,7 +51,7 @@ class FinetuneSettings:
     frozen: bool = False
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    augmented: bool = False
+    augment: str = ""
     evaluations: int = 10
     patience: int | None = None
     device: str = "cpu"
@@ -82,17 +84,16 @@ class Trainer:
 
     def step(self, pixels: Pixels, targets: Tensor) -> None:
         """One optimizer step on one batch."""
-        from torch.nn.functional import cross_entropy
-
-        device = self._settings.device
-        if self._settings.augmented:
-            pixels = augment(pixels, self._rng)
+        device, asked = self._settings.device, self._settings.augment
+        if asked in AUGMENTATIONS:
+            pixels = AUGMENTATIONS[asked](pixels, self._rng)
+        mixed = Mixing.drawn(asked, len(pixels), self._rng)
         self._network.module.train(not self._settings.frozen)
-        inputs = self._network.prepare(pixels).to(device)
+        inputs = mixed.apply(self._network.prepare(pixels).to(device))
         self._optimizer.zero_grad(set_to_none=True)
         with precision(device):
-            loss = cross_entropy(self._network.module(inputs).float(), targets.to(device))
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            loss = mixed.loss(self._network.module(inputs).float(), targets.to(device))
+        self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()
@@ -110,10 +111,7 @@ class Trainer:
             probabilities: Of the validation rows by the weights of now, shape (rows, classes).
             labels: Their classes, shape (rows,).
         """
-        import numpy as np
-
-        chosen = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, None)
-        loss = float(-(np.log(chosen) * balanced(labels)).sum())
+        loss = log_loss(probabilities, labels)
         if loss < self._best_loss or not self.best_weights:
             self._best_loss, self.best_step, self._without_gain = loss, self.steps, 0
             self.best_weights = {
@@ -166,6 +164,7 @@ def finetune(
     settings: FinetuneSettings,
     seed: int,
     classes: int,
+    tuned: Rows | None = None,
 ) -> FitResult:
     """The probabilities that a network, trained by AdamW with a cosine schedule, gives of validation and test rows.
 
@@ -178,6 +177,7 @@ def finetune(
         settings: How it is trained.
         seed: Of the first weights, dropout and augmentation.
         classes: How many classes there are.
+        tuned: The places among the validation rows that early stopping looks at; all where left out.
 
     Raises:
         InputError: The batches are not as many as the budget, or rows or labels can't be learned from.
@@ -185,7 +185,7 @@ def finetune(
     """
     import torch
 
-    drawn = list(batches)
+    drawn, looked_at = list(batches), slice(None) if tuned is None else tuned
     _check(len(drawn), settings)
     check(labels, classes, validation, test)
     with torch.random.fork_rng(devices=_cuda_devices(settings.device)), devices.deterministic(settings.device):
@@ -197,7 +197,7 @@ def finetune(
             trainer.step(pixels[rows], torch.from_numpy(labels[rows]))
             if trainer.validates_now():
                 probabilities = _probabilities(network, pixels, validation, settings)
-                if not trainer.keep_if_best(probabilities, labels[validation]):
+                if not trainer.keep_if_best(probabilities[looked_at], labels[validation][looked_at]):
                     break
         network.module.load_state_dict(trainer.best_weights)
         of_validation, of_test = (_probabilities(network, pixels, rows, settings) for rows in (validation, test))

@@ -126,6 +126,79 @@ def test_augmentation_can_be_had_with_synthetic_images() -> None:
     assert not any(one.arm == "real+synthetic+augment" for one in designed().trials)
 
 
+def test_any_arm_can_be_augmented() -> None:
+    """Each has the images of the arm without, and is named as its own; `real` has as before."""
+    asked = ["real", "substitute", "substitute+augment", "synthetic-only", "synthetic-only+augment"]
+    found = by_place(designed(arms=[*asked, "real-more", "real-more+augment"], ratios=[1]))
+    pairs = [(place, one) for place, one in found.items() if place[0].endswith("+augment")]
+    assert len(pairs) == 2 * (6 + 3 + 3)
+    for (arm, *rest), one in pairs:
+        plain = found[arm.removesuffix("+augment"), *rest]  # type: ignore[index]
+        assert (one.real, one.synthetic) == (plain.real, plain.synthetic)
+        assert (plain.augmented, one.augmented, one.training != plain.training) == (False, True, True)
+
+
+def test_how_it_is_augmented_is_another_training() -> None:
+    """Of augmented arms alone, whose training is what it was where it is classic."""
+    before, after = (by_place(designed(augment=how)) for how in (["classic"], ["randaugment"]))
+    changed = {place[0] for place in before if before[place].training != after[place].training}
+    assert changed == {"real+augment"}
+    assert {one.augment for one in after.values()} == {(), ("randaugment",)}
+
+
+@pytest.mark.parametrize("ratio", [0.25, 0.75, 1.5])
+def test_a_ratio_can_be_a_fraction(ratio: float) -> None:
+    """The nearest number of images for each label, nested; where that is none there is no trial, nor of duplicates."""
+    found = by_place(designed(n_real=[1, 2, 8], ratios=[ratio, 4]))
+    for n in (1, 2, 8):
+        place = "real+synthetic", "text", n, ratio, 0
+        count = round(n * ratio)
+        assert (place in found) == (count > 0)
+        if count:
+            assert len(found[place].synthetic) == 3 * count
+            assert set(found[place].synthetic) <= set(found["real+synthetic", "text", 8, 4, 0].synthetic)
+            assert ("real-duplicated", "", n, ratio, 0) not in found
+    assert found["real-more", "", 8, ratio, 0].n_train == 3 * (8 + round(8 * ratio))
+    notes = " ".join(note.text for note in designed(n_real=[1, 8], ratios=[0.25]).notes)
+    assert "no image is duplicated in part" in notes
+    assert "n = `1` is left out where the ratio comes to less than half an image a label" in notes
+
+
+def test_labels_are_permuted_within_each_skin_tone() -> None:
+    """The control has the images of real+synthetic; of each tone as many of each label as before, most wrong."""
+    images = {one.key: one for one in text()}
+    found = by_place(designed(arms=["real", "real+synthetic", "permuted-labels"], ratios=[4]))
+    for seed in (0, 1):
+        plain, permuted = (found[arm, "text", 8, 4, seed] for arm in ("real+synthetic", "permuted-labels"))
+        assert (plain.synthetic, plain.taught) == (permuted.synthetic, ())
+        own = [images[key] for key in permuted.synthetic]
+        pairs = list(zip(own, permuted.taught, strict=True))
+        assert Counter((one.tone, one.label) for one in own) == Counter((one.tone, label) for one, label in pairs)
+        assert 0.15 < sum(one.label == label for one, label in pairs) / len(pairs) < 0.55
+        assert permuted.training != plain.training
+    assert found["permuted-labels", "text", 8, 4, 0].taught != found["permuted-labels", "text", 8, 4, 1].taught
+
+
+def test_a_trial_can_be_tuned_on_no_more_than_it_has() -> None:
+    """With `validation: n` on n images a label, nested, or on all there are; without on all, as it always was."""
+    found = by_place(designed(index=real(held=5), validation="n"))
+    small, large = (found["real", "", n, 0, 0].tuned for n in (2, 4))
+    assert (len(small), len(large)) == (6, 12)
+    assert set(small) < set(large)
+    assert len(found["real", "", 8, 0, 0].tuned) == 15
+    assert found["real+synthetic", "text", 2, 4, 0].tuned == small
+    assert found["real", "", 2, 0, 1].tuned != small
+    before = by_place(designed(index=real(held=5)))
+    assert {one.tuned for one in before.values()} == {()}
+    assert found["real", "", 2, 0, 0].training != before["real", "", 2, 0, 0].training
+
+
+@pytest.mark.parametrize(("validation", "said"), [("all", "on all 15 validation images, 5 a label"), ("n", "of the 5")])
+def test_the_size_of_validation_is_said(validation: str, said: str) -> None:
+    """A trial of one image a class that is tuned on many has more than one image."""
+    assert any(said in note.text for note in designed(index=real(held=5), validation=validation).notes)
+
+
 def test_every_label_has_the_same_number_of_images() -> None:
     """No trial has more of one label than of another, real or synthetic."""
     images = text() + children(real())

@@ -20,7 +20,7 @@ from synthgen.evaluate.analysis.comparisons import Analysis, Comparison
 from synthgen.evaluate.analysis.predictions import ArmKey, Predictions, StudyFacts, TrainedTrial
 from synthgen.evaluate.analysis.statistics import Estimate
 from synthgen.evaluate.note import Note
-from synthgen.evaluate.report import first_screen, verdicts, write
+from synthgen.evaluate.report import conclusions, first_screen, verdicts, write
 from synthgen.evaluate.report.plots import dose_response, style
 from synthgen.plan.manifest.evaluate import Strategy
 from synthgen.plan.manifest.primary import Primary
@@ -176,6 +176,18 @@ def test_strategies_are_compared_as_asked(simulated: ModuleType, tmp_path: Path)
     row = "| is it more than as many of plain? | real+synthetic | tuned | all images | 2 | 2 | 0 | 0 |"
     assert row in (tmp_path / "report.md").read_text()
     assert write.rescore(tmp_path).family("real+synthetic", kind="strategies") == pairs
+
+
+def test_augmented_arms_are_told_by_their_names(simulated: ModuleType) -> None:
+    """Beside classic augmentation each stands for itself: images that replace real ones are not added to them."""
+    text = Strategy("text")
+    arms = {ArmKey("real", Strategy(), 8, 0): 0.5, ArmKey("real+augment", Strategy(), 8, 0): 0.55}
+    arms |= {ArmKey("real+synthetic", text, 8, 1): 0.6, ArmKey("synthetic-only+augment", text, 8, 1): 0.6}
+    said = conclusions.findings(Analysis(simulated.study(arms, seeds=3, images=60), draws=50))
+    against = [line for line in said if "against real images with classic augmentation" in line]
+    assert [line.partition(",")[0] for line in against] == [
+        "Adding images of text to real ones", "synthetic-only+augment"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

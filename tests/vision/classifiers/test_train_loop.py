@@ -81,10 +81,10 @@ def test_the_same_training_gives_the_same_bits() -> None:
 
     torch.manual_seed(9)
     before = torch.random.get_rng_state()
-    one = learned(augmented=True)
+    one = learned(augment="classic")
     assert torch.equal(before, torch.random.get_rng_state())
     torch.manual_seed(10)
-    assert np.array_equal(one.test, learned(augmented=True).test)
+    assert np.array_equal(one.test, learned(augment="classic").test)
 
 
 def test_the_best_weights_are_kept_and_the_budget_spent() -> None:
