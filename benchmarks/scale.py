@@ -240,10 +240,11 @@ def classifier_eval(bench: Bench) -> None:
 def publish(bench: Bench) -> None:
     """Publish the tars to a Hub on this machine, then again: nothing is left to send."""
     sys.path.insert(0, os.fspath(HERE.parent / "tests" / "publish"))
+    from calls import TOKEN
     from hub import Hub
 
     with Hub().serving() as hub, tempfile.TemporaryDirectory() as home:
-        login = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": "hf_nobodys", "HF_HOME": home}
+        login = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HOME": home}
         command = ("-m", "synthgen", "publish", bench.study / "dataset", "--repo", REPO)
         bench.run("publish", *command, environment=login)
         bench.run("publish-again", *command, environment=login)

@@ -39,7 +39,7 @@ def score(job: CurateJob, stop: Callable[[], bool], workers: int | str | None = 
     todo = {scoring.name: scoring.unscored(job.shards) for scoring in job.scorings}
     gpus = devices.gpus() if job.device in ("auto", "cuda") and any(todo.values()) else []
     count = worth_starting(job.images, gpus, job.device) if workers == "auto" else int(workers or 1)
-    if min(count, sum(map(len, todo.values()))) > 1:
+    if (count := min(count, sum(map(len, todo.values())))) > 1:
         yield from _score_in_workers(job, todo, count, gpus, stop)
     for scoring in job.scorings:
         yield from scoring.score(scoring.unscored(job.shards), stop)

@@ -137,7 +137,8 @@ def fill(
             return run
         scoring = prepare_curate(plan, root, device=request.device)
         yield Stage("curate", scoring.images)
-        more: Round = next_round(plan, (yield from curate(run, scoring, stop, options.get("workers"))))
+        workers = options.get("workers") if options.get("runner_name", "local") == "local" else "auto"
+        more: Round = next_round(plan, (yield from curate(run, scoring, stop, workers)))
         if not more:
             return run
         with run_file.locked(root):

@@ -127,7 +127,6 @@ class _Crew:
         self._ray, self._deal, self._once = ray, deal, Once()
         self._busy: dict[Any, tuple[Any, Any]] = {}  # actor and item, by what is waited for; no item: it is to answer
         self._idle = list[Any]()
-        self._ever_ready = False
         for actor in actors:
             self._await(actor)
 
@@ -164,7 +163,6 @@ class _Crew:
                 self._idle.append(actor)  # until what another holds is done, or is to be tried again
 
     def _heard(self, actor: Any, item: Any, found: Any) -> Iterator[Any]:
-        self._ever_ready = True
         if item is None:
             self._idle += [actor] * _AHEAD
             return
@@ -176,11 +174,15 @@ class _Crew:
         yield from results
 
     def _died(self, actor: Any, words: str) -> None:
-        if not self._ever_ready:
-            raise SynthgenError(f"a worker can't start: {words}")
-        if held := self._deal.died(actor, words):
-            named = ", ".join(map(str, held))
-            _log.warning("a worker died at %s, or its machine is gone; another tries it", named)
+        """Have others try what an actor held, and wait for it; one that held nothing, and can't answer, is given up."""
+        held = self._deal.died(actor, words) if self._deal.holds(actor) else []
         self._busy = {reference: one for reference, one in self._busy.items() if one[0] != actor}
         self._idle = [one for one in self._idle if one != actor]
-        self._await(actor)  # it answers once it is restarted
+        if held:
+            named = ", ".join(map(str, held))
+            _log.warning("a worker died at %s, or its machine is gone; another tries it", named)
+            self._await(actor)  # it answers once it is restarted
+        elif self._busy or self._idle:
+            _log.warning("a worker can't start, others go on without it: %s", words)
+        else:
+            raise SynthgenError(f"a worker can't start: {words}")

@@ -204,6 +204,33 @@ def test_workers_that_cannot_start_are_said(cluster: Any) -> None:
         list(runner.run(NeverStarts(), [1, 2], 1, lambda: False))
 
 
+class StartsSecond(Double):
+    """Work that the first worker can't take over, as on a machine where a package is missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _missing_once, (self._folder,)
+
+
+def _missing_once(folder: Path) -> Double:
+    try:
+        (folder / "missed").touch(exist_ok=False)
+    except FileExistsError:
+        return Double()
+    raise ModuleNotFoundError("No module named 'plugin_dep'")
+
+
+@pytest.mark.slow
+def test_others_go_on_without_a_worker_that_cannot_start(
+    cluster: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said, and does not count as a death of anything."""
+    assert values(runner.run(StartsSecond(tmp_path), list(range(8)), 2, lambda: False)) == list(range(0, 16, 2))
+    assert "a worker can't start, others go on without it" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("workers", "gpus", "share"),
     [(1, 0, 0), (4, 0, 0), (1, 2, 1), (2, 2, 1), (3, 2, 1 / 2), (4, 2, 1 / 2), (5, 2, 1 / 3)],
