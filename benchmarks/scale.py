@@ -244,7 +244,7 @@ def publish(bench: Bench) -> None:
     from hub import Hub
 
     with Hub().serving() as hub, tempfile.TemporaryDirectory() as home:
-        login = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HOME": home}
+        login = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HOME": home, "HF_HUB_DISABLE_XET": "1"}
         command = ("-m", "synthgen", "publish", bench.study / "dataset", "--repo", REPO)
         bench.run("publish", *command, environment=login)
         bench.run("publish-again", *command, environment=login)

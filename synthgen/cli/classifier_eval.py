@@ -68,7 +68,7 @@ def command(
     if share:
         study.share(out, share, study.read_manifest(manifest))
         if not quiet:
-            click.echo(f"{share}  for anybody to score again; the salt of its pseudonyms stays in {out}")
+            say(f"{share}  for anybody to score again; the salt of its pseudonyms stays in {out}")
         return
     if freeze:
         with _signals.stoppable() as stop, _progress.Stages(stop, quiet=quiet) as stages:

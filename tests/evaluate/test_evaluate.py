@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -134,6 +135,11 @@ def test_a_study_leaves_the_promised_files(whole: Path) -> None:
     promised |= {"class_figures.csv", "reliability.csv", "validation.parquet"}
     assert promised | {"SHA256SUMS"} == names
     assert not [path for path in whole.rglob(".*") if path.name != ".lock"]
+
+
+def test_the_images_that_trials_are_tuned_on_are_said(whole: Path) -> None:
+    """Validation may hold far more images than a trial learns from."""
+    assert re.search(r"\| validation images +\| \d+, \d+ (to \d+ )?a label", (whole / "report.md").read_text())
 
 
 def test_every_arm_takes_the_same_steps(whole: Path) -> None:

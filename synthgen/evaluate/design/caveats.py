@@ -190,15 +190,10 @@ def _tested(inputs: DesignInputs) -> Iterator[Note]:
     missing = [label for label in inputs.labels if label not in validated]
     if missing:
         yield Note(f"No validation image shows {_list(missing)}; what is tuned on validation ignores that.")
-    counts = Counter(source.label for source in inputs.held("validation"))
-    sizes = sorted({min(counts.values()), max(counts.values())}) if counts else [0]
-    each = " to ".join(f"{size:,}" for size in sizes)
-    if inputs.settings.validation == "all":
-        yield Note(
-            f"Every trial is tuned on all {counts.total():,} validation images, {each} a label, however few real "
-            "images it trains on; `validation: n` gives it as many as those."
-        )
-    else:
+    if inputs.settings.validation == "n":
+        counts = Counter(source.label for source in inputs.held("validation"))
+        sizes = sorted({min(counts.values()), max(counts.values())}) if counts else [0]
+        each = " to ".join(f"{size:,}" for size in sizes)
         yield Note(f"A trial is tuned on n validation images a label, drawn with its seed, of the {each} there are.")
     unknown = sum(source.tone == 0 for source in inputs.held("test"))
     if unknown == len(inputs.held("test")):

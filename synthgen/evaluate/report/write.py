@@ -183,7 +183,7 @@ def _content(
     yield Heading("Every arm")
     yield result_tables.arms(analysis, scored)
     yield Heading("How it was done")
-    yield Table("", ("setting", "value"), _settings(analysis.predictions), names=2)
+    yield Table("", ("setting", "value"), _settings(analysis.predictions, per_class.validation), names=2)
     yield from (one for one in cautions if not one.strong)
     left_out = result_tables.excluded(study.excluded)
     if left_out:
@@ -195,7 +195,7 @@ def _figure(plot: Plot) -> Figure:
     return Figure(f"{PLOTS}/{plot.name}.svg", plot.caption, plot.alt, plot.svg)
 
 
-def _settings(predictions: Predictions) -> list[tuple[str, str]]:
+def _settings(predictions: Predictions, validation: Predictions | None) -> list[tuple[str, str]]:
     study, steps = predictions.study, sorted({one.optimizer_steps for one in predictions.trials})
     return [
         ("learner", study.learner or formatting.NONE),
@@ -205,8 +205,16 @@ def _settings(predictions: Predictions) -> list[tuple[str, str]]:
             " to ".join(f"{end:,}" for end in sorted({steps[0], steps[-1]})) if steps else formatting.NONE,
         ),
         ("mix", study.mix),
+        ("validation images", _a_label(validation) if validation else formatting.NONE),
         ("generator_pool", study.generator_pool),
         ("source_pool", study.source_pool or study.generator_pool),
         ("classes", ", ".join(study.labels)),
         ("skin-tone scale", study.scale or "none"),
     ]
+
+
+def _a_label(predictions: Predictions) -> str:
+    """How many images predictions are for, and how many of them a label."""
+    counts = sorted({int((predictions.labels == place).sum()) for place in range(len(predictions.study.labels))})
+    each = " to ".join(f"{count:,}" for count in sorted({counts[0], counts[-1]}))
+    return f"{len(predictions.images):,}, {each} a label"
