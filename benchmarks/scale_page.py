@@ -38,9 +38,9 @@ SAID = {
     "verify-dataset-parquet": "`verify` of the Parquet files",
     "publish": "published",
     "publish-again": "published again: nothing to send",
-    "read-dataset-map": "tars read by `datasets`, from its Arrow cache, which is written first",
+    "read-dataset-map": "tars read by `datasets`, as a map",
     "read-dataset-stream": "tars read by `datasets`, streaming",
-    "read-dataset-parquet-map": "Parquet read by `datasets`, likewise",
+    "read-dataset-parquet-map": "Parquet read by `datasets`, as a map",
     "read-dataset-parquet-stream": "Parquet read by `datasets`, streaming",
     "preview": "the gallery of 5,000 of them",
     "classifier-eval": "a study of what they do for a classifier",
@@ -116,11 +116,19 @@ def page(bench: Bench) -> Iterator[str]:
     for name, stage in found.items():
         rate = "" if name in MAKES else f"{images / stage.seconds:,.1f}"
         of_cpu = "" if name in MAKES or not stage.cpu else f"{images / stage.cpu:,.1f}"
-        yield (
-            f"| {SAID[name]} | {_time(stage.seconds)} | {stage.cpu:,.0f} | {rate} | {of_cpu} | "
-            f"{stage.memory:,.0f} | {stage.others:.0%} |"
-        )
+        looked = (f"{stage.cpu:,.0f}", f"{stage.memory:,.0f}", f"{stage.others:.0%}") if stage.memory else ("", "", "")
+        cpu, memory, others = looked  # of what is over before the first look nothing is known
+        yield f"| {SAID[name]} | {_time(stage.seconds)} | {cpu} | {rate} | {of_cpu} | {memory} | {others} |"
     yield ""
+    yield from _paragraph(
+        f"""Making the images took {made.cpu:,.0f} CPU seconds, which two cores have in {made.cpu / 7200:.1f} hours when
+        nobody else wants them; everything from the run's verification on took {_cpu_after(found):,.0f} more."""
+    )
+    if "classifier-eval" not in found:
+        yield from _paragraph(
+            """Not among these: the manifest's study of a classifier, whose search for near-copies among all of them was
+            stopped, and the scorer `near_copy` against the 10,000 photographs, which was not asked for."""
+        )
     yield from _kills(made, images)
     yield ""
     yield from _memory_over_time(made)
@@ -190,18 +198,28 @@ def _disk(bench: Bench) -> Iterator[str]:
         yield f"| `{folder}` | {len(sizes):,} | {most:,} | {sum(sizes) / 1e9:.2f} GB | {sum(sizes) / images:,.0f} |"
 
 
+def _after(found: Mapping[str, Stage]) -> list[Stage]:
+    """What is done with images once they are made."""
+    return [stage for name, stage in found.items() if name not in ("finetune", "generate")]
+
+
+def _cpu_after(found: Mapping[str, Stage]) -> float:
+    return sum(stage.cpu for stage in _after(found))
+
+
 def _larger(bench: Bench, found: Mapping[str, Stage], images: int) -> Iterator[str]:
     """What binds first where there are more images, by arithmetic from what was measured, and by a run of no model."""
     yield "## Ten million, and a hundred"
     yield ""
     yield from _paragraph(
         """By arithmetic from the table: hours of one core, bytes and files grow with the images. What memory does was
-        measured at one size, so what stands here is the most that it can be: all of it in proportion."""
+        measured at one size, so what stands here is the most that it can be: all of it in proportion, of whatever
+        needs most. A core's hours bind first; with many machines, a reader that copies tars into one Arrow cache."""
     )
     yield "| images | making them, core hours | the rest, core hours | run and tars, GB | work shards | memory, GiB |"
     yield "|---:|---:|---:|---:|---:|---|"
-    after = [stage for name, stage in found.items() if name not in ("finetune", "generate")]
-    making, rest = found["generate"].cpu / images, sum(stage.cpu for stage in after) / images
+    after = _after(found)
+    making, rest = found["generate"].cpu / images, _cpu_after(found) / images
     largest = max(after, key=lambda stage: stage.memory)
     stored = sum(_bytes(bench.study / folder) for folder in ("work", "dataset")) / images
     shards = sum(1 for _ in bench.work.glob("*/*.tar")) / images
