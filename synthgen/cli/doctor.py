@@ -70,14 +70,14 @@ def command(*, benchmark: bool, device: str, out: Path, steps: str | None, secon
         raise click.UsageError("--model is for no --benchmark; ask one at a time")
     if size and not model:
         raise click.UsageError("--size is for --model; give that too, or leave it out")
-    if model:
-        return _fits(model, size, quiet=quiet)
     if benchmark:
         return _benchmark(device, out, steps or "", seconds, quiet=quiet)
     given = click.get_current_context().get_parameter_source
     for option in ("device", "out", "steps", "seconds"):
         if given(option) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--{option} is for --benchmark; give that too, or leave it out")
+    if model:
+        return _fits(model, size, quiet=quiet)
     _say_what_is_here(quiet=quiet)
     return 0
 

@@ -33,6 +33,8 @@ def facts(adapter_plan: AdapterPlan, device: devices.Device, mixed_precision: st
 def pin(scratch: Path, now: dict[str, Any]) -> None:
     """Begin a training's state, or check that it is of this recipe and environment; another recipe's is begun anew.
 
+    What an earlier version did not write down is not compared, since nobody could bring it back.
+
     Raises:
         UnavailableError: The state was begun in another environment.
     """
@@ -42,8 +44,9 @@ def pin(scratch: Path, now: dict[str, Any]) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         atomic.write(path, json.dumps(now, indent=1).encode())
-    elif begun != now:
-        changed = ", ".join(f"{key} {begun.get(key)} then, {now[key]} now" for key in now if begun.get(key) != now[key])
+    elif changed := ", ".join(
+        f"{key} {begun.get(key)} then, {value} now" for key, value in now.items() if begun.get(key, value) != value
+    ):
         raise UnavailableError(f"{scratch} was begun in another environment ({changed}); restore it, or remove it")
 
 

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 
-from synthgen.errors import UnavailableError
+from synthgen.errors import DamagedError, InputError, OutOfMemoryError, UnavailableError
 from synthgen.generate import retry
 from synthgen.generate.loaded_entry import LoadedEntry
 from synthgen.generate.write_shard import encode
@@ -28,6 +28,9 @@ def needed(entry: LoadedEntry) -> bool:
 def check(entry: LoadedEntry, numbers: Sequence[int], start_images: StartImages) -> str:
     """Make the first image of the first finished work shard again, as it was made; returns its key, or an empty text.
 
+    A shard that was made on another device is passed over, and so is one whose photographs are no more where they
+    were. Where there is no memory for the batch of then, nothing is known, and the run goes on by smaller ones.
+
     Args:
         entry: The entry, its model loaded with the adapter of the shards that are to come.
         numbers: Its work shards, in order.
@@ -37,13 +40,18 @@ def check(entry: LoadedEntry, numbers: Sequence[int], start_images: StartImages)
         UnavailableError: It is another image now.
     """
     for number in numbers:
-        if (receipt := entry.ledger.trusted(number)) is None:
+        receipt = entry.ledger.trusted(number)
+        if receipt is None or receipt.environment["device_name"] != entry.environment.device_name:
             continue
         samples = entry.plan.shard(number)
         if samples[0].recipe.adapter != entry.recipe.adapter:
             continue
         size = int(receipt.environment["batch_size"])
-        start_images.fetch(samples)
+        try:
+            start_images.fetch(samples)
+        except (DamagedError, InputError) as error:
+            _log.info("%s: not made again to compare: %s", entry.ledger.tar(number), error)
+            continue
         try:
             ready = [one for one in samples if start_images.has(one)]
             stored = {one.key: one for one in tar_samples.read(entry.ledger.tar(number))}
@@ -52,6 +60,9 @@ def check(entry: LoadedEntry, numbers: Sequence[int], start_images: StartImages)
                 if found and _is_first(record := Record.from_json(found.files["json"])):
                     _compare(entry, made, found, record)
                     return record.key
+        except OutOfMemoryError as error:
+            _log.warning("no image was made again to compare, as there is no memory for %d at once: %s", size, error)
+            return ""
         finally:
             start_images.release(samples)
     return ""

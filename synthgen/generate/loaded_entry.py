@@ -22,7 +22,7 @@ from synthgen.vision.images.codec import Encoding
 class LoadedEntry:
     """An entry with its model loaded; ``started`` counts the shards whose images this process has made.
 
-    ``same_device`` is whether the device has the name of the one that the run was begun on.
+    ``other_device`` is the name of the device where it is another than the one that the run was begun on, else empty.
     """
 
     plan: EntryPlan
@@ -33,7 +33,7 @@ class LoadedEntry:
     encoding: Encoding
     output: Output
     started: int = 0
-    same_device: bool = True
+    other_device: str = ""
 
 
 def load_entry(
@@ -87,5 +87,5 @@ def load_entry(
         maker=maker,
         encoding=Encoding(output.image_format, output.quality or 95),
         output=output,
-        same_device=environment.device_name == device_name,
+        other_device="" if environment.device_name == device_name else device_name,
     )

@@ -220,7 +220,7 @@ class ShardMaker:
                 sample=next(ready, None),
                 prompts=run_prompts(self.plan, self.root, recipe),
             )
-            if canary.needed(self._loaded) and self._loaded.same_device:
+            if canary.needed(self._loaded) and not self._loaded.other_device:
                 canary.check(self._loaded, plan.numbers, self.start_images)
         return self._loaded
 

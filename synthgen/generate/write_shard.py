@@ -74,6 +74,6 @@ def commit(
         write,
         check,
         samples=outcomes,
-        environment=environment.to_dict(),
+        environment=environment.to_dict() | ({"device_name": entry.other_device} if entry.other_device else {}),
         timing={"seconds": round(seconds, 3), "finished": round(time.time(), 3)},
     )

@@ -24,6 +24,8 @@ def test_a_model_is_told_with_the_cards_that_it_fits(
         (["--model", "phantom", "--size", "64"], "give width and height from 8 to 8192 pixels, as 1024x768"),
         (["--model", "phantom", "--size", "66x64"], "must be a multiple of"),
         (["--size", "64x64"], "--size is for --model"),
+        (["--model", "phantom", "--steps", "A"], "--steps is for --benchmark"),
+        (["--model", "phantom", "--device", "cpu"], "--device is for --benchmark"),
         (["--model", "phantom", "--benchmark"], "--model is for no --benchmark"),
     ],
 )

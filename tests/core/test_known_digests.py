@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synthgen.core import known_digests
+from synthgen.core import adapter_folder, known_digests, seal
 from synthgen.core.hashing import sha256_file
 from synthgen.core.known_digests import sha256_large
 
@@ -80,3 +80,22 @@ def test_without_a_cache_folder_it_is_read_each_time(
     path.write_bytes(b"one")
     assert sha256_large(path) == sha256_large(path)
     assert len(read) == 2
+
+
+def test_damage_to_an_adapter_is_looked_for_in_its_bytes(read: list[Path], tmp_path: Path) -> None:
+    """A digest that is kept names it, and does not say that it is whole."""
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / adapter_folder.LORA).write_bytes(b"weights")
+    adapter_folder.write(folder, {"name": "a", "digest": "d", "pool": {"ids": []}, "words": {}})
+    known = dict(adapter_folder.read(folder)) | {"format": 1}
+    known.pop("files")
+    (folder / adapter_folder.FACTS).write_bytes(seal.dumps(known))
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    content = kept.read_bytes()
+    assert not list(adapter_folder.damage(folder))
+    before = (folder / adapter_folder.LORA).stat()
+    (folder / adapter_folder.LORA).write_bytes(b"WEIGHTS")
+    os.utime(folder / adapter_folder.LORA, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert kept.read_bytes() == content
+    assert [name for name, _ in adapter_folder.damage(folder)] == [""]

@@ -10,7 +10,7 @@ import pytest
 from synthgen.core.devices import DeviceRequest
 from synthgen.diffusion.maker import ImageMaker, MadeImages
 from synthgen.diffusion.strategies import fake
-from synthgen.errors import UnavailableError
+from synthgen.errors import OutOfMemoryError, UnavailableError
 from synthgen.generate import canary, reproduce
 from synthgen.plan import Plan
 from synthgen.plan.manifest.settings import Extensions
@@ -80,6 +80,36 @@ def test_a_device_that_makes_other_bytes_adds_none(
     with pytest.raises(UnavailableError, match=r"makes another image of `\S+` than the run holds, \d+\.\d dB from it"):
         begun_then(1, plan, make_images, tmp_path, monkeypatch)
     assert len(list(tmp_path.rglob("*.tar"))) == 1
+
+
+def test_a_shard_of_another_device_is_compared_with_nothing(
+    plan: Plan, make_images: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its receipt says where it was made, so the device that the run was begun on is not blamed for it."""
+    here = fake.environment
+    make_images(plan, tmp_path, ASKED, shards=(0, 1))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(fake, "environment", lambda *asked: replace(here(*asked), device_name="another one"))
+        make_images(plan, tmp_path, shards=(1, 2))
+    for path in tmp_path.glob("*/00000.*"):
+        path.unlink()
+    monkeypatch.setattr(canary, "needed", lambda _entry: True)
+    by_place(monkeypatch, 1)
+    make_images(plan, tmp_path)
+    assert len(list(tmp_path.rglob("*.tar"))) == plan.shards
+
+
+def test_a_batch_that_no_longer_fits_is_no_reason_to_end(
+    plan: Plan, make_images: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known to differ; images that are still to be made come in smaller batches."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OutOfMemoryError("no memory")
+
+    monkeypatch.setattr(canary, "_first_batch", full)
+    begun_then(0, plan, make_images, tmp_path, monkeypatch)
+    assert len(list(tmp_path.rglob("*.tar"))) == plan.shards
 
 
 def test_a_device_that_makes_the_same_goes_on(

@@ -54,7 +54,12 @@ class AddressModel:
         headers = {"User-Agent": f"synthgen/{__version__}"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._settings, self._url = settings, f"{address}/chat/completions"
         try:
-            self._client = httpx2.Client(headers=headers, timeout=settings.timeout, follow_redirects=False)
+            self._client = httpx2.Client(
+                headers=headers,
+                timeout=settings.timeout,
+                follow_redirects=False,
+                trust_env=not _is_here(httpx2.URL(address).host),  # what is meant for this machine goes by no proxy
+            )
         except (ValueError, ImportError):  # their words would show a proxy's address, and its password
             raise UnavailableError(
                 "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) can't be used; correct or unset it"

@@ -80,13 +80,13 @@ def _read_encoder(
         encoder = getattr(transformers, kind).from_pretrained(folder, dtype=dtype, use_safetensors=True)
         side = encoder.config.image_size
         if (folder / "preprocessor_config.json").is_file():
-            ready = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
+            ready = transformers.AutoImageProcessor.from_pretrained(folder, trust_remote_code=False, backend="pil")
         elif kind.startswith("Siglip"):
             ready = transformers.SiglipImageProcessorPil(size={"height": side, "width": side})
         else:
             ready = transformers.CLIPImageProcessorPil(size=side, crop_size=side)
     except ManifestError as error:
         raise UnavailableError(*error.faults) from None
-    except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, AttributeError, KeyError) as error:
         raise UnavailableError(f"image_encoder {name}: can't be loaded: {one_line(error)[:200]}") from None
     return encoder.eval(), ready

@@ -95,7 +95,7 @@ def check(raw: Mapping[str, Any], base: Path, extensions: Extensions) -> Checked
         checked.faults += found_in.faults
         checked.entries += [found_in.entry] if found_in.entry else []
     checked.faults += _masks(document, checked.entries)
-    if isinstance(raw.get("curate"), dict) or "curate" not in raw:
+    if raw.get("curate") is None or isinstance(raw["curate"], dict):
         checked.faults += _likenesses(raw, checked.entries, extensions)
     return checked
 
@@ -173,7 +173,7 @@ def _likenesses(raw: Mapping[str, Any], entries: Sequence[GenerateEntry], extens
         return entry is not None and (entry.per_source is not None or likeness(by_name.get(entry.parent or "")))
 
     alike = [entry for entry in entries if entry.settings.reads_image_prompt and likeness(entry)]
-    written = raw.get("curate", {}).get("scorers", {})
+    written = (raw.get("curate") or {}).get("scorers", {})
     measured = {extensions.scorers.named(name) for name in written} if isinstance(written, dict) else set(_COPIES)
     if not alike or measured & set(_COPIES):
         return []

@@ -38,7 +38,7 @@ def loading(name: str, needs: str = _NEEDS) -> Iterator[None]:
             hub.errors_only("transformers", "huggingface_hub"),
         ):  # it says its retries
             yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError) as error:
         reason = one_line(error).partition(". ")[0][:200]
         raise UnavailableError(
             f"{name}: can't be loaded as a vision checkpoint: {reason}; give a folder with {needs}, or a Hub id that "

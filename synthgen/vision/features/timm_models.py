@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 NEEDS = "config.json, as timm's `save_for_hf` writes it, and model.safetensors"
 _FILES = ("config.json", "model.safetensors")
+# Arguments of timm's `create_model` and `build_model_with_cfg` that say what is read, and not what is built.
+_LOADING = {
+    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "pretrained_filter_fn",
+    "pretrained_custom_load", "checkpoint_path", "cache_dir", "scriptable", "exportable", "no_jit", "variant",
+    "model_cls", "model_cfg", "kwargs_filter",
+}  # fmt: skip
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # timm's defaults, those of ImageNet
 
 
@@ -70,6 +76,7 @@ def _loaded(timm: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
     Raises:
         KeyError: The configuration names no architecture.
         RuntimeError: The weights are of another one.
+        ValueError: The configuration asks timm for more than an architecture and its sizes.
     """
     from safetensors.torch import load_file
 
@@ -77,8 +84,24 @@ def _loaded(timm: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
     config = written.get("pretrained_cfg", written)
     classes = written.get("num_classes", config.get("num_classes", 1000))
     pool = {"global_pool": written["global_pool"]} if written.get("global_pool") else {}
-    arguments = {"num_classes": classes, **pool, **written.get("model_args", {})}
-    network = timm.create_model(written["architecture"], pretrained=False, **arguments)
+    arguments = {"num_classes": classes, **pool, **_sizes(written.get("model_args", {}))}
+    if ":" in (architecture := str(written["architecture"])):
+        raise ValueError(f"architecture {architecture!r} is elsewhere; give the name of one of timm's")
+    network = timm.create_model(architecture, pretrained=False, **arguments)
     network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     network.reset_classifier(0)
     return network, config
+
+
+def _sizes(model_args: Any) -> dict[str, Any]:
+    """What a checkpoint says of its network's shape: plain values of arguments by which nothing is loaded.
+
+    ``timm.create_model`` reads other files for some of its own arguments, pickles among them.
+    """
+    if not isinstance(model_args, dict):
+        raise ValueError("model_args is no mapping")
+    for name, value in model_args.items():
+        plain = value if isinstance(value, list) else [value]
+        if name in _LOADING or not all(one is None or isinstance(one, str | int | float) for one in plain):
+            raise ValueError(f"model_args.{name} is none of a network's sizes")
+    return model_args

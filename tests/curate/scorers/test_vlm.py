@@ -122,6 +122,17 @@ def test_trouble_that_stays_is_one_line(  # noqa: PLR0917 - fixtures
     assert "sesame" not in str(caught.value)
 
 
+def test_what_is_for_this_machine_goes_by_no_proxy(
+    server: str, batch: Batch, context_of: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy would have the token and the images as plain text; this one would answer nothing at all."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert scored(batch, context_of(), address=server)
+    assert Fake.asked
+
+
 def test_a_token_is_never_sent_as_plain_text(
     batch: Batch, context_of: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:

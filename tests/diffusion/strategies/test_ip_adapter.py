@@ -12,6 +12,7 @@ import pytest
 from synthgen.core.devices import DeviceRequest
 from synthgen.core.ip_adapter import check_encoder, describe_ip_adapter
 from synthgen.diffusion import pipelines, strategies
+from synthgen.diffusion.pipelines import image_prompt_parts
 from synthgen.errors import ManifestError, UnavailableError
 from synthgen.generate import stated_origin
 from synthgen.plan import Plan
@@ -120,7 +121,7 @@ REAL = {"real": {"source": "phantom", "count": 6, "splits": {"train": 1.0}}}
 OF_REAL = {"from": None, "per_source": 1}
 
 
-@pytest.mark.parametrize("top", [REAL, REAL | {"curate": {"scorers": {"quality": {}}}}])
+@pytest.mark.parametrize("top", [REAL, REAL | {"curate": {"scorers": {"quality": {}}}}, REAL | {"curate": None}])
 def test_copies_of_real_images_have_to_be_looked_for(top: dict[str, Any], planned: Planned) -> None:
     """What is made in the likeness of a photograph may be that photograph."""
     with pytest.raises(ManifestError, match=r"curate\.scorers: entry `e` makes images in the likeness of real ones"):
@@ -158,6 +159,24 @@ def test_an_adapter_of_another_model_is_refused(planned: Planned, tiny_ip_adapte
     pipelines.release()
     with pytest.raises(UnavailableError, match="is for another model than this one"):
         pipelines.load("ip_adapter", recipe, strategies.environment(recipe, CPU, 4))
+
+
+def test_code_beside_an_image_encoder_is_never_run(
+    tiny_ip_adapter: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where somebody would say yes: a class that transformers does not have ends in a line."""
+    import torch
+
+    shutil.copytree(tiny_ip_adapter("sd"), tmp_path / "ip")
+    adapter = describe_ip_adapter("./ip", tmp_path)
+    folder = tmp_path / "ip/image_encoder"
+    config = {"image_processor_type": "Theirs", "auto_map": {"AutoImageProcessor": "theirs.Theirs"}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(config))
+    (folder / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Theirs: pass\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(UnavailableError, match="can't be loaded"):
+        image_prompt_parts.load(None, adapter, None, {}, torch.float32)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_family_without_ip_adapters_is_refused() -> None:

@@ -1,7 +1,10 @@
 """Vision checkpoints are read from safetensors folders, and what can't be read is said in one line."""
 
+import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +137,27 @@ def test_a_library_that_is_not_installed_says_what_to_install(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UnavailableError, match=rf"synthgen-images\[{extra}\]"):
         backbone(str(tmp_path))
+
+
+@pytest.mark.parametrize(("config", "said"), [
+    ({"architecture": "resnet18", "model_args": {"checkpoint_path": "model.bin"}}, "model_args.checkpoint_path"),
+    ({"architecture": "resnet18", "model_args": {"pretrained_cfg": {"file": "x"}}}, "model_args.pretrained_cfg"),
+    ({"architecture": "resnet18", "model_args": {"norm_layer": {"a": 1}}}, "model_args.norm_layer"),
+    ({"architecture": "hf-hub:org/other"}, "'hf-hub:org/other' is elsewhere"),
+])  # fmt: skip
+def test_a_configuration_says_what_is_built_and_not_what_is_read(
+    config: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library would load a pickle, or another repository, that a stranger's configuration names."""
+    import json
+
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    made = list[Any]()
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=lambda *a, **k: made.append((a, k))))
+    with pytest.raises(UnavailableError, match=re.escape(said)):
+        backbone(str(tmp_path))
+    assert not made
 
 
 def test_a_folder_of_timm_is_a_backbone(tmp_path: Path) -> None:
