@@ -332,6 +332,9 @@ def gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
+_kept: dict[str, str] = {}  # the GPU of several that this process is kept to, as asked for, and what CUDA calls it
+
+
 def alone(device: str) -> str:
     """The type that torch has of a device; of ``cuda:1`` other GPUs are hidden from this process and those it starts.
 
@@ -343,6 +346,10 @@ def alone(device: str) -> str:
     kind, _, number = device.partition(":")
     if kind != "cuda" or not number.isdecimal():
         return device
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in _kept.values():
+        if device in _kept:
+            return kind
+        raise UnavailableError(f"--device {device}: this process is kept to {next(iter(_kept))}; start another for it")
     there = gpus()
     if int(number) >= len(there):
         said = (
@@ -350,14 +357,28 @@ def alone(device: str) -> str:
         )
         raise UnavailableError(f"--device {device}: there is no such GPU here; of CUDA's {said}")
     if len(there) > 1:
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
+        os.environ["CUDA_VISIBLE_DEVICES"], before = there[int(number)], os.environ.get("CUDA_VISIBLE_DEVICES")
+        if _sees_more_than_one():
+            if before is None:
+                del os.environ["CUDA_VISIBLE_DEVICES"]
+            else:
+                os.environ["CUDA_VISIBLE_DEVICES"] = before
             raise UnavailableError(
                 f"--device {device}: this process has begun to use CUDA, and can't be kept to one GPU any more; say it "
                 f"first, or set CUDA_VISIBLE_DEVICES={there[int(number)]}"
             )
-        os.environ["CUDA_VISIBLE_DEVICES"] = there[int(number)]
+        _kept.clear()
+        _kept[device] = there[int(number)]
     return kind
+
+
+def _sees_more_than_one() -> bool:
+    """Whether CUDA has begun in this process, and reads no more which GPUs are hidden."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    count = getattr(torch._C, "_cuda_getDeviceCount", None)
+    return torch.cuda.is_initialized() or (count is not None and count() > 1)
 
 
 def describe(request: str = "auto") -> Device:
@@ -377,8 +398,8 @@ def describe(request: str = "auto") -> Device:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
+    request = alone(request)  # before CUDA is asked anything, after which none can be hidden
     there = available()
-    request = alone(request)
     kind = there[0] if request == "auto" else request
     if kind not in there:
         raise UnavailableError(f"--device {kind}: torch finds none here; there are: {', '.join(there)}")

@@ -224,8 +224,9 @@ def test_the_best_device_comes_first(cuda: bool, mps: bool, found: list[str], mo
 def test_one_of_several_gpus_hides_the_others(asked: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From this process and those that it starts; a run pins ``cuda``, whichever it was."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
-    assert DeviceRequest(asked).device == asked.partition(":")[0]
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == left
+    for _ in range(2):  # a second time in one process means the same
+        assert DeviceRequest(asked).device == asked.partition(":")[0]
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == left
 
 
 @pytest.mark.parametrize(
@@ -249,6 +250,23 @@ def test_a_process_at_one_gpu_is_not_moved_to_another(monkeypatch: pytest.Monkey
     monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
     with pytest.raises(UnavailableError, match="CUDA_VISIBLE_DEVICES=7"):
         DeviceRequest("cuda:1")
+
+
+def test_a_process_that_is_kept_to_one_gpu_is_not_asked_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that it sees would be taken for it."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    DeviceRequest("cuda:1")
+    with pytest.raises(UnavailableError, match="this process is kept to cuda:1"):
+        DeviceRequest("cuda:0")
+
+
+def test_a_gpu_that_cuda_can_not_be_kept_to_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has asked torch whether there is CUDA would get the first GPU in place of the one that was asked for."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    monkeypatch.setattr("torch._C._cuda_getDeviceCount", lambda: 2, raising=False)
+    with pytest.raises(UnavailableError, match="CUDA_VISIBLE_DEVICES=7"):
+        DeviceRequest("cuda:1")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,7"
 
 
 @pytest.mark.parametrize("kind", ["cuda", "cpu"])

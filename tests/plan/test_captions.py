@@ -12,7 +12,7 @@ import yaml
 from synthgen.errors import InputError
 from synthgen.finetune import latents
 from synthgen.plan import Plan, manifest
-from synthgen.plan.manifest.settings import Extensions
+from synthgen.plan.manifest.settings import Columns, Extensions
 from synthgen.plan.real_index import Index, Source
 from synthgen.plan.sample import record
 
@@ -100,3 +100,11 @@ def test_captions_that_are_cut_are_known(planned: Callable[..., Plan]) -> None:
     """Of a plan, so that who reads it sees how many."""
     plan = planned(source("a", "scaly red plaques"), source("b", "plaques"), prompts=TEXTS + "max_caption_words: 2\n")
     assert [one.id for one in plan.cut_captions] == ["a"]
+
+
+@pytest.mark.parametrize("columns", [{"group": "patient", "attributes": {"pid": "patient"}},
+                                     {"id": "scan", "attributes": ["scan"]}, {"attributes": ["edges"]}])  # fmt: skip
+def test_what_names_a_person_is_no_attribute(columns: dict[str, Any]) -> None:
+    """A patient's number would stand in every record beside the pseudonym; nor is what records say themselves."""
+    with pytest.raises(ValueError, match="attribute"):
+        Columns.model_validate(columns)

@@ -233,13 +233,18 @@ class Checklist:
 
 
 def chosen(said: str, answers: list[str]) -> str | None:
-    """The answer that a text gives: the one that it is or begins with, or the only one in it; ``None`` for neither."""
-    text = _plain(said)
-    whole = [one for one in answers if text == _plain(one)]
-    begins = [one for one in answers if re.match(rf"{re.escape(_plain(one))}\b", text)]
-    inside = [one for one in answers if re.search(rf"\b{re.escape(_plain(one))}\b", text)]
-    longest = sorted(begins, key=lambda one: -len(one))[:1]
-    return next((found[0] for found in (whole, longest, inside) if len(found) == 1), None)
+    """The answer that a text is, that it begins with before a stop, or that it ends with after a colon.
+
+    ``None`` for anything else: what merely has an answer in it, as `this is not melanoma`, may say the contrary.
+    """
+    text = said.casefold()
+    found = []
+    for one in answers:
+        words = r"\W+".join(map(re.escape, _plain(one).split()))
+        if re.search(rf"(^|:)\W*{words}\W*$", text) or re.match(rf"\W*{words}[^\w\s]*[.,;:!?\n]", text):
+            found.append(one)
+    longest = sorted(found, key=lambda one: -len(one))[:1]
+    return longest[0] if longest else None
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from synthgen.core.model_folder import ModelFacts
 from synthgen.core.plugins import PluginFile, PluginFolder
@@ -126,7 +133,9 @@ def _own_names(attributes: object) -> object:
 
 # What prompts fill in themselves, and what records say among an image's attributes of how it was made.
 _TAKEN = frozenset((
-    "label", "skin_tone", "caption", "from", "precision", "mask_sha256", "accelerate", "vae", "controlnet",
+    "label", "skin_tone", "caption", "from", "precision", "mask_sha256", "accelerate", "vae", "controlnet", "edges",
+    "guidance_start", "guidance_stop", "timestep_spacing", "controlnet_conditioning_scale", "control_guidance_start",
+    "control_guidance_end", "ip_adapter", "ip_adapter_scale", "image_encoder",
 ))  # fmt: skip
 _Text = Annotated[str, Field(min_length=1)]
 _Several = _Text | Annotated[list[_Text], Field(min_length=1)]
@@ -161,6 +170,15 @@ class Columns(Strict):
             if not name.isidentifier() or name in _TAKEN:
                 raise ValueError(f"`{name}` can't name an attribute; records or prompts have a meaning for it")
         return dict(sorted(attributes.items())) if attributes else None
+
+    @model_validator(mode="after")
+    def _names_nobody(self) -> Self:
+        named = {"id": self.id, "group": self.group, "image": self.image, "mask": self.mask, "consent": self.consent}
+        for name, column in (self.attributes or {}).items():
+            for key, given in named.items():
+                if column in (given if isinstance(given, list) else [given]):
+                    raise ValueError(f"attribute `{name}` is the column of `{key}`, which is published as no attribute")
+        return self
 
     @property
     def about(self) -> tuple[str, ...]:

@@ -175,11 +175,12 @@ def test_rules_know_the_columns_of_the_questions() -> None:
     [
         ("yes", "yes"), (" Yes. ", "yes"), ("No, there is none", "no"), ("**no**", "no"), ("not sure", None),
         ("", None),
-        ("The answer is: yes", "yes"), ("yes or no", "yes"), ("I see no lesion, yes", None), ("yesterday", None),
+        ("The answer is: yes", "yes"), ("yes or no", None), ("I see no lesion, yes", None), ("yesterday", None),
+        ("yes and no", None), ("I am not sure, no answer", None), ("This is not a yes", None), ("Yes\nbecause", "yes"),
     ],
 )  # fmt: skip
 def test_an_answer_is_read_as_people_write_it(said: str, answer: str | None) -> None:
-    """By the word that it is, or begins with, or the only one in it; what is none of those allowed is not known."""
+    """By the word that it is, begins with before a stop, or ends with after a colon; anything else is not known."""
     assert vlm.chosen(said, ["yes", "no"]) == answer
 
 
