@@ -220,6 +220,12 @@ def test_the_best_device_comes_first(cuda: bool, mps: bool, found: list[str], mo
     assert devices.available() == found
 
 
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is kept to no GPU yet."""
+    monkeypatch.setattr(devices, "_kept", {})
+
+
 @pytest.mark.parametrize(("asked", "left"), [("cuda:1", "7"), ("cuda:0", "3"), ("cuda", "3,7"), ("cpu", "3,7")])
 def test_one_of_several_gpus_hides_the_others(asked: str, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From this process and those that it starts; a run pins ``cuda``, whichever it was."""
