@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from synthgen.extensions import EXTENSIONS
+from synthgen.pack.card.values import attribute_rows
 from synthgen.plan.real_index import Index
 from synthgen.runs import load_plan
 
@@ -52,3 +53,15 @@ def test_attributes_are_counted_by_skin_tone(
     counted = {cells[2]: cells[-2] for line in table[2:] if (cells := [cell.strip() for cell in line.split("|")])}
     assert counted == {"woman": "3", "man": "6", "-": "3"}
     assert {one.caption for one in Index.read(dataset / "sources.parquet").sources} == {text for *_, text in ROWS}
+
+
+def test_of_many_values_the_rarest_are_counted_together() -> None:
+    """An age in days would name single people in a row each."""
+    known = {("age", str(days), "I"): 2 if days < 30 else 1 for days in range(400)} | {("sex", "woman", "VI"): 3}
+    table = attribute_rows(known, ["I", "VI"])
+    ages = [row for row in table if row["name"] == "age"]
+    assert len(ages) == 50
+    assert {str(days) for days in range(30)} <= {row["value"] for row in ages}
+    assert ages[-1] == {"name": "age", "value": "351 other values", "counts": [351, 0], "total": 351}
+    assert sum(row["total"] for row in ages) == 430
+    assert table[-1] == {"name": "sex", "value": "woman", "counts": [0, 3], "total": 3}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ import httpx2
 from synthgen.core import backoff
 from synthgen.core.releases import __version__
 from synthgen.curate.scorers.vlm import Answer, Settings
-from synthgen.errors import UnavailableError
+from synthgen.errors import UnavailableError, one_line
 
 if TYPE_CHECKING:
     from synthgen.core.types import Pixels
@@ -86,8 +87,8 @@ class AddressModel:
         }
         return self._read(self._sent(body))
 
-    def _sent(self, body: Mapping[str, Any]) -> httpx2.Response:
-        """The server's answer; asked again where its trouble may pass.
+    def _sent(self, body: Mapping[str, Any]) -> bytes:
+        """What the server answers; asked again where its trouble may pass.
 
         Raises:
             UnavailableError: It is not there, or refuses.
@@ -96,16 +97,16 @@ class AddressModel:
         for attempt in range(1, _ATTEMPTS + 1):
             wait = backoff.doubling(attempt)
             try:
-                response = self._client.post(self._url, json=body)
+                status, asked_to_wait, content = self._post(body)
             except httpx2.HTTPError as error:
                 said = type(error).__name__
             else:
-                if response.status_code == 200:
-                    return response
-                said = f"HTTP {response.status_code}"
-                if response.status_code not in backoff.PASSING_STATUS:
+                if status == 200:
+                    return content
+                said = f"HTTP {status}{self._words(content)}"
+                if status not in backoff.PASSING_STATUS:
                     break
-                wait = max(wait, backoff.retry_after(response.headers.get("Retry-After", "")))
+                wait = max(wait, backoff.retry_after(asked_to_wait))
             if attempt == _ATTEMPTS or wait > backoff.LONGEST_ASKED:
                 break
             time.sleep(wait)
@@ -114,16 +115,36 @@ class AddressModel:
             f"`{self._settings.model}`, and that {self._settings.token_from} holds its token; scores so far are kept"
         )
 
-    def _read(self, response: httpx2.Response) -> Answer:
+    def _post(self, body: Mapping[str, Any]) -> tuple[int, str, bytes]:
+        """The status of an answer, how long it asks to wait, and its content, of which no more than is one is read."""
+        content, until = b"", time.monotonic() + self._settings.timeout
+        with self._client.stream("POST", self._url, json=body) as response:
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > _LARGEST or time.monotonic() > until:
+                    raise UnavailableError(
+                        f"curate.scorers.vlm: {self._url}: its answer has more than {_LARGEST:,} bytes, or takes more "
+                        f"than {self._settings.timeout:g} s; see that it is OpenAI's protocol; scores so far are kept"
+                    )
+            return response.status_code, response.headers.get("Retry-After", ""), content
+
+    def _words(self, content: bytes) -> str:
+        """Why the server refuses, in its own words, without the token; empty where it does not say."""
+        try:
+            said = json.loads(content)["error"]["message"]
+        except (ValueError, LookupError, TypeError):
+            return ""
+        token = os.environ.get(self._settings.token_from, "")
+        return f" ({one_line(said.replace(token, '...') if token else said)[:200]})" if isinstance(said, str) else ""
+
+    def _read(self, content: bytes) -> Answer:
         """The text and the tokens of an answer.
 
         Raises:
             UnavailableError: It is no answer of that protocol.
         """
         try:
-            if len(response.content) > _LARGEST:
-                raise ValueError("too long")
-            found = response.json()
+            found = json.loads(content)
             text = found["choices"][0]["message"]["content"]
             usage = found.get("usage") or {}
             tokens = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]

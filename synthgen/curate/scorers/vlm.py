@@ -29,7 +29,8 @@ COLUMNS = {
 }
 TEXTS: dict[str, str] = {}
 _TONES = re.compile(
-    r"(?i)tone|fitzpatrick|\bmonk\b|\bmst\b|\bita\b|complexion|ethnic|\brace\b|(skin|dark|light)[\s_-]*colou?r"
+    r"(?i)(?<![a-z])(tones?|fitzpatrick|monk|mst|ita|complexions?|ethnic\w*|race|black or white|white or black"
+    r"|skin[\s_-]*colou?r|(dark|light|black|white|brown|fair|pale)[\s_-]*(skin(ned)?|person|people))(?![a-z])"
 )
 _NAME = r"^[a-z][a-z0-9_]*$"
 _Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -93,7 +94,7 @@ class Settings(ScorerSettings):
         for name, question in questions.items():
             if name in COLUMNS or name in ("key", "label"):
                 raise ValueError(f"`{name}` is a column already; give the question another name")
-            if _TONES.search(name) or _TONES.search(question.ask):
+            if any(map(_TONES.search, (name, question.ask, *(question.answers or ())))):
                 raise ValueError(
                     f"`{name}` asks for skin tone, which such models misjudge, most of all on dark skin; the scorer "
                     "`skin_tone` measures it"

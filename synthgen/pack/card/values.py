@@ -1,7 +1,7 @@
 """The values of the placeholders in a card's template; texts that a user wrote are escaped."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from synthgen.runs import dataset_folder as layout
 from synthgen.runs.cell import Cell
 from synthgen.runs.verdicts import Ratio
 from synthgen.vision.images.codec import EXTENSIONS
+
+_VALUES = 50  # rows that an attribute has at most
 
 
 def values(facts: CardFacts) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def values(facts: CardFacts) -> dict[str, Any]:
             "tone_totals": [by_tone[tone] for tone in tones],
             "labels": [_label(facts.counts, label, words, tones) for label, words in _labels(facts).items()],
             "cells": [row for name in _entries(facts) for row in _cells(facts, name, tones)],
-            "attributes": _attributes(facts, tones),
+            "attributes": attribute_rows(facts.attributes, tones),
             "license": escape(document.publish.license or "unknown"),
             "audit": escape(facts.audit_text),
             "sources": [
@@ -172,12 +174,26 @@ def _cells(facts: CardFacts, name: str, tones: list[str]) -> list[dict[str, Any]
     return rows
 
 
-def _attributes(facts: CardFacts, tones: list[str]) -> list[dict[str, Any]]:
-    """The rows of the tables of what is known of real images: each value with its images by skin tone."""
+def attribute_rows(known: Mapping[tuple[str, str, str], int], tones: list[str]) -> list[dict[str, Any]]:
+    """The rows of the tables of what is known of real images: each value with its images by skin tone.
+
+    ``known`` are the images of each attribute's name and value, and skin tone. Of an attribute of many values, as an
+    age in days, the rarest are counted together: they would name single people.
+    """
+    counted = defaultdict[str, Counter[str]](Counter)
+    for (name, value, _), count in known.items():
+        counted[name][value] += count
     found = []
-    for name, value in sorted({(name, value) for name, value, _ in facts.attributes}):
-        counts = [facts.attributes.get((name, value, tone), 0) for tone in tones]
-        found.append({"name": escape(name), "value": escape(value) or "-", "counts": counts, "total": sum(counts)})
+    for name, values in sorted(counted.items()):
+        ranked = [value for _, value in sorted((-count, value) for value, count in values.items())]
+        shown, rest = ranked, list[str]()
+        if len(ranked) > _VALUES:
+            shown, rest = ranked[: _VALUES - 1], ranked[_VALUES - 1 :]
+        parts = [(escape(value) or "-", [value]) for value in sorted(shown)]
+        parts += [(f"{len(rest):,} other values", rest)] if rest else []
+        for said, members in parts:
+            counts = [sum(known.get((name, value, tone), 0) for value in members) for tone in tones]
+            found.append({"name": escape(name), "value": said, "counts": counts, "total": sum(counts)})
     return found
 
 

@@ -72,9 +72,13 @@ def _loaded(library: Any, folder: Path) -> Any:
         OSError: There are no safetensors.
         ValueError: Its texts are read by a model of the Hub, whose code and newest commit OpenCLIP would ask for.
     """
-    text = json.loads((folder / OPEN_CLIP_CONFIG).read_bytes())["model_cfg"].get("text_cfg", {})
-    if text.get("hf_model_name"):
+    written = json.loads((folder / OPEN_CLIP_CONFIG).read_bytes())["model_cfg"]
+    if written.get("text_cfg", {}).get("hf_model_name"):
         raise ValueError(f"{OPEN_CLIP_CONFIG}: text_cfg.hf_model_name asks for a model elsewhere, which is not read")
+    if ":" in str(written.get("vision_cfg", {}).get("timm_model_name") or ""):
+        raise ValueError(
+            f"{OPEN_CLIP_CONFIG}: vision_cfg.timm_model_name asks for a model elsewhere, which is not read"
+        )
     weights = next((path for name in _WEIGHTS if (path := folder / name).is_file()), None)
     if weights is None:
         raise OSError("no safetensors, and pickled weights are not read")

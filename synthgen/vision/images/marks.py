@@ -17,13 +17,14 @@ _MAKERS = {
     "Stable Diffusion": rb"(?i)stable[ -]?diffusion|Steps: \d+, Sampler: ",
     "ComfyUI": rb"(?i)comfyui|\"class_type\": ?\"KSampler",
     "Midjourney": rb"(?i)midjourney",
-    "DALL-E": rb"(?i)dall[-\xc2\xb7\xb7 ]*e\b",
+    "DALL-E": rb"(?i)\bdall(?:-|\xc2?\xb7)e\b",
     "Firefly": rb"(?i)adobe firefly",
     "NovelAI": rb"(?i)novelai",
     "Imagen": rb"(?i)made with google ai",
 }
 _AI_SYSTEM = re.compile(rb"Iptc4xmpExt:AISystemUsed")
-_LONGEST = 8 * 1024 * 1024  # bytes of one part that are looked at
+_LONGEST = 1024 * 1024  # bytes of one part that are looked at, or unpacked
+_MOST = 8 * _LONGEST  # bytes of all parts of a file; what programs write is some kilobytes at its beginning
 
 
 def marks(content: bytes) -> tuple[str, ...]:
@@ -43,8 +44,12 @@ def marks(content: bytes) -> tuple[str, ...]:
 def _parts(content: bytes) -> Iterator[bytes]:
     """What a file says beside its pixels, a part after another."""
     walk = next((walk for begin, walk in _WALKS.items() if content.startswith(begin)), None)
+    left = _MOST
     for part in walk(content) if walk else ():
-        yield part[:_LONGEST]
+        yield part[: min(left, _LONGEST)]
+        left -= min(len(part), _LONGEST)
+        if left <= 0:
+            return
 
 
 def _jpeg(content: bytes) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """A vision-language model answers a checklist: here, or behind an address; it never judges skin tone."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ class Fake(BaseHTTPRequestHandler):
     asked: list[tuple[dict[str, str], dict[str, Any]]] = []
     troubles: list[int] = []
     broken = False
+    refusal = ""
+    padding = 0
 
     def do_POST(self) -> None:
         """Answer, or be in trouble."""
@@ -36,14 +39,20 @@ class Fake(BaseHTTPRequestHandler):
         if Fake.troubles:
             self.send_error(Fake.troubles.pop(0))
             return
+        if Fake.refusal:
+            self._answer(400, json.dumps({"error": {"message": Fake.refusal}}).encode())
+            return
         text = body["messages"][0]["content"][1]["text"]
         said = "Psoriasis." if "Which?" in text else "Yes, a lesion."
         content = {"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 90, "completion_tokens": 3}}
-        answer = json.dumps({"strange": 1} if Fake.broken else content).encode()
-        self.send_response(200)
+        self._answer(200, json.dumps({"strange": 1} if Fake.broken else content).encode() + b" " * Fake.padding)
+
+    def _answer(self, status: int, answer: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(answer)
+        with contextlib.suppress(OSError):  # whoever asked may have had enough
+            self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -52,7 +61,7 @@ class Fake(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a server on this machine."""
-    Fake.asked, Fake.troubles, Fake.broken = [], [], False
+    Fake.asked, Fake.troubles, Fake.broken, Fake.refusal, Fake.padding = [], [], False, "", 0
     monkeypatch.setattr(_vlm_address.time, "sleep", lambda _: None)
     held = ThreadingHTTPServer(("127.0.0.1", 0), Fake)
     thread = threading.Thread(target=held.serve_forever, args=(0.01,))
@@ -122,6 +131,23 @@ def test_trouble_that_stays_is_one_line(  # noqa: PLR0917 - fixtures
     assert "sesame" not in str(caught.value)
 
 
+def test_why_a_server_refuses_is_said_in_its_words(
+    server: str, batch: Batch, context_of: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the token, should it have that among them."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    Fake.refusal = "Unsupported parameter: max_tokens; key sesame"
+    with pytest.raises(UnavailableError, match=r"HTTP 400 \(Unsupported parameter: max_tokens; key \.\.\.\)"):
+        scored(batch, context_of(), address=server, requests_at_once=1)
+
+
+def test_an_answer_without_end_is_not_read_to_it(server: str, batch: Batch, context_of: Callable[..., Context]) -> None:
+    """Memory is bounded whatever a server sends."""
+    Fake.padding = 3_000_000
+    with pytest.raises(UnavailableError, match="more than 1,000,000 bytes"):
+        scored(batch, context_of(), address=server, requests_at_once=1)
+
+
 def test_what_is_for_this_machine_goes_by_no_proxy(
     server: str, batch: Batch, context_of: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,12 +168,26 @@ def test_a_token_is_never_sent_as_plain_text(
         scored(batch, context_of(), address="http://example.org/v1")
 
 
-@pytest.mark.parametrize("name", ["skin_tone", "tone", "fitzpatrick", "looks"])
-def test_it_never_judges_skin_tone(name: str) -> None:
-    """By the question's name, or by what it asks."""
-    ask = "Is this Fitzpatrick type V?" if name == "looks" else "What is it?"
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("skin_tone", {"ask": "What is it?"}),
+        ("fitzpatrick", {"ask": "What is it?"}),
+        ("looks", {"ask": "Is this Fitzpatrick type V?"}),
+        ("looks", {"ask": "Is this person black or white?"}),
+        ("looks", {"ask": "Which is it?", "answers": ["light skin", "dark skin"]}),
+    ],
+)
+def test_it_judges_no_skin_tone(name: str, question: dict[str, Any]) -> None:
+    """As far as the question's name, what it asks or its answers show it."""
     with pytest.raises(ValueError, match=f"`{name}` asks for skin tone"):
-        Settings(model="m", questions={name: {"ask": ask}})
+        Settings(model="m", questions={name: question})
+
+
+@pytest.mark.parametrize("ask", ["Are there kidney stones?", "Is the lesion of dark colour?", "Is there a tracery?"])
+def test_other_words_are_asked(ask: str) -> None:
+    """A lesion has a colour, too."""
+    assert Settings(model="m", questions={"seen": {"ask": ask}})
 
 
 @pytest.mark.parametrize(

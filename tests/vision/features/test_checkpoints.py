@@ -160,6 +160,23 @@ def test_a_configuration_says_what_is_built_and_not_what_is_read(
     assert not made
 
 
+@pytest.mark.parametrize("half", [{"text_cfg": {"hf_model_name": "org/other"}},
+                                  {"vision_cfg": {"timm_model_name": "hf-hub:org/other"}}])  # fmt: skip
+def test_halves_of_openclip_are_not_looked_for_elsewhere(
+    half: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their code and newest commit would be asked for, by a stranger's word."""
+    import json
+
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": half}))
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"")
+    made = list[Any]()
+    monkeypatch.setitem(sys.modules, "open_clip", SimpleNamespace(create_model=lambda *a, **k: made.append((a, k))))
+    with pytest.raises(UnavailableError, match="asks for a model elsewhere"):
+        backbone(str(tmp_path))
+    assert not made
+
+
 def test_a_folder_of_timm_is_a_backbone(tmp_path: Path) -> None:
     """Its pooled features without the head, by its own size and normalisation; other weights have another digest."""
     timm = pytest.importorskip("timm")

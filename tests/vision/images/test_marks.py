@@ -55,6 +55,8 @@ def text(key: str, value: str, *, packed: bool = False) -> bytes:
         (text("parameters", "a cat Steps: 20, Sampler: Euler a"), ("ai:Stable Diffusion",)),
         (text("parameters", "a cat Steps: 20, Sampler: Euler a", packed=True), ("ai:Stable Diffusion",)),
         (text("Software", "Midjourney"), ("ai:Midjourney",)),
+        (text("Software", "DALL-E"), ("ai:DALL-E",)),
+        (text("Comment", "vista dalle ore 10"), ()),
         (saved("JPEG"), ()),
         (saved("PNG"), ()),
         (saved("GIF"), ()),
@@ -73,6 +75,18 @@ def test_a_file_that_is_cut_raises_nothing(whole: bytes) -> None:
     """Wherever it ends: whether it can be used is for decoding to say."""
     for size in range(0, len(whole), 7):
         marks(whole[:size])
+
+
+def test_what_is_looked_at_of_one_file_is_bounded() -> None:
+    """However much a few kilobytes unpack to: programs write their marks at the beginning."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "Midjourney")
+    for number in range(12):
+        info.add_text(f"long{number}", " " * 2_000_000, zip=True)
+    info.add_text("Comment", "novelai")
+    content = saved("PNG", pnginfo=info)
+    assert len(content) < 100_000
+    assert marks(content) == ("ai:Midjourney",)
 
 
 def test_an_image_of_ours_says_that_it_is_made() -> None:
