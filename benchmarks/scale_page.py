@@ -49,7 +49,7 @@ MAKES = ("finetune", "restart", "publish-again", "judge", "preview", "classifier
 H100_TIMES = 2.0
 H100_SOURCE = "https://www.baseten.co/blog/unlocking-the-full-power-of-nvidia-h100-gpus-for-ml-inference-with-tensorrt/"
 WARM = 120.0  # seconds after which the memory of a process of `generate` is that of its work
-GREW = 4  # of the processes of `generate`, those before freed memory was handed back
+HANDED_BACK = 1795824600.0  # seconds since 1970; processes that began earlier ran without core/free_memory.py
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,14 @@ def _memory_over_time(made: Stage) -> Iterator[str]:
     yield ""
     yield from _paragraph(
         f"""Of `generate` and its two workers together, after {WARM / 60:.0f} minutes, when each has loaded a model, and
-        at the most. The first {GREW} of these processes ran as version 0.2.0 does, where the C library keeps what is
-        freed; the last hands it back after each work shard. Growth is Theil and Sen's slope over all looks since then;
-        where an entry by an adapter, or one that starts from another's images, begins, memory takes a step."""
+        at the most. Growth is Theil and Sen's slope over all looks since then; where an entry by an adapter, or one
+        that starts from another's images, begins, memory takes a step."""
     )
+    if grew := sum(one.began < HANDED_BACK for one in made.parts):
+        yield from _paragraph(
+            f"""The first {grew} of these processes ran as version 0.2.0 does, where the C library keeps what is freed;
+            those after them hand it back after each work shard."""
+        )
     yield "| process | images made | minutes | MiB after warming up | MiB at the most | growth, kB an image |"
     yield "|---:|---:|---:|---:|---:|---:|"
     before = 0

@@ -47,9 +47,8 @@ def command(manifest: Path, *, out: Path, quiet: bool, **options: Any) -> int:
         task = study.finetune(planned, out, stop=stop, progress=stages, **options)
         events.begin(task.stage)
         for made in task:
-            stop.patient = isinstance(made, Step) or bool(
-                options["workers"]
-            )  # what was trained since the last state would be lost
+            # What was trained since the last state would be lost; of several workers one is always at it.
+            stop.patient = isinstance(made, Step) or options["workers"] is not None
             events.show(made)
             if isinstance(made, Trained):
                 lines.append(f"{made.folder}: {made.steps:,} steps on {made.images:,} images, loss {made.loss:.4f}")
